@@ -1,0 +1,1 @@
+"""Scale: do the pods behind this service share the work evenly, how sure is that, and why not?"""

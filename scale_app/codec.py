@@ -1,0 +1,69 @@
+"""Domain objects to JSON and back: one rule for REST, WebSocket, worker pipe, demo pipe and store.
+
+Field names are the wire's names. Reading is strict about unknown fields, NaN and infinity; the plan's own
+constructor does the rest, so a wrong plan is one PlanError whichever way it came in.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from scale_app.domain.errors import PlanError, ScaleError
+
+T = TypeVar("T")
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def to_json(value: object, kind: Any = None) -> bytes:
+    """One line of JSON. Give `kind` for a union such as Event or Sample."""
+    return _adapter(kind or type(value)).dump_json(value)
+
+
+def to_wire(value: object, kind: Any = None) -> Any:
+    """JSON-ready dicts, lists and plain numbers."""
+    return _adapter(kind or type(value)).dump_python(value, mode="json")
+
+
+def from_json(kind: type[T], line: bytes | str) -> T:
+    """A domain object from our own JSON (pipe, store). Raises ValueError when it is not of this kind."""
+    value: T = _adapter(kind).validate_json(line)
+    return value
+
+
+def plan_from_wire(kind: type[T], document: object) -> T:
+    """A plan, or another input dataclass, from what a stranger sent.
+
+    Raises PlanError naming the first wrong field: missing, unknown, of the wrong type, not finite or not usable.
+    """
+    if not isinstance(document, dict):
+        raise PlanError("body", document, "a JSON object is needed")
+    try:
+        value: T = _adapter(kind).validate_json(json.dumps(document), strict=True, extra="forbid")
+    except ValidationError as invalid:
+        raise _plan_error(invalid) from None
+    return value
+
+
+def _plan_error(invalid: ValidationError) -> ScaleError:
+    first = invalid.errors(include_url=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, ScaleError):
+        return cause
+    field = ".".join(str(part) for part in first["loc"]) or "body"
+    return PlanError(field, first["input"], _accepted(first["type"], first["msg"]))
+
+
+def _accepted(kind: str, message: str) -> str:
+    if kind in ("missing", "missing_argument"):
+        return "this field is missing"
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return "there is no such field"
+    return message[:1].lower() + message[1:]

@@ -1,0 +1,61 @@
+"""The built-in target as people see and change it: pods behind a balancer that picks one per connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scale_app.domain.errors import PlanError
+from scale_app.domain.samples import PodSeen
+
+MAX_PODS = 50
+
+
+class Policy(StrEnum):
+    """How the balancer picks a pod at accept()."""
+
+    RANDOM = "random"
+    ROUND_ROBIN = "round_robin"
+    LEAST_CONNECTIONS = "least_connections"
+    SOURCE_STICKY = "source_sticky"
+    WEIGHTED = "weighted"
+
+
+class Fault(StrEnum):
+    """What is wrong with the first pod."""
+
+    NONE = "none"
+    SLOW_POD = "slow_pod"
+    FAILING_POD = "failing_pod"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoChange:
+    """What to change; None leaves it. kill_pod: name of a pod to kill and replace; weight: of the first pod under WEIGHTED.
+
+    Raises PlanError for a value that cannot be used.
+    """
+
+    pods: int | None = None
+    policy: Policy | None = None
+    fault: Fault | None = None
+    weight: float | None = None
+    kill_pod: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.pods is not None and not 1 <= self.pods <= MAX_PODS:
+            raise PlanError("pods", self.pods, f"a whole number from 1 to {MAX_PODS}")
+        if self.weight is not None and not 0 < self.weight <= 100:
+            raise PlanError("weight", self.weight, "a number above 0 and at most 100")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoStatus:
+    """The demo now. url: where it listens. answered: {pod name: requests}, the pods' own counts, dead pods included."""
+
+    url: str
+    policy: Policy
+    fault: Fault
+    weight: float
+    pods: tuple[PodSeen, ...]
+    answered: dict[str, int]

@@ -1,0 +1,61 @@
+"""Every failure that a person may be shown, by cause.
+
+Each error is one sentence that says what was tried, with which value, what came back and what to do next.
+Adapters raise these at their border; the API, the page and the command line show `str(error)` unchanged.
+"""
+
+from __future__ import annotations
+
+
+class ScaleError(Exception):
+    """Base of all errors meant for people. `str(error)` is a complete sentence."""
+
+
+class PlanError(ScaleError, ValueError):
+    """A plan, or an edit of one, that cannot be run as asked.
+
+    `field` is the plan's field, or "" when the whole is at fault.
+    """
+
+    def __init__(self, field: str, value: object, accepted: str) -> None:
+        self.field = field
+        self.value = value
+        self.accepted = accepted
+        shown = repr(value)
+        shown = shown if len(shown) <= 120 else f"{shown[:117]}..."
+        super().__init__(f"{field} = {shown} cannot be used: {accepted}.")
+
+
+class TargetRefused(ScaleError):
+    """The target is outside what this installation may send load to; no packet was sent."""
+
+
+class RunNotFound(ScaleError):
+    """No run has this id."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"No run has the id {run_id[:80]!r}. List the runs to see which ids exist.")
+
+
+class RunNotActive(ScaleError):
+    """The run has ended, so it can be neither stopped nor edited."""
+
+
+class TooManyRuns(ScaleError):
+    """As many runs as this installation allows are already sending load."""
+
+
+class GeneratorFailed(ScaleError):
+    """The load generator's process could not be started or went away."""
+
+
+class TargetUnavailable(ScaleError):
+    """The built-in target could not be started or does not answer."""
+
+
+class StoreUnavailable(ScaleError):
+    """The database could not be read or written."""
+
+
+class SettingsError(ScaleError, ValueError):
+    """An environment setting has a value that is not accepted; the program does not start."""

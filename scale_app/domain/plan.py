@@ -1,0 +1,137 @@
+"""What a person asks for: one load test. A plan that cannot be run cannot be built.
+
+`LoadPlan` is the only place where a plan is checked; every face (page, REST, command line) builds one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+from urllib.parse import urlsplit
+
+from scale_app.domain.errors import PlanError
+
+DEMO_TARGET = "demo"
+SIMULATED_TARGET = "simulated"
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+
+AlertRule = Literal["verdict", "score"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The caps of this installation, from the settings. Each is the largest accepted value."""
+
+    users: int = 5_000
+    spawn_rate: float = 5_000.0
+    duration_s: float = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """One load test, complete and valid.
+
+    target_url: "demo" (built-in pods), "simulated" or "simulated?pods=200" (invented counts, labelled as such),
+        or an http(s) URL.
+    users: concurrent users, each with at most one connection.
+    spawn_rate: users started per second.
+    duration_s: seconds from the first user to the end, spawning included.
+    requests_per_connection: a user opens a new connection after so many requests; 1 = a new connection each
+        time, None = keep-alive for the whole run. A layer-4 balancer picks a pod once per connection.
+    think_time_s: seconds that a user waits between an answer and its next request.
+    timeout_s: total deadline of one request, connecting included.
+    pod_header: response header in which a pod gives its name.
+    alert_rule: "verdict" alerts on an imbalance that is more than chance, "score" on every score below 0.95.
+
+    Raises PlanError for the first field that cannot be used.
+    """
+
+    target_url: str = DEMO_TARGET
+    users: int = 100
+    spawn_rate: float = 50.0
+    duration_s: float = 60.0
+    requests_per_connection: int | None = 5
+    think_time_s: float = 0.05
+    timeout_s: float = 10.0
+    pod_header: str = "X-Pod-Name"
+    alert_rule: AlertRule = "verdict"
+
+    def __post_init__(self) -> None:
+        check_target(self.target_url)
+        _whole("users", self.users, 1)
+        _number("spawn_rate", self.spawn_rate, 0.1)
+        _number("duration_s", self.duration_s, 1.0)
+        if self.requests_per_connection is not None:
+            _whole("requests_per_connection", self.requests_per_connection, 1)
+        _number("think_time_s", self.think_time_s, 0.0)
+        _number("timeout_s", self.timeout_s, 0.1)
+        if not isinstance(self.pod_header, str) or not HEADER_NAME.fullmatch(self.pod_header):
+            raise PlanError("pod_header", self.pod_header, "a response header's name such as X-Pod-Name")
+        if self.alert_rule not in ("verdict", "score"):
+            raise PlanError("alert_rule", self.alert_rule, "either verdict or score")
+
+    def check_limits(self, limits: Limits) -> None:
+        """Raise PlanError when the plan asks for more than this installation allows."""
+        for field in ("users", "spawn_rate", "duration_s"):
+            value, cap = getattr(self, field), getattr(limits, field)
+            if value > cap:
+                raise PlanError(field, value, f"at most {cap:,} here; the operator sets this cap")
+
+    def edited(self, edit: PlanEdit) -> LoadPlan:
+        """The plan with the edit applied. Raises PlanError when the result cannot be run."""
+        return replace(self, **{k: v for k, v in edit.as_dict().items() if v is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEdit:
+    """What may change while a run sends load; None leaves a figure as it is."""
+
+    users: int | None = None
+    spawn_rate: float | None = None
+
+    def as_dict(self) -> dict[str, int | float | None]:
+        return {"users": self.users, "spawn_rate": self.spawn_rate}
+
+
+def is_demo(target_url: str) -> bool:
+    """True when the target is the built-in demo cluster."""
+    return target_url == DEMO_TARGET
+
+
+def is_simulated(target_url: str) -> bool:
+    """True when the target's counts are invented by the simulated source."""
+    return target_url.partition("?")[0] == SIMULATED_TARGET
+
+
+def check_target(target_url: str) -> None:
+    """Raise PlanError unless the target is "demo", "simulated..." or a usable http(s) URL. Sends nothing."""
+    if not isinstance(target_url, str) or not target_url.strip():
+        raise PlanError("target_url", target_url, 'give "demo" or a URL such as http://api.shop.svc:8080/')
+    if is_demo(target_url) or is_simulated(target_url):
+        return
+    if len(target_url) > 2_000 or re.search(r"[\x00-\x20\x7f]", target_url):
+        raise PlanError("target_url", target_url, "a URL has at most 2,000 characters and no spaces")
+    try:
+        parts = urlsplit(target_url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise PlanError("target_url", target_url, f"it is not a URL ({error})") from None
+    if parts.scheme not in ("http", "https"):
+        raise PlanError("target_url", target_url, "it must begin with http:// or https://")
+    if not host or port == 0:
+        raise PlanError("target_url", target_url, "it must name a host, and a port from 1 to 65535 if any")
+    if parts.username is not None or parts.password is not None:
+        raise PlanError("target_url", "(hidden)", "leave user name and password out of the URL")
+
+
+def _whole(field: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise PlanError(field, value, f"a whole number of at least {least}")
+
+
+def _number(field: str, value: object, least: float) -> None:
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or float(value) < least:  # type: ignore[arg-type]
+        raise PlanError(field, value, f"a number of at least {least:g}")

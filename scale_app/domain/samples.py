@@ -1,0 +1,129 @@
+"""What the outside tells a run: cumulative counters, each with the monotonic time at which it was read.
+
+Adapters report counts as they are, since the start; only the domain forms differences, rates and scores.
+Times (`at_s`) are seconds of the hub's monotonic clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from scale_app.domain.histogram import Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class PodCount:
+    """What one pod answered since the run's start, failures included.
+
+    requests: answers of this pod (any status). failures: those of them with status >= 400.
+    connections: connections whose first answer came from this pod. latency: of all its answers.
+    """
+
+    requests: int = 0
+    failures: int = 0
+    connections: int = 0
+    latency: Histogram = field(default_factory=Histogram)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLoads:
+    """Requests carried by each connection, exact over any window between two samples.
+
+    short: {requests carried: connections}, cumulative, of connections opened and closed between two samples.
+    long: {connection id: requests carried since it was opened} of every other connection that is open now
+        or was closed since the previous sample.
+    switched: connections, since the start, that were answered by more than one pod (a layer-7 balancer).
+    """
+
+    short: Mapping[int, int] = field(default_factory=dict)
+    long: Mapping[int, int] = field(default_factory=dict)
+    switched: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorHealth:
+    """Is the generator itself the limit? cpu_share: of one core, 0..1; loop_lag_ms: worst since the last sample."""
+
+    cpu_share: float = 0.0
+    loop_lag_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSample:
+    """The load generator's counters since the run's start.
+
+    users: users active now. requests: requests that ended, answered or not (those in flight are not in it).
+    pods: by pod name, requests whose answer named a pod. unnamed: answers that named no pod.
+    errors: {cause: requests} that ended badly: "connection refused", "timeout", "HTTP 503", ...
+    connections: connections opened.
+    """
+
+    at_s: float
+    users: int
+    requests: int
+    pods: Mapping[str, PodCount] = field(default_factory=dict)
+    unnamed: PodCount = field(default_factory=PodCount)
+    errors: Mapping[str, int] = field(default_factory=dict)
+    connections: int = 0
+    loads: ConnectionLoads | None = None
+    generator: GeneratorHealth = field(default_factory=GeneratorHealth)
+    kind: Literal["traffic"] = "traffic"
+
+
+@dataclass(frozen=True, slots=True)
+class PodSeen:
+    """One pod as its cluster lists it. weight: the share it is meant to get relative to others."""
+
+    name: str
+    node: str = ""
+    ready: bool = True
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PodsSample:
+    """Every pod that the directory lists now; a pod that is missing from it is gone."""
+
+    at_s: float
+    pods: tuple[PodSeen, ...]
+    kind: Literal["pods"] = "pods"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReady:
+    """The generator's process is up and begins to start users."""
+
+    at_s: float
+    kind: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """A person or the server asked the run to end; requests in flight are still answered."""
+
+    at_s: float
+    kind: Literal["stop"] = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChanged:
+    """Users or spawn rate were edited while running."""
+
+    at_s: float
+    users: int
+    spawn_rate: float
+    kind: Literal["edit"] = "edit"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadEnded:
+    """The generator is gone. error: "" when it ended as planned, else a complete sentence."""
+
+    at_s: float
+    error: str = ""
+    kind: Literal["ended"] = "ended"
+
+
+Sample = TrafficSample | PodsSample | LoadReady | StopAsked | PlanChanged | LoadEnded

@@ -1,0 +1,128 @@
+"""What everybody sees: one run at one second. Made once, shown by every face; faces compute nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from scale_app.domain.alert import Alert
+from scale_app.domain.balance import Balance
+from scale_app.domain.samples import GeneratorHealth
+from scale_app.domain.verdict import Verdict
+
+
+class RunState(StrEnum):
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def active(self) -> bool:
+        """True while the run has, or is about to have, a load generator."""
+        return self in (RunState.STARTING, RunState.RUNNING, RunState.STOPPING)
+
+
+class Source(StrEnum):
+    """Where the counts come from."""
+
+    DEMO = "demo"
+    HEADER = "header"
+    SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, slots=True)
+class PodShare:
+    """One eligible pod since the run's start.
+
+    share: of the requests ascribed to pods, 0..1. against_fair: share over its expected share, minus 1.
+    requests_per_s: over the recent window. residual: standardised, in standard deviations of chance.
+    outlier: named as different from its fair share beyond chance.
+    """
+
+    name: str
+    node: str
+    ready: bool
+    requests: int
+    share: float
+    against_fair: float
+    connections: int
+    requests_per_s: float
+    p95_ms: float | None
+    failures: int
+    residual: float | None = None
+    outlier: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A run at one second.
+
+    seq: position among the run's events, rising. at_epoch_s: wall clock. elapsed_s, remaining_s: of the load.
+    message: why the run failed or what it waits for, else "".
+    requests: that ended; failures: of them; errors: {cause: requests}; unattributed: ended without naming a pod.
+    balance, verdict: since the start. recent_*: of the last RECENT_S seconds. Latencies: of the recent window.
+    """
+
+    run_id: str
+    seq: int
+    at_epoch_s: float
+    elapsed_s: float
+    remaining_s: float
+    duration_s: float
+    state: RunState
+    source: Source
+    target_url: str
+    message: str
+    users: int
+    requests: int
+    failures: int
+    unattributed: int
+    requests_per_s: float
+    failures_per_s: float
+    connections: int
+    balance: Balance
+    verdict: Verdict
+    recent_balance: Balance
+    recent_verdict: Verdict
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    pods: tuple[PodShare, ...] = ()
+    errors: Mapping[str, int] = field(default_factory=dict)
+    alert: Alert | None = None
+    generator: GeneratorHealth = field(default_factory=GeneratorHealth)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One second of a run's history, small enough to keep an hour of it: what the time charts draw."""
+
+    elapsed_s: float
+    score: float | None
+    recent_score: float | None
+    requests_per_s: float
+    failures_per_s: float
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    users: int
+
+
+def point_of(snapshot: Snapshot) -> Point:
+    """The history's point for a snapshot."""
+    return Point(
+        snapshot.elapsed_s,
+        snapshot.balance.score,
+        snapshot.recent_balance.score,
+        snapshot.requests_per_s,
+        snapshot.failures_per_s,
+        snapshot.p50_ms,
+        snapshot.p95_ms,
+        snapshot.p99_ms,
+        snapshot.users,
+    )

@@ -1,0 +1,106 @@
+"""What the service needs from outside, one Protocol each. Adapters fulfil them; wiring.py joins the two."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from scale_app.domain.demo import DemoChange, DemoStatus
+from scale_app.domain.events import Event
+from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.run import RunRecord
+from scale_app.domain.samples import Sample
+from scale_app.domain.snapshot import Source
+
+
+class Clock(Protocol):
+    """Time, so that tests can own it."""
+
+    def monotonic_s(self) -> float:
+        """Seconds that never go backwards, shared by all processes of this machine."""
+
+    def epoch_s(self) -> float:
+        """Wall-clock seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A target that may be loaded. url: what the generator sends requests to. source: where counts come from.
+
+    networks: the only address ranges (CIDR) to which a connection may be opened; checked again at each connect,
+    so that a name that resolves to another address later is refused there.
+    """
+
+    url: str
+    source: Source
+    networks: tuple[str, ...]
+
+
+class Load(Protocol):
+    """One run's load generator. It ends by itself after the plan's duration and dies with its owner."""
+
+    def samples(self) -> AsyncIterator[Sample]:
+        """LoadReady, then a TrafficSample a second, the last one complete, then exactly one LoadEnded. Once only."""
+
+    async def edit(self, edit: PlanEdit) -> None:
+        """Change users or spawn rate; in force within a second."""
+
+    async def stop(self) -> None:
+        """Start no new request, wait for those in flight (at most the plan's timeout), then end. Idempotent."""
+
+    async def kill(self) -> None:
+        """End at once, whatever is in flight. Idempotent; returns when nothing sends load any more."""
+
+
+class LoadGenerator(Protocol):
+    async def start(self, plan: LoadPlan, target: Admitted) -> Load:
+        """Start a generator. Raises GeneratorFailed."""
+
+
+class PodDirectory(Protocol):
+    def watch(self, target: Admitted) -> AsyncIterator[Sample]:
+        """A PodsSample now, and one whenever the list of pods changes; ends when closed. Raises TargetUnavailable."""
+
+
+class Gatekeeper(Protocol):
+    async def admit(self, plan: LoadPlan) -> Admitted:
+        """Where the plan's target may be reached. Raises TargetRefused or TargetUnavailable; sends no load."""
+
+
+class RunStore(Protocol):
+    """The history: appended to by the hub alone. Every method raises StoreUnavailable."""
+
+    async def create(self, record: RunRecord) -> None:
+        """Keep a new run."""
+
+    async def append(self, run_id: str, first_seq: int, events: Sequence[Event]) -> None:
+        """Keep events durably before returning; seq counts up from first_seq. The run's summary follows them."""
+
+    async def runs(self, limit: int, offset: int) -> list[RunRecord]:
+        """Newest first."""
+
+    async def run(self, run_id: str) -> RunRecord:
+        """Raises RunNotFound."""
+
+    async def events(self, run_id: str) -> list[Event]:
+        """In order. Empty when the run has none or is unknown."""
+
+    async def delete(self, run_id: str) -> None:
+        """Forget a run and its events. Raises RunNotFound."""
+
+    async def mark_interrupted(self, message: str) -> list[str]:
+        """Turn every run that is stored as active into an interrupted one; ids of those."""
+
+    async def close(self) -> None:
+        """Let go of the database."""
+
+
+class Demo(Protocol):
+    """Control of the built-in target."""
+
+    async def status(self) -> DemoStatus:
+        """Raises TargetUnavailable."""
+
+    async def change(self, change: DemoChange) -> DemoStatus:
+        """Apply a policy or fault at once, also while a run sends load. Raises PlanError, TargetUnavailable."""
