@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -24,17 +24,17 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def to_json(value: object, kind: Any = None) -> bytes:
     """One line of JSON. Give `kind` for a union such as Event or Sample."""
-    return _adapter(kind or type(value)).dump_json(value)
+    return _adapter(cast(Any, kind or type(value))).dump_json(value)
 
 
 def to_wire(value: object, kind: Any = None) -> Any:
     """JSON-ready dicts, lists and plain numbers."""
-    return _adapter(kind or type(value)).dump_python(value, mode="json")
+    return _adapter(cast(Any, kind or type(value))).dump_python(value, mode="json")
 
 
 def from_json(kind: type[T], line: bytes | str) -> T:
     """A domain object from our own JSON (pipe, store). Raises ValueError when it is not of this kind."""
-    value: T = _adapter(kind).validate_json(line)
+    value: T = _adapter(cast(Any, kind)).validate_json(line)
     return value
 
 
@@ -46,7 +46,7 @@ def plan_from_wire(kind: type[T], document: object) -> T:
     if not isinstance(document, dict):
         raise PlanError("body", document, "a JSON object is needed")
     try:
-        value: T = _adapter(kind).validate_json(json.dumps(document), strict=True, extra="forbid")
+        value: T = _adapter(cast(Any, kind)).validate_json(json.dumps(document), strict=True, extra="forbid")
     except ValidationError as invalid:
         raise _plan_error(invalid) from None
     return value

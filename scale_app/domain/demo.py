@@ -31,7 +31,9 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DemoChange:
-    """What to change; None leaves it. kill_pod: name of a pod to kill and replace; weight: of the first pod under WEIGHTED.
+    """What to change; None leaves it.
+
+    kill_pod: name of a pod to kill and replace. weight: of the first pod against 1 of the others, under WEIGHTED.
 
     Raises PlanError for a value that cannot be used.
     """

@@ -81,7 +81,11 @@ class LoadPlan:
 
     def edited(self, edit: PlanEdit) -> LoadPlan:
         """The plan with the edit applied. Raises PlanError when the result cannot be run."""
-        return replace(self, **{k: v for k, v in edit.as_dict().items() if v is not None})
+        return replace(
+            self,
+            users=self.users if edit.users is None else edit.users,
+            spawn_rate=self.spawn_rate if edit.spawn_rate is None else edit.spawn_rate,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,6 @@ class PlanEdit:
 
     users: int | None = None
     spawn_rate: float | None = None
-
-    def as_dict(self) -> dict[str, int | float | None]:
-        return {"users": self.users, "spawn_rate": self.spawn_rate}
 
 
 def is_demo(target_url: str) -> bool:
