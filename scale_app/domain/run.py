@@ -2,10 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from scale_app.domain.plan import LoadPlan
+from scale_app.domain.alert import AlertWatch
+from scale_app.domain.events import (
+    AlertCleared,
+    AlertRaised,
+    Event,
+    PlanEdited,
+    PodChanged,
+    SnapshotTaken,
+    StateChanged,
+)
+from scale_app.domain.outcome import failure_sentence, should_give_up
+from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.roster import Roster
+from scale_app.domain.samples import (
+    LoadEnded,
+    LoadReady,
+    PlanChanged,
+    PodsSample,
+    Sample,
+    StopAsked,
+    TrafficSample,
+)
 from scale_app.domain.snapshot import RunState, Snapshot, Source
+from scale_app.domain.view import Progress, snapshot_of
+from scale_app.domain.window import Figures, Windows
+
+MOVES: dict[RunState, frozenset[RunState]] = {
+    RunState.STARTING: frozenset({RunState.RUNNING, RunState.STOPPING, RunState.FAILED}),
+    RunState.RUNNING: frozenset({RunState.STOPPING, RunState.FINISHED, RunState.FAILED}),
+    RunState.STOPPING: frozenset({RunState.STOPPED, RunState.FAILED}),
+}
+"""The states that may follow each active state; the others are ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +52,110 @@ class RunRecord:
     ended_at_epoch_s: float | None = None
     message: str = ""
     last: Snapshot | None = None
+
+
+class Run:
+    """One load test from its start to its end.
+
+    epoch_offset_s: wall clock minus monotonic clock at the start. next_seq: number of events so far.
+    """
+
+    def __init__(self, run_id: str, plan: LoadPlan, source: Source, epoch_offset_s: float) -> None:
+        self.run_id = run_id
+        self.plan = plan
+        self.source = source
+        self.state = RunState.STARTING
+        self.message = ""
+        self.last: Snapshot | None = None
+        self.next_seq = 0
+        self._epoch_offset_s = epoch_offset_s
+        self._began_at_s: float | None = None
+        self._roster = Roster()
+        self._windows = Windows(self._roster)
+        self._alerts = AlertWatch(plan.alert_rule)
+        self._traffic: TrafficSample | None = None
+
+    def observe(self, sample: Sample) -> list[Event]:
+        """What this sample means; nothing once the run has ended."""
+        if not self.state.active:
+            return []
+        handle: Callable[[Any], list[Event]] = {
+            LoadReady: self._ready,
+            TrafficSample: self._traffic_seen,
+            PodsSample: self._pods_seen,
+            PlanChanged: self._plan_changed,
+            StopAsked: self._stop_asked,
+            LoadEnded: self._ended,
+        }[type(sample)]
+        events = handle(sample)
+        self.next_seq += len(events)
+        return events
+
+    def _ready(self, sample: LoadReady) -> list[Event]:
+        self._began_at_s = sample.at_s
+        self._windows.begin(sample.at_s)
+        return self._move(RunState.RUNNING, sample.at_s) if self.state is RunState.STARTING else []
+
+    def _traffic_seen(self, sample: TrafficSample) -> list[Event]:
+        if self._began_at_s is None:
+            self._began_at_s = sample.at_s
+        self._traffic = sample
+        self._windows.observe(sample)
+        figures = self._windows.figures()
+        before = [*self._alert(sample.at_s, figures), *self._give_up(sample)]
+        return [*before, self._snapshot(sample.at_s, figures, len(before))]
+
+    def _pods_seen(self, sample: PodsSample) -> list[Event]:
+        at_s = self._elapsed_s(sample.at_s)
+        return [PodChanged(at_s, pod, change) for pod, change in self._roster.observe(sample)]
+
+    def _plan_changed(self, sample: PlanChanged) -> list[Event]:
+        self.plan = self.plan.edited(PlanEdit(sample.users, sample.spawn_rate))
+        return [PlanEdited(self._elapsed_s(sample.at_s), sample.users, sample.spawn_rate)]
+
+    def _stop_asked(self, sample: StopAsked) -> list[Event]:
+        return self._move(RunState.STOPPING, sample.at_s) if self.state is not RunState.STOPPING else []
+
+    def _ended(self, sample: LoadEnded) -> list[Event]:
+        stopping = self.state is RunState.STOPPING
+        why = sample.error or ("" if stopping else failure_sentence(self.plan, self._traffic))
+        end = RunState.FAILED if why else RunState.STOPPED if stopping else RunState.FINISHED
+        events = self._move(end, sample.at_s, why)
+        if self._began_at_s is None:
+            self._windows.begin(sample.at_s)
+        return [*events, self._snapshot(sample.at_s, self._windows.figures(), len(events))]
+
+    def _give_up(self, sample: TrafficSample) -> list[Event]:
+        running = self.state is RunState.RUNNING
+        if not running or not should_give_up(self.plan, self._elapsed_s(sample.at_s), sample):
+            return []
+        return self._move(RunState.FAILED, sample.at_s, failure_sentence(self.plan, sample))
+
+    def _alert(self, at_s: float, figures: Figures) -> list[Event]:
+        elapsed_s = self._elapsed_s(at_s)
+        changed = self._alerts.observe(elapsed_s, figures.recent_balance, figures.recent_verdict)
+        if changed is None:
+            return []
+        return [AlertRaised(elapsed_s, changed) if self._alerts.active else AlertCleared(elapsed_s, changed)]
+
+    def _move(self, state: RunState, at_s: float, message: str = "") -> list[Event]:
+        assert state in MOVES[self.state], f"{self.state} cannot become {state}"
+        self.state, self.message = state, message
+        return [StateChanged(self._elapsed_s(at_s), state, message)]
+
+    def _snapshot(self, at_s: float, figures: Figures, events_before: int) -> Event:
+        progress = Progress(
+            run_id=self.run_id,
+            seq=self.next_seq + events_before,
+            at_epoch_s=at_s + self._epoch_offset_s,
+            elapsed_s=self._elapsed_s(at_s),
+            state=self.state,
+            source=self.source,
+            message=self.message,
+            alert=self._alerts.active,
+        )
+        self.last = snapshot_of(self.plan, progress, figures, self._roster, self._traffic)
+        return SnapshotTaken(progress.elapsed_s, self.last)
+
+    def _elapsed_s(self, at_s: float) -> float:
+        return 0.0 if self._began_at_s is None else max(0.0, at_s - self._began_at_s)

@@ -1,0 +1,66 @@
+"""Which pods should have shared the work: who was ready when, and how many requests each could expect.
+
+A pod expects, in every interval between two samples, the interval's requests times its part of the ready time.
+So a pod that joined half-way, during a ramp or just before a kill, is judged by the traffic it could have got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from scale_app.domain.samples import PodSeen, PodsSample
+
+Change = Literal["joined", "left", "ready", "unready"]
+
+
+class Roster:
+    """The pods of a target over time. Without any PodsSample it knows none, and every pod that answers counts."""
+
+    def __init__(self) -> None:
+        self._pods: dict[str, PodSeen] = {}
+        self._ready_s: dict[str, float] = {}
+        self._counted_to_s: float | None = None
+        self.known = False
+
+    def observe(self, sample: PodsSample) -> list[tuple[str, Change]]:
+        """Take note of the pods listed now; what changed since the last list, joined pods first."""
+        self._count_ready_time(sample.at_s)
+        new = {pod.name: pod for pod in sample.pods}
+        changes = _changes(self._pods, new) if self.known else []
+        self._pods, self.known = new, True
+        return changes
+
+    def expect(self, at_s: float, requests: int) -> dict[str, float]:
+        """Expected requests per pod for the interval that ends at `at_s`; begins the next interval."""
+        self._count_ready_time(at_s)
+        ready_s, self._ready_s = self._ready_s, {}
+        total_s = sum(ready_s.values())
+        return {pod: requests * seconds / total_s for pod, seconds in ready_s.items()} if total_s else {}
+
+    def pod(self, name: str) -> PodSeen:
+        """The pod as listed last; one that is not listed is not ready."""
+        return self._pods.get(name) or PodSeen(name, ready=not self.known)
+
+    def listed(self) -> Mapping[str, PodSeen]:
+        """The pods that are listed now, by name."""
+        return self._pods
+
+    def _count_ready_time(self, at_s: float) -> None:
+        since_s = at_s if self._counted_to_s is None else self._counted_to_s
+        span_s = max(0.0, at_s - since_s)
+        for pod in self._pods.values():
+            if pod.ready and span_s:
+                self._ready_s[pod.name] = self._ready_s.get(pod.name, 0.0) + span_s * pod.weight
+        self._counted_to_s = since_s + span_s
+
+
+def _changes(old: Mapping[str, PodSeen], new: Mapping[str, PodSeen]) -> list[tuple[str, Change]]:
+    joined: list[tuple[str, Change]] = [(name, "joined") for name in new if name not in old]
+    left: list[tuple[str, Change]] = [(name, "left") for name in old if name not in new]
+    turned: list[tuple[str, Change]] = [
+        (name, "ready" if new[name].ready else "unready")
+        for name in new
+        if name in old and new[name].ready != old[name].ready
+    ]
+    return joined + turned + left
