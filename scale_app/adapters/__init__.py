@@ -1,1 +1,1 @@
-"""TODO"""
+"""One outside each, independent of one another. Foreign errors become ScaleErrors here and nowhere else."""

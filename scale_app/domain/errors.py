@@ -41,6 +41,10 @@ class RunNotActive(ScaleError):
     """The run has ended, so it can be neither stopped nor edited."""
 
 
+class RunStillActive(ScaleError):
+    """The run still sends load, so it cannot be deleted."""
+
+
 class TooManyRuns(ScaleError):
     """As many runs as this installation allows are already sending load."""
 

@@ -1,0 +1,34 @@
+"""Exactly one hub per database: two would each see half of the load and show different scores."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from scale_app.domain.errors import StoreUnavailable
+
+
+@contextmanager
+def single_instance(database_url: str) -> Iterator[None]:
+    """Hold this machine's lock for the database. Raises StoreUnavailable when another process holds it."""
+    digest = hashlib.sha256(_resolved(database_url).encode()).hexdigest()[:16]
+    path = Path(tempfile.gettempdir()) / f"scale-{os.getuid()}-{digest}.lock"
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StoreUnavailable(
+                "Another Scale on this machine uses the same database (SCALE_DATABASE_URL), and there may be only one. "
+                "Stop it, or give this one a database of its own."
+            ) from None
+        yield
+
+
+def _resolved(database_url: str) -> str:
+    prefix, found, path = database_url.partition(":///")
+    return f"{prefix}:///{Path(path).resolve()}" if found else database_url

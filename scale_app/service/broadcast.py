@@ -1,0 +1,92 @@
+"""Fan-out to every viewer. A slow viewer costs nobody anything: of each run it gets the newest snapshot only,
+and every other event (state, alert, pod) in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
+
+from scale_app.domain.events import Event, SnapshotTaken
+
+Item = tuple[str, Event]
+MAX_WAITING = 10_000
+"""Events, snapshots apart, that wait for one viewer; one that is further behind is let go."""
+
+
+class Subscription:
+    """One viewer's queue: an async iterator of (run id, event). It ends when closed or too far behind."""
+
+    def __init__(self, run_id: str | None) -> None:
+        self._run_id = run_id
+        self._waiting: deque[Item] = deque()
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    def offer(self, run_id: str, event: Event) -> None:
+        """Queue an event that concerns this viewer. Never blocks."""
+        if self._closed or self._run_id not in (None, run_id):
+            return
+        if isinstance(event, SnapshotTaken):
+            self._drop_older_snapshot(run_id)
+        if len(self._waiting) >= MAX_WAITING:
+            self._closed = True
+        else:
+            self._waiting.append((run_id, event))
+        self._wake.set()
+
+    def follows_only(self, run_id: str) -> bool:
+        return self._run_id == run_id
+
+    def close(self) -> None:
+        """No more events; those that wait are still delivered."""
+        self._closed = True
+        self._wake.set()
+
+    async def items(self) -> AsyncIterator[Item]:
+        """The events, oldest first, as they come."""
+        while True:
+            while self._waiting:
+                yield self._waiting.popleft()
+            if self._closed:
+                return
+            self._wake.clear()
+            await self._wake.wait()
+
+    def _drop_older_snapshot(self, run_id: str) -> None:
+        for index, (waiting_id, event) in enumerate(self._waiting):
+            if waiting_id == run_id and isinstance(event, SnapshotTaken):
+                del self._waiting[index]
+                return
+
+
+class Broadcast:
+    """Every subscription of this process."""
+
+    def __init__(self) -> None:
+        self._subscriptions: set[Subscription] = set()
+
+    @contextmanager
+    def subscribe(self, run_id: str | None, first: Iterable[Item]) -> Iterator[Subscription]:
+        """A subscription that begins with `first`; run_id None follows every run."""
+        subscription = Subscription(run_id)
+        for item in first:
+            subscription.offer(*item)
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
+
+    def publish(self, run_id: str, events: Iterable[Event]) -> None:
+        """Offer the events to everybody who follows the run."""
+        for event in events:
+            for subscription in self._subscriptions:
+                subscription.offer(run_id, event)
+
+    def end(self, run_id: str) -> None:
+        """The run is over: those who follow it alone get what waits, and no more."""
+        for subscription in self._subscriptions:
+            if subscription.follows_only(run_id):
+                subscription.close()

@@ -1,0 +1,183 @@
+"""The one owner of every run of this installation, and the only door to them: page, REST, WebSocket and CLI alike.
+
+A run belongs to the installation, not to a browser tab: closing the tab does not stop it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from scale_app.domain.errors import RunNotActive, RunStillActive, TooManyRuns
+from scale_app.domain.events import Event, SnapshotTaken
+from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
+from scale_app.domain.run import Run, RunRecord
+from scale_app.domain.snapshot import Point, RunState, Source, point_of
+from scale_app.ports import Admitted, Clock, Demo, Gatekeeper, LoadGenerator, PodDirectory, RunStore
+from scale_app.service.broadcast import Broadcast, Item
+from scale_app.service.journal import Journal
+from scale_app.service.live_run import LiveRun
+
+log = logging.getLogger(__name__)
+INTERRUPTED = "The server ended while this run was sending load; the seconds before that are complete."
+FLUSH_TRIES = 30
+FLUSH_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The adapters that the hub works with, by source where they differ."""
+
+    gatekeeper: Gatekeeper
+    generators: Mapping[Source, LoadGenerator]
+    directories: Mapping[Source, PodDirectory]
+    store: RunStore
+    demo: Demo
+    clock: Clock
+
+
+class Hub:
+    """Starts, edits, stops and remembers runs, and tells everybody who subscribed."""
+
+    def __init__(self, outside: Outside, limits: Limits, max_runs: int) -> None:
+        self._outside = outside
+        self._limits = limits
+        self._max_runs = max_runs
+        self._broadcast = Broadcast()
+        self._live: dict[str, LiveRun] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._starting = 0
+        self.demo = outside.demo
+
+    async def open(self) -> None:
+        """Take over from an earlier process: what it left running was interrupted."""
+        for run_id in await self._outside.store.mark_interrupted(INTERRUPTED):
+            log.warning("run %s was interrupted by the end of an earlier server", run_id)
+
+    async def close(self) -> None:
+        """End every run's load and let go of the store. Runs still active become interrupted."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._outside.store.mark_interrupted(INTERRUPTED)
+        await self._outside.store.close()
+
+    async def start(self, plan: LoadPlan) -> str:
+        """Begin a run; its id. Raises PlanError, TooManyRuns, TargetRefused, TargetUnavailable, StoreUnavailable."""
+        plan.check_limits(self._limits)
+        if len(self.active()) + self._starting >= self._max_runs:
+            raise TooManyRuns(
+                f"{self._max_runs} runs are sending load already, which is the most allowed here. "
+                "Stop one, or wait for one to end."
+            )
+        self._starting += 1
+        try:
+            return await self._begin(plan, await self._outside.gatekeeper.admit(plan))
+        finally:
+            self._starting -= 1
+
+    async def edit(self, run_id: str, edit: PlanEdit) -> None:
+        """Change a running load. Raises PlanError, RunNotFound, RunNotActive."""
+        live = await self._active_run(run_id)
+        live.record.plan.edited(edit).check_limits(self._limits)
+        await live.edit(edit)
+
+    async def stop(self, run_id: str) -> None:
+        """Stop a running load; requests in flight still count. Raises RunNotFound, RunNotActive."""
+        await (await self._active_run(run_id)).stop()
+
+    def active(self) -> list[RunRecord]:
+        """Runs that send load, newest first."""
+        records = [live.record for live in self._live.values() if live.record.state.active]
+        return sorted(records, key=lambda record: -record.created_at_epoch_s)
+
+    async def runs(self, limit: int = 50, offset: int = 0) -> list[RunRecord]:
+        """Every run, newest first. Raises StoreUnavailable."""
+        stored = await self._outside.store.runs(limit, offset)
+        return [self._live[r.run_id].record if r.run_id in self._live else r for r in stored]
+
+    async def run(self, run_id: str) -> RunRecord:
+        """One run. Raises RunNotFound, StoreUnavailable."""
+        live = self._live.get(run_id)
+        return live.record if live else await self._outside.store.run(run_id)
+
+    async def history(self, run_id: str) -> list[Point]:
+        """A point for each second so far."""
+        live = self._live.get(run_id)
+        if live:
+            return list(live.points)
+        events = await self._outside.store.events(run_id)
+        return [point_of(event.snapshot) for event in events if isinstance(event, SnapshotTaken)]
+
+    async def events(self, run_id: str) -> list[Event]:
+        """Everything that happened, snapshots apart, in order."""
+        live = self._live.get(run_id)
+        if live:
+            return list(live.events)
+        return [e for e in await self._outside.store.events(run_id) if not isinstance(e, SnapshotTaken)]
+
+    async def delete(self, run_id: str) -> None:
+        """Forget an ended run. Raises RunNotFound, RunStillActive."""
+        if run_id in self._live:
+            raise RunStillActive(f"Run {run_id} still sends load or is being stored. Stop it, then delete it.")
+        await self._outside.store.delete(run_id)
+
+    async def check(self) -> None:
+        """Raises StoreUnavailable when the history cannot be read."""
+        await self._outside.store.runs(1, 0)
+
+    @asynccontextmanager
+    async def subscribe(self, run_id: str | None = None) -> AsyncIterator[AsyncIterator[Item]]:
+        """Events as they come, the last snapshot first; of every active run, or of one. Raises RunNotFound.
+
+        Following one run ends after its last event; following all never ends.
+        """
+        records = self.active() if run_id is None else [await self.run(run_id)]
+        with self._broadcast.subscribe(run_id, _last_snapshots(records)) as subscription:
+            if run_id is not None and not records[0].state.active:
+                subscription.close()
+            yield subscription.items()
+
+    async def _begin(self, plan: LoadPlan, target: Admitted) -> str:
+        clock = self._outside.clock
+        run = Run(str(uuid.uuid4()), plan, target.source, clock.epoch_s() - clock.monotonic_s())
+        record = RunRecord(run.run_id, plan, target.source, RunState.STARTING, clock.epoch_s())
+        await self._outside.store.create(record)
+        journal = Journal(run.run_id, self._outside.store)
+        live = self._live[run.run_id] = LiveRun(run, record, journal, self._broadcast, clock)
+        task = asyncio.create_task(self._see_through(run.run_id, live, target))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return run.run_id
+
+    async def _see_through(self, run_id: str, live: LiveRun, target: Admitted) -> None:
+        generator = self._outside.generators[target.source]
+        try:
+            await live.drive(generator, self._outside.directories.get(target.source), target)
+            await self._flush(run_id, live)
+        finally:
+            del self._live[run_id]
+
+    async def _flush(self, run_id: str, live: LiveRun) -> None:
+        for _ in range(FLUSH_TRIES):
+            if await live.flush():
+                return
+            await asyncio.sleep(FLUSH_EVERY_S)
+        log.error("run %s: its last events were given up: %s", run_id, live.store_problem)
+
+    async def _active_run(self, run_id: str) -> LiveRun:
+        live = self._live.get(run_id)
+        if live:
+            return live
+        state = (await self.run(run_id)).state
+        raise RunNotActive(f"Run {run_id} is {state} already, so nothing can be changed or stopped.")
+
+
+def _last_snapshots(records: Iterable[RunRecord]) -> list[Item]:
+    return [
+        (record.run_id, SnapshotTaken(record.last.elapsed_s, record.last)) for record in records if record.last is not None
+    ]

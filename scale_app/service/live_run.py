@@ -1,0 +1,132 @@
+"""One run while it sends load: merges the generator's and the pods' samples, and takes every event its one way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from scale_app.domain.errors import RunNotActive, ScaleError
+from scale_app.domain.events import Event, SnapshotTaken
+from scale_app.domain.plan import PlanEdit
+from scale_app.domain.run import Run, RunRecord
+from scale_app.domain.samples import LoadEnded, PlanChanged, Sample, StopAsked
+from scale_app.domain.snapshot import Point, point_of
+from scale_app.ports import Admitted, Clock, Load, LoadGenerator, PodDirectory
+from scale_app.service.broadcast import Broadcast
+from scale_app.service.journal import Journal
+
+log = logging.getLogger(__name__)
+INSIDE_ERROR = "The run was ended by an error inside Scale; the server's log has the details. Start it again."
+
+
+class LiveRun:
+    """Owns one run's generator from start to end; nothing of it outlives `drive`."""
+
+    def __init__(self, run: Run, record: RunRecord, journal: Journal, broadcast: Broadcast, clock: Clock) -> None:
+        self._run = run
+        self._created = record
+        self._journal = journal
+        self._broadcast = broadcast
+        self._clock = clock
+        self._samples: asyncio.Queue[Sample] = asyncio.Queue()
+        self._load: Load | None = None
+        self._stop_asked = False
+        self._ended_at_epoch_s: float | None = None
+        self.points: list[Point] = []
+        self.events: list[Event] = []
+
+    @property
+    def record(self) -> RunRecord:
+        """The run as it is now."""
+        run = self._run
+        return replace(
+            self._created,
+            plan=run.plan,
+            state=run.state,
+            message=run.message,
+            last=run.last,
+            ended_at_epoch_s=self._ended_at_epoch_s,
+        )
+
+    @property
+    def store_problem(self) -> str:
+        return self._journal.problem
+
+    async def drive(self, generator: LoadGenerator, directory: PodDirectory | None, target: Admitted) -> None:
+        """Start the load and see it through to the end. The generator is gone when this returns or is cancelled."""
+        feeds = [asyncio.create_task(self._feed_load(generator, target))]
+        if directory is not None:
+            feeds.append(asyncio.create_task(self._feed(directory.watch(target))))
+        try:
+            while self._run.state.active:
+                await self._observe(await self._samples.get())
+        except Exception:
+            log.exception("run %s is ended by an error inside Scale", self._run.run_id)
+            await self._observe(LoadEnded(self._clock.monotonic_s(), INSIDE_ERROR))
+        finally:
+            await self._release(feeds)
+
+    async def flush(self) -> bool:
+        """Try again to store what waits; True when nothing does."""
+        await self._journal.append([])
+        return not self._journal.problem
+
+    async def edit(self, edit: PlanEdit) -> None:
+        """Change the load. Raises PlanError, or RunNotActive once the run is ending."""
+        plan = self._run.plan.edited(edit)
+        if self._load is None or not self._run.state.active:
+            raise RunNotActive(f"Run {self._run.run_id} is {self._run.state}, so its load cannot be changed.")
+        await self._load.edit(edit)
+        self._samples.put_nowait(PlanChanged(self._clock.monotonic_s(), plan.users, plan.spawn_rate))
+
+    async def stop(self) -> None:
+        """Let the requests in flight finish, then end. Raises RunNotActive when that was asked before."""
+        if self._stop_asked or not self._run.state.active:
+            state = "stopping already" if self._run.state.active else self._run.state
+            raise RunNotActive(f"Run {self._run.run_id} is {state}, so it cannot be stopped.")
+        self._stop_asked = True
+        self._samples.put_nowait(StopAsked(self._clock.monotonic_s()))
+        if self._load is not None:
+            await self._load.stop()
+
+    async def _feed_load(self, generator: LoadGenerator, target: Admitted) -> None:
+        try:
+            self._load = await generator.start(self._run.plan, target)
+        except ScaleError as error:
+            self._samples.put_nowait(LoadEnded(self._clock.monotonic_s(), str(error)))
+            return
+        if self._stop_asked:
+            await self._load.stop()
+        await self._feed(self._load.samples())
+
+    async def _feed(self, source: AsyncIterator[Sample]) -> None:
+        try:
+            async for sample in source:
+                self._samples.put_nowait(sample)
+        except ScaleError as error:
+            log.error("run %s lost a source of samples: %s", self._run.run_id, error)
+
+    async def _observe(self, sample: Sample) -> None:
+        events = self._run.observe(sample)
+        if not self._run.state.active:
+            self._ended_at_epoch_s = self._clock.epoch_s()
+        await self._journal.append(events)
+        self._remember(events)
+        self._broadcast.publish(self._run.run_id, events)
+
+    def _remember(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, SnapshotTaken):
+                self.points.append(point_of(event.snapshot))
+            else:
+                self.events.append(event)
+
+    async def _release(self, feeds: list[asyncio.Task[None]]) -> None:
+        for feed in feeds:
+            feed.cancel()
+        await asyncio.gather(*feeds, return_exceptions=True)
+        if self._load is not None:
+            await self._load.kill()
+        self._broadcast.end(self._run.run_id)
