@@ -61,3 +61,33 @@ class DemoStatus:
     weight: float
     pods: tuple[PodSeen, ...]
     answered: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCommand:
+    """One line to the demo's process. change None only asks for the status; number is repeated in the answer."""
+
+    number: int
+    change: DemoChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRefusal:
+    """Why a change was not made: the three parts of a PlanError."""
+
+    field: str
+    value: str
+    accepted: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """One line from the demo's process.
+
+    reply_to: the command's number, or None when it tells by itself: once at its start, then on each change of pods.
+    status: after the command. refusal: set when the command changed nothing.
+    """
+
+    status: DemoStatus
+    reply_to: int | None = None
+    refusal: DemoRefusal | None = None

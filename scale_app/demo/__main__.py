@@ -1,0 +1,82 @@
+"""The demo's process: `python -m scale_app.demo <owner pid>`; commands on stdin, reports on stdout, ends with stdin."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sys
+from random import Random
+from typing import BinaryIO
+
+from scale_app.child_process.child import claim_stdout, die_with_owner
+from scale_app.codec import from_json, to_json
+from scale_app.demo.cluster import Cluster
+from scale_app.demo.connection import Connection
+from scale_app.demo.pods import Names
+from scale_app.domain.demo import DemoCommand, DemoRefusal, DemoReport
+from scale_app.domain.errors import PlanError
+
+HOST = "127.0.0.1"
+BACKLOG = 1_024
+NAME_SEED = 1
+OPEN_FILES = 65_536
+
+
+class Control:
+    """Obeys commands and reports to the owner."""
+
+    def __init__(self, owner: BinaryIO) -> None:
+        self._owner = owner
+        self._url = ""
+        later = asyncio.get_running_loop().call_later
+        self.cluster = Cluster(Names(NAME_SEED), Random(), later, self.report)
+
+    def listening(self, port: int) -> None:
+        """Tell the owner where the demo listens."""
+        self._url = f"http://{HOST}:{port}/"
+        self.report()
+
+    def report(self, reply_to: int | None = None, refusal: DemoRefusal | None = None) -> None:
+        self._owner.write(to_json(DemoReport(self.cluster.status(self._url), reply_to, refusal)) + b"\n")
+
+    def obey(self, line: bytes) -> None:
+        """Make the change of one command, if any, and answer it."""
+        command = from_json(DemoCommand, line)
+        refusal = None
+        try:
+            if command.change is not None:
+                self.cluster.change(command.change)
+        except PlanError as error:
+            refusal = DemoRefusal(error.field, str(error.value), error.accepted)
+        self.report(command.number, refusal)
+
+
+async def serve(owner: BinaryIO) -> None:
+    """Listen, then obey until standard input ends."""
+    loop = asyncio.get_running_loop()
+    control = Control(owner)
+    server = await loop.create_server(lambda: Connection(control.cluster), HOST, 0, backlog=BACKLOG)
+    control.listening(server.sockets[0].getsockname()[1])
+    commands = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    while line := await commands.readline():
+        control.obey(line)
+
+
+def allow_many_connections() -> None:
+    """Raise the limit of open files: each connection is one, and the usual limit of 1,024 is below 5,000 users."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def main() -> None:
+    die_with_owner(int(sys.argv[1]))
+    owner = claim_stdout()
+    allow_many_connections()
+    asyncio.run(serve(owner))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""The demo's state: its pods, the balancer before them, and every change that people can make to them.
+
+It knows neither sockets nor clocks: connections and delayed calls come in from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Protocol
+
+from scale_app.demo.balancer import Balancer
+from scale_app.demo.pods import Names, Pod
+from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
+from scale_app.domain.errors import PlanError
+
+DEFAULT_PODS = 5
+DEFAULT_WEIGHT = 3.0
+REPLACEMENT_READY_S = 2.0
+
+
+class Delayed(Protocol):
+    def cancel(self) -> None:
+        """Never make the call."""
+
+
+Later = Callable[[float, Callable[[], None]], Delayed]
+
+
+class Cluster:
+    """Pods in slots. Slot 0 is "the first pod": it has the fault and the weight, and so has its replacement.
+
+    later(delay_s, call) makes a call once after a delay. on_ready is told when a replacement has become ready.
+    """
+
+    def __init__(self, names: Names, rng: Random, later: Later, on_ready: Callable[[], None]) -> None:
+        self.rng = rng
+        self._names = names
+        self._later = later
+        self._on_ready = on_ready
+        self._balancer = Balancer(Policy.RANDOM, rng)
+        self._fault = Fault.NONE
+        self._weight = DEFAULT_WEIGHT
+        self._departed: list[Pod] = []
+        self._starting: dict[Pod, Delayed] = {}
+        self._pods = [self._new_pod(ready=True) for _ in range(DEFAULT_PODS)]
+        self._settle()
+
+    def pick(self, client_address: str) -> Pod | None:
+        """The pod for a new connection, or None while no pod is ready."""
+        return self._balancer.pick(self._ready, client_address) if self._ready else None
+
+    def status(self, url: str) -> DemoStatus:
+        """The demo now, as it is shown."""
+        return DemoStatus(
+            url=url,
+            policy=self._balancer.policy,
+            fault=self._fault,
+            weight=self._weight,
+            pods=tuple(pod.seen() for pod in self._pods),
+            answered={pod.name: pod.answered for pod in self._departed + self._pods},
+        )
+
+    def change(self, change: DemoChange) -> None:
+        """Make all of a change, or nothing of it. Raises PlanError when there is no pod of the name to kill."""
+        doomed = None if change.kill_pod is None else self._named(change.kill_pod)
+        if change.policy is not None:
+            self._balancer.policy = change.policy
+        if change.fault is not None:
+            self._fault = change.fault
+        if change.weight is not None:
+            self._weight = change.weight
+        if doomed is not None:
+            self._replace(doomed)
+        if change.pods is not None:
+            self._scale(change.pods)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Derive what connections look at from the slots and settings."""
+        for slot, pod in enumerate(self._pods):
+            pod.fault = self._fault if slot == 0 else Fault.NONE
+            pod.share = self._weight if slot == 0 else 1.0
+        self._ready = [pod for pod in self._pods if pod.ready]
+
+    def _named(self, name: str) -> Pod:
+        for pod in self._pods:
+            if pod.name == name:
+                return pod
+        raise PlanError("kill_pod", name, f"give the name of a pod that runs, such as {self._pods[0].name}")
+
+    def _new_pod(self, *, ready: bool) -> Pod:
+        return Pod(self._names.new(), ready=ready)
+
+    def _replace(self, pod: Pod) -> None:
+        self._depart(pod)
+        for link in tuple(pod.links):
+            link.reset()
+        successor = self._new_pod(ready=False)
+        self._pods[self._pods.index(pod)] = successor
+        self._starting[successor] = self._later(REPLACEMENT_READY_S, lambda: self._make_ready(successor))
+
+    def _scale(self, pods: int) -> None:
+        while len(self._pods) > pods:
+            pod = self._pods.pop()
+            self._depart(pod)
+            for link in tuple(pod.links):
+                link.drain()
+        while len(self._pods) < pods:
+            self._pods.append(self._new_pod(ready=True))
+
+    def _depart(self, pod: Pod) -> None:
+        pod.ready = False
+        self._departed.append(pod)
+        if start := self._starting.pop(pod, None):
+            start.cancel()
+
+    def _make_ready(self, pod: Pod) -> None:
+        del self._starting[pod]
+        pod.ready = True
+        self._settle()
+        self._on_ready()
