@@ -1,0 +1,93 @@
+"""The gate that every plan passes: names are resolved and own addresses recognised here, the domain decides.
+
+The only packets that leave are the resolver's. A name is admitted with the addresses it has now, one network each;
+a service without a fixed address (headless, DNS failover) that gets a new pod during a run is not loaded there until
+the next run. That is the price of refusing a name that is later pointed at another machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Collection
+from urllib.parse import urlsplit
+
+from scale_app.domain.admission import check_name, host_of, may_load
+from scale_app.domain.errors import TargetUnavailable
+from scale_app.domain.plan import LoadPlan, is_demo, is_simulated
+from scale_app.domain.snapshot import Source
+from scale_app.ports import Admitted
+
+RESOLVE_LIMIT_S = 5.0
+LOOPBACK_V4 = "127.0.0.0/8"
+# TEST-NET-1 and the documentation prefix belong to nobody; a machine on which they can be bound binds anything.
+NOBODYS = ("192.0.2.1", "2001:db8::1")
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+
+
+class TargetGatekeeper:
+    """Fulfils ports.Gatekeeper. allowed: the operator's list. demo_url: starts the demo if need be, gives its URL."""
+
+    def __init__(
+        self,
+        allowed: Collection[str],
+        demo_url: Callable[[], Awaitable[str]],
+        resolve: Resolve | None = None,
+        is_own: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._allowed = tuple(allowed)
+        self._demo_url = demo_url
+        self._resolve = resolve or resolved
+        self._is_own = is_own or is_own_address
+
+    async def admit(self, plan: LoadPlan) -> Admitted:
+        """Where the plan's target may be reached. Raises TargetRefused or TargetUnavailable; sends no load."""
+        url = plan.target_url
+        if is_demo(url):
+            return Admitted(await self._demo_url(), Source.DEMO, (LOOPBACK_V4,))
+        if is_simulated(url):
+            return Admitted(url, Source.SIMULATED, ())
+        return Admitted(url, Source.HEADER, await self._networks(url))
+
+    async def _networks(self, url: str) -> tuple[str, ...]:
+        check_name(url)
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            async with asyncio.timeout(RESOLVE_LIMIT_S):
+                # Not host_of(): the resolver must see the very host that the generator will give it.
+                addresses = await self._resolve(parts.hostname or "", port)
+        except TimeoutError:
+            raise _unresolved(url, f"no answer within {RESOLVE_LIMIT_S:g} s") from None
+        except (OSError, UnicodeError) as error:
+            raise _unresolved(url, getattr(error, "strerror", None) or str(error)) from error
+        return may_load(url, addresses, self._allowed, [each for each in addresses if self._is_own(each)])
+
+
+async def resolved(host: str, port: int) -> list[str]:
+    """All addresses of a host, the resolver's order, each once. Raises OSError or UnicodeError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def is_own_address(address: str) -> bool:
+    """True when the address belongs to this machine, which is when a socket can be bound to it; sends nothing."""
+    return _can_bind(address) and not any(_can_bind(nobodys) for nobodys in NOBODYS)
+
+
+def _can_bind(address: str) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
+def _unresolved(url: str, answer: str) -> TargetUnavailable:
+    return TargetUnavailable(
+        f"The address of {host_of(url)} in {url} could not be found ({answer}), so no load was sent. "
+        "Check the name, or give an address."
+    )

@@ -1,0 +1,106 @@
+"""The gate with a resolver by hand; the spellings of addresses go through the machine's own, which sends nothing."""
+
+import asyncio
+import socket
+
+import pytest
+
+from scale_app.adapters import gatekeeper
+from scale_app.adapters.gatekeeper import TargetGatekeeper
+from scale_app.domain.errors import TargetRefused, TargetUnavailable
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.snapshot import Source
+from scale_app.ports import Admitted
+
+
+class Names:
+    """A resolver that knows what it is told and remembers what it was asked."""
+
+    def __init__(self, **known: list[str]) -> None:
+        self.known = known
+        self.asked: list[tuple[str, int]] = []
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        self.asked.append((host, port))
+        if host not in self.known:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return self.known[host]
+
+
+async def demo_url() -> str:
+    return "http://127.0.0.1:4321/"
+
+
+def gate(*allowed: str, names: Names | None = None) -> TargetGatekeeper:
+    return TargetGatekeeper(allowed, demo_url, resolve=names, is_own=lambda address: address == "10.9.9.9")
+
+
+async def test_the_demo_is_admitted_at_its_own_address_on_loopback() -> None:
+    admitted = await gate().admit(LoadPlan("demo"))
+    assert admitted == Admitted("http://127.0.0.1:4321/", Source.DEMO, ("127.0.0.0/8",))
+
+
+async def test_simulated_counts_reach_no_network() -> None:
+    admitted = await gate().admit(LoadPlan("simulated?pods=200"))
+    assert admitted == Admitted("simulated?pods=200", Source.SIMULATED, ())
+
+
+async def test_a_listed_name_is_admitted_with_the_addresses_it_has_now() -> None:
+    names = Names(api=["10.0.0.1", "10.0.0.2"])
+    admitted = await gate("api", names=names).admit(LoadPlan("http://api:8080/x"))
+    assert admitted == Admitted("http://api:8080/x", Source.HEADER, ("10.0.0.1/32", "10.0.0.2/32"))
+    assert names.asked == [("api", 8080)]
+
+
+async def test_a_name_for_this_machine_is_admitted_unlisted() -> None:
+    admitted = await gate(names=Names(me=["10.9.9.9"])).admit(LoadPlan("https://me/"))
+    assert admitted.networks == ("10.9.9.9/32",)
+
+
+async def test_an_unlisted_name_is_refused() -> None:
+    with pytest.raises(TargetRefused, match=r"shop \(10.0.0.1\) is not in SCALE_ALLOWED_TARGETS"):
+        await gate(names=Names(shop=["10.0.0.1"])).admit(LoadPlan("http://shop/"))
+
+
+async def test_a_metadata_name_is_refused_without_asking_the_resolver() -> None:
+    names = Names()
+    with pytest.raises(TargetRefused, match="metadata"):
+        await gate("metadata.google.internal", names=names).admit(LoadPlan("http://metadata.google.internal/"))
+    assert names.asked == []
+
+
+@pytest.mark.parametrize("url", ["http://no-such-host/", f"http://{'a' * 70}.example/", "http://a..b/"])
+async def test_a_name_that_cannot_be_resolved_is_unavailable(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = Names() if "no-such" in url else None
+    with pytest.raises(TargetUnavailable, match="could not be found") as unavailable:
+        await gate(names=names).admit(LoadPlan(url))
+    assert url in str(unavailable.value)
+
+
+async def test_a_resolver_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hangs(host: str, port: int) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(gatekeeper, "RESOLVE_LIMIT_S", 0.01)
+    with pytest.raises(TargetUnavailable, match="no answer within"):
+        await TargetGatekeeper((), demo_url, resolve=hangs).admit(LoadPlan("http://api/"))
+
+
+@pytest.mark.parametrize(
+    "host", ["2852039166", "0xA9FEA9FE", "0251.0376.0251.0376", "169.254.43518", "[::ffff:169.254.169.254]"]
+)
+async def test_other_spellings_of_the_metadata_address_are_refused(host: str) -> None:
+    with pytest.raises(TargetRefused, match="metadata"):
+        await TargetGatekeeper(("0.0.0.0/0", "::/0"), demo_url).admit(LoadPlan(f"http://{host}/"))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "127.1"])
+async def test_every_spelling_of_loopback_is_this_machine(host: str) -> None:
+    admitted = await TargetGatekeeper((), demo_url).admit(LoadPlan(f"http://{host}:9/"))
+    assert "127.0.0.1/32" in admitted.networks
+
+
+@pytest.mark.parametrize(("address", "own"), [("127.0.0.1", True), ("192.0.2.77", False), ("2001:db8::77", False)])
+def test_own_addresses_are_those_that_a_socket_can_be_bound_to(address: str, own: bool) -> None:
+    assert gatekeeper.is_own_address(address) is own
