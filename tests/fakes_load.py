@@ -1,0 +1,100 @@
+"""A load generator and a pod directory that a test plays by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from scale_app.domain.errors import ScaleError
+from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.samples import LoadEnded, LoadReady, PodCount, PodSeen, PodsSample, Sample, TrafficSample
+from scale_app.domain.snapshot import Source
+from scale_app.ports import Admitted
+
+TARGET = Admitted("http://127.0.0.1:1/", Source.HEADER, ("127.0.0.0/8",))
+
+
+class PlayedLoad:
+    """A load whose samples the test gives. stopped, killed and edits tell what the service asked of it."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Sample] = asyncio.Queue()
+        self.edits: list[PlanEdit] = []
+        self.stopped = False
+        self.killed = False
+
+    async def samples(self) -> AsyncIterator[Sample]:
+        while True:
+            sample = await self.queue.get()
+            yield sample
+            if isinstance(sample, LoadEnded):
+                return
+
+    async def edit(self, edit: PlanEdit) -> None:
+        self.edits.append(edit)
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+    async def kill(self) -> None:
+        self.killed = True
+
+    def play(self, *samples: Sample) -> None:
+        for sample in samples:
+            self.queue.put_nowait(sample)
+
+    def ready(self, at_s: float = 0.0) -> None:
+        self.play(LoadReady(at_s))
+
+    def traffic(self, at_s: float, **requests: int) -> None:
+        self.play(traffic(at_s, **requests))
+
+    def end(self, at_s: float, error: str = "") -> None:
+        self.play(LoadEnded(at_s, error))
+
+
+class PlayedGenerator:
+    """Hands out PlayedLoads; `failure` makes the next start raise."""
+
+    def __init__(self) -> None:
+        self.loads: list[PlayedLoad] = []
+        self.plans: list[LoadPlan] = []
+        self.failure: ScaleError | None = None
+        self.may_start = asyncio.Event()
+        self.may_start.set()
+
+    async def start(self, plan: LoadPlan, target: Admitted) -> PlayedLoad:
+        await self.may_start.wait()
+        if self.failure:
+            raise self.failure
+        self.plans.append(plan)
+        self.loads.append(PlayedLoad())
+        return self.loads[-1]
+
+
+class PlayedDirectory:
+    """Lists the same ready pods to everybody, at time 0."""
+
+    def __init__(self, *pods: str) -> None:
+        self.pods = pods
+
+    async def watch(self, target: Admitted) -> AsyncIterator[Sample]:
+        yield PodsSample(0.0, tuple(PodSeen(name) for name in self.pods))
+
+
+class OpenGate:
+    """Admits every target, or raises `refusal`."""
+
+    def __init__(self) -> None:
+        self.refusal: ScaleError | None = None
+
+    async def admit(self, plan: LoadPlan) -> Admitted:
+        if self.refusal:
+            raise self.refusal
+        return TARGET
+
+
+def traffic(at_s: float, **requests: int) -> TrafficSample:
+    """A sample in which each named pod answered so many requests on connections of one request each."""
+    pods = {name: PodCount(requests=count, connections=count) for name, count in requests.items()}
+    return TrafficSample(at_s, users=5, requests=sum(requests.values()), pods=pods)

@@ -1,0 +1,65 @@
+"""The requests that each connection carried are exact over any window between two samples."""
+
+import random
+
+from scale_app.domain.connections import ConnectionLedger, carried_between
+from scale_app.domain.samples import ConnectionLoads
+
+
+def test_short_connections_are_a_difference_of_counters() -> None:
+    assert carried_between(ConnectionLoads({5: 10}), [ConnectionLoads({5: 12, 1: 1})]) == {5: 2, 1: 1}
+
+
+def test_a_long_connection_counts_what_it_carried_inside_the_window() -> None:
+    first = ConnectionLoads(long={1: 100, 2: 7})
+    assert carried_between(first, [ConnectionLoads(long={1: 130, 2: 7}), ConnectionLoads(long={1: 140})]) == {40: 1}
+
+
+def test_an_empty_window_carried_nothing() -> None:
+    assert carried_between(ConnectionLoads({5: 1}), []) == {}
+
+
+def test_any_history_adds_up_to_the_requests_that_were_sent() -> None:
+    """Random connections, sampled at random moments: whole run and window both add up."""
+    for seed in range(20):
+        _play_and_compare(random.Random(seed))
+
+
+def _play_and_compare(chance: random.Random) -> None:
+    ledger, samples, sent = ConnectionLedger(), [ConnectionLoads()], [0]
+    fresh: dict[int, int] = {}
+    old: dict[int, int] = {}
+    short: dict[int, int] = {}
+    ended: dict[int, int] = {}
+    for step in range(400):
+        if chance.random() < 0.4:
+            fresh[step] = 0
+        for carried in (fresh, old):
+            for connection in carried:
+                carried[connection] += (more := chance.randrange(3))
+                sent[-1] += more
+        _close_some(chance, fresh, old, short, ended)
+        if chance.random() < 0.1:
+            old.update(fresh)
+            samples.append(ConnectionLoads(dict(short), {**old, **ended}))
+            ledger.observe(samples[-1])
+            sent.append(sent[-1])
+            fresh, ended = {}, {}
+    first = len(samples) // 2
+    window = carried_between(samples[first], samples[first + 1 :])
+    assert _requests(window) == sent[len(samples) - 2] - sent[first - 1]
+    assert _requests(ledger.whole()) == sent[len(samples) - 2]
+
+
+def _close_some(
+    chance: random.Random, fresh: dict[int, int], old: dict[int, int], short: dict[int, int], ended: dict[int, int]
+) -> None:
+    for connection in [c for c in fresh if chance.random() < 0.2]:
+        carried = fresh.pop(connection)
+        short[carried] = short.get(carried, 0) + 1
+    for connection in [c for c in old if chance.random() < 0.1]:
+        ended[connection] = old.pop(connection)
+
+
+def _requests(loads: dict[int, int]) -> int:
+    return sum(requests * connections for requests, connections in loads.items())

@@ -1,0 +1,36 @@
+"""A run that reached nothing says what was tried, what came back and what to do."""
+
+from scale_app.domain.outcome import failure_sentence, should_give_up
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import PodCount, TrafficSample
+
+PLAN = LoadPlan(target_url="http://127.0.0.1:9/", timeout_s=3)
+REFUSED = TrafficSample(1, 5, 40, errors={"connection refused": 40})
+
+
+def test_a_run_without_one_good_answer_names_target_count_cause_and_cure() -> None:
+    sentence = failure_sentence(PLAN, REFUSED)
+    assert sentence == (
+        "None of 40 requests to http://127.0.0.1:9/ got a good answer: 40 x connection refused. "
+        "Check that the service listens on this port, then start again."
+    )
+
+
+def test_one_good_answer_is_enough_not_to_fail() -> None:
+    assert failure_sentence(PLAN, TrafficSample(1, 5, 41, {"a": PodCount(1)}, errors={"HTTP 503": 40})) == ""
+
+
+def test_a_run_in_which_nothing_ended_says_so() -> None:
+    assert "No request to http://127.0.0.1:9/ ended" in failure_sentence(PLAN, TrafficSample(1, 5, 0))
+    assert "No request" in failure_sentence(PLAN, None)
+
+
+def test_load_without_answers_is_given_up_only_after_patience() -> None:
+    assert not should_give_up(PLAN, 9.9, REFUSED)
+    assert should_give_up(PLAN, 10, REFUSED)
+
+
+def test_a_hanging_target_is_given_up_after_its_own_deadline() -> None:
+    patient = LoadPlan(timeout_s=20)
+    assert not should_give_up(patient, 21, TrafficSample(1, 5, 0))
+    assert should_give_up(patient, 22, TrafficSample(1, 5, 0))

@@ -1,0 +1,108 @@
+"""Differences of counters: since the start and of the last ten seconds."""
+
+import pytest
+
+from scale_app.domain.histogram import Histogram
+from scale_app.domain.roster import Roster
+from scale_app.domain.samples import ConnectionLoads, PodCount, PodSeen, PodsSample, TrafficSample
+from scale_app.domain.window import Windows
+from tests.fakes_load import traffic
+
+
+def _windows(*pods: str) -> tuple[Windows, Roster]:
+    roster = Roster()
+    if pods:
+        roster.observe(PodsSample(0, tuple(PodSeen(name) for name in pods)))
+    windows = Windows(roster)
+    windows.begin(0)
+    return windows, roster
+
+
+def test_whole_and_recent_window_count_from_their_own_beginning() -> None:
+    windows, _ = _windows("a", "b")
+    for second in range(1, 31):
+        windows.observe(traffic(second, a=second * 10, b=second * 30))
+    figures = windows.figures()
+    assert (figures.whole.pods["a"].requests, figures.whole.pods["b"].requests) == (300, 900)
+    assert (figures.recent.pods["a"].requests, figures.recent.pods["b"].requests) == (100, 300)
+    assert figures.recent.seconds == pytest.approx(10)
+
+
+def test_a_pod_without_a_request_counts_among_those_that_should_share() -> None:
+    windows, _ = _windows("a", "b")
+    windows.observe(traffic(1, a=100))
+    figures = windows.figures()
+    assert figures.balance.pods == 2
+    assert figures.balance.score == 0
+
+
+def test_without_a_directory_the_pods_are_those_that_answered() -> None:
+    windows, _ = _windows()
+    windows.observe(traffic(1, a=50, b=50))
+    assert windows.figures().balance.score == 1
+
+
+def test_a_replaced_pod_and_its_successor_each_expect_their_own_time() -> None:
+    windows, roster = _windows("a", "b")
+    windows.observe(traffic(10, a=100, b=100))
+    roster.observe(PodsSample(10, (PodSeen("a"), PodSeen("c"))))
+    windows.observe(traffic(20, a=200, b=100, c=100))
+    figures = windows.figures()
+    assert figures.whole.expected == pytest.approx({"a": 200, "b": 100, "c": 100})
+    assert figures.balance.score == pytest.approx(1)
+
+
+def test_requests_to_a_pod_that_should_not_get_any_are_no_part_of_the_balance() -> None:
+    windows, roster = _windows("a", "b", "c")
+    windows.observe(traffic(1, a=10, b=10, c=10))
+    roster.observe(PodsSample(1, (PodSeen("a"), PodSeen("b"), PodSeen("c", ready=False))))
+    for second in range(2, 15):
+        windows.observe(traffic(second, a=second * 10, b=second * 10, c=40))
+    recent = windows.figures().recent
+    assert recent.eligible == ["a", "b"]
+
+
+def test_a_pod_whose_counter_restarts_counts_from_zero_again() -> None:
+    windows, _ = _windows("a")
+    windows.observe(traffic(1, a=50))
+    for second in range(2, 20):
+        windows.observe(traffic(second, a=second))
+    assert windows.figures().recent.pods["a"].requests >= 0
+
+
+def test_connections_carry_their_requests_of_the_window() -> None:
+    windows, _ = _windows("a")
+    for second in range(1, 21):
+        windows.observe(
+            TrafficSample(second, 1, second * 7, {"a": PodCount(second * 7)}, loads=ConnectionLoads(long={1: second * 7}))
+        )
+    figures = windows.figures()
+    assert figures.whole.loads == {140: 1}
+    assert figures.recent.loads == {70: 1}
+
+
+def test_a_generator_that_knows_no_connections_leaves_them_unknown() -> None:
+    windows, _ = _windows("a")
+    windows.observe(traffic(1, a=5))
+    assert windows.figures().whole.loads is None
+
+
+def test_latency_is_of_the_recent_window() -> None:
+    windows, _ = _windows("a")
+    windows.observe(TrafficSample(1, 1, 5, {"a": PodCount(5, latency=Histogram({10: 5}))}))
+    for second in range(2, 13):
+        count = PodCount(6, latency=Histogram({10: 5, 400: 1}))
+        windows.observe(TrafficSample(second, 1, 6, {"a": count}))
+    assert windows.figures().recent.latency == Histogram({400: 1})
+
+
+def test_marks_are_let_go_after_the_recent_window() -> None:
+    windows, _ = _windows("a")
+    for second in range(1, 1_000):
+        windows.observe(traffic(second, a=second))
+    assert len(windows._marks) <= 12
+
+
+def test_before_the_first_sample_nothing_is_judged() -> None:
+    windows, _ = _windows("a")
+    assert windows.figures().balance.score is None
