@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+Array = np.ndarray[Any, np.dtype[Any]]
+
 CV_AT_ZERO_SCORE = 0.5
 THRESHOLD = 0.95
+CV_DIGITS = 12  # so that 41 and 39 requests, CV 0.025 exactly, are not unbalanced by the last bit
+CV_THRESHOLD = round((1 - THRESHOLD) * CV_AT_ZERO_SCORE, CV_DIGITS)
+SMALLEST_SHARE = 1e-9
 GRADES = ((0.95, "A"), (0.85, "B"), (0.70, "C"), (0.50, "D"), (0.0, "F"))
 
 
@@ -21,7 +27,8 @@ class Balance:
     """The figures of one window.
 
     pods: eligible pods, those without a request included. requests: requests ascribed to them.
-    cv: population standard deviation over mean of requests per expected share.
+    cv: population standard deviation over mean of the pods' requests. With unequal expected shares w it is
+        sqrt(sum(w * (x/(n*w) - 1)^2)), so that n * cv^2 stays Pearson's chi-square (docs/decisions/0003).
     hottest_share: the busiest pod's requests over its fair share (1.0 = fair).
     capacity_lost: 1 - mean/max, the part of the replicas that imbalance wastes (0..1).
     jain: Jain's fairness index 1 / (1 + CV^2) (Jain, Chiu, Hawe 1984).
@@ -47,14 +54,15 @@ class Balance:
 def balance(requests: Sequence[int], expected: Sequence[float] | None = None) -> Balance:
     """Figures for requests per eligible pod.
 
-    requests: shape (k,), zeros included. expected: shape (k,), shares > 0 in any unit, equal when None.
+    requests: shape (k,), zeros included. expected: shape (k,), shares > 0 in any unit (seconds ready, weights);
+    equal shares when None or when one of them is not a finite number above 0. Raises nothing.
     """
-    counts = np.asarray(requests, dtype=float)
+    counts = counted(requests)
     pods, total = counts.size, int(counts.sum())
     if pods == 0 or total == 0:
         return Balance(pods, total, note="no data yet")
     relative = counts / (total * shares(pods, expected))
-    cv = float(relative.std() / relative.mean())
+    cv = round(float(relative.std() / relative.mean()), CV_DIGITS)
     score = score_of(cv)
     return Balance(
         pods,
@@ -63,25 +71,33 @@ def balance(requests: Sequence[int], expected: Sequence[float] | None = None) ->
         score=score,
         grade=grade_of(score),
         hottest_share=float(relative.max()),
-        capacity_lost=float(1 - relative.mean() / relative.max()),
+        capacity_lost=float(1 - 1 / relative.max()),
         jain=1 / (1 + cv * cv),
         note="one pod" if pods == 1 else "",
     )
 
 
-def shares(pods: int, expected: Sequence[float] | None) -> np.ndarray:
-    """Expected shares, shape (pods,), summing to 1; equal when nothing usable is expected."""
+def counted(requests: Sequence[int]) -> Array:
+    """Requests as floats, shape (k,). There is no negative count; a counter that says so has answered nothing."""
+    return np.maximum(np.asarray(requests, dtype=float), 0.0)
+
+
+def shares(pods: int, expected: Sequence[float] | None) -> Array:
+    """Expected shares, shape (pods,), all above 0 and summing to 1; equal when nothing usable is expected."""
+    equal = np.full(pods, 1 / max(pods, 1))
     if expected is None:
-        return np.full(pods, 1 / pods)
+        return equal
     weights = np.asarray(expected, dtype=float)
-    if weights.size != pods or not np.isfinite(weights).all() or (weights <= 0).any():
-        return np.full(pods, 1 / pods)
-    return np.asarray(weights / weights.sum())
+    if weights.shape != (pods,) or not np.isfinite(weights).all() or (weights <= 0).any() or not pods:
+        return equal
+    # Divided by the largest first and kept off 0, so that no extreme weight can overflow what is computed from it.
+    relative = np.maximum(weights / weights.max(), SMALLEST_SHARE)
+    return np.asarray(relative / relative.sum())
 
 
 def score_of(cv: float) -> float:
     """The specification's score for a coefficient of variation: 1 at 0, 0 from 0.5 on."""
-    return max(0.0, 1 - cv / CV_AT_ZERO_SCORE)
+    return round(max(0.0, 1 - cv / CV_AT_ZERO_SCORE), CV_DIGITS)
 
 
 def grade_of(score: float) -> str:
