@@ -1,0 +1,94 @@
+"""Domain objects to rows and back. Everything inside a row's JSON goes through the codec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+from scale_app.adapters.store.tables import RunRow
+from scale_app.codec import from_json, to_json
+from scale_app.domain.errors import StoreUnavailable
+from scale_app.domain.events import Event, SnapshotTaken, StateChanged
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import RunState, Snapshot, Source
+
+KINDS: dict[str, Any] = {kind.__dataclass_fields__["kind"].default: kind for kind in get_args(Event)}
+
+
+def run_values(record: RunRecord) -> dict[str, Any]:
+    """Columns of `runs` for a record."""
+    return {
+        "id": record.run_id,
+        "plan_json": to_json(record.plan).decode(),
+        "source": record.source.value,
+        "state": record.state.value,
+        "created_at_epoch_s": record.created_at_epoch_s,
+        "ended_at_epoch_s": record.ended_at_epoch_s,
+        "message": plain(record.message),
+        "last_json": None if record.last is None else to_json(record.last).decode(),
+    }
+
+
+def event_values(run_id: str, first_seq: int, events: Iterable[Event]) -> list[dict[str, Any]]:
+    """Columns of `run_events` for events that follow one another."""
+    return [
+        {
+            "run_id": run_id,
+            "seq": seq,
+            "elapsed_s": event.elapsed_s,
+            "kind": event.kind,
+            "body_json": to_json(event).decode(),
+        }
+        for seq, event in enumerate(events, first_seq)
+    ]
+
+
+def summary_values(events: Iterable[Event], now_epoch_s: float) -> dict[str, Any]:
+    """What the events change in their run's row; empty when nothing."""
+    changed: dict[str, Any] = {}
+    for event in events:
+        if isinstance(event, SnapshotTaken):
+            changed["last_json"] = to_json(event.snapshot).decode()
+        elif isinstance(event, StateChanged):
+            changed["state"] = event.state.value
+            changed["message"] = plain(event.message)
+            changed["ended_at_epoch_s"] = None if event.state.active else now_epoch_s
+    return changed
+
+
+def record_of(row: RunRow) -> RunRecord:
+    """The record in a row. Raises StoreUnavailable when this version cannot read it."""
+    try:
+        return RunRecord(
+            run_id=row.id,
+            plan=from_json(LoadPlan, row.plan_json),
+            source=Source(row.source),
+            state=RunState(row.state),
+            created_at_epoch_s=row.created_at_epoch_s,
+            ended_at_epoch_s=row.ended_at_epoch_s,
+            message=row.message,
+            last=None if row.last_json is None else from_json(Snapshot, row.last_json),
+        )
+    except ValueError as error:
+        raise _unreadable(row.id) from error
+
+
+def events_of(run_id: str, rows: Sequence[tuple[str, str]]) -> list[Event]:
+    """The events in (kind, body) rows. Raises StoreUnavailable when this version cannot read one."""
+    try:
+        return [from_json(KINDS[kind], body) for kind, body in rows]
+    except (ValueError, KeyError) as error:
+        raise _unreadable(run_id) from error
+
+
+def plain(text: str) -> str:
+    """Text without NUL, which PostgreSQL refuses and nobody can read."""
+    return text.replace("\x00", "")
+
+
+def _unreadable(run_id: str) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"The run {run_id} is stored in a form that this version of Scale cannot read. "
+        "Start the version that kept it, or delete the run."
+    )

@@ -1,0 +1,141 @@
+"""Runs and their events in SQL: appended second by second, each append one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CursorResult, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from scale_app.adapters.store.border import border
+from scale_app.adapters.store.database import open_engine
+from scale_app.adapters.store.rows import event_values, events_of, record_of, run_values, summary_values
+from scale_app.adapters.store.tables import EventRow, RunRow
+from scale_app.codec import from_json
+from scale_app.domain.errors import RunNotFound
+from scale_app.domain.events import Event, StateChanged
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import RunState, Snapshot
+from scale_app.ports import Clock
+
+ACTIVE = [state.value for state in RunState if state.active]
+
+
+class SqlRunStore:
+    """Fulfils ports.RunStore on SQLite or PostgreSQL, as the URL says. The tables must be there: see migrate()."""
+
+    def __init__(self, database_url: str, clock: Clock) -> None:
+        """clock: gives the time at which a run's terminal state was kept. Raises StoreUnavailable for a bad URL."""
+        self._url = database_url
+        self._clock = clock
+        with border("Opening the database", database_url):
+            self._engine = open_engine(database_url)
+
+    async def create(self, record: RunRecord) -> None:
+        """Keep a new run."""
+        with border(f"Keeping the new run {record.run_id}", self._url):
+            async with self._session() as session, session.begin():
+                await session.execute(insert(RunRow), [run_values(record)])
+
+    async def append(self, run_id: str, first_seq: int, events: Sequence[Event]) -> None:
+        """Keep events durably before returning; seq counts up from first_seq. The run's summary follows them.
+
+        Repeating an append whose outcome is unknown is safe: an event that is already kept under its seq stays.
+        Raises RunNotFound for a run that was never created or was deleted.
+        """
+        if not events:
+            return
+        changed = summary_values(events, self._clock.epoch_s())
+        with border(f"Keeping what happened in run {run_id}", self._url):
+            async with self._session() as session, session.begin():
+                await _update_run(session, run_id, changed)
+                await session.execute(self._insert_event(), event_values(run_id, first_seq, events))
+
+    async def runs(self, limit: int, offset: int) -> list[RunRecord]:
+        """Newest first."""
+        newest = select(RunRow).order_by(col(RunRow.created_at_epoch_s).desc(), col(RunRow.id).desc())
+        with border("Reading the list of runs", self._url):
+            async with self._session() as session:
+                rows = (await session.scalars(newest.limit(limit).offset(offset))).all()
+        return [record_of(row) for row in rows]
+
+    async def run(self, run_id: str) -> RunRecord:
+        """Raises RunNotFound."""
+        with border(f"Reading run {run_id}", self._url):
+            async with self._session() as session:
+                row = await session.get(RunRow, plain_id(run_id))
+        if row is None:
+            raise RunNotFound(run_id)
+        return record_of(row)
+
+    async def events(self, run_id: str) -> list[Event]:
+        """In order. Empty when the run has none or is unknown."""
+        kept = select(col(EventRow.kind), col(EventRow.body_json)).where(col(EventRow.run_id) == plain_id(run_id))
+        with border(f"Reading what happened in run {run_id}", self._url):
+            async with self._session() as session:
+                rows = [(kind, body) for kind, body in await session.execute(kept.order_by(col(EventRow.seq)))]
+        # An hour of snapshots takes a second or more to decode; runs that go on meanwhile must not wait for it.
+        return await asyncio.to_thread(events_of, run_id, rows)
+
+    async def delete(self, run_id: str) -> None:
+        """Forget a run and its events. Raises RunNotFound."""
+        with border(f"Deleting run {run_id}", self._url):
+            async with self._session() as session, session.begin():
+                gone = await session.execute(delete(RunRow).where(col(RunRow.id) == plain_id(run_id)))
+                if _rows(gone) == 0:
+                    raise RunNotFound(run_id)
+
+    async def mark_interrupted(self, message: str) -> list[str]:
+        """Turn every run that is stored as active into an interrupted one; ids of those.
+
+        The end of such a run is its newest snapshot's time: the last moment that anything is known of it.
+        """
+        with border("Marking interrupted runs", self._url):
+            async with self._session() as session, session.begin():
+                rows = (await session.scalars(select(RunRow).where(col(RunRow.state).in_(ACTIVE)))).all()
+                for row in rows:
+                    await self._interrupt(session, row, message)
+        return [row.id for row in rows]
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self._engine.dispose()
+
+    async def _interrupt(self, session: AsyncSession, row: RunRow, message: str) -> None:
+        newest = select(func.max(EventRow.seq), func.max(EventRow.elapsed_s)).where(col(EventRow.run_id) == row.id)
+        seq, elapsed_s = (await session.execute(newest)).one()
+        event = StateChanged(elapsed_s or 0.0, RunState.INTERRUPTED, message)
+        last_known_s = await asyncio.to_thread(_last_known_s, row)
+        await _update_run(session, row.id, summary_values([event], last_known_s))
+        await session.execute(self._insert_event(), event_values(row.id, 0 if seq is None else seq + 1, [event]))
+
+    def _session(self) -> AsyncSession:
+        return AsyncSession(self._engine, expire_on_commit=False)
+
+    def _insert_event(self) -> Any:
+        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+        return dialect.insert(EventRow).on_conflict_do_nothing()
+
+
+def plain_id(run_id: str) -> str:
+    """An id as it may be asked for; what no id contains would be an error of the driver, not an unknown run."""
+    return run_id.replace("\x00", "").encode(errors="replace").decode()
+
+
+async def _update_run(session: AsyncSession, run_id: str, changed: dict[str, Any]) -> None:
+    # Always writes, even when nothing changed: it tells an unknown run, and takes SQLite's write lock first.
+    values = {"state": RunRow.state, **changed}
+    if _rows(await session.execute(update(RunRow).where(col(RunRow.id) == run_id).values(values))) == 0:
+        raise RunNotFound(run_id)
+
+
+def _rows(result: Any) -> int:
+    return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+def _last_known_s(row: RunRow) -> float:
+    return row.created_at_epoch_s if row.last_json is None else from_json(Snapshot, row.last_json).at_epoch_s

@@ -1,0 +1,37 @@
+"""The two tables. Domain objects are kept as the JSON that the codec makes of them, beside what is searched by.
+
+JSON is kept as text, not as the database's own JSON type: it comes back byte for byte, and a text from outside that
+holds an escaped NUL is accepted by PostgreSQL too.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, ForeignKey, Integer, String, Text
+from sqlmodel import Field, SQLModel
+
+
+class RunRow(SQLModel, table=True):
+    """A run as the list shows it. *_json: codec JSON. Times are wall-clock seconds since 1970."""
+
+    __tablename__ = "runs"
+
+    id: str = Field(sa_column=Column(String(64), primary_key=True))
+    plan_json: str = Field(sa_column=Column(Text, nullable=False))
+    source: str = Field(sa_column=Column(String(16), nullable=False))
+    state: str = Field(sa_column=Column(String(16), nullable=False))
+    created_at_epoch_s: float = Field(sa_column=Column(Float(53), nullable=False, index=True))
+    ended_at_epoch_s: float | None = Field(default=None, sa_column=Column(Float(53)))
+    message: str = Field(default="", sa_column=Column(Text, nullable=False))
+    last_json: str | None = Field(default=None, sa_column=Column(Text))
+
+
+class EventRow(SQLModel, table=True):
+    """One event of a run; body_json holds the whole event, the other columns what is searched by."""
+
+    __tablename__ = "run_events"
+
+    run_id: str = Field(sa_column=Column(String(64), ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True))
+    seq: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    elapsed_s: float = Field(sa_column=Column(Float(53), nullable=False))
+    kind: str = Field(sa_column=Column(String(16), nullable=False))
+    body_json: str = Field(sa_column=Column(Text, nullable=False))
