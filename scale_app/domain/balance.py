@@ -79,7 +79,7 @@ def balance(requests: Sequence[int], expected: Sequence[float] | None = None) ->
 
 def counted(requests: Sequence[int]) -> Array:
     """Requests as floats, shape (k,). There is no negative count; a counter that says so has answered nothing."""
-    return np.maximum(np.asarray(requests, dtype=float), 0.0)
+    return np.asarray(np.maximum(np.asarray(requests, dtype=float), 0.0))
 
 
 def shares(pods: int, expected: Sequence[float] | None) -> Array:

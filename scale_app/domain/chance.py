@@ -1,0 +1,191 @@
+"""What chance alone does to a fair balancer: the distributions behind the verdict, fast and safe for any size.
+
+T, Pearson's chi-square in units of effective picks, follows a noncentral chi-square whose noncentrality is
+n_eff * CV^2. For few picks, where that is wrong, the recorded connections are dealt to the pods at random.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special  # type: ignore[import-untyped]
+from scipy.optimize import brentq  # type: ignore[import-untyped]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+TAIL = 0.025
+SERIES_UP_TO = 1e4  # scipy sums a series whose length grows with the noncentrality; beyond, Sankaran's error < 1e-5
+DRAWS = 1_199
+FIRST_DRAWS = 99
+CELLS_AT_ONCE = 50_000
+# Measured on one slow core; they only decide which way of dealing is cheaper and whether either is affordable.
+NS_PER_DEAL, NS_PER_SEARCHED_DEAL, NS_PER_POD, NS_PER_BINOMIAL = 15.0, 75.0, 10.0, 120.0
+BUDGET_NS = 20e6
+MOST_PICKS = 1e8
+SEED = 20_220_811
+
+
+@dataclass(frozen=True, slots=True)
+class Picks:
+    """The balancer's decisions in a window: connections, or requests where each request is a decision.
+
+    carried, counts: shape (g,); counts[j] picks carried carried[j] requests each. effective: Kish's effective
+    sample size, between 1 and total. known: False when connections are unknown, so each request counts as one.
+    are_connections: False when a pick is a request.
+    """
+
+    carried: Array
+    counts: Array
+    effective: float
+    total: int
+    known: bool
+    are_connections: bool
+
+
+def picks_of(requests: int, loads: Mapping[int, int] | None, switched: bool) -> Picks:
+    """Picks behind so many requests (at least one). loads: {requests carried: connections}."""
+    usable = {} if loads is None else {carried: n for carried, n in loads.items() if carried > 0 and n > 0}
+    if switched or not usable:
+        alone = np.ones(1)
+        return Picks(alone, np.array([requests]), float(requests), requests, bool(usable), False)
+    carried, counts = np.array(list(usable), dtype=float), np.array(list(usable.values()), dtype=np.int64)
+    kish = float((carried @ counts) ** 2 / (carried**2 @ counts))
+    return Picks(carried, counts, min(kish, float(requests)), int(counts.sum()), True, True)
+
+
+def noncentral_cdf(t: float, df: int, noncentrality: float) -> float:
+    """P(chi2'_df(noncentrality) <= t); exact for small figures, Sankaran's approximation for large ones."""
+    if t <= 0:
+        return 0.0
+    if max(t, noncentrality + df) <= SERIES_UP_TO:
+        return float(special.chndtr(t, df, noncentrality))
+    mean, spread = df + noncentrality, df + 2 * noncentrality
+    h = 1 - 2 / 3 * mean * (df + 3 * noncentrality) / spread**2
+    p = spread / mean**2
+    m = (h - 1) * (1 - 3 * h)
+    centre = 1 + h * p * (h - 1 - 0.5 * (2 - h) * m * p)
+    return float(special.ndtr(((t / mean) ** h - centre) / (h * math.sqrt(2 * p) * (1 + 0.5 * m * p))))
+
+
+def noncentrality_bound(t: float, df: int, probability: float) -> float:
+    """The noncentrality for which P(chi2' <= t) = probability; 0 when even none makes it so small."""
+    if noncentral_cdf(t, df, 0.0) <= probability:
+        return 0.0
+    high = max(t, 1.0)
+    while noncentral_cdf(t, df, high) > probability:
+        high *= 2
+    return float(brentq(lambda x: noncentral_cdf(t, df, x) - probability, 0.0, high, xtol=1e-9, rtol=1e-8))
+
+
+def chance_above(t: float, df: int) -> float:
+    """P(chi2_df >= t)."""
+    return float(special.chdtrc(df, max(t, 0.0)))
+
+
+def chance_at_most(t: float, df: int) -> float:
+    """P(chi2_df <= t)."""
+    return float(special.chdtr(df, max(t, 0.0)))
+
+
+def chance_below(t: float, shares: Array, effective: float) -> float:
+    """P(chi2 <= t) with room for whole numbers: shares of so few picks can meet the fair ones exactly."""
+    room = half_a_pick_cv(shares, effective) * math.sqrt(effective)
+    return float(special.chdtr(shares.size - 1, (math.sqrt(max(t, 0.0)) + room) ** 2))
+
+
+def half_a_pick_cv(shares: Array, effective: float) -> float:
+    """The CV when each pod's count is off by half a pick: what whole numbers can hide. k / (2 n) for equal shares."""
+    return 0.5 * math.sqrt(float((1 / shares).sum())) / effective
+
+
+def deciding_picks(long_run_cv: float, threshold_cv: float, df: int, least: float) -> float | None:
+    """Effective picks, at least `least`, from which the interval around long_run_cv excludes threshold_cv.
+
+    None when more than MOST_PICKS would be needed: nobody waits for them.
+    """
+    beyond = 1 - TAIL if long_run_cv > threshold_cv else TAIL
+
+    def short_of(log_n: float) -> float:
+        n = math.exp(log_n)
+        gap = noncentral_cdf(df + n * long_run_cv**2, df, n * threshold_cv**2) - beyond
+        return gap if long_run_cv < threshold_cv else -gap
+
+    first, last = math.log(least), math.log(MOST_PICKS)
+    if long_run_cv == threshold_cv or first >= last or short_of(last) > 0:
+        return None
+    if short_of(first) <= 0:
+        return least
+    return math.exp(float(brentq(short_of, first, last, rtol=1e-6)))
+
+
+def exact_p(t: float, shares: Array, picks: Picks, upper: bool, alpha: float) -> float | None:
+    """Share of random deals of the recorded picks that are at least (upper) or at most as uneven as t.
+
+    Seeded, so equal windows get equal answers. Ends early once the p-value cannot get below alpha.
+    None when it would cost more than its budget of about 20 ms.
+    """
+    if min(_costs_ns(shares, picks)) * DRAWS > BUDGET_NS:
+        return None
+    rng, observed = np.random.default_rng(SEED), t / picks.effective
+    at_once = max(1, CELLS_AT_ONCE // (shares.size + min(picks.total, 1_000)))
+    extreme = done = 0
+    while done < DRAWS:
+        draws = min(at_once, DRAWS - done) if done else FIRST_DRAWS
+        squares = _cv_squared(_deal(rng, draws, shares, picks), shares)
+        # Ties count as extreme; the room is for rounding in sums that differ in order only.
+        hits = squares >= observed * (1 - 1e-9) - 1e-15 if upper else squares <= observed * (1 + 1e-9) + 1e-15
+        extreme, done = extreme + int(hits.sum()), done + draws
+        if (extreme + 1) / (DRAWS + 1) >= alpha:
+            break
+    return (extreme + 1) / (done + 1)
+
+
+def bound_above(t: float, shares: Array, effective: float) -> float:
+    """Cantelli's upper bound of P(T >= t) from the exact mean and variance: safe where no test is affordable."""
+    k = shares.size
+    uneven_shares = max(0.0, float((1 / shares).sum()) - k * k) / effective
+    variance, excess = 2 * (k - 1) + uneven_shares, t - (k - 1)
+    return variance / (variance + excess * excess) if excess > 0 else 1.0
+
+
+def _costs_ns(shares: Array, picks: Picks) -> tuple[float, float]:
+    """Of one draw: each pick by hand, and each group of equal picks at once."""
+    per_deal = NS_PER_DEAL if _equal(shares) else NS_PER_SEARCHED_DEAL
+    per_draw = NS_PER_POD * shares.size
+    return per_draw + per_deal * picks.total, per_draw + NS_PER_BINOMIAL * shares.size * picks.counts.size
+
+
+def _equal(shares: Array) -> bool:
+    return bool(shares.max() <= shares.min() * (1 + 1e-12))
+
+
+def _deal(rng: np.random.Generator, draws: int, shares: Array, picks: Picks) -> Array:
+    """Requests per pod when each pick goes to a pod at random by its share; shape (draws, pods)."""
+    by_hand_ns, by_group_ns = _costs_ns(shares, picks)
+    if by_hand_ns <= by_group_ns:
+        return _deal_by_hand(rng, draws, shares, picks)
+    dealt = np.zeros((draws, shares.size))
+    for carried, count in zip(picks.carried, picks.counts, strict=True):
+        dealt += carried * rng.multinomial(count, shares, size=draws)
+    return dealt
+
+
+def _deal_by_hand(rng: np.random.Generator, draws: int, shares: Array, picks: Picks) -> Array:
+    shape, pods = (draws, picks.total), shares.size
+    if _equal(shares):
+        where = rng.integers(pods, size=shape, dtype=np.uint16 if pods < 2**16 else np.uint64).astype(np.int64)
+    else:
+        where = np.searchsorted(np.cumsum(shares)[:-1], rng.random(shape), side="right")
+    where += np.arange(draws)[:, None] * pods
+    weights = np.broadcast_to(np.repeat(picks.carried, picks.counts), shape)
+    return np.bincount(where.ravel(), weights.ravel(), minlength=draws * pods).reshape(draws, pods)
+
+
+def _cv_squared(dealt: Array, shares: Array) -> Array:
+    """Pearson's chi-square per pick of each row: sum of (share - expected)^2 / expected."""
+    gap = dealt / dealt.sum(axis=1, keepdims=True) - shares
+    return np.asarray((gap * gap) @ (1 / shares))

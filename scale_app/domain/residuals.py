@@ -1,0 +1,46 @@
+"""Which pod: how far each is from its expected share, in standard deviations of chance, and which stand out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import special  # type: ignore[import-untyped]
+
+from scale_app.domain.balance import Array, counted, shares
+
+NAMED_FROM = 3.0
+FAMILY_ALPHA = float(2 * special.ndtr(-NAMED_FROM))
+
+
+def residuals(
+    requests: Sequence[int], expected: Sequence[float] | None = None, n_eff: float | None = None
+) -> tuple[Array, Array]:
+    """Standardised residuals and which pods are outliers, both shape (k,).
+
+    n_eff: effective picks (Verdict.effective_picks); None or out of range counts every request as a pick.
+    An outlier has |z| > 3 and stays as improbable when all pods are asked at once (Holm's correction). Raises nothing.
+    """
+    counts = counted(requests)
+    pods, total = counts.size, float(counts.sum())
+    if pods < 2 or total <= 0:
+        return np.zeros(pods), np.zeros(pods, dtype=bool)
+    fair = shares(pods, expected)
+    picks = total if n_eff is None or not 1 <= n_eff <= total else n_eff
+    z = (counts / total - fair) * np.sqrt(picks / (fair * (1 - fair)))
+    return z, (np.abs(z) > NAMED_FROM) & _holm(_two_sided_p(counts / total * picks, picks, fair), FAMILY_ALPHA)
+
+
+def _two_sided_p(got: Array, picks: float, fair: Array) -> Array:
+    # Binomial tails, not the normal's: with five picks a pod the normal calls too many pods outliers.
+    at_least = np.where(got > 0, special.betainc(np.maximum(got, 1e-300), picks - got + 1, fair), 1.0)
+    at_most = np.where(got < picks, special.betaincc(got + 1, np.maximum(picks - got, 1e-300), fair), 1.0)
+    return np.asarray(np.minimum(1.0, 2 * np.minimum(at_least, at_most)))
+
+
+def _holm(p: Array, alpha: float) -> Array:
+    order = np.argsort(p, kind="stable")
+    passes = p[order] * np.arange(p.size, 0, -1) <= alpha
+    named = np.zeros(p.size, dtype=bool)
+    named[order] = np.logical_and.accumulate(passes)
+    return named
