@@ -1,0 +1,208 @@
+"""Changes to the demo: scaling, killing, replacing and faults, with time owned by the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from scale_app.demo.cluster import REPLACEMENT_READY_S, Cluster
+from scale_app.demo.pods import FAILING_SHARE, SLOW_ANSWER_S, Names, Pod
+from scale_app.domain.demo import MAX_PODS, DemoChange, Fault, Policy
+from scale_app.domain.errors import PlanError
+
+
+class FakeCall:
+    def __init__(self, due_s: float, call: Callable[[], None]) -> None:
+        self.due_s = due_s
+        self.call = call
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class FakeTime:
+    """Delayed calls that happen when the test moves time."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.calls: list[FakeCall] = []
+
+    def later(self, delay_s: float, call: Callable[[], None]) -> FakeCall:
+        self.calls.append(FakeCall(self.now_s + delay_s, call))
+        return self.calls[-1]
+
+    def pass_by(self, seconds: float) -> None:
+        self.now_s += seconds
+        due = [call for call in self.calls if call.due_s <= self.now_s and not call.cancelled]
+        self.calls = [call for call in self.calls if call not in due]
+        for call in due:
+            call.call()
+
+
+class FakeLink:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def reset(self) -> None:
+        self.heard.append("reset")
+
+    def drain(self) -> None:
+        self.heard.append("drain")
+
+
+class Bench:
+    """A cluster, its time, and how often it told of a pod that became ready."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.time = FakeTime()
+        self.told = 0
+        self.cluster = Cluster(Names(seed), Random(seed), self.time.later, self._tell)
+
+    def _tell(self) -> None:
+        self.told += 1
+
+    def pods(self) -> dict[str, bool]:
+        return {pod.name: pod.ready for pod in self.cluster.status("").pods}
+
+    def names(self) -> list[str]:
+        return list(self.pods())
+
+    def change(self, change: DemoChange) -> None:
+        self.cluster.change(change)
+
+    def pod(self, slot: int) -> Pod:
+        """The object behind a name, found by asking the balancer."""
+        self.change(DemoChange(policy=Policy.ROUND_ROBIN))
+        picked = {pod.name: pod for pod in (self.cluster.pick("") for _ in range(MAX_PODS)) if pod}
+        return picked[self.names()[slot]]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_it_begins_with_five_ready_pods_named_like_a_deployments() -> None:
+    pods = Bench().pods()
+    assert list(pods.values()) == [True] * 5
+    assert all(name.startswith("demo-6d9f7c5b8-") and len(name) == 20 for name in pods)
+
+
+def test_the_same_seed_gives_the_same_names_and_another_seed_others() -> None:
+    assert Bench(seed=3).names() == Bench(seed=3).names()
+    assert set(Bench(seed=3).names()).isdisjoint(Bench(seed=4).names())
+
+
+def test_a_killed_pod_is_gone_at_once_and_its_connections_are_reset(bench: Bench) -> None:
+    victim, link = bench.pod(1), FakeLink()
+    victim.links.add(link)
+    bench.change(DemoChange(kill_pod=victim.name))
+    assert victim.name not in bench.names()
+    assert link.heard == ["reset"]
+    assert {bench.cluster.pick("") for _ in range(20)}.isdisjoint({victim})
+
+
+def test_a_replacement_has_a_new_name_and_is_ready_after_two_seconds(bench: Bench) -> None:
+    before = bench.names()
+    bench.change(DemoChange(kill_pod=before[1]))
+    (newcomer,) = set(bench.names()) - set(before)
+    assert not bench.pods()[newcomer]
+    bench.time.pass_by(REPLACEMENT_READY_S - 0.01)
+    assert not bench.pods()[newcomer]
+    assert bench.told == 0
+    bench.time.pass_by(0.01)
+    assert bench.pods()[newcomer]
+    assert bench.told == 1
+    assert newcomer in {bench.pod(slot).name for slot in range(5)}
+
+
+def test_killing_a_replacement_before_it_is_ready_starts_the_two_seconds_anew(bench: Bench) -> None:
+    bench.change(DemoChange(kill_pod=bench.names()[0]))
+    bench.time.pass_by(1.0)
+    first = bench.names()[0]
+    bench.change(DemoChange(kill_pod=first))
+    bench.time.pass_by(REPLACEMENT_READY_S - 0.5)
+    assert list(bench.pods().values()) == [False, True, True, True, True]
+    bench.time.pass_by(0.5)
+    assert list(bench.pods().values()) == [True] * 5
+    assert first not in bench.names()
+    assert bench.told == 1
+
+
+def test_while_no_pod_is_ready_nothing_is_picked(bench: Bench) -> None:
+    bench.change(DemoChange(pods=1))
+    bench.change(DemoChange(kill_pod=bench.names()[0]))
+    assert bench.cluster.pick("") is None
+    bench.time.pass_by(REPLACEMENT_READY_S)
+    assert bench.cluster.pick("") is not None
+
+
+def test_killing_a_pod_that_does_not_exist_says_so_and_changes_nothing(bench: Bench) -> None:
+    before = bench.cluster.status("")
+    with pytest.raises(PlanError, match=r"kill_pod = 'demo-nobody' cannot be used: .*such as demo-6d9f7c5b8-"):
+        bench.change(DemoChange(kill_pod="demo-nobody", policy=Policy.WEIGHTED, pods=9))
+    assert bench.cluster.status("") == before
+
+
+def test_scaling_up_adds_ready_pods_behind_those_that_exist(bench: Bench) -> None:
+    before = bench.names()
+    bench.change(DemoChange(pods=8))
+    assert bench.names()[:5] == before
+    assert list(bench.pods().values()) == [True] * 8
+
+
+def test_scaling_down_drains_the_last_pods_and_leaves_the_others_alone(bench: Bench) -> None:
+    links = [FakeLink() for _ in range(5)]
+    for slot, link in enumerate(links):
+        bench.pod(slot).links.add(link)
+    bench.change(DemoChange(pods=3))
+    assert [link.heard for link in links] == [[], [], [], ["drain"], ["drain"]]
+    assert len(bench.names()) == 3
+
+
+def test_scaling_away_a_pod_that_is_not_ready_yet_cancels_its_start(bench: Bench) -> None:
+    bench.change(DemoChange(kill_pod=bench.names()[4]))
+    bench.change(DemoChange(pods=4))
+    bench.time.pass_by(REPLACEMENT_READY_S)
+    assert bench.told == 0
+    assert len(bench.names()) == 4
+
+
+def test_counts_of_pods_that_are_gone_are_kept(bench: Bench) -> None:
+    killed, scaled_away = bench.pod(0), bench.pod(4)
+    killed.answered, scaled_away.answered = 11, 22
+    bench.change(DemoChange(kill_pod=killed.name))
+    bench.change(DemoChange(pods=4))
+    scaled_away.answered += 1  # the answer that was in flight
+    answered = bench.cluster.status("").answered
+    assert (answered[killed.name], answered[scaled_away.name]) == (11, 23)
+    assert sum(answered.values()) == 34
+
+
+def test_only_the_first_pod_has_the_fault_and_so_has_its_replacement(bench: Bench) -> None:
+    bench.change(DemoChange(fault=Fault.SLOW_POD))
+    assert [bench.pod(slot).delay_s for slot in range(5)] == [SLOW_ANSWER_S, 0, 0, 0, 0]
+    bench.change(DemoChange(kill_pod=bench.names()[0]))
+    bench.time.pass_by(REPLACEMENT_READY_S)
+    assert [bench.pod(slot).delay_s for slot in range(5)] == [SLOW_ANSWER_S, 0, 0, 0, 0]
+    bench.change(DemoChange(fault=Fault.NONE))
+    assert bench.pod(0).delay_s == 0
+
+
+def test_a_failing_pod_fails_three_answers_in_ten_and_others_none(bench: Bench) -> None:
+    bench.change(DemoChange(fault=Fault.FAILING_POD))
+    rng = Random(5)
+    failing = [bench.pod(0).status(rng) for _ in range(4_000)]
+    assert failing.count(500) / 4_000 == pytest.approx(FAILING_SHARE, rel=0.1)
+    assert {bench.pod(1).status(rng) for _ in range(100)} == {200}
+
+
+def test_the_weight_belongs_to_the_first_pod_and_a_directory_still_expects_equal_shares(bench: Bench) -> None:
+    bench.change(DemoChange(policy=Policy.WEIGHTED, weight=8.0))
+    status = bench.cluster.status("http://demo/")
+    assert (status.policy, status.weight, status.url) == (Policy.WEIGHTED, 8.0, "http://demo/")
+    assert {pod.weight for pod in status.pods} == {1.0}
+    assert [bench.pod(slot).share for slot in range(5)] == [8.0, 1.0, 1.0, 1.0, 1.0]
