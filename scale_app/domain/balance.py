@@ -6,6 +6,7 @@ No pods or no requests give no score (None), never 0 or 1; one pod is 1.0 with a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,8 +62,9 @@ def balance(requests: Sequence[int], expected: Sequence[float] | None = None) ->
     pods, total = counts.size, int(counts.sum())
     if pods == 0 or total == 0:
         return Balance(pods, total, note="no data yet")
-    relative = counts / (total * shares(pods, expected))
-    cv = round(float(relative.std() / relative.mean()), CV_DIGITS)
+    parts, fair = counts / counts.sum(), shares(pods, expected)
+    relative = parts / fair
+    cv = round(math.sqrt(cv_squared(parts, fair)), CV_DIGITS)
     score = score_of(cv)
     return Balance(
         pods,
@@ -71,10 +73,15 @@ def balance(requests: Sequence[int], expected: Sequence[float] | None = None) ->
         score=score,
         grade=grade_of(score),
         hottest_share=float(relative.max()),
-        capacity_lost=float(1 - 1 / relative.max()),
+        capacity_lost=max(0.0, float(1 - 1 / relative.max())),
         jain=1 / (1 + cv * cv),
         note="one pod" if pods == 1 else "",
     )
+
+
+def cv_squared(parts: Array, fair: Array) -> float:
+    """Squared CV of observed against expected shares, both shape (k,) with sum 1: sum(fair * (part/fair - 1)^2)."""
+    return float(((parts - fair) ** 2 / fair).sum())
 
 
 def counted(requests: Sequence[int]) -> Array:

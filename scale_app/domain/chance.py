@@ -160,7 +160,7 @@ def _costs_ns(shares: Array, picks: Picks) -> tuple[float, float]:
 
 
 def _equal(shares: Array) -> bool:
-    return bool(shares.max() <= shares.min() * (1 + 1e-12))
+    return bool(shares.max() <= shares.min() * (1 + 1e-9))
 
 
 def _deal(rng: np.random.Generator, draws: int, shares: Array, picks: Picks) -> Array:

@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 
 from scale_app.domain import chance, verdict_sentence
-from scale_app.domain.balance import CV_THRESHOLD, THRESHOLD, Array, counted, score_of, shares
+from scale_app.domain.balance import CV_THRESHOLD, THRESHOLD, Array, counted, cv_squared, score_of, shares
 from scale_app.domain.chance import TAIL, Picks, picks_of
 from scale_app.domain.residuals import residuals
 
@@ -143,10 +143,8 @@ def _one_pod(picks: Picks) -> Verdict:
 
 
 def _evidence(parts: Array, fair: Array, picks: Picks) -> _Evidence:
-    # For equal shares this is the headline's CV; for others it weighs each pod by its share, as Pearson does,
-    # because only then does chance give a chi-square.
-    cv_squared = float(((parts - fair) ** 2 / fair).sum())
-    return _Evidence(parts, fair, picks, fair.size - 1, math.sqrt(cv_squared), picks.effective * cv_squared)
+    squared = cv_squared(parts, fair)
+    return _Evidence(parts, fair, picks, fair.size - 1, math.sqrt(squared), picks.effective * squared)
 
 
 def _plain(evidence: _Evidence) -> _Finding:
