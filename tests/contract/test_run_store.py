@@ -1,0 +1,212 @@
+"""What every RunStore promises, asked of the fake, of SQLite and, where it is installed, of PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.domain.alert import Alert
+from scale_app.domain.errors import RunNotFound, StoreUnavailable
+from scale_app.domain.events import AlertCleared, AlertRaised, PlanEdited, PodChanged, SnapshotTaken, StateChanged
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import RunState, Source
+from scale_app.ports import RunStore
+from tests.fakes import FakeClock, FakeStore, a_snapshot
+from tests.postgres import Postgres, binaries, running_postgres
+
+DATABASES = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    folder = binaries()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
+    with running_postgres(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=["fake", "sqlite", "postgres"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[RunStore]:
+    if request.param == "fake":
+        yield FakeStore(clock)
+        return
+    url = f"sqlite+aiosqlite:///{tmp_path}/scale.db"
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        url = await server.create_database(f"contract{next(DATABASES)}")
+    await migrate(url)
+    kept = SqlRunStore(url, clock)
+    yield kept
+    await kept.close()
+
+
+def record(run_id: str = "run-1", at_s: float = 100.25, state: RunState = RunState.STARTING) -> RunRecord:
+    plan = LoadPlan("http://bücher.example/ä?q=%00", users=7, requests_per_connection=None, think_time_s=0.0)
+    return RunRecord(run_id, plan, Source.HEADER, state, at_s)
+
+
+async def test_a_new_run_comes_back_as_it_was_kept(store: RunStore) -> None:
+    await store.create(record())
+    assert await store.run("run-1") == record()
+    assert await store.events("run-1") == []
+
+
+async def test_an_id_is_taken_once(store: RunStore) -> None:
+    await store.create(record())
+    with pytest.raises(StoreUnavailable):
+        await store.create(record(at_s=5.0))
+    assert await store.run("run-1") == record()
+
+
+async def test_every_kind_of_event_comes_back_in_order_as_it_was(store: RunStore) -> None:
+    alert = Alert("verdict", 0.82, 0.95, 'pod-0 gets "twice" its share.', 9.5)
+    events = [
+        StateChanged(0.0, RunState.RUNNING),
+        PodChanged(0.5, "pod-ü", "joined"),
+        SnapshotTaken(1.0, a_snapshot(seq=2, requests=(1, 0, 10**12), score=None)),
+        AlertRaised(9.5, alert),
+        PlanEdited(10.0, 20, 0.1),
+        AlertCleared(20.125, alert),
+        StateChanged(60.0, RunState.FAILED, "Connecting failed:\x00 it said 'no'."),
+    ]
+    await store.create(record())
+    await store.append("run-1", 0, events[:3])
+    await store.append("run-1", 3, events[3:])
+    assert await store.events("run-1") == events
+
+
+async def test_the_pods_of_every_snapshot_are_kept(store: RunStore) -> None:
+    snapshots = [a_snapshot(seq=n, requests=range(n, n + 200)) for n in (1, 2)]
+    await store.create(record())
+    await store.append("run-1", 1, [SnapshotTaken(shot.elapsed_s, shot) for shot in snapshots])
+    kept = [event.snapshot for event in await store.events("run-1") if isinstance(event, SnapshotTaken)]
+    assert kept == snapshots
+
+
+async def test_the_summary_follows_the_newest_snapshot_and_state(store: RunStore) -> None:
+    await store.create(record())
+    newest = a_snapshot(seq=2, requests=(5, 5))
+    await store.append("run-1", 0, [StateChanged(0.0, RunState.RUNNING), SnapshotTaken(1.0, a_snapshot(seq=1))])
+    await store.append("run-1", 2, [SnapshotTaken(2.0, newest)])
+    run = await store.run("run-1")
+    assert (run.state, run.last, run.ended_at_epoch_s) == (RunState.RUNNING, newest, None)
+
+
+@pytest.mark.parametrize("state", [state for state in RunState if not state.active])
+async def test_a_terminal_state_ends_the_run_at_the_time_it_is_kept(
+    store: RunStore, clock: FakeClock, state: RunState
+) -> None:
+    await store.create(record())
+    clock.advance(61.5)
+    await store.append("run-1", 0, [StateChanged(60.0, state, "why")])
+    run = await store.run("run-1")
+    assert (run.state, run.message, run.ended_at_epoch_s) == (state, "why", clock.epoch_s())
+
+
+async def test_events_that_change_no_summary_are_kept_too(store: RunStore) -> None:
+    await store.create(record())
+    await store.append("run-1", 0, [PodChanged(0.5, "pod-0", "left")])
+    assert await store.run("run-1") == record()
+    assert await store.events("run-1") == [PodChanged(0.5, "pod-0", "left")]
+
+
+async def test_appending_nothing_does_nothing(store: RunStore) -> None:
+    await store.create(record())
+    await store.append("run-1", 0, [])
+    assert await store.events("run-1") == []
+
+
+async def test_an_append_may_be_repeated(store: RunStore) -> None:
+    events = [StateChanged(0.0, RunState.RUNNING), SnapshotTaken(1.0, a_snapshot())]
+    await store.create(record())
+    await store.append("run-1", 0, events[:1])
+    await store.append("run-1", 0, events)
+    assert await store.events("run-1") == events
+
+
+async def test_events_of_one_run_are_not_those_of_another(store: RunStore) -> None:
+    for run_id in ("a", "b"):
+        await store.create(record(run_id))
+        await store.append(run_id, 0, [SnapshotTaken(1.0, a_snapshot(run_id))])
+    assert await store.events("a") == [SnapshotTaken(1.0, a_snapshot("a"))]
+
+
+async def test_runs_are_listed_newest_first_and_by_page(store: RunStore) -> None:
+    for n in (2, 0, 4, 1, 3):
+        await store.create(record(f"run-{n}", at_s=float(n)))
+    assert [run.run_id for run in await store.runs(2, 0)] == ["run-4", "run-3"]
+    assert [run.run_id for run in await store.runs(10, 3)] == ["run-1", "run-0"]
+    assert await store.runs(10, 5) == []
+
+
+async def test_a_deleted_run_is_gone_with_its_events(store: RunStore) -> None:
+    for run_id in ("a", "b"):
+        await store.create(record(run_id))
+        await store.append(run_id, 0, [StateChanged(0.0, RunState.RUNNING)])
+    await store.delete("a")
+    assert [run.run_id for run in await store.runs(10, 0)] == ["b"]
+    assert await store.events("a") == []
+    assert await store.events("b") != []
+
+
+@pytest.mark.parametrize("run_id", ["", "no-such", "run-1\x00", "ü" * 300, "'; DROP TABLE runs; --", "\ud800"])
+async def test_an_unknown_run_is_not_found(store: RunStore, run_id: str) -> None:
+    with pytest.raises(RunNotFound):
+        await store.run(run_id)
+    with pytest.raises(RunNotFound):
+        await store.delete(run_id)
+    assert await store.events(run_id) == []
+
+
+async def test_nothing_can_be_appended_to_an_unknown_run(store: RunStore) -> None:
+    with pytest.raises(RunNotFound):
+        await store.append("no-such", 0, [StateChanged(0.0, RunState.RUNNING)])
+
+
+async def test_active_runs_are_marked_interrupted_at_the_last_known_moment(store: RunStore) -> None:
+    for state in RunState:
+        await store.create(record(state.value, state=state))
+    shot = a_snapshot("running")
+    await store.append("running", 4, [SnapshotTaken(7.5, shot)])
+
+    marked = await store.mark_interrupted("The server went away.")
+
+    assert sorted(marked) == ["running", "starting", "stopping"]
+    run = await store.run("running")
+    assert (run.state, run.message, run.ended_at_epoch_s, run.last) == (
+        RunState.INTERRUPTED,
+        "The server went away.",
+        shot.at_epoch_s,
+        shot,
+    )
+    ended = StateChanged(7.5, RunState.INTERRUPTED, "The server went away.")
+    assert await store.events("running") == [SnapshotTaken(7.5, shot), ended]
+    assert (await store.run("starting")).ended_at_epoch_s == 100.25
+    assert (await store.run("finished")).state is RunState.FINISHED
+
+
+async def test_marking_twice_marks_nothing_more(store: RunStore) -> None:
+    await store.create(record())
+    assert await store.mark_interrupted("gone") == ["run-1"]
+    assert await store.mark_interrupted("gone") == []
+    assert len(await store.events("run-1")) == 1
+
+
+async def test_odd_numbers_survive(store: RunStore) -> None:
+    odd = 0.1 + 0.2
+    await store.create(record(at_s=odd))
+    await store.append("run-1", 0, [PlanEdited(math.nextafter(odd, 1), 1, 1e-9)])
+    assert (await store.run("run-1")).created_at_epoch_s == odd
+    assert await store.events("run-1") == [PlanEdited(math.nextafter(odd, 1), 1, 1e-9)]
