@@ -56,13 +56,13 @@ def build(force: bool) -> None:
     """Build the page, unless its sources are those of the last build."""
     with _sentence_and_exit():
         _require_project()
-        fingerprint = page_fingerprint(Path())
-        if not force and PAGE.is_file() and BUILT_FROM.is_file() and BUILT_FROM.read_text() == fingerprint:
+        if not force and page_is_current():
             return
         click.echo("Building the page (seconds; longer the first time) ...", err=True)
         BUILT_FROM.unlink(missing_ok=True)
         _export_page()
-        BUILT_FROM.write_text(fingerprint)
+        # Now, not before: the first build may complete reflex.lock/, which belongs to the sources.
+        BUILT_FROM.write_text(page_fingerprint(Path()))
 
 
 @main.command()
@@ -103,6 +103,11 @@ def _require_project() -> None:
     """Reflex reads rxconfig.py and .web/ in the current folder. Raises CannotStart."""
     if not CONFIG_FILE.is_file():
         raise CannotStart(f"There is no rxconfig.py in {Path.cwd()}: start `scale` in the project's folder.")
+
+
+def page_is_current() -> bool:
+    """True when the page exists and was built from exactly the sources that are here."""
+    return PAGE.is_file() and BUILT_FROM.is_file() and BUILT_FROM.read_text() == page_fingerprint(Path())
 
 
 def page_fingerprint(root: Path) -> str:

@@ -1,0 +1,55 @@
+# The menu. `make` alone lists it.
+# Everything is installed into .venv/, and installed again only when a list of packages changed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := requirements.txt requirements.lock pyproject.toml
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+TESTS := tests/unit tests/contract tests/integration tests/browser
+
+.PHONY: help run build test check format calibrate clean
+
+help: ## list what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+run: build ## install, build the page and serve it with API and WebSocket on http://127.0.0.1:8000
+	@exec $(BIN)/scale serve
+
+build: $(VENV)/.run-packages ## build the page, if its sources changed
+	@$(BIN)/scale build
+
+test: $(VENV)/.test-packages build ## run all tests but those that need a real cluster
+	@.ci/test-tools
+	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+check: $(VENV)/.test-packages ## style, types and the floors of the house
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.test-packages ## put style right where a tool can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+calibrate: $(VENV)/.test-packages ## measure the statistics behind the verdict against known balancers
+	@$(BIN)/python -m tests.bench.calibrate
+
+clean: ## remove what was installed and built; keeps the database
+	@rm -rf $(VENV) .web build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(VENV)/.run-packages: $(PACKAGES)
+	@.ci/virtualenv $(VENV)
+	@echo "Installing Python packages (about a minute the first time) ..." >&2
+	@$(PIP) install -r requirements.txt -c requirements.lock
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/.test-packages: requirements-dev.txt $(VENV)/.run-packages
+	@echo "Installing what tests and checks need ..." >&2
+	@$(PIP) install -r requirements-dev.txt -c requirements.lock
+	@touch $@
