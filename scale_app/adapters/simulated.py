@@ -1,0 +1,278 @@
+"""Invented counts for work on the interface without a cluster: seeded, labelled as simulated wherever they show.
+
+Follows the same contract as the real generator, connection by connection, so that every figure downstream is
+computed the same way. Sends nothing and starts no process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+import numpy as np
+
+from scale_app.domain.errors import PlanError
+from scale_app.domain.histogram import Histogram, bucket_of
+from scale_app.domain.plan import LoadPlan, PlanEdit, is_simulated
+from scale_app.domain.samples import (
+    ConnectionLoads,
+    LoadEnded,
+    LoadReady,
+    PodCount,
+    PodSeen,
+    PodsSample,
+    Sample,
+    TrafficSample,
+)
+from scale_app.ports import Admitted, Clock, Load
+
+ACCEPTED = "simulated?pods=1..1000&cv=0..1&seed=0..4294967295, each at most once"
+TICK_S = 1.0
+MAX_REQUESTS_PER_S = 10_000
+TYPICAL_LATENCY_S = 0.02
+LATENCY_SPREAD = 0.4
+NODES = 5
+LEAST_WEIGHT = 0.02
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedTarget:
+    """What is invented. Same target, same counts.
+
+    pods: how many (1..1,000). cv: coefficient of variation of the pods' weights (0..1). seed: of all chance.
+    """
+
+    pods: int = 10
+    cv: float = 0.1
+    seed: int = 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(f"simulated-{number:04d}" for number in range(1, self.pods + 1))
+
+    def weights(self) -> np.ndarray:
+        """Chance of each pod to be picked, shape (pods,), summing to 1."""
+        deviates = np.random.default_rng(self.seed).normal(size=self.pods)
+        spread = deviates.std()
+        standard = (deviates - deviates.mean()) / spread if spread > 0 else np.zeros(self.pods)
+        weights = np.maximum(1 + self.cv * standard, LEAST_WEIGHT)
+        return np.asarray(weights / weights.sum())
+
+
+def parse_simulated(url: str) -> SimulatedTarget:
+    """The target that "simulated?pods=200&cv=0.1&seed=1" means; each part may be left out. Raises PlanError."""
+    name, _, query = url.partition("?")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+        asked = dict(pairs)
+        known = is_simulated(name) and len(asked) == len(pairs) and asked.keys() <= {"pods", "cv", "seed"}
+        target = SimulatedTarget(int(asked.get("pods", 10)), float(asked.get("cv", 0.1)), int(asked.get("seed", 1)))
+    except ValueError:
+        raise PlanError("target_url", url, ACCEPTED) from None
+    if not known or not (1 <= target.pods <= 1_000 and 0 <= target.cv <= 1 and 0 <= target.seed < 2**32):
+        raise PlanError("target_url", url, ACCEPTED)
+    return target
+
+
+@dataclass(slots=True)
+class _Connection:
+    connection_id: int
+    pod: int
+    born: int
+    carried: int = 0
+
+
+@dataclass(slots=True)
+class _Books:
+    """Everything counted since the start; latency has shape (pods, buckets)."""
+
+    requests: np.ndarray
+    connections: np.ndarray
+    latency: np.ndarray
+    opened: int = 0
+    short: dict[int, int] = field(default_factory=dict)
+    closed_long: dict[int, int] = field(default_factory=dict)
+
+
+class SimulatedTraffic:
+    """The counts of one invented run; `advance` moves it on. Pure but for its seeded generator."""
+
+    def __init__(self, target: SimulatedTarget, requests_per_connection: int | None) -> None:
+        self._names = target.names
+        self._cumulative = np.cumsum(target.weights()).tolist()
+        self._random = np.random.default_rng([target.seed, 1])
+        self._most = requests_per_connection
+        self._buckets, self._chances = _latencies()
+        shape = (target.pods, len(self._buckets))
+        self._books = _Books(np.zeros(target.pods, int), np.zeros(target.pods, int), np.zeros(shape, int))
+        self._users: list[_Connection | None] = []
+        self._interval = 0
+
+    def advance(self, users: int, requests: int) -> None:
+        """One interval in which so many users send so many requests, shared evenly among them."""
+        self._interval += 1
+        self._books.closed_long = {}
+        self._resize(users)
+        before = self._books.requests.copy()
+        for user in range(users):
+            self._send(user, requests // users + (user < requests % users))
+        self._books.latency += self._random.multinomial(self._books.requests - before, self._chances)
+
+    def sample(self, at_s: float) -> TrafficSample:
+        """The counters now."""
+        books = self._books
+        return TrafficSample(
+            at_s=at_s,
+            users=len(self._users),
+            requests=int(books.requests.sum()),
+            pods={name: self._count(pod) for pod, name in enumerate(self._names) if books.requests[pod]},
+            connections=books.opened,
+            loads=self._loads(),
+        )
+
+    def end(self) -> None:
+        """All users leave and close their connections."""
+        self._interval += 1
+        self._books.closed_long = {}
+        self._resize(0)
+
+    def _resize(self, users: int) -> None:
+        self._users.extend([None] * (users - len(self._users)))
+        while len(self._users) > users:
+            self._close(self._users.pop())
+
+    def _send(self, user: int, requests: int) -> None:
+        while requests > 0:
+            connection = self._users[user] or self._open(user)
+            batch = requests if self._most is None else min(requests, self._most - connection.carried)
+            connection.carried += batch
+            self._books.requests[connection.pod] += batch
+            requests -= batch
+            if connection.carried == self._most:
+                self._close(connection)
+                self._users[user] = None
+
+    def _open(self, user: int) -> _Connection:
+        books = self._books
+        books.opened += 1
+        pod = min(bisect(self._cumulative, self._random.random()), len(self._names) - 1)
+        books.connections[pod] += 1
+        connection = self._users[user] = _Connection(books.opened, pod, self._interval)
+        return connection
+
+    def _close(self, connection: _Connection | None) -> None:
+        if connection is None:
+            return
+        if connection.born == self._interval:
+            self._books.short[connection.carried] = self._books.short.get(connection.carried, 0) + 1
+        else:
+            self._books.closed_long[connection.connection_id] = connection.carried
+
+    def _loads(self) -> ConnectionLoads:
+        open_now = {c.connection_id: c.carried for c in self._users if c is not None}
+        return ConnectionLoads(dict(self._books.short), self._books.closed_long | open_now)
+
+    def _count(self, pod: int) -> PodCount:
+        row = self._books.latency[pod]
+        counts = {bucket: int(times) for bucket, times in zip(self._buckets, row, strict=True) if times}
+        return PodCount(int(self._books.requests[pod]), 0, int(self._books.connections[pod]), Histogram(counts))
+
+
+def _latencies() -> tuple[list[int], np.ndarray]:
+    """Buckets and their chances, a bell over the logarithm of the latency; shapes (n,) both."""
+    steps = np.linspace(-3, 3, 25)
+    chances = np.exp(-(steps**2) / 2)
+    buckets = [bucket_of(TYPICAL_LATENCY_S * float(np.exp(LATENCY_SPREAD * step))) for step in steps]
+    return buckets, chances / chances.sum()
+
+
+class SimulatedLoad:
+    """One invented run. See ports.Load."""
+
+    def __init__(self, plan: LoadPlan, target: SimulatedTarget, clock: Clock, sleep: Sleep) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._sleep = sleep
+        self._traffic = SimulatedTraffic(target, plan.requests_per_connection)
+        self._over = asyncio.Event()
+        self._users = 0.0
+
+    async def samples(self) -> AsyncIterator[Sample]:
+        """See ports.Load."""
+        began_s = now_s = self._clock.monotonic_s()
+        ends_s = began_s + self._plan.duration_s
+        yield LoadReady(now_s)
+        while now_s < ends_s and not self._over.is_set():
+            await self._tick(min(TICK_S, ends_s - now_s))
+            before_s, now_s = now_s, self._clock.monotonic_s()
+            self._advance(now_s - before_s)
+            yield self._traffic.sample(now_s)
+        self._traffic.end()
+        yield self._traffic.sample(self._clock.monotonic_s())
+        yield LoadEnded(self._clock.monotonic_s())
+
+    async def edit(self, edit: PlanEdit) -> None:
+        """See ports.Load. Raises PlanError when the result cannot be run."""
+        self._plan = self._plan.edited(edit)
+
+    async def stop(self) -> None:
+        """See ports.Load."""
+        self._over.set()
+
+    async def kill(self) -> None:
+        """See ports.Load."""
+        self._over.set()
+
+    async def _tick(self, most_s: float) -> None:
+        """Wait for the next sample's time or for the end, whichever is first."""
+        waits: list[asyncio.Future[object]] = [
+            asyncio.ensure_future(self._sleep(most_s)),
+            asyncio.ensure_future(self._over.wait()),
+        ]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in done:
+                wait.result()
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    def _advance(self, passed_s: float) -> None:
+        step = self._plan.spawn_rate * passed_s
+        goal = float(self._plan.users)
+        self._users = min(goal, self._users + step) if self._users < goal else max(goal, self._users - step)
+        users = int(self._users)
+        rate = users / (self._plan.think_time_s + TYPICAL_LATENCY_S)
+        self._traffic.advance(users, int(min(rate, MAX_REQUESTS_PER_S) * passed_s))
+
+
+class SimulatedGenerator:
+    """See ports.LoadGenerator. sleep: waits so many seconds of the clock's."""
+
+    def __init__(self, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
+        self._clock = clock
+        self._sleep = sleep
+
+    async def start(self, plan: LoadPlan, target: Admitted) -> Load:
+        """Raises PlanError when the target is not a simulated one."""
+        return SimulatedLoad(plan, parse_simulated(target.url), self._clock, self._sleep)
+
+
+class SimulatedPods:
+    """The invented pods. See ports.PodDirectory."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def watch(self, target: Admitted) -> AsyncIterator[Sample]:
+        """All pods once; they never change. Raises PlanError when the target is not a simulated one."""
+        names = parse_simulated(target.url).names
+        pods = tuple(PodSeen(name, f"simulated-node-{i % NODES + 1}") for i, name in enumerate(names))
+        yield PodsSample(self._clock.monotonic_s(), pods)
+        await asyncio.Event().wait()
