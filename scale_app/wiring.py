@@ -27,12 +27,12 @@ def settings() -> Settings:
 @cache
 def hub() -> Hub:
     """This process's hub; `lifespan` opens and closes it."""
-    clock, demo, workers = SystemClock(), _demo(), LocustProcess()
+    clock, demo, workers = SystemClock(), _demo(), LocustProcess(clock)
     outside = Outside(
         gatekeeper=TargetGatekeeper(settings().allowed_targets, demo.url),
         generators={Source.DEMO: workers, Source.HEADER: workers, Source.SIMULATED: SimulatedGenerator(clock)},
         directories={Source.DEMO: demo, Source.SIMULATED: SimulatedPods(clock)},
-        store=SqlRunStore(settings().database_url),
+        store=SqlRunStore(settings().database_url, clock),
         demo=demo,
         clock=clock,
     )

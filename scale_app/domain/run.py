@@ -79,15 +79,15 @@ class Run:
         """What this sample means; nothing once the run has ended."""
         if not self.state.active:
             return []
-        handle: Callable[[Any], list[Event]] = {
+        handlers: dict[type[Sample], Callable[[Any], list[Event]]] = {
             LoadReady: self._ready,
             TrafficSample: self._traffic_seen,
             PodsSample: self._pods_seen,
             PlanChanged: self._plan_changed,
             StopAsked: self._stop_asked,
             LoadEnded: self._ended,
-        }[type(sample)]
-        events = handle(sample)
+        }
+        events = handlers[type(sample)](sample)
         self.next_seq += len(events)
         return events
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from scale_app.domain.alert import Alert
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.residuals import residuals
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import GeneratorHealth, PodCount, TrafficSample
 from scale_app.domain.snapshot import PodShare, RunState, Snapshot, Source
-from scale_app.domain.verdict import residuals
 from scale_app.domain.window import Figures, Window
 
 
