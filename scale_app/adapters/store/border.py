@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -64,5 +65,7 @@ def _answer(error: Exception) -> str:
     inner = cause.__cause__ if isinstance(cause.__cause__, (PostgresError, OSError)) else cause
     if isinstance(inner, TimeoutError):
         return "no answer in time"
+    if isinstance(inner, OSError) and inner.errno is not None and inner.errno > 0:
+        return os.strerror(inner.errno)
     text = str(inner).strip() or type(inner).__name__
     return text.splitlines()[0].rstrip(". ")

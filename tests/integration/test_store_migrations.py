@@ -1,0 +1,71 @@
+"""From an empty file to this version's tables; a newer version's tables are left alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.engine import Connection
+from sqlmodel import SQLModel
+
+from scale_app.adapters.store import migrate
+from scale_app.adapters.store.database import open_engine
+from scale_app.domain.errors import StoreUnavailable
+
+
+def url_of(tmp_path: Path) -> str:
+    return f"sqlite+aiosqlite:///{tmp_path}/scale.db"
+
+
+async def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> None:
+    await migrate(url_of(tmp_path))
+    engine = open_engine(url_of(tmp_path))
+    try:
+        async with engine.connect() as connection:
+            assert await connection.run_sync(differences) == []
+    finally:
+        await engine.dispose()
+
+
+async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+    await migrate(url_of(tmp_path))
+    before = schema(tmp_path)
+    await migrate(url_of(tmp_path))
+    assert schema(tmp_path) == before
+
+
+async def test_a_newer_versions_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    await migrate(url_of(tmp_path))
+    with sqlite3.connect(tmp_path / "scale.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    before = schema(tmp_path)
+    with pytest.raises(StoreUnavailable, match="of version 9999, which this version of Scale does not know"):
+        await migrate(url_of(tmp_path))
+    assert schema(tmp_path) == before
+
+
+async def test_a_failed_migration_leaves_no_half_made_tables(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "scale.db") as connection:
+        connection.execute("CREATE TABLE run_events (somebody_elses INTEGER)")
+    connection.close()
+    before = schema(tmp_path)
+    with pytest.raises(StoreUnavailable, match="already exists"):
+        await migrate(url_of(tmp_path))
+    assert schema(tmp_path) == before
+
+
+def differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, SQLModel.metadata))
+
+
+def schema(tmp_path: Path) -> list[tuple[str]]:
+    connection = sqlite3.connect(tmp_path / "scale.db")
+    try:
+        return connection.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+    finally:
+        connection.close()
