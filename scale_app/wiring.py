@@ -27,7 +27,8 @@ def settings() -> Settings:
 @cache
 def hub() -> Hub:
     """This process's hub; `lifespan` opens and closes it."""
-    clock, demo, workers = SystemClock(), _demo(), LocustProcess(clock)
+    clock, demo = SystemClock(), _demo()
+    workers = LocustProcess(clock)
     outside = Outside(
         gatekeeper=TargetGatekeeper(settings().allowed_targets, demo.url),
         generators={Source.DEMO: workers, Source.HEADER: workers, Source.SIMULATED: SimulatedGenerator(clock)},
