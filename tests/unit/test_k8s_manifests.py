@@ -1,0 +1,113 @@
+"""What the manifests promise, held where a change to them would be noticed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+K8S = Path(__file__).parents[2] / "k8s"
+DOCUMENTS = [doc for path in sorted(K8S.glob("*.yaml")) for doc in yaml.safe_load_all(path.read_text())]
+
+
+def one(kind: str) -> Any:
+    (found,) = [document for document in DOCUMENTS if document["kind"] == kind]
+    return found
+
+
+def pod() -> Any:
+    return one("Deployment")["spec"]["template"]["spec"]
+
+
+def container() -> Any:
+    (only,) = pod()["containers"]
+    return only
+
+
+def test_kustomize_and_plain_apply_cover_the_same_files() -> None:
+    listed = yaml.safe_load((K8S / "Kustomization").read_text())["resources"]
+    assert sorted(listed) == sorted(path.name for path in K8S.glob("*.yaml"))
+    assert "Kustomization" not in [document["kind"] for document in DOCUMENTS]
+
+
+def test_no_manifest_names_a_namespace() -> None:
+    assert [doc["metadata"]["name"] for doc in DOCUMENTS if "namespace" in doc["metadata"]] == []
+
+
+def test_there_is_exactly_one_pod_also_during_an_update() -> None:
+    spec = one("Deployment")["spec"]
+    assert spec["replicas"] == 1
+    assert spec["strategy"] == {"type": "Recreate"}
+
+
+def test_the_pod_meets_the_restricted_security_standard() -> None:
+    assert pod()["securityContext"]["runAsNonRoot"] is True
+    assert pod()["securityContext"]["runAsUser"] > 0
+    assert pod()["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container()["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & set(pod())
+    assert all(not {"hostPath"} & set(volume) for volume in pod()["volumes"])
+
+
+def test_the_pod_has_the_same_user_as_the_image() -> None:
+    user = pod()["securityContext"]["runAsUser"]
+    assert f"USER {user}:{pod()['securityContext']['runAsGroup']}\n" in (K8S.parent / "Dockerfile").read_text()
+    assert pod()["securityContext"]["fsGroup"] == user
+
+
+def test_only_the_database_and_the_temporary_folder_can_be_written() -> None:
+    assert [mount["mountPath"] for mount in container()["volumeMounts"]] == ["/data", "/tmp"]
+    (claim,) = [volume for volume in pod()["volumes"] if "persistentVolumeClaim" in volume]
+    assert claim["persistentVolumeClaim"]["claimName"] == one("PersistentVolumeClaim")["metadata"]["name"]
+
+
+def test_it_has_an_identity_without_rights_and_without_a_token() -> None:
+    account = one("ServiceAccount")
+    assert account["automountServiceAccountToken"] is False
+    assert pod()["serviceAccountName"] == account["metadata"]["name"]
+    assert pod()["automountServiceAccountToken"] is False
+    assert not {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"} & {doc["kind"] for doc in DOCUMENTS}
+
+
+def test_a_service_of_the_same_name_does_not_change_the_settings() -> None:
+    # A Service named scale gives SCALE_PORT=tcp://... to every pod that does not opt out, and the server reads it.
+    assert one("Service")["metadata"]["name"] == "scale"
+    assert pod()["enableServiceLinks"] is False
+
+
+@pytest.mark.parametrize(
+    ("probe", "path"),
+    [("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")],
+)
+def test_the_pod_is_probed(probe: str, path: str) -> None:
+    assert container()[probe]["httpGet"] == {"path": path, "port": "http"}
+
+
+def test_memory_is_bounded_and_the_scheduler_knows_the_needs() -> None:
+    resources = container()["resources"]
+    assert set(resources["requests"]) == {"cpu", "memory"}
+    assert "memory" in resources["limits"]
+
+
+def test_the_service_and_the_ingress_lead_to_the_pod() -> None:
+    labels = one("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert one("Service")["spec"]["selector"].items() <= labels.items()
+    assert one("Deployment")["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    (port,) = one("Service")["spec"]["ports"]
+    assert port["targetPort"] in [named["name"] for named in container()["ports"]]
+    ingress = one("Ingress")
+    assert ingress["metadata"]["name"] == "scale-ingress"
+    (rule,) = ingress["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    assert path["path"] == "/"
+    assert path["backend"]["service"] == {"name": one("Service")["metadata"]["name"], "port": {"name": port["name"]}}
+
+
+def test_the_ingress_does_not_cut_a_quiet_websocket() -> None:
+    annotations = one("Ingress")["metadata"]["annotations"]
+    for name in ("proxy-read-timeout", "proxy-send-timeout"):
+        assert int(annotations[f"nginx.ingress.kubernetes.io/{name}"]) >= 3_600

@@ -1,0 +1,74 @@
+import pytest
+
+from scale_app.domain.errors import SettingsError
+from scale_app.settings import Settings, load_settings
+
+
+def test_an_empty_environment_gives_the_safe_defaults() -> None:
+    settings = load_settings({})
+    assert settings == Settings()
+    assert settings.host == "127.0.0.1"
+    assert settings.allowed_targets == ()
+    assert settings.allowed_origins == ()
+
+
+def test_an_empty_value_is_the_default() -> None:
+    assert load_settings({"SCALE_PORT": " ", "SCALE_ALLOWED_TARGETS": ""}) == Settings()
+
+
+def test_every_setting_is_read() -> None:
+    settings = load_settings(
+        {
+            "SCALE_HOST": "0.0.0.0",
+            "SCALE_PORT": "8080",
+            "SCALE_DATABASE_URL": "postgresql+asyncpg://scale@db/scale",
+            "SCALE_ALLOWED_TARGETS": "api.shop.svc, *.Shop.svc,10.0.0.0/8",
+            "SCALE_ALLOWED_ORIGINS": "https://scale.example",
+            "SCALE_MAX_USERS": "50",
+            "SCALE_MAX_SPAWN_RATE": "2.5",
+            "SCALE_MAX_DURATION_S": "120",
+            "SCALE_MAX_RUNS": "3",
+        }
+    )
+    assert (settings.host, settings.port) == ("0.0.0.0", 8080)
+    assert settings.database_url == "postgresql+asyncpg://scale@db/scale"
+    assert settings.allowed_targets == ("api.shop.svc", "*.shop.svc", "10.0.0.0/8")
+    assert settings.allowed_origins == ("https://scale.example",)
+    assert (settings.limits.users, settings.limits.spawn_rate, settings.limits.duration_s) == (50, 2.5, 120.0)
+    assert settings.max_runs == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SCALE_HOST", "http://127.0.0.1"),
+        ("SCALE_HOST", "127.0.0.1 8000"),
+        ("SCALE_PORT", "0"),
+        ("SCALE_PORT", "65536"),
+        ("SCALE_PORT", "-1"),
+        ("SCALE_PORT", "tcp://10.0.0.1:80"),
+        ("SCALE_PORT", "8000.0"),
+        ("SCALE_DATABASE_URL", "scale.db"),
+        ("SCALE_DATABASE_URL", "sqlite:///scale.db"),
+        ("SCALE_DATABASE_URL", "postgresql://db/scale"),
+        ("SCALE_ALLOWED_TARGETS", "10.0.0.1/8"),
+        ("SCALE_ALLOWED_TARGETS", "http://shop.svc"),
+        ("SCALE_ALLOWED_TARGETS", "shop.*"),
+        ("SCALE_ALLOWED_TARGETS", "me@shop.svc"),
+        ("SCALE_ALLOWED_ORIGINS", "scale.example"),
+        ("SCALE_ALLOWED_ORIGINS", "*"),
+        ("SCALE_MAX_USERS", "0"),
+        ("SCALE_MAX_USERS", "1e3"),
+        ("SCALE_MAX_SPAWN_RATE", "nan"),
+        ("SCALE_MAX_SPAWN_RATE", "inf"),
+        ("SCALE_MAX_DURATION_S", "-5"),
+        ("SCALE_MAX_DURATION_S", "an hour"),
+        ("SCALE_MAX_RUNS", "-1"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_name_and_the_value(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({name: value})
+    assert name in str(refused.value)
+    assert repr(value) in str(refused.value)
+    assert str(refused.value).endswith(".")
