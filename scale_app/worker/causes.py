@@ -38,10 +38,10 @@ class RequestFailed(Exception):
 
 def cause_of(error: OSError) -> str:
     """The words for what the system reported."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"TLS: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS: {(error.reason or 'handshake failed').lower().replace('_', ' ')}"
+        # OpenSSL's errors have these two; those that the ssl module makes up itself do not.
+        reason = getattr(error, "verify_message", None) or getattr(error, "reason", None) or "handshake failed"
+        return f"TLS: {reason.lower().replace('_', ' ')}"
     if isinstance(error, socket.gaierror):
         return NOT_RESOLVED
     if error.errno is None:

@@ -1,0 +1,124 @@
+"""Answers as servers really give them, in whole and in single bytes."""
+
+from __future__ import annotations
+
+import pytest
+
+from scale_app.worker.answer import AnswerReader
+from scale_app.worker.causes import RequestFailed
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Pod-Name: pod-a\r\n\r\nhi"
+
+
+def read(*parts: bytes, then_closed: bool = False) -> AnswerReader:
+    answer = AnswerReader("X-Pod-Name")
+    for part in parts:
+        answer.feed(part)
+    if then_closed:
+        answer.end()
+    return answer
+
+
+@pytest.mark.parametrize("parts", [[OK], [OK[i : i + 1] for i in range(len(OK))]], ids=["whole", "single bytes"])
+def test_status_pod_and_size_are_read(parts: list[bytes]) -> None:
+    answer = read(*parts)
+    assert (answer.complete, answer.status, answer.pod, answer.body_bytes, answer.reusable) == (
+        True,
+        200,
+        b"pod-a",
+        2,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "reusable"),
+    [
+        (b"HTTP/1.1 204 No Content\r\n\r\n", True),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", False),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", False),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi, and more", False),
+        (OK + OK, False),
+    ],
+    ids=["204", "304", "chunked", "close", "1.0", "interim", "too long", "two"],
+)
+def test_the_end_of_an_answer_is_found(data: bytes, reusable: bool) -> None:
+    answer = read(data)
+    assert answer.complete
+    assert answer.reusable is reusable
+
+
+def test_an_interim_answer_is_not_the_answer() -> None:
+    answer = read(b"HTTP/1.1 103 Early Hints\r\nX-Pod-Name: hint\r\n\r\n")
+    assert not answer.complete
+    answer.feed(OK)
+    assert (answer.status, answer.pod) == (200, b"pod-a")
+
+
+def test_a_second_answer_on_the_connection_starts_afresh() -> None:
+    answer = read(OK)
+    answer.expect()
+    assert answer.feed(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+    assert (answer.status, answer.pod, answer.body_bytes) == (503, b"", 0)
+
+
+def test_a_body_without_a_length_ends_when_the_server_closes() -> None:
+    answer = read(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+    assert not answer.complete
+    assert answer.end()
+    assert not answer.reusable
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf",
+    ],
+)
+def test_closing_inside_an_answer_is_no_end(data: bytes) -> None:
+    answer = AnswerReader("X-Pod-Name")
+    answer.feed(data)
+    assert not answer.end()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 xx OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_a_malformed_answer(data: bytes) -> None:
+    with pytest.raises(RequestFailed, match="malformed answer"):
+        read(data)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nX-Big: ",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Trailer: ",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 10,
+    ],
+    ids=["header", "trailer", "interim"],
+)
+def test_everything_but_the_body_is_bounded(head: bytes) -> None:
+    more = b"HTTP/1.1 100 Continue\r\n\r\n" if head.endswith(b"\n") else b"x" * 1_000
+    with pytest.raises(RequestFailed, match="header too large"):
+        read(head, *[more] * 10_000)
+
+
+def test_a_large_body_is_thrown_away_as_it_comes() -> None:
+    answer = read(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n", *[bytes(100_000)] * 100)
+    assert answer.complete
+    assert answer.body_bytes == 10_000_000
