@@ -1,0 +1,290 @@
+"""Every run has one owner: starts, edits, stops, refusals, viewers, and what survives."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from scale_app.domain.errors import (
+    GeneratorFailed,
+    PlanError,
+    RunNotActive,
+    RunNotFound,
+    RunStillActive,
+    StoreUnavailable,
+    TargetRefused,
+    TooManyRuns,
+)
+from scale_app.domain.events import SnapshotTaken, StateChanged
+from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import RunState, Source
+from scale_app.service.hub import Hub, Outside
+from tests.fakes import FakeClock, FakeDemo, FakeStore
+from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator, PlayedLoad
+
+
+@dataclass
+class House:
+    """A hub among fakes."""
+
+    gate: OpenGate = field(default_factory=OpenGate)
+    generator: PlayedGenerator = field(default_factory=PlayedGenerator)
+    store: FakeStore = field(default_factory=FakeStore)
+    max_runs: int = 2
+    hub: Hub = field(init=False)
+
+    def __post_init__(self) -> None:
+        outside = Outside(
+            self.gate,
+            {Source.HEADER: self.generator},
+            {Source.HEADER: PlayedDirectory("a", "b")},
+            self.store,
+            FakeDemo(),
+            FakeClock(),
+        )
+        self.hub = Hub(outside, Limits(users=500, spawn_rate=500, duration_s=500), self.max_runs)
+
+    @property
+    def load(self) -> PlayedLoad:
+        return self.generator.loads[-1]
+
+    async def started(self, plan: LoadPlan | None = None) -> str:
+        """A run whose generator is ready."""
+        run_id = await self.hub.start(plan or LoadPlan())
+        await settled()
+        self.load.ready()
+        await settled()
+        return run_id
+
+
+async def settled() -> None:
+    """Let every task take the steps that need no time."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    built = House()
+    yield built
+    await built.hub.close()
+
+
+async def test_a_run_starts_is_watched_and_finishes(house: House) -> None:
+    run_id = await house.started()
+    async with house.hub.subscribe(run_id) as events:
+        house.load.traffic(1, a=50, b=50)
+        house.load.end(60)
+        seen = [event async for _, event in events]
+    assert isinstance(seen[-1], SnapshotTaken)
+    assert seen[-1].snapshot.state is RunState.FINISHED
+    record = await house.hub.run(run_id)
+    assert record.state is RunState.FINISHED
+    assert record.last == seen[-1].snapshot
+    assert house.load.killed
+
+
+async def test_the_generator_gets_the_plan_as_it_was_asked(house: House) -> None:
+    plan = LoadPlan(users=7, spawn_rate=3)
+    await house.started(plan)
+    assert house.generator.plans == [plan]
+
+
+async def test_every_event_is_stored_before_anybody_sees_it(house: House) -> None:
+    run_id = await house.started()
+    async with house.hub.subscribe(run_id) as events:
+        house.load.traffic(1, a=5, b=5)
+        house.load.end(2)
+        async for _, event in events:
+            assert event in await house.store.events(run_id)
+
+
+async def test_stored_events_are_numbered_without_a_gap(house: House) -> None:
+    run_id = await house.started()
+    house.load.traffic(1, a=5)
+    house.load.traffic(2, a=9)
+    house.load.end(3)
+    await settled()
+    stored = await house.store.events(run_id)
+    for position, event in enumerate(stored):
+        if isinstance(event, SnapshotTaken):
+            assert event.snapshot.seq == position
+
+
+async def test_a_stop_is_passed_on_and_shown(house: House) -> None:
+    run_id = await house.started()
+    await house.hub.stop(run_id)
+    await settled()
+    assert house.load.stopped
+    assert (await house.hub.run(run_id)).state is RunState.STOPPING
+    house.load.traffic(3, a=5)
+    house.load.end(3)
+    await settled()
+    assert (await house.hub.run(run_id)).state is RunState.STOPPED
+
+
+async def test_a_second_stop_is_refused_with_the_state(house: House) -> None:
+    run_id = await house.started()
+    await house.hub.stop(run_id)
+    with pytest.raises(RunNotActive, match="stopping already"):
+        await house.hub.stop(run_id)
+    house.load.end(3)
+    await settled()
+    with pytest.raises(RunNotActive, match="stopped"):
+        await house.hub.stop(run_id)
+
+
+async def test_a_stop_while_the_generator_starts_is_not_lost(house: House) -> None:
+    house.generator.may_start.clear()
+    run_id = await house.hub.start(LoadPlan())
+    await settled()
+    await house.hub.stop(run_id)
+    house.generator.may_start.set()
+    await settled()
+    assert house.load.stopped
+
+
+async def test_an_edit_reaches_the_load_and_the_plan(house: House) -> None:
+    run_id = await house.started()
+    await house.hub.edit(run_id, PlanEdit(users=9))
+    await settled()
+    assert house.load.edits == [PlanEdit(users=9)]
+    assert (await house.hub.run(run_id)).plan.users == 9
+
+
+@pytest.mark.parametrize("edit", [PlanEdit(users=0), PlanEdit(users=501), PlanEdit(spawn_rate=float("nan"))])
+async def test_an_edit_that_cannot_run_changes_nothing(house: House, edit: PlanEdit) -> None:
+    run_id = await house.started()
+    with pytest.raises(PlanError):
+        await house.hub.edit(run_id, edit)
+    assert house.load.edits == []
+
+
+async def test_a_plan_over_the_caps_starts_nothing(house: House) -> None:
+    with pytest.raises(PlanError, match="users = 501"):
+        await house.hub.start(LoadPlan(users=501))
+    assert await house.hub.runs() == []
+
+
+async def test_a_refused_target_starts_nothing_and_leaves_room(house: House) -> None:
+    house.gate.refusal = TargetRefused("Load to http://x/ was refused.")
+    for _ in range(house.max_runs + 1):
+        with pytest.raises(TargetRefused):
+            await house.hub.start(LoadPlan())
+    house.gate.refusal = None
+    await house.started()
+
+
+async def test_only_so_many_runs_send_load_at_once(house: House) -> None:
+    first = await house.started()
+    await house.started()
+    with pytest.raises(TooManyRuns, match="2 runs"):
+        await house.hub.start(LoadPlan())
+    house.generator.loads[0].end(1)
+    await settled()
+    assert not (await house.hub.run(first)).state.active
+    await house.started()
+
+
+async def test_pressing_start_many_times_at_once_does_not_pass_the_cap(house: House) -> None:
+    answers = await asyncio.gather(*[house.hub.start(LoadPlan()) for _ in range(5)], return_exceptions=True)
+    assert sum(isinstance(answer, str) for answer in answers) == house.max_runs
+
+
+async def test_a_generator_that_cannot_start_fails_the_run_with_its_reason(house: House) -> None:
+    house.generator.failure = GeneratorFailed("The worker was not ready within 20 s.")
+    run_id = await house.hub.start(LoadPlan())
+    await settled()
+    record = await house.hub.run(run_id)
+    assert record.state is RunState.FAILED
+    assert record.message == "The worker was not ready within 20 s."
+
+
+async def test_load_that_is_given_up_is_killed(house: House) -> None:
+    run_id = await house.started(LoadPlan(timeout_s=1))
+    for second in range(1, 12):
+        house.load.traffic(float(second))
+    await settled()
+    assert (await house.hub.run(run_id)).state is RunState.FAILED
+    assert house.load.killed
+
+
+async def test_unknown_runs_are_not_found(house: House) -> None:
+    for call in (house.hub.run, house.hub.stop, house.hub.delete):
+        with pytest.raises(RunNotFound, match="no-such-run"):
+            await call("no-such-run")
+    with pytest.raises(RunNotFound):
+        async with house.hub.subscribe("no-such-run"):
+            pass
+
+
+async def test_a_late_viewer_begins_with_the_last_snapshot_and_has_the_history(house: House) -> None:
+    run_id = await house.started()
+    house.load.traffic(1, a=5, b=5)
+    house.load.traffic(2, a=9, b=9)
+    await settled()
+    async with house.hub.subscribe() as events:
+        seen_id, first = await anext(events)
+    assert seen_id == run_id
+    assert isinstance(first, SnapshotTaken)
+    assert first.snapshot.requests == 18
+    assert [point.elapsed_s for point in await house.hub.history(run_id)] == [1, 2]
+
+
+async def test_a_finished_run_is_shown_once_and_ends(house: House) -> None:
+    run_id = await house.started()
+    house.load.traffic(1, a=5, b=5)
+    house.load.end(2)
+    await settled()
+    async with house.hub.subscribe(run_id) as events:
+        seen = [event async for _, event in events]
+    assert len(seen) == 1
+    assert len(await house.hub.history(run_id)) == 2
+    assert [e.state for e in await house.hub.events(run_id) if isinstance(e, StateChanged)] == [
+        RunState.RUNNING,
+        RunState.FINISHED,
+    ]
+
+
+async def test_a_run_that_sends_load_cannot_be_deleted_and_an_ended_one_can(house: House) -> None:
+    run_id = await house.started()
+    with pytest.raises(RunStillActive):
+        await house.hub.delete(run_id)
+    house.load.end(2)
+    await settled()
+    await house.hub.delete(run_id)
+    with pytest.raises(RunNotFound):
+        await house.hub.run(run_id)
+
+
+async def test_a_database_that_fails_costs_no_run_and_no_event(house: House) -> None:
+    run_id = await house.started()
+    house.store.broken = StoreUnavailable("The database is read-only.")
+    house.load.traffic(1, a=5)
+    await settled()
+    assert (await house.hub.run(run_id)).last is not None
+    house.store.broken = None
+    house.load.traffic(2, a=9)
+    house.load.end(3)
+    await settled()
+    stored = await house.store.events(run_id)
+    assert [e.elapsed_s for e in stored if isinstance(e, SnapshotTaken)] == [1, 2, 3]
+
+
+async def test_closing_the_hub_ends_the_load_and_marks_the_run_interrupted(house: House) -> None:
+    run_id = await house.started()
+    await house.hub.close()
+    assert house.load.killed
+    assert (await house.store.run(run_id)).state is RunState.INTERRUPTED
+
+
+async def test_opening_marks_what_an_earlier_process_left_running() -> None:
+    house = House()
+    record = RunRecord("old", LoadPlan(), Source.DEMO, RunState.RUNNING, 1.0)
+    await house.store.create(record)
+    await house.hub.open()
+    interrupted = await house.hub.run("old")
+    assert interrupted.state is RunState.INTERRUPTED
+    assert "server ended" in interrupted.message
