@@ -1,0 +1,170 @@
+"""What every request passes first, the page's own socket included: origin, body size, and the last net.
+
+A browser sends a page's scripts' requests with an Origin that the page cannot forge. CORS does not cover WebSockets,
+and a foreign page may POST without asking, so both are checked here: the Origin must be the host that was asked, or
+one that the operator listed. A program that is no browser sends no Origin and passes. X-Forwarded-Host is not
+believed: whoever can set it can claim to be any host; a proxy has to pass Host on, or its origin has to be listed.
+
+Not checked: which names the Host header may have. Behind a proxy on the same machine any name can be right, so a page
+whose name is re-pointed to this machine ("DNS rebinding") is not told apart; targets are still limited by the
+allow-list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scale_app.api.unexpected import AnswerUnexpected, answer
+from scale_app.settings import Settings
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+API_BODY_CAP_BYTES = 64 * 1024
+OTHER_BODY_CAP_BYTES = 1024 * 1024
+BODY_LIMIT_S = 30.0
+DEFAULT_PORTS = {"http": 80, "https": 443}
+HASHED_ASSET = re.compile(r"/assets/.*-[A-Za-z0-9_-]{8}\.[a-z0-9]{2,5}")
+SAFETY_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"SAMEORIGIN"))
+
+
+class Guard:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = AnswerUnexpected(app)
+        self._allowed_origins = frozenset(settings.allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return await self._app(scope, receive, send)
+        writes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
+        if writes and (objection := self._origin_objection(scope)):
+            return await _refuse(scope, send, 403, objection)
+        if scope["type"] == "websocket":
+            return await self._app(scope, receive, send)
+        send = _with_headers(scope, send)
+        if writes:
+            try:
+                receive = await _whole_body(scope, receive)
+            except _BodyRefused as refused:
+                return await _refuse(scope, send, refused.status, str(refused))
+        return await self._app(scope, receive, send)
+
+    def _origin_objection(self, scope: Scope) -> str:
+        """Why the request's Origin is not accepted, "" when it is."""
+        origins, hosts = _header(scope, b"origin"), _header(scope, b"host")
+        if not origins:
+            return ""
+        if len(origins) == len(hosts) == 1:
+            origin = origins[0].lower()
+            if origin in self._allowed_origins or _same_host(origin, hosts[0].lower()):
+                return ""
+        return (
+            f"A request from the page {', '.join(origins)[:200]} to {', '.join(hosts)[:200] or 'no host'} was refused: "
+            "only this server's own pages may write. To let another one, list it in SCALE_ALLOWED_ORIGINS; "
+            "behind a proxy, let the proxy pass the Host header on."
+        )
+
+
+class _BodyRefused(Exception):
+    def __init__(self, status: int, sentence: str) -> None:
+        self.status = status
+        super().__init__(sentence)
+
+
+async def _whole_body(scope: Scope, receive: Receive) -> Receive:
+    """Read the body, at most as much as is allowed here; a `receive` that gives it again. Raises _BodyRefused."""
+    is_api = scope["path"].startswith("/api/")
+    cap = API_BODY_CAP_BYTES if is_api else OTHER_BODY_CAP_BYTES
+    _check_announced(_header(scope, b"content-length"), cap)
+    try:
+        async with asyncio.timeout(BODY_LIMIT_S):
+            messages = await _read(receive, cap)
+    except TimeoutError:
+        raise _BodyRefused(
+            408, f"The request's body was not complete within {BODY_LIMIT_S:g} s. Send it again."
+        ) from None
+
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return again
+
+
+async def _read(receive: Receive, cap: int) -> list[Message]:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return [message]
+        body += message.get("body", b"")
+        if len(body) > cap:
+            raise _too_large(cap)
+        if not message.get("more_body", False):
+            return [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+
+def _check_announced(lengths: list[str], cap: int) -> None:
+    for length in lengths:
+        if not length.isascii() or not length.isdigit():
+            raise _BodyRefused(400, f"Content-Length: {length[:40]!r} is not a number of bytes.")
+        if len(length) > 18 or int(length) > cap:
+            raise _too_large(cap)
+
+
+def _too_large(cap: int) -> _BodyRefused:
+    return _BodyRefused(413, f"The request's body is larger than {cap:,} bytes, the most accepted here. Send less.")
+
+
+def _header(scope: Scope, name: bytes) -> list[str]:
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    return [value.decode("latin-1").strip() for key, value in headers if key.lower() == name]
+
+
+def _same_host(origin: str, host: str) -> bool:
+    """True when an origin such as https://scale.example is the host that was asked, default ports left out or not."""
+    try:
+        parts = urlsplit(origin)
+        if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.path or parts.query or parts.username:
+            return False
+        asked = urlsplit(f"//{host}")
+        port = DEFAULT_PORTS[parts.scheme]
+        return (parts.hostname, parts.port or port) == (asked.hostname, asked.port or port)
+    except ValueError:  # not a URL, or a port that is none
+        return False
+
+
+async def _refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
+    if scope["type"] == "websocket":
+        # Closed before it is accepted: the server answers the handshake with 403.
+        await send({"type": "websocket.close", "code": 1008, "reason": sentence})
+    else:
+        await answer(send, status, {"error": sentence})
+
+
+def _with_headers(scope: Scope, send: Send) -> Send:
+    """A `send` that adds how long an answer may be kept, and what browsers may not do with it."""
+
+    async def adding(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", []))
+            if keeping := _keeping(scope["path"], message["status"], headers):
+                headers.append((b"cache-control", keeping))
+            message = {**message, "headers": [*headers, *SAFETY_HEADERS]}
+        await send(message)
+
+    return adding
+
+
+def _keeping(path: str, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Cache-Control for an answer that has none: for ever for a name with a hash in it, never for a page."""
+    known = {name.lower(): value for name, value in headers}
+    if b"cache-control" in known:
+        return b""
+    if status in (200, 206, 304) and HASHED_ASSET.fullmatch(path):
+        return b"public, max-age=31536000, immutable"
+    return b"no-cache" if known.get(b"content-type", b"").startswith(b"text/html") else b""

@@ -1,0 +1,174 @@
+"""The wire: what programs send and get, key for key, and which status an error has. No I/O.
+
+Why the envelope of a WebSocket message carries more than the specification's keys: docs/decisions/0002-wire-shapes.md.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from scale_app.codec import plan_from_wire, to_wire
+from scale_app.domain.demo import DemoStatus
+from scale_app.domain.errors import (
+    GeneratorFailed,
+    PlanError,
+    RunNotActive,
+    RunNotFound,
+    RunStillActive,
+    ScaleError,
+    StoreUnavailable,
+    TargetRefused,
+    TargetUnavailable,
+    TooManyRuns,
+)
+from scale_app.domain.events import AlertRaised, Event, SnapshotTaken
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import PodShare, Snapshot, Source
+
+STATUS: dict[type[ScaleError], int] = {
+    PlanError: 422,
+    TargetRefused: 403,
+    RunNotFound: 404,
+    RunNotActive: 409,
+    RunStillActive: 409,
+    TooManyRuns: 429,
+    StoreUnavailable: 503,
+    GeneratorFailed: 503,
+    TargetUnavailable: 503,
+}
+REQUIRED = ("target_url", "users", "spawn_rate", "duration")
+MAX_PAGE = 500
+
+
+class BodyError(ScaleError):
+    """The request's body could not be taken at all: not JSON (400) or said to be something else (415)."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        self.status = status
+        super().__init__(sentence)
+
+
+def status_of(error: ScaleError) -> int:
+    """The HTTP status that an error has; 500 for one that no caller can cause."""
+    return error.status if isinstance(error, BodyError) else STATUS.get(type(error), 500)
+
+
+def error_wire(sentence: str, field: str | None = None) -> dict[str, Any]:
+    """The body of every answer that is not a success. field: the request's field that is at fault, if it is one."""
+    return {"error": sentence, **({"field": field} if field else {})}
+
+
+def document_of(body: bytes) -> dict[str, object]:
+    """The JSON object in a body. Raises BodyError when it is not JSON, PlanError when it is no flat object."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise BodyError(400, f"The request's body is not JSON ({reason}). Send one JSON object.") from None
+    if not isinstance(document, dict):
+        raise PlanError("body", f"a JSON {_json_name(document)}", "a JSON object is needed")
+    for name, value in document.items():
+        if isinstance(value, (dict, list)):
+            raise PlanError(name, f"a JSON {_json_name(value)}", "one number, text, true, false or null is needed")
+    return document
+
+
+def plan_of(document: dict[str, object]) -> LoadPlan:
+    """The plan in a start request: the specification's four fields, all needed, and any other of LoadPlan's.
+
+    Raises PlanError in the wire's names: `duration`, where the plan says duration_s.
+    """
+    for name in REQUIRED:
+        if name not in document:
+            raise PlanError(name, None, "this field is missing")
+    if "duration_s" in document:
+        raise PlanError("duration_s", document["duration_s"], "there is no such field; it is called duration")
+    fields = {("duration_s" if name == "duration" else name): value for name, value in document.items()}
+    try:
+        return plan_from_wire(LoadPlan, fields)
+    except PlanError as error:
+        raise in_wire_names(error) from None
+
+
+def in_wire_names(error: PlanError) -> PlanError:
+    """The same error with the field called as in the request."""
+    return PlanError("duration", error.value, error.accepted) if error.field == "duration_s" else error
+
+
+def page_of(query: dict[str, str]) -> tuple[int, int]:
+    """limit and offset of a list. Raises PlanError."""
+    limit, offset = (_count(query, name, default) for name, default in (("limit", 50), ("offset", 0)))
+    if not 1 <= limit <= MAX_PAGE:
+        raise PlanError("limit", limit, f"a whole number from 1 to {MAX_PAGE}")
+    return limit, offset
+
+
+def run_wire(record: RunRecord) -> dict[str, Any]:
+    """A run in the list."""
+    last = record.last
+    return {
+        "test_id": record.run_id,
+        "status": record.state.value,
+        "message": record.message,
+        "source": record.source.value,
+        "plan": {("duration" if name == "duration_s" else name): value for name, value in asdict(record.plan).items()},
+        "created_at": record.created_at_epoch_s,
+        "ended_at": record.ended_at_epoch_s,
+        "total_requests": 0 if last is None else last.requests,
+        "balance_score": None if last is None else last.balance.score,
+        "grade": None if last is None else last.balance.grade,
+    }
+
+
+def run_detail_wire(record: RunRecord) -> dict[str, Any]:
+    """A run by itself: as in the list, and its last snapshot whole."""
+    return {**run_wire(record), "last": None if record.last is None else to_wire(record.last)}
+
+
+def demo_wire(status: DemoStatus) -> dict[str, Any]:
+    """The built-in target now."""
+    wire: dict[str, Any] = to_wire(status)
+    return wire
+
+
+def live_wire(run_id: str, event: Event, source: Source | None) -> dict[str, Any] | None:
+    """The WebSocket message for an event; None for one that is not sent."""
+    if isinstance(event, SnapshotTaken):
+        return metrics_wire(event.snapshot)
+    if isinstance(event, AlertRaised):
+        return {
+            "type": "imbalance_alert",
+            "test_id": run_id,
+            "source": None if source is None else source.value,
+            "data": {"balance_score": event.alert.balance_score, "threshold": event.alert.threshold},
+        }
+    return None
+
+
+def metrics_wire(snapshot: Snapshot) -> dict[str, Any]:
+    """`metrics_update`: `data` has the specification's keys and no other. timestamp: wall clock, seconds."""
+    return {
+        "type": "metrics_update",
+        "test_id": snapshot.run_id,
+        "source": snapshot.source.value,
+        "data": {
+            "metrics": {"pods": to_wire(snapshot.pods, tuple[PodShare, ...]), "total_requests": snapshot.requests},
+            "balance_score": snapshot.balance.score,
+            "timestamp": snapshot.at_epoch_s,
+        },
+    }
+
+
+def _count(query: dict[str, str], name: str, default: int) -> int:
+    text = query.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise PlanError(name, text, "a whole number of at least 0")
+    return int(text)
+
+
+def _json_name(value: object) -> str:
+    names = {dict: "object", list: "list", str: "text", type(None): "null", bool: "truth value"}
+    return names.get(type(value), "number")

@@ -1,0 +1,107 @@
+"""The live feed for programs: each new snapshot and alert as one message, encoded once however many listen."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from scale_app.api.door import Door
+from scale_app.api.messages import live_wire
+from scale_app.domain.errors import RunNotFound, ScaleError
+from scale_app.domain.events import Event, SnapshotTaken
+from scale_app.domain.snapshot import Source
+
+SEND_LIMIT_S = 10.0
+"""A client that takes nothing for so long is let go; the hub has dropped snapshots for it meanwhile."""
+UNKNOWN_TEST, TRY_LATER, ENDED = 4404, 1013, 1000
+MAX_REASON_BYTES = 123  # what fits into a WebSocket's close frame
+
+Socket = Callable[[WebSocket], Awaitable[None]]
+
+
+def metrics_socket(hub: Door) -> Socket:
+    """The endpoint of /ws/metrics. ?test_id= follows one test and closes when that ends; without it, all tests."""
+    encoder = Encoder(hub)
+
+    async def metrics(socket: WebSocket) -> None:
+        await socket.accept()
+        try:
+            async with hub.subscribe(socket.query_params.get("test_id")) as events:
+                await _until_first(_send_all(socket, encoder, events), _listen(socket))
+            await _close(socket, ENDED, "The test has ended.")
+        except RunNotFound as error:
+            await _close(socket, UNKNOWN_TEST, str(error))
+        except ScaleError as error:
+            await _close(socket, TRY_LATER, str(error))
+
+    return metrics
+
+
+class Encoder:
+    """Messages as text. Listeners get the same event object within a moment, so one text per run is kept."""
+
+    def __init__(self, hub: Door) -> None:
+        self._hub = hub
+        self._newest: dict[str, tuple[Event, str]] = {}
+
+    def text(self, run_id: str, event: Event, source: Source | None) -> str | None:
+        """The message for an event, None when it has none. source: of the run, when the listener knows it."""
+        kept = self._newest.get(run_id)
+        if kept and kept[0] is event:
+            return kept[1]
+        message = live_wire(run_id, event, source or self._source(run_id))
+        if message is None:
+            return None
+        text = json.dumps(message, allow_nan=False, separators=(",", ":"))
+        self._forget_ended()
+        self._newest[run_id] = (event, text)
+        return text
+
+    def _source(self, run_id: str) -> Source | None:
+        return next((run.source for run in self._hub.active() if run.run_id == run_id), None)
+
+    def _forget_ended(self) -> None:
+        active = {run.run_id for run in self._hub.active()}
+        for run_id in self._newest.keys() - active:
+            del self._newest[run_id]
+
+
+async def _send_all(socket: WebSocket, encoder: Encoder, events: AsyncIterator[tuple[str, Event]]) -> None:
+    sources: dict[str, Source] = {}
+    async for run_id, event in events:
+        if isinstance(event, SnapshotTaken):
+            sources[run_id] = event.snapshot.source
+        text = encoder.text(run_id, event, sources.get(run_id))
+        if text is not None:
+            async with asyncio.timeout(SEND_LIMIT_S):
+                await socket.send_text(text)
+
+
+async def _listen(socket: WebSocket) -> None:
+    """Wait for the client to go; what it says is not asked for and not read into."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _until_first(*parts: Awaitable[None]) -> None:
+    """Run all until one ends; end the others. A client that went away or stopped taking is no error."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        with suppress(WebSocketDisconnect, TimeoutError):
+            task.result()
+
+
+async def _close(socket: WebSocket, code: int, reason: str) -> None:
+    # The client may be gone already; then there is nobody left to tell.
+    with suppress(WebSocketDisconnect, RuntimeError):
+        await socket.close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
