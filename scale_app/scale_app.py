@@ -1,0 +1,19 @@
+"""The app as Reflex finds it: pages, API and the hub's life. A table of contents."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from scale_app import wiring
+from scale_app.ui.demo_panel import DemoControl
+from scale_app.ui.live import live_page
+from scale_app.ui.run import run_page
+from scale_app.ui.runs import RunList, runs_page
+from scale_app.ui.state import Follower
+from scale_app.ui.theme import STYLESHEETS
+
+app = rx.App(stylesheets=STYLESHEETS, html_lang="en")
+app.register_lifespan_task(wiring.lifespan)
+app.add_page(live_page, route="/", title=Follower.view.title, on_load=[Follower.follow, DemoControl.look])
+app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, Follower.follow])
+app.add_page(run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=Follower.follow)

@@ -1,0 +1,212 @@
+"""Charts: path strings stretched over a plot, axis labels as text beside it, so that letters keep their size.
+
+One path per series keeps an update cheap however many pods or seconds it shows; nothing is animated.
+"""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from scale_app.domain.balance import THRESHOLD
+from scale_app.pictures.axes import SIDE
+from scale_app.pictures.gauge import RING
+from scale_app.ui.view import BarLabel, Figures, Shares, Tick, Times
+
+SCORE_TICKS = [Tick(f"{100 * at:g}%", f"{at:g}") for at in (0, 0.25, 0.5, 0.75, 1)]
+THRESHOLD_PATH = f"M0 {SIDE * (1 - THRESHOLD):g}H{SIDE}"
+
+
+def path(d: rx.Var[str] | str, look: str) -> rx.Component:
+    """One stretched path. look: a class of the stylesheet."""
+    return rx.el.path(d=d, class_name=look, custom_attrs={"vectorEffect": "non-scaling-stroke"})
+
+
+def plot(label: rx.Var[str] | str, *paths: rx.Component) -> rx.Component:
+    """The stretched surface on which paths are drawn. label: the picture in words."""
+    return rx.el.svg(
+        *paths,
+        view_box=f"0 0 {SIDE} {SIDE}",
+        preserve_aspect_ratio="none",
+        role="img",
+        aria_label=label,
+        class_name="plot-svg",
+    )
+
+
+def frame(*inside: rx.Component, y_ticks: rx.Var | list[Tick], x_axis: rx.Component) -> rx.Component:
+    """A plot with a horizontal grid, labels at its left and an axis below."""
+    return rx.el.div(
+        rx.el.div(_each(y_ticks, _y_label), class_name="axis-y", aria_hidden=True),
+        rx.el.div(_each(y_ticks, _grid_line), *inside, class_name="plot"),
+        x_axis,
+        class_name="chart",
+    )
+
+
+def _each(ticks: rx.Var | list[Tick], draw: object) -> rx.Component:
+    if isinstance(ticks, list):
+        return rx.fragment(*[draw(tick) for tick in ticks])  # type: ignore[operator]
+    return rx.foreach(ticks, draw)
+
+
+def _y_label(tick: Tick) -> rx.Component:
+    return rx.el.span(tick.label, style={"bottom": tick.at})
+
+
+def _grid_line(tick: Tick) -> rx.Component:
+    return rx.el.div(class_name="grid-line", style={"bottom": tick.at})
+
+
+def time_axis(times: Times) -> rx.Component:
+    """Minutes and seconds since the start."""
+    return rx.el.div(
+        rx.foreach(times.times, lambda tick: rx.el.span(tick.label, style={"left": tick.at})),
+        class_name="axis-x",
+        aria_hidden=True,
+    )
+
+
+def gauge(figures: Figures) -> rx.Component:
+    """The score as a half ring with the figure inside."""
+    return rx.el.div(
+        rx.el.svg(
+            rx.el.path(d=RING, class_name="ring"),
+            rx.el.path(d=figures.gauge, class_name="ring-score"),
+            view_box="0 0 200 110",
+            role="img",
+            aria_label=figures.gauge_label,
+            class_name="gauge-svg",
+        ),
+        rx.el.div(
+            rx.el.div(figures.score, class_name="gauge-score", data_testid="score"),
+            rx.el.div(
+                rx.cond(figures.grade != "", "Grade " + figures.grade, "No grade yet"),
+                class_name="quiet",
+                data_testid="grade",
+            ),
+            class_name="gauge-text",
+        ),
+        class_name="gauge",
+        data_kind=figures.kind,
+    )
+
+
+def shares_chart(shares: Shares) -> rx.Component:
+    """Bars per pod, the fair share dashed, the band of chance behind."""
+    return frame(
+        plot(
+            shares.summary,
+            path(shares.band, "band"),
+            path(shares.even, "bars"),
+            path(shares.outliers, "bars-outlier"),
+            path(shares.fair, "fair"),
+        ),
+        rx.foreach(shares.labels, _bar_value),
+        y_ticks=shares.ticks,
+        x_axis=rx.el.div(rx.foreach(shares.labels, _bar_name), class_name="axis-x axis-pods", aria_hidden=True),
+    )
+
+
+def _bar_value(label: BarLabel) -> rx.Component:
+    return rx.el.span(
+        rx.match(label.outlier, ("over", "▲ "), ("under", "▼ "), ""),
+        label.value,
+        class_name="bar-value",
+        data_outlier=label.outlier,
+        style={"left": label.left, "bottom": label.bottom},
+        aria_hidden=True,
+    )
+
+
+def _bar_name(label: BarLabel) -> rx.Component:
+    return rx.el.span(label.name, style={"left": label.left}, data_outlier=label.outlier)
+
+
+def score_chart(times: Times) -> rx.Component:
+    """The score since the start, the recent score thin, the threshold dashed."""
+    return frame(
+        plot(
+            "Balance score over time",
+            path(times.score_area, "area"),
+            path(THRESHOLD_PATH, "threshold"),
+            path(times.recent_score, "line-second"),
+            path(times.score, "line"),
+        ),
+        y_ticks=SCORE_TICKS,
+        x_axis=time_axis(times),
+    )
+
+
+def rate_chart(times: Times) -> rx.Component:
+    """Requests and failures per second."""
+    return frame(
+        plot(
+            "Requests per second over time",
+            path(times.requests_area, "area"),
+            path(times.failures, "line-failures"),
+            path(times.requests, "line"),
+        ),
+        y_ticks=times.rates,
+        x_axis=time_axis(times),
+    )
+
+
+def latency_chart(times: Times) -> rx.Component:
+    """Latency p50, p95 and p99."""
+    return frame(
+        plot(
+            "Latency over time",
+            path(times.p99, "line-dotted"),
+            path(times.p50, "line-second"),
+            path(times.p95, "line"),
+        ),
+        y_ticks=times.latencies,
+        x_axis=time_axis(times),
+    )
+
+
+def legend(*entries: tuple[str, str]) -> rx.Component:
+    """What each line is. entries: (class of the line, text)."""
+    return rx.el.ul(
+        *[
+            rx.el.li(
+                rx.el.svg(path("M0 5H20", look), view_box="0 0 20 10", class_name="legend-line", aria_hidden=True),
+                text,
+            )
+            for look, text in entries
+        ],
+        class_name="legend",
+    )
+
+
+def scale_strip(figures: Figures) -> rx.Component:
+    """The score with its 95 % interval on a scale from 0 to 1, beside the threshold and what chance alone gives."""
+    return rx.el.div(
+        rx.el.div(
+            rx.cond(figures.chance != "", rx.el.div(class_name="strip-chance", style={"left": figures.chance})),
+            rx.el.div(class_name="strip-threshold", style={"left": f"{100 * THRESHOLD:g}%"}),
+            rx.cond(
+                figures.width != "",
+                rx.el.div(class_name="strip-interval", style={"left": figures.low, "width": figures.width}),
+            ),
+            rx.cond(figures.dot != "", rx.el.div(class_name="strip-dot", style={"left": figures.dot})),
+            class_name="strip",
+            role="img",
+            aria_label=rx.cond(
+                figures.interval_text != "",
+                figures.gauge_label + ", 95 % interval " + figures.interval_text,
+                figures.gauge_label,
+            ),
+        ),
+        rx.el.div(
+            rx.el.span("0"),
+            rx.el.span(
+                rx.cond(figures.interval_text != "", "95 % interval " + figures.interval_text, ""),
+                rx.cond(figures.chance_text != "", " · chance alone reaches " + figures.chance_text, ""),
+                class_name="strip-text",
+            ),
+            rx.el.span("1"),
+            class_name="strip-labels",
+        ),
+        class_name="strip-box",
+    )

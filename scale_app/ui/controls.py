@@ -1,0 +1,152 @@
+"""Form controls that are labelled, keyboard-operable and take typed numbers as well as a dragged thumb."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import reflex as rx
+from reflex_components_radix.primitives.slider import slider
+
+THROTTLE_MS = 60
+
+
+def number_slider(
+    name: str,
+    label: str,
+    unit: str,
+    text: rx.Var[str],
+    at: rx.Var[list[int]],
+    last_stop: rx.Var[int],
+    on_type: Any,
+    on_slide: Any,
+    on_settled: Any = None,
+    note: Any = "",
+    disabled: rx.Var[bool] | bool = False,
+    wrong: rx.Var[bool] | bool = False,
+) -> rx.Component:
+    """A slider over round stops and an entry for any number. name: its test id; on_settled: when a value stands."""
+    settled = rx.noop() if on_settled is None else on_settled
+    return rx.el.div(
+        rx.el.div(
+            rx.el.label(label, html_for=f"{name}-entry", id=f"{name}-label"),
+            rx.el.span(
+                rx.el.input(
+                    id=f"{name}-entry",
+                    value=text,
+                    on_change=on_type,
+                    on_blur=settled,
+                    type="text",
+                    input_mode="decimal",
+                    auto_complete="off",
+                    class_name="entry",
+                    disabled=disabled,
+                    aria_invalid=wrong,
+                    aria_describedby="problem",
+                    data_testid=f"{name}-entry",
+                ),
+                rx.el.span(unit, class_name="unit"),
+                class_name="entry-box",
+            ),
+            class_name="row",
+        ),
+        slider.root(
+            slider.track(slider.range(class_name="slider-range"), class_name="slider-track"),
+            slider.thumb(
+                class_name="slider-thumb",
+                aria_labelledby=f"{name}-label",
+                aria_valuetext=text + f" {unit}",
+                data_testid=f"{name}-slider",
+            ),
+            value=at,
+            min=0,
+            max=last_stop,
+            step=1,
+            disabled=disabled,
+            on_value_change=on_slide.throttle(THROTTLE_MS),
+            # Throttling drops the last change, so the committed value counts once more.
+            on_value_commit=[on_slide, settled],
+            class_name="slider",
+        ),
+        rx.el.p(note, class_name="note") if _given(note) else rx.fragment(),
+        class_name="field",
+    )
+
+
+def text_entry(
+    name: str,
+    label: str,
+    value: rx.Var[str],
+    on_type: Any,
+    note: Any = "",
+    disabled: rx.Var[bool] | bool = False,
+    wrong: rx.Var[bool] | bool = False,
+    **more: Any,
+) -> rx.Component:
+    """A labelled line of text."""
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        rx.el.input(
+            id=name,
+            value=value,
+            on_change=on_type,
+            type="text",
+            auto_complete="off",
+            spell_check=False,
+            class_name="input",
+            disabled=disabled,
+            aria_invalid=wrong,
+            aria_describedby="problem",
+            data_testid=name,
+            **more,
+        ),
+        rx.el.p(note, class_name="note") if _given(note) else rx.fragment(),
+        class_name="field",
+    )
+
+
+def choice(
+    name: str,
+    label: str,
+    options: Mapping[Any, tuple[str, str]],
+    value: rx.Var[str],
+    on_choose: Any,
+    disabled: rx.Var[bool] | bool = False,
+) -> rx.Component:
+    """A labelled list to choose from, with a sentence about what is chosen."""
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        rx.el.select(
+            *[rx.el.option(text, value=str(key)) for key, (text, _) in options.items()],
+            id=name,
+            value=value,
+            on_change=on_choose,
+            disabled=disabled,
+            class_name="input",
+            aria_describedby=f"{name}-note",
+            data_testid=name,
+        ),
+        rx.el.p(
+            rx.match(value, *[(str(key), sentence) for key, (_, sentence) in options.items()], ""),
+            class_name="note",
+            id=f"{name}-note",
+        ),
+        class_name="field",
+    )
+
+
+def _given(note: Any) -> bool:
+    return not isinstance(note, str) or note != ""
+
+
+def button(text: Any, on_click: Any, name: str, look: str = "", icon: str = "", **more: Any) -> rx.Component:
+    """A button. look: "primary" for the one main action of a page. name: its test id."""
+    return rx.el.button(
+        rx.icon(icon, size=16, aria_hidden=True) if icon else rx.fragment(),
+        text,
+        on_click=on_click,
+        type="button",
+        class_name=f"button {look}".strip(),
+        data_testid=name,
+        **more,
+    )

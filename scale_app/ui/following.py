@@ -1,0 +1,56 @@
+"""Which run a page shows, and what is known of it. No framework: the page's state copies from here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scale_app.domain.events import Event, PlanEdited, SnapshotTaken, StateChanged
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import Point, point_of
+
+
+class Following:
+    """The shown run: its record with the newest snapshot, and a point for each second."""
+
+    def __init__(self) -> None:
+        self.record: RunRecord | None = None
+        self.points: list[Point] = []
+        self.happened: list[Event] = []
+
+    @property
+    def run_id(self) -> str:
+        """"" when no run is shown."""
+        return self.record.run_id if self.record else ""
+
+    def show(self, record: RunRecord, points: Sequence[Point], happened: Sequence[Event]) -> None:
+        """Show another run from here on."""
+        self.record, self.points, self.happened = record, list(points), list(happened)
+
+    def gives_way_to(self, run_id: str, wanted: str) -> bool:
+        """True when the page should turn to this run: it is the one asked for, or the one shown has ended."""
+        if run_id == self.run_id:
+            return False
+        return run_id == wanted or self.record is None or not (self.record.state.active or self.run_id == wanted)
+
+    def take(self, event: Event) -> None:
+        """An event of the shown run."""
+        if self.record is None:
+            return
+        match event:
+            case SnapshotTaken():
+                self._take_snapshot(self.record, event)
+            case StateChanged():
+                self.record = replace(self.record, state=event.state, message=event.message)
+            case PlanEdited():
+                plan = replace(self.record.plan, users=event.users, spawn_rate=event.spawn_rate)
+                self.record = replace(self.record, plan=plan)
+        if not isinstance(event, SnapshotTaken) and event not in self.happened:
+            self.happened.append(event)
+
+    def _take_snapshot(self, record: RunRecord, event: SnapshotTaken) -> None:
+        if record.last is not None and event.snapshot.seq < record.last.seq:
+            return
+        self.record = replace(record, last=event.snapshot, state=event.snapshot.state)
+        if not self.points or event.snapshot.elapsed_s > self.points[-1].elapsed_s:
+            self.points.append(point_of(event.snapshot))

@@ -1,0 +1,96 @@
+"""Figures as people read them: thousands separators, units after a space, a dash where there is nothing to show."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+NONE = "–"
+_NARROW = "\u202f"
+
+
+def known(value: float | None) -> bool:
+    """True for a number that can be shown."""
+    return value is not None and math.isfinite(value)
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands separators: 13,659."""
+    return f"{round(value):,}" if value is not None and known(value) else NONE
+
+
+def rate(value: float | None) -> str:
+    """A number per second: three figures below 100, whole above."""
+    if value is None or not known(value):
+        return NONE
+    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.1f}"
+
+
+def score(value: float | None) -> str:
+    """A score between 0 and 1 with three decimals, rounded down: a 0.9497 must not read as reaching 0.95."""
+    return f"{math.floor(value * 1_000 + 1e-9) / 1_000:.3f}" if value is not None and known(value) else NONE
+
+
+def ratio(value: float | None) -> str:
+    """A coefficient of variation: three decimals."""
+    return f"{value:.3f}" if value is not None and known(value) else NONE
+
+
+def percent(value: float | None, decimals: int = 1) -> str:
+    """A share 0..1 as a percentage."""
+    return f"{value * 100:.{decimals}f}{_NARROW}%" if value is not None and known(value) else NONE
+
+
+def signed_percent(value: float | None) -> str:
+    """A difference 0..1 as a percentage with its sign, a true minus included."""
+    if value is None or not known(value):
+        return NONE
+    tenths = round(value * 1_000)
+    sign = "+" if tenths > 0 else "−" if tenths < 0 else "±"
+    return f"{sign}{abs(tenths) / 10:,.1f}{_NARROW}%"
+
+
+def milliseconds(value: float | None) -> str:
+    """A latency: decimals below 10 ms, seconds from 10 s on."""
+    if value is None or not known(value):
+        return NONE
+    if value >= 10_000:
+        return f"{value / 1_000:.1f} s"
+    return f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms"
+
+
+def clock(seconds: float | None) -> str:
+    """Elapsed time as m:ss or h:mm:ss."""
+    if seconds is None or not known(seconds):
+        return NONE
+    whole = max(0, round(seconds))
+    hours, minutes, rest = whole // 3_600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in words: 45 s, 1 min 30 s, 2 h."""
+    whole = round(seconds)
+    parts = ((whole // 3_600, "h"), (whole // 60 % 60, "min"), (whole % 60, "s"))
+    return " ".join(f"{n} {unit}" for n, unit in parts if n) or "0 s"
+
+
+def moment(epoch_s: float | None) -> str:
+    """A wall-clock time, in UTC so that everybody who looks at a run names the same time."""
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M UTC") if epoch_s is not None else NONE
+
+
+def plain(value: float) -> str:
+    """A number as a person would type it: no trailing zeros, no separators."""
+    return f"{value:.10g}"
+
+
+def number(text: str) -> int | float | str:
+    """What a person typed, as a number if it is one, else as it is: the plan then says what it accepts."""
+    cleaned = text.strip().replace(",", "").replace(_NARROW, "").replace(" ", "")
+    for kind in (int, float):
+        try:
+            return kind(cleaned)
+        except ValueError:
+            continue
+    return text

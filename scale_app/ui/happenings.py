@@ -1,0 +1,43 @@
+"""What happened in a run, newest first, as lines that people read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scale_app.domain.events import AlertCleared, AlertRaised, Event, PlanEdited, PodChanged, StateChanged
+from scale_app.domain.snapshot import RunState
+from scale_app.ui import format as shown
+from scale_app.ui.view import Happening
+
+MOST = 100
+POD_CHANGES = {
+    "joined": "joined",
+    "left": "is gone",
+    "ready": "became ready",
+    "unready": "is not ready any more",
+}
+
+
+def happenings(events: Sequence[Event]) -> list[Happening]:
+    """The newest MOST events that are not snapshots."""
+    lines = [line for event in events if (line := _line(event))]
+    return lines[-MOST:][::-1]
+
+
+def _line(event: Event) -> Happening | None:
+    at = shown.clock(event.elapsed_s)
+    match event:
+        case StateChanged(state=state, message=message):
+            tone = "bad" if state in (RunState.FAILED, RunState.INTERRUPTED) else ""
+            return Happening(at, message or f"The run is {state.value}.", tone)
+        case AlertRaised(alert=alert):
+            return Happening(at, alert.message, "bad")
+        case AlertCleared():
+            return Happening(at, "The imbalance is over.")
+        case PodChanged(pod=pod, change=change):
+            return Happening(at, f"Pod {pod} {POD_CHANGES[change]}.")
+        case PlanEdited(users=users, spawn_rate=spawn_rate):
+            rate = f"{shown.plain(spawn_rate)} a second"
+            return Happening(at, f"Changed to {shown.count(users)} users, {rate}.")
+        case _:
+            return None

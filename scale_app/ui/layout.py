@@ -1,0 +1,78 @@
+"""What every page has: the bar at the top with the run's state, the way to the other pages, and the theme switch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from scale_app.ui.state import Follower
+
+MODES = (("system", "System", "monitor"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
+
+
+def page(*inside: rx.Component, here: str) -> rx.Component:
+    """A whole page. here: its name in the navigation."""
+    return rx.fragment(
+        rx.el.a("Skip to content", href="#content", class_name="skip"),
+        rx.el.header(
+            rx.el.a(
+                rx.icon("scale", size=22, aria_hidden=True), rx.el.span("Scale"), href="/", class_name="brand"
+            ),
+            _state_chip(),
+            rx.el.nav(_link("Live", "/", here), _link("Runs", "/runs", here), aria_label="Pages"),
+            rx.el.div(_source_badge(), _theme_switch(), class_name="top-right"),
+            class_name="top",
+        ),
+        rx.el.main(*inside, id="content", class_name="content"),
+    )
+
+
+def _link(text: str, to: str, here: str) -> rx.Component:
+    current: dict[str, Any] = {"aria_current": "page"} if text == here else {}
+    return rx.link(text, href=to, class_name="nav-link", data_testid=f"nav-{text.lower()}", **current)
+
+
+def _state_chip() -> rx.Component:
+    view = Follower.view
+    return rx.cond(
+        view.run_id != "",
+        rx.el.span(
+            rx.el.span(class_name="dot", aria_hidden=True),
+            rx.el.span(view.state_text, data_testid="run-state"),
+            rx.el.span(view.progress.elapsed, class_name="tabular"),
+            class_name="chip",
+            data_state=view.state,
+        ),
+    )
+
+
+def _source_badge() -> rx.Component:
+    view = Follower.view
+    return rx.cond(
+        view.run_id != "",
+        rx.el.span(
+            view.source_text, class_name="badge source", title=view.source_note, data_source=view.source,
+            data_testid="source",
+        ),
+    )
+
+
+def _theme_switch() -> rx.Component:
+    return rx.el.div(
+        *[
+            rx.el.button(
+                rx.icon(icon, size=16, aria_hidden=True),
+                on_click=rx.style.set_color_mode(mode),  # type: ignore[arg-type]
+                type="button",
+                aria_label=f"{text} theme",
+                aria_pressed=rx.style.color_mode == mode,
+                title=f"{text} theme",
+                data_testid=f"theme-{mode}",
+            )
+            for mode, text, icon in MODES
+        ],
+        class_name="switch",
+        role="group",
+        aria_label="Colour theme",
+    )

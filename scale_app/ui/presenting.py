@@ -1,0 +1,253 @@
+"""Snapshot and history to the page's view: text and pictures, figure by figure. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scale_app.domain.events import Event
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import Point, PodShare, Snapshot
+from scale_app.pictures.axes import Mark
+from scale_app.pictures.gauge import gauge
+from scale_app.pictures.scale_bar import scale_bar
+from scale_app.pictures.shares import shares_picture
+from scale_app.pictures.times import times_picture
+from scale_app.ui import format as shown
+from scale_app.ui.happenings import happenings
+from scale_app.ui.view import (
+    BarLabel,
+    ErrorRow,
+    Figures,
+    PodRow,
+    Progress,
+    RunView,
+    Shares,
+    Tick,
+    Times,
+)
+from scale_app.ui.words import SOURCES, STATES, VERDICTS, plan_lines
+
+MANY_PODS = 60
+ENDS_OF_MANY = 20
+MOST_LABELS = 16
+
+
+def run_view(record: RunRecord, points: Sequence[Point], happened: Sequence[Event] = ()) -> RunView:
+    """The view of a run whose newest snapshot, if any, is record.last."""
+    snapshot, state = record.last, record.state
+    source_text, source_note = SOURCES[record.source]
+    return RunView(
+        run_id=record.run_id,
+        target=record.plan.target_url,
+        state=state.value,
+        state_text=STATES[state],
+        active=state.active,
+        source=record.source.value,
+        source_text=source_text,
+        source_note=source_note,
+        message=record.message or (snapshot.message if snapshot else ""),
+        alert=snapshot.alert.message if snapshot and snapshot.alert else "",
+        when=shown.moment(record.created_at_epoch_s),
+        title=_title(record),
+        has_data=snapshot is not None and bool(snapshot.pods),
+        figures=figures(snapshot) if snapshot else Figures(),
+        progress=progress(snapshot) if snapshot else Progress(total=shown.clock(record.plan.duration_s)),
+        shares=shares(snapshot) if snapshot else Shares(),
+        times=times(points, record.plan.duration_s, state.active),
+        pods=pod_rows(snapshot.pods) if snapshot else [],
+        pods_note=_pods_note(snapshot.pods) if snapshot else "",
+        errors=_errors(snapshot) if snapshot else [],
+        plan=plan_lines(record.plan),
+        happened=happenings(happened),
+    )
+
+
+def _title(record: RunRecord) -> str:
+    score = record.last.balance.score if record.last else None
+    parts = [] if score is None else [shown.score(score)]
+    return " · ".join([*parts, STATES[record.state], "Scale"])
+
+
+def figures(snapshot: Snapshot) -> Figures:
+    """The verdict card."""
+    balance, verdict = snapshot.balance, snapshot.verdict
+    bar = scale_bar(balance, verdict)
+    score = shown.score(balance.score)
+    return Figures(
+        score=score,
+        grade=balance.grade or "",
+        gauge=gauge(balance.score),
+        gauge_label="No score yet" if balance.score is None else f"Balance score {score} of 1, grade {balance.grade}",
+        kind=verdict.kind.value,
+        kind_text=VERDICTS[verdict.kind],
+        sentence=verdict.sentence,
+        requests=shown.count(snapshot.requests),
+        requests_note=f"over {shown.count(snapshot.connections)} connections",
+        cv=shown.ratio(balance.cv),
+        cv_note=_chance(verdict.noise_cv),
+        p95=shown.milliseconds(snapshot.p95_ms),
+        p95_note=f"p50 {shown.milliseconds(snapshot.p50_ms)}, p99 {shown.milliseconds(snapshot.p99_ms)}",
+        failures=shown.count(snapshot.failures),
+        failures_note=_of(snapshot.failures, snapshot.requests),
+        rate=shown.rate(snapshot.requests_per_s),
+        rate_note=f"by {shown.count(snapshot.users)} users",
+        dot=_css(bar.dot),
+        low=_css(bar.low),
+        width="" if bar.low is None or bar.high is None else _css(max(bar.high - bar.low, 0.0)),
+        chance=_css(bar.chance),
+        chance_text="" if bar.chance is None else shown.score(verdict.noise_score),
+        interval_text=_interval(verdict.score_low, verdict.score_high),
+    )
+
+
+def _chance(noise_cv: float | None) -> str:
+    return "0 is perfectly even" if noise_cv is None else f"chance alone gives {shown.ratio(noise_cv)}"
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{shown.percent(part / whole, 2)} of requests" if whole else "no requests yet"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{shown.score(low)} to {shown.score(high)}"
+
+
+def progress(snapshot: Snapshot) -> Progress:
+    """How far the run is."""
+    return Progress(
+        elapsed=shown.clock(snapshot.elapsed_s),
+        total=shown.clock(snapshot.duration_s),
+        remaining=f"{shown.clock(snapshot.remaining_s)} left" if snapshot.remaining_s > 0 else "",
+        percent=round(100 * min(1.0, snapshot.elapsed_s / snapshot.duration_s)) if snapshot.duration_s > 0 else 0,
+    )
+
+
+def shares(snapshot: Snapshot) -> Shares:
+    """Bars per pod: in the cluster's order, or by size when there are too many to tell apart."""
+    pods = snapshot.pods
+    many = len(pods) > MANY_PODS
+    shown_pods = sorted(pods, key=lambda pod: -pod.share) if many else list(pods)
+    picture = shares_picture(shown_pods, snapshot.verdict.noise_cv)
+    return Shares(
+        even=picture.even,
+        outliers=picture.outliers,
+        fair=picture.fair,
+        band=picture.band,
+        ticks=[Tick(_css(mark.at_percent), _axis_percent(mark.value)) for mark in picture.marks],
+        labels=_bar_labels(shown_pods, picture.centres, picture.tops) if len(pods) <= MOST_LABELS else [],
+        caption=_shares_caption(len(pods), many),
+        summary=_shares_summary(pods),
+    )
+
+
+def _bar_labels(pods: Sequence[PodShare], centres: Sequence[float], tops: Sequence[float]) -> list[BarLabel]:
+    return [
+        BarLabel(_short(pod.name), shown.percent(pod.share), _css(left), _css(top), outlier_side(pod))
+        for pod, left, top in zip(pods, centres, tops, strict=True)
+    ]
+
+
+def _axis_percent(value: float) -> str:
+    return shown.percent(value, 0 if abs(value * 100 - round(value * 100)) < 1e-6 else 1)
+
+
+def _shares_caption(pods: int, many: bool) -> str:
+    if not pods:
+        return ""
+    order = ", sorted by share" if many else ""
+    return f"Dashed: the fair share, {shown.percent(1 / pods)} for each of {shown.count(pods)} pods{order}"
+
+
+def _shares_summary(pods: Sequence[PodShare]) -> str:
+    """The picture in words, for those who do not see it."""
+    if not pods:
+        return "No pod has answered yet"
+    low, high = min(pods, key=lambda p: p.share), max(pods, key=lambda p: p.share)
+    return (
+        f"{len(pods)} pods. Largest share {shown.percent(high.share)} at {high.name}, "
+        f"smallest {shown.percent(low.share)} at {low.name}."
+    )
+
+
+def _short(name: str) -> str:
+    """The part of a pod's name that tells it from its siblings."""
+    return name if len(name) <= 9 else name.rpartition("-")[2][-9:]
+
+
+def times(points: Sequence[Point], duration_s: float, active: bool) -> Times:
+    """Score, requests per second and latency over time."""
+    picture = times_picture(points, duration_s, active)
+    return Times(
+        score=picture.score,
+        score_area=picture.score_area,
+        recent_score=picture.recent_score,
+        requests=picture.requests,
+        requests_area=picture.requests_area,
+        failures=picture.failures,
+        p50=picture.p50,
+        p95=picture.p95,
+        p99=picture.p99,
+        times=[Tick(_css(mark.at_percent), shown.clock(mark.value)) for mark in picture.time_marks],
+        rates=_number_ticks(picture.rate_marks),
+        latencies=_number_ticks(picture.latency_marks),
+    )
+
+
+def _number_ticks(marks: Sequence[Mark]) -> list[Tick]:
+    return [Tick(_css(mark.at_percent), f"{mark.value:,g}") for mark in marks]
+
+
+def pod_rows(pods: Sequence[PodShare]) -> list[PodRow]:
+    """All pods in the cluster's order, or the busiest and the idlest when there are many."""
+    if len(pods) > MANY_PODS:
+        ordered = sorted(pods, key=lambda pod: -pod.share)
+        pods = ordered[:ENDS_OF_MANY] + ordered[-ENDS_OF_MANY:]
+    most = max((pod.share for pod in pods), default=0.0)
+    return [_pod_row(pod, most) for pod in pods]
+
+
+def _pod_row(pod: PodShare, most: float) -> PodRow:
+    return PodRow(
+        name=pod.name,
+        node=pod.node or shown.NONE,
+        requests=shown.count(pod.requests),
+        share=shown.percent(pod.share),
+        bar=_css(100 * pod.share / most if most > 0 else 0.0),
+        against=shown.signed_percent(pod.against_fair),
+        connections=shown.count(pod.connections),
+        rate=shown.rate(pod.requests_per_s),
+        p95=shown.milliseconds(pod.p95_ms),
+        failures=shown.count(pod.failures),
+        state=_pod_state(pod),
+        outlier=outlier_side(pod),
+    )
+
+
+def outlier_side(pod: PodShare) -> str:
+    """ "over", "under" or "" for a pod within chance."""
+    return ("over" if pod.against_fair > 0 else "under") if pod.outlier else ""
+
+
+def _pod_state(pod: PodShare) -> str:
+    if not pod.ready:
+        return "Not ready"
+    return {"over": "▲ Over-used", "under": "▼ Under-used", "": "Within chance"}[outlier_side(pod)]
+
+
+def _pods_note(pods: Sequence[PodShare]) -> str:
+    if not pods:
+        return ""
+    ready = f"{shown.count(sum(pod.ready for pod in pods))} ready of {shown.count(len(pods))}"
+    ends = f"; the {ENDS_OF_MANY} busiest and the {ENDS_OF_MANY} idlest are listed" if len(pods) > MANY_PODS else ""
+    return ready + ends
+
+
+def _errors(snapshot: Snapshot) -> list[ErrorRow]:
+    rows = sorted(snapshot.errors.items(), key=lambda item: -item[1])
+    if snapshot.unattributed:
+        rows.append(("ended without naming a pod", snapshot.unattributed))
+    return [ErrorRow(cause, shown.count(n)) for cause, n in rows]
+
+
+def _css(percent: float | None) -> str:
+    return "" if percent is None else f"{percent:.2f}%"

@@ -1,0 +1,106 @@
+"""What each browser tab sees: the view of one run, refreshed as the hub reports. Truth stays with the hub."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import reflex as rx
+
+from scale_app import wiring
+from scale_app.domain.errors import ScaleError
+from scale_app.domain.events import AlertRaised, Event
+from scale_app.domain.run import RunRecord
+from scale_app.ui.following import Following
+from scale_app.ui.intent import Intent
+from scale_app.ui.pacing import paced
+from scale_app.ui.shared_views import view_of
+from scale_app.ui.view import NOTHING, OtherRun, RunView
+
+Item = tuple[str, Event]
+GAP_S = 0.3
+IDLE_S = 20.0
+RUN_ROUTE = "/runs/"
+
+
+class Follower(rx.State):
+    """The run that this tab shows. `ready` turns true once the hub has told what there is."""
+
+    view: RunView = NOTHING
+    others: list[OtherRun] = []
+    ready: bool = False
+    problem: str = ""
+
+    @rx.event(background=True, supersedes=True)
+    async def follow(self) -> AsyncIterator[Any]:
+        """Runs for as long as the tab is open: first what is known of the run, then every second of it."""
+        async with self:
+            only = _run_of_path(self.router.url.path)
+            self.ready, self.problem = False, ""
+            if only not in ("", self.view.run_id):
+                self.view = NOTHING
+        following = Following()
+        try:
+            async with wiring.hub().subscribe(only or None) as events:
+                await _show_first(self, following, only)
+                async for batch in paced(events, GAP_S, IDLE_S):
+                    for toast in await _take(self, following, batch, only):
+                        yield toast
+        except ScaleError as error:
+            async with self:
+                self.view, self.problem, self.ready = NOTHING, str(error), True
+
+
+async def _show_first(tab: Follower, following: Following, only: str) -> None:
+    """The run of the page's address; else the newest that is running; else the newest."""
+    hub = wiring.hub()
+    first = [await hub.run(only)] if only else hub.active()[:1] or await hub.runs(1)
+    if first:
+        await _turn_to(following, first[0].run_id)
+    await _push(tab, following, turned=True)
+
+
+async def _take(tab: Follower, following: Following, batch: list[Item], only: str) -> list[Any]:
+    """Take a batch of events in, show them, and give the toasts that they call for."""
+    async with tab:
+        # An empty batch comes here too: it keeps the tab's state from expiring while nothing happens.
+        wanted = only or (await tab.get_state(Intent)).started
+    turned, told, toasts = False, False, []
+    for run_id, event in batch:
+        if not only and following.gives_way_to(run_id, wanted):
+            await _turn_to(following, run_id)
+            turned = True
+        if run_id == following.run_id:
+            following.take(event)
+            told = True
+            if isinstance(event, AlertRaised):
+                toasts.append(rx.toast.warning(event.alert.message, duration=10_000))
+    if told or turned:
+        await _push(tab, following, turned)
+    return toasts
+
+
+async def _push(tab: Follower, following: Following, turned: bool) -> None:
+    record = following.record
+    view = view_of(record, following.points, following.happened) if record else NOTHING
+    others = [_other(r) for r in wiring.hub().active() if r.run_id != following.run_id]
+    async with tab:
+        tab.view, tab.ready = view, True
+        if others != tab.others:
+            tab.others = others
+        if record and record.state.active:
+            (await tab.get_state(Intent)).adopt(record.plan, everything=turned)
+
+
+async def _turn_to(following: Following, run_id: str) -> None:
+    hub = wiring.hub()
+    following.show(await hub.run(run_id), await hub.history(run_id), await hub.events(run_id))
+
+
+def _run_of_path(path: str) -> str:
+    """The run's id in the page's address, "" on the live page."""
+    return path.partition(RUN_ROUTE)[2].strip("/")
+
+
+def _other(record: RunRecord) -> OtherRun:
+    return OtherRun(record.run_id, f"{record.plan.target_url}, {record.state}")

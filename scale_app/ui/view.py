@@ -1,0 +1,172 @@
+"""What the page shows of one run: the snapshot's figures as text, and pictures. Nothing is computed here.
+
+Every field is a plain string, number or list, so that the page's state carries no numpy value and no NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from scale_app.domain.verdict import VerdictKind
+
+
+@dataclass(frozen=True)
+class Tick:
+    """at: a CSS length from the left or the bottom."""
+
+    at: str
+    label: str
+
+
+@dataclass(frozen=True)
+class BarLabel:
+    """Name and value of one bar. left, bottom: CSS lengths; outlier: "" or "over" or "under"."""
+
+    name: str
+    value: str
+    left: str
+    bottom: str
+    outlier: str
+
+
+@dataclass(frozen=True)
+class PodRow:
+    """One row of the pod table. bar: CSS width of its share; outlier: "" or "over" or "under"."""
+
+    name: str
+    node: str
+    requests: str
+    share: str
+    bar: str
+    against: str
+    connections: str
+    rate: str
+    p95: str
+    failures: str
+    state: str
+    outlier: str
+
+
+@dataclass(frozen=True)
+class ErrorRow:
+    cause: str
+    requests: str
+
+
+@dataclass(frozen=True)
+class Shares:
+    even: str = ""
+    outliers: str = ""
+    fair: str = ""
+    band: str = ""
+    ticks: list[Tick] = field(default_factory=list)
+    labels: list[BarLabel] = field(default_factory=list)
+    caption: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Times:
+    score: str = ""
+    score_area: str = ""
+    recent_score: str = ""
+    requests: str = ""
+    requests_area: str = ""
+    failures: str = ""
+    p50: str = ""
+    p95: str = ""
+    p99: str = ""
+    times: list[Tick] = field(default_factory=list)
+    rates: list[Tick] = field(default_factory=list)
+    latencies: list[Tick] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The headline. gauge: a path; dot, low, width, chance: CSS lengths on the scale from 0 to 1, "" when unknown."""
+
+    score: str = "–"
+    grade: str = ""
+    gauge: str = ""
+    gauge_label: str = "No score yet"
+    kind: str = VerdictKind.NO_DATA.value
+    kind_text: str = "No data yet"
+    sentence: str = ""
+    requests: str = "–"
+    requests_note: str = ""
+    cv: str = "–"
+    cv_note: str = ""
+    p95: str = "–"
+    p95_note: str = ""
+    failures: str = "–"
+    failures_note: str = ""
+    rate: str = "–"
+    rate_note: str = ""
+    dot: str = ""
+    low: str = ""
+    width: str = ""
+    chance: str = ""
+    chance_text: str = ""
+    interval_text: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    elapsed: str = "0:00"
+    total: str = "0:00"
+    remaining: str = ""
+    percent: int = 0
+
+
+@dataclass(frozen=True)
+class PlanLine:
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One thing that happened. tone: "" or "bad"."""
+
+    at: str
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class OtherRun:
+    """A run that sends load beside the one that is shown."""
+
+    run_id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run at one moment. run_id is "" when there is no run to show."""
+
+    run_id: str = ""
+    target: str = ""
+    state: str = ""
+    state_text: str = ""
+    active: bool = False
+    source: str = ""
+    source_text: str = ""
+    source_note: str = ""
+    message: str = ""
+    alert: str = ""
+    when: str = ""
+    title: str = "Scale"
+    has_data: bool = False
+    figures: Figures = field(default_factory=Figures)
+    progress: Progress = field(default_factory=Progress)
+    shares: Shares = field(default_factory=Shares)
+    times: Times = field(default_factory=Times)
+    pods: list[PodRow] = field(default_factory=list)
+    pods_note: str = ""
+    errors: list[ErrorRow] = field(default_factory=list)
+    plan: list[PlanLine] = field(default_factory=list)
+    happened: list[Happening] = field(default_factory=list)
+
+
+NOTHING = RunView()

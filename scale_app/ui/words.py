@@ -1,0 +1,76 @@
+"""Names that people read for states, sources, verdicts and choices."""
+
+from __future__ import annotations
+
+from scale_app.domain.demo import Fault, Policy
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.snapshot import RunState, Source
+from scale_app.domain.verdict import VerdictKind
+from scale_app.ui import format as shown
+from scale_app.ui.view import PlanLine
+
+STATES = {
+    RunState.STARTING: "Starting",
+    RunState.RUNNING: "Running",
+    RunState.STOPPING: "Stopping",
+    RunState.FINISHED: "Finished",
+    RunState.STOPPED: "Stopped",
+    RunState.FAILED: "Failed",
+    RunState.INTERRUPTED: "Interrupted",
+}
+
+VERDICTS = {
+    VerdictKind.EVEN: "Even",
+    VerdictKind.UNEVEN: "Uneven",
+    VerdictKind.UNDECIDED: "Undecided",
+    VerdictKind.NO_DATA: "No data yet",
+}
+
+SOURCES = {
+    Source.DEMO: ("Demo pods", "Measured on the built-in demo pods of this machine."),
+    Source.HEADER: ("Measured by header", "Counted from the response header in which each pod gives its name."),
+    Source.SIMULATED: ("Simulated", "These counts are invented to try the page out. No request was sent."),
+}
+
+CONNECTIONS = {
+    "keep": ("Keep-alive", "Each user keeps one connection, so a balancer picks a pod only once per user."),
+    "some": ("New connection now and then", "Each user reconnects after so many requests, as real clients do."),
+    "each": ("New connection each time", "Every request connects anew, so the balancer picks a pod each time."),
+}
+
+POLICIES = {
+    Policy.RANDOM: ("Random", "Any pod with equal chance, as kube-proxy does."),
+    Policy.ROUND_ROBIN: ("Round robin", "Pods in turn."),
+    Policy.LEAST_CONNECTIONS: ("Least connections", "The pod with the fewest open connections."),
+    Policy.SOURCE_STICKY: ("Sticky by source", "The same client address always gets the same pod."),
+    Policy.WEIGHTED: ("Weighted", "The first pod gets its weight, each other pod 1."),
+}
+
+FAULTS = {
+    Fault.NONE: ("No fault", "All pods answer alike."),
+    Fault.SLOW_POD: ("One slow pod", "The first pod takes longer to answer."),
+    Fault.FAILING_POD: ("One failing pod", "The first pod answers with errors."),
+}
+
+
+def connection_text(requests_per_connection: int | None) -> str:
+    """A plan's connection policy."""
+    if requests_per_connection is None:
+        return CONNECTIONS["keep"][0]
+    if requests_per_connection == 1:
+        return CONNECTIONS["each"][0]
+    return f"New connection every {shown.count(requests_per_connection)} requests"
+
+
+def plan_lines(plan: LoadPlan) -> list[PlanLine]:
+    """A plan, figure by figure."""
+    return [
+        PlanLine("Target", plan.target_url),
+        PlanLine("Users", shown.count(plan.users)),
+        PlanLine("Spawn rate", f"{shown.plain(plan.spawn_rate)} users/s"),
+        PlanLine("Duration", shown.span(plan.duration_s)),
+        PlanLine("Connections", connection_text(plan.requests_per_connection)),
+        PlanLine("Think time", shown.milliseconds(plan.think_time_s * 1_000)),
+        PlanLine("Timeout", shown.span(plan.timeout_s)),
+        PlanLine("Pod header", plan.pod_header),
+    ]
