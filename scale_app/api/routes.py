@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 
 from scale_app.api.door import Door
 from scale_app.api.messages import (
@@ -76,7 +76,11 @@ class _Tests:
         self._hub = hub
 
     async def start(self, request: Request) -> Response:
-        test_id = await self._hub.start(plan_of(await _document(request)))
+        plan = plan_of(await _document(request))
+        try:
+            test_id = await self._hub.start(plan)
+        except PlanError as error:  # over a cap of this installation
+            raise in_wire_names(error) from None
         return answered({"test_id": test_id, "status": "started"})
 
     async def list(self, request: Request) -> Response:
@@ -139,14 +143,17 @@ def _ready(hub: Door) -> Endpoint:
 
 
 async def _nowhere(request: Request) -> Response:
+    """The end of all paths under /api; it also hides Starlette's own 405, which is given back here."""
+    partly = (route for route in request.app.routes if route.matches(request.scope)[0] is Match.PARTIAL)
+    if allowed := sorted({method for route in partly for method in route.methods}):
+        raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
     raise HTTPException(404, f"There is nothing at {request.url.path[:200]}. The API begins at {TESTS}.")
 
 
 async def _on_scale_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ScaleError)
-    shown = in_wire_names(error) if isinstance(error, PlanError) else error
-    field = shown.field if isinstance(shown, PlanError) else None
-    return answered(error_wire(str(shown), field), status_of(error))
+    field = error.field if isinstance(error, PlanError) else None
+    return answered(error_wire(str(error), field), status_of(error))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
+import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from scale_app.api.door import Door
@@ -87,18 +89,17 @@ async def _listen(socket: WebSocket) -> None:
         pass
 
 
-async def _until_first(*parts: Awaitable[None]) -> None:
+async def _until_first(*parts: Coroutine[Any, Any, None]) -> None:
     """Run all until one ends; end the others. A client that went away or stopped taking is no error."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        with suppress(WebSocketDisconnect, TimeoutError):
-            task.result()
+    async with anyio.create_task_group() as group:
+
+        async def run(part: Coroutine[Any, Any, None]) -> None:
+            with suppress(WebSocketDisconnect, TimeoutError):
+                await part
+            group.cancel_scope.cancel()
+
+        for part in parts:
+            group.start_soon(run, part)
 
 
 async def _close(socket: WebSocket, code: int, reason: str) -> None:
