@@ -15,7 +15,8 @@ import pytest
 
 from scale_app.adapters.demo_cluster import DemoCluster
 from scale_app.adapters.system_clock import SystemClock
-from scale_app.domain.demo import DemoChange, Policy
+from scale_app.codec import from_json, to_json
+from scale_app.domain.demo import DemoChange, DemoCommand, DemoReport, Policy
 from scale_app.domain.errors import PlanError, TargetUnavailable
 
 OWNER = """
@@ -105,19 +106,43 @@ async def test_a_process_that_died_is_replaced_on_the_next_use_with_the_defaults
     assert successor != pid
 
 
-def test_the_demo_is_gone_within_a_second_of_its_owners_sigkill() -> None:
+@pytest.mark.parametrize("frozen", [False, True], ids=["serving", "frozen"])
+def test_the_demo_is_gone_within_a_second_of_its_owners_sigkill(frozen: bool) -> None:
     owner = subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE)
     try:
         assert owner.stdout
         assert owner.stdout.readline().startswith(b"http://127.0.0.1:")
         (pid,) = demos_of(owner.pid)
+        if frozen:  # it cannot notice that its input has ended: only the kernel can end it
+            os.kill(pid, signal.SIGSTOP)
     finally:
         owner.kill()
         killed_s = time.monotonic()
         owner.communicate()
     while runs(pid) and time.monotonic() - killed_s < 5:
         time.sleep(0.01)
-    assert time.monotonic() - killed_s < 1.0
+    took_s = time.monotonic() - killed_s
+    if runs(pid):
+        os.kill(pid, signal.SIGKILL)
+    assert took_s < 1.0
+
+
+def test_the_process_speaks_lines_and_ends_in_order_when_its_input_ends() -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "scale_app.demo", str(os.getpid())], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert demo.stdin
+    assert demo.stdout
+    first = from_json(DemoReport, demo.stdout.readline())
+    demo.stdin.write(to_json(DemoCommand(7, DemoChange(pods=2))) + b"\n")
+    demo.stdin.flush()
+    answer = from_json(DemoReport, demo.stdout.readline())
+    demo.stdin.close()
+    assert demo.stdout.read() == b""
+    demo.stdout.close()
+    assert demo.wait(5) == 0
+    assert (first.reply_to, len(first.status.pods)) == (None, 5)
+    assert (answer.reply_to, answer.status.pods) == (7, first.status.pods[:2])
 
 
 async def test_after_close_every_use_says_that_the_server_is_shutting_down(demo: DemoCluster) -> None:
