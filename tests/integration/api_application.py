@@ -1,0 +1,44 @@
+"""The application that test_api_server runs in a process of its own: the real API over a fake hub in motion."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from scale_app.api.guard import Guard
+from scale_app.api.routes import api_app
+from scale_app.domain.events import SnapshotTaken
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import RunState, Source
+from scale_app.settings import Settings
+from tests.fakes import FakeHub, a_snapshot
+
+EVERY_S = 0.01
+PODS = 300
+
+
+def application() -> ASGIApp:
+    hub, settings = FakeHub(), Settings(allowed_origins=("https://scale.example",))
+    hub.add(RunRecord("run-0", LoadPlan(), Source.DEMO, RunState.RUNNING, 1.0))
+
+    @asynccontextmanager
+    async def in_motion(_app: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(_publish(hub))
+        yield
+        task.cancel()
+
+    app = Starlette(lifespan=in_motion)
+    app.mount("", api_app(hub, settings))
+    return Guard(app, settings)
+
+
+async def _publish(hub: FakeHub) -> None:
+    for seq in itertools.count():
+        hub.publish("run-0", SnapshotTaken(float(seq), a_snapshot("run-0", seq, requests=range(PODS))))
+        await asyncio.sleep(EVERY_S)
