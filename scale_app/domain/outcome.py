@@ -29,7 +29,9 @@ def should_give_up(plan: LoadPlan, elapsed_s: float, sample: TrafficSample) -> b
 def failure_sentence(plan: LoadPlan, sample: TrafficSample | None) -> str:
     """What was tried, what came back, what to do; "" when at least one answer was good."""
     if sample is None or sample.requests == 0:
-        return f"No request to {plan.target_url} ended before the run did, so there is nothing to judge. Try a longer run."
+        return (
+            f"No request to {plan.target_url} ended before the run did, so there is nothing to judge. Try a longer run."
+        )
     if not reached_nothing(sample):
         return ""
     cause = max(sample.errors, key=lambda name: sample.errors[name])

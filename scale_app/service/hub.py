@@ -179,5 +179,7 @@ class Hub:
 
 def _last_snapshots(records: Iterable[RunRecord]) -> list[Item]:
     return [
-        (record.run_id, SnapshotTaken(record.last.elapsed_s, record.last)) for record in records if record.last is not None
+        (record.run_id, SnapshotTaken(record.last.elapsed_s, record.last))
+        for record in records
+        if record.last is not None
     ]

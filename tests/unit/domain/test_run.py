@@ -2,7 +2,15 @@
 
 import pytest
 
-from scale_app.domain.events import AlertCleared, AlertRaised, Event, PlanEdited, PodChanged, SnapshotTaken, StateChanged
+from scale_app.domain.events import (
+    AlertCleared,
+    AlertRaised,
+    Event,
+    PlanEdited,
+    PodChanged,
+    SnapshotTaken,
+    StateChanged,
+)
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import MOVES, Run
 from scale_app.domain.samples import (

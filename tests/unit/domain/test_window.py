@@ -74,7 +74,9 @@ def test_connections_carry_their_requests_of_the_window() -> None:
     windows, _ = _windows("a")
     for second in range(1, 21):
         windows.observe(
-            TrafficSample(second, 1, second * 7, {"a": PodCount(second * 7)}, loads=ConnectionLoads(long={1: second * 7}))
+            TrafficSample(
+                second, 1, second * 7, {"a": PodCount(second * 7)}, loads=ConnectionLoads(long={1: second * 7})
+            )
         )
     figures = windows.figures()
     assert figures.whole.loads == {140: 1}
