@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import reflex as rx
+from starlette.types import ASGIApp
 
 from scale_app import wiring
+from scale_app.api.guard import Guard
+from scale_app.api.routes import api_app
 from scale_app.ui.demo_panel import DemoControl
 from scale_app.ui.live import live_page
 from scale_app.ui.run import run_page
@@ -12,7 +15,18 @@ from scale_app.ui.runs import RunList, runs_page
 from scale_app.ui.state import Follower
 from scale_app.ui.theme import STYLESHEETS
 
-app = rx.App(stylesheets=STYLESHEETS, html_lang="en")
+
+def guarded(app: ASGIApp) -> ASGIApp:
+    """The whole server behind one guard, the page's own socket included."""
+    return Guard(app, wiring.settings())
+
+
+app = rx.App(
+    api_transformer=[api_app(wiring.hub(), wiring.settings()), guarded],
+    stylesheets=STYLESHEETS,
+    html_lang="en",
+    head_components=[rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml")],
+)
 app.register_lifespan_task(wiring.lifespan)
 app.add_page(live_page, route="/", title=Follower.view.title, on_load=[Follower.follow, DemoControl.look])
 app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, Follower.follow])

@@ -12,13 +12,16 @@ from scale_app.pictures.axes import SIDE, Mark, round_top
 
 BAR_OF_SLOT = 0.64
 CHANCE_95 = 1.96
+LABEL_HEIGHT = 0.09
+"""Of the box: what a figure above a bar takes at the page's chart height."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharesPicture:
     """Paths in a box of SIDE x SIDE: even and outlying bars, the fair-share line, the band of chance ("" without).
 
-    marks: of the share axis, values 0..1. tops: height of each bar, percent of the box. centres: percent from the left.
+    marks: of the share axis, values 0..1. labels_at: where each bar's figure stands, percent from the bottom: on the
+    bar, or on the fair-share line where that would strike it through. centres: percent from the left.
     """
 
     even: str
@@ -26,7 +29,7 @@ class SharesPicture:
     fair: str
     band: str
     marks: tuple[Mark, ...]
-    tops: tuple[float, ...]
+    labels_at: tuple[float, ...]
     centres: tuple[float, ...]
 
 
@@ -46,7 +49,7 @@ def shares_picture(pods: Sequence[PodShare], noise_cv: float | None = None) -> S
         fair=_steps(fair / top, slot),
         band=_band(fair / top, spread, slot) if spread else "",
         marks=tuple(marks),
-        tops=tuple((100 * heights).tolist()),
+        labels_at=tuple((100 * _clear_of(heights, fair / top)).tolist()),
         centres=tuple(((np.arange(len(pods)) + 0.5) * 100 / len(pods)).tolist()),
     )
 
@@ -63,6 +66,12 @@ def fair_shares(pods: Sequence[PodShare]) -> np.ndarray:
     if not told.all():
         fair[~told] = max(0.0, 1 - float(fair.sum())) / int((~told).sum())
     return fair
+
+
+def _clear_of(heights: np.ndarray, fair: np.ndarray) -> np.ndarray:
+    """Heights for figures, lifted onto the fair-share line where it passes through the figure."""
+    struck = (heights <= fair) & (heights > fair - LABEL_HEIGHT)
+    return np.where(struck, fair, heights)
 
 
 def _bar(left: float, slot: float, height: float) -> str:
@@ -90,6 +99,7 @@ def _band(heights: np.ndarray, spread: float, slot: float) -> str:
     back = "".join(
         f"L{(i + 1) * slot:.1f} {SIDE * (1 - low[i]):.1f}H{i * slot:.1f}" for i in reversed(range(len(heights)))
     )
-    forth = "".join(f"{'L' if i else 'M'}{i * slot:.1f} {SIDE * (1 - h):.1f}H{(i + 1) * slot:.1f}"
-                    for i, h in enumerate(high))
+    forth = "".join(
+        f"{'L' if i else 'M'}{i * slot:.1f} {SIDE * (1 - h):.1f}H{(i + 1) * slot:.1f}" for i, h in enumerate(high)
+    )
     return forth + back + "Z"

@@ -201,8 +201,8 @@ def scale_strip(figures: Figures) -> rx.Component:
         rx.el.div(
             rx.el.span("0"),
             rx.el.span(
-                rx.cond(figures.interval_text != "", "95 % interval " + figures.interval_text, ""),
-                rx.cond(figures.chance_text != "", " · chance alone reaches " + figures.chance_text, ""),
+                rx.cond(figures.interval_text != "", "95 % interval " + figures.interval_text, "even from 0.95"),
+                rx.cond(figures.chance_text != "", " · chance alone gives " + figures.chance_text, ""),
                 class_name="strip-text",
             ),
             rx.el.span("1"),

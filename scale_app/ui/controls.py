@@ -105,6 +105,41 @@ def text_entry(
     )
 
 
+def small_entry(
+    name: str,
+    label: str,
+    unit: str,
+    value: rx.Var[str],
+    on_type: Any,
+    disabled: rx.Var[bool] | bool = False,
+    wrong: rx.Var[bool] | bool = False,
+    **more: Any,
+) -> rx.Component:
+    """A number on one line with its label."""
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        rx.el.span(
+            rx.el.input(
+                id=name,
+                value=value,
+                on_change=on_type,
+                type="text",
+                input_mode="decimal",
+                auto_complete="off",
+                class_name="entry",
+                disabled=disabled,
+                aria_invalid=wrong,
+                aria_describedby="problem",
+                data_testid=name,
+                **more,
+            ),
+            rx.el.span(unit, class_name="unit"),
+            class_name="entry-box solo",
+        ),
+        class_name="field row-field",
+    )
+
+
 def choice(
     name: str,
     label: str,

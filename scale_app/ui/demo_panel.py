@@ -90,23 +90,21 @@ def demo_panel() -> rx.Component:
     state = DemoControl
     return rx.el.section(
         rx.el.h2("Demo pods"),
-        rx.el.p("Change how the built-in balancer behaves and watch the score follow.", class_name="quiet"),
+        rx.el.p("Cause an imbalance and watch the score follow.", class_name="quiet"),
         controls.choice("demo-policy", "Balancer picks", POLICIES, state.policy, state.choose_policy),
         rx.cond(
             state.policy == Policy.WEIGHTED.value,
-            controls.text_entry(
+            controls.small_entry(
                 "demo-weight",
                 "Weight of the first pod",
+                "",
                 state.weight,
                 state.type_weight,
                 on_blur=state.settle_weight,
-                input_mode="decimal",
             ),
         ),
         controls.choice("demo-fault", "Fault", FAULTS, state.fault, state.choose_fault),
-        controls.text_entry(
-            "demo-pods", "Pods", state.pods, state.type_pods, on_blur=state.settle_pods, input_mode="numeric"
-        ),
+        controls.small_entry("demo-pods", "Pods", "", state.pods, state.type_pods, on_blur=state.settle_pods),
         controls.button("Kill a pod", state.kill, "demo-kill", icon="skull", disabled=state.first_pod == ""),
         rx.el.p(state.problem, class_name="problem", role="alert", data_testid="demo-problem"),
         class_name="card form",

@@ -45,7 +45,7 @@ def load_form() -> rx.Component:
             "Target",
             Intent.target,
             Intent.type_target,
-            note='"demo" for the built-in pods, or a URL such as http://api.shop.svc:8080/',
+            note="demo, or a URL such as http://api.shop.svc:8080/",
             disabled=running,
             wrong=Intent.problem_field == "target_url",
         ),
@@ -70,7 +70,7 @@ def _users() -> rx.Component:
     return controls.number_slider(
         "users",
         "Users",
-        "users",
+        "",
         Intent.users,
         Intent.users_at,
         Intent.users_last_stop,
@@ -119,14 +119,14 @@ def _connections(running: rx.Var[bool]) -> rx.Component:
         ),
         rx.cond(
             Intent.connections == "some",
-            controls.text_entry(
+            controls.small_entry(
                 "every",
                 "Requests per connection",
+                "",
                 Intent.every,
                 Intent.type_every,
                 disabled=running,
                 wrong=Intent.problem_field == "requests_per_connection",
-                input_mode="numeric",
             ),
         ),
     )
@@ -135,16 +135,16 @@ def _connections(running: rx.Var[bool]) -> rx.Component:
 def _more(running: rx.Var[bool]) -> rx.Component:
     return rx.el.details(
         rx.el.summary("More", data_testid="more"),
-        controls.text_entry(
+        controls.small_entry(
             "think-time",
-            "Think time (ms)",
+            "Think time",
+            "ms",
             Intent.think_ms,
             Intent.type_think,
-            note="A user waits this long between an answer and its next request.",
             disabled=running,
             wrong=Intent.problem_field == "think_time_s",
-            input_mode="decimal",
         ),
+        rx.el.p("A user waits this long between an answer and its next request.", class_name="note"),
         controls.text_entry(
             "pod-header",
             "Response header with the pod's name",

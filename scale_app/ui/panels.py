@@ -28,7 +28,7 @@ def run_panels(view: RunView) -> rx.Component:
             panel(
                 "Score over time",
                 charts.score_chart(view.times),
-                charts.legend(("line", "since the start"), ("line-second", "last seconds"), ("threshold", "balanced from 0.95")),
+                charts.legend(("line", "since the start"), ("line-second", "last seconds"), ("threshold", "even from 0.95")),
             ),
             panel(
                 "Requests per second",
@@ -127,7 +127,7 @@ def figure(label: str, value: rx.Var[str], note: rx.Var[str], name: str) -> rx.C
 COLUMNS = (
     ("Pod", ""),
     ("Node", "wide"),
-    ("Requests", "number"),
+    ("Requests", "number narrow-off"),
     ("Share", ""),
     ("Against fair", "number"),
     ("Connections", "number wide"),
@@ -162,7 +162,7 @@ def _pod_row(pod: PodRow) -> rx.Component:
     return rx.el.tr(
         rx.el.th(pod.name, class_name="mono", scope="row"),
         rx.el.td(pod.node, class_name="wide"),
-        rx.el.td(pod.requests, class_name="number"),
+        rx.el.td(pod.requests, class_name="number narrow-off"),
         rx.el.td(
             rx.el.span(
                 rx.el.span(rx.el.span(class_name="meter-fill", style={"width": pod.bar}), class_name="meter"),
@@ -186,7 +186,11 @@ def happened(view: RunView) -> rx.Component:
     """The run's events, newest first."""
     return panel(
         "What happened",
-        rx.el.ol(rx.foreach(view.happened, _happening), class_name="happened", data_testid="happened"),
+        rx.cond(
+            view.happened.length() > 0,  # type: ignore[attr-defined]
+            rx.el.ol(rx.foreach(view.happened, _happening), class_name="happened", data_testid="happened"),
+            rx.el.p("Nothing yet: alerts, pods that come and go, and changes of the load are listed here.", class_name="quiet"),
+        ),
         note="Newest first",
     )
 

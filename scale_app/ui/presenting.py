@@ -82,11 +82,11 @@ def figures(snapshot: Snapshot) -> Figures:
         kind_text=VERDICTS[verdict.kind],
         sentence=verdict.sentence,
         requests=shown.count(snapshot.requests),
-        requests_note=f"over {shown.count(snapshot.connections)} connections",
+        requests_note=f"{shown.count(snapshot.connections)} connections",
         cv=shown.ratio(balance.cv),
         cv_note=_chance(verdict.noise_cv),
         p95=shown.milliseconds(snapshot.p95_ms),
-        p95_note=f"p50 {shown.milliseconds(snapshot.p50_ms)}, p99 {shown.milliseconds(snapshot.p99_ms)}",
+        p95_note=f"p99 {shown.milliseconds(snapshot.p99_ms)}",
         failures=shown.count(snapshot.failures),
         failures_note=_of(snapshot.failures, snapshot.requests),
         rate=shown.rate(snapshot.requests_per_s),
@@ -101,7 +101,7 @@ def figures(snapshot: Snapshot) -> Figures:
 
 
 def _chance(noise_cv: float | None) -> str:
-    return "0 is perfectly even" if noise_cv is None else f"chance alone gives {shown.ratio(noise_cv)}"
+    return "0 is perfectly even" if noise_cv is None else f"by chance {shown.ratio(noise_cv)}"
 
 
 def _of(part: int, whole: int) -> str:
@@ -134,7 +134,7 @@ def shares(snapshot: Snapshot) -> Shares:
         fair=picture.fair,
         band=picture.band,
         ticks=[Tick(_css(mark.at_percent), _axis_percent(mark.value)) for mark in picture.marks],
-        labels=_bar_labels(shown_pods, picture.centres, picture.tops) if len(pods) <= MOST_LABELS else [],
+        labels=_bar_labels(shown_pods, picture.centres, picture.labels_at) if len(pods) <= MOST_LABELS else [],
         caption=_shares_caption(len(pods), many),
         summary=_shares_summary(pods),
     )
