@@ -22,6 +22,9 @@ __all__ = ["COVERAGE_FLOOR", "Verdict", "VerdictKind", "judge", "residuals"]
 
 COVERAGE_FLOOR = 0.95
 PICKS_PER_POD = 5
+PICKS_PER_POD_TO_SEE_SKEWNESS = 20
+SUPPOSED_SKEWNESS = 1.5  # of five pods of which one is hot
+SPARSE_TAIL = 0.01
 STRICT_ALPHA = 0.001
 
 
@@ -84,6 +87,18 @@ class _Evidence:
     @property
     def long_run_cv(self) -> float:
         return math.sqrt(self.excess / self.picks.effective)
+
+    @property
+    def skewness(self) -> float:
+        """Of the pods' own shares over their expected ones, chance taken out; at least a hot pod's while unseen."""
+        n, pods, cv = self.picks.effective, self.fair.size, self.long_run_cv
+        least = SUPPOSED_SKEWNESS if n < PICKS_PER_POD_TO_SEE_SKEWNESS * pods else 0.0
+        if cv <= 0:
+            return least
+        seen = float((self.fair * ((self.parts - self.fair) / self.fair) ** 3).sum())
+        by_chance = 3 * cv**2 * pods / n + float((1 / self.fair).sum()) / n**2
+        most = math.sqrt(float((1 / self.fair).max()))
+        return max(least, min(max((seen - by_chance) / cv**3, -most), most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,25 +165,36 @@ def _evidence(parts: Array, fair: Array, picks: Picks) -> _Evidence:
 def _plain(evidence: _Evidence) -> _Finding:
     """The interval where picks are many. Its upper end never profits from luck: t counts as at least df."""
     n, t, df = evidence.picks.effective, evidence.t, evidence.df
-    low = math.sqrt(chance.noncentrality_bound(t, df, 1 - TAIL) / n)
+    # Few picks a pod make t lean to the right of any chi-square, hence the more careful lower end.
+    below = TAIL if n >= PICKS_PER_POD * evidence.fair.size else SPARSE_TAIL
+    low = math.sqrt(chance.noncentrality_bound(t, df, 1 - below) / n)
     high = math.sqrt(chance.noncentrality_bound(max(t, df), df, TAIL) / n)
-    middle, widening = evidence.long_run_cv, _widening(evidence)
     return _Finding(
-        max(0.0, middle - widening * (middle - low)),
-        middle + widening * (high - middle),
+        max(0.0, _widened(evidence, low)),
+        _widened(evidence, high),
         chance.chance_above(t, df),
         chance.chance_at_most(t, df),
     )
 
 
-def _widening(evidence: _Evidence) -> float:
-    """Factor >= 1: a pod far above its share scatters more than the noncentral chi-square allows for."""
-    if not evidence.excess:
-        return 1.0
-    gap = (evidence.parts - evidence.fair) / evidence.fair
-    scatter = float(evidence.parts @ gap**2 - (evidence.parts @ gap) ** 2) / evidence.cv**2
-    df, excess = evidence.df, evidence.excess
-    return math.sqrt(max(1.0, (2 * df + 4 * excess * scatter) / (2 * df + 4 * excess)))
+def _widened(evidence: _Evidence, bound: float) -> float:
+    """The bound for pods as unlike as these: the noncentral chi-square knows small differences only."""
+    middle = evidence.long_run_cv
+    moved = bound
+    for _ in range(3):  # a fixed point, since the scatter is the one at the bound
+        moved = middle + (bound - middle) * _widening(evidence, max(0.0, moved))
+    return moved
+
+
+def _widening(evidence: _Evidence, cv: float) -> float:
+    """Standard deviation of t at this long-run CV over the one that the noncentral chi-square has, at least 1.
+
+    A pod far above its share brings more scatter than the chi-square allows for, and so do few picks a pod.
+    """
+    n, df, pods = evidence.picks.effective, evidence.df, evidence.fair.size
+    assumed = 2 * df + 4 * n * cv**2
+    actual = assumed + 4 * n * (evidence.skewness * cv**3 - cv**4) + 6 * pods * cv**2
+    return math.sqrt(max(1.0, actual / assumed))
 
 
 def _sparse(evidence: _Evidence, finding: _Finding) -> _Finding:
@@ -241,7 +267,7 @@ def _more_picks(evidence: _Evidence, finding: _Finding) -> int | None:
         needed = chance.deciding_picks(evidence.long_run_cv, CV_THRESHOLD, evidence.df, least)
     if needed is None:
         return None
-    further = max(0.0, needed * _widening(evidence) ** 2 - n)
+    further = max(0.0, needed * _widening(evidence, CV_THRESHOLD) ** 2 - n)
     return max(1, math.ceil(further * evidence.picks.total / n))
 
 
