@@ -1,0 +1,241 @@
+"""Targets that refuse, hang, lie or break: each gives its own cause, in bounded time and memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+import socket
+import ssl
+import struct
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from scale_app.adapters.locust_process import LocustLoad, LocustProcess
+from scale_app.adapters.system_clock import SystemClock
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import LoadEnded, TrafficSample
+from scale_app.domain.snapshot import Source
+from scale_app.ports import Admitted
+
+PLAN = LoadPlan(users=3, spawn_rate=100, duration_s=1, think_time_s=0.05, timeout_s=0.4, requests_per_connection=None)
+HEAD = b"HTTP/1.1 200 OK\r\nX-Pod-Name: pod-a\r\n"
+MEBIBYTE = 2**20
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Conversations:
+    """How a bad server treats a connection after it has read the request. Each takes the writer."""
+
+    @staticmethod
+    async def hang(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    @staticmethod
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"Content-Length: 1000\r\n\r\n")
+        for _ in range(1_000):
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    @staticmethod
+    async def endless_body(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"\r\n")
+        while True:
+            writer.write(bytes(10_000))
+            await writer.drain()
+            await asyncio.sleep(0.001)
+
+    @staticmethod
+    async def close(writer: asyncio.StreamWriter) -> None: ...
+
+    @staticmethod
+    async def reset_in_body(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"Content-Length: 100\r\n\r\nhalf")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        connected = writer.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    @staticmethod
+    async def promise_too_much(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"Content-Length: 100\r\n\r\nhalf")
+
+    @staticmethod
+    async def garble(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 two hundred\r\n\r\n")
+
+    @staticmethod
+    async def huge_header(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"X-Big: ")
+        for _ in range(16):
+            writer.write(b"x" * MEBIBYTE)
+            await writer.drain()
+
+    @staticmethod
+    async def unavailable(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 503 No\r\nX-Pod-Name: pod-a\r\nContent-Length: 0\r\n\r\n")
+
+
+@contextlib.asynccontextmanager
+async def bad_server(
+    answer: Callable[[asyncio.StreamWriter], Awaitable[None]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """A server that reads each request and then does `answer` and closes; gives its port."""
+    at_work: set[asyncio.Task[None] | None] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        at_work.add(asyncio.current_task())
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            await reader.readuntil(b"\r\n\r\n")
+            await answer(writer)
+        writer.close()
+        at_work.discard(asyncio.current_task())
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in at_work:
+            if task is not None:
+                task.cancel()
+        await asyncio.sleep(0)
+
+
+async def last_of(url: str, plan: LoadPlan = PLAN, networks: tuple[str, ...] = ("127.0.0.0/8",)) -> TrafficSample:
+    load = await LocustProcess(SystemClock()).start(plan, Admitted(url, Source.HEADER, networks))
+    samples = [sample async for sample in load.samples()]
+    assert isinstance(samples[-1], LoadEnded)
+    assert samples[-1].error == ""
+    assert isinstance(samples[-2], TrafficSample)
+    return samples[-2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (Conversations.hang, "timeout"),
+        (Conversations.drip, "timeout"),
+        (Conversations.endless_body, "timeout"),
+        (Conversations.close, "closed early"),
+        (Conversations.reset_in_body, "connection reset"),
+        (Conversations.promise_too_much, "closed early"),
+        (Conversations.garble, "malformed answer"),
+        (Conversations.huge_header, "header too large"),
+    ],
+)
+async def test_a_bad_answer_is_counted_under_its_cause(
+    answer: Callable[[asyncio.StreamWriter], Awaitable[None]], cause: str
+) -> None:
+    async with bad_server(answer) as port:
+        seen = await last_of(f"http://127.0.0.1:{port}/")
+    assert set(seen.errors) == {cause}
+    assert seen.errors[cause] == seen.requests >= 3
+    assert seen.pods == {}
+    # No hot loop: 3 users that wait 0.1, 0.2, 0.4, ... s after each failure.
+    assert seen.requests <= 3 * 8
+
+
+async def test_an_error_status_is_a_failure_of_the_pod_that_gave_it() -> None:
+    async with bad_server(Conversations.unavailable) as port:
+        seen = await last_of(f"http://127.0.0.1:{port}/")
+    assert seen.errors == {"HTTP 503": seen.requests}
+    assert seen.pods["pod-a"].failures == seen.pods["pod-a"].requests == seen.requests > 10
+
+
+async def test_a_refused_connection_is_tried_again_with_patience() -> None:
+    async with bad_server(Conversations.close) as port:
+        pass
+    seen = await last_of(f"http://127.0.0.1:{port}/")
+    assert set(seen.errors) == {"connection refused"}
+    assert 3 <= seen.requests <= 3 * 8
+    assert seen.connections == 0
+
+
+async def test_no_connection_is_opened_outside_the_admitted_networks() -> None:
+    touched = asyncio.Event()
+
+    async def touch(writer: asyncio.StreamWriter) -> None:
+        touched.set()
+
+    async with bad_server(touch) as port:
+        for url in (f"http://127.0.0.1:{port}/", f"http://localhost:{port}/"):
+            seen = await last_of(url, networks=("10.0.0.0/8",))
+            assert set(seen.errors) == {"address not allowed"}
+            assert seen.connections == 0
+    assert not touched.is_set()
+
+
+async def test_a_name_that_does_not_exist_says_so() -> None:
+    seen = await last_of("http://no-such-name.invalid/", LoadPlan(users=1, duration_s=1, timeout_s=20))
+    assert set(seen.errors) == {"name not resolved"}
+
+
+def self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """A server's TLS for localhost, and its certificate's file."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    asked = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(["openssl", *shlex.split(asked), *names], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context, certificate
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    context, _ = self_signed(tmp_path)
+    async with bad_server(Conversations.unavailable, context) as port:
+        seen = await last_of(f"https://localhost:{port}/")
+    assert set(seen.errors) == {"TLS: self-signed certificate"}
+
+
+async def test_a_trusted_certificate_is_accepted_for_its_own_name_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, certificate = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    async with bad_server(Conversations.unavailable, context) as port:
+        good = await last_of(f"https://localhost:{port}/")
+        bad = await last_of(f"https://127.0.0.1:{port}/")
+    assert good.errors == {"HTTP 503": good.pods["pod-a"].requests}
+    (cause,) = bad.errors
+    assert cause.startswith("TLS: ip address mismatch")
+
+
+async def test_a_server_without_tls_on_an_https_url_says_so() -> None:
+    async def speak_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(speak_plainly, "127.0.0.1", 0)
+    async with server:
+        seen = await last_of(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    assert all(cause.startswith("TLS: ") for cause in seen.errors)
+
+
+async def test_an_endless_body_does_not_fill_the_memory() -> None:
+    async def flood(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"\r\n")
+        while True:
+            writer.write(bytes(MEBIBYTE))
+            await writer.drain()
+
+    plan = LoadPlan(users=2, spawn_rate=100, duration_s=2, timeout_s=5)
+    async with bad_server(flood) as port:
+        load = await LocustProcess(SystemClock()).start(
+            plan, Admitted(f"http://127.0.0.1:{port}/", Source.HEADER, ("127.0.0.0/8",))
+        )
+        assert isinstance(load, LocustLoad)
+        resident = [resident_mib(load.pid) async for sample in load.samples() if isinstance(sample, TrafficSample)]
+    assert max(resident[:-1]) < resident[0] + 30
+
+
+def resident_mib(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) if Path(f"/proc/{pid}").exists() else 0
+    return pages * 4_096 / MEBIBYTE
