@@ -13,7 +13,7 @@ from scale_app.ui.live import live_page
 from scale_app.ui.run import run_page
 from scale_app.ui.runs import RunList, runs_page
 from scale_app.ui.state import Follower
-from scale_app.ui.theme import STYLESHEETS
+from scale_app.ui.theme import STYLESHEETS, head
 
 
 def guarded(app: ASGIApp) -> ASGIApp:
@@ -25,7 +25,7 @@ app = rx.App(
     api_transformer=[api_app(wiring.hub(), wiring.settings()), guarded],
     stylesheets=STYLESHEETS,
     html_lang="en",
-    head_components=[rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml")],
+    head_components=head(),
 )
 app.register_lifespan_task(wiring.lifespan)
 app.add_page(live_page, route="/", title=Follower.view.title, on_load=[Follower.follow, DemoControl.look])

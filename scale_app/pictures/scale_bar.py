@@ -21,9 +21,7 @@ class ScaleBar:
 
 def scale_bar(balance: Balance, verdict: Verdict) -> ScaleBar:
     """Positions for a balance and its verdict."""
-    return ScaleBar(
-        _at(balance.score), _at(verdict.score_low), _at(verdict.score_high), _at(verdict.noise_score)
-    )
+    return ScaleBar(_at(balance.score), _at(verdict.score_low), _at(verdict.score_high), _at(verdict.noise_score))
 
 
 def _at(value: float | None) -> float | None:

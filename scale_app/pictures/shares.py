@@ -62,7 +62,7 @@ def fair_shares(pods: Sequence[PodShare]) -> np.ndarray:
     ratio = np.array([1 + pod.against_fair for pod in pods])
     share = np.array([pod.share for pod in pods])
     told = (share > 0) & (ratio > 0)
-    fair = np.divide(share, ratio, out=np.zeros_like(share), where=told)
+    fair: np.ndarray = np.divide(share, ratio, out=np.zeros_like(share), where=told)
     if not told.all():
         fair[~told] = max(0.0, 1 - float(fair.sum())) / int((~told).sum())
     return fair

@@ -5,23 +5,26 @@ One path per series keeps an update cheap however many pods or seconds it shows;
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
 
 from scale_app.domain.balance import THRESHOLD
 from scale_app.pictures.axes import SIDE
 from scale_app.pictures.gauge import RING
+from scale_app.ui.meant import Figure, Part, Text
 from scale_app.ui.view import BarLabel, Figures, Shares, Tick, Times
 
 SCORE_TICKS = [Tick(f"{100 * at:g}%", f"{at:g}") for at in (0, 0.25, 0.5, 0.75, 1)]
 THRESHOLD_PATH = f"M0 {SIDE * (1 - THRESHOLD):g}H{SIDE}"
 
 
-def path(d: rx.Var[str] | str, look: str) -> rx.Component:
+def path(d: Text, look: str) -> Part:
     """One stretched path. look: a class of the stylesheet."""
     return rx.el.path(d=d, class_name=look, custom_attrs={"vectorEffect": "non-scaling-stroke"})
 
 
-def plot(label: rx.Var[str] | str, *paths: rx.Component) -> rx.Component:
+def plot(label: Text, *paths: Part) -> Part:
     """The stretched surface on which paths are drawn. label: the picture in words."""
     return rx.el.svg(
         *paths,
@@ -33,7 +36,7 @@ def plot(label: rx.Var[str] | str, *paths: rx.Component) -> rx.Component:
     )
 
 
-def frame(*inside: rx.Component, y_ticks: rx.Var | list[Tick], x_axis: rx.Component) -> rx.Component:
+def frame(*inside: Part, y_ticks: Figure, x_axis: Part) -> Part:
     """A plot with a horizontal grid, labels at its left and an axis below."""
     return rx.el.div(
         rx.el.div(_each(y_ticks, _y_label), class_name="axis-y", aria_hidden=True),
@@ -43,21 +46,21 @@ def frame(*inside: rx.Component, y_ticks: rx.Var | list[Tick], x_axis: rx.Compon
     )
 
 
-def _each(ticks: rx.Var | list[Tick], draw: object) -> rx.Component:
+def _each(ticks: Figure, draw: Any) -> Part:
     if isinstance(ticks, list):
-        return rx.fragment(*[draw(tick) for tick in ticks])  # type: ignore[operator]
+        return rx.fragment(*[draw(tick) for tick in ticks])
     return rx.foreach(ticks, draw)
 
 
-def _y_label(tick: Tick) -> rx.Component:
+def _y_label(tick: Tick) -> Part:
     return rx.el.span(tick.label, style={"bottom": tick.at})
 
 
-def _grid_line(tick: Tick) -> rx.Component:
+def _grid_line(tick: Tick) -> Part:
     return rx.el.div(class_name="grid-line", style={"bottom": tick.at})
 
 
-def time_axis(times: Times) -> rx.Component:
+def time_axis(times: Times) -> Part:
     """Minutes and seconds since the start."""
     return rx.el.div(
         rx.foreach(times.times, lambda tick: rx.el.span(tick.label, style={"left": tick.at})),
@@ -66,7 +69,7 @@ def time_axis(times: Times) -> rx.Component:
     )
 
 
-def gauge(figures: Figures) -> rx.Component:
+def gauge(figures: Figures) -> Part:
     """The score as a half ring with the figure inside."""
     return rx.el.div(
         rx.el.svg(
@@ -91,7 +94,7 @@ def gauge(figures: Figures) -> rx.Component:
     )
 
 
-def shares_chart(shares: Shares) -> rx.Component:
+def shares_chart(shares: Shares) -> Part:
     """Bars per pod, the fair share dashed, the band of chance behind."""
     return frame(
         plot(
@@ -107,7 +110,7 @@ def shares_chart(shares: Shares) -> rx.Component:
     )
 
 
-def _bar_value(label: BarLabel) -> rx.Component:
+def _bar_value(label: BarLabel) -> Part:
     return rx.el.span(
         rx.match(label.outlier, ("over", "▲ "), ("under", "▼ "), ""),
         label.value,
@@ -118,11 +121,11 @@ def _bar_value(label: BarLabel) -> rx.Component:
     )
 
 
-def _bar_name(label: BarLabel) -> rx.Component:
+def _bar_name(label: BarLabel) -> Part:
     return rx.el.span(label.name, style={"left": label.left}, data_outlier=label.outlier)
 
 
-def score_chart(times: Times) -> rx.Component:
+def score_chart(times: Times) -> Part:
     """The score since the start, the recent score thin, the threshold dashed."""
     return frame(
         plot(
@@ -137,7 +140,7 @@ def score_chart(times: Times) -> rx.Component:
     )
 
 
-def rate_chart(times: Times) -> rx.Component:
+def rate_chart(times: Times) -> Part:
     """Requests and failures per second."""
     return frame(
         plot(
@@ -151,7 +154,7 @@ def rate_chart(times: Times) -> rx.Component:
     )
 
 
-def latency_chart(times: Times) -> rx.Component:
+def latency_chart(times: Times) -> Part:
     """Latency p50, p95 and p99."""
     return frame(
         plot(
@@ -165,7 +168,7 @@ def latency_chart(times: Times) -> rx.Component:
     )
 
 
-def legend(*entries: tuple[str, str]) -> rx.Component:
+def legend(*entries: tuple[str, str]) -> Part:
     """What each line is. entries: (class of the line, text)."""
     return rx.el.ul(
         *[
@@ -179,7 +182,7 @@ def legend(*entries: tuple[str, str]) -> rx.Component:
     )
 
 
-def scale_strip(figures: Figures) -> rx.Component:
+def scale_strip(figures: Figures) -> Part:
     """The score with its 95 % interval on a scale from 0 to 1, beside the threshold and what chance alone gives."""
     return rx.el.div(
         rx.el.div(

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import reflex as rx
-from reflex_components_radix.primitives.slider import slider
+from reflex_components_radix.primitives.slider import slider  # type: ignore[import-untyped]
+
+from scale_app.ui.meant import Figure, Flag, Handler, Part, Text
 
 THROTTLE_MS = 60
 
@@ -15,16 +17,16 @@ def number_slider(
     name: str,
     label: str,
     unit: str,
-    text: rx.Var[str],
-    at: rx.Var[list[int]],
-    last_stop: rx.Var[int],
-    on_type: Any,
-    on_slide: Any,
-    on_settled: Any = None,
-    note: Any = "",
-    disabled: rx.Var[bool] | bool = False,
-    wrong: rx.Var[bool] | bool = False,
-) -> rx.Component:
+    text: Text,
+    at: Figure,
+    last_stop: Figure,
+    on_type: Handler,
+    on_slide: Handler,
+    on_settled: Handler = None,
+    note: Text = "",
+    disabled: Flag = False,
+    wrong: Flag = False,
+) -> Part:
     """A slider over round stops and an entry for any number. name: its test id; on_settled: when a value stands."""
     settled = rx.noop() if on_settled is None else on_settled
     return rx.el.div(
@@ -76,13 +78,13 @@ def number_slider(
 def text_entry(
     name: str,
     label: str,
-    value: rx.Var[str],
-    on_type: Any,
-    note: Any = "",
-    disabled: rx.Var[bool] | bool = False,
-    wrong: rx.Var[bool] | bool = False,
+    value: Text,
+    on_type: Handler,
+    note: Text = "",
+    disabled: Flag = False,
+    wrong: Flag = False,
     **more: Any,
-) -> rx.Component:
+) -> Part:
     """A labelled line of text."""
     return rx.el.div(
         rx.el.label(label, html_for=name),
@@ -109,12 +111,12 @@ def small_entry(
     name: str,
     label: str,
     unit: str,
-    value: rx.Var[str],
-    on_type: Any,
-    disabled: rx.Var[bool] | bool = False,
-    wrong: rx.Var[bool] | bool = False,
+    value: Text,
+    on_type: Handler,
+    disabled: Flag = False,
+    wrong: Flag = False,
     **more: Any,
-) -> rx.Component:
+) -> Part:
     """A number on one line with its label."""
     return rx.el.div(
         rx.el.label(label, html_for=name),
@@ -144,10 +146,10 @@ def choice(
     name: str,
     label: str,
     options: Mapping[Any, tuple[str, str]],
-    value: rx.Var[str],
-    on_choose: Any,
-    disabled: rx.Var[bool] | bool = False,
-) -> rx.Component:
+    value: Text,
+    on_choose: Handler,
+    disabled: Flag = False,
+) -> Part:
     """A labelled list to choose from, with a sentence about what is chosen."""
     return rx.el.div(
         rx.el.label(label, html_for=name),
@@ -170,11 +172,11 @@ def choice(
     )
 
 
-def _given(note: Any) -> bool:
+def _given(note: Text) -> bool:
     return not isinstance(note, str) or note != ""
 
 
-def button(text: Any, on_click: Any, name: str, look: str = "", icon: str = "", **more: Any) -> rx.Component:
+def button(text: Text, on_click: Handler, name: str, look: str = "", icon: str = "", **more: Any) -> Part:
     """A button. look: "primary" for the one main action of a page. name: its test id."""
     return rx.el.button(
         rx.icon(icon, size=16, aria_hidden=True) if icon else rx.fragment(),

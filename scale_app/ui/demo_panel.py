@@ -13,6 +13,7 @@ from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
 from scale_app.ui import format as shown
+from scale_app.ui.meant import Part
 from scale_app.ui.words import FAULTS, POLICIES
 
 
@@ -67,7 +68,7 @@ class DemoControl(rx.State):
     async def kill(self) -> Any:
         """Kill the first pod; the demo replaces it."""
         victim = self.first_pod
-        return await self._change(kill_pod=victim) or rx.toast.info(f"Pod {victim} was killed; another takes its place.")
+        return await self._change(kill_pod=victim) or rx.toast.info(f"Pod {victim} was killed; another comes.")
 
     def adopt(self, status: DemoStatus) -> None:
         """Show the demo as it is."""
@@ -85,7 +86,7 @@ class DemoControl(rx.State):
         return None
 
 
-def demo_panel() -> rx.Component:
+def demo_panel() -> Part:
     """The demo's controls."""
     state = DemoControl
     return rx.el.section(

@@ -20,7 +20,7 @@ class Following:
 
     @property
     def run_id(self) -> str:
-        """"" when no run is shown."""
+        """ "" when no run is shown."""
         return self.record.run_id if self.record else ""
 
     def show(self, record: RunRecord, points: Sequence[Point], happened: Sequence[Event]) -> None:

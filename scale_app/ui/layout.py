@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 import reflex as rx
 
+from scale_app.ui.meant import Part
 from scale_app.ui.state import Follower
 
-MODES = (("system", "System", "monitor"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
+MODES: tuple[tuple[Literal["system", "light", "dark"], str, str], ...] = (
+    ("system", "System", "monitor"),
+    ("light", "Light", "sun"),
+    ("dark", "Dark", "moon"),
+)
+    ("system", "System", "monitor"),
+    ("light", "Light", "sun"),
+    ("dark", "Dark", "moon"),
+)
 
 
-def page(*inside: rx.Component, here: str) -> rx.Component:
+def page(*inside: Part, here: str) -> Part:
     """A whole page. here: its name in the navigation."""
     return rx.fragment(
         rx.el.a("Skip to content", href="#content", class_name="skip"),
         rx.el.header(
-            rx.el.a(
-                rx.icon("scale", size=22, aria_hidden=True), rx.el.span("Scale"), href="/", class_name="brand"
-            ),
+            rx.el.a(rx.icon("scale", size=22, aria_hidden=True), rx.el.span("Scale"), href="/", class_name="brand"),
             _state_chip(),
             rx.el.nav(_link("Live", "/", here), _link("Runs", "/runs", here), aria_label="Pages"),
             rx.el.div(_source_badge(), _theme_switch(), class_name="top-right"),
@@ -28,12 +35,12 @@ def page(*inside: rx.Component, here: str) -> rx.Component:
     )
 
 
-def _link(text: str, to: str, here: str) -> rx.Component:
-    current: dict[str, Any] = {"aria_current": "page"} if text == here else {}
+def _link(text: str, to: str, here: str) -> Part:
+    current: dict[str, str] = {"aria_current": "page"} if text == here else {}
     return rx.link(text, href=to, class_name="nav-link", data_testid=f"nav-{text.lower()}", **current)
 
 
-def _state_chip() -> rx.Component:
+def _state_chip() -> Part:
     view = Follower.view
     return rx.cond(
         view.run_id != "",
@@ -47,23 +54,26 @@ def _state_chip() -> rx.Component:
     )
 
 
-def _source_badge() -> rx.Component:
+def _source_badge() -> Part:
     view = Follower.view
     return rx.cond(
         view.run_id != "",
         rx.el.span(
-            view.source_text, class_name="badge source", title=view.source_note, data_source=view.source,
+            view.source_text,
+            class_name="badge source",
+            title=view.source_note,
+            data_source=view.source,
             data_testid="source",
         ),
     )
 
 
-def _theme_switch() -> rx.Component:
+def _theme_switch() -> Part:
     return rx.el.div(
         *[
             rx.el.button(
                 rx.icon(icon, size=16, aria_hidden=True),
-                on_click=rx.style.set_color_mode(mode),  # type: ignore[arg-type]
+                on_click=rx.style.set_color_mode(mode),
                 type="button",
                 aria_label=f"{text} theme",
                 aria_pressed=rx.style.color_mode == mode,

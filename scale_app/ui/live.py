@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import reflex as rx
 
 from scale_app.ui import controls
 from scale_app.ui.demo_panel import demo_panel
 from scale_app.ui.intent import Intent
 from scale_app.ui.layout import page
+from scale_app.ui.meant import Flag, Handler, Part
 from scale_app.ui.panels import run_panels
 from scale_app.ui.state import Follower
 from scale_app.ui.view import OtherRun
 from scale_app.ui.words import CONNECTIONS
 
 
-def live_page() -> rx.Component:
+def live_page() -> Part:
     """`/`"""
     return page(
         rx.el.h1("Live load test", class_name="sr-only"),
         rx.el.div(
-            rx.el.div(
-                load_form(), rx.cond(Intent.is_demo, demo_panel()), class_name="side"
-            ),
+            rx.el.div(load_form(), rx.cond(Intent.is_demo, demo_panel()), class_name="side"),
             rx.el.div(
                 rx.foreach(Follower.others, _other_run),
                 rx.cond(Follower.view.run_id != "", run_panels(Follower.view), first_steps()),
@@ -35,7 +32,7 @@ def live_page() -> rx.Component:
     )
 
 
-def load_form() -> rx.Component:
+def load_form() -> Part:
     """The plan, and the one wide button."""
     running = Follower.view.active
     return rx.el.section(
@@ -61,12 +58,13 @@ def load_form() -> rx.Component:
     )
 
 
-def _settled() -> Any:
+def _settled() -> Handler:
     """Users and spawn rate change the load that is running, if one is."""
-    return Intent.settle(Follower.view.run_id, Follower.view.active)
+    settle: Handler = Intent.settle
+    return settle(Follower.view.run_id, Follower.view.active)
 
 
-def _users() -> rx.Component:
+def _users() -> Part:
     return controls.number_slider(
         "users",
         "Users",
@@ -81,7 +79,7 @@ def _users() -> rx.Component:
     )
 
 
-def _spawn_rate() -> rx.Component:
+def _spawn_rate() -> Part:
     return controls.number_slider(
         "spawn-rate",
         "Spawn rate",
@@ -96,7 +94,7 @@ def _spawn_rate() -> rx.Component:
     )
 
 
-def _duration(running: rx.Var[bool]) -> rx.Component:
+def _duration(running: Flag) -> Part:
     return controls.number_slider(
         "duration",
         "Duration",
@@ -112,7 +110,7 @@ def _duration(running: rx.Var[bool]) -> rx.Component:
     )
 
 
-def _connections(running: rx.Var[bool]) -> rx.Component:
+def _connections(running: Flag) -> Part:
     return rx.fragment(
         controls.choice(
             "connections", "Connections", CONNECTIONS, Intent.connections, Intent.choose_connections, disabled=running
@@ -132,7 +130,7 @@ def _connections(running: rx.Var[bool]) -> rx.Component:
     )
 
 
-def _more(running: rx.Var[bool]) -> rx.Component:
+def _more(running: Flag) -> Part:
     return rx.el.details(
         rx.el.summary("More", data_testid="more"),
         controls.small_entry(
@@ -157,9 +155,10 @@ def _more(running: rx.Var[bool]) -> rx.Component:
     )
 
 
-def _run_control() -> rx.Component:
+def _run_control() -> Part:
     """Start; or, while running, how far the run is and Stop."""
     view = Follower.view
+    stop: Handler = Intent.stop
     return rx.cond(
         view.active,
         rx.el.div(
@@ -171,7 +170,7 @@ def _run_control() -> rx.Component:
             rx.el.progress(value=view.progress.percent, max=100, aria_label="Progress", class_name="progress"),
             controls.button(
                 rx.cond(view.state == "stopping", "Stopping…", "Stop"),
-                Intent.stop(view.run_id),
+                stop(view.run_id),
                 "stop",
                 icon="square",
                 disabled=view.state == "stopping",
@@ -192,7 +191,7 @@ def _run_control() -> rx.Component:
     )
 
 
-def _other_run(run: OtherRun) -> rx.Component:
+def _other_run(run: OtherRun) -> Part:
     return rx.el.div(
         "Another run sends load: ",
         rx.link(run.text, href="/runs/" + run.run_id),
@@ -200,7 +199,7 @@ def _other_run(run: OtherRun) -> rx.Component:
     )
 
 
-def first_steps() -> rx.Component:
+def first_steps() -> Part:
     """Nothing has run yet: what to do."""
     return rx.el.section(
         rx.icon("scale", size=40, aria_hidden=True),

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 async def paced(items: AsyncIterator[T], gap_s: float, idle_s: float) -> AsyncIterator[list[T]]:
     """Batches at least gap_s apart; an empty one after each idle_s without an item. Ends when `items` end."""
-    coming: asyncio.Future[T] = asyncio.ensure_future(anext(items))  # type: ignore[arg-type]
+    coming: asyncio.Future[T] = asyncio.ensure_future(anext(items))
     try:
         while True:
             await asyncio.wait({coming}, timeout=idle_s)
@@ -23,7 +23,7 @@ async def paced(items: AsyncIterator[T], gap_s: float, idle_s: float) -> AsyncIt
                     if batch:
                         yield batch
                     return
-                coming = asyncio.ensure_future(anext(items))  # type: ignore[arg-type]
+                coming = asyncio.ensure_future(anext(items))
                 await asyncio.sleep(0)
             yield batch
             if batch:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import reflex as rx
 
 from scale_app.ui import charts
+from scale_app.ui.meant import Part, Text
 from scale_app.ui.view import ErrorRow, Happening, PodRow, RunView
 
 
-def panel(title: str, *inside: rx.Component, note: rx.Var[str] | str = "", look: str = "") -> rx.Component:
+def panel(title: str, *inside: Part, note: Text = "", look: str = "") -> Part:
     """A card with a heading and, below it, a quiet line."""
     return rx.el.section(
         rx.el.div(rx.el.h2(title), rx.el.p(note, class_name="quiet"), class_name="panel-head"),
@@ -18,7 +19,7 @@ def panel(title: str, *inside: rx.Component, note: rx.Var[str] | str = "", look:
     )
 
 
-def run_panels(view: RunView) -> rx.Component:
+def run_panels(view: RunView) -> Part:
     """Everything about one run, in reading order."""
     return rx.el.div(
         notices(view),
@@ -28,7 +29,9 @@ def run_panels(view: RunView) -> rx.Component:
             panel(
                 "Score over time",
                 charts.score_chart(view.times),
-                charts.legend(("line", "since the start"), ("line-second", "last seconds"), ("threshold", "even from 0.95")),
+                charts.legend(
+                    ("line", "since the start"), ("line-second", "last seconds"), ("threshold", "even from 0.95")
+                ),
             ),
             panel(
                 "Requests per second",
@@ -48,7 +51,7 @@ def run_panels(view: RunView) -> rx.Component:
     )
 
 
-def notices(view: RunView) -> rx.Component:
+def notices(view: RunView) -> Part:
     """What must not be missed: an alert, invented counts, why a run failed."""
     return rx.el.div(
         rx.cond(
@@ -82,7 +85,7 @@ def notices(view: RunView) -> rx.Component:
     )
 
 
-def verdict_card(view: RunView) -> rx.Component:
+def verdict_card(view: RunView) -> Part:
     """Score, grade, the verdict as a sentence, and the headline figures."""
     figures = view.figures
     return rx.el.section(
@@ -114,7 +117,7 @@ def verdict_card(view: RunView) -> rx.Component:
     )
 
 
-def figure(label: str, value: rx.Var[str], note: rx.Var[str], name: str) -> rx.Component:
+def figure(label: str, value: Text, note: Text, name: str) -> Part:
     """One headline figure."""
     return rx.el.div(
         rx.el.dt(label),
@@ -138,7 +141,7 @@ COLUMNS = (
 )
 
 
-def pod_table(view: RunView) -> rx.Component:
+def pod_table(view: RunView) -> Part:
     """Every pod with its figures."""
     return panel(
         "Pods",
@@ -158,7 +161,7 @@ def pod_table(view: RunView) -> rx.Component:
     )
 
 
-def _pod_row(pod: PodRow) -> rx.Component:
+def _pod_row(pod: PodRow) -> Part:
     return rx.el.tr(
         rx.el.th(pod.name, class_name="mono", scope="row"),
         rx.el.td(pod.node, class_name="wide"),
@@ -182,34 +185,34 @@ def _pod_row(pod: PodRow) -> rx.Component:
     )
 
 
-def happened(view: RunView) -> rx.Component:
+def happened(view: RunView) -> Part:
     """The run's events, newest first."""
     return panel(
         "What happened",
         rx.cond(
-            view.happened.length() > 0,  # type: ignore[attr-defined]
+            view.happened,
             rx.el.ol(rx.foreach(view.happened, _happening), class_name="happened", data_testid="happened"),
-            rx.el.p("Nothing yet: alerts, pods that come and go, and changes of the load are listed here.", class_name="quiet"),
+            rx.el.p("Nothing yet: alerts, pods that come and go, and changes of the load.", class_name="quiet"),
         ),
         note="Newest first",
     )
 
 
-def _happening(line: Happening) -> rx.Component:
+def _happening(line: Happening) -> Part:
     return rx.el.li(rx.el.span(line.at, class_name="time"), rx.el.span(line.text), data_tone=line.tone)
 
 
-def errors(view: RunView) -> rx.Component:
+def errors(view: RunView) -> Part:
     """Requests that ended badly, by cause; no empty table when there are none."""
     return panel(
         "Failures by cause",
         rx.cond(
-            view.errors.length() > 0,  # type: ignore[attr-defined]
+            view.errors,
             rx.el.ul(rx.foreach(view.errors, _error), class_name="happened", data_testid="errors"),
             rx.el.p("None: every request was answered by a pod that gave its name.", class_name="quiet"),
         ),
     )
 
 
-def _error(row: ErrorRow) -> rx.Component:
+def _error(row: ErrorRow) -> Part:
     return rx.el.li(rx.el.span(row.requests, class_name="time"), rx.el.span(row.cause))

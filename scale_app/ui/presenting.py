@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from scale_app.domain.events import Event
 from scale_app.domain.run import RunRecord
-from scale_app.domain.snapshot import Point, PodShare, Snapshot
+from scale_app.domain.snapshot import PodShare, Point, Snapshot
 from scale_app.pictures.axes import Mark
 from scale_app.pictures.gauge import gauge
 from scale_app.pictures.scale_bar import scale_bar

@@ -13,6 +13,7 @@ from scale_app.domain.run import RunRecord
 from scale_app.domain.verdict import VerdictKind
 from scale_app.ui import format as shown
 from scale_app.ui.layout import page
+from scale_app.ui.meant import Part
 from scale_app.ui.words import SOURCES, STATES, VERDICTS
 
 PAGE_SIZE = 50
@@ -40,7 +41,7 @@ class RunRow:
 class RunList(rx.State):
     """The runs that this tab has loaded."""
 
-    rows: list[RunRow] = []
+    rows: rx.Field[list[RunRow]] = rx.field(default_factory=list)
     more: bool = False
     ready: bool = False
     problem: str = ""
@@ -88,13 +89,13 @@ def run_row(record: RunRecord) -> RunRow:
     )
 
 
-def runs_page() -> rx.Component:
+def runs_page() -> Part:
     """`/runs`"""
     return page(
         rx.el.section(
             rx.el.div(rx.el.h1("Runs"), rx.el.p("Newest first", class_name="quiet"), class_name="panel-head"),
             rx.cond(RunList.problem != "", rx.el.p(RunList.problem, class_name="problem", role="alert")),
-            rx.cond(RunList.rows.length() > 0, _table(), rx.cond(RunList.ready, _nothing(), rx.fragment())),  # type: ignore[attr-defined]
+            rx.cond(RunList.rows, _table(), rx.cond(RunList.ready, _nothing(), rx.fragment())),
             rx.cond(
                 RunList.more,
                 rx.el.button("Show older runs", on_click=RunList.load_more, class_name="button", data_testid="older"),
@@ -106,7 +107,7 @@ def runs_page() -> rx.Component:
     )
 
 
-def _table() -> rx.Component:
+def _table() -> Part:
     heads = (
         ("When", ""),
         ("Target", ""),
@@ -131,7 +132,7 @@ def _table() -> rx.Component:
     )
 
 
-def _row(row: RunRow) -> rx.Component:
+def _row(row: RunRow) -> Part:
     return rx.el.tr(
         rx.el.td(rx.link(row.when, href="/runs/" + row.run_id, class_name="tabular")),
         rx.el.td(row.target, class_name="mono target"),
@@ -145,7 +146,5 @@ def _row(row: RunRow) -> rx.Component:
     )
 
 
-def _nothing() -> rx.Component:
-    return rx.el.p(
-        "No run yet. ", rx.link("Go to the live page", href="/"), " and press Start.", data_testid="empty"
-    )
+def _nothing() -> Part:
+    return rx.el.p("No run yet. ", rx.link("Go to the live page", href="/"), " and press Start.", data_testid="empty")

@@ -27,7 +27,7 @@ class Follower(rx.State):
     """The run that this tab shows. `ready` turns true once the hub has told what there is."""
 
     view: RunView = NOTHING
-    others: list[OtherRun] = []
+    others: rx.Field[list[OtherRun]] = rx.field(default_factory=list)
     ready: bool = False
     problem: str = ""
 

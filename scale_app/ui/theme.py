@@ -4,5 +4,12 @@ from __future__ import annotations
 
 import reflex as rx
 
+from scale_app.ui.meant import Part
+
 THEME = rx.theme(accent_color="indigo", gray_color="slate", radius="medium", has_background=False)
 STYLESHEETS = ["/scale.css"]
+
+
+def head() -> list[Part]:
+    """What every page's head holds beside Reflex's own."""
+    return [rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml")]
