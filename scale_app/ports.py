@@ -11,7 +11,7 @@ from scale_app.domain.events import Event
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.run import RunRecord
 from scale_app.domain.samples import Sample
-from scale_app.domain.snapshot import Source
+from scale_app.domain.snapshot import Point, Source
 
 
 class Clock(Protocol):
@@ -75,7 +75,10 @@ class RunStore(Protocol):
         """Keep a new run."""
 
     async def append(self, run_id: str, first_seq: int, events: Sequence[Event]) -> None:
-        """Keep events durably before returning; seq counts up from first_seq. The run's summary follows them."""
+        """Keep events durably before returning; seq counts up from first_seq. The run's summary follows them.
+
+        Repeating an append whose outcome is unknown is safe. Raises RunNotFound.
+        """
 
     async def runs(self, limit: int, offset: int) -> list[RunRecord]:
         """Newest first."""
@@ -85,6 +88,12 @@ class RunStore(Protocol):
 
     async def events(self, run_id: str) -> list[Event]:
         """In order. Empty when the run has none or is unknown."""
+
+    async def points(self, run_id: str) -> list[Point]:
+        """What the time charts draw, in order, without reading whole snapshots."""
+
+    async def happenings(self, run_id: str) -> list[Event]:
+        """The events in order, snapshots apart."""
 
     async def delete(self, run_id: str) -> None:
         """Forget a run and its events. Raises RunNotFound."""

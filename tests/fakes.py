@@ -60,7 +60,7 @@ class FakeStore:
         record = self._known(run_id)
         for seq, event in enumerate(events, first_seq):
             self._events[run_id].setdefault(seq, event)
-            record = self._followed(record, event, self._clock.epoch_s())
+            record = record.followed(event, self._clock.epoch_s())
         self._runs[run_id] = record
 
     async def runs(self, limit: int, offset: int) -> list[RunRecord]:
@@ -76,6 +76,12 @@ class FakeStore:
         self._check()
         return [event for _, event in sorted(self._events.get(run_id, {}).items())]
 
+    async def points(self, run_id: str) -> list[Point]:
+        return [point_of(event.snapshot) for event in await self.events(run_id) if isinstance(event, SnapshotTaken)]
+
+    async def happenings(self, run_id: str) -> list[Event]:
+        return [event for event in await self.events(run_id) if not isinstance(event, SnapshotTaken)]
+
     async def delete(self, run_id: str) -> None:
         self._check()
         self._known(run_id)
@@ -90,7 +96,7 @@ class FakeStore:
             event = StateChanged(elapsed_s, RunState.INTERRUPTED, message)
             kept[max(kept, default=-1) + 1] = event
             last_known_s = run.last.at_epoch_s if run.last else run.created_at_epoch_s
-            self._runs[run.run_id] = self._followed(run, event, last_known_s)
+            self._runs[run.run_id] = run.followed(event, last_known_s)
         return [run.run_id for run in left]
 
     async def close(self) -> None:
@@ -104,15 +110,6 @@ class FakeStore:
         if run_id not in self._runs:
             raise RunNotFound(run_id)
         return self._runs[run_id]
-
-    @staticmethod
-    def _followed(record: RunRecord, event: Event, now_epoch_s: float) -> RunRecord:
-        if isinstance(event, SnapshotTaken):
-            return replace(record, last=event.snapshot)
-        if isinstance(event, StateChanged):
-            ended = None if event.state.active else now_epoch_s
-            return replace(record, state=event.state, message=event.message, ended_at_epoch_s=ended)
-        return record
 
 
 class FakeDemo:
@@ -225,7 +222,7 @@ class FakeHub:
     def publish(self, run_id: str, event: Event) -> None:
         """Let something happen in an active run; every subscriber gets it."""
         record = self._active(run_id)
-        self._records[run_id] = FakeStore._followed(record, event, 1_700_000_100.0)
+        self._records[run_id] = record.followed(event, 1_700_000_100.0)
         self._events[run_id].append(event)
         for queue in self._queues:
             queue.put_nowait((run_id, event))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scale_app.domain.alert import Alert
+from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState, Snapshot
 
 
@@ -56,9 +57,10 @@ class PodChanged:
 
 @dataclass(frozen=True, slots=True)
 class PlanEdited:
+    """plan: as it is from now on."""
+
     elapsed_s: float
-    users: int
-    spawn_rate: float
+    plan: LoadPlan
     kind: Literal["plan"] = "plan"
 
 

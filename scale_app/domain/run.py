@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scale_app.domain.alert import AlertWatch
@@ -52,6 +52,19 @@ class RunRecord:
     ended_at_epoch_s: float | None = None
     message: str = ""
     last: Snapshot | None = None
+
+    def followed(self, event: Event, at_epoch_s: float) -> RunRecord:
+        """The record after an event that happened at this wall-clock time."""
+        match event:
+            case SnapshotTaken(snapshot=snapshot):
+                return replace(self, last=snapshot)
+            case PlanEdited(plan=plan):
+                return replace(self, plan=plan)
+            case StateChanged(state=state, message=message):
+                ended = None if state.active else at_epoch_s
+                return replace(self, state=state, message=message, ended_at_epoch_s=ended)
+            case _:
+                return self
 
 
 class Run:
@@ -111,7 +124,7 @@ class Run:
 
     def _plan_changed(self, sample: PlanChanged) -> list[Event]:
         self.plan = self.plan.edited(PlanEdit(sample.users, sample.spawn_rate))
-        return [PlanEdited(self._elapsed_s(sample.at_s), sample.users, sample.spawn_rate)]
+        return [PlanEdited(self._elapsed_s(sample.at_s), self.plan)]
 
     def _stop_asked(self, sample: StopAsked) -> list[Event]:
         return self._move(RunState.STOPPING, sample.at_s) if self.state is not RunState.STOPPING else []

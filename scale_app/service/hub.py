@@ -16,7 +16,7 @@ from scale_app.domain.errors import RunNotActive, RunStillActive, TooManyRuns
 from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.run import Run, RunRecord
-from scale_app.domain.snapshot import Point, RunState, Source, point_of
+from scale_app.domain.snapshot import Point, RunState, Source
 from scale_app.ports import Admitted, Clock, Demo, Gatekeeper, LoadGenerator, PodDirectory, RunStore
 from scale_app.service.broadcast import Broadcast, Item
 from scale_app.service.journal import Journal
@@ -108,17 +108,12 @@ class Hub:
     async def history(self, run_id: str) -> list[Point]:
         """A point for each second so far."""
         live = self._live.get(run_id)
-        if live:
-            return list(live.points)
-        events = await self._outside.store.events(run_id)
-        return [point_of(event.snapshot) for event in events if isinstance(event, SnapshotTaken)]
+        return list(live.points) if live else await self._outside.store.points(run_id)
 
     async def events(self, run_id: str) -> list[Event]:
         """Everything that happened, snapshots apart, in order."""
         live = self._live.get(run_id)
-        if live:
-            return list(live.events)
-        return [e for e in await self._outside.store.events(run_id) if not isinstance(e, SnapshotTaken)]
+        return list(live.events) if live else await self._outside.store.happenings(run_id)
 
     async def delete(self, run_id: str) -> None:
         """Forget an ended run. Raises RunNotFound, RunStillActive."""

@@ -1,4 +1,4 @@
-"""Writes a run's events to the store, in order. When the store fails the run goes on: events wait and are tried again."""
+"""Writes a run's events to the store, in order. When the store fails the run goes on, and the events wait."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Journal:
         if not self.problem:
             log.error("run %s goes on without its history: %s", self._run_id, problem)
         self.problem = problem
-        if lost := len(self._waiting) - MAX_WAITING:
-            if lost > 0:
-                log.error("run %s: %d events were given up", self._run_id, lost)
-                self._waiting, self._first_seq = self._waiting[lost:], self._first_seq + lost
+        lost = max(0, len(self._waiting) - MAX_WAITING)
+        if lost:
+            log.error("run %s: %d events were given up", self._run_id, lost)
+            self._waiting, self._first_seq = self._waiting[lost:], self._first_seq + lost

@@ -43,8 +43,7 @@ class Following:
             case StateChanged():
                 self.record = replace(self.record, state=event.state, message=event.message)
             case PlanEdited():
-                plan = replace(self.record.plan, users=event.users, spawn_rate=event.spawn_rate)
-                self.record = replace(self.record, plan=plan)
+                self.record = replace(self.record, plan=event.plan)
         if not isinstance(event, SnapshotTaken) and event not in self.happened:
             self.happened.append(event)
 

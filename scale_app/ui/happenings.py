@@ -36,8 +36,8 @@ def _line(event: Event) -> Happening | None:
             return Happening(at, "The imbalance is over.")
         case PodChanged(pod=pod, change=change):
             return Happening(at, f"Pod {pod} {POD_CHANGES[change]}.")
-        case PlanEdited(users=users, spawn_rate=spawn_rate):
-            rate = f"{shown.plain(spawn_rate)} a second"
-            return Happening(at, f"Changed to {shown.count(users)} users, {rate}.")
+        case PlanEdited(plan=plan):
+            rate = f"{shown.plain(plan.spawn_rate)} a second"
+            return Happening(at, f"Changed to {shown.count(plan.users)} users, {rate}.")
         case _:
             return None

@@ -15,7 +15,7 @@ from scale_app.domain.errors import RunNotFound, StoreUnavailable
 from scale_app.domain.events import AlertCleared, AlertRaised, PlanEdited, PodChanged, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
-from scale_app.domain.snapshot import RunState, Source
+from scale_app.domain.snapshot import RunState, Source, point_of
 from scale_app.ports import RunStore
 from tests.fakes import FakeClock, FakeStore, a_snapshot
 from tests.postgres import Postgres, binaries, running_postgres
@@ -77,7 +77,7 @@ async def test_every_kind_of_event_comes_back_in_order_as_it_was(store: RunStore
         PodChanged(0.5, "pod-ü", "joined"),
         SnapshotTaken(1.0, a_snapshot(seq=2, requests=(1, 0, 10**12), score=None)),
         AlertRaised(9.5, alert),
-        PlanEdited(10.0, 20, 0.1),
+        PlanEdited(10.0, LoadPlan(users=20, spawn_rate=0.1)),
         AlertCleared(20.125, alert),
         StateChanged(60.0, RunState.FAILED, "Connecting failed:\x00 it said 'no'."),
     ]
@@ -93,6 +93,22 @@ async def test_the_pods_of_every_snapshot_are_kept(store: RunStore) -> None:
     await store.append("run-1", 1, [SnapshotTaken(shot.elapsed_s, shot) for shot in snapshots])
     kept = [event.snapshot for event in await store.events("run-1") if isinstance(event, SnapshotTaken)]
     assert kept == snapshots
+
+
+async def test_points_and_happenings_are_the_two_halves_of_the_events(store: RunStore) -> None:
+    shots = [SnapshotTaken(float(n), a_snapshot(seq=n, requests=(n, 5))) for n in (1, 2)]
+    changed = StateChanged(0.0, RunState.RUNNING)
+    await store.create(record())
+    await store.append("run-1", 0, [changed, *shots])
+    assert await store.points("run-1") == [point_of(shot.snapshot) for shot in shots]
+    assert await store.happenings("run-1") == [changed]
+
+
+async def test_an_edited_plan_is_the_runs_plan(store: RunStore) -> None:
+    edited = LoadPlan(users=77, spawn_rate=7.5)
+    await store.create(record())
+    await store.append("run-1", 0, [PlanEdited(3.0, edited)])
+    assert (await store.run("run-1")).plan == edited
 
 
 async def test_the_summary_follows_the_newest_snapshot_and_state(store: RunStore) -> None:
@@ -207,6 +223,6 @@ async def test_marking_twice_marks_nothing_more(store: RunStore) -> None:
 async def test_odd_numbers_survive(store: RunStore) -> None:
     odd = 0.1 + 0.2
     await store.create(record(at_s=odd))
-    await store.append("run-1", 0, [PlanEdited(math.nextafter(odd, 1), 1, 1e-9)])
+    await store.append("run-1", 0, [PlanEdited(math.nextafter(odd, 1), LoadPlan(spawn_rate=odd))])
     assert (await store.run("run-1")).created_at_epoch_s == odd
-    assert await store.events("run-1") == [PlanEdited(math.nextafter(odd, 1), 1, 1e-9)]
+    assert await store.events("run-1") == [PlanEdited(math.nextafter(odd, 1), LoadPlan(spawn_rate=odd))]

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from scale_app.domain.verdict import VerdictKind
 from scale_app.service.hub import Hub, Outside
 
 BRISK = LoadPlan(users=40, spawn_rate=40, duration_s=5, requests_per_connection=5, think_time_s=0.02)
+
+EAGER = LoadPlan(users=20, spawn_rate=40, duration_s=3, think_time_s=0.0)
 
 
 @asynccontextmanager
@@ -82,7 +85,7 @@ async def test_a_three_to_one_weight_is_alerted_within_ten_seconds(tmp_path: Pat
 async def test_every_pods_count_is_what_the_pod_itself_counted(
     tmp_path: Path, requests_per_connection: int | None
 ) -> None:
-    plan = LoadPlan(users=20, spawn_rate=40, duration_s=3, think_time_s=0.0, requests_per_connection=requests_per_connection)
+    plan = replace(EAGER, requests_per_connection=requests_per_connection)
     async with house(tmp_path) as hub:
         _, last = await seen(hub, await hub.start(plan))
         answered = (await hub.demo.status()).answered

@@ -8,10 +8,10 @@ from typing import Any, get_args
 from scale_app.adapters.store.tables import RunRow
 from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import StoreUnavailable
-from scale_app.domain.events import Event, SnapshotTaken, StateChanged
+from scale_app.domain.events import Event, PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
-from scale_app.domain.snapshot import RunState, Snapshot, Source
+from scale_app.domain.snapshot import Point, RunState, Snapshot, Source, point_of
 
 KINDS: dict[str, Any] = {kind.__dataclass_fields__["kind"].default: kind for kind in get_args(Event)}
 
@@ -38,6 +38,7 @@ def event_values(run_id: str, first_seq: int, events: Iterable[Event]) -> list[d
             "seq": seq,
             "elapsed_s": event.elapsed_s,
             "kind": event.kind,
+            "point_json": to_json(point_of(event.snapshot)).decode() if isinstance(event, SnapshotTaken) else None,
             "body_json": to_json(event).decode(),
         }
         for seq, event in enumerate(events, first_seq)
@@ -50,6 +51,8 @@ def summary_values(events: Iterable[Event], now_epoch_s: float) -> dict[str, Any
     for event in events:
         if isinstance(event, SnapshotTaken):
             changed["last_json"] = to_json(event.snapshot).decode()
+        elif isinstance(event, PlanEdited):
+            changed["plan_json"] = to_json(event.plan).decode()
         elif isinstance(event, StateChanged):
             changed["state"] = event.state.value
             changed["message"] = plain(event.message)
@@ -79,6 +82,14 @@ def events_of(run_id: str, rows: Sequence[tuple[str, str]]) -> list[Event]:
     try:
         return [from_json(KINDS[kind], body) for kind, body in rows]
     except (ValueError, KeyError) as error:
+        raise _unreadable(run_id) from error
+
+
+def points_of(run_id: str, points: Sequence[str]) -> list[Point]:
+    """The points in their JSON. Raises StoreUnavailable when this version cannot read one."""
+    try:
+        return [from_json(Point, point) for point in points]
+    except ValueError as error:
         raise _unreadable(run_id) from error
 
 

@@ -6,20 +6,20 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, func, insert, select, update
+from sqlalchemy import CursorResult, Select, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from scale_app.adapters.store.border import border
 from scale_app.adapters.store.database import open_engine
-from scale_app.adapters.store.rows import event_values, events_of, record_of, run_values, summary_values
+from scale_app.adapters.store.rows import event_values, events_of, points_of, record_of, run_values, summary_values
 from scale_app.adapters.store.tables import EventRow, RunRow
 from scale_app.codec import from_json
 from scale_app.domain.errors import RunNotFound
 from scale_app.domain.events import Event, StateChanged
 from scale_app.domain.run import RunRecord
-from scale_app.domain.snapshot import RunState, Snapshot
+from scale_app.domain.snapshot import Point, RunState, Snapshot
 from scale_app.ports import Clock
 
 ACTIVE = [state.value for state in RunState if state.active]
@@ -74,12 +74,20 @@ class SqlRunStore:
 
     async def events(self, run_id: str) -> list[Event]:
         """In order. Empty when the run has none or is unknown."""
-        kept = select(col(EventRow.kind), col(EventRow.body_json)).where(col(EventRow.run_id) == plain_id(run_id))
-        with border(f"Reading what happened in run {run_id}", self._url):
-            async with self._session() as session:
-                rows = [(kind, body) for kind, body in await session.execute(kept.order_by(col(EventRow.seq)))]
+        rows = await self._rows(run_id, select(col(EventRow.kind), col(EventRow.body_json)))
         # An hour of snapshots takes a second or more to decode; runs that go on meanwhile must not wait for it.
         return await asyncio.to_thread(events_of, run_id, rows)
+
+    async def points(self, run_id: str) -> list[Point]:
+        """What the time charts draw, in order, without reading whole snapshots."""
+        query = select(col(EventRow.point_json)).where(col(EventRow.point_json).is_not(None))
+        rows = await self._rows(run_id, query)
+        return await asyncio.to_thread(points_of, run_id, [point for (point,) in rows])
+
+    async def happenings(self, run_id: str) -> list[Event]:
+        """The events in order, snapshots apart."""
+        query = select(col(EventRow.kind), col(EventRow.body_json)).where(col(EventRow.point_json).is_(None))
+        return events_of(run_id, await self._rows(run_id, query))
 
     async def delete(self, run_id: str) -> None:
         """Forget a run and its events. Raises RunNotFound."""
@@ -112,6 +120,12 @@ class SqlRunStore:
         last_known_s = await asyncio.to_thread(_last_known_s, row)
         await _update_run(session, row.id, summary_values([event], last_known_s))
         await session.execute(self._insert_event(), event_values(row.id, 0 if seq is None else seq + 1, [event]))
+
+    async def _rows(self, run_id: str, query: Select[Any]) -> list[Any]:
+        ordered = query.where(col(EventRow.run_id) == plain_id(run_id)).order_by(col(EventRow.seq))
+        with border(f"Reading what happened in run {run_id}", self._url):
+            async with self._session() as session:
+                return [tuple(row) for row in await session.execute(ordered)]
 
     def _session(self) -> AsyncSession:
         return AsyncSession(self._engine, expire_on_commit=False)

@@ -26,7 +26,10 @@ class RunRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """One event of a run; body_json holds the whole event, the other columns what is searched by."""
+    """One event of a run; body_json holds the whole event, the other columns what is searched by.
+
+    point_json: of a snapshot, what the time charts draw; an hour of it is read in a moment, an hour of snapshots not.
+    """
 
     __tablename__ = "run_events"
 
@@ -34,4 +37,5 @@ class EventRow(SQLModel, table=True):
     seq: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     elapsed_s: float = Field(sa_column=Column(Float(53), nullable=False))
     kind: str = Field(sa_column=Column(String(16), nullable=False))
+    point_json: str | None = Field(default=None, sa_column=Column(Text))
     body_json: str = Field(sa_column=Column(Text, nullable=False))

@@ -134,8 +134,8 @@ def test_pods_that_come_and_go_are_events_on_the_runs_own_time() -> None:
 def test_an_edit_is_an_event_and_the_runs_new_plan() -> None:
     run = _run()
     events = _play(run, LoadReady(0), PlanChanged(3, users=7, spawn_rate=2))
-    assert events[-1] == PlanEdited(3, 7, 2)
-    assert run.plan.users == 7
+    assert events[-1] == PlanEdited(3, run.plan)
+    assert (run.plan.users, run.plan.spawn_rate) == (7, 2)
 
 
 def test_a_pod_that_stands_out_is_named_and_the_others_are_not() -> None:

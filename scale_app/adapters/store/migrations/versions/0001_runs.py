@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.Integer(), primary_key=True, autoincrement=False),
         sa.Column("elapsed_s", sa.Float(53), nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("point_json", sa.Text()),
         sa.Column("body_json", sa.Text(), nullable=False),
     )
 
