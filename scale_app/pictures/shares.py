@@ -12,6 +12,7 @@ from scale_app.pictures.axes import SIDE, Mark, round_top
 
 BAR_OF_SLOT = 0.64
 CHANCE_95 = 1.96
+MOST_APART = 60
 LABEL_HEIGHT = 0.09
 """Of the box: what a figure above a bar takes at the page's chart height."""
 
@@ -42,7 +43,8 @@ def shares_picture(pods: Sequence[PodShare], noise_cv: float | None = None) -> S
     spread = 0.0 if noise_cv is None else min(CHANCE_95 * noise_cv, 1.0)
     top, marks = round_top(1.12 * float(max(share.max(), fair.max() * (1 + spread))))
     heights, slot = share / top, SIDE / len(pods)
-    bars = [_bar(i * slot, slot, height) for i, height in enumerate(heights)]
+    draw = _bar if len(pods) <= MOST_APART else _slice
+    bars = [draw(i * slot, slot, height) for i, height in enumerate(heights)]
     return SharesPicture(
         even="".join(bar for bar, pod in zip(bars, pods, strict=True) if not pod.outlier),
         outliers="".join(bar for bar, pod in zip(bars, pods, strict=True) if pod.outlier),
@@ -83,6 +85,11 @@ def _bar(left: float, slot: float, height: float) -> str:
         f"M{x0:.1f} {SIDE}V{y0 + ry:.1f}Q{x0:.1f} {y0:.1f} {x0 + rx:.1f} {y0:.1f}H{x0 + width - rx:.1f}"
         f"Q{x0 + width:.1f} {y0:.1f} {x0 + width:.1f} {y0 + ry:.1f}V{SIDE}Z"
     )
+
+
+def _slice(left: float, slot: float, height: float) -> str:
+    """One of so many bars that gaps between them would only flicker."""
+    return f"M{left:.1f} {SIDE}V{SIDE * (1 - height):.1f}H{left + slot:.1f}V{SIDE}Z"
 
 
 def _steps(heights: np.ndarray, slot: float) -> str:

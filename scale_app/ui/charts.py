@@ -197,14 +197,18 @@ def scale_strip(figures: Figures) -> Part:
             role="img",
             aria_label=rx.cond(
                 figures.interval_text != "",
-                figures.gauge_label + ", 95 % interval " + figures.interval_text,
+                figures.gauge_label + ", chance taken out " + figures.interval_text + " with 95 % confidence",
                 figures.gauge_label,
             ),
         ),
         rx.el.div(
             rx.el.span("0"),
             rx.el.span(
-                rx.cond(figures.interval_text != "", "95 % interval " + figures.interval_text, "even from 0.95"),
+                rx.cond(
+                    figures.interval_text != "",
+                    "chance taken out: " + figures.interval_text + " (95 %)",
+                    "even from 0.95",
+                ),
                 rx.cond(figures.chance_text != "", " · chance alone gives " + figures.chance_text, ""),
                 class_name="strip-text",
             ),

@@ -14,10 +14,6 @@ MODES: tuple[tuple[Literal["system", "light", "dark"], str, str], ...] = (
     ("light", "Light", "sun"),
     ("dark", "Dark", "moon"),
 )
-    ("system", "System", "monitor"),
-    ("light", "Light", "sun"),
-    ("dark", "Dark", "moon"),
-)
 
 
 def page(*inside: Part, here: str) -> Part:

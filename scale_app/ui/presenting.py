@@ -155,7 +155,8 @@ def _shares_caption(pods: int, many: bool) -> str:
     if not pods:
         return ""
     order = ", sorted by share" if many else ""
-    return f"Dashed: the fair share, {shown.percent(1 / pods)} for each of {shown.count(pods)} pods{order}"
+    fair = shown.percent(1 / pods, share_decimals(pods))
+    return f"Dashed: the fair share, {fair} for each of {shown.count(pods)} pods{order}"
 
 
 def _shares_summary(pods: Sequence[PodShare]) -> str:
@@ -199,19 +200,26 @@ def _number_ticks(marks: Sequence[Mark]) -> list[Tick]:
 
 def pod_rows(pods: Sequence[PodShare]) -> list[PodRow]:
     """All pods in the cluster's order, or the busiest and the idlest when there are many."""
-    if len(pods) > MANY_PODS:
+    count = len(pods)
+    if count > MANY_PODS:
         ordered = sorted(pods, key=lambda pod: -pod.share)
         pods = ordered[:ENDS_OF_MANY] + ordered[-ENDS_OF_MANY:]
     most = max((pod.share for pod in pods), default=0.0)
-    return [_pod_row(pod, most) for pod in pods]
+    decimals = share_decimals(count)
+    return [_pod_row(pod, most, decimals) for pod in pods]
 
 
-def _pod_row(pod: PodShare, most: float) -> PodRow:
+def share_decimals(pods: int) -> int:
+    """Many pods have small shares, which need one decimal more to differ."""
+    return 2 if pods > MANY_PODS else 1
+
+
+def _pod_row(pod: PodShare, most: float, decimals: int) -> PodRow:
     return PodRow(
         name=pod.name,
         node=pod.node or shown.NONE,
         requests=shown.count(pod.requests),
-        share=shown.percent(pod.share),
+        share=shown.percent(pod.share, decimals),
         bar=_css(100 * pod.share / most if most > 0 else 0.0),
         against=shown.signed_percent(pod.against_fair),
         connections=shown.count(pod.connections),
