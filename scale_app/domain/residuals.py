@@ -18,15 +18,16 @@ def residuals(
 ) -> tuple[Array, Array]:
     """Standardised residuals and which pods are outliers, both shape (k,).
 
-    n_eff: effective picks (Verdict.effective_picks); None or out of range counts every request as a pick.
-    An outlier has |z| > 3 and stays as improbable when all pods are asked at once (Holm's correction). Raises nothing.
+    n_eff: effective picks (Verdict.effective_picks), at most one a request; None counts every request as a pick.
+    An outlier has |z| > 3 and stays as improbable when all pods are asked at once (Holm's correction).
+    One pod, no request or no pick: all 0 and no outlier. Raises nothing.
     """
     counts = counted(requests)
     pods, total = counts.size, float(counts.sum())
-    if pods < 2 or total <= 0:
+    picks = total if n_eff is None else min(n_eff, total)
+    if pods < 2 or not picks >= 1:
         return np.zeros(pods), np.zeros(pods, dtype=bool)
     fair = shares(pods, expected)
-    picks = total if n_eff is None or not 1 <= n_eff <= total else n_eff
     z = (counts / total - fair) * np.sqrt(picks / (fair * (1 - fair)))
     return z, (np.abs(z) > NAMED_FROM) & _holm(_two_sided_p(counts / total * picks, picks, fair), FAMILY_ALPHA)
 

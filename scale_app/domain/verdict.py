@@ -263,12 +263,11 @@ def _more_picks(evidence: _Evidence, finding: _Finding) -> int | None:
         # The gap between pods stays the same number of picks while the picks grow.
         needed: float | None = n * finding.cv_high / CV_THRESHOLD
     else:
-        least = max(n, PICKS_PER_POD * pods)
-        needed = chance.deciding_picks(evidence.long_run_cv, CV_THRESHOLD, evidence.df, least)
+        needed = chance.deciding_picks(evidence.long_run_cv, CV_THRESHOLD, evidence.df, max(n, PICKS_PER_POD * pods))
+        needed = needed and needed * _widening(evidence, CV_THRESHOLD) ** 2
     if needed is None:
         return None
-    further = max(0.0, needed * _widening(evidence, CV_THRESHOLD) ** 2 - n)
-    return max(1, math.ceil(further * evidence.picks.total / n))
+    return max(1, math.ceil((needed - n) * evidence.picks.total / n - 1e-6))
 
 
 def _sentence(kind: VerdictKind, evidence: _Evidence, finding: _Finding, noise_cv: float, more: int | None) -> str:
@@ -278,7 +277,7 @@ def _sentence(kind: VerdictKind, evidence: _Evidence, finding: _Finding, noise_c
     if kind is VerdictKind.UNEVEN:
         # z of every pod up to a common factor: who is furthest from the fair share.
         gap = (evidence.parts - evidence.fair) / np.sqrt(evidence.fair * (1 - evidence.fair))
-        worst = int(np.abs(gap).argmax())
+        worst = int(gap.argmax() if gap.max() >= -gap.min() * (1 - 1e-9) else gap.argmin())
         return verdict_sentence.uneven(float(evidence.parts[worst]), float(evidence.fair[worst]), finding.p_uneven)
     unit = "connection" if evidence.picks.are_connections else "request"
     return verdict_sentence.undecided(evidence.picks.total, unit, score_of(noise_cv), more, finding.regular)

@@ -1,0 +1,66 @@
+"""The short form of `make calibrate`: a few telling cells, seeded, with room for their scatter."""
+
+import json
+
+import pytest
+
+from tests.bench.calibrate import Case, breaks_a_bound, cases, long_run_shares, measure
+from tests.bench.calibration_table import page
+
+SCATTER = 0.03  # of a rate near 5 % in 200 trials, twice its standard deviation
+
+FAIR = [
+    Case(pods, connections, "random", 0.0, load, 200)
+    for pods, connections, load in (
+        (2, 50, "one each"),
+        (5, 50, "poisson"),
+        (20, 500, "heavy tail"),
+        (200, 5, "one each"),
+        (200, 500, "poisson"),
+    )
+]
+UNEVEN = [
+    Case(2, 500, "spread", 0.3, "one each", 200),
+    Case(5, 50, "hot pod", 0.5, "one each", 200),
+    Case(20, 5_000, "hot pod", 0.3, "one each", 200),
+    Case(200, 500, "hot pod", 0.5, "one each", 200),
+    Case(5, 50_000, "spread", 0.03, "one each", 200),
+]
+REGULAR = [
+    Case(2, 50, "round robin", 0.0, "one each", 20),
+    Case(20, 500, "least connections", 0.0, "one each", 20),
+    Case(20, 500, "weighted round robin", 0.05, "one each", 20),
+]
+
+
+@pytest.mark.parametrize("case", [*FAIR, *UNEVEN, *REGULAR], ids=str)
+def test_the_verdict_errs_no_more_than_promised(case: Case) -> None:
+    cell = measure(case, seed=0)
+    assert cell.false_uneven <= 0.05 + SCATTER
+    assert cell.false_even <= 0.05 + SCATTER
+    assert cell.coverage >= 0.93 - SCATTER
+
+
+def test_a_clear_unevenness_is_found() -> None:
+    assert measure(Case(5, 5_000, "hot pod", 0.3, "one each", 50), seed=0).uneven == 1.0
+
+
+def test_enough_connections_prove_a_fair_balancer() -> None:
+    assert measure(Case(5, 50_000, "random", 0.0, "one each", 50), seed=0).even >= 0.9
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_every_case_has_the_true_cv_that_it_claims(case: Case) -> None:
+    shares = long_run_shares(case)
+    assert shares.min() > 0
+    assert shares.sum() == pytest.approx(1)
+    assert shares.std() / shares.mean() == pytest.approx(case.true_cv, abs=1e-9)
+
+
+def test_the_page_tells_of_a_broken_bound() -> None:
+    good = measure(FAIR[0], seed=0)
+    cells = [json.loads(json.dumps({**{name: getattr(good, name) for name in good.__slots__}, "coverage": 0.5}))]
+    assert breaks_a_bound(cells[0])
+    text = page(cells, 1.0)
+    assert "Cells that break it: **1**" in text
+    assert "| 2 | 50 | 1 |" in text

@@ -1,0 +1,333 @@
+"""The verdict: published clusters, the rules for few picks, sentences, and an answer for every input."""
+
+import dataclasses
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scale_app.domain.balance import balance
+from scale_app.domain.verdict import Verdict, VerdictKind, judge
+
+EVEN, UNEVEN, UNDECIDED, NO_DATA = VerdictKind
+
+
+def one_each(requests: list[int]) -> Verdict:
+    return judge(requests, {1: sum(requests)}, coverage=1.0)
+
+
+def numbers(verdict: Verdict) -> list[float]:
+    return [value for value in dataclasses.astuple(verdict) if isinstance(value, float)]
+
+
+def fair(pods: int, connections: int, seed: int) -> list[int]:
+    counts: list[int] = np.random.default_rng(seed).multinomial(connections, [1 / pods] * pods).tolist()
+    return counts
+
+
+# Published counts of other people's clusters
+
+
+def test_a_cluster_known_to_be_uneven_is_called_so() -> None:
+    verdict = one_each([60, 10, 7, 3, 6, 4, 10])
+    assert verdict.kind is UNEVEN
+    assert verdict.p_uneven == pytest.approx(7e-35, rel=0.1)
+    assert verdict.sentence == (
+        "Uneven: the hottest pod gets 60 % instead of 14 %, more than chance explains (p < 0.001)."
+    )
+
+
+def test_an_exercise_with_ten_pods_and_a_hundred_requests_is_undecided() -> None:
+    verdict = one_each([8, 7, 13, 13, 8, 7, 13, 12, 9, 10])
+    assert verdict.kind is UNDECIDED
+    assert verdict.p_uneven == pytest.approx(0.76, abs=0.005)
+    assert verdict.long_run_cv == 0.0
+
+
+def test_exact_round_robin_is_more_even_than_chance() -> None:
+    verdict = one_each([2001, 2000, 2000, 1999, 2000])
+    assert verdict.kind is EVEN
+    assert verdict.more_even_than_chance
+    assert verdict.p_regular is not None
+    assert verdict.p_regular < 0.001
+    assert verdict.sentence == (
+        "More even than chance: all 5 pods get their fair share (round robin or least connections); "
+        "the score is at least 0.99."
+    )
+
+
+# What chance gives, and what a keep-alive connection is worth
+
+
+def test_a_fair_random_balancer_with_fifty_connections_scores_low_and_is_undecided() -> None:
+    deals = [fair(5, 50, seed) for seed in range(200)]
+    scores = [balance(requests).score or 0.0 for requests in deals]
+    undecided = [one_each(requests).kind is UNDECIDED for requests in deals]
+    assert np.mean(scores) == pytest.approx(0.47, abs=0.03)
+    assert np.mean(undecided) >= 0.93
+
+
+def test_a_long_run_over_few_connections_is_still_few_picks() -> None:
+    requests = [count * 10_000 for count in fair(5, 50, 1)]
+    verdict = judge(requests, {10_000: 50}, coverage=1.0)
+    assert verdict.kind is UNDECIDED
+    assert verdict.effective_picks == pytest.approx(50)
+    assert verdict.noise_score == pytest.approx(1 - math.sqrt(4 / 50) / 0.5)
+
+
+def test_unequal_connections_count_for_less() -> None:
+    verdict = judge([900, 100], {900: 1, 1: 100}, coverage=1.0)
+    assert verdict.effective_picks == pytest.approx(1000**2 / (900**2 + 100))
+
+
+def test_unknown_connections_count_each_request_and_say_so() -> None:
+    verdict = judge([500, 500], None, coverage=1.0)
+    assert verdict.effective_picks == 1000
+    assert not verdict.connections_known
+    assert one_each([500, 500]).connections_known
+
+
+def test_a_layer_7_balancer_picks_for_each_request() -> None:
+    requests = fair(5, 50_000, 2)
+    assert judge(requests, {1_000: 50}, coverage=1.0).kind is UNDECIDED
+    switched = judge(requests, {1_000: 50}, coverage=1.0, switched=True)
+    assert switched.kind is EVEN
+    assert switched.connections_known
+
+
+def test_enough_connections_prove_a_random_balancer_even() -> None:
+    verdict = one_each(fair(5, 50_000, 3))
+    assert verdict.kind is EVEN
+    assert not verdict.more_even_than_chance
+    assert verdict.sentence.startswith(
+        "Even: all 5 pods are within chance of their fair share; the score is at least 0.9"
+    )
+
+
+def test_a_difference_too_small_to_matter_is_even() -> None:
+    verdict = one_each([2_020_000, 1_980_000])
+    assert verdict.kind is EVEN
+    assert verdict.p_uneven is not None
+    assert verdict.p_uneven < 1e-6
+    assert "too little to matter" in verdict.sentence
+
+
+def test_expected_shares_are_what_pods_are_judged_by() -> None:
+    rng = np.random.default_rng(8)
+    weighted = rng.multinomial(100_000, [0.1, 0.2, 0.7]).tolist()
+    assert judge(weighted, None, 1.0, expected=[1, 2, 7]).kind is EVEN
+    assert judge(weighted, None, 1.0).kind is UNEVEN
+
+
+def test_a_starved_pod_is_named_rather_than_the_four_that_share_its_work() -> None:
+    assert one_each([1000, 1000, 1000, 1000, 0]).sentence == (
+        "Uneven: the coldest pod gets 0 % instead of 20 %, more than chance explains (p < 0.001)."
+    )
+
+
+# Few picks
+
+
+def test_two_pods_that_meet_exactly_by_luck_are_not_even() -> None:
+    verdict = one_each([25, 25])
+    assert verdict.kind is UNDECIDED
+    assert not verdict.more_even_than_chance
+    assert verdict.cv_high is not None
+    assert verdict.cv_high > 0.2
+
+
+@pytest.mark.parametrize("connections", [17, 23, 35, 50])
+def test_an_odd_split_of_few_connections_is_not_uneven(connections: int) -> None:
+    at_the_edge = connections // 2 - round(0.9 * math.sqrt(connections))
+    assert one_each([at_the_edge, connections - at_the_edge]).kind is UNDECIDED
+
+
+def test_two_of_five_connections_on_one_of_two_hundred_pods_are_no_proof() -> None:
+    verdict = one_each([2, 1, 1, 1] + [0] * 196)
+    assert verdict.kind is UNDECIDED
+    assert verdict.cv_low == 0.0
+
+
+def test_all_of_thirty_connections_on_one_of_twenty_pods_are_proof() -> None:
+    verdict = one_each([30] + [0] * 19)
+    assert verdict.kind is UNEVEN
+    assert verdict.p_uneven is not None
+    assert verdict.p_uneven < 0.001
+
+
+def test_all_connections_on_one_of_ten_thousand_pods_are_proof_without_simulation() -> None:
+    verdict = judge([0] * 9_999 + [200_000], {10: 20_000}, coverage=1.0)
+    assert verdict.kind is UNEVEN
+
+
+def test_one_pod_with_a_tiny_expected_share_does_not_make_the_rest_uneven() -> None:
+    verdict = judge([400, 400, 3], {1: 803}, 1.0, expected=[600, 600, 0.9])
+    assert verdict.kind is UNDECIDED
+
+
+def test_round_robin_is_called_even_after_twenty_connections_a_pod() -> None:
+    assert one_each([19] * 5).kind is UNDECIDED
+    early = one_each([21] * 5)
+    assert early.kind is EVEN
+    assert early.more_even_than_chance
+
+
+def test_early_round_robin_says_how_many_connections_are_missing() -> None:
+    verdict = one_each([10] * 5)
+    assert verdict.picks_to_decide == 50
+    assert verdict.sentence == (
+        "Undecided after 50 connections: they are spread more evenly than chance (round robin or least "
+        "connections); about 50 more connections would decide."
+    )
+    assert one_each([20] * 5).kind is EVEN
+
+
+# What would decide
+
+
+def three_pods(connections: float, long_run_cv: float) -> list[int]:
+    """Counts that show this long-run CV and just the scatter that chance is expected to add."""
+    lead = math.sqrt(1.5 * (long_run_cv**2 + 2 / connections))
+    return [round(connections / 3 * relative) for relative in (1 + lead, 1 - lead, 1)]
+
+
+@pytest.mark.parametrize("long_run_cv", [0.0, 0.01, 0.04, 0.1])
+def test_the_picks_asked_for_decide_and_fewer_do_not(long_run_cv: float) -> None:
+    before = one_each(three_pods(150, long_run_cv))
+    assert before.long_run_cv is not None
+    assert before.picks_to_decide is not None
+    after, shorter = 150 + 1.1 * before.picks_to_decide, 150 + 0.9 * before.picks_to_decide
+    decided = EVEN if before.long_run_cv < 0.025 else UNEVEN
+    assert one_each(three_pods(after, before.long_run_cv)).kind is decided
+    assert one_each(three_pods(shorter, before.long_run_cv)).kind is UNDECIDED
+
+
+def test_a_score_at_the_threshold_is_never_decided_and_says_so() -> None:
+    verdict = one_each([410_000_000, 390_000_000])
+    assert verdict.kind is UNDECIDED
+    assert verdict.picks_to_decide is None
+    assert "hardly decide" in verdict.sentence
+
+
+def test_undecided_names_connections_noise_and_what_is_missing() -> None:
+    verdict = judge([count * 5 for count in [48, 40, 56, 50, 46]], {5: 240}, coverage=1.0)
+    assert verdict.picks_to_decide is not None
+    assert verdict.sentence == (
+        "Undecided after 240 connections: chance alone would give a score near 0.74; "
+        f"about {round(verdict.picks_to_decide, -2):,} more connections would decide."
+    )
+
+
+def test_one_connection_is_singular() -> None:
+    assert judge([5, 0], {5: 1}, coverage=1.0).sentence.startswith("Undecided after 1 connection:")
+
+
+# Nothing to judge
+
+
+@pytest.mark.parametrize("requests", [[], [0], [0, 0, 0]])
+def test_no_request_is_no_data(requests: list[int]) -> None:
+    verdict = judge(requests, {}, coverage=0.0)
+    assert verdict.kind is NO_DATA
+    assert verdict.sentence == "No data yet: no request has been answered by a pod."
+    assert not numbers(verdict)
+
+
+def test_answers_that_name_no_pod_leave_no_verdict() -> None:
+    verdict = judge([500, 500], {1: 1000}, coverage=0.4)
+    assert verdict.kind is NO_DATA
+    assert verdict.sentence == (
+        "No verdict: only 40 % of answers named a pod, and below 95 % the others could change it."
+    )
+    assert judge([500, 500], {1: 1000}, coverage=0.95).kind is not NO_DATA
+
+
+def test_one_pod_is_even_and_says_why() -> None:
+    verdict = one_each([12])
+    assert verdict.kind is EVEN
+    assert "one pod" in verdict.sentence
+
+
+# Every input
+
+some_loads = st.none() | st.dictionaries(st.integers(-2, 10**6), st.integers(-2, 10**6), max_size=8)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.integers(-3, 10**9), max_size=25),
+    some_loads,
+    st.floats(),
+    st.none() | st.lists(st.floats(), max_size=25),
+    st.booleans(),
+)
+def test_every_input_has_a_verdict_without_nan(
+    requests: list[int],
+    loads: dict[int, int] | None,
+    coverage: float,
+    expected: list[float] | None,
+    switched: bool,
+) -> None:
+    verdict = judge(requests, loads, coverage, expected, switched)
+    assert all(map(math.isfinite, numbers(verdict)))
+    assert verdict.sentence.endswith(".")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.integers(0, 10**6), min_size=2, max_size=25).filter(any), some_loads)
+def test_the_verdict_agrees_with_its_interval(requests: list[int], loads: dict[int, int] | None) -> None:
+    verdict = judge(requests, loads, 1.0)
+    assert verdict.cv_low is not None
+    assert verdict.cv_high is not None
+    assert verdict.long_run_cv is not None
+    assert 0 <= verdict.cv_low <= verdict.long_run_cv + 1e-6
+    assert verdict.long_run_cv <= verdict.cv_high + 1e-6
+    assert (verdict.kind is EVEN) == (verdict.score_low is not None and verdict.score_low >= 0.95)
+    assert (verdict.picks_to_decide is None) or verdict.kind is UNDECIDED
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 1_000), min_size=2, max_size=12).filter(any), st.randoms(use_true_random=False))
+def test_the_order_of_pods_does_not_matter(requests: list[int], random: object) -> None:
+    shuffled = requests.copy()
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert one_each(requests).sentence == one_each(shuffled).sentence
+
+
+def test_equal_windows_get_equal_verdicts() -> None:
+    assert one_each([19] * 5) == one_each([19] * 5)
+
+
+@pytest.mark.parametrize("picks", [10_000, 20_000, 10_000_000])
+def test_ten_thousand_pods_are_judged_within_five_milliseconds(picks: int) -> None:
+    requests = fair(10_000, picks, 5)
+
+    def once() -> float:
+        began = time.process_time()  # not the wall's, which other programs share
+        balance(requests)
+        judge(requests, {1: picks}, 1.0)
+        return time.process_time() - began
+
+    assert min(once() for _ in range(10)) <= 0.005
+
+
+@pytest.mark.parametrize(
+    ("requests", "loads"),
+    [
+        ([2_000] * 5, {1: 10_000}),
+        ([0] * 100 + [5] * 100, {1: 500}),
+        ([100] * 20, dict.fromkeys(range(1, 20), 10)),
+        ([5_000] * 200, dict.fromkeys(range(1, 140), 100)),
+        ([10**6] * 5, dict.fromkeys(range(1, 100), 1000)),
+    ],
+)
+def test_a_simulated_verdict_stays_within_its_cost(requests: list[int], loads: dict[int, int]) -> None:
+    def once() -> float:
+        began = time.process_time()
+        judge(requests, loads, 1.0)
+        return time.process_time() - began
+
+    assert min(once() for _ in range(5)) <= 0.03
