@@ -12,9 +12,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from scale_app.domain.errors import PlanError
+from scale_app.domain.simulated_target import SIMULATED_TARGET, parse_simulated
 
 DEMO_TARGET = "demo"
-SIMULATED_TARGET = "simulated"
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 
 AlertRule = Literal["verdict", "score"]
@@ -110,7 +110,10 @@ def check_target(target_url: str) -> None:
     """Raise PlanError unless the target is "demo", "simulated..." or a usable http(s) URL. Sends nothing."""
     if not isinstance(target_url, str) or not target_url.strip():
         raise PlanError("target_url", target_url, 'give "demo" or a URL such as http://api.shop.svc:8080/')
-    if is_demo(target_url) or is_simulated(target_url):
+    if is_demo(target_url):
+        return
+    if is_simulated(target_url):
+        parse_simulated(target_url)
         return
     if len(target_url) > 2_000 or re.search(r"[\x00-\x20\x7f]", target_url):
         raise PlanError("target_url", target_url, "a URL has at most 2,000 characters and no spaces")

@@ -10,13 +10,12 @@ import pytest
 from scale_app.adapters.simulated import (
     SimulatedGenerator,
     SimulatedPods,
-    SimulatedTarget,
     SimulatedTraffic,
-    parse_simulated,
 )
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import LoadEnded, LoadReady, PodsSample, Sample, TrafficSample
+from scale_app.domain.simulated_target import SimulatedTarget, parse_simulated
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Admitted, Load
 

@@ -28,6 +28,8 @@ def test_the_defaults_are_a_plan_for_the_built_in_target() -> None:
         ("target_url", "http://host/\r\nX: y"),
         ("target_url", "http://user:secret@host/"),
         ("target_url", "http://host/" + "x" * 2_000),
+        ("target_url", "simulated?pods=0"),
+        ("target_url", "simulated?pods=many"),
         ("users", 0),
         ("users", -3),
         ("users", 2.5),
