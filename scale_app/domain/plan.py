@@ -115,6 +115,10 @@ def check_target(target_url: str) -> None:
     if is_simulated(target_url):
         parse_simulated(target_url)
         return
+    _check_url(target_url)
+
+
+def _check_url(target_url: str) -> None:
     if len(target_url) > 2_000 or re.search(r"[\x00-\x20\x7f]", target_url):
         raise PlanError("target_url", target_url, "a URL has at most 2,000 characters and no spaces")
     try:

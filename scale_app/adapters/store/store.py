@@ -121,7 +121,7 @@ class SqlRunStore:
         await _update_run(session, row.id, summary_values([event], last_known_s))
         await session.execute(self._insert_event(), event_values(row.id, 0 if seq is None else seq + 1, [event]))
 
-    async def _rows(self, run_id: str, query: Select[Any]) -> list[Any]:
+    async def _rows(self, run_id: str, query: Select[*tuple[Any, ...]]) -> list[Any]:
         ordered = query.where(col(EventRow.run_id) == plain_id(run_id)).order_by(col(EventRow.seq))
         with border(f"Reading what happened in run {run_id}", self._url):
             async with self._session() as session:
