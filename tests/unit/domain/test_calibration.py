@@ -49,12 +49,12 @@ def test_enough_connections_prove_a_fair_balancer() -> None:
     assert measure(Case(5, 50_000, "random", 0.0, "one each", 50), seed=0).even >= 0.9
 
 
-@pytest.mark.parametrize("case", cases(), ids=str)
-def test_every_case_has_the_true_cv_that_it_claims(case: Case) -> None:
-    shares = long_run_shares(case)
-    assert shares.min() > 0
-    assert shares.sum() == pytest.approx(1)
-    assert shares.std() / shares.mean() == pytest.approx(case.true_cv, abs=1e-9)
+def test_every_case_has_the_true_cv_that_it_claims() -> None:
+    for case in cases():
+        shares = long_run_shares(case)
+        assert shares.min() > 0, case
+        assert shares.sum() == pytest.approx(1), case
+        assert shares.std() / shares.mean() == pytest.approx(case.true_cv, abs=1e-9), case
 
 
 def test_the_page_tells_of_a_broken_bound() -> None:

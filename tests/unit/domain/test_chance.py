@@ -16,7 +16,6 @@ from scale_app.domain.chance import (
     picks_of,
 )
 
-
 TO_THE_END = 2.0  # no p-value is so large, so that the test never ends early
 
 
