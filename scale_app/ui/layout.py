@@ -28,6 +28,7 @@ def page(*inside: Part, here: str) -> Part:
             class_name="top",
         ),
         rx.el.main(*inside, id="content", class_name="content"),
+        rx.cond(Follower.ready, rx.el.span(hidden=True, data_testid="connected")),
     )
 
 

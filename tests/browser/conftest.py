@@ -1,0 +1,87 @@
+"""One server with its own database, one Chromium, a fresh browser context for each test; what it saw is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.serving import PROJECT, Served, build_page, fetch, served
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SCREENS = PROJECT / "build" / "screens"
+LIMIT_MS = 20_000
+END_LIMIT_S = 15.0
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    build_page()
+    own = {name: value for name, value in os.environ.items() if not name.startswith("SCALE_")}
+    with served(scratch=tmp_path_factory.mktemp("browser"), environment=own) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(request: pytest.FixtureRequest, server: Served, chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens another browser of its own: `new_page("/runs", width=390, color_scheme="dark")`."""
+    opened: list[Page] = []
+    errors: list[str] = []
+
+    def open_page(path: str = "/", width: int = 1_400, height: int = 980, **context: object) -> Page:
+        page = chromium.new_context(viewport={"width": width, "height": height}, **context).new_page()
+        page.set_default_timeout(LIMIT_MS)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        opened.append(page)
+        page.goto(server.url + path)
+        # Only once the server has spoken does a control do anything.
+        page.get_by_test_id("connected").wait_for(state="attached")
+        return page
+
+    yield open_page
+    for number, page in enumerate(opened):
+        _keep(page, f"{request.node.name}-{number}")
+        page.context.close()
+    _end_runs(server)
+    assert errors == []
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    """The live page."""
+    return new_page()
+
+
+def _keep(page: Page, name: str) -> None:
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"{re.sub(r'[^a-zA-Z0-9]+', '-', name)}.png", full_page=True)
+
+
+def _end_runs(server: Served) -> None:
+    """Leave no run to the next test."""
+    deadline = time.monotonic() + END_LIMIT_S
+    while active := active_runs(server):
+        assert time.monotonic() < deadline, active
+        for run_id in active:
+            fetch(f"{server.url}/api/load-test/{run_id}/stop", body=b"")
+        time.sleep(0.2)
+
+
+def active_runs(server: Served) -> list[str]:
+    """Ids of the runs that send load."""
+    _, body = server.get("/api/load-test")
+    return [run["test_id"] for run in json.loads(body)["tests"] if run["status"] in ("starting", "running", "stopping")]

@@ -1,0 +1,84 @@
+"""What can go wrong is told in a sentence, and nothing that was typed is lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import active_runs
+from tests.serving import Served, free_port
+
+FAILURE_LIMIT_MS = 30_000
+
+
+def test_a_target_that_is_not_allowed_is_refused_before_anything_is_sent(page: Page, server: Served) -> None:
+    page.get_by_test_id("target").fill("http://203.0.113.7/shop")
+    page.get_by_test_id("start").click()
+    expect(page.get_by_test_id("problem")).to_contain_text("203.0.113.7")
+    expect(page.locator("[data-sonner-toast]").first).to_contain_text("203.0.113.7")
+    expect(page.get_by_test_id("target")).to_have_value("http://203.0.113.7/shop")
+    expect(page.get_by_test_id("start")).to_be_enabled()
+    assert active_runs(server) == []
+
+
+def test_a_target_that_refuses_connections_ends_as_a_failed_run_that_says_so(page: Page) -> None:
+    url = f"http://127.0.0.1:{free_port()}/"
+    page.get_by_test_id("target").fill(url)
+    page.get_by_test_id("duration-entry").fill("5")
+    page.get_by_test_id("start").click()
+    expect(page.get_by_test_id("run-state")).to_have_text("Failed", timeout=FAILURE_LIMIT_MS)
+    expect(page.get_by_test_id("run-message")).to_contain_text("refused")
+    expect(page.get_by_test_id("start")).to_be_enabled()
+    expect(page.get_by_test_id("target")).to_have_value(url)
+
+
+@pytest.mark.parametrize(
+    ("control", "typed", "field"),
+    [
+        ("users-entry", "abc", "users"),
+        ("users-entry", "-5", "users"),
+        ("users-entry", "2.5", "users"),
+        ("users-entry", "1000000", "users"),
+        ("users-entry", "", "users"),
+        ("spawn-rate-entry", "nan", "spawn_rate"),
+        ("duration-entry", "inf", "duration_s"),
+        ("every", "0", "requests_per_connection"),
+        ("target", "ftp://127.0.0.1/", "target_url"),
+        ("target", "", "target_url"),
+    ],
+)
+def test_a_wrong_value_is_named_and_stays_where_it_was_typed(
+    page: Page, server: Served, control: str, typed: str, field: str
+) -> None:
+    page.get_by_test_id(control).fill(typed)
+    page.get_by_test_id("start").click()
+    expect(page.get_by_test_id("problem")).to_contain_text(f"{field} = ")
+    expect(page.get_by_test_id(control)).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_test_id(control)).to_have_value(typed)
+    assert active_runs(server) == []
+
+
+def test_a_wrong_edit_leaves_the_run_alone(page: Page) -> None:
+    page.get_by_test_id("start").click()
+    expect(page.get_by_test_id("run-state")).to_have_text("Running", timeout=FAILURE_LIMIT_MS)
+    page.get_by_test_id("users-entry").fill("many")
+    page.get_by_test_id("users-entry").press("Tab")
+    expect(page.get_by_test_id("problem")).to_contain_text("users = 'many'")
+    expect(page.get_by_test_id("run-state")).to_have_text("Running")
+
+
+def test_a_wrong_weight_of_the_demo_is_named(page: Page) -> None:
+    page.get_by_test_id("demo-pods").fill("lots")
+    page.get_by_test_id("demo-pods").press("Tab")
+    expect(page.get_by_test_id("demo-problem")).to_contain_text("pods = ")
+
+
+def test_an_unknown_run_has_a_page_that_says_so(new_page: Callable[..., Page]) -> None:
+    page = new_page("/runs/no-such-run")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such run")
+    expect(page.get_by_test_id("problem")).to_contain_text("no-such-run")
+    page.get_by_role("link", name="See all runs").click()
+    expect(page).to_have_url(re.compile(r"/runs/?$"))
