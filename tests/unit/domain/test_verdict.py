@@ -163,9 +163,16 @@ def test_all_connections_on_one_of_ten_thousand_pods_are_proof_without_simulatio
     assert verdict.kind is UNEVEN
 
 
-def test_one_pod_with_a_tiny_expected_share_does_not_make_the_rest_uneven() -> None:
-    verdict = judge([400, 400, 3], {1: 803}, 1.0, expected=[600, 600, 0.9])
+def test_two_requests_to_a_pod_that_just_joined_do_not_make_the_rest_uneven() -> None:
+    verdict = judge([2, 26, 27], {1: 55}, 1.0, expected=[0.01, 1, 1])
     assert verdict.kind is UNDECIDED
+    assert verdict.p_uneven is not None
+    assert verdict.p_uneven >= 0.025
+
+
+def test_nine_of_nine_connections_on_one_of_two_pods_are_no_proof_but_twelve_are() -> None:
+    assert one_each([9, 0]).kind is UNDECIDED
+    assert one_each([12, 0]).kind is UNEVEN
 
 
 def test_round_robin_is_called_even_after_twenty_connections_a_pod() -> None:
@@ -243,6 +250,7 @@ def test_answers_that_name_no_pod_leave_no_verdict() -> None:
         "No verdict: only 40 % of answers named a pod, and below 95 % the others could change it."
     )
     assert judge([500, 500], {1: 1000}, coverage=0.95).kind is not NO_DATA
+    assert judge([500, 500], {1: 1000}, coverage=math.nan).kind is NO_DATA
 
 
 def test_one_pod_is_even_and_says_why() -> None:
