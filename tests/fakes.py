@@ -14,8 +14,9 @@ from scale_app.domain.events import Event, SnapshotTaken, StateChanged
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.run import RunRecord
 from scale_app.domain.samples import PodSeen
-from scale_app.domain.snapshot import PodShare, Point, RunState, Snapshot, Source, point_of
+from scale_app.domain.snapshot import Point, RunState, Snapshot, Source, point_of
 from scale_app.domain.verdict import Verdict, VerdictKind
+from tests.examples import pod_share, snapshot
 
 
 class FakeClock:
@@ -261,14 +262,18 @@ def a_snapshot(
     counts = list(requests)
     total = sum(counts)
     balance, verdict = Balance(len(counts), total, score=score), Verdict(VerdictKind.EVEN, "Even.")
-    return Snapshot(
-        run_id, seq, 1_700_000_000.5 + seq, float(seq), 60.0 - seq, 60.0, RunState.RUNNING, source, "demo", "",
-        10, total, 0, 0, 100.0, 0.0, 20, balance, verdict, balance, verdict, p50_ms=1.5,
-        pods=tuple(
-            PodShare(f"pod-{i}", "node-a", True, n, n / max(total, 1), 0.0, 10, 50.0, 2.5, 0)
-            for i, n in enumerate(counts)
-        ),
-    )  # fmt: skip
+    return snapshot(
+        run_id,
+        seq=seq,
+        at_epoch_s=1_700_000_000.5 + seq,
+        elapsed_s=float(seq),
+        remaining_s=60.0 - seq,
+        source=source,
+        requests=total,
+        balance=balance,
+        verdict=verdict,
+        pods=tuple(pod_share(f"pod-{i}", requests=n, share=n / max(total, 1)) for i, n in enumerate(counts)),
+    )
 
 
 def _pods(count: int) -> tuple[PodSeen, ...]:

@@ -9,23 +9,28 @@ from scale_app.domain.samples import ConnectionLoads
 
 
 class ConnectionLedger:
-    """Connections since the start: those that have ended, by requests carried, and those of the newest sample."""
+    """Connections since `first`: those that have ended, by requests carried, and those of the newest sample."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: ConnectionLoads) -> None:
+        self._first = first
         self._ended: Counter[int] = Counter()
-        self._newest = ConnectionLoads()
+        self._newest = first
 
     def observe(self, loads: ConnectionLoads) -> None:
         """Take the next sample's loads."""
         gone = self._newest.long.keys() - loads.long.keys()
-        self._ended.update(self._newest.long[connection] for connection in gone)
+        self._ended.update(self._carried(connection) for connection in gone)
         self._newest = loads
 
     def whole(self) -> dict[int, int]:
-        """{requests carried since the start: connections}."""
+        """{requests carried since `first`: connections}."""
         counts = Counter(self._newest.short) + self._ended
-        counts.update(self._newest.long.values())
+        counts.subtract(self._first.short)
+        counts.update(self._carried(connection) for connection in self._newest.long)
         return _carrying(counts)
+
+    def _carried(self, connection: int) -> int:
+        return self._newest.long[connection] - self._first.long.get(connection, 0)
 
 
 def carried_between(first: ConnectionLoads, later: Sequence[ConnectionLoads]) -> dict[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from scale_app.domain.balance import Balance, balance
 from scale_app.domain.connections import ConnectionLedger, carried_between
@@ -14,6 +15,8 @@ from scale_app.domain.samples import ConnectionLoads, PodCount, TrafficSample
 from scale_app.domain.verdict import Verdict, judge
 
 RECENT_S = 10.0
+MINUTE_S = 60.0
+NO_LOADS = ConnectionLoads()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything computed from the counters at one sample: since the start, and of the recent window."""
+    """Everything computed from the counters at one sample.
+
+    whole: since the start or the end of the warm-up. recent, minute: the last RECENT_S and MINUTE_S of that.
+    """
 
     whole: Window
     balance: Balance
@@ -71,49 +77,73 @@ class Figures:
     recent: Window
     recent_balance: Balance
     recent_verdict: Verdict
+    minute_balance: Balance
+    minute_verdict: Verdict
 
 
 class Windows:
-    """The marks of a run: the first, the newest, and those of the recent window. Memory is bounded by RECENT_S."""
+    """The marks of a run: the first, and those of the last minute. Memory is bounded by MINUTE_S.
 
-    def __init__(self, roster: Roster) -> None:
+    warm_up_s: seconds after `begin` whose traffic is left out of every window.
+    """
+
+    def __init__(self, roster: Roster, warm_up_s: float = 0.0) -> None:
         self._roster = roster
+        self._warm_up_s = warm_up_s
         self._expected: dict[str, float] = {}
         self._marks: deque[Mark] = deque()
-        self._connections = ConnectionLedger()
+        self._connections = ConnectionLedger(NO_LOADS)
         self._start: Mark | None = None
 
     def begin(self, at_s: float) -> None:
         """The load starts now, with every counter at zero."""
         self._roster.expect(at_s, 0)
-        self._start = Mark(TrafficSample(at_s, 0, 0, loads=ConnectionLoads()))
-        self._marks.append(self._start)
+        self._start_from(Mark(TrafficSample(at_s, 0, 0, loads=NO_LOADS)))
 
     def observe(self, sample: TrafficSample) -> None:
-        """Add a sample; older ones than the recent window are let go."""
+        """Add a sample; marks that no window needs any more are let go."""
         if self._start is None:
             self.begin(sample.at_s)
+        self._expect(sample)
+        self._connections.observe(sample.loads or NO_LOADS)
+        self._marks.append(Mark(sample, dict(self._expected)))
+        self._end_warm_up()
+        while len(self._marks) > 2 and self._marks[1].sample.at_s <= sample.at_s - MINUTE_S:
+            self._marks.popleft()
+
+    def figures(self) -> Figures:
+        """Every window, judged. `begin` or `observe` comes first."""
+        whole, recent = self._whole(), self._last(RECENT_S)
+        return Figures(whole, *whole.judged(), recent, *recent.judged(), *self._last(MINUTE_S).judged())
+
+    def _start_from(self, mark: Mark) -> None:
+        self._start = mark
+        self._marks = deque([mark])
+        self._connections = ConnectionLedger(mark.sample.loads or NO_LOADS)
+
+    def _end_warm_up(self) -> None:
+        assert self._start is not None
+        if self._warm_up_s and self._marks[-1].sample.at_s >= self._start.sample.at_s + self._warm_up_s:
+            self._warm_up_s = 0.0
+            self._start_from(self._marks[-1])
+
+    def _expect(self, sample: TrafficSample) -> None:
         earlier = self._marks[-1].sample
         gained = self._roster.expect(sample.at_s, _attributed(sample) - _attributed(earlier))
         for name, requests in gained.items():
             self._expected[name] = self._expected.get(name, 0.0) + requests
-        self._marks.append(Mark(sample, dict(self._expected)))
-        self._connections.observe(sample.loads or ConnectionLoads())
-        while len(self._marks) > 2 and self._marks[1].sample.at_s <= sample.at_s - RECENT_S:
-            self._marks.popleft()
-
-    def figures(self) -> Figures:
-        """Both windows, judged. `begin` or `observe` comes first."""
-        whole, recent = self._whole(), self._recent()
-        return Figures(whole, *whole.judged(), recent, *recent.judged())
 
     def _whole(self) -> Window:
         assert self._start is not None, "no window before the load began"
         return self._between(self._start, self._connections.whole())
 
-    def _recent(self) -> Window:
-        first, *later = (mark.sample.loads or ConnectionLoads() for mark in self._marks)
-        return self._between(self._marks[0], carried_between(first, later))
+    def _last(self, seconds: float) -> Window:
+        """The last seconds, or since the start when that is shorter."""
+        newest_s = self._marks[-1].sample.at_s
+        # One mark at or before the window's beginning, and all after it.
+        first = max((i for i, mark in enumerate(self._marks) if mark.sample.at_s <= newest_s - seconds), default=0)
+        loads = [mark.sample.loads or NO_LOADS for mark in islice(self._marks, first, None)]
+        return self._between(self._marks[first], carried_between(loads[0], loads[1:]))
 
     def _between(self, first: Mark, loads: Mapping[int, int]) -> Window:
         last = self._marks[-1]

@@ -53,15 +53,16 @@ def test_start_takes_the_specifications_four_fields_and_gives_its_two(client: Te
 
 
 def test_start_takes_the_plans_other_fields_too(client: TestClient, hub: FakeHub) -> None:
-    further = {
+    further: dict[str, Any] = {
         "requests_per_connection": None,
+        "warm_up_s": 5,
         "think_time_s": 0,
         "timeout_s": 2.5,
         "pod_header": "X-Served-By",
         "alert_rule": "score",
     }
     start(client, target_url="demo", **further)
-    assert hub.started == [LoadPlan("demo", 100, 10, 60, None, 0, 2.5, "X-Served-By", "score")]
+    assert hub.started == [LoadPlan("demo", 100, 10, 60, **further)]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_any_history_adds_up_to_the_requests_that_were_sent() -> None:
 
 
 def _play_and_compare(chance: random.Random) -> None:
-    ledger, samples, sent = ConnectionLedger(), [ConnectionLoads()], [0]
+    ledger, samples, sent = ConnectionLedger(ConnectionLoads()), [ConnectionLoads()], [0]
     fresh: dict[int, int] = {}
     old: dict[int, int] = {}
     short: dict[int, int] = {}

@@ -98,11 +98,35 @@ def test_latency_is_of_the_recent_window() -> None:
     assert windows.figures().recent.latency == Histogram({400: 1})
 
 
-def test_marks_are_let_go_after_the_recent_window() -> None:
+def test_marks_are_let_go_after_the_longest_window() -> None:
     windows, _ = _windows("a")
     for second in range(1, 1_000):
         windows.observe(traffic(second, a=second))
-    assert len(windows._marks) <= 12
+    assert len(windows._marks) <= 62
+
+
+def test_the_minute_is_longer_than_the_recent_window_and_shorter_than_the_run() -> None:
+    windows, _ = _windows("a", "b")
+    for second in range(1, 121):
+        windows.observe(traffic(second, a=min(second, 30), b=second))
+    figures = windows.figures()
+    assert (figures.balance.requests, figures.minute_balance.requests, figures.recent_balance.requests) == (150, 60, 10)
+
+
+def test_the_warm_up_is_left_out_of_every_window() -> None:
+    roster = Roster()
+    roster.observe(PodsSample(0, (PodSeen("a"), PodSeen("b"))))
+    windows = Windows(roster, warm_up_s=5)
+    windows.begin(0)
+    for second in range(1, 9):
+        loads = ConnectionLoads(long={1: second * 100})
+        pods = {"a": PodCount(second * 90), "b": PodCount(second * 10 if second <= 5 else 50 + (second - 5) * 90)}
+        requests = sum(count.requests for count in pods.values())
+        windows.observe(TrafficSample(second, 1, requests, pods, loads=loads))
+    figures = windows.figures()
+    assert figures.balance.score == 1
+    assert figures.whole.loads == {300: 1}
+    assert figures.whole.seconds == figures.recent.seconds == 3
 
 
 def test_before_the_first_sample_nothing_is_judged() -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from scale_app.domain.balance import balance
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
-from scale_app.domain.snapshot import PodShare, RunState, Snapshot, Source
+from scale_app.domain.snapshot import PodShare, RunState, Source
 from scale_app.domain.verdict import Verdict, VerdictKind
+from tests.examples import snapshot as example
 
 VERDICT = Verdict(
     VerdictKind.UNEVEN,
@@ -42,23 +43,15 @@ def pods(*requests, outliers=()):
 def snapshot(*requests, seq=1, elapsed_s=10.0, state=RunState.RUNNING, run_id="r1", **more):
     requests = requests or (300, 100, 100)
     figures = balance(requests)
-    snap = Snapshot(
-        run_id=run_id,
+    snap = example(
+        run_id,
         seq=seq,
-        at_epoch_s=0.0,
         elapsed_s=elapsed_s,
         remaining_s=60 - elapsed_s,
-        duration_s=60.0,
         state=state,
-        source=Source.DEMO,
-        target_url="demo",
-        message="",
         users=100,
         requests=sum(requests),
-        failures=0,
-        unattributed=0,
         requests_per_s=50.0,
-        failures_per_s=0.0,
         connections=100,
         balance=figures,
         verdict=VERDICT,
