@@ -37,8 +37,17 @@ class AlertRaised:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertUpdated:
+    """The figures of an alert that is on have changed enough to be told; alert is what it says now."""
+
+    elapsed_s: float
+    alert: Alert
+    kind: Literal["alert_updated"] = "alert_updated"
+
+
+@dataclass(frozen=True, slots=True)
 class AlertCleared:
-    """The imbalance is over; alert is the one that was raised."""
+    """It is over; alert is what it said last, alert.cleared what to say now."""
 
     elapsed_s: float
     alert: Alert
@@ -64,4 +73,4 @@ class PlanEdited:
     kind: Literal["plan"] = "plan"
 
 
-Event = SnapshotTaken | StateChanged | AlertRaised | AlertCleared | PodChanged | PlanEdited
+Event = SnapshotTaken | StateChanged | AlertRaised | AlertUpdated | AlertCleared | PodChanged | PlanEdited

@@ -1,61 +1,100 @@
-"""An alert needs evidence to be raised and quiet to be cleared."""
+"""An alert needs evidence to be raised, a change to be updated, and quiet to be cleared."""
 
-from scale_app.domain.alert import SAMPLES_TO_CLEAR, SAMPLES_TO_RAISE, AlertWatch
-from scale_app.domain.balance import Balance, balance
-from scale_app.domain.verdict import Verdict, VerdictKind
+from dataclasses import replace
 
-UNEVEN = balance([300, 100, 100])
-EVEN = balance([100, 100, 100])
-SURE = Verdict(VerdictKind.UNEVEN, "Uneven: the hottest pod gets 60 %.", p_uneven=1e-12)
-LIKELY = Verdict(VerdictKind.UNEVEN, "Uneven.", p_uneven=0.01)
-GOOD = Verdict(VerdictKind.EVEN, "Even.", p_uneven=0.6)
+from scale_app.domain.alert import SAMPLES_TO_CLEAR, SAMPLES_TO_RAISE, UPDATE_EVERY_S, Alert, AlertWatch, Reading
+
+BAD = Reading("bad", 0.5, "Pod a got 60 %.", value=0.6, balance_score=0.4, measure=0.6, step=0.1, subject="a")
+GOOD = Reading("good", 0.5, value=0.4, measure=0.4)
+UNCLEAR = Reading("unclear", 0.5)
 
 
-def _feed(watch: AlertWatch, figures: Balance, verdict: Verdict, samples: int) -> list[bool]:
-    return [watch.observe(float(i), figures, verdict) is not None for i in range(samples)]
+class Played:
+    """A watch and its time, a sample a second."""
+
+    def __init__(self) -> None:
+        self.watch = AlertWatch("pod_share")
+        self.at_s = 0.0
+
+    def feed(self, reading: Reading, samples: int) -> list[str]:
+        """What changed at which sample: its kind, or "" for nothing."""
+        kinds = []
+        for _ in range(samples):
+            change = self.watch.observe(self.at_s, reading)
+            kinds.append(change.kind if change else "")
+            self.at_s += 1
+        return kinds
 
 
-def test_sure_unevenness_raises_once_after_two_samples() -> None:
-    watch = AlertWatch("verdict")
-    assert _feed(watch, UNEVEN, SURE, 5) == [False, True, False, False, False]
-    assert watch.active is not None
-    assert watch.active.message == SURE.sentence
-    assert watch.active.threshold == 0.95
+def test_it_is_raised_once_after_enough_bad_samples() -> None:
+    played = Played()
+    assert played.feed(BAD, 30) == ["", "raised", *[""] * 28]
+    assert played.watch.active == Alert("pod_share", 0.4, 0.5, "Pod a got 60 %.", 1.0, 0.6)
 
 
-def test_one_bad_sample_between_good_ones_raises_nothing() -> None:
-    watch = AlertWatch("verdict")
-    for _ in range(20):
-        _feed(watch, UNEVEN, SURE, SAMPLES_TO_RAISE - 1)
-        _feed(watch, EVEN, GOOD, 1)
-    assert watch.active is None
+def test_one_bad_sample_between_others_raises_nothing() -> None:
+    played = Played()
+    for other in (GOOD, UNCLEAR) * 20:
+        played.feed(BAD, SAMPLES_TO_RAISE - 1)
+        played.feed(other, 1)
+    assert played.watch.active is None
 
 
-def test_what_chance_may_still_explain_raises_nothing() -> None:
-    watch = AlertWatch("verdict")
-    _feed(watch, UNEVEN, LIKELY, 50)
-    assert watch.active is None
+def test_it_is_cleared_only_by_enough_good_samples_in_a_row() -> None:
+    played = Played()
+    played.feed(BAD, SAMPLES_TO_RAISE)
+    for other in (BAD, UNCLEAR):
+        played.feed(GOOD, SAMPLES_TO_CLEAR - 1)
+        played.feed(other, 1)
+    assert played.feed(GOOD, SAMPLES_TO_CLEAR) == [*[""] * (SAMPLES_TO_CLEAR - 1), "cleared"]
+    assert played.watch.active is None
 
 
-def test_it_clears_only_after_enough_good_samples_in_a_row() -> None:
-    watch = AlertWatch("verdict")
-    _feed(watch, UNEVEN, SURE, 2)
-    _feed(watch, EVEN, GOOD, SAMPLES_TO_CLEAR - 1)
-    _feed(watch, UNEVEN, SURE, 1)
-    assert _feed(watch, EVEN, GOOD, SAMPLES_TO_CLEAR)[-1]
-    assert watch.active is None
+def test_having_nothing_to_go_by_neither_raises_nor_clears() -> None:
+    played = Played()
+    assert not any(played.feed(UNCLEAR, 50))
+    played.feed(BAD, SAMPLES_TO_RAISE)
+    assert not any(played.feed(UNCLEAR, 50))
+    assert played.watch.active is not None
 
 
-def test_the_score_rule_follows_the_threshold_alone() -> None:
-    watch = AlertWatch("score")
-    _feed(watch, UNEVEN, GOOD, SAMPLES_TO_RAISE)
-    assert watch.active is not None
-    assert watch.active.balance_score == UNEVEN.score
-    assert "below 0.95" in watch.active.message
+def test_figures_that_changed_are_told_but_not_more_often_than_every_ten_seconds() -> None:
+    played = Played()
+    played.feed(BAD, SAMPLES_TO_RAISE)
+    kinds = []
+    for second in range(100):
+        worse = replace(BAD, measure=0.6 + second / 5, message=f"{second}", value=float(second))
+        kinds += played.feed(worse, 1)
+    assert kinds.count("updated") == 100 / UPDATE_EVERY_S
+    assert played.watch.active is not None
+    assert (played.watch.active.message, played.watch.active.raised_at_s) == ("99", 1.0)
 
 
-def test_too_few_requests_raise_nothing() -> None:
-    watch = AlertWatch("score")
-    _feed(watch, balance([3, 1, 1]), SURE, 10)
-    _feed(watch, balance([]), SURE, 10)
-    assert watch.active is None
+def test_figures_that_hover_are_not_told() -> None:
+    played = Played()
+    played.feed(BAD, SAMPLES_TO_RAISE)
+    for _ in range(30):
+        assert not any(played.feed(replace(BAD, measure=0.66), 1) + played.feed(replace(BAD, measure=0.54), 1))
+
+
+def test_another_pod_is_told_although_the_figures_are_the_same() -> None:
+    played = Played()
+    played.feed(BAD, SAMPLES_TO_RAISE)
+    kinds = played.feed(replace(BAD, subject="b", message="Pod b got 60 %."), 20)
+    assert kinds.count("updated") == 1
+    assert played.watch.active is not None
+    assert played.watch.active.message == "Pod b got 60 %."
+
+
+def test_it_can_be_raised_again() -> None:
+    played = Played()
+    for _ in range(3):
+        assert played.feed(BAD, SAMPLES_TO_RAISE)[-1] == "raised"
+        assert played.feed(GOOD, SAMPLES_TO_CLEAR)[-1] == "cleared"
+
+
+def test_each_rule_says_that_it_is_over_in_its_own_words() -> None:
+    assert Alert("verdict", 0.2, 0.95, "", 1.0).cleared == "The imbalance is over."
+    assert Alert("pod_share", 0.2, 0.3, "", 1.0).cleared == "No pod answers more than 30 % of the requests any more."
+    assert "above 500 ms any more" in Alert("p95", None, 500, "", 1.0).cleared
+    assert Alert("failures", None, 0.01, "", 1.0).cleared == "Not more than 1 % of the requests fail any more."
