@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 ACCURACY = 0.01
 GROWTH = (1 + ACCURACY) / (1 - ACCURACY)
@@ -23,6 +24,11 @@ def bucket_of(latency_s: float) -> int:
 def bucket_ms(index: int) -> float:
     """The latency in milliseconds that stands for a bucket: at most 1 % off any value inside it."""
     return 2 * GROWTH**index / (GROWTH + 1) / 1_000
+
+
+@cache
+def _middle_ms(index: int) -> float:
+    return bucket_ms(index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,11 @@ class Histogram:
             return self
         left = ((i, n - earlier.counts.get(i, 0)) for i, n in self.counts.items())
         return Histogram({i: n for i, n in left if n})
+
+    def mean_ms(self) -> float | None:
+        """The mean in milliseconds, within 1 %, or None when nothing was counted."""
+        total = self.total
+        return sum(n * _middle_ms(index) for index, n in self.counts.items()) / total if total else None
 
     def quantile_ms(self, q: float) -> float | None:
         """The q-quantile (0..1) in milliseconds, or None when nothing was counted."""

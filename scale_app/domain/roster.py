@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from scale_app.domain.samples import PodSeen, PodsSample
+from scale_app.domain.service_settings import ServiceSettings
 
 Change = Literal["joined", "left", "ready", "unready"]
 
@@ -22,13 +23,14 @@ class Roster:
         self._ready_s: dict[str, float] = {}
         self._counted_to_s: float | None = None
         self.known = False
+        self.service: ServiceSettings | None = None
 
     def observe(self, sample: PodsSample) -> list[tuple[str, Change]]:
         """Take note of the pods listed now; what changed since the last list, joined pods first."""
         self._count_ready_time(sample.at_s)
         new = {pod.name: pod for pod in sample.pods}
         changes = _changes(self._pods, new) if self.known else []
-        self._pods, self.known = new, True
+        self._pods, self.known, self.service = new, True, sample.service
         return changes
 
     def expect(self, at_s: float, requests: int) -> dict[str, float]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scale_app.domain.alert import AlertWatch
+from scale_app.domain.alert_rules import Alerts
 from scale_app.domain.events import (
     AlertCleared,
     AlertRaised,
+    AlertUpdated,
     Event,
     PlanEdited,
     PodChanged,
@@ -20,6 +22,7 @@ from scale_app.domain.outcome import failure_sentence, should_give_up
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import (
+    GeneratorHealth,
     LoadEnded,
     LoadReady,
     PlanChanged,
@@ -32,6 +35,9 @@ from scale_app.domain.snapshot import RunState, Snapshot, Source
 from scale_app.domain.view import Progress, snapshot_of
 from scale_app.domain.window import Figures, Windows
 
+CHANGES_KEPT = 200
+HEALTH_KEPT = 5
+
 MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.STARTING: frozenset({RunState.RUNNING, RunState.STOPPING, RunState.FAILED}),
     RunState.RUNNING: frozenset({RunState.STOPPING, RunState.FINISHED, RunState.FAILED}),
@@ -39,10 +45,15 @@ MOVES: dict[RunState, frozenset[RunState]] = {
 }
 """The states that may follow each active state; the others are ends."""
 
+ALERT_EVENTS = {"raised": AlertRaised, "updated": AlertUpdated, "cleared": AlertCleared}
+
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run as the list of runs shows it. Times are wall clock; last is the newest snapshot."""
+    """A run as the list of runs shows it. Times are wall clock; last is the newest snapshot.
+
+    experiment_of: the run whose question this one was planned to decide, "" for none.
+    """
 
     run_id: str
     plan: LoadPlan
@@ -52,6 +63,7 @@ class RunRecord:
     ended_at_epoch_s: float | None = None
     message: str = ""
     last: Snapshot | None = None
+    experiment_of: str = ""
 
     def followed(self, event: Event, at_epoch_s: float) -> RunRecord:
         """The record after an event that happened at this wall-clock time."""
@@ -84,9 +96,11 @@ class Run:
         self._epoch_offset_s = epoch_offset_s
         self._began_at_s: float | None = None
         self._roster = Roster()
-        self._windows = Windows(self._roster)
-        self._alerts = AlertWatch(plan.alert_rule)
+        self._windows = Windows(self._roster, plan.warm_up_s)
+        self._alerts = Alerts(plan)
         self._traffic: TrafficSample | None = None
+        self._changes: deque[PodChanged] = deque(maxlen=CHANGES_KEPT)
+        self._health: deque[GeneratorHealth] = deque(maxlen=HEALTH_KEPT)
 
     def observe(self, sample: Sample) -> list[Event]:
         """What this sample means; nothing once the run has ended."""
@@ -113,6 +127,7 @@ class Run:
         if self._began_at_s is None:
             self._began_at_s = sample.at_s
         self._traffic = sample
+        self._health.append(sample.generator)
         self._windows.observe(sample)
         figures = self._windows.figures()
         before = [*self._alert(sample.at_s, figures), *self._give_up(sample)]
@@ -120,7 +135,9 @@ class Run:
 
     def _pods_seen(self, sample: PodsSample) -> list[Event]:
         at_s = self._elapsed_s(sample.at_s)
-        return [PodChanged(at_s, pod, change) for pod, change in self._roster.observe(sample)]
+        changes = [PodChanged(at_s, pod, change) for pod, change in self._roster.observe(sample)]
+        self._changes.extend(changes)
+        return list(changes)
 
     def _plan_changed(self, sample: PlanChanged) -> list[Event]:
         self.plan = self.plan.edited(PlanEdit(sample.users, sample.spawn_rate))
@@ -146,10 +163,8 @@ class Run:
 
     def _alert(self, at_s: float, figures: Figures) -> list[Event]:
         elapsed_s = self._elapsed_s(at_s)
-        changed = self._alerts.observe(elapsed_s, figures.recent_balance, figures.recent_verdict)
-        if changed is None:
-            return []
-        return [AlertRaised(elapsed_s, changed) if self._alerts.active else AlertCleared(elapsed_s, changed)]
+        changes = self._alerts.observe(elapsed_s, figures)
+        return [ALERT_EVENTS[change.kind](elapsed_s, change.alert) for change in changes]
 
     def _move(self, state: RunState, at_s: float, message: str = "") -> list[Event]:
         assert state in MOVES[self.state], f"{self.state} cannot become {state}"
@@ -165,7 +180,9 @@ class Run:
             state=self.state,
             source=self.source,
             message=self.message,
-            alert=self._alerts.active,
+            changes=tuple(self._changes),
+            health=tuple(self._health),
+            alerts=self._alerts.active,
         )
         self.last = snapshot_of(self.plan, progress, figures, self._roster, self._traffic)
         return SnapshotTaken(progress.elapsed_s, self.last)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from scale_app.domain.histogram import Histogram
+from scale_app.domain.service_settings import ServiceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,19 @@ class PodSeen:
     node: str = ""
     ready: bool = True
     weight: float = 1.0
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PodsSample:
-    """Every pod that the directory lists now; a pod that is missing from it is gone."""
+    """Every pod that the directory lists now; a pod that is missing from it is gone.
+
+    service: what decides who of them gets a connection, None when unknown.
+    """
 
     at_s: float
     pods: tuple[PodSeen, ...]
+    service: ServiceSettings | None = None
     kind: Literal["pods"] = "pods"
 
 

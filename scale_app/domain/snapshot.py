@@ -8,8 +8,10 @@ from enum import StrEnum
 
 from scale_app.domain.alert import Alert
 from scale_app.domain.balance import Balance
+from scale_app.domain.finding import Finding
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.verdict import Verdict
+from scale_app.domain.work import WorkBalance
 
 
 class RunState(StrEnum):
@@ -42,6 +44,8 @@ class PodShare:
     share: of the requests ascribed to pods, 0..1. against_fair: share over its expected share, minus 1.
     requests_per_s: over the recent window. residual: standardised, in standard deviations of chance.
     outlier: named as different from its fair share beyond chance.
+    mean_ms, p95_ms: of the recent window. in_flight: requests in hand on average (Little's law), recent window.
+    slow: slower than the other pods beyond chance, recent window. failing: fails more, since the start.
     """
 
     name: str
@@ -56,6 +60,10 @@ class PodShare:
     failures: int
     residual: float | None = None
     outlier: bool = False
+    mean_ms: float | None = None
+    in_flight: float | None = None
+    slow: bool = False
+    failing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,10 @@ class Snapshot:
     seq: position among the run's events, rising. at_epoch_s: wall clock. elapsed_s, remaining_s: of the load.
     message: why the run failed or what it waits for, else "".
     requests: that ended; failures: of them; errors: {cause: requests}; unattributed: ended without naming a pod.
-    balance, verdict: since the start. recent_*: of the last RECENT_S seconds. Latencies: of the recent window.
+    alerts: all that are on; alert: the one on the balance among them, or None.
+    findings: causes that fit, the surest first.
+    balance, verdict and the counts: since the start, or since the end of the warm-up if the plan has one.
+    recent_*: of the last ten seconds; minute_*: of the last sixty. Latencies: of the recent window.
     """
 
     run_id: str
@@ -89,13 +100,18 @@ class Snapshot:
     verdict: Verdict
     recent_balance: Balance
     recent_verdict: Verdict
+    minute_balance: Balance
+    minute_verdict: Verdict
     p50_ms: float | None = None
     p95_ms: float | None = None
     p99_ms: float | None = None
     pods: tuple[PodShare, ...] = ()
     errors: Mapping[str, int] = field(default_factory=dict)
     alert: Alert | None = None
+    alerts: tuple[Alert, ...] = ()
     generator: GeneratorHealth = field(default_factory=GeneratorHealth)
+    work: WorkBalance = field(default_factory=WorkBalance)
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

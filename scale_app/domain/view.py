@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from scale_app.domain.alert import Alert
+from scale_app.domain.events import PodChanged
+from scale_app.domain.facts import Facts
+from scale_app.domain.findings import diagnose
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.residuals import residuals
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import GeneratorHealth, PodCount, TrafficSample
 from scale_app.domain.snapshot import PodShare, RunState, Snapshot, Source
 from scale_app.domain.window import Figures, Window
+from scale_app.domain.work import WorkBalance, cv_of, failing_pods, slow_pods
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run is, beside its counts."""
+    """Where a run is, beside its counts. changes: of its pods; health: of the generator at its last samples."""
 
     run_id: str
     seq: int
@@ -24,7 +29,9 @@ class Progress:
     state: RunState
     source: Source
     message: str
-    alert: Alert | None
+    alerts: tuple[Alert, ...]
+    changes: tuple[PodChanged, ...] = ()
+    health: tuple[GeneratorHealth, ...] = ()
 
 
 def snapshot_of(
@@ -32,6 +39,7 @@ def snapshot_of(
 ) -> Snapshot:
     """Everything that the faces show, once."""
     whole, recent = figures.whole, figures.recent
+    rows = pod_shares(figures, roster)
     return Snapshot(
         run_id=progress.run_id,
         seq=progress.seq,
@@ -54,13 +62,44 @@ def snapshot_of(
         verdict=figures.verdict,
         recent_balance=figures.recent_balance,
         recent_verdict=figures.recent_verdict,
+        minute_balance=figures.minute_balance,
+        minute_verdict=figures.minute_verdict,
         p50_ms=recent.latency.quantile_ms(0.50),
         p95_ms=recent.latency.quantile_ms(0.95),
         p99_ms=recent.latency.quantile_ms(0.99),
-        pods=pod_shares(figures, roster),
+        pods=rows,
         errors=dict(traffic.errors) if traffic else {},
-        alert=progress.alert,
+        alert=next((alert for alert in progress.alerts if alert.on_balance), None),
+        alerts=progress.alerts,
         generator=traffic.generator if traffic else GeneratorHealth(),
+        work=work_balance(rows),
+        findings=diagnose(facts_of(plan, progress, figures, roster, rows)),
+    )
+
+
+def facts_of(
+    plan: LoadPlan, progress: Progress, figures: Figures, roster: Roster, rows: tuple[PodShare, ...]
+) -> Facts:
+    """What diagnosis may look at. rows: of `pod_shares`."""
+    return Facts(
+        plan=plan,
+        source=progress.source,
+        figures=figures,
+        rows=rows,
+        listed=roster.listed(),
+        elapsed_s=progress.elapsed_s,
+        changes=progress.changes,
+        service=roster.service,
+        health=progress.health,
+    )
+
+
+def work_balance(rows: Sequence[PodShare]) -> WorkBalance:
+    """How unlike the pods' work is."""
+    return WorkBalance(
+        latency_cv=cv_of([row.mean_ms for row in rows if row.mean_ms is not None]),
+        in_flight_cv=cv_of([row.in_flight for row in rows if row.in_flight is not None]),
+        connections_cv=cv_of([row.connections for row in rows if row.residual is not None]),
     )
 
 
@@ -71,9 +110,22 @@ def pod_shares(figures: Figures, roster: Roster) -> tuple[PodShare, ...]:
     counts = [whole.pods[name].requests for name in names]
     z, outlier = residuals(counts, [whole.expected[name] for name in names], figures.verdict.effective_picks or 0.0)
     judged = {name: (float(z[i]), bool(outlier[i])) for i, name in enumerate(names)}
-    fair = {name: expected / sum(whole.expected.values()) for name, expected in whole.expected.items()}
-    rows = sorted({*whole.pods, *roster.listed()})
-    return tuple(_row(name, whole, recent, roster, fair.get(name), judged.get(name)) for name in rows)
+    due = sum(whole.expected.values())
+    fair = {name: expected / due for name, expected in whole.expected.items()}
+    listed = sorted({*whole.pods, *roster.listed()})
+    rows = [_row(name, whole, recent, roster, fair.get(name), judged.get(name)) for name in listed]
+    return _with_outliers(rows, recent)
+
+
+def _with_outliers(rows: Sequence[PodShare], recent: Window) -> tuple[PodShare, ...]:
+    """The rows with the pods marked that work unlike the others."""
+    lately = [recent.pods[row.name].requests if row.name in recent.pods else 0 for row in rows]
+    slow = slow_pods([row.mean_ms for row in rows], [row.p95_ms for row in rows], lately)
+    failing = failing_pods([row.failures for row in rows], [row.requests for row in rows])
+    if not (slow.any() or failing.any()):
+        return tuple(rows)
+    marks = zip(rows, slow.tolist(), failing.tolist(), strict=True)
+    return tuple(replace(row, slow=slow, failing=failing) for row, slow, failing in marks)
 
 
 def _row(
@@ -87,6 +139,7 @@ def _row(
     count, pod = whole.pods.get(name, PodCount()), roster.pod(name)
     share = count.requests / whole.attributed if whole.attributed else 0.0
     now = recent.pods.get(name, PodCount())
+    rate, mean_ms = recent.per_second(now.requests), now.latency.mean_ms()
     return PodShare(
         name=name,
         node=pod.node,
@@ -95,9 +148,11 @@ def _row(
         share=share,
         against_fair=share / fair - 1 if fair else 0.0,
         connections=count.connections,
-        requests_per_s=recent.per_second(now.requests),
+        requests_per_s=rate,
         p95_ms=now.latency.quantile_ms(0.95),
         failures=count.failures,
         residual=judged[0] if judged else None,
         outlier=bool(judged and judged[1]),
+        mean_ms=mean_ms,
+        in_flight=None if mean_ms is None else rate * mean_ms / 1_000,
     )

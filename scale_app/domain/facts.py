@@ -1,0 +1,91 @@
+"""Everything that diagnosis may look at, in one place; the causes themselves are in findings/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from scale_app.domain.events import PodChanged
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import GeneratorHealth, PodSeen
+from scale_app.domain.service_settings import ServiceSettings
+from scale_app.domain.snapshot import PodShare, Source
+from scale_app.domain.window import Figures
+
+DUE_TO_JUDGE = 20.0
+STARVED_BELOW = 0.1
+LONG_FROM = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One run at one second, as diagnosis sees it.
+
+    rows: one per pod that answered, could have answered, or is listed. listed: the pods that the cluster lists now.
+    changes: pods that joined, left or changed readiness, oldest first, bounded by the run.
+    service: the Service's settings, None when unknown. health: of the generator at the last samples, newest last.
+    excess: {pod name: requests that it counted beyond ours}, None when the pods' own counts are unknown.
+    """
+
+    plan: LoadPlan
+    source: Source
+    figures: Figures
+    rows: tuple[PodShare, ...]
+    listed: Mapping[str, PodSeen] = field(default_factory=dict)
+    elapsed_s: float = 0.0
+    changes: tuple[PodChanged, ...] = ()
+    service: ServiceSettings | None = None
+    health: tuple[GeneratorHealth, ...] = ()
+    excess: Mapping[str, int] | None = None
+
+    @property
+    def connections(self) -> int | None:
+        """Connections that carried a request since the start, None when unknown."""
+        loads = self.figures.whole.loads
+        return sum(loads.values()) if loads else None
+
+    @property
+    def requests_each(self) -> float | None:
+        """Requests per connection since the start, None when connections are unknown."""
+        loads = self.figures.whole.loads
+        return sum(carried * n for carried, n in loads.items()) / sum(loads.values()) if loads else None
+
+    @property
+    def long_lived(self) -> bool:
+        """True when connections carry so many requests that new ones hardly ever come."""
+        return (self.requests_each or 0.0) >= LONG_FROM and not self.figures.whole.switched
+
+    def node_of(self, name: str) -> str:
+        """The node of a listed pod, "" when unknown."""
+        pod = self.listed.get(name)
+        return pod.node if pod else ""
+
+    def zone_of(self, name: str) -> str:
+        """The zone of a listed pod, "" when unknown."""
+        pod = self.listed.get(name)
+        return pod.zone if pod else ""
+
+    def due(self, names: Iterable[str] | None = None) -> dict[str, float]:
+        """Requests that each pod (all eligible ones by default) should have got in the recent window."""
+        window = self.figures.recent
+        total, attributed = sum(window.expected.values()), window.attributed
+        wanted = window.expected if names is None else names
+        return {name: attributed * window.expected[name] / total for name in wanted if name in window.expected}
+
+    def starved(self) -> list[str]:
+        """Pods that got less than a tenth of the requests due to them in the recent window; sorted."""
+        pods = self.figures.recent.pods
+        return sorted(
+            name
+            for name, due in self.due().items()
+            if due >= DUE_TO_JUDGE and pods[name].requests < STARVED_BELOW * due
+        )
+
+    def top(self) -> tuple[str, float]:
+        """The pod with the most requests in the recent window and its part of them; "" and 0 without any."""
+        window = self.figures.recent
+        attributed = window.attributed
+        if not attributed:
+            return "", 0.0
+        name = max(window.pods, key=lambda pod: window.pods[pod].requests)
+        return name, window.pods[name].requests / attributed
