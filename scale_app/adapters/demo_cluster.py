@@ -94,7 +94,7 @@ class DemoProcess:
             del self._questions[command.number]
 
     async def pods(self) -> AsyncGenerator[Sample, None]:
-        """The pods now and on each change, until the process is ended. Raises TargetUnavailable when it dies."""
+        """Pods and Service now and on each change, until the process is ended. Raises TargetUnavailable when it dies."""
         heard: Watcher = asyncio.Queue()
         self._watchers.add(heard)
         try:
@@ -114,7 +114,7 @@ class DemoProcess:
 
     def _sample(self) -> PodsSample:
         assert self._latest is not None
-        return PodsSample(self._clock.monotonic_s(), self._latest.pods)
+        return PodsSample(self._clock.monotonic_s(), self._latest.pods, self._latest.service)
 
     async def _listen(self) -> None:
         trouble = "ended"
@@ -128,7 +128,8 @@ class DemoProcess:
 
     def _hear(self, report: DemoReport) -> None:
         before, self._latest = self._latest, report.status
-        if before and before.pods != report.status.pods:
+        now = report.status
+        if before and (before.pods, before.service) != (now.pods, now.service):
             self._tell_watchers(self._sample())
         if not self._first.done():
             self._first.set_result(report)

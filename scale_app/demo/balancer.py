@@ -1,4 +1,4 @@
-"""Which pod gets a new connection: the one decision that makes the balance of the demo."""
+"""Which pod gets a connection or request: the one decision that makes the balance of the demo."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from random import Random
 
-from scale_app.demo.pods import Pod
+from scale_app.demo.pods import CLIENT_NODE, Pod
 from scale_app.domain.demo import Policy
 
 
@@ -23,10 +23,26 @@ class Balancer:
             Policy.LEAST_CONNECTIONS: self._least_connections,
             Policy.SOURCE_STICKY: self._source_sticky,
             Policy.WEIGHTED: self._weighted,
+            Policy.SOURCE_HASH: self._source_sticky,
+            Policy.LOCAL: self._random,
+            Policy.PREFER_SAME_NODE: self._random,
+            Policy.LAYER7_ROUND_ROBIN: self._round_robin,
         }
 
+    @property
+    def per_request(self) -> bool:
+        """True when the policy picks a pod for each request, as a layer-7 proxy does."""
+        return self.policy is Policy.LAYER7_ROUND_ROBIN
+
+    def reachable(self, pods: Sequence[Pod]) -> list[Pod]:
+        """Those of the ready pods that the policy lets the client reach; the client is on CLIENT_NODE."""
+        if self.policy not in (Policy.LOCAL, Policy.PREFER_SAME_NODE):
+            return list(pods)
+        near = [pod for pod in pods if pod.node == CLIENT_NODE]
+        return near if near or self.policy is Policy.LOCAL else list(pods)
+
     def pick(self, pods: Sequence[Pod], client_address: str) -> Pod:
-        """One of the pods, which are ready and at least one."""
+        """One of the pods, which are reachable and at least one."""
         return self._picks[self.policy](pods, client_address)
 
     def _random(self, pods: Sequence[Pod], _: str) -> Pod:

@@ -10,9 +10,10 @@ from random import Random
 from typing import Protocol
 
 from scale_app.demo.balancer import Balancer
-from scale_app.demo.pods import Names, Pod
+from scale_app.demo.pods import CLIENT_NODE, NODES, WORK_BESIDE_FAST_FAILURES_S, Names, Pod
 from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
 from scale_app.domain.errors import PlanError
+from scale_app.domain.service_settings import ServiceSettings
 
 DEFAULT_PODS = 5
 DEFAULT_WEIGHT = 3.0
@@ -30,6 +31,8 @@ Later = Callable[[float, Callable[[], None]], Delayed]
 class Cluster:
     """Pods in slots. Slot 0 is "the first pod": it has the fault and the weight, and so has its replacement.
 
+    Slots are dealt to the nodes in turn.
+
     later(delay_s, call) makes a call once after a delay. on_ready is told when a replacement has become ready.
     """
 
@@ -43,12 +46,17 @@ class Cluster:
         self._weight = DEFAULT_WEIGHT
         self._departed: list[Pod] = []
         self._starting: dict[Pod, Delayed] = {}
-        self._pods = [self._new_pod(ready=True) for _ in range(DEFAULT_PODS)]
+        self._pods = [self._new_pod(slot, ready=True) for slot in range(DEFAULT_PODS)]
         self._settle()
 
     def pick(self, client_address: str) -> Pod | None:
-        """The pod for a new connection, or None while no pod is ready."""
-        return self._balancer.pick(self._ready, client_address) if self._ready else None
+        """The pod for a new connection or request, or None while no ready pod can be reached."""
+        return self._balancer.pick(self._reachable, client_address) if self._reachable else None
+
+    @property
+    def per_request(self) -> bool:
+        """True when a pod is picked for each request."""
+        return self._balancer.per_request
 
     def status(self, url: str) -> DemoStatus:
         """The demo now, as it is shown."""
@@ -59,6 +67,17 @@ class Cluster:
             weight=self._weight,
             pods=tuple(pod.seen() for pod in self._pods),
             answered={pod.name: pod.answered for pod in self._departed + self._pods},
+            service=self._service(),
+        )
+
+    def _service(self) -> ServiceSettings:
+        policy = self._balancer.policy
+        return ServiceSettings(
+            session_affinity="ClientIP" if policy is Policy.SOURCE_STICKY else "None",
+            internal_traffic_policy="Local" if policy is Policy.LOCAL else "Cluster",
+            traffic_distribution="PreferSameNode" if policy is Policy.PREFER_SAME_NODE else "",
+            client_node=CLIENT_NODE,
+            weights={pod.name: pod.share for pod in self._pods} if policy is Policy.WEIGHTED else {},
         )
 
     def change(self, change: DemoChange) -> None:
@@ -81,7 +100,9 @@ class Cluster:
         for slot, pod in enumerate(self._pods):
             pod.fault = self._fault if slot == 0 else Fault.NONE
             pod.share = self._weight if slot == 0 else 1.0
-        self._ready = [pod for pod in self._pods if pod.ready]
+            beside = slot > 0 and self._fault is Fault.FAST_FAILING_POD
+            pod.work_s = WORK_BESIDE_FAST_FAILURES_S if beside else 0.0
+        self._reachable = self._balancer.reachable([pod for pod in self._pods if pod.ready])
 
     def _named(self, name: str) -> Pod:
         for pod in self._pods:
@@ -89,15 +110,15 @@ class Cluster:
                 return pod
         raise PlanError("kill_pod", name, f"give the name of a pod that runs, such as {self._pods[0].name}")
 
-    def _new_pod(self, *, ready: bool) -> Pod:
-        return Pod(self._names.new(), ready=ready)
+    def _new_pod(self, slot: int, *, ready: bool) -> Pod:
+        return Pod(self._names.new(), ready=ready, node=NODES[slot % len(NODES)])
 
     def _replace(self, pod: Pod) -> None:
         self._depart(pod)
         for link in tuple(pod.links):
             link.reset()
-        successor = self._new_pod(ready=False)
-        self._pods[self._pods.index(pod)] = successor
+        slot = self._pods.index(pod)
+        successor = self._pods[slot] = self._new_pod(slot, ready=False)
         self._starting[successor] = self._later(REPLACEMENT_READY_S, lambda: self._make_ready(successor))
 
     def _scale(self, pods: int) -> None:
@@ -107,7 +128,7 @@ class Cluster:
             for link in tuple(pod.links):
                 link.drain()
         while len(self._pods) < pods:
-            self._pods.append(self._new_pod(ready=True))
+            self._pods.append(self._new_pod(len(self._pods), ready=True))
 
     def _depart(self, pod: Pod) -> None:
         pod.ready = False

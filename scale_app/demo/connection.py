@@ -1,4 +1,7 @@
-"""A client's connection: tied to one pod at accept(), answered in order by that pod until it ends."""
+"""A client's connection: tied to one pod at accept() and answered in order by that pod until it ends.
+
+Under a layer-7 policy the balancer ends the connection itself, so that each further request is tied to a pod anew.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ class Connection(asyncio.Protocol):
 
     _transport: asyncio.Transport
     _pod: Pod
+    _client: str
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -29,15 +33,12 @@ class Connection(asyncio.Protocol):
         self._thinking: asyncio.TimerHandle | None = None
         self._draining: asyncio.TimerHandle | None = None
         self._peer_full = False
+        self._asked = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        pod = self._cluster.pick(transport.get_extra_info("peername")[0])
-        if pod is None:
-            self.reset()
-        else:
-            self._pod = pod
-            pod.links.add(self)
+        self._client = transport.get_extra_info("peername")[0]
+        self._meet_pod()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if hasattr(self, "_pod"):
@@ -88,10 +89,26 @@ class Connection(asyncio.Protocol):
         if self._reader.continue_due():
             self._transport.write(CONTINUE)
 
+    def _meet_pod(self) -> bool:
+        """Tie this connection to the pod that the balancer picks; False, and the connection is cut, without one."""
+        pod = self._cluster.pick(self._client)
+        if pod is None:
+            self.reset()
+            return False
+        if hasattr(self, "_pod"):
+            self._pod.links.discard(self)
+        self._pod = pod
+        pod.links.add(self)
+        return True
+
     def _take(self, request: Request) -> None:
+        if self._asked and self._cluster.per_request and not self._meet_pod():
+            return
+        self._asked = True
         status = self._pod.status(self._cluster.rng)
-        if delay_s := self._pod.delay_s:
-            self._thinking = asyncio.get_running_loop().call_later(delay_s, self._answer_late, request, status)
+        loop = asyncio.get_running_loop()
+        if delay_s := self._pod.take(loop.time()):
+            self._thinking = loop.call_later(delay_s, self._answer_late, request, status)
             self._steer_reading()
         else:
             self._answer(request, status)

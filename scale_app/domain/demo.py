@@ -7,26 +7,41 @@ from enum import StrEnum
 
 from scale_app.domain.errors import PlanError
 from scale_app.domain.samples import PodSeen
+from scale_app.domain.service_settings import ServiceSettings
 
 MAX_PODS = 50
 
 
 class Policy(StrEnum):
-    """How the balancer picks a pod at accept()."""
+    """How the balancer picks a pod: at accept(), under LAYER7_ROUND_ROBIN for each request.
+
+    SOURCE_STICKY is a Service with sessionAffinity ClientIP, SOURCE_HASH a proxy that hashes the client's address.
+    LOCAL is internalTrafficPolicy Local, PREFER_SAME_NODE is trafficDistribution PreferSameNode.
+    """
 
     RANDOM = "random"
     ROUND_ROBIN = "round_robin"
     LEAST_CONNECTIONS = "least_connections"
     SOURCE_STICKY = "source_sticky"
     WEIGHTED = "weighted"
+    SOURCE_HASH = "source_hash"
+    LOCAL = "local"
+    PREFER_SAME_NODE = "prefer_same_node"
+    LAYER7_ROUND_ROBIN = "layer7_round_robin"
 
 
 class Fault(StrEnum):
-    """What is wrong with the first pod."""
+    """What is wrong with the first pod.
+
+    OVERLOADED_POD: it works on one request after the other, so the more it gets, the slower it is.
+    FAST_FAILING_POD: it fails at once where the others have work to do.
+    """
 
     NONE = "none"
     SLOW_POD = "slow_pod"
     FAILING_POD = "failing_pod"
+    OVERLOADED_POD = "overloaded_pod"
+    FAST_FAILING_POD = "fast_failing_pod"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +68,11 @@ class DemoChange:
 
 @dataclass(frozen=True, slots=True)
 class DemoStatus:
-    """The demo now. url: where it listens. answered: {pod name: requests}, the pods' own counts, dead pods included."""
+    """The demo now.
+
+    url: where it listens. answered: {pod name: requests}, the pods' own counts, dead pods included.
+    service: what a cluster would say of the Service that this policy stands for.
+    """
 
     url: str
     policy: Policy
@@ -61,6 +80,7 @@ class DemoStatus:
     weight: float
     pods: tuple[PodSeen, ...]
     answered: dict[str, int]
+    service: ServiceSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

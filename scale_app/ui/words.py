@@ -44,12 +44,18 @@ POLICIES = {
     Policy.LEAST_CONNECTIONS: ("Least connections", "The pod with the fewest open connections."),
     Policy.SOURCE_STICKY: ("Sticky by source", "The same client address always gets the same pod."),
     Policy.WEIGHTED: ("Weighted", "The first pod gets its weight, each other pod 1."),
+    Policy.SOURCE_HASH: ("Hash of the source", "As a proxy that hashes the client's address: one client, one pod."),
+    Policy.LOCAL: ("Local node only", "internalTrafficPolicy Local: only the pods on the client's node."),
+    Policy.PREFER_SAME_NODE: ("Same node preferred", "trafficDistribution: the client's node while it has a ready pod."),
+    Policy.LAYER7_ROUND_ROBIN: ("Round robin per request", "As a layer-7 proxy: a pod for each request, in turn."),
 }
 
 FAULTS = {
     Fault.NONE: ("No fault", "All pods answer alike."),
     Fault.SLOW_POD: ("One slow pod", "The first pod takes longer to answer."),
     Fault.FAILING_POD: ("One failing pod", "The first pod answers with errors."),
+    Fault.OVERLOADED_POD: ("One busy pod", "The first pod does one request after the other; try it with a weight."),
+    Fault.FAST_FAILING_POD: ("One pod fails fast", "The first pod fails at once, the others work 20 ms for an answer."),
 }
 
 
