@@ -146,8 +146,8 @@ def rate_chart(times: Times) -> Part:
         plot(
             "Requests per second over time",
             path(times.requests_area, "area"),
-            path(times.failures, "line-failures"),
             path(times.requests, "line"),
+            path(times.failures, "line-failures"),
         ),
         y_ticks=times.rates,
         x_axis=time_axis(times),

@@ -13,6 +13,7 @@ from scale_app.ui import format as shown
 from scale_app.ui.steps import duration_stops, nearest, stops
 
 DEFAULTS = LoadPlan()
+DEFAULT_EVERY = DEFAULTS.requests_per_connection or 1
 USERS = stops(wiring.settings().limits.users)
 SPAWN_RATES = stops(wiring.settings().limits.spawn_rate)
 DURATIONS_S = duration_stops(wiring.settings().limits.duration_s)
@@ -26,7 +27,7 @@ class Intent(rx.State):
     spawn_rate: str = shown.plain(DEFAULTS.spawn_rate)
     duration: str = shown.plain(DEFAULTS.duration_s)
     connections: str = "some"
-    every: str = shown.plain(DEFAULTS.requests_per_connection or 1)
+    every: str = shown.plain(DEFAULT_EVERY)
     think_ms: str = shown.plain(DEFAULTS.think_time_s * 1_000)
     pod_header: str = DEFAULTS.pod_header
     problem: str = ""
@@ -152,6 +153,9 @@ class Intent(rx.State):
             self.adopted = (plan.users, plan.spawn_rate)
         if everything:
             self.target, self.duration = plan.target_url, shown.plain(plan.duration_s)
+            self.think_ms, self.pod_header = shown.plain(plan.think_time_s * 1_000), plan.pod_header
+            self.connections = {None: "keep", 1: "each"}.get(plan.requests_per_connection, "some")
+            self.every = shown.plain(plan.requests_per_connection or DEFAULT_EVERY)
 
     def _plan(self) -> LoadPlan:
         """The plan as typed; a text that is no number reaches LoadPlan as it is, which says what it accepts."""

@@ -145,19 +145,23 @@ def pod_table(view: RunView) -> Part:
     """Every pod with its figures."""
     return panel(
         "Pods",
-        rx.el.div(
-            rx.el.table(
-                rx.el.thead(rx.el.tr(*[rx.el.th(text, class_name=look, scope="col") for text, look in COLUMNS])),
-                rx.el.tbody(rx.foreach(view.pods, _pod_row)),
-                class_name="table",
-                data_testid="pods",
-            ),
-            class_name="table-box",
-            tab_index=0,
-            role="region",
-            aria_label="Table of pods",
-        ),
+        rx.cond(view.pods, _pod_rows(view), rx.el.p("No pod has given its name yet.", class_name="quiet")),
         note=view.pods_note,
+    )
+
+
+def _pod_rows(view: RunView) -> Part:
+    return rx.el.div(
+        rx.el.table(
+            rx.el.thead(rx.el.tr(*[rx.el.th(text, class_name=look, scope="col") for text, look in COLUMNS])),
+            rx.el.tbody(rx.foreach(view.pods, _pod_row)),
+            class_name="table",
+            data_testid="pods",
+        ),
+        class_name="table-box",
+        tab_index=0,
+        role="region",
+        aria_label="Table of pods",
     )
 
 
@@ -209,8 +213,9 @@ def errors(view: RunView) -> Part:
         rx.cond(
             view.errors,
             rx.el.ul(rx.foreach(view.errors, _error), class_name="happened", data_testid="errors"),
-            rx.el.p("None: every request was answered by a pod that gave its name.", class_name="quiet"),
+            rx.el.p("No request has failed.", class_name="quiet"),
         ),
+        note=view.errors_note,
     )
 
 

@@ -57,6 +57,7 @@ def run_view(record: RunRecord, points: Sequence[Point], happened: Sequence[Even
         pods=pod_rows(snapshot.pods) if snapshot else [],
         pods_note=_pods_note(snapshot.pods) if snapshot else "",
         errors=_errors(snapshot) if snapshot else [],
+        errors_note=_unnamed(snapshot) if snapshot else "",
         plan=plan_lines(record.plan),
         happened=happenings(happened),
     )
@@ -252,9 +253,13 @@ def _pods_note(pods: Sequence[PodShare]) -> str:
 
 def _errors(snapshot: Snapshot) -> list[ErrorRow]:
     rows = sorted(snapshot.errors.items(), key=lambda item: -item[1])
-    if snapshot.unattributed:
-        rows.append(("ended without naming a pod", snapshot.unattributed))
     return [ErrorRow(cause, shown.count(n)) for cause, n in rows]
+
+
+def _unnamed(snapshot: Snapshot) -> str:
+    """How many requests tell nothing about any pod, "" when all do."""
+    count = shown.count(snapshot.unattributed)
+    return f"{count} requests ended without naming a pod and count for none." if snapshot.unattributed else ""
 
 
 def _css(percent: float | None) -> str:

@@ -165,6 +165,7 @@ class RunView:
     pods: list[PodRow] = field(default_factory=list)
     pods_note: str = ""
     errors: list[ErrorRow] = field(default_factory=list)
+    errors_note: str = ""
     plan: list[PlanLine] = field(default_factory=list)
     happened: list[Happening] = field(default_factory=list)
 

@@ -46,7 +46,7 @@ POLICIES = {
     Policy.WEIGHTED: ("Weighted", "The first pod gets its weight, each other pod 1."),
     Policy.SOURCE_HASH: ("Hash of the source", "As a proxy that hashes the client's address: one client, one pod."),
     Policy.LOCAL: ("Local node only", "internalTrafficPolicy Local: only the pods on the client's node."),
-    Policy.PREFER_SAME_NODE: ("Same node preferred", "trafficDistribution: the client's node while it has a ready pod."),
+    Policy.PREFER_SAME_NODE: ("Same node preferred", "trafficDistribution: the client's node if it has a ready pod."),
     Policy.LAYER7_ROUND_ROBIN: ("Round robin per request", "As a layer-7 proxy: a pod for each request, in turn."),
 }
 

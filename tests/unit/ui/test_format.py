@@ -53,9 +53,7 @@ def test_latencies_keep_about_two_figures(value, text):
     assert shown.milliseconds(value) == text
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(0, "0:00"), (62, "1:02"), (3_600, "1:00:00"), (59.6, "1:00")]
-)
+@pytest.mark.parametrize(("value", "text"), [(0, "0:00"), (62, "1:02"), (3_600, "1:00:00"), (59.6, "1:00")])
 def test_elapsed_time_is_a_clock(value, text):
     assert shown.clock(value) == text
 
