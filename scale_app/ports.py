@@ -8,6 +8,7 @@ from typing import Protocol
 
 from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.events import Event
+from scale_app.domain.notice import Notice
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.run import RunRecord
 from scale_app.domain.samples import Sample
@@ -103,6 +104,17 @@ class RunStore(Protocol):
 
     async def close(self) -> None:
         """Let go of the database."""
+
+
+class Notifier(Protocol):
+    """One receiver of messages outside: a chat room, a webhook, a mailbox."""
+
+    @property
+    def name(self) -> str:
+        """What people may see of it; no secrets."""
+
+    async def send(self, notice: Notice) -> None:
+        """Try once to deliver. Raises NotifyFailed."""
 
 
 class Demo(Protocol):

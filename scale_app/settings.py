@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from scale_app.domain.errors import SettingsError
@@ -27,6 +28,9 @@ class Settings:
     allowed_origins (SCALE_ALLOWED_ORIGINS): comma-separated origins ("https://scale.example") whose pages may write
         although they were served under another host name; the page's own host always may.
     limits (SCALE_MAX_USERS, SCALE_MAX_SPAWN_RATE, SCALE_MAX_DURATION_S): caps of one run.
+    notify_urls (SCALE_NOTIFY_URLS): where alerts are sent beside the page, as Apprise URLs ("slack://...",
+        "json://host/path", "mailto://..."), separated by commas or spaces. They hold secrets and are never shown.
+    public_url (SCALE_PUBLIC_URL): where people reach this installation, for links in what is sent; "" for no links.
     max_runs (SCALE_MAX_RUNS): runs that may send load at the same time.
     """
 
@@ -37,6 +41,8 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()
     limits: Limits = Limits()
     max_runs: int = 8
+    notify_urls: tuple[str, ...] = field(default=(), repr=False)
+    public_url: str = ""
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -69,6 +75,8 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             duration_s=read("SCALE_MAX_DURATION_S", defaults.limits.duration_s, _positive, "seconds above 0"),
         ),
         max_runs=read("SCALE_MAX_RUNS", defaults.max_runs, _count, "a whole number above 0"),
+        notify_urls=_notify_urls(environment.get("SCALE_NOTIFY_URLS", "")),
+        public_url=read("SCALE_PUBLIC_URL", "", _public_url, "a URL such as https://scale.example"),
     )
 
 
@@ -109,6 +117,26 @@ def _origins(text: str) -> tuple[str, ...]:
         if scheme not in ("http", "https") or not rest or "/" in rest:
             raise ValueError(item)
     return tuple(item.lower() for item in _items(text))
+
+
+def _notify_urls(text: str) -> tuple[str, ...]:
+    """Separated where white space or a comma is followed by a scheme, since a URL may hold commas itself."""
+    urls = tuple(part for part in re.split(r"[\s,]+(?=[A-Za-z][A-Za-z0-9]*://)", text.strip(" \t\r\n,")) if part)
+    for number, url in enumerate(urls, 1):
+        if not re.match(r"[A-Za-z][A-Za-z0-9]*://\S", url) or re.search(r"\s", url):
+            # The value stays out: a token with a typing error in front of it is still a token.
+            raise SettingsError(
+                f"SCALE_NOTIFY_URLS: URL {number} is not accepted: give Apprise URLs such as json://host/path, "
+                "separated by commas or spaces (the value is not shown, since it may hold a secret)."
+            )
+    return urls
+
+
+def _public_url(text: str) -> str:
+    scheme, _, rest = text.partition("://")
+    if scheme not in ("http", "https") or not rest or re.search(r"[\s?#@]", rest):
+        raise ValueError(text)
+    return text.rstrip("/")
 
 
 def _count(text: str) -> int:

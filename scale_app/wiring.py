@@ -9,6 +9,7 @@ from functools import cache
 from scale_app.adapters.demo_cluster import DemoCluster
 from scale_app.adapters.gatekeeper import TargetGatekeeper
 from scale_app.adapters.locust_process import LocustProcess
+from scale_app.adapters.notify import notifiers
 from scale_app.adapters.simulated import SimulatedGenerator, SimulatedPods
 from scale_app.adapters.single_instance import single_instance
 from scale_app.adapters.store import SqlRunStore, migrate
@@ -36,8 +37,9 @@ def hub() -> Hub:
         store=SqlRunStore(settings().database_url, clock),
         demo=demo,
         clock=clock,
+        notifiers=notifiers(settings().notify_urls),
     )
-    return Hub(outside, settings().limits, settings().max_runs)
+    return Hub(outside, settings().limits, settings().max_runs, settings().public_url)
 
 
 @asynccontextmanager

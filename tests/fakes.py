@@ -9,8 +9,16 @@ from dataclasses import replace
 
 from scale_app.domain.balance import Balance
 from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
-from scale_app.domain.errors import PlanError, RunNotActive, RunNotFound, ScaleError, StoreUnavailable
+from scale_app.domain.errors import (
+    NotifyFailed,
+    PlanError,
+    RunNotActive,
+    RunNotFound,
+    ScaleError,
+    StoreUnavailable,
+)
 from scale_app.domain.events import Event, SnapshotTaken, StateChanged
+from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.run import RunRecord
 from scale_app.domain.samples import PodSeen
@@ -278,3 +286,23 @@ def a_snapshot(
 
 def _pods(count: int) -> tuple[PodSeen, ...]:
     return tuple(PodSeen(f"pod-{i}") for i in range(count))
+
+
+class FakeNotifier:
+    """Keeps what it is sent. `broken`: that many further tries fail; `gate`: closed while a try should hang."""
+
+    def __init__(self, name: str = "fake") -> None:
+        self.name = name
+        self.sent: list[Notice] = []
+        self.tries = 0
+        self.broken = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def send(self, notice: Notice) -> None:
+        self.tries += 1
+        await self.gate.wait()
+        if self.broken:
+            self.broken -= 1
+            raise NotifyFailed(f"Sending {notice.title!r} by {self.name} failed: it is broken. Mend it.")
+        self.sent.append(notice)

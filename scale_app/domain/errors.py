@@ -61,5 +61,13 @@ class StoreUnavailable(ScaleError):
     """The database could not be read or written."""
 
 
+class NotifyFailed(ScaleError):
+    """A message could not be delivered to its receiver. The sentence never holds the receiver's secrets."""
+
+
+class NoExperiment(ScaleError):
+    """There is no second run that would decide more than this one did."""
+
+
 class SettingsError(ScaleError, ValueError):
     """An environment setting has a value that is not accepted; the program does not start."""

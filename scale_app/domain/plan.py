@@ -40,10 +40,13 @@ class LoadPlan:
     duration_s: seconds from the first user to the end, spawning included.
     requests_per_connection: a user opens a new connection after so many requests; 1 = a new connection each
         time, None = keep-alive for the whole run. A layer-4 balancer picks a pod once per connection.
+    warm_up_s: seconds at the beginning whose traffic is sent but not judged; less than the duration.
     think_time_s: seconds that a user waits between an answer and its next request.
     timeout_s: total deadline of one request, connecting included.
     pod_header: response header in which a pod gives its name.
     alert_rule: "verdict" alerts on an imbalance that is more than chance, "score" on every score below 0.95.
+    max_pod_share, max_p95_ms, max_failure_share: further alerts, None for none: when a pod answers a larger part
+        (0..1) of the requests, when the 95th percentile of the latency is higher, when a larger part (0..1) fails.
 
     Raises PlanError for the first field that cannot be used.
     """
@@ -53,10 +56,14 @@ class LoadPlan:
     spawn_rate: float = 50.0
     duration_s: float = 60.0
     requests_per_connection: int | None = 5
+    warm_up_s: float = 0.0
     think_time_s: float = 0.05
     timeout_s: float = 10.0
     pod_header: str = "X-Pod-Name"
     alert_rule: AlertRule = "verdict"
+    max_pod_share: float | None = None
+    max_p95_ms: float | None = None
+    max_failure_share: float | None = None
 
     def __post_init__(self) -> None:
         check_target(self.target_url)
@@ -65,12 +72,19 @@ class LoadPlan:
         _number("duration_s", self.duration_s, 1.0)
         if self.requests_per_connection is not None:
             _whole("requests_per_connection", self.requests_per_connection, 1)
+        _number("warm_up_s", self.warm_up_s, 0.0)
+        if self.warm_up_s >= self.duration_s:
+            raise PlanError("warm_up_s", self.warm_up_s, f"less than the duration of {self.duration_s:g} s")
         _number("think_time_s", self.think_time_s, 0.0)
         _number("timeout_s", self.timeout_s, 0.1)
         if not isinstance(self.pod_header, str) or not HEADER_NAME.fullmatch(self.pod_header):
             raise PlanError("pod_header", self.pod_header, "a response header's name such as X-Pod-Name")
         if self.alert_rule not in ("verdict", "score"):
             raise PlanError("alert_rule", self.alert_rule, "either verdict or score")
+        _share("max_pod_share", self.max_pod_share)
+        _share("max_failure_share", self.max_failure_share)
+        if self.max_p95_ms is not None:
+            _number("max_p95_ms", self.max_p95_ms, 0.001)
 
     def check_limits(self, limits: Limits) -> None:
         """Raise PlanError when the plan asks for more than this installation allows."""
@@ -137,6 +151,14 @@ def _check_url(target_url: str) -> None:
 def _whole(field: str, value: object, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise PlanError(field, value, f"a whole number of at least {least}")
+
+
+def _share(field: str, value: float | None) -> None:
+    if value is None:
+        return
+    _number(field, value, 0.0)
+    if value > 1:
+        raise PlanError(field, value, "a part of all requests from 0 to 1")
 
 
 def _number(field: str, value: object, least: float) -> None:

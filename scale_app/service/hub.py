@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -17,10 +17,11 @@ from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.run import Run, RunRecord
 from scale_app.domain.snapshot import Point, RunState, Source
-from scale_app.ports import Admitted, Clock, Demo, Gatekeeper, LoadGenerator, PodDirectory, RunStore
+from scale_app.ports import Admitted, Clock, Demo, Gatekeeper, LoadGenerator, Notifier, PodDirectory, RunStore
 from scale_app.service.broadcast import Broadcast, Item
 from scale_app.service.journal import Journal
 from scale_app.service.live_run import LiveRun
+from scale_app.service.notices import Notices, Receiver
 
 log = logging.getLogger(__name__)
 INTERRUPTED = "The server ended while this run was sending load; the seconds before that are complete."
@@ -38,12 +39,14 @@ class Outside:
     store: RunStore
     demo: Demo
     clock: Clock
+    notifiers: Sequence[Notifier] = ()
 
 
 class Hub:
     """Starts, edits, stops and remembers runs, and tells everybody who subscribed."""
 
-    def __init__(self, outside: Outside, limits: Limits, max_runs: int) -> None:
+    def __init__(self, outside: Outside, limits: Limits, max_runs: int, public_url: str = "") -> None:
+        """public_url: where people reach this installation, for links in messages; "" for none."""
         self._outside = outside
         self._limits = limits
         self._max_runs = max_runs
@@ -52,11 +55,20 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = 0
         self.demo = outside.demo
+        receivers = tuple(Receiver(notifier, outside.clock) for notifier in outside.notifiers)
+        self._notices = Notices(self, receivers, public_url)
+
+    @property
+    def notify_problem(self) -> str:
+        """Why alerts do not reach a receiver outside, "" when they do."""
+        return self._notices.problem
 
     async def open(self) -> None:
-        """Take over from an earlier process: what it left running was interrupted."""
+        """Take over from an earlier process: what it left running was interrupted. Begin to tell receivers."""
         for run_id in await self._outside.store.mark_interrupted(INTERRUPTED):
             log.warning("run %s was interrupted by the end of an earlier server", run_id)
+        if self._outside.notifiers:
+            self._keep(self._notices.tell())
 
     async def close(self) -> None:
         """End every run's load and let go of the store. Runs still active become interrupted."""
@@ -144,10 +156,13 @@ class Hub:
         await self._outside.store.create(record)
         journal = Journal(run.run_id, self._outside.store)
         live = self._live[run.run_id] = LiveRun(run, record, journal, self._broadcast, clock)
-        task = asyncio.create_task(self._see_through(run.run_id, live, target))
+        self._keep(self._see_through(run.run_id, live, target))
+        return run.run_id
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return run.run_id
 
     async def _see_through(self, run_id: str, live: LiveRun, target: Admitted) -> None:
         generator = self._outside.generators[target.source]

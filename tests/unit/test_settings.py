@@ -28,6 +28,7 @@ def test_every_setting_is_read() -> None:
             "SCALE_MAX_SPAWN_RATE": "2.5",
             "SCALE_MAX_DURATION_S": "120",
             "SCALE_MAX_RUNS": "3",
+            "SCALE_PUBLIC_URL": "https://scale.example/",
         }
     )
     assert (settings.host, settings.port) == ("0.0.0.0", 8080)
@@ -36,6 +37,7 @@ def test_every_setting_is_read() -> None:
     assert settings.allowed_origins == ("https://scale.example",)
     assert (settings.limits.users, settings.limits.spawn_rate, settings.limits.duration_s) == (50, 2.5, 120.0)
     assert settings.max_runs == 3
+    assert settings.public_url == "https://scale.example"
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,8 @@ def test_every_setting_is_read() -> None:
         ("SCALE_MAX_DURATION_S", "-5"),
         ("SCALE_MAX_DURATION_S", "an hour"),
         ("SCALE_MAX_RUNS", "-1"),
+        ("SCALE_PUBLIC_URL", "scale.example"),
+        ("SCALE_PUBLIC_URL", "https://me:pass@scale.example"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_and_the_value(name: str, value: str) -> None:
@@ -72,3 +76,26 @@ def test_a_wrong_value_is_refused_with_its_name_and_the_value(name: str, value: 
     assert name in str(refused.value)
     assert repr(value) in str(refused.value)
     assert str(refused.value).endswith(".")
+
+
+def test_receivers_are_separated_by_commas_or_spaces_and_may_hold_commas() -> None:
+    text = "json://a/x,slack://token/one/two  mailto://u:p@b.example?to=c@d.example,e@f.example\n"
+    assert load_settings({"SCALE_NOTIFY_URLS": text}).notify_urls == (
+        "json://a/x",
+        "slack://token/one/two",
+        "mailto://u:p@b.example?to=c@d.example,e@f.example",
+    )
+
+
+def test_what_receivers_hold_is_never_shown() -> None:
+    settings = load_settings({"SCALE_NOTIFY_URLS": "slack://s3cr3t/t0ken"})
+    assert "s3cr3t" not in repr(settings)
+    assert "s3cr3t" not in str(settings)
+
+
+@pytest.mark.parametrize("text", ["s3cr3t", "json://a/x s3cr3t", "://s3cr3t", "json://"])
+def test_a_receiver_that_is_no_url_is_refused_without_being_shown(text: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({"SCALE_NOTIFY_URLS": text})
+    assert "SCALE_NOTIFY_URLS" in str(refused.value)
+    assert "s3cr3t" not in str(refused.value)

@@ -19,6 +19,7 @@ from scale_app.domain.samples import LoadReady, PodCount, TrafficSample
 from scale_app.domain.snapshot import Source
 from scale_app.domain.verdict import Verdict, VerdictKind
 from scale_app.domain.window import Window
+from tests.bench.quiet_alerts import SHORT, Case, watch
 
 UNEVEN = balance([300, 100, 100])
 EVEN = balance([100, 100, 100])
@@ -154,3 +155,8 @@ def test_an_imbalance_that_worsens_is_updated_and_cleared_once_when_mended() -> 
     assert isinstance(told[-1], AlertCleared)
     assert {type(event) for event in told[1:-1]} == {AlertUpdated}
     assert len(told) <= 6
+
+
+@pytest.mark.parametrize("case", SHORT, ids=str)
+def test_a_healthy_random_balancer_raises_nothing_in_ten_hours(case: Case) -> None:
+    assert watch(case, SHORT.index(case)).raised == 0

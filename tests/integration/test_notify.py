@@ -1,0 +1,64 @@
+"""Apprise for real: what it understands, what it does when nobody is there, and an alert's way from traffic to hook."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from scale_app.adapters.notify import AppriseNotifier, notifiers
+from scale_app.domain.errors import NotifyFailed, SettingsError
+from scale_app.domain.notice import Notice
+
+SECRET = "s3cr3t-t0ken"
+
+
+def test_nothing_asked_for_is_nobody_to_tell() -> None:
+    assert notifiers(()) == ()
+
+
+@pytest.mark.parametrize("url", [f"nosuch://{SECRET}", f"slack://{SECRET}", "json://", f"https:///{SECRET}"])
+def test_a_url_that_apprise_does_not_understand_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        notifiers(("json://127.0.0.1/", url))
+    assert "SCALE_NOTIFY_URLS: URL 2" in str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops", "mailto://user:pass@example.com", "xmls://h/p"]
+)
+def test_chat_and_mail_are_understood_without_a_connection(url: str) -> None:
+    assert AppriseNotifier(url, 3).name == f"{url.partition('://')[0]} (URL 3 of SCALE_NOTIFY_URLS)"
+
+
+async def test_a_receiver_that_is_gone_is_an_error_and_not_a_hang() -> None:
+    with socket.socket() as taken:  # bound but not listening: connections are refused
+        taken.bind(("127.0.0.1", 0))
+        notifier = AppriseNotifier(f"json://127.0.0.1:{taken.getsockname()[1]}/{SECRET}?cto=2&rto=2", 1)
+        with pytest.raises(NotifyFailed, match="could not be reached") as failed:
+            await notifier.send(Notice("title", "body"))
+    assert SECRET not in str(failed.value)
+
+
+async def test_a_receiver_that_never_answers_holds_up_nobody_else() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        notifier = AppriseNotifier(f"json://127.0.0.1:{silent.getsockname()[1]}/?cto=1&rto=1", 1)
+        began = time.monotonic()
+        sending = asyncio.create_task(notifier.send(Notice("title", "body")))
+        await asyncio.sleep(0.1)
+        assert not sending.done()
+        with pytest.raises(NotifyFailed):
+            await sending
+        assert time.monotonic() - began < 10
+
+
+def test_nothing_is_written_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    notifier = AppriseNotifier("json://127.0.0.1:1/?cto=1&rto=1", 1)
+    with pytest.raises(NotifyFailed):
+        asyncio.run(notifier.send(Notice("title", "body")))
+    assert list(tmp_path.rglob("*")) == []

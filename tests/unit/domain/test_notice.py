@@ -1,0 +1,57 @@
+"""What a message outside says, and what it leaves out."""
+
+from scale_app.domain.alert import Alert
+from scale_app.domain.events import AlertCleared, AlertRaised
+from scale_app.domain.notice import notice_of, summed_up
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import RunState, Source
+
+UNEVEN = Alert("verdict", 0.43, 0.95, "Uneven: the hottest pod gets 43 % instead of 20 %.", 7.0, 0.43)
+SLOW = Alert("p95", 0.97, 500.0, "The 95th percentile is 812 ms, above the limit of 500 ms.", 7.0, 812.0)
+
+
+def record(target: str = "http://api.shop.svc/?key=secret", source: Source = Source.HEADER) -> RunRecord:
+    return RunRecord("run-1", LoadPlan(target), source, RunState.RUNNING, 1.0)
+
+
+def test_it_says_what_where_how_bad_and_where_to_look() -> None:
+    notice = notice_of(record(), AlertRaised(7.0, UNEVEN), "https://scale.example")
+    assert notice.title == "Scale: alert on http://api.shop.svc/"
+    assert notice.body.splitlines() == [
+        "Uneven: the hottest pod gets 43 % instead of 20 %.",
+        "Balance score: 0.43, threshold: 0.95.",
+        "Run: run-1, 7 s after its start.",
+        "Target: http://api.shop.svc/. Counts from: header.",
+        "https://scale.example/runs/run-1",
+    ]
+    assert notice.tone == "bad"
+
+
+def test_the_query_of_a_target_stays_here() -> None:
+    notice = notice_of(record(), AlertRaised(7.0, UNEVEN))
+    assert "secret" not in notice.title + notice.body
+
+
+def test_simulated_counts_are_called_so_twice() -> None:
+    notice = notice_of(record("simulated?pods=3", Source.SIMULATED), AlertRaised(7.0, UNEVEN))
+    assert "(simulated)" in notice.title
+    assert "these counts are invented" in notice.body
+
+
+def test_a_limit_of_the_plan_is_told_with_its_threshold_and_the_score() -> None:
+    assert "Threshold: 500. Balance score: 0.97." in notice_of(record(), AlertRaised(7.0, SLOW)).body
+
+
+def test_what_is_over_is_good_news() -> None:
+    notice = notice_of(record(), AlertCleared(9.0, UNEVEN))
+    assert (notice.body.splitlines()[0], notice.tone) == ("The imbalance is over.", "good")
+
+
+def test_many_are_summed_up_by_the_newest_and_one_line_for_each_other() -> None:
+    notices = [notice_of(record(), AlertRaised(float(n), SLOW)) for n in range(30)]
+    whole = summed_up([*notices, notice_of(record(), AlertCleared(31.0, SLOW))])
+    assert whole.title.endswith("(and 30 more)")
+    assert whole.body.startswith("The 95th percentile of the latency is not above 500 ms any more.")
+    assert whole.body.count("- The 95th") == 10
+    assert whole.tone == "good"
