@@ -94,7 +94,7 @@ class DemoProcess:
             del self._questions[command.number]
 
     async def pods(self) -> AsyncGenerator[Sample, None]:
-        """Pods and Service now and on each change, until the process is ended. Raises TargetUnavailable when it dies."""
+        """Pods and Service now and on each change, until the process ends. Raises TargetUnavailable when it dies."""
         heard: Watcher = asyncio.Queue()
         self._watchers.add(heard)
         try:

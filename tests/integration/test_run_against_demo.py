@@ -1,61 +1,20 @@
 """The main job on real parts: hub, Locust worker, database and built-in pods, over real sockets."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from scale_app.adapters.demo_cluster import DemoCluster
-from scale_app.adapters.gatekeeper import TargetGatekeeper
-from scale_app.adapters.locust_process import LocustProcess
-from scale_app.adapters.store import SqlRunStore, migrate
-from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.demo import DemoChange, Policy
 from scale_app.domain.events import AlertCleared, AlertRaised, Event, PodChanged, SnapshotTaken
-from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
-from scale_app.domain.snapshot import RunState, Snapshot, Source
+from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
-from scale_app.service.hub import Hub, Outside
+from tests.integration.houses import house, seen
 
 BRISK = LoadPlan(users=40, spawn_rate=40, duration_s=5, requests_per_connection=5, think_time_s=0.02)
 
 EAGER = LoadPlan(users=20, spawn_rate=40, duration_s=3, think_time_s=0.0)
-
-
-@asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[Hub]:
-    """A hub with its real adapters and a demo of its own."""
-    clock = SystemClock()
-    url = f"sqlite+aiosqlite:///{folder}/scale.db"
-    await migrate(url)
-    demo = DemoCluster(clock)
-    workers = LocustProcess(clock)
-    outside = Outside(
-        TargetGatekeeper((), demo.url),
-        {Source.DEMO: workers, Source.HEADER: workers},
-        {Source.DEMO: demo},
-        SqlRunStore(url, clock),
-        demo,
-        clock,
-    )
-    hub = Hub(outside, Limits(), max_runs=4)
-    await hub.open()
-    try:
-        yield hub
-    finally:
-        await hub.close()
-        await demo.close()
-
-
-async def seen(hub: Hub, run_id: str) -> tuple[list[Event], Snapshot]:
-    """Every event that a viewer gets until the run's end, and the last snapshot."""
-    async with hub.subscribe(run_id) as events:
-        collected = [event async for _, event in events]
-    last = collected[-1]
-    assert isinstance(last, SnapshotTaken)
-    return collected, last.snapshot
 
 
 async def test_round_robin_scores_at_least_0_99_and_is_called_even(tmp_path: Path) -> None:

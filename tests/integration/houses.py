@@ -1,0 +1,49 @@
+"""The whole house on real parts: hub, Locust worker, database and built-in pods, for tests of a run's whole path."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from scale_app.adapters.demo_cluster import DemoCluster
+from scale_app.adapters.gatekeeper import TargetGatekeeper
+from scale_app.adapters.locust_process import LocustProcess
+from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.adapters.system_clock import SystemClock
+from scale_app.domain.events import Event, SnapshotTaken
+from scale_app.domain.plan import Limits
+from scale_app.domain.snapshot import Snapshot, Source
+from scale_app.service.hub import Hub, Outside
+
+
+@asynccontextmanager
+async def house(folder: Path) -> AsyncIterator[Hub]:
+    """A hub with its real adapters and a demo of its own."""
+    clock = SystemClock()
+    url = f"sqlite+aiosqlite:///{folder}/scale.db"
+    await migrate(url)
+    demo = DemoCluster(clock)
+    workers = LocustProcess(clock)
+    outside = Outside(
+        TargetGatekeeper((), demo.url),
+        {Source.DEMO: workers, Source.HEADER: workers},
+        {Source.DEMO: demo},
+        SqlRunStore(url, clock),
+        demo,
+        clock,
+    )
+    hub = Hub(outside, Limits(), max_runs=4)
+    await hub.open()
+    try:
+        yield hub
+    finally:
+        await hub.close()
+        await demo.close()
+
+
+async def seen(hub: Hub, run_id: str) -> tuple[list[Event], Snapshot]:
+    """Every event that a viewer gets until the run's end, and the last snapshot."""
+    async with hub.subscribe(run_id) as events:
+        collected = [event async for _, event in events]
+    last = collected[-1]
+    assert isinstance(last, SnapshotTaken)
+    return collected, last.snapshot
