@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import importlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -32,8 +33,9 @@ EXIT_TRY_AGAIN = 1
 EXIT_BAD_SETTING = 64
 
 CONFIG_FILE = Path("rxconfig.py")
-PAGE = Path(".web/build/client/index.html")
-BUILT_FROM = Path(".web/built-from")
+WEB = Path(".web")
+PAGE = WEB / "build/client/index.html"
+BUILT_FROM = WEB / "built-from"
 PAGE_SOURCES = ("rxconfig.py", "requirements.lock", "assets/**/*", "reflex.lock/**/*", "scale_app/**/*.py")
 
 # Reflex compiles the page at each start unless told that it is built, and serves it only when told so. The last two
@@ -59,7 +61,7 @@ def build(force: bool) -> None:
         if not force and page_is_current():
             return
         click.echo("Building the page (seconds; longer the first time) ...", err=True)
-        BUILT_FROM.unlink(missing_ok=True)
+        _clear_earlier_build()
         _export_page()
         # Now, not before: the first build may complete reflex.lock/, which belongs to the sources.
         BUILT_FROM.write_text(page_fingerprint(Path()))
@@ -117,6 +119,16 @@ def page_fingerprint(root: Path) -> str:
         digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _clear_earlier_build() -> None:
+    """Remove all but the downloaded packages: Reflex keeps scripts that an earlier build changed."""
+    for entry in WEB.iterdir() if WEB.is_dir() else ():
+        if entry.is_dir() and not entry.is_symlink():
+            if entry.name != "node_modules":
+                shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def _export_page() -> None:

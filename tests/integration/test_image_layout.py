@@ -211,6 +211,13 @@ def test_every_script_and_style_of_the_page_is_served(running: Served) -> None:
     assert [name for name in sorted(linked) if fetch(f"{running.url}/assets/{name}")[0] != 200] == []
 
 
+@pytest.mark.parametrize("path", ["/runs", "/runs/an-id"])
+def test_a_link_to_any_page_of_the_app_is_answered_with_that_page(running: Served, path: str) -> None:
+    status, page = running.get(path)
+    assert status == 200
+    assert b"<html" in page
+
+
 @pytest.mark.skipif(not as_image_user(), reason="only root with setpriv may become the image's user")
 def test_it_runs_as_the_image_s_user_and_writes_only_data_and_temporary_files(image: Image, running: Served) -> None:
     user = image_user()
