@@ -123,7 +123,8 @@ class Intent(rx.State):
             self._clear()
         except ScaleError as error:
             yield self._refuse(error)
-        self.starting = False
+        finally:
+            self.starting = False
 
     @rx.event
     async def stop(self, run_id: str) -> Any:
