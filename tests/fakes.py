@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from scale_app.domain.balance import Balance
+from scale_app.domain.compare import Comparison, compare
 from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
 from scale_app.domain.errors import (
+    NoExperiment,
     NotifyFailed,
     PlanError,
     RunNotActive,
@@ -18,6 +20,7 @@ from scale_app.domain.errors import (
     StoreUnavailable,
 )
 from scale_app.domain.events import Event, SnapshotTaken, StateChanged
+from scale_app.domain.experiment import Experiment, decisive_plan, no_experiment_sentence
 from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.run import RunRecord
@@ -169,6 +172,21 @@ class FakeHub:
         run_id = f"run-{len(self._records) + 1}"
         self.add(RunRecord(run_id, plan, Source.DEMO, RunState.RUNNING, 1_700_000_000.0 + len(self._records)))
         return run_id
+
+    async def planned_experiment(self, run_id: str) -> Experiment:
+        record = await self.run(run_id)
+        planned = decisive_plan(record, self._limits)
+        if planned is None:
+            raise NoExperiment(no_experiment_sentence(record))
+        return planned
+
+    async def experiment(self, run_id: str) -> str:
+        new_id = await self.start((await self.planned_experiment(run_id)).plan)
+        self._records[new_id] = replace(self._records[new_id], experiment_of=run_id)
+        return new_id
+
+    async def compare(self, first_id: str, second_id: str) -> Comparison:
+        return compare(await self.run(first_id), await self.run(second_id))
 
     async def edit(self, run_id: str, edit: PlanEdit) -> None:
         record = self._active(run_id)

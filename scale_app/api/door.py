@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from scale_app.domain.compare import Comparison
 from scale_app.domain.events import Event
+from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.run import RunRecord
 from scale_app.ports import Demo
@@ -21,6 +23,15 @@ class Door(Protocol):
 
     async def start(self, plan: LoadPlan) -> str:
         """The new run's id. Raises PlanError, TargetRefused, TargetUnavailable, TooManyRuns, GeneratorFailed."""
+
+    async def planned_experiment(self, run_id: str) -> Experiment:
+        """Raises NoExperiment, RunNotFound."""
+
+    async def experiment(self, run_id: str) -> str:
+        """The new run's id. Raises what `start` raises, NoExperiment and RunNotFound."""
+
+    async def compare(self, first_id: str, second_id: str) -> Comparison:
+        """Raises RunNotFound."""
 
     async def edit(self, run_id: str, edit: PlanEdit) -> None:
         """Raises PlanError, RunNotFound, RunNotActive."""

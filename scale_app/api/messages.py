@@ -10,9 +10,11 @@ from dataclasses import asdict
 from typing import Any
 
 from scale_app.codec import plan_from_wire, to_wire
+from scale_app.domain.compare import Comparison
 from scale_app.domain.demo import DemoStatus
 from scale_app.domain.errors import (
     GeneratorFailed,
+    NoExperiment,
     PlanError,
     RunNotActive,
     RunNotFound,
@@ -34,6 +36,7 @@ STATUS: dict[type[ScaleError], int] = {
     RunNotFound: 404,
     RunNotActive: 409,
     RunStillActive: 409,
+    NoExperiment: 409,
     TooManyRuns: 429,
     StoreUnavailable: 503,
     GeneratorFailed: 503,
@@ -120,12 +123,26 @@ def run_wire(record: RunRecord) -> dict[str, Any]:
         "total_requests": 0 if last is None else last.requests,
         "balance_score": None if last is None else last.balance.score,
         "grade": None if last is None else last.balance.grade,
+        "experiment_of": record.experiment_of or None,
     }
 
 
 def run_detail_wire(record: RunRecord) -> dict[str, Any]:
     """A run by itself: as in the list, and its last snapshot whole."""
     return {**run_wire(record), "last": None if record.last is None else to_wire(record.last)}
+
+
+def pair_of(query: dict[str, str]) -> tuple[str, str]:
+    """The two tests of ?ids=first,second. Raises PlanError."""
+    ids = [part.strip() for part in query.get("ids", "").split(",")]
+    if len(ids) != 2 or not all(ids):
+        raise PlanError("ids", query.get("ids"), "the ids of two tests with a comma between, as in ?ids=before,after")
+    return ids[0], ids[1]
+
+
+def comparison_wire(comparison: Comparison) -> dict[str, Any]:
+    """Two tests side by side."""
+    return {**to_wire(comparison), "comparable": comparison.comparable}
 
 
 def demo_wire(status: DemoStatus) -> dict[str, Any]:
@@ -138,7 +155,7 @@ def live_wire(run_id: str, event: Event, source: Source | None) -> dict[str, Any
     """The WebSocket message for an event; None for one that is not sent."""
     if isinstance(event, SnapshotTaken):
         return metrics_wire(event.snapshot)
-    if isinstance(event, AlertRaised):
+    if isinstance(event, AlertRaised) and event.alert.on_balance:
         return {
             "type": "imbalance_alert",
             "test_id": run_id,

@@ -16,11 +16,13 @@ from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 from scale_app.api.door import Door
 from scale_app.api.messages import (
     BodyError,
+    comparison_wire,
     demo_wire,
     document_of,
     error_wire,
     in_wire_names,
     page_of,
+    pair_of,
     plan_of,
     run_detail_wire,
     run_wire,
@@ -60,6 +62,8 @@ def _routes(hub: Door) -> list[BaseRoute]:
         Route(f"{TESTS}/{{test_id}}", tests.get, methods=["GET"]),
         Route(f"{TESTS}/{{test_id}}", tests.edit, methods=["PATCH"]),
         Route(f"{TESTS}/{{test_id}}/stop", tests.stop, methods=["POST"]),
+        Route(f"{TESTS}/{{test_id}}/experiment", tests.experiment, methods=["POST"]),
+        Route("/api/compare", tests.compare, methods=["GET"]),
         Route("/api/demo", demo.status, methods=["GET"]),
         Route("/api/demo", demo.change, methods=["PATCH"]),
         Route("/api/{rest:path}", _nowhere, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
@@ -100,6 +104,16 @@ class _Tests:
         test_id = request.path_params["test_id"]
         await self._hub.stop(test_id)
         return answered({"test_id": test_id, "status": "stopping"})
+
+    async def experiment(self, request: Request) -> Response:
+        first_id = request.path_params["test_id"]
+        planned = await self._hub.planned_experiment(first_id)
+        test_id = await self._hub.experiment(first_id)
+        return answered({"test_id": test_id, "status": "started", "reason": planned.reason})
+
+    async def compare(self, request: Request) -> Response:
+        first_id, second_id = pair_of(dict(request.query_params))
+        return answered(comparison_wire(await self._hub.compare(first_id, second_id)))
 
 
 class _Demo:

@@ -10,10 +10,12 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from scale_app.domain.errors import RunNotActive, RunStillActive, TooManyRuns
+from scale_app.domain.compare import Comparison, compare
+from scale_app.domain.errors import NoExperiment, RunNotActive, RunStillActive, TooManyRuns
 from scale_app.domain.events import Event, SnapshotTaken
+from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, no_experiment_sentence
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.run import Run, RunRecord
 from scale_app.domain.snapshot import Point, RunState, Source
@@ -80,6 +82,9 @@ class Hub:
 
     async def start(self, plan: LoadPlan) -> str:
         """Begin a run; its id. Raises PlanError, TooManyRuns, TargetRefused, TargetUnavailable, StoreUnavailable."""
+        return await self._start(plan)
+
+    async def _start(self, plan: LoadPlan, experiment_of: str = "") -> str:
         plan.check_limits(self._limits)
         if len(self.active()) + self._starting >= self._max_runs:
             raise TooManyRuns(
@@ -88,9 +93,30 @@ class Hub:
             )
         self._starting += 1
         try:
-            return await self._begin(plan, await self._outside.gatekeeper.admit(plan))
+            return await self._begin(plan, await self._outside.gatekeeper.admit(plan), experiment_of)
         finally:
             self._starting -= 1
+
+    async def planned_experiment(self, run_id: str) -> Experiment:
+        """The second run that would decide what this one left open. Raises NoExperiment, RunNotFound."""
+        record = await self.run(run_id)
+        planned = decisive_plan(record, self._limits)
+        if planned is None:
+            raise NoExperiment(no_experiment_sentence(record))
+        return planned
+
+    async def experiment(self, run_id: str) -> str:
+        """Begin the run that decides what this one left open; its id. Raises what `start` raises, and NoExperiment."""
+        planned = await self.planned_experiment(run_id)
+        return await self._start(planned.plan, experiment_of=run_id)
+
+    async def compare(self, first_id: str, second_id: str) -> Comparison:
+        """The second run against the first; with a conclusion when it was planned to decide it. Raises RunNotFound."""
+        first, second = await self.run(first_id), await self.run(second_id)
+        compared = compare(first, second)
+        if second.experiment_of != first.run_id or second.state.active:
+            return compared
+        return replace(compared, conclusion=conclusion(first, second))
 
     async def edit(self, run_id: str, edit: PlanEdit) -> None:
         """Change a running load. Raises PlanError, RunNotFound, RunNotActive."""
@@ -149,10 +175,12 @@ class Hub:
                 subscription.close()
             yield subscription.items()
 
-    async def _begin(self, plan: LoadPlan, target: Admitted) -> str:
+    async def _begin(self, plan: LoadPlan, target: Admitted, experiment_of: str) -> str:
         clock = self._outside.clock
         run = Run(str(uuid.uuid4()), plan, target.source, clock.epoch_s() - clock.monotonic_s())
-        record = RunRecord(run.run_id, plan, target.source, RunState.STARTING, clock.epoch_s())
+        record = RunRecord(
+            run.run_id, plan, target.source, RunState.STARTING, clock.epoch_s(), experiment_of=experiment_of
+        )
         await self._outside.store.create(record)
         journal = Journal(run.run_id, self._outside.store)
         live = self._live[run.run_id] = LiveRun(run, record, journal, self._broadcast, clock)

@@ -27,6 +27,7 @@ def run_values(record: RunRecord) -> dict[str, Any]:
         "ended_at_epoch_s": record.ended_at_epoch_s,
         "message": plain(record.message),
         "last_json": None if record.last is None else to_json(record.last).decode(),
+        "experiment_of": record.experiment_of,
     }
 
 
@@ -72,6 +73,7 @@ def record_of(row: RunRow) -> RunRecord:
             ended_at_epoch_s=row.ended_at_epoch_s,
             message=row.message,
             last=None if row.last_json is None else from_json(Snapshot, row.last_json),
+            experiment_of=row.experiment_of,
         )
     except ValueError as error:
         raise _unreadable(row.id) from error

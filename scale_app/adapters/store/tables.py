@@ -23,6 +23,7 @@ class RunRow(SQLModel, table=True):
     ended_at_epoch_s: float | None = Field(default=None, sa_column=Column(Float(53)))
     message: str = Field(default="", sa_column=Column(Text, nullable=False))
     last_json: str | None = Field(default=None, sa_column=Column(Text))
+    experiment_of: str = Field(default="", sa_column=Column(String(64), nullable=False, server_default=""))
 
 
 class EventRow(SQLModel, table=True):

@@ -1,0 +1,235 @@
+"""Two runs side by side: did the balance change, by how much, and by more than chance? Or why that cannot be said.
+
+The difference of two long-run CVs gets its interval from the two runs' own intervals, without supposing that either
+is symmetric: the method of variance estimates recovery (MOVER; Zou and Donner, Statistics in Medicine 27, 2008).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Literal
+
+from scale_app.domain.compare_sentence import comparable_sentence, not_comparable_sentence, policy
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import PodShare, Snapshot, Source
+from scale_app.domain.verdict import VerdictKind
+
+
+class Change(StrEnum):
+    BETTER = "better"
+    WORSE = "worse"
+    CHANCE = "no more than chance"
+
+
+@dataclass(frozen=True, slots=True)
+class PodPair:
+    """A pod, or a rank, in both runs. Names are "" and shares None where a run has no such pod. Shares: 0..1."""
+
+    first_name: str
+    second_name: str
+    first_share: float | None
+    second_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyPair:
+    """A percentile of the last seconds of both runs, in milliseconds; None without an answer."""
+
+    percentile: Literal["p50", "p95", "p99"]
+    first_ms: float | None
+    second_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDifference:
+    """A field of the plan that differs, as text; "none" where it is not set."""
+
+    field: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The second run against the first.
+
+    reasons: why the two cannot be compared, empty when they can. notes: what differs and has to be kept in mind.
+    first_cv, second_cv: long-run CVs. difference: second minus first, negative when the second is more even;
+    difference_low..difference_high: its 95 % interval. All of them and changed are None when not comparable.
+    pods: by name when at least half of the names are the same, else by rank, the busiest first.
+    sentence: the whole in one sentence. conclusion: when the second was planned to decide the first, what it decided.
+    """
+
+    first_id: str
+    second_id: str
+    sentence: str
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    changed: Change | None = None
+    first_score: float | None = None
+    second_score: float | None = None
+    first_cv: float | None = None
+    second_cv: float | None = None
+    difference: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None
+    pods: tuple[PodPair, ...] = ()
+    pods_by: Literal["name", "rank"] = "name"
+    latency: tuple[LatencyPair, ...] = ()
+    plan: tuple[PlanDifference, ...] = ()
+    conclusion: str = ""
+
+    @property
+    def comparable(self) -> bool:
+        return not self.reasons
+
+
+def compare(first: RunRecord, second: RunRecord) -> Comparison:
+    """Hold the second run against the first. Pure and total."""
+    differences = plan_differences(first.plan, second.plan)
+    reasons = _reasons(first, second)
+    if reasons or first.last is None or second.last is None:
+        sentence = not_comparable_sentence(reasons)
+        return Comparison(first.run_id, second.run_id, sentence, tuple(reasons), plan=differences)
+    difference, low, high = _difference(first.last, second.last)
+    changed = Change.BETTER if high < 0 else Change.WORSE if low > 0 else Change.CHANCE
+    pods, pods_by = _pods(first.last, second.last)
+    first_cv, second_cv = first.last.verdict.long_run_cv, second.last.verdict.long_run_cv
+    return Comparison(
+        first.run_id,
+        second.run_id,
+        comparable_sentence(changed.value, first_cv or 0.0, second_cv or 0.0, low, high),
+        notes=tuple(_notes(first, second, pods_by)),
+        changed=changed,
+        first_score=first.last.balance.score,
+        second_score=second.last.balance.score,
+        first_cv=first_cv,
+        second_cv=second_cv,
+        difference=difference,
+        difference_low=low,
+        difference_high=high,
+        pods=pods,
+        pods_by=pods_by,
+        latency=_latency(first.last, second.last),
+        plan=differences,
+    )
+
+
+def mover(first: tuple[float, float, float], second: tuple[float, float, float]) -> tuple[float, float, float]:
+    """second minus first and its interval, from (estimate, low, high) of each."""
+    (a, a_low, a_high), (b, b_low, b_high) = first, second
+    difference = b - a
+    low = difference - math.hypot(max(0.0, b - b_low), max(0.0, a_high - a))
+    high = difference + math.hypot(max(0.0, b_high - b), max(0.0, a - a_low))
+    return difference, low, high
+
+
+def plan_differences(first: LoadPlan, second: LoadPlan) -> tuple[PlanDifference, ...]:
+    """The fields that differ, in the plan's order."""
+    pairs = ((field.name, getattr(first, field.name), getattr(second, field.name)) for field in fields(LoadPlan))
+    return tuple(PlanDifference(name, _text(one), _text(two)) for name, one, two in pairs if one != two)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _reasons(first: RunRecord, second: RunRecord) -> list[str]:
+    reasons = [reason for record in (first, second) if (reason := _not_usable(record))]
+    if (first.source is Source.SIMULATED) != (second.source is Source.SIMULATED):
+        reasons.append("one run's counts are simulated and the other's are real")
+    elif first.plan.target_url != second.plan.target_url:
+        reasons.append(f"the targets differ ({first.plan.target_url} and {second.plan.target_url})")
+    elif first.source is not second.source:
+        reasons.append(f"the counts come from different sources ({first.source} and {second.source})")
+    if not reasons and first.last and second.last and first.last.balance.pods != second.last.balance.pods:
+        counts = f"{first.last.balance.pods} and {second.last.balance.pods}"
+        reasons.append(f"the numbers of pods differ ({counts}), and with them the score that the same balancer gets")
+    return reasons
+
+
+def _not_usable(record: RunRecord) -> str:
+    name = f"run {record.run_id}"
+    if record.state.active:
+        return f"{name} is still {record.state}"
+    if record.last is None or not record.last.requests:
+        return f"{name} has no data"
+    verdict = record.last.verdict
+    if verdict.kind is VerdictKind.NO_DATA or None in (verdict.long_run_cv, verdict.cv_low, verdict.cv_high):
+        return f"{name} has no verdict"
+    return "" if record.last.balance.pods > 1 else f"{name} saw one pod only"
+
+
+def _notes(first: RunRecord, second: RunRecord, pods_by: str) -> list[str]:
+    notes = []
+    before, after = first.plan.requests_per_connection, second.plan.requests_per_connection
+    if before != after:
+        notes.append(f"The connections differ: {policy(before)} in the first run, {policy(after)} in the second.")
+    if (first.plan.users, first.plan.think_time_s) != (second.plan.users, second.plan.think_time_s):
+        notes.append("The loads differ, so latencies are not like for like.")
+    if pods_by == "rank":
+        notes.append("The pods were replaced between the runs, so their shares stand side by side by rank.")
+    for name, record in (("first", first), ("second", second)):
+        if record.last and (gone := [pod.name for pod in record.last.pods if pod.requests and not pod.ready]):
+            notes.append(f"Not every pod stayed ready in the {name} run ({', '.join(gone[:3])}).")
+    if not (first.last and second.last and _sure(first.last) and _sure(second.last)):
+        notes.append("It is not known which requests shared a connection, so the difference may look too sure.")
+    return notes
+
+
+def _sure(snapshot: Snapshot) -> bool:
+    return snapshot.verdict.connections_known
+
+
+def _difference(first: Snapshot, second: Snapshot) -> tuple[float, float, float]:
+    return mover(_interval(first), _interval(second))
+
+
+def _interval(snapshot: Snapshot) -> tuple[float, float, float]:
+    verdict = snapshot.verdict
+    assert verdict.long_run_cv is not None
+    assert verdict.cv_low is not None
+    assert verdict.cv_high is not None
+    return verdict.long_run_cv, verdict.cv_low, verdict.cv_high
+
+
+def _pods(first: Snapshot, second: Snapshot) -> tuple[tuple[PodPair, ...], Literal["name", "rank"]]:
+    before, after = _shares(first), _shares(second)
+    if 2 * len(before.keys() & after.keys()) >= max(len(before), len(after)):
+        names = sorted({*before, *after})
+        return tuple(_pair(name, name, before, after) for name in names), "name"
+    ranked = _ranked(before), _ranked(after)
+    longest = max(map(len, ranked))
+    one, two = ([*names, *[""] * (longest - len(names))] for names in ranked)
+    return tuple(_pair(a, b, before, after) for a, b in zip(one, two, strict=True)), "rank"
+
+
+def _pair(first: str, second: str, before: dict[str, float], after: dict[str, float]) -> PodPair:
+    one, two = before.get(first), after.get(second)
+    return PodPair("" if one is None else first, "" if two is None else second, one, two)
+
+
+def _shares(snapshot: Snapshot) -> dict[str, float]:
+    return {pod.name: pod.share for pod in snapshot.pods if _took_part(pod)}
+
+
+def _took_part(pod: PodShare) -> bool:
+    return pod.requests > 0 or pod.residual is not None
+
+
+def _ranked(shares: dict[str, float]) -> Sequence[str]:
+    return sorted(shares, key=lambda name: (-shares[name], name))
+
+
+def _latency(first: Snapshot, second: Snapshot) -> tuple[LatencyPair, ...]:
+    return (
+        LatencyPair("p50", first.p50_ms, second.p50_ms),
+        LatencyPair("p95", first.p95_ms, second.p95_ms),
+        LatencyPair("p99", first.p99_ms, second.p99_ms),
+    )

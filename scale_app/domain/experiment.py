@@ -1,0 +1,190 @@
+"""The decisive second run: which one would settle what a run left open, and what it settled once it is done."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from scale_app.domain.balance import CV_THRESHOLD
+from scale_app.domain.chance import deciding_picks
+from scale_app.domain.compare import Change, Comparison, compare
+from scale_app.domain.compare_sentence import policy
+from scale_app.domain.plan import Limits, LoadPlan
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import Snapshot
+from scale_app.domain.verdict import PICKS_PER_POD, Verdict, VerdictKind
+from scale_app.domain.verdict_sentence import count, rounded
+
+SHARED_BELOW = 0.9
+"""Effective picks over requests: below it, requests share connections and the balancer picked less often than asked."""
+MORE_THAN_NEEDED = 1.5
+NEW_CONNECTIONS_RATE = 0.5
+"""Opening a connection costs time: at worst half as many requests a second as on connections that are kept."""
+FEW_USERS_PER_POD = 2
+ENOUGH_USERS_PER_POD = 10
+WORTH_WHILE = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """plan: of the second run. reason: why it would decide, one or two sentences."""
+
+    plan: LoadPlan
+    reason: str
+
+
+def decisive_plan(record: RunRecord, limits: Limits | None = None) -> Experiment | None:
+    """The second run that decides what this one left open; None when none would. Within the limits, same users
+    unless they are the question."""
+    last = record.last
+    if record.state.active or last is None or last.balance.pods < 2 or last.elapsed_s <= 0:
+        return None
+    allowed = limits or Limits()
+    if last.verdict.kind not in (VerdictKind.UNEVEN, VerdictKind.UNDECIDED):
+        return None
+    if _shares_connections(record.plan, last):
+        return _new_connections(record.plan, last, allowed)
+    if last.verdict.kind is VerdictKind.UNDECIDED:
+        return _longer(record.plan, last, allowed)
+    return _more_users(record.plan, last, allowed)
+
+
+def no_experiment_sentence(record: RunRecord) -> str:
+    """Why there is no decisive second run, for people."""
+    name = f"Run {record.run_id}"
+    if record.state.active:
+        return (
+            f"{name} is still {record.state}, so it is open what a second run would have to decide. Wait for its end."
+        )
+    if record.last is None or record.last.verdict.kind is VerdictKind.NO_DATA:
+        return f"{name} has no verdict that a second run could decide. Start it again once pods answer and give names."
+    if record.last.verdict.kind is VerdictKind.EVEN:
+        return f"{name} is decided: {record.last.verdict.sentence} There is nothing left for a second run."
+    return (
+        f"No second run within the limits would tell more than run {record.run_id}. "
+        "Change the service, run the same plan again and compare the two."
+    )
+
+
+def conclusion(first: RunRecord, second: RunRecord) -> str:
+    """What the second run decided about the first, and whether they differ by more than chance: one sentence."""
+    comparison = compare(first, second)
+    if not comparison.comparable or first.last is None or second.last is None:
+        return f"No conclusion, since the two runs are not comparable: {'; '.join(comparison.reasons)}."
+    renewed = first.plan.requests_per_connection != 1 and second.plan.requests_per_connection == 1
+    decided = _decided(first, first.last.verdict, second.last.verdict, renewed, comparison.changed)
+    return f"{decided}; {_difference(comparison)}."
+
+
+def _shares_connections(plan: LoadPlan, last: Snapshot) -> bool:
+    verdict = last.verdict
+    if plan.requests_per_connection == 1 or not verdict.connections_known or verdict.effective_picks is None:
+        return False
+    return verdict.effective_picks < SHARED_BELOW * last.balance.requests
+
+
+def _new_connections(plan: LoadPlan, last: Snapshot, limits: Limits) -> Experiment:
+    rate = NEW_CONNECTIONS_RATE * last.requests / last.elapsed_s
+    picks = MORE_THAN_NEEDED * max(_picks_for_even(last.balance.pods), last.verdict.picks_to_decide or 0)
+    duration_s, short = _duration(plan, picks, rate, limits)
+    renewed = replace(plan, requests_per_connection=1, duration_s=duration_s)
+    few = count(rounded(round(last.verdict.effective_picks or 0)), "pick")
+    if last.verdict.kind is VerdictKind.UNEVEN:
+        reason = (
+            f"Uneven under {policy(plan.requests_per_connection)}, where the balancer picked a pod only now and then "
+            f"(worth {few}). A new connection for each request tells the balancer from connections that stay: "
+            "if it is even then, the connections are the cause; if not, the balancer or a pod is."
+        )
+    else:
+        reason = (
+            f"Undecided under {policy(plan.requests_per_connection)}: the balancer's choices were worth only {few}, "
+            "and so few differ by chance. A new connection for each request gives it many more to show what it does."
+        )
+    return Experiment(renewed, reason + short)
+
+
+def _longer(plan: LoadPlan, last: Snapshot, limits: Limits) -> Experiment | None:
+    more = last.verdict.picks_to_decide
+    if more is None or not last.requests:
+        return None
+    each = _requests_per_pick(plan, last)
+    picks = MORE_THAN_NEEDED * ((last.verdict.effective_picks or 0.0) + more)
+    duration_s, short = _duration(plan, picks, last.requests / each / last.elapsed_s, limits)
+    if duration_s < WORTH_WHILE * last.elapsed_s:
+        return None
+    reason = (
+        f"Undecided after {last.elapsed_s:.0f} s for lack of connections: about {rounded(more):,} more would decide, "
+        f"so the same load runs for {duration_s:,.0f} s."
+    )
+    return Experiment(replace(plan, duration_s=duration_s), reason + short)
+
+
+def _more_users(plan: LoadPlan, last: Snapshot, limits: Limits) -> Experiment | None:
+    pods = last.balance.pods
+    users = min(limits.users, ENOUGH_USERS_PER_POD * pods)
+    if plan.users >= FEW_USERS_PER_POD * pods or users <= plan.users:
+        return None
+    reason = (
+        f"Uneven with {count(plan.users, 'user')} for {pods} pods: with so few open at once, a balancer that counts "
+        f"connections or keeps a client on its pod cannot share them. {users:,} users tell whether it can."
+    )
+    return Experiment(replace(plan, users=users), reason)
+
+
+def _requests_per_pick(plan: LoadPlan, last: Snapshot) -> float:
+    picks = last.verdict.effective_picks or 0.0
+    return max(1.0, last.balance.requests / picks) if picks else float(plan.requests_per_connection or 1)
+
+
+def _picks_for_even(pods: int) -> float:
+    """Picks after which a balancer that picks at random can be called even."""
+    return deciding_picks(0.0, CV_THRESHOLD, pods - 1, PICKS_PER_POD * pods) or 0.0
+
+
+def _duration(plan: LoadPlan, picks: float, picks_per_s: float, limits: Limits) -> tuple[float, str]:
+    """Seconds, at least the plan's own, and what to add to the reason when the limit is too short."""
+    needed_s = plan.warm_up_s + picks / picks_per_s if picks_per_s > 0 else plan.duration_s
+    duration_s = float(min(limits.duration_s, max(plan.duration_s, math.ceil(needed_s))))
+    if duration_s >= needed_s:
+        return duration_s, ""
+    return duration_s, f" About {needed_s:,.0f} s would be needed; {duration_s:,.0f} s are the most allowed here."
+
+
+def _decided(first: RunRecord, before: Verdict, after: Verdict, renewed: bool, changed: Change | None) -> str:
+    if renewed:
+        return _by_new_connections(first, before, after, changed)
+    if after.kind is VerdictKind.UNDECIDED:
+        return f"Still undecided{_how_many_more(after)}"
+    if after.kind is VerdictKind.EVEN:
+        return "Even now" if before.kind is VerdictKind.UNEVEN else "Decided: the balancer is even"
+    return "Uneven again" if before.kind is VerdictKind.UNEVEN else "Decided: the balancer is uneven"
+
+
+def _by_new_connections(first: RunRecord, before: Verdict, after: Verdict, changed: Change | None) -> str:
+    kept = policy(first.plan.requests_per_connection)
+    if after.kind is VerdictKind.UNDECIDED:
+        return f"Still undecided with a new connection for each request{_how_many_more(after)}"
+    if after.kind is VerdictKind.UNEVEN:
+        return (
+            "Not the connections: the balancer is uneven with a new connection for each request too, "
+            "so it or a pod is the cause"
+        )
+    even = "with a new connection for each request the balancer is even"
+    if changed is Change.BETTER:
+        return f"The connections were the cause: {even}, so under {kept} load stayed where it once went"
+    if before.kind is VerdictKind.UNEVEN:
+        return f"Not confirmed: {even}, and what stood out under {kept} did not come again"
+    return f"Chance was the cause: {even}, so the differences under {kept} came from too few connections"
+
+
+def _how_many_more(verdict: Verdict) -> str:
+    more = verdict.picks_to_decide
+    return "" if more is None else f", about {count(rounded(more), 'more connection')} would decide"
+
+
+def _difference(comparison: Comparison) -> str:
+    cvs = f"from {comparison.first_cv:.3f} to {comparison.second_cv:.3f}"
+    if comparison.changed is Change.CHANCE:
+        return f"the two runs differ by no more than chance (long-run CV {cvs})"
+    verb = "fell" if comparison.changed is Change.BETTER else "rose"
+    return f"the long-run CV {verb} {cvs}, by more than chance"
