@@ -53,7 +53,8 @@ class Facts:
     @property
     def long_lived(self) -> bool:
         """True when connections carry so many requests that new ones hardly ever come."""
-        return (self.requests_each or 0.0) >= LONG_FROM and not self.figures.whole.switched
+        kept = self.plan.requests_per_connection is None or (self.requests_each or 0.0) >= LONG_FROM
+        return kept and not self.figures.whole.switched
 
     def node_of(self, name: str) -> str:
         """The node of a listed pod, "" when unknown."""
@@ -74,11 +75,14 @@ class Facts:
 
     def starved(self) -> list[str]:
         """Pods that got less than a tenth of the requests due to them in the recent window; sorted."""
-        pods = self.figures.recent.pods
+        window = self.figures.recent
+        total = sum(window.expected.values())
+        per_expected = window.attributed / total if total else 0.0
         return sorted(
             name
-            for name, due in self.due().items()
-            if due >= DUE_TO_JUDGE and pods[name].requests < STARVED_BELOW * due
+            for name, expected in window.expected.items()
+            if expected * per_expected >= DUE_TO_JUDGE
+            and window.pods[name].requests < STARVED_BELOW * expected * per_expected
         )
 
     def top(self) -> tuple[str, float]:

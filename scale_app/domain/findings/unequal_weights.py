@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
+from scale_app.domain.balance import counted, shares
 from scale_app.domain.facts import Facts
 from scale_app.domain.finding import Finding
 from scale_app.domain.findings.cause import Cause
@@ -20,19 +23,19 @@ def find(facts: Facts) -> Finding | None:
     if facts.figures.recent_verdict.kind is not VerdictKind.UNEVEN or not _unequal(weights):
         return None
     window = facts.figures.recent
-    attributed, due = window.attributed, facts.due()
-    total = sum(weights.get(name, 1.0) for name in due)
-    by_weight = {name: attributed * weights.get(name, 1.0) / total for name in due}
-    gap = sum(abs(window.pods[name].requests - due[name]) for name in due)
-    left = sum(abs(window.pods[name].requests - by_weight[name]) for name in due)
-    if left > EXPLAINED * gap:
+    names = list(window.expected)
+    got = counted([window.pods[name].requests for name in names])
+    got, due = got / got.sum(), shares(len(names), list(window.expected.values()))
+    by_weight = shares(len(names), [weights.get(name, 1.0) for name in names])
+    if np.abs(got - by_weight).sum() > EXPLAINED * np.abs(got - due).sum():
         return None
-    name = max(by_weight, key=lambda pod: by_weight[pod])
+    heaviest = int(by_weight.argmax())
     evidence = (
-        f"The balancer's weight of {name} is {weights.get(name, 1.0):g}, {percent(by_weight[name] / attributed)} of "
-        f"all weights; it got {percent(window.pods[name].requests / attributed)} of the last requests."
+        f"The balancer's weight of {names[heaviest]} is {weights.get(names[heaviest], 1.0):g}, "
+        f"{percent(float(by_weight[heaviest]))} of all weights; it got {percent(float(got[heaviest]))} of the last "
+        "requests."
     )
-    return CAUSE.found("certain", evidence, [name])
+    return CAUSE.found("certain", evidence, [names[heaviest]])
 
 
 def _unequal(weights: Mapping[str, float]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scale_app.domain.facts import Facts
 from scale_app.domain.finding import Finding
 from scale_app.domain.findings.cause import Cause
-from scale_app.domain.findings.wording import pods, verb
+from scale_app.domain.verdict_sentence import count
 
 
 def find(facts: Facts) -> Finding | None:
@@ -14,8 +14,8 @@ def find(facts: Facts) -> Finding | None:
     if not unready:
         return None
     evidence = (
-        f"{pods(unready)} of {len(facts.listed)} listed {verb(unready, 'is', 'are')} not ready; "
-        f"{len(facts.listed) - len(unready)} share the work."
+        f"{len(unready)} of {count(len(facts.listed), 'listed pod')} {'is' if len(unready) == 1 else 'are'} not ready; "
+        f"{len(facts.listed) - len(unready)} can share the work."
     )
     return CAUSE.found("certain", evidence, unready)
 

@@ -20,8 +20,3 @@ def milliseconds(latency_ms: float) -> str:
 def pods(names: Sequence[str]) -> str:
     """Names, or how many there are when they would fill the line."""
     return " and ".join(names) if 0 < len(names) <= 2 else count(len(names), "pod")
-
-
-def verb(names: Sequence[str], one: str, many: str) -> str:
-    """The verb's form for so many pods."""
-    return one if len(names) == 1 else many

@@ -1,0 +1,122 @@
+"""Facts for the tests of findings: made by a real run from samples, so that no figure is invented."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from scale_app.domain.events import PodChanged
+from scale_app.domain.facts import Facts
+from scale_app.domain.histogram import Histogram, bucket_of
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.roster import Roster
+from scale_app.domain.samples import ConnectionLoads, GeneratorHealth, PodCount, PodSeen, PodsSample, TrafficSample
+from scale_app.domain.service_settings import ServiceSettings
+from scale_app.domain.snapshot import RunState, Source
+from scale_app.domain.view import Progress, facts_of, pod_shares
+from scale_app.domain.window import Windows
+
+NODES = ("node-a", "node-b", "node-c")
+
+
+@dataclass(frozen=True, slots=True)
+class PodFacts:
+    """What one pod did. latency_ms: of each of its answers. connections: None for one each."""
+
+    requests: int
+    latency_ms: float = 2.0
+    failures: int = 0
+    connections: int | None = None
+    node: str = ""
+    ready: bool = True
+
+    def count(self, each: int) -> PodCount:
+        opened = -(-self.requests // each) if self.connections is None else self.connections
+        latency = Histogram({bucket_of(self.latency_ms / 1_000): self.requests} if self.requests else {})
+        return PodCount(self.requests, self.failures, opened, latency)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Ten seconds of a run. each: requests per connection. unnamed: answers without a pod's name."""
+
+    pods: Mapping[str, PodFacts]
+    each: int = 5
+    plan: LoadPlan = field(default_factory=LoadPlan)
+    service: ServiceSettings | None = None
+    changes: tuple[PodChanged, ...] = ()
+    health: tuple[GeneratorHealth, ...] = ()
+    switched: int = 0
+    unnamed: int = 0
+    excess: Mapping[str, int] | None = None
+
+    def facts(self) -> Facts:
+        """What diagnosis gets to see."""
+        roster = Roster()
+        listed = tuple(PodSeen(name, pod.node, pod.ready) for name, pod in self.pods.items())
+        roster.observe(PodsSample(0.0, listed, self.service))
+        windows = Windows(roster)
+        windows.begin(0.0)
+        windows.observe(self.sample())
+        figures = windows.figures()
+        progress = Progress(
+            run_id="run-1",
+            seq=1,
+            at_epoch_s=0.0,
+            elapsed_s=10.0,
+            state=RunState.RUNNING,
+            source=Source.DEMO,
+            message="",
+            alerts=(),
+            changes=self.changes,
+            health=self.health,
+        )
+        facts = facts_of(self.plan, progress, figures, roster, pod_shares(figures, roster))
+        return replace(facts, excess=self.excess)
+
+    def sample(self) -> TrafficSample:
+        """The generator's counters at the end."""
+        pods = {name: pod.count(self.each) for name, pod in self.pods.items() if pod.requests}
+        connections = sum(count.connections for count in pods.values())
+        requests = sum(count.requests for count in pods.values())
+        carried = max(1, round(requests / max(connections, 1)))
+        blank = Histogram({bucket_of(0.002): self.unnamed} if self.unnamed else {})
+        return TrafficSample(
+            at_s=10.0,
+            users=20,
+            requests=requests + self.unnamed,
+            pods=pods,
+            unnamed=PodCount(self.unnamed, latency=blank),
+            connections=connections,
+            loads=ConnectionLoads({carried: connections}, {}, self.switched),
+        )
+
+
+def pods(requests: Sequence[int], **changes: Any) -> dict[str, PodFacts]:
+    """Pods a, b, c ... on the nodes in turn, with so many requests; `a=dict(...)` changes pod a."""
+    made = {chr(97 + i): PodFacts(n, node=NODES[i % len(NODES)]) for i, n in enumerate(requests)}
+    return made | {name: replace(made[name], **change) for name, change in changes.items()}
+
+
+HEALTHY: dict[str, Scene] = {
+    "random": Scene(pods([4_030, 3_950, 4_011, 3_989, 4_020])),
+    "random, new connections": Scene(pods([4_030, 3_950, 4_011, 3_989, 4_020]), each=1),
+    "round robin": Scene(pods([4_000] * 5)),
+    "round robin, keep-alive": Scene(pods([4_000] * 5), each=400, plan=LoadPlan(requests_per_connection=None)),
+    "noisy latencies": Scene(pods([4_000] * 5, a={"latency_ms": 3.4}, b={"latency_ms": 1.4}, c={"latency_ms": 2.9})),
+    "a few failures": Scene(pods([4_000] * 5, a={"failures": 9}, b={"failures": 3}, d={"failures": 6})),
+    "one failing alike": Scene(pods([4_000] * 3, a={"failures": 800}, b={"failures": 830}, c={"failures": 790})),
+    "a Service with nothing set": Scene(pods([4_000] * 5), service=ServiceSettings(client_node="node-a")),
+    "ClientIP with many clients": Scene(pods([4_000] * 5), service=ServiceSettings(session_affinity="ClientIP")),
+    "Local with clients everywhere": Scene(
+        pods([4_000] * 5), service=ServiceSettings(internal_traffic_policy="Local", client_node="node-a")
+    ),
+    "hints that do no harm": Scene(pods([4_000] * 5), service=ServiceSettings(topology_hints=True)),
+    "one pod": Scene(pods([4_000])),
+    "one busy second": Scene(pods([4_000] * 5), health=(GeneratorHealth(), GeneratorHealth(1.0, 300.0))),
+    "health probes of the kubelet": Scene(pods([4_000] * 5), excess={"a": 5, "b": 5}),
+    "a new pod with its share": Scene(pods([4_000] * 5), changes=(PodChanged(3.0, "e", "joined"),)),
+    "nothing yet": Scene(pods([0, 0, 0])),
+    "no pods": Scene({}),
+}

@@ -1,0 +1,169 @@
+"""Each finding: what makes it fire, with which certainty and pods; and that it is silent without its cause."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from scale_app.domain.events import PodChanged
+from scale_app.domain.finding import MOST_PODS_NAMED
+from scale_app.domain.findings import CAUSES, diagnose
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import GeneratorHealth
+from scale_app.domain.service_settings import ServiceSettings
+from tests.unit.domain.findings.scenes import HEALTHY, Scene, pods
+
+KEEP_ALIVE = LoadPlan(requests_per_connection=None)
+LOCAL = ServiceSettings(internal_traffic_policy="Local", client_node="node-a")
+SAME_NODE = ServiceSettings(traffic_distribution="PreferSameNode", client_node="node-a")
+CLOSE = ServiceSettings(traffic_distribution="PreferClose")
+HINTS = ServiceSettings(topology_hints=True, client_zone="west")
+AFFINE = ServiceSettings(session_affinity="ClientIP")
+WEIGHTS = ServiceSettings(weights={"a": 3.0, "b": 1.0, "c": 1.0})
+PLAIN = ServiceSettings(client_node="node-a")
+JOINED = (PodChanged(4.0, "e", "joined"),)
+BUSY, LATE, FINE = GeneratorHealth(0.97, 4.0), GeneratorHealth(0.3, 80.0), GeneratorHealth(0.3, 5.0)
+ONE_GETS_ALL = pods([5_000, 0, 0, 0, 0])
+NODE_A_ONLY = pods([2_480, 0, 0, 2_520, 0])
+
+FIRES: list[tuple[str, str, str, Scene]] = [
+    # code, certainty, pods concerned, facts
+    ("pods_not_named", "certain", "", Scene(pods([50, 50]), unnamed=900)),
+    ("pods_not_named", "certain", "", Scene(pods([0, 0]), unnamed=900)),
+    ("generator_limit", "certain", "", Scene(pods([4_000] * 5), health=(FINE, BUSY, BUSY, BUSY))),
+    ("generator_limit", "certain", "", Scene(pods([4_000] * 5), health=(LATE, LATE, BUSY))),
+    ("session_affinity", "certain", "a", Scene(ONE_GETS_ALL, service=AFFINE)),
+    ("session_affinity", "certain", "a", Scene(pods([3_000, 2_000, 0, 0, 0]), service=AFFINE)),
+    ("internal_traffic_policy", "certain", "bce", Scene(NODE_A_ONLY, service=LOCAL)),
+    ("topology", "certain", "bce", Scene(NODE_A_ONLY, service=SAME_NODE)),
+    ("topology", "likely", "bce", Scene(NODE_A_ONLY, service=CLOSE)),
+    ("topology", "certain", "bce", Scene(NODE_A_ONLY, service=HINTS)),
+    ("node_local", "likely", "bce", Scene(NODE_A_ONLY)),
+    ("single_source", "likely", "a", Scene(ONE_GETS_ALL)),
+    ("single_source", "likely", "a", Scene(ONE_GETS_ALL, service=PLAIN)),
+    ("unequal_weights", "certain", "a", Scene(pods([6_000, 2_050, 1_950]), service=WEIGHTS)),
+    ("uneven_connections", "possible", "abc", Scene(pods([6_000, 2_050, 1_950]))),
+    ("uneven_connections", "possible", "abc", Scene(pods([6_000, 2_050, 1_950]), service=PLAIN)),
+    (
+        "late_pods",
+        "certain",
+        "e",
+        Scene(pods([4_000, 4_000, 4_000, 4_000, 0]), each=400, plan=KEEP_ALIVE, changes=JOINED),
+    ),
+    (
+        "late_pods",
+        "likely",
+        "e",
+        Scene(pods([4_000, 4_000, 4_000, 4_000, 800]), each=400, plan=KEEP_ALIVE, changes=JOINED),
+    ),
+    ("unready_pods", "certain", "b", Scene(pods([4_000, 0, 4_000], b={"ready": False}))),
+    ("failing_pod", "certain", "b", Scene(pods([1_000] * 3, b={"failures": 290}))),
+    ("failing_pod", "certain", "b", Scene(pods([1_000] * 3, a={"failures": 10}, b={"failures": 60}))),
+    ("failing_magnet", "likely", "b", Scene(pods([1_000, 2_500, 1_000], b={"failures": 2_400}))),
+    ("overloaded_pod", "likely", "a", Scene(pods([6_000, 2_000, 2_000], a={"latency_ms": 40.0}))),
+    ("slow_pod", "likely", "a", Scene(pods([1_000, 3_000, 3_000], a={"latency_ms": 40.0}))),
+    ("slow_pod", "likely", "a", Scene(pods([3_000, 3_000, 3_000], a={"latency_ms": 40.0}))),
+    ("slow_pod", "likely", "a", Scene(pods([2_000, 3_000], a={"latency_ms": 9.0}))),
+    ("layer7", "certain", "", Scene(pods([4_000] * 5), each=400, plan=KEEP_ALIVE, switched=50)),
+    ("foreign_traffic", "certain", "ba", Scene(pods([1_000] * 2), excess={"a": 30, "b": 400})),
+    (
+        "keep_alive_pinning",
+        "likely",
+        "",
+        Scene(pods([2_760, 3_650, 5_990, 4_600, 3_000]), each=400, plan=KEEP_ALIVE),
+    ),
+    ("too_few_connections", "certain", "", Scene(pods([20, 5, 15, 10, 5]))),
+]
+
+SILENT: list[tuple[str, Scene]] = [
+    ("pods_not_named", Scene(pods([500, 480]), unnamed=20)),
+    ("generator_limit", Scene(pods([4_000] * 5), health=(BUSY, BUSY, FINE))),
+    ("generator_limit", Scene(pods([4_000] * 5), health=(BUSY, BUSY))),
+    ("session_affinity", Scene(ONE_GETS_ALL)),
+    ("internal_traffic_policy", Scene(NODE_A_ONLY)),
+    # A starved pod on the client's own node is not explained by staying local.
+    ("internal_traffic_policy", Scene(pods([4_000, 0, 0, 0, 0]), service=LOCAL)),
+    ("topology", Scene(NODE_A_ONLY, service=PLAIN)),
+    ("topology", Scene(pods([4_000, 0, 0, 0, 0]), service=SAME_NODE)),
+    ("node_local", Scene(pods([2_500, 2_500, 0, 2_500, 0]))),
+    ("node_local", Scene(ONE_GETS_ALL)),
+    ("node_local", Scene(NODE_A_ONLY, service=LOCAL)),
+    ("single_source", Scene(ONE_GETS_ALL, service=AFFINE)),
+    ("single_source", Scene(pods([20, 0, 0, 0, 0]), each=10)),
+    ("single_source", Scene(pods([5_000, 50, 0, 0, 0]))),
+    # The weights say that c is the heavy one, so they are not why a is.
+    ("unequal_weights", Scene(pods([6_000, 2_000, 2_000]), service=replace(WEIGHTS, weights={"a": 1.0, "c": 3.0}))),
+    ("unequal_weights", Scene(pods([6_000, 2_000, 2_000]), service=replace(WEIGHTS, weights={"a": 1.0, "b": 1.0}))),
+    ("uneven_connections", Scene(pods([6_000, 2_000, 2_000]), service=WEIGHTS)),
+    ("uneven_connections", Scene(pods([6_000, 2_000, 2_000], a={"latency_ms": 40.0}))),
+    ("uneven_connections", Scene(pods([6_000, 2_000, 2_000], a={"connections": 670}, b={"connections": 660}))),
+    ("late_pods", Scene(pods([4_000, 4_000, 4_000, 4_000, 0]), changes=JOINED)),
+    ("late_pods", Scene(pods([4_000, 4_000, 4_000, 4_000, 0]), each=400, plan=KEEP_ALIVE)),
+    ("late_pods", Scene(pods([20, 20, 20, 20, 0]), each=40, plan=KEEP_ALIVE, changes=JOINED)),
+    ("failing_pod", Scene(pods([1_000] * 3, b={"failures": 4}))),
+    ("failing_pod", Scene(pods([10] * 3, b={"failures": 9}))),
+    ("failing_magnet", Scene(pods([1_000] * 3, b={"failures": 290}))),
+    ("overloaded_pod", Scene(pods([6_000, 2_000, 2_000]))),
+    ("overloaded_pod", Scene(pods([3_000] * 3, a={"latency_ms": 40.0}))),
+    ("slow_pod", Scene(pods([6_000, 2_000, 2_000], a={"latency_ms": 40.0}))),
+    ("slow_pod", Scene(pods([10, 3_000, 3_000], a={"latency_ms": 40.0}))),
+    ("slow_pod", Scene(pods([3_000] * 3, a={"latency_ms": 3.5}))),
+    ("foreign_traffic", Scene(pods([1_000] * 2), excess={"a": -30, "b": 0})),
+    ("keep_alive_pinning", Scene(pods([2_760, 3_650, 5_990, 4_600, 3_000]), each=2)),
+    ("keep_alive_pinning", Scene(ONE_GETS_ALL, each=100, plan=KEEP_ALIVE)),
+    (
+        "keep_alive_pinning",
+        Scene(pods([2_760, 3_650, 5_990, 4_600, 3_000]), each=400, plan=KEEP_ALIVE, switched=3),
+    ),
+    ("too_few_connections", Scene(pods([40, 50, 60, 45, 55]))),
+    ("too_few_connections", Scene(pods([20, 5, 15, 10, 5]), plan=KEEP_ALIVE)),
+]
+
+
+@pytest.mark.parametrize(("code", "certainty", "names", "scene"), FIRES)
+def test_a_finding_fires_on_its_cause(code: str, certainty: str, names: str, scene: Scene) -> None:
+    found = {finding.code: finding for finding in diagnose(scene.facts())}
+    assert code in found
+    assert found[code].certainty == certainty
+    assert "".join(found[code].pods) == names
+
+
+@pytest.mark.parametrize(("code", "scene"), SILENT)
+def test_a_finding_is_silent_without_its_cause(code: str, scene: Scene) -> None:
+    assert code not in {finding.code for finding in diagnose(scene.facts())}
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_run_has_no_finding(name: str) -> None:
+    assert diagnose(HEALTHY[name].facts()) == ()
+
+
+def test_every_cause_is_tested_both_ways() -> None:
+    codes = {cause.code for cause in CAUSES}
+    assert {code for code, *_ in FIRES} == codes
+    only_in_healthy_runs = {"layer7", "unready_pods"}
+    assert {code for code, _ in SILENT} | only_in_healthy_runs == codes
+
+
+@pytest.mark.parametrize(("code", "certainty", "names", "scene"), FIRES)
+def test_sentences_are_whole_and_bear_numbers(code: str, certainty: str, names: str, scene: Scene) -> None:
+    finding = next(finding for finding in diagnose(scene.facts()) if finding.code == code)
+    for sentence in (finding.cause, finding.evidence, finding.remedy):
+        assert sentence.endswith(".")
+        assert "  " not in sentence
+    assert "\n" not in finding.title + finding.evidence
+    assert any(letter.isdigit() for letter in finding.evidence) or code == "layer7"
+
+
+def test_the_surest_come_first_and_equals_keep_the_order_of_the_list() -> None:
+    scene = Scene(pods([6_000, 2_000, 2_000, 0], a={"latency_ms": 40.0}, d={"ready": False}), health=(BUSY, BUSY, BUSY))
+    found = diagnose(scene.facts())
+    assert [finding.code for finding in found] == ["generator_limit", "unready_pods", "overloaded_pod"]
+
+
+def test_at_most_ten_pods_are_named() -> None:
+    unready = pods([4_000, 4_000] + [0] * 15, **{chr(99 + i): {"ready": False} for i in range(15)})
+    (finding,) = diagnose(Scene(unready).facts())
+    assert finding.evidence.startswith("15 of 17 listed pods are not ready")
+    assert len(finding.pods) == MOST_PODS_NAMED
