@@ -20,16 +20,19 @@ DURATIONS_S = duration_stops(wiring.settings().limits.duration_s)
 
 
 class Intent(rx.State):
-    """The form. Numbers are texts so that a wrong one stays where it was typed until it is put right."""
+    """The form. Numbers are texts so that a wrong one stays where it was typed until it is put right.
 
-    target: str = DEFAULTS.target_url
-    users: str = shown.plain(DEFAULTS.users)
-    spawn_rate: str = shown.plain(DEFAULTS.spawn_rate)
-    duration: str = shown.plain(DEFAULTS.duration_s)
-    connections: str = "some"
-    every: str = shown.plain(DEFAULT_EVERY)
-    think_ms: str = shown.plain(DEFAULTS.think_time_s * 1_000)
-    pod_header: str = DEFAULTS.pod_header
+    The texts are kept in the tab as well, so that neither a reload nor a restart of the server loses them.
+    """
+
+    target: str = rx.SessionStorage(DEFAULTS.target_url)
+    users: str = rx.SessionStorage(shown.plain(DEFAULTS.users))
+    spawn_rate: str = rx.SessionStorage(shown.plain(DEFAULTS.spawn_rate))
+    duration: str = rx.SessionStorage(shown.plain(DEFAULTS.duration_s))
+    connections: str = rx.SessionStorage("some")
+    every: str = rx.SessionStorage(shown.plain(DEFAULT_EVERY))
+    think_ms: str = rx.SessionStorage(shown.plain(DEFAULTS.think_time_s * 1_000))
+    pod_header: str = rx.SessionStorage(DEFAULTS.pod_header)
     problem: str = ""
     problem_field: str = ""
     starting: bool = False

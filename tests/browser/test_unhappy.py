@@ -82,3 +82,11 @@ def test_an_unknown_run_has_a_page_that_says_so(new_page: Callable[..., Page]) -
     expect(page.get_by_test_id("problem")).to_contain_text("no-such-run")
     page.get_by_role("link", name="See all runs").click()
     expect(page).to_have_url(re.compile(r"/runs/?$"))
+
+
+def test_what_was_typed_survives_a_reload(page: Page) -> None:
+    page.get_by_test_id("users-entry").fill("77")
+    page.get_by_test_id("users-entry").press("Tab")
+    expect(page.get_by_role("slider", name="Users")).to_have_attribute("aria-valuetext", re.compile(r"^77"))
+    page.reload()
+    expect(page.get_by_test_id("users-entry")).to_have_value("77")
