@@ -7,6 +7,7 @@ for the disk once a second per run to guard against that alone. PostgreSQL keeps
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 from sqlalchemy import event
@@ -43,8 +44,11 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     try:
         for pragma in PRAGMAS:
             cursor.execute(pragma)
-    finally:
-        cursor.close()
+    except sqlite3.Error:
+        # The pool forgets a connection that fails here without closing it, and its thread would outlive the loop.
+        connection.close()
+        raise
+    cursor.close()
 
 
 def _begin(connection: Connection) -> None:
