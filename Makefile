@@ -11,7 +11,7 @@ PACKAGES := requirements.txt requirements.lock pyproject.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TESTS := tests/unit tests/contract tests/integration tests/browser
 
-.PHONY: help run build test check format calibrate clean
+.PHONY: help run build test check format bench calibrate clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -35,6 +35,9 @@ check: $(VENV)/.test-packages ## style, types and the floors of the house
 format: $(VENV)/.test-packages ## put style right where a tool can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+bench: $(VENV)/.test-packages ## measure how long one look at the counts takes, by number of pods
+	@$(BIN)/python -m tests.bench.analysis
 
 calibrate: $(VENV)/.test-packages ## measure the statistics behind the verdict against known balancers
 	@$(BIN)/python -m tests.bench.calibrate

@@ -29,7 +29,11 @@ def residuals(
         return np.zeros(pods), np.zeros(pods, dtype=bool)
     fair = shares(pods, expected)
     z = (counts / total - fair) * np.sqrt(picks / (fair * (1 - fair)))
-    return z, (np.abs(z) > NAMED_FROM) & _holm(_two_sided_p(counts / total * picks, picks, fair), FAMILY_ALPHA)
+    far = np.abs(z) > NAMED_FROM
+    # Only those far out can be named, so only they pay for a tail; the others stand in the family with p = 1.
+    p = np.ones(pods)
+    p[far] = _two_sided_p(counts[far] / total * picks, picks, fair[far])
+    return z, far & _holm(p, FAMILY_ALPHA)
 
 
 def _two_sided_p(got: Array, picks: float, fair: Array) -> Array:

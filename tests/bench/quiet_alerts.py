@@ -160,12 +160,12 @@ def rows() -> Iterator[tuple[Case, Watched]]:
 def main() -> int:
     """Print the table; 1 when a healthy balancer raised an alert."""
     began, raised = time.monotonic(), 0
-    print("| pods | users | requests/s | per connection | least p | alerts in 10 h |\n|--:|--:|--:|--:|--:|--:|")  # noqa: T201
+    print("| pods | users | requests/s | per connection | least p | alerts in 10 h |\n|--:|--:|--:|--:|--:|--:|")
     for case, seen in rows():
         raised += seen.raised
         kept = case.per_connection or "keep-alive"
         rate = case.users * case.rate
-        print(f"| {case.pods} | {case.users} | {rate} | {kept} | {seen.least_p:.1e} | {seen.raised} |", flush=True)  # noqa: T201
+        print(f"| {case.pods} | {case.users} | {rate} | {kept} | {seen.least_p:.1e} | {seen.raised} |", flush=True)
     sys.stderr.write(f"{raised} alerts, {time.monotonic() - began:.0f} s.\n")
     return 1 if raised else 0
 
