@@ -18,6 +18,13 @@ from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import PodShare, Snapshot, Source
 from scale_app.domain.verdict import VerdictKind
 
+WIDER = 1.06
+"""The interval by the published method called equal balancers different in 4.9 to 5.4 % of 6,000 made-up pairs, where
+both runs are large; so much wider, it is below 5 % everywhere (python -m tests.bench.equal_balancers)."""
+
+Estimate = tuple[float, float, float]
+"""A figure and the two ends of its 95 % interval."""
+
 
 class Change(StrEnum):
     BETTER = "better"
@@ -95,7 +102,7 @@ def compare(first: RunRecord, second: RunRecord) -> Comparison:
     if reasons or first.last is None or second.last is None:
         sentence = not_comparable_sentence(reasons)
         return Comparison(first.run_id, second.run_id, sentence, tuple(reasons), plan=differences)
-    difference, low, high = _difference(first.last, second.last)
+    difference, low, high = difference_of(_interval(first.last), _interval(second.last))
     changed = Change.BETTER if high < 0 else Change.WORSE if low > 0 else Change.CHANCE
     pods, pods_by = _pods(first.last, second.last)
     first_cv, second_cv = first.last.verdict.long_run_cv, second.last.verdict.long_run_cv
@@ -119,8 +126,14 @@ def compare(first: RunRecord, second: RunRecord) -> Comparison:
     )
 
 
-def mover(first: tuple[float, float, float], second: tuple[float, float, float]) -> tuple[float, float, float]:
-    """second minus first and its interval, from (estimate, low, high) of each."""
+def difference_of(first: Estimate, second: Estimate) -> Estimate:
+    """second minus first; where there is no difference, at most 5 % of such intervals leave out 0."""
+    difference, low, high = mover(first, second)
+    return difference, difference - WIDER * (difference - low), difference + WIDER * (high - difference)
+
+
+def mover(first: Estimate, second: Estimate) -> Estimate:
+    """second minus first and its interval by the published method."""
     (a, a_low, a_high), (b, b_low, b_high) = first, second
     difference = b - a
     low = difference - math.hypot(max(0.0, b - b_low), max(0.0, a_high - a))
@@ -187,11 +200,7 @@ def _sure(snapshot: Snapshot) -> bool:
     return snapshot.verdict.connections_known
 
 
-def _difference(first: Snapshot, second: Snapshot) -> tuple[float, float, float]:
-    return mover(_interval(first), _interval(second))
-
-
-def _interval(snapshot: Snapshot) -> tuple[float, float, float]:
+def _interval(snapshot: Snapshot) -> Estimate:
     verdict = snapshot.verdict
     assert verdict.long_run_cv is not None
     assert verdict.cv_low is not None

@@ -1,0 +1,160 @@
+"""Two runs side by side: what may be compared, what changed, and that chance is not called a change."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scale_app.domain.balance import balance
+from scale_app.domain.compare import Change, compare, mover
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import PodShare, RunState, Source
+from scale_app.domain.verdict import judge
+from tests.bench.equal_balancers import SHORT, Pair, false_changes
+from tests.examples import pod_share, snapshot
+
+TRIALS = 1_000
+
+
+def rows(counts: list[int], prefix: str) -> tuple[PodShare, ...]:
+    total = sum(counts)
+    return tuple(pod_share(f"{prefix}{i}", requests=n, share=n / total, residual=0.0) for i, n in enumerate(counts))
+
+
+def a_run(counts: list[int], run_id: str = "first", prefix: str = "pod-", connections: int | None = None) -> RunRecord:
+    """An ended run whose pods answered so many requests, each on its own connection unless said otherwise."""
+    total = sum(counts)
+    loads = {1: total} if connections is None else {total // connections: connections}
+    last = snapshot(
+        run_id,
+        state=RunState.FINISHED,
+        requests=total,
+        balance=balance(counts),
+        verdict=judge(counts, loads, coverage=1.0),
+        pods=rows(counts, prefix) if total else (),
+    )
+    return RunRecord(run_id, LoadPlan(requests_per_connection=1), Source.DEMO, RunState.FINISHED, 1.0, 61.0, "", last)
+
+
+HOT = a_run([6_000, 1_000, 1_000], "hot")
+EVEN = a_run([2_700, 2_650, 2_650], "even")
+COUNTS = st.lists(st.integers(1, 5_000), min_size=3, max_size=3)
+
+
+def test_a_fix_is_better_by_more_than_chance_and_undoing_it_worse() -> None:
+    mended, undone = compare(HOT, EVEN), compare(EVEN, HOT)
+    assert (mended.changed, undone.changed) == (Change.BETTER, Change.WORSE)
+    assert mended.sentence.startswith("Better by more than chance: the long-run CV fell from 0.8")
+    assert undone.sentence.startswith("Worse by more than chance: the long-run CV rose from 0.0")
+
+
+def test_the_same_run_is_no_change() -> None:
+    same = compare(HOT, HOT)
+    assert (same.changed, same.difference) == (Change.CHANCE, 0.0)
+    assert same.sentence.startswith("No more than chance:")
+
+
+@settings(max_examples=60, deadline=None)
+@given(COUNTS, COUNTS)
+def test_the_other_way_round_everything_has_the_other_sign(first: list[int], second: list[int]) -> None:
+    there, back = compare(a_run(first), a_run(second)), compare(a_run(second), a_run(first))
+    assert there.difference is not None
+    assert back.difference == pytest.approx(-there.difference)
+    assert (back.difference_low, back.difference_high) == (
+        pytest.approx(-(there.difference_high or 0.0)),
+        pytest.approx(-(there.difference_low or 0.0)),
+    )
+    opposite = {Change.BETTER: Change.WORSE, Change.WORSE: Change.BETTER, Change.CHANCE: Change.CHANCE}
+    assert there.changed is not None
+    assert back.changed is opposite[there.changed]
+
+
+@settings(max_examples=60, deadline=None)
+@given(COUNTS, COUNTS, st.sampled_from(["pod-", "other-"]))
+def test_shares_add_up_to_one_in_both_runs_by_name_and_by_rank(first: list[int], second: list[int], names: str) -> None:
+    compared = compare(a_run(first), a_run(second, "second", names))
+    assert compared.pods_by == ("name" if names == "pod-" else "rank")
+    assert sum(pair.first_share or 0.0 for pair in compared.pods) == pytest.approx(1)
+    assert sum(pair.second_share or 0.0 for pair in compared.pods) == pytest.approx(1)
+    assert compared.difference_low is not None
+    assert compared.difference is not None
+    assert compared.difference_high is not None
+    assert compared.difference_low <= compared.difference <= compared.difference_high
+
+
+def test_replaced_pods_stand_side_by_side_by_rank_and_a_note_says_so() -> None:
+    compared = compare(a_run([10, 30, 20]), a_run([1, 2, 3], prefix="new-"))
+    assert [(pair.first_name, pair.second_name) for pair in compared.pods] == [
+        ("pod-1", "new-2"),
+        ("pod-2", "new-1"),
+        ("pod-0", "new-0"),
+    ]
+    assert any("pods were replaced" in note for note in compared.notes)
+
+
+def test_another_connection_policy_is_comparable_and_said() -> None:
+    kept = replace(HOT, plan=LoadPlan(requests_per_connection=None))
+    compared = compare(kept, EVEN)
+    assert compared.comparable
+    assert "The connections differ: keep-alive in the first run, a new connection for each request in the second." in (
+        compared.notes
+    )
+    assert [(d.field, d.first, d.second) for d in compared.plan] == [("requests_per_connection", "none", "1")]
+
+
+def test_few_connections_make_a_large_difference_no_more_than_chance() -> None:
+    compared = compare(a_run([300, 800, 900], connections=20), a_run([650, 670, 680], "second", connections=20))
+    assert compared.changed is Change.CHANCE
+
+
+def test_latencies_stand_side_by_side() -> None:
+    assert HOT.last is not None
+    slower = replace(HOT, last=replace(HOT.last, p95_ms=7.0, p99_ms=None))
+    assert [(pair.percentile, pair.first_ms, pair.second_ms) for pair in compare(HOT, slower).latency] == [
+        ("p50", 1.0, 1.0),
+        ("p95", 2.0, 7.0),
+        ("p99", 3.0, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("second", "why"),
+    [
+        (replace(HOT, state=RunState.RUNNING), "run hot is still running"),
+        (replace(HOT, last=None), "run hot has no data"),
+        (a_run([0, 0, 0], "second"), "run second has no data"),
+        (replace(HOT, plan=LoadPlan("http://api.shop.svc/")), "the targets differ (demo and http://api.shop.svc/)"),
+        (replace(HOT, source=Source.SIMULATED), "simulated"),
+        (replace(HOT, source=Source.HEADER), "different sources (demo and header)"),
+        (a_run([10, 10], "second"), "the numbers of pods differ (3 and 2)"),
+        (a_run([10], "second"), "run second saw one pod only"),
+    ],
+)
+def test_what_is_not_comparable_is_not_compared_and_the_reason_is_given(second: RunRecord, why: str) -> None:
+    for compared in (compare(HOT, second), compare(second, HOT)):
+        assert not compared.comparable
+        assert (compared.changed, compared.difference, compared.pods) == (None, None, ())
+        assert compared.sentence.startswith("Not comparable: ")
+    assert why in compare(HOT, second).sentence
+
+
+def test_a_run_without_a_verdict_is_not_compared() -> None:
+    assert HOT.last is not None
+    blind = replace(HOT, last=replace(HOT.last, verdict=judge([6_000, 1_000], {1: 7_000}, coverage=0.5)))
+    assert "has no verdict" in compare(EVEN, blind).sentence
+
+
+def test_the_difference_follows_the_published_formula() -> None:
+    low_high = mover((0.3, 0.2, 0.5), (0.1, 0.0, 0.25))
+    assert low_high == (
+        pytest.approx(-0.2),
+        pytest.approx(-0.2 - (0.1**2 + 0.2**2) ** 0.5),
+        pytest.approx(-0.2 + (0.15**2 + 0.1**2) ** 0.5),
+    )
+
+
+@pytest.mark.parametrize("pair", SHORT, ids=str)
+def test_two_runs_of_one_balancer_are_called_different_in_at_most_five_of_a_hundred(pair: Pair) -> None:
+    assert false_changes(pair, TRIALS, SHORT.index(pair)) <= 0.05
