@@ -94,7 +94,7 @@ class DemoProcess:
             del self._questions[command.number]
 
     async def pods(self) -> AsyncGenerator[Sample, None]:
-        """Pods and Service now and on each change, until the process ends. Raises TargetUnavailable when it dies."""
+        """Pods, Service and counts, now and on each change, until its end. Raises TargetUnavailable when it dies."""
         heard: Watcher = asyncio.Queue()
         self._watchers.add(heard)
         try:
@@ -114,7 +114,8 @@ class DemoProcess:
 
     def _sample(self) -> PodsSample:
         assert self._latest is not None
-        return PodsSample(self._clock.monotonic_s(), self._latest.pods, self._latest.service)
+        latest = self._latest
+        return PodsSample(self._clock.monotonic_s(), latest.pods, latest.service, latest.answered)
 
     async def _listen(self) -> None:
         trouble = "ended"
@@ -128,8 +129,7 @@ class DemoProcess:
 
     def _hear(self, report: DemoReport) -> None:
         before, self._latest = self._latest, report.status
-        now = report.status
-        if before and (before.pods, before.service) != (now.pods, now.service):
+        if before and before != report.status:
             self._tell_watchers(self._sample())
         if not self._first.done():
             self._first.set_result(report)

@@ -18,6 +18,7 @@ from scale_app.domain.errors import PlanError
 
 HOST = "127.0.0.1"
 BACKLOG = 1_024
+COUNT_EVERY_S = 1.0
 NAME_SEED = 1
 OPEN_FILES = 65_536
 
@@ -35,6 +36,16 @@ class Control:
         """Tell the owner where the demo listens."""
         self._url = f"http://{HOST}:{port}/"
         self.report()
+
+    async def tell_counts(self) -> None:
+        """Report every second in which the pods answered anything, for ever."""
+        told: dict[str, int] = {}
+        while True:
+            await asyncio.sleep(COUNT_EVERY_S)
+            answered = self.cluster.answered()
+            if answered != told:
+                told = answered
+                self.report()
 
     def report(self, reply_to: int | None = None, refusal: DemoRefusal | None = None) -> None:
         self._owner.write(to_json(DemoReport(self.cluster.status(self._url), reply_to, refusal)) + b"\n")
@@ -59,8 +70,10 @@ async def serve(owner: BinaryIO) -> None:
     control.listening(server.sockets[0].getsockname()[1])
     commands = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    counting = asyncio.create_task(control.tell_counts())
     while line := await commands.readline():
         control.obey(line)
+    counting.cancel()
 
 
 def allow_many_connections() -> None:

@@ -66,9 +66,13 @@ class Cluster:
             fault=self._fault,
             weight=self._weight,
             pods=tuple(pod.seen() for pod in self._pods),
-            answered={pod.name: pod.answered for pod in self._departed + self._pods},
+            answered=self.answered(),
             service=self._service(),
         )
+
+    def answered(self) -> dict[str, int]:
+        """Requests that each pod has answered, dead pods included."""
+        return {pod.name: pod.answered for pod in self._departed + self._pods}
 
     def _service(self) -> ServiceSettings:
         policy = self._balancer.policy

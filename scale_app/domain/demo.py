@@ -104,7 +104,8 @@ class DemoRefusal:
 class DemoReport:
     """One line from the demo's process.
 
-    reply_to: the command's number, or None when it tells by itself: once at its start, then on each change of pods.
+    reply_to: the command's number, or None when it tells by itself: once at its start, on each change of pods, and
+        every second in which they answered.
     status: after the command. refusal: set when the command changed nothing.
     """
 

@@ -18,6 +18,7 @@ from scale_app.domain.events import (
     SnapshotTaken,
     StateChanged,
 )
+from scale_app.domain.foreign import ForeignTraffic
 from scale_app.domain.outcome import failure_sentence, should_give_up
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.roster import Roster
@@ -100,6 +101,7 @@ class Run:
         self._alerts = Alerts(plan)
         self._traffic: TrafficSample | None = None
         self._changes: deque[PodChanged] = deque(maxlen=CHANGES_KEPT)
+        self._foreign = ForeignTraffic()
         self._health: deque[GeneratorHealth] = deque(maxlen=HEALTH_KEPT)
 
     def observe(self, sample: Sample) -> list[Event]:
@@ -128,12 +130,14 @@ class Run:
             self._began_at_s = sample.at_s
         self._traffic = sample
         self._health.append(sample.generator)
+        self._foreign.traffic_seen(sample)
         self._windows.observe(sample)
         figures = self._windows.figures()
         before = [*self._alert(sample.at_s, figures), *self._give_up(sample)]
         return [*before, self._snapshot(sample.at_s, figures, len(before))]
 
     def _pods_seen(self, sample: PodsSample) -> list[Event]:
+        self._foreign.pods_seen(sample)
         at_s = self._elapsed_s(sample.at_s)
         changes = [PodChanged(at_s, pod, change) for pod, change in self._roster.observe(sample)]
         self._changes.extend(changes)
@@ -182,6 +186,7 @@ class Run:
             message=self.message,
             changes=tuple(self._changes),
             health=tuple(self._health),
+            excess=self._foreign.excess,
             alerts=self._alerts.active,
         )
         self.last = snapshot_of(self.plan, progress, figures, self._roster, self._traffic)

@@ -89,11 +89,13 @@ class PodsSample:
     """Every pod that the directory lists now; a pod that is missing from it is gone.
 
     service: what decides who of them gets a connection, None when unknown.
+    answered: {pod name: requests}, the pods' own cumulative counts, whoever asked; None when they are unknown.
     """
 
     at_s: float
     pods: tuple[PodSeen, ...]
     service: ServiceSettings | None = None
+    answered: Mapping[str, int] | None = None
     kind: Literal["pods"] = "pods"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scale_app.domain.alert import Alert
@@ -20,7 +20,10 @@ from scale_app.domain.work import WorkBalance, cv_of, failing_pods, slow_pods
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run is, beside its counts. changes: of its pods; health: of the generator at its last samples."""
+    """Where a run is, beside its counts.
+
+    changes: of its pods. health: of the generator at its last samples. excess: requests of others, see Facts.
+    """
 
     run_id: str
     seq: int
@@ -32,6 +35,7 @@ class Progress:
     alerts: tuple[Alert, ...]
     changes: tuple[PodChanged, ...] = ()
     health: tuple[GeneratorHealth, ...] = ()
+    excess: Mapping[str, int] | None = None
 
 
 def snapshot_of(
@@ -77,9 +81,7 @@ def snapshot_of(
     )
 
 
-def facts_of(
-    plan: LoadPlan, progress: Progress, figures: Figures, roster: Roster, rows: tuple[PodShare, ...]
-) -> Facts:
+def facts_of(plan: LoadPlan, progress: Progress, figures: Figures, roster: Roster, rows: tuple[PodShare, ...]) -> Facts:
     """What diagnosis may look at. rows: of `pod_shares`."""
     return Facts(
         plan=plan,
@@ -91,6 +93,7 @@ def facts_of(
         changes=progress.changes,
         service=roster.service,
         health=progress.health,
+        excess=progress.excess,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -62,6 +63,17 @@ async def choke_the_generator(hub: Hub) -> None:
                 await asyncio.sleep(0.15)
 
 
+async def be_another_client(hub: Hub) -> None:
+    """Send some hundred requests beside the run's."""
+    url = urlsplit((await hub.demo.status()).url)
+    for _ in range(20):
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        for _ in range(30):
+            writer.write(b"GET / HTTP/1.1\r\nHost: demo\r\n\r\n")
+            await reader.readuntil(b"from demo-")
+        writer.close()
+
+
 def own_workers() -> list[int]:
     """Process ids of the load generators that this process started."""
     children = [int(pid) for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()]
@@ -92,6 +104,7 @@ FAULTY = [
         replace(STEADY, think_time_s=0.002),
         certainty="likely",
     ),
+    Scene("foreign_traffic", DemoChange(), replace(STEADY, duration_s=5), be_another_client),
     Scene("pods_not_named", DemoChange(), replace(STEADY, pod_header="X-Instance")),
 ]
 HEALTHY = [
