@@ -1,0 +1,65 @@
+"""One action from an open question to its answer, on real sockets: the decisive second run and its conclusion."""
+
+from pathlib import Path
+
+import pytest
+
+from scale_app.domain.compare import Change
+from scale_app.domain.demo import DemoChange, Policy
+from scale_app.domain.errors import NoExperiment
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.verdict import VerdictKind
+from tests.integration.houses import house, seen
+
+KEPT_ALIVE = LoadPlan(users=20, spawn_rate=100, duration_s=3, requests_per_connection=None, think_time_s=0.0)
+TRIES = 3
+"""A random balancer is called uneven in at most one of twenty runs; not three times in a row."""
+
+
+async def test_keep_alive_leaves_it_open_and_new_connections_show_that_it_was_chance(tmp_path: Path) -> None:
+    async with house(tmp_path) as hub:
+        await hub.demo.change(DemoChange(pods=3, policy=Policy.RANDOM))
+        first_id = await hub.start(KEPT_ALIVE)
+        _, first = await seen(hub, first_id)
+        assert first.verdict.kind is not VerdictKind.EVEN
+        planned = await hub.planned_experiment(first_id)
+        assert planned.plan.requests_per_connection == 1
+        for _ in range(TRIES):
+            second_id = await hub.experiment(first_id)
+            _, second = await seen(hub, second_id)
+            if second.verdict.kind is VerdictKind.EVEN:
+                break
+        record = await hub.run(second_id)
+        compared = await hub.compare(first_id, second_id)
+    assert second.verdict.kind is VerdictKind.EVEN
+    assert record.experiment_of == first_id
+    assert compared.comparable
+    assert "with a new connection for each request the balancer is even" in compared.conclusion
+    if compared.changed is Change.CHANCE and first.verdict.kind is VerdictKind.UNDECIDED:
+        assert compared.conclusion.startswith("Chance was the cause")
+        assert "no more than chance" in compared.conclusion
+    assert any(note.startswith("The connections differ: keep-alive") for note in compared.notes)
+    async with house(tmp_path) as later:
+        assert (await later.run(second_id)).experiment_of == first_id
+        with pytest.raises(NoExperiment, match="is decided"):
+            await later.experiment(second_id)
+
+
+async def test_a_weight_stays_with_new_connections_and_a_fix_is_seen_as_one(tmp_path: Path) -> None:
+    async with house(tmp_path) as hub:
+        await hub.demo.change(DemoChange(pods=3, policy=Policy.WEIGHTED, weight=4))
+        first_id = await hub.start(
+            LoadPlan(users=40, spawn_rate=200, duration_s=3, requests_per_connection=20, think_time_s=0.0)
+        )
+        _, first = await seen(hub, first_id)
+        assert first.verdict.kind is VerdictKind.UNEVEN
+        second_id = await hub.experiment(first_id)
+        _, second = await seen(hub, second_id)
+        assert (await hub.compare(first_id, second_id)).conclusion.startswith("Not the connections: the balancer is")
+        await hub.demo.change(DemoChange(policy=Policy.ROUND_ROBIN))
+        third_id = await hub.start((await hub.run(first_id)).plan)
+        await seen(hub, third_id)
+        fixed = await hub.compare(first_id, third_id)
+    assert fixed.changed is Change.BETTER
+    assert fixed.conclusion == ""
+    assert fixed.pods_by == "name"
