@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from scale_app.domain.balance import balance
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import PodShare, RunState, Snapshot, Source
-from scale_app.domain.verdict import Verdict, VerdictKind
+from scale_app.domain.verdict import Verdict, VerdictKind, judge
 
 
 def snapshot(run_id: str = "run-1", **changes: Any) -> Snapshot:
@@ -61,3 +63,20 @@ def pod_share(name: str, **changes: Any) -> PodShare:
         failures=0,
     )
     return replace(row, **changes)
+
+
+def an_ended_run(counts: list[int], connections: int | None) -> RunRecord:
+    """A keep-alive run "first" whose pods answered so many requests; connections None: one for each request."""
+    total = sum(counts)
+    loads = {1: total} if connections is None else {round(total / connections): connections}
+    plan = LoadPlan(users=20, duration_s=30, requests_per_connection=1 if connections is None else None)
+    last = snapshot(
+        "first",
+        state=RunState.FINISHED,
+        elapsed_s=30.0,
+        requests=total,
+        balance=balance(counts),
+        verdict=judge(counts, loads, coverage=1.0),
+        pods=tuple(pod_share(f"pod-{i}", requests=n, share=n / total) for i, n in enumerate(counts)),
+    )
+    return RunRecord("first", plan, Source.DEMO, RunState.FINISHED, 1.0, 31.0, "", last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,11 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock
 def record(run_id: str = "run-1", at_s: float = 100.25, state: RunState = RunState.STARTING) -> RunRecord:
     plan = LoadPlan("http://bücher.example/ä?q=%00", users=7, requests_per_connection=None, think_time_s=0.0)
     return RunRecord(run_id, plan, Source.HEADER, state, at_s)
+
+
+async def test_what_a_run_is_an_experiment_of_is_kept(store: RunStore) -> None:
+    await store.create(replace(record(), experiment_of="run-0"))
+    assert (await store.run("run-1")).experiment_of == "run-0"
 
 
 async def test_a_new_run_comes_back_as_it_was_kept(store: RunStore) -> None:

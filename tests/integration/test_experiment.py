@@ -54,7 +54,7 @@ async def test_a_weight_stays_with_new_connections_and_a_fix_is_seen_as_one(tmp_
         _, first = await seen(hub, first_id)
         assert first.verdict.kind is VerdictKind.UNEVEN
         second_id = await hub.experiment(first_id)
-        _, second = await seen(hub, second_id)
+        await seen(hub, second_id)
         assert (await hub.compare(first_id, second_id)).conclusion.startswith("Not the connections: the balancer is")
         await hub.demo.change(DemoChange(policy=Policy.ROUND_ROBIN))
         third_id = await hub.start((await hub.run(first_id)).plan)

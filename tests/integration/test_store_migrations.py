@@ -6,14 +6,17 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.engine import Connection
 from sqlmodel import SQLModel
 
-from scale_app.adapters.store import migrate
+from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.adapters.store.database import open_engine
+from scale_app.adapters.store.migrate import migration_config
 from scale_app.domain.errors import StoreUnavailable
+from tests.fakes import FakeClock
 
 
 def url_of(tmp_path: Path) -> str:
@@ -35,6 +38,21 @@ async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     before = schema(tmp_path)
     await migrate(url_of(tmp_path))
     assert schema(tmp_path) == before
+
+
+async def test_runs_of_the_first_version_are_kept_and_are_nobodys_experiment(tmp_path: Path) -> None:
+    engine = open_engine(url_of(tmp_path))
+    async with engine.begin() as connection:
+        await connection.run_sync(lambda made: command.upgrade(migration_config(made), "0001"))
+    await engine.dispose()
+    with sqlite3.connect(tmp_path / "scale.db") as connection:
+        connection.execute("INSERT INTO runs VALUES ('old', '{\"users\": 7}', 'demo', 'finished', 1, 2, '', NULL)")
+    connection.close()
+    await migrate(url_of(tmp_path))
+    store = SqlRunStore(url_of(tmp_path), FakeClock())
+    old = await store.run("old")
+    await store.close()
+    assert (old.plan.users, old.plan.max_p95_ms, old.experiment_of) == (7, None, "")
 
 
 async def test_a_newer_versions_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from scale_app.api.routes import api_app
 from scale_app.api.socket import Encoder
 from scale_app.domain.alert import Alert
 from scale_app.domain.errors import StoreUnavailable
-from scale_app.domain.events import AlertRaised, PodChanged, SnapshotTaken, StateChanged
+from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, PodChanged, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import RunState, Source
@@ -72,6 +73,21 @@ def test_each_new_snapshot_and_alert_is_sent_and_nothing_else(client: TestClient
         "data": {"balance_score": 0.82, "threshold": 0.95},
     }
     assert (update["type"], update["data"]["balance_score"]) == ("metrics_update", None)
+
+
+def test_the_alert_message_is_about_the_balance_alone_and_sent_when_raised_alone(
+    client: TestClient, hub: FakeHub
+) -> None:
+    run(hub, "run-1")
+    slow = replace(ALERT.alert, rule="p95", threshold=500.0)
+    with client.websocket_connect("/ws/metrics") as socket:
+        socket.receive_json()
+        publish(client, hub, "run-1", AlertRaised(8.0, slow))
+        publish(client, hub, "run-1", AlertUpdated(8.0, ALERT.alert))
+        publish(client, hub, "run-1", AlertCleared(8.0, ALERT.alert))
+        publish(client, hub, "run-1", AlertRaised(9.0, replace(ALERT.alert, rule="score")))
+        publish(client, hub, "run-1", SnapshotTaken(9.0, a_snapshot()))
+        assert [socket.receive_json()["type"] for _ in range(2)] == ["imbalance_alert", "metrics_update"]
 
 
 def test_simulated_counts_say_so_in_every_message(client: TestClient, hub: FakeHub) -> None:
