@@ -178,6 +178,22 @@ async def test_weighted_prefers_the_first_pod_by_its_weight(demo: DemoCluster) -
     assert counts[status.pods[0].name] == pytest.approx(160, abs=30)
 
 
+async def test_a_layer_7_policy_answers_one_connection_from_every_pod_in_turn(demo: DemoCluster) -> None:
+    status = await demo.change(DemoChange(policy=Policy.LAYER7_ROUND_ROBIN))
+    async with call(demo) as caller:
+        counts = Counter([(await caller.ask())[1]["x-pod-name"] for _ in range(25)])
+        caller.send(GET * 25)  # pipelined requests are picked for one by one as well
+        counts += Counter([(await caller.answer())[1]["x-pod-name"] for _ in range(25)])
+    assert counts == {pod.name: 10 for pod in status.pods} == (await demo.status()).answered
+
+
+async def test_a_local_policy_reaches_the_clients_node_only(demo: DemoCluster) -> None:
+    status = await demo.change(DemoChange(policy=Policy.LOCAL))
+    near = {pod.name for pod in status.pods if pod.node == "node-a"}
+    assert set(await pods_of_new_connections(demo, 60)) == near
+    assert len(near) == 2
+
+
 # Faults
 
 

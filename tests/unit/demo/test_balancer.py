@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from scale_app.demo.balancer import Balancer
-from scale_app.demo.pods import Pod
+from scale_app.demo.pods import NODES, Pod
 from scale_app.domain.demo import Policy
 
 PICKS = 5_000
@@ -21,7 +21,7 @@ class OpenLink:
 
 
 def five_pods() -> list[Pod]:
-    return [Pod(f"pod-{number}", ready=True) for number in range(5)]
+    return [Pod(f"pod-{number}", ready=True, node=NODES[number % len(NODES)]) for number in range(5)]
 
 
 def picked(policy: Policy, pods: list[Pod], picks: int = PICKS, address: str = "10.0.0.1") -> Counter[str]:
@@ -88,3 +88,25 @@ def test_a_policy_is_in_force_from_the_next_pick_on() -> None:
     balancer.pick(pods, "10.0.0.1")
     balancer.policy = Policy.ROUND_ROBIN
     assert [balancer.pick(pods, "10.0.0.1").name for _ in range(5)] == [pod.name for pod in pods]
+
+
+def test_a_source_hash_is_as_sticky_as_an_affinity() -> None:
+    pods = five_pods()
+    assert picked(Policy.SOURCE_HASH, pods, picks=50) == picked(Policy.SOURCE_STICKY, pods, picks=50)
+
+
+@pytest.mark.parametrize("policy", [Policy.LOCAL, Policy.PREFER_SAME_NODE])
+def test_staying_near_reaches_the_pods_on_the_clients_node(policy: Policy) -> None:
+    near = Balancer(policy, Random(7)).reachable(five_pods())
+    assert [pod.name for pod in near] == ["pod-0", "pod-3"]
+
+
+def test_without_a_pod_on_the_clients_node_local_reaches_none_and_a_preference_all() -> None:
+    far = [pod for pod in five_pods() if pod.node != NODES[0]]
+    assert Balancer(Policy.LOCAL, Random(7)).reachable(far) == []
+    assert Balancer(Policy.PREFER_SAME_NODE, Random(7)).reachable(far) == far
+    assert Balancer(Policy.RANDOM, Random(7)).reachable(far) == far
+
+
+def test_only_a_layer_7_policy_picks_for_each_request() -> None:
+    assert [policy for policy in Policy if Balancer(policy, Random(7)).per_request] == [Policy.LAYER7_ROUND_ROBIN]

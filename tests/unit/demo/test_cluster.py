@@ -8,9 +8,17 @@ from random import Random
 import pytest
 
 from scale_app.demo.cluster import REPLACEMENT_READY_S, Cluster
-from scale_app.demo.pods import FAILING_SHARE, SLOW_ANSWER_S, Names, Pod
+from scale_app.demo.pods import (
+    FAILING_SHARE,
+    ONE_AT_A_TIME_S,
+    SLOW_ANSWER_S,
+    WORK_BESIDE_FAST_FAILURES_S,
+    Names,
+    Pod,
+)
 from scale_app.domain.demo import MAX_PODS, DemoChange, Fault, Policy
 from scale_app.domain.errors import PlanError
+from scale_app.domain.service_settings import ServiceSettings
 
 
 class FakeCall:
@@ -206,3 +214,56 @@ def test_the_weight_belongs_to_the_first_pod_and_a_directory_still_expects_equal
     assert (status.policy, status.weight, status.url) == (Policy.WEIGHTED, 8.0, "http://demo/")
     assert {pod.weight for pod in status.pods} == {1.0}
     assert [bench.pod(slot).share for slot in range(5)] == [8.0, 1.0, 1.0, 1.0, 1.0]
+
+
+def test_an_overloaded_pod_works_on_one_request_after_the_other(bench: Bench) -> None:
+    bench.change(DemoChange(fault=Fault.OVERLOADED_POD))
+    pod = bench.pod(0)
+    waits = [pod.take(now_s) for now_s in (100.0, 100.0, 100.001, 200.0)]
+    assert waits == pytest.approx([ONE_AT_A_TIME_S, 2 * ONE_AT_A_TIME_S, 3 * ONE_AT_A_TIME_S - 0.001, ONE_AT_A_TIME_S])
+    assert bench.pod(1).take(100.0) == 0
+
+
+def test_beside_a_fast_failing_pod_the_others_have_work_to_do(bench: Bench) -> None:
+    bench.change(DemoChange(fault=Fault.FAST_FAILING_POD))
+    assert [bench.pod(slot).delay_s for slot in range(5)] == [0.0] + [WORK_BESIDE_FAST_FAILURES_S] * 4
+    assert (bench.pod(0).status(Random(1)), bench.pod(1).status(Random(1))) == (500, 200)
+    bench.change(DemoChange(fault=Fault.NONE))
+    assert bench.pod(1).delay_s == 0
+
+
+def test_slots_are_dealt_to_the_nodes_and_a_replacement_stays_on_its_node(bench: Bench) -> None:
+    bench.change(DemoChange(pods=7, kill_pod=bench.names()[1]))
+    nodes = [pod.node for pod in bench.cluster.status("").pods]
+    assert nodes == ["node-a", "node-b", "node-c", "node-a", "node-b", "node-c", "node-a"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "service"),
+    [
+        (Policy.RANDOM, ServiceSettings(client_node="node-a")),
+        (Policy.SOURCE_HASH, ServiceSettings(client_node="node-a")),
+        (Policy.SOURCE_STICKY, ServiceSettings(session_affinity="ClientIP", client_node="node-a")),
+        (Policy.LOCAL, ServiceSettings(internal_traffic_policy="Local", client_node="node-a")),
+        (Policy.PREFER_SAME_NODE, ServiceSettings(traffic_distribution="PreferSameNode", client_node="node-a")),
+    ],
+)
+def test_it_says_what_a_service_of_this_policy_would_say(
+    bench: Bench, policy: Policy, service: ServiceSettings
+) -> None:
+    bench.change(DemoChange(policy=policy))
+    assert bench.cluster.status("").service == service
+
+
+def test_weights_are_told_while_they_are_in_force(bench: Bench) -> None:
+    bench.change(DemoChange(policy=Policy.WEIGHTED, weight=4.0))
+    service = bench.cluster.status("").service
+    assert service is not None
+    assert list(service.weights.values()) == [4.0, 1.0, 1.0, 1.0, 1.0]
+
+
+def test_a_local_policy_reaches_nobody_while_the_clients_node_has_no_ready_pod(bench: Bench) -> None:
+    bench.change(DemoChange(policy=Policy.LOCAL, pods=1, kill_pod=bench.names()[0]))
+    assert bench.cluster.pick("") is None
+    bench.time.pass_by(REPLACEMENT_READY_S)
+    assert bench.cluster.pick("") is not None
