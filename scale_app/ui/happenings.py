@@ -32,8 +32,8 @@ def _line(event: Event) -> Happening | None:
             return Happening(at, message or f"The run is {state.value}.", tone)
         case AlertRaised(alert=alert):
             return Happening(at, alert.message, "bad")
-        case AlertCleared():
-            return Happening(at, "The imbalance is over.")
+        case AlertCleared(alert=alert):
+            return Happening(at, alert.cleared)
         case PodChanged(pod=pod, change=change):
             return Happening(at, f"Pod {pod} {POD_CHANGES[change]}.")
         case PlanEdited(plan=plan):

@@ -33,6 +33,11 @@ class Intent(rx.State):
     every: str = rx.SessionStorage(shown.plain(DEFAULT_EVERY))
     think_ms: str = rx.SessionStorage(shown.plain(DEFAULTS.think_time_s * 1_000))
     pod_header: str = rx.SessionStorage(DEFAULTS.pod_header)
+    warm_up: str = rx.SessionStorage(shown.plain(DEFAULTS.warm_up_s))
+    alert_rule: str = rx.SessionStorage(DEFAULTS.alert_rule)
+    pod_share: str = rx.SessionStorage("")
+    p95: str = rx.SessionStorage("")
+    failures: str = rx.SessionStorage("")
     problem: str = ""
     problem_field: str = ""
     starting: bool = False
@@ -101,6 +106,26 @@ class Intent(rx.State):
         self.pod_header = text
 
     @rx.event
+    def type_warm_up(self, text: str) -> None:
+        self.warm_up = text
+
+    @rx.event
+    def type_pod_share(self, text: str) -> None:
+        self.pod_share = text
+
+    @rx.event
+    def type_p95(self, text: str) -> None:
+        self.p95 = text
+
+    @rx.event
+    def type_failures(self, text: str) -> None:
+        self.failures = text
+
+    @rx.event
+    def choose_alert_rule(self, choice: str) -> None:
+        self.alert_rule = choice
+
+    @rx.event
     def choose_connections(self, choice: str) -> None:
         self.connections = choice
 
@@ -124,6 +149,21 @@ class Intent(rx.State):
         try:
             self.started = await wiring.hub().start(self._plan())
             self._clear()
+        except ScaleError as error:
+            yield self._refuse(error)
+        finally:
+            self.starting = False
+
+    @rx.event
+    async def experiment(self, run_id: str, follow_by_address: bool) -> Any:
+        """Start the run that decides what the shown one left open, and turn to it."""
+        self.starting = True
+        yield
+        try:
+            self.started = await wiring.hub().experiment(run_id)
+            self._clear()
+            if follow_by_address:
+                yield rx.redirect(f"/runs/{self.started}")
         except ScaleError as error:
             yield self._refuse(error)
         finally:
@@ -160,6 +200,9 @@ class Intent(rx.State):
             self.think_ms, self.pod_header = shown.plain(plan.think_time_s * 1_000), plan.pod_header
             self.connections = {None: "keep", 1: "each"}.get(plan.requests_per_connection, "some")
             self.every = shown.plain(plan.requests_per_connection or DEFAULT_EVERY)
+            self.warm_up, self.alert_rule = shown.plain(plan.warm_up_s), plan.alert_rule
+            self.pod_share, self.failures = _hundredfold(plan.max_pod_share), _hundredfold(plan.max_failure_share)
+            self.p95 = "" if plan.max_p95_ms is None else shown.plain(plan.max_p95_ms)
 
     def _plan(self) -> LoadPlan:
         """The plan as typed; a text that is no number reaches LoadPlan as it is, which says what it accepts."""
@@ -171,6 +214,11 @@ class Intent(rx.State):
             requests_per_connection=self._requests_per_connection(),  # type: ignore[arg-type]
             think_time_s=_thousandth(shown.number(self.think_ms)),  # type: ignore[arg-type]
             pod_header=self.pod_header.strip(),
+            warm_up_s=shown.number(self.warm_up),  # type: ignore[arg-type]
+            alert_rule=self.alert_rule,  # type: ignore[arg-type]
+            max_pod_share=_limit(self.pod_share, 100),  # type: ignore[arg-type]
+            max_p95_ms=_limit(self.p95),  # type: ignore[arg-type]
+            max_failure_share=_limit(self.failures, 100),  # type: ignore[arg-type]
         )
 
     def _requests_per_connection(self) -> int | float | str | None:
@@ -193,3 +241,15 @@ def _slider(all_stops: list[float], text: str) -> list[int]:
 
 def _thousandth(value: int | float | str) -> float | str:
     return value if isinstance(value, str) else value / 1_000
+
+
+def _limit(text: str, per: int = 1) -> float | str | None:
+    """A limit as typed, in units of 1/per; None when nothing was typed; as it is when it is no number."""
+    value = shown.number(text)
+    if isinstance(value, str):
+        return value if value.strip() else None
+    return value / per
+
+
+def _hundredfold(share: float | None) -> str:
+    return "" if share is None else shown.plain(share * 100)

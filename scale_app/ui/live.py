@@ -6,13 +6,14 @@ import reflex as rx
 
 from scale_app.ui import controls
 from scale_app.ui.demo_panel import demo_panel
+from scale_app.ui.experiment import experiment_panel
 from scale_app.ui.intent import Intent
 from scale_app.ui.layout import page
-from scale_app.ui.meant import Flag, Handler, Part
+from scale_app.ui.meant import Flag, Handler, Part, Text
 from scale_app.ui.panels import run_panels
 from scale_app.ui.state import Follower
 from scale_app.ui.view import OtherRun
-from scale_app.ui.words import CONNECTIONS
+from scale_app.ui.words import ALERT_RULES, CONNECTIONS
 
 
 def live_page() -> Part:
@@ -23,7 +24,7 @@ def live_page() -> Part:
             rx.el.div(load_form(), rx.cond(Intent.is_demo, demo_panel()), class_name="side"),
             rx.el.div(
                 rx.foreach(Follower.others, _other_run),
-                rx.cond(Follower.view.run_id != "", run_panels(Follower.view), first_steps()),
+                rx.cond(Follower.view.run_id != "", run_panels(Follower.view, experiment_panel()), first_steps()),
                 class_name="main-column",
             ),
             class_name="columns",
@@ -131,6 +132,10 @@ def _connections(running: Flag) -> Part:
 
 
 def _more(running: Flag) -> Part:
+    def small(name: str, label: str, unit: str, value: Text, on_type: Handler, field: str) -> Part:
+        wrong = Intent.problem_field == field
+        return controls.small_entry(name, label, unit, value, on_type, disabled=running, wrong=wrong)
+
     return rx.el.details(
         rx.el.summary("More", data_testid="more"),
         controls.small_entry(
@@ -151,6 +156,15 @@ def _more(running: Flag) -> Part:
             disabled=running,
             wrong=Intent.problem_field == "pod_header",
         ),
+        small("warm-up", "Warm-up", "s", Intent.warm_up, Intent.type_warm_up, "warm_up_s"),
+        rx.el.p("The first seconds are sent but not judged.", class_name="note"),
+        controls.choice(
+            "alert-rule", "Alert on", ALERT_RULES, Intent.alert_rule, Intent.choose_alert_rule, disabled=running
+        ),
+        small("max-pod-share", "Alert above pod share", "%", Intent.pod_share, Intent.type_pod_share, "max_pod_share"),
+        small("max-p95", "Alert above p95", "ms", Intent.p95, Intent.type_p95, "max_p95_ms"),
+        small("max-failures", "Alert above failures", "%", Intent.failures, Intent.type_failures, "max_failure_share"),
+        rx.el.p("Empty: no such alert.", class_name="note"),
         class_name="fold",
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import reflex as rx
 
 from scale_app.ui import charts
+from scale_app.ui.findings import findings_panel
 from scale_app.ui.meant import Part, Text
-from scale_app.ui.view import ErrorRow, Happening, PodRow, RunView
+from scale_app.ui.view import AlertRow, ErrorRow, Happening, PodRow, RunView
 
 
 def panel(title: str, *inside: Part, note: Text = "", look: str = "") -> Part:
@@ -19,11 +20,13 @@ def panel(title: str, *inside: Part, note: Text = "", look: str = "") -> Part:
     )
 
 
-def run_panels(view: RunView) -> Part:
-    """Everything about one run, in reading order."""
+def run_panels(view: RunView, experiment: Part) -> Part:
+    """Everything about one run, in reading order. experiment: what would decide it, or what it decided."""
     return rx.el.div(
         notices(view),
         verdict_card(view),
+        findings_panel(view),
+        experiment,
         rx.el.div(
             panel("Share per pod", charts.shares_chart(view.shares), note=view.shares.caption),
             panel(
@@ -71,17 +74,18 @@ def notices(view: RunView) -> Part:
                 class_name=rx.cond(view.state == "failed", "notice notice-bad", "notice"),
             ),
         ),
-        rx.cond(
-            view.alert != "",
-            rx.el.div(
-                rx.icon("triangle-alert", size=18, aria_hidden=True),
-                rx.el.span(rx.el.strong("Imbalance. "), view.alert),
-                class_name="notice notice-alert",
-                data_testid="alert",
-            ),
-        ),
+        rx.foreach(view.alerts, _alert),
         class_name="notices",
         aria_live="polite",
+    )
+
+
+def _alert(alert: AlertRow) -> Part:
+    return rx.el.div(
+        rx.icon("triangle-alert", size=18, aria_hidden=True),
+        rx.el.span(rx.el.strong(alert.title, ". "), alert.message),
+        class_name="notice notice-alert",
+        data_testid="alert",
     )
 
 

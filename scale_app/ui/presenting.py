@@ -13,6 +13,7 @@ from scale_app.pictures.scale_bar import scale_bar
 from scale_app.pictures.shares import shares_picture
 from scale_app.pictures.times import times_picture
 from scale_app.ui import format as shown
+from scale_app.ui.diagnosis import alert_rows, finding_rows, findings_note
 from scale_app.ui.happenings import happenings
 from scale_app.ui.view import (
     BarLabel,
@@ -46,12 +47,14 @@ def run_view(record: RunRecord, points: Sequence[Point], happened: Sequence[Even
         source_text=source_text,
         source_note=source_note,
         message=record.message or (snapshot.message if snapshot else ""),
-        alert=snapshot.alert.message if snapshot and snapshot.alert else "",
+        alerts=alert_rows(snapshot.alerts) if snapshot else [],
         when=shown.moment(record.created_at_epoch_s),
         title=_title(record),
         has_data=snapshot is not None and bool(snapshot.pods),
         figures=figures(snapshot) if snapshot else Figures(),
         progress=progress(snapshot) if snapshot else Progress(total=shown.clock(record.plan.duration_s)),
+        findings=finding_rows(snapshot.findings) if snapshot else [],
+        findings_note=findings_note(snapshot) if snapshot else "",
         shares=shares(snapshot) if snapshot else Shares(),
         times=times(points, record.plan.duration_s, state.active),
         pods=pod_rows(snapshot.pods) if snapshot else [],

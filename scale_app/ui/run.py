@@ -5,6 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from scale_app.ui import controls
+from scale_app.ui.experiment import experiment_panel
 from scale_app.ui.intent import Intent
 from scale_app.ui.layout import page
 from scale_app.ui.meant import Handler, Part
@@ -21,7 +22,7 @@ def run_page() -> Part:
             view.run_id != "",
             rx.el.div(
                 rx.el.div(_head(view), _plan(view), class_name="side"),
-                rx.el.div(run_panels(view), class_name="main-column"),
+                rx.el.div(run_panels(view, experiment_panel(follow_by_address=True)), class_name="main-column"),
                 class_name="columns",
             ),
             rx.cond(Follower.ready, _unknown(), rx.fragment()),

@@ -8,14 +8,17 @@ from typing import Any
 import reflex as rx
 
 from scale_app import wiring
-from scale_app.domain.errors import ScaleError
+from scale_app.domain.compare import Comparison
+from scale_app.domain.errors import NoExperiment, RunNotFound, ScaleError
 from scale_app.domain.events import AlertRaised, Event
+from scale_app.domain.experiment import Experiment
 from scale_app.domain.run import RunRecord
+from scale_app.ui.comparing import sequel_of
 from scale_app.ui.following import Following
 from scale_app.ui.intent import Intent
 from scale_app.ui.pacing import paced
 from scale_app.ui.shared_views import view_of
-from scale_app.ui.view import NOTHING, OtherRun, RunView
+from scale_app.ui.view import NO_SEQUEL, NOTHING, OtherRun, RunView, Sequel
 
 Item = tuple[str, Event]
 GAP_S = 0.3
@@ -27,6 +30,7 @@ class Follower(rx.State):
     """The run that this tab shows. `ready` turns true once the hub has told what there is."""
 
     view: RunView = NOTHING
+    sequel: Sequel = NO_SEQUEL
     others: rx.Field[list[OtherRun]] = rx.field(default_factory=list)
     ready: bool = False
     problem: str = ""
@@ -38,7 +42,7 @@ class Follower(rx.State):
             only = _run_of_path(self.router.url.path)
             self.ready, self.problem = False, ""
             if only not in ("", self.view.run_id):
-                self.view = NOTHING
+                self.view, self.sequel = NOTHING, NO_SEQUEL
         following = Following()
         try:
             async with wiring.hub().subscribe(only or None) as events:
@@ -48,7 +52,7 @@ class Follower(rx.State):
                         yield toast
         except ScaleError as error:
             async with self:
-                self.view, self.problem, self.ready = NOTHING, str(error), True
+                self.view, self.sequel, self.problem, self.ready = NOTHING, NO_SEQUEL, str(error), True
 
 
 async def _show_first(tab: Follower, following: Following, only: str) -> None:
@@ -83,13 +87,39 @@ async def _take(tab: Follower, following: Following, batch: list[Item], only: st
 async def _push(tab: Follower, following: Following, turned: bool) -> None:
     record = following.record
     view = view_of(record, following.points, following.happened) if record else NOTHING
+    sequel = await _sequel(record) if record else NO_SEQUEL
     others = [_other(r) for r in wiring.hub().active() if r.run_id != following.run_id]
     async with tab:
         tab.view, tab.ready = view, True
+        if sequel != tab.sequel:
+            tab.sequel = sequel
         if others != tab.others:
             tab.others = others
         if record and record.state.active:
             (await tab.get_state(Intent)).adopt(record.plan, everything=turned)
+
+
+async def _sequel(record: RunRecord) -> Sequel:
+    """What can follow a run, or what it decided; the hub knows."""
+    return sequel_of(record, await _planned(record), await _compared(record))
+
+
+async def _planned(record: RunRecord) -> Experiment | None:
+    if record.state.active:
+        return None
+    try:
+        return await wiring.hub().planned_experiment(record.run_id)
+    except (NoExperiment, RunNotFound):
+        return None
+
+
+async def _compared(record: RunRecord) -> Comparison | None:
+    if record.state.active or not record.experiment_of:
+        return None
+    try:
+        return await wiring.hub().compare(record.experiment_of, record.run_id)
+    except RunNotFound:
+        return None
 
 
 async def _turn_to(following: Following, run_id: str) -> None:

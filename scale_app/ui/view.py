@@ -134,6 +134,42 @@ class Happening:
 
 
 @dataclass(frozen=True)
+class AlertRow:
+    """An alert that is on. title: what it is about."""
+
+    title: str
+    message: str
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """One cause that fits. certainty: the domain's word; certainty_text: how it is shown; patch: YAML or ""."""
+
+    code: str
+    title: str
+    certainty: str
+    certainty_text: str
+    cause: str
+    evidence: str
+    remedy: str
+    patch: str
+
+
+@dataclass(frozen=True)
+class Sequel:
+    """What can follow an ended run, or what it was the sequel of.
+
+    reason: why a second run would decide, "" when none would. first_id: the run that this one was to decide, else "".
+    """
+
+    reason: str = ""
+    first_id: str = ""
+    conclusion: str = ""
+    sentence: str = ""
+    compare_href: str = ""
+
+
+@dataclass(frozen=True)
 class OtherRun:
     """A run that sends load beside the one that is shown."""
 
@@ -154,12 +190,14 @@ class RunView:
     source_text: str = ""
     source_note: str = ""
     message: str = ""
-    alert: str = ""
+    alerts: list[AlertRow] = field(default_factory=list)
     when: str = ""
     title: str = "Scale"
     has_data: bool = False
     figures: Figures = field(default_factory=Figures)
     progress: Progress = field(default_factory=Progress)
+    findings: list[FindingRow] = field(default_factory=list)
+    findings_note: str = ""
     shares: Shares = field(default_factory=Shares)
     times: Times = field(default_factory=Times)
     pods: list[PodRow] = field(default_factory=list)
@@ -171,3 +209,4 @@ class RunView:
 
 
 NOTHING = RunView()
+NO_SEQUEL = Sequel()

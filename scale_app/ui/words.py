@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from scale_app.domain.alert import AlertKind
+from scale_app.domain.compare import Change
 from scale_app.domain.demo import Fault, Policy
-from scale_app.domain.plan import LoadPlan
+from scale_app.domain.finding import Certainty
+from scale_app.domain.plan import AlertRule, LoadPlan
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import VerdictKind
 from scale_app.ui import format as shown
@@ -30,6 +33,43 @@ SOURCES = {
     Source.DEMO: ("Demo pods", "Measured on the built-in demo pods of this machine."),
     Source.HEADER: ("Measured by header", "Counted from the response header in which each pod gives its name."),
     Source.SIMULATED: ("Simulated", "These counts are invented to try the page out. No request was sent."),
+}
+
+ALERTS: dict[AlertKind, str] = {
+    "verdict": "Imbalance",
+    "score": "Imbalance",
+    "pod_share": "Pod share",
+    "p95": "Latency",
+    "failures": "Failures",
+}
+
+CHANGES = {
+    Change.BETTER: "Better",
+    Change.WORSE: "Worse",
+    Change.CHANCE: "No more than chance",
+}
+
+PLAN_FIELDS = {
+    "target_url": "Target",
+    "users": "Users",
+    "spawn_rate": "Spawn rate, users/s",
+    "duration_s": "Duration, s",
+    "requests_per_connection": "Requests per connection",
+    "warm_up_s": "Warm-up, s",
+    "think_time_s": "Think time, s",
+    "timeout_s": "Timeout, s",
+    "pod_header": "Pod header",
+    "alert_rule": "Alert on",
+    "max_pod_share": "Largest pod share",
+    "max_p95_ms": "Highest p95, ms",
+    "max_failure_share": "Largest failed share",
+}
+
+CERTAINTIES: dict[Certainty, str] = {"certain": "Certain", "likely": "Likely", "possible": "Possible"}
+
+ALERT_RULES: dict[AlertRule, tuple[str, str]] = {
+    "verdict": ("Imbalance beyond chance", "Tells of an imbalance only when chance cannot have made it."),
+    "score": ("Every score below 0.95", "Tells of every score below 0.95, those that chance makes included."),
 }
 
 CONNECTIONS = {
@@ -77,6 +117,18 @@ def plan_lines(plan: LoadPlan) -> list[PlanLine]:
         PlanLine("Duration", shown.span(plan.duration_s)),
         PlanLine("Connections", connection_text(plan.requests_per_connection)),
         PlanLine("Think time", shown.milliseconds(plan.think_time_s * 1_000)),
+        PlanLine("Warm-up", shown.span(plan.warm_up_s)),
         PlanLine("Timeout", shown.span(plan.timeout_s)),
         PlanLine("Pod header", plan.pod_header),
+        PlanLine("Alert on", ALERT_RULES[plan.alert_rule][0]),
+        *_limit_lines(plan),
     ]
+
+
+def _limit_lines(plan: LoadPlan) -> list[PlanLine]:
+    lines = (
+        ("Largest pod share", plan.max_pod_share, shown.percent(plan.max_pod_share)),
+        ("Highest p95", plan.max_p95_ms, shown.milliseconds(plan.max_p95_ms)),
+        ("Largest failed share", plan.max_failure_share, shown.percent(plan.max_failure_share, 2)),
+    )
+    return [PlanLine(label, text) for label, limit, text in lines if limit is not None]

@@ -51,9 +51,10 @@ def test_a_failed_run_shows_its_message():
 
 
 def test_the_alert_and_the_verdict_come_word_for_word():
-    snap = snapshot(alert=Alert("verdict", 0.2, 0.95, "Pod a gets too much.", 3.0))
-    view = run_view(record(snap), [])
-    assert (view.alert, view.figures.sentence) == ("Pod a gets too much.", "Pod a gets twice its fair share.")
+    alert = Alert("verdict", 0.2, 0.95, "Pod a gets too much.", 3.0)
+    view = run_view(record(snapshot(alert=alert, alerts=(alert,))), [])
+    assert [(row.title, row.message) for row in view.alerts] == [("Imbalance", "Pod a gets too much.")]
+    assert view.figures.sentence == "Pod a gets twice its fair share."
     assert view.figures.kind == "UNEVEN"
 
 

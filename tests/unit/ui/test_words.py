@@ -1,11 +1,16 @@
 """Every state, source, verdict and choice has words."""
 
+from dataclasses import fields
+from typing import get_args
+
 import pytest
 
-from scale_app.domain.alert import Alert
+from scale_app.domain.alert import Alert, AlertKind
+from scale_app.domain.compare import Change
 from scale_app.domain.demo import Fault, Policy
 from scale_app.domain.events import AlertCleared, AlertRaised, PlanEdited, PodChanged, StateChanged
-from scale_app.domain.plan import LoadPlan
+from scale_app.domain.finding import Certainty
+from scale_app.domain.plan import AlertRule, LoadPlan
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import VerdictKind
 from scale_app.ui import words
@@ -18,6 +23,10 @@ def test_nothing_is_without_words():
     assert set(words.VERDICTS) == set(VerdictKind)
     assert set(words.POLICIES) == set(Policy)
     assert set(words.FAULTS) == set(Fault)
+    assert set(words.CHANGES) == set(Change)
+    assert set(words.CERTAINTIES) == set(get_args(Certainty))
+    assert set(words.ALERTS) == set(get_args(AlertKind))
+    assert set(words.ALERT_RULES) == set(get_args(AlertRule))
 
 
 @pytest.mark.parametrize(
@@ -31,6 +40,18 @@ def test_a_connection_policy_in_words(requests, text):
 def test_a_plan_is_told_completely():
     lines = {line.label: line.value for line in words.plan_lines(LoadPlan())}
     assert (lines["Users"], lines["Duration"], lines["Think time"]) == ("100", "1 min", "50 ms")
+
+
+def test_a_plan_tells_the_limits_that_are_set():
+    lines = {line.label: line.value for line in words.plan_lines(LoadPlan(max_pod_share=0.3, max_p95_ms=250.0))}
+    assert lines["Largest pod share"].startswith("30.0")
+    assert lines["Highest p95"] == "250 ms"
+    assert "Largest failed share" not in lines
+    assert lines["Alert on"] == "Imbalance beyond chance"
+
+
+def test_every_field_of_a_plan_has_a_name():
+    assert set(words.PLAN_FIELDS) == {field.name for field in fields(LoadPlan)}
 
 
 def test_what_happened_is_told_newest_first():

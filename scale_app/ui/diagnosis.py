@@ -1,0 +1,42 @@
+"""Findings and alerts as the page shows them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scale_app.domain.alert import Alert
+from scale_app.domain.finding import Finding
+from scale_app.domain.snapshot import Snapshot
+from scale_app.domain.verdict import VerdictKind
+from scale_app.ui.view import AlertRow, FindingRow
+from scale_app.ui.words import ALERTS, CERTAINTIES
+
+NO_CAUSE = "No cause stands out."
+
+
+def alert_rows(alerts: Sequence[Alert]) -> list[AlertRow]:
+    """Those that are on, in the snapshot's order."""
+    return [AlertRow(ALERTS[alert.rule], alert.message) for alert in alerts]
+
+
+def finding_rows(findings: Sequence[Finding]) -> list[FindingRow]:
+    """The causes that fit, in the snapshot's order: the surest first."""
+    return [
+        FindingRow(
+            code=finding.code,
+            title=finding.title,
+            certainty=finding.certainty,
+            certainty_text=CERTAINTIES[finding.certainty],
+            cause=finding.cause,
+            evidence=finding.evidence,
+            remedy=finding.remedy,
+            patch=finding.patch,
+        )
+        for finding in findings
+    ]
+
+
+def findings_note(snapshot: Snapshot) -> str:
+    """What stands where findings would, "" when there is nothing to explain."""
+    open_question = snapshot.verdict.kind in (VerdictKind.UNEVEN, VerdictKind.UNDECIDED)
+    return NO_CAUSE if open_question and not snapshot.findings else ""

@@ -1,0 +1,47 @@
+"""Findings and alerts on the page: word for word, and silence where nothing is to explain."""
+
+import pytest
+
+from scale_app.domain.alert import Alert
+from scale_app.domain.finding import Finding
+from scale_app.domain.verdict import Verdict, VerdictKind
+from scale_app.ui.diagnosis import NO_CAUSE, alert_rows
+from scale_app.ui.presenting import run_view
+from tests.unit.ui.samples import record, snapshot
+
+FINDING = Finding(
+    "weights", "A pod weighs more", "One pod is picked more often.", "300 of 500.", "likely", "Equal them."
+)
+
+
+def test_a_finding_comes_word_for_word_with_its_certainty_as_a_word():
+    (row,) = run_view(record(snapshot(findings=(FINDING,))), []).findings
+    assert (row.title, row.cause, row.evidence, row.remedy) == (
+        "A pod weighs more",
+        "One pod is picked more often.",
+        "300 of 500.",
+        "Equal them.",
+    )
+    assert (row.certainty, row.certainty_text, row.patch) == ("likely", "Likely", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "findings", "note"),
+    [
+        (VerdictKind.UNEVEN, (), NO_CAUSE),
+        (VerdictKind.UNDECIDED, (), NO_CAUSE),
+        (VerdictKind.EVEN, (), ""),
+        (VerdictKind.NO_DATA, (), ""),
+        (VerdictKind.UNEVEN, (FINDING,), ""),
+    ],
+)
+def test_that_no_cause_stands_out_is_said_only_where_one_is_missing(kind, findings, note):
+    snap = snapshot(verdict=Verdict(kind, "A sentence."), findings=findings)
+    assert run_view(record(snap), []).findings_note == note
+
+
+def test_every_alert_that_is_on_is_shown_with_what_it_is_about():
+    kinds = ("verdict", "score", "pod_share", "p95", "failures")
+    rows = alert_rows([Alert(kind, 0.5, 0.1, f"{kind} is bad.", 1.0) for kind in kinds])
+    assert [row.title for row in rows] == ["Imbalance", "Imbalance", "Pod share", "Latency", "Failures"]
+    assert rows[3].message == "p95 is bad."
