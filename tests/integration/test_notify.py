@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from scale_app.adapters.notify import AppriseNotifier, notifiers
+from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.errors import NotifyFailed, SettingsError
 from scale_app.domain.notice import Notice
+from scale_app.domain.plan import Limits, LoadPlan
+from scale_app.domain.snapshot import Source
+from scale_app.service.hub import Hub, Outside
+from tests.fakes import FakeDemo, FakeStore
+from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator
+from tests.webhook import running_webhook
 
 SECRET = "s3cr3t-t0ken"
 
@@ -62,3 +70,35 @@ def test_nothing_is_written_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(NotifyFailed):
         asyncio.run(notifier.send(Notice("title", "body")))
     assert list(tmp_path.rglob("*")) == []
+
+
+async def test_an_imbalance_reaches_the_hook_with_its_run_and_a_link() -> None:
+    generator = PlayedGenerator()
+    with running_webhook() as hook:
+        outside = Outside(
+            OpenGate(),
+            {Source.HEADER: generator},
+            {Source.HEADER: PlayedDirectory("a", "b")},
+            FakeStore(),
+            FakeDemo(),
+            SystemClock(),
+            notifiers=notifiers((f"json://127.0.0.1:{hook.port}/{SECRET}",)),
+        )
+        hub = Hub(outside, Limits(), 2, "https://scale.example")
+        await hub.open()
+        run_id = await hub.start(LoadPlan())
+        await until(lambda: generator.loads)
+        generator.loads[0].ready()
+        for second in range(1, 6):
+            generator.loads[0].traffic(second, a=second * 500, b=second * 100)
+        await until(lambda: hook.got)
+        await hub.close()
+    assert hook.got[0]["title"] == "Scale: alert on demo"
+    assert hook.got[0]["message"].startswith("Uneven: ")
+    assert f"https://scale.example/runs/{run_id}" in hook.got[0]["message"]
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.01)
