@@ -32,3 +32,12 @@ def test_our_own_requests_are_never_taken_for_anothers_though_read_at_another_mo
         foreign.traffic_seen(traffic(second, a=second * 10))
         foreign.traffic_seen(traffic(second + 0.9, a=second * 10 + 9))
         assert not sum((foreign.excess or {}).values())
+
+
+def test_a_count_that_waits_for_ours_is_not_pushed_out_by_the_next() -> None:
+    foreign = ForeignTraffic()
+    foreign.pods_seen(_pods(0, a=0))
+    foreign.pods_seen(_pods(1, a=150))
+    foreign.pods_seen(_pods(2, a=250))
+    foreign.traffic_seen(traffic(1.9, a=100))
+    assert foreign.excess == {"a": 50}

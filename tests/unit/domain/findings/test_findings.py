@@ -88,6 +88,7 @@ SILENT: list[tuple[str, Scene]] = [
     ("topology", Scene(pods([4_000, 0, 0, 0, 0]), service=SAME_NODE)),
     ("node_local", Scene(pods([2_500, 2_500, 0, 2_500, 0]))),
     ("node_local", Scene(ONE_GETS_ALL)),
+    ("node_local", Scene(pods([2_500, 0, 0, 2_500, 0, 0, 0]))),  # g is idle on the node of a and d
     ("node_local", Scene(NODE_A_ONLY, service=LOCAL)),
     ("single_source", Scene(ONE_GETS_ALL, service=AFFINE)),
     ("single_source", Scene(pods([20, 0, 0, 0, 0]), each=10)),
@@ -110,7 +111,10 @@ SILENT: list[tuple[str, Scene]] = [
     ("slow_pod", Scene(pods([10, 3_000, 3_000], a={"latency_ms": 40.0}))),
     ("slow_pod", Scene(pods([3_000] * 3, a={"latency_ms": 3.5}))),
     ("foreign_traffic", Scene(pods([1_000] * 2), excess={"a": -30, "b": 0})),
+    ("foreign_traffic", Scene(pods([300] * 2), excess={"a": 15})),
+    ("foreign_traffic", Scene(pods([9_000] * 2), excess={"a": 50})),
     ("keep_alive_pinning", Scene(pods([2_760, 3_650, 5_990, 4_600, 3_000]), each=2)),
+    ("keep_alive_pinning", Scene(pods([40, 50, 65, 45, 50]))),
     ("keep_alive_pinning", Scene(ONE_GETS_ALL, each=100, plan=KEEP_ALIVE)),
     (
         "keep_alive_pinning",
@@ -157,9 +161,10 @@ def test_sentences_are_whole_and_bear_numbers(code: str, certainty: str, names: 
 
 
 def test_the_surest_come_first_and_equals_keep_the_order_of_the_list() -> None:
-    scene = Scene(pods([6_000, 2_000, 2_000, 0], a={"latency_ms": 40.0}, d={"ready": False}), health=(BUSY, BUSY, BUSY))
-    found = diagnose(scene.facts())
-    assert [finding.code for finding in found] == ["generator_limit", "unready_pods", "overloaded_pod"]
+    four = pods([6_000, 2_000, 2_000, 0], a={"latency_ms": 40.0}, d={"ready": False})
+    found = diagnose(Scene(four, health=(BUSY, BUSY, BUSY), excess={"b": 900}).facts())
+    codes = ["generator_limit", "unready_pods", "foreign_traffic", "overloaded_pod"]
+    assert [finding.code for finding in found] == codes
 
 
 def test_at_most_ten_pods_are_named() -> None:
