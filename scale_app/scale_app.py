@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from scale_app import wiring
 from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
+from scale_app.ui.compare import Compared, compare_page
 from scale_app.ui.demo_panel import DemoControl
 from scale_app.ui.live import live_page
 from scale_app.ui.run import run_page
@@ -31,3 +32,4 @@ app.register_lifespan_task(wiring.lifespan)
 app.add_page(live_page, route="/", title=Follower.view.title, on_load=[Follower.follow, DemoControl.look])
 app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, Follower.follow])
 app.add_page(run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=Follower.follow)
+app.add_page(compare_page, route="/compare", title="Compare · Scale", on_load=[Compared.load, Follower.follow])

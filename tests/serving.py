@@ -19,6 +19,15 @@ PROJECT = Path(__file__).parents[1]
 START_LIMIT_S = 45.0
 STOP_LIMIT_S = 15.0
 
+GUARD = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from scale_app.child_process.child import die_with_owner
+die_with_owner(int(sys.argv[2]))
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
+"""Becomes the command, which the kernel then ends with this process, even when that is killed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -95,7 +104,7 @@ def served(
     given = {"SCALE_DATABASE_URL": f"sqlite+aiosqlite:///{scratch}/scale.db"} | dict(environment or os.environ)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-c", GUARD, str(PROJECT), str(os.getpid()), *command],
             cwd=folder,
             env=given | own,
             stdin=subprocess.DEVNULL,

@@ -11,9 +11,11 @@ from scale_app import wiring
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.run import RunRecord
 from scale_app.domain.verdict import VerdictKind
+from scale_app.ui import controls
 from scale_app.ui import format as shown
+from scale_app.ui.comparing import compare_href
 from scale_app.ui.layout import page
-from scale_app.ui.meant import Part
+from scale_app.ui.meant import Handler, Part
 from scale_app.ui.words import SOURCES, STATES, VERDICTS
 
 PAGE_SIZE = 50
@@ -42,6 +44,7 @@ class RunList(rx.State):
     """The runs that this tab has loaded."""
 
     rows: rx.Field[list[RunRow]] = rx.field(default_factory=list)
+    chosen: rx.Field[list[str]] = rx.field(default_factory=list)
     more: bool = False
     ready: bool = False
     problem: str = ""
@@ -49,13 +52,25 @@ class RunList(rx.State):
     @rx.event
     async def load(self) -> Any:
         """The newest runs."""
-        self.rows = []
+        self.rows, self.chosen = [], []
         return await self._load()
 
     @rx.event
     async def load_more(self) -> Any:
         """The next older ones."""
         return await self._load()
+
+    @rx.event
+    def choose(self, run_id: str, wanted: bool) -> None:
+        """Two runs at most: a third takes the place of the one chosen first."""
+        kept = [chosen for chosen in self.chosen if chosen != run_id]
+        self.chosen = [*kept, run_id][-2:] if wanted else kept
+
+    @rx.event
+    def compare(self) -> Any:
+        """The older run is the first."""
+        older_first = [row.run_id for row in reversed(self.rows) if row.run_id in self.chosen]
+        return rx.redirect(compare_href(*older_first)) if len(older_first) == 2 else None
 
     async def _load(self) -> Any:
         try:
@@ -93,7 +108,20 @@ def runs_page() -> Part:
     """`/runs`"""
     return page(
         rx.el.section(
-            rx.el.div(rx.el.h1("Runs"), rx.el.p("Newest first", class_name="quiet"), class_name="panel-head"),
+            rx.el.div(
+                rx.el.div(rx.el.h1("Runs"), rx.el.p("Newest first", class_name="quiet"), class_name="panel-head"),
+                rx.cond(
+                    RunList.rows,
+                    controls.button(
+                        "Compare two",
+                        RunList.compare,
+                        "compare",
+                        icon="git-compare-arrows",
+                        disabled=RunList.chosen.length() != 2,
+                    ),
+                ),
+                class_name="row",
+            ),
             rx.cond(RunList.problem != "", rx.el.p(RunList.problem, class_name="problem", role="alert")),
             rx.cond(RunList.rows, _table(), rx.cond(RunList.ready, _nothing(), rx.fragment())),
             rx.cond(
@@ -109,6 +137,7 @@ def runs_page() -> Part:
 
 def _table() -> Part:
     heads = (
+        ("Compare", ""),
         ("When", ""),
         ("Target", ""),
         ("Plan", "wide"),
@@ -133,7 +162,19 @@ def _table() -> Part:
 
 
 def _row(row: RunRow) -> Part:
+    choose: Handler = RunList.choose
     return rx.el.tr(
+        rx.el.td(
+            rx.el.input(
+                type="checkbox",
+                checked=RunList.chosen.contains(row.run_id),
+                on_change=lambda wanted: choose(row.run_id, wanted),
+                aria_label="Compare the run of " + row.when,
+                class_name="tick",
+                data_testid="choose",
+            ),
+            class_name="tick-cell",
+        ),
         rx.el.td(rx.link(row.when, href="/runs/" + row.run_id, class_name="tabular")),
         rx.el.td(row.target, class_name="mono target"),
         rx.el.td(row.plan, class_name="wide"),
