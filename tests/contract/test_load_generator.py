@@ -19,6 +19,7 @@ from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import ConnectionLoads, LoadEnded, LoadReady, PodCount, Sample, TrafficSample
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Admitted, Load, LoadGenerator
+from tests.tiny_server import served
 
 LIMIT_S = 20.0
 LONG = LoadPlan(users=4, spawn_rate=100, duration_s=60, think_time_s=0.05, timeout_s=5)
@@ -76,19 +77,16 @@ class World:
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A pod that answers each request after 20 ms."""
-    try:
-        while True:
-            await reader.readuntil(b"\r\n\r\n")
-            await asyncio.sleep(0.02)
-            writer.write(b"HTTP/1.1 200 OK\r\nX-Pod-Name: a\r\nContent-Length: 0\r\n\r\n")
-    except (asyncio.IncompleteReadError, ConnectionError):
-        writer.close()
+    while True:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.02)
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Pod-Name: a\r\nContent-Length: 0\r\n\r\n")
 
 
 @pytest.fixture(params=["fake", "simulated", "process"])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with served(serve) as port:
+        url = f"http://127.0.0.1:{port}/"
         simulated = Admitted("simulated?pods=5", Source.SIMULATED, ())
         real = Admitted(url, Source.HEADER, ("127.0.0.0/8",))
         made: dict[str, Callable[[], World]] = {

@@ -72,6 +72,7 @@ async def be_another_client(hub: Hub) -> None:
             writer.write(b"GET / HTTP/1.1\r\nHost: demo\r\n\r\n")
             await reader.readuntil(b"from demo-")
         writer.close()
+        await writer.wait_closed()
 
 
 def own_workers() -> list[int]:

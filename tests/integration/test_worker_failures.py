@@ -20,6 +20,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import LoadEnded, TrafficSample
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Admitted
+from tests.tiny_server import served
 
 PLAN = LoadPlan(users=3, spawn_rate=100, duration_s=1, think_time_s=0.05, timeout_s=0.4, requests_per_connection=None)
 HEAD = b"HTTP/1.1 200 OK\r\nX-Pod-Name: pod-a\r\n"
@@ -211,11 +212,9 @@ async def test_a_trusted_certificate_is_accepted_for_its_own_name_only(
 async def test_a_server_without_tls_on_an_https_url_says_so() -> None:
     async def speak_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        writer.close()
 
-    server = await asyncio.start_server(speak_plainly, "127.0.0.1", 0)
-    async with server:
-        seen = await last_of(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    async with served(speak_plainly) as port:
+        seen = await last_of(f"https://127.0.0.1:{port}/")
     assert all(cause.startswith("TLS: ") for cause in seen.errors)
 
 

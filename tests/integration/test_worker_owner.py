@@ -20,6 +20,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import LoadEnded, LoadReady, Sample, TrafficSample
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Admitted
+from tests.tiny_server import served
 
 # An owner that starts a worker, tells its pid, and then does nothing until it is killed.
 OWNER = """
@@ -41,17 +42,13 @@ async def port() -> AsyncIterator[int]:
     """A server that answers each request after 50 ms."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                await reader.readuntil(b"\r\n\r\n")
-                await asyncio.sleep(0.05)
-                writer.write(b"HTTP/1.1 200 OK\r\nX-Pod-Name: a\r\nContent-Length: 0\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(0.05)
+            writer.write(b"HTTP/1.1 200 OK\r\nX-Pod-Name: a\r\nContent-Length: 0\r\n\r\n")
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    async with served(serve) as port:
+        yield port
 
 
 def job(port: int) -> bytes:
