@@ -6,11 +6,16 @@ surplus bytes, and a bound on everything that is not body, so that no target can
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from scale_app.worker.causes import HEADER_TOO_LARGE, MALFORMED, RequestFailed
+from scale_app.worker.tally import Cell, Tally
 
 MAX_OVERHEAD_BYTES = 64 * 1024
+MOST_REMEMBERED = 1_024
+MOST_REMEMBERED_BYTES = 2_048
 
 
 class AnswerReader:
@@ -21,7 +26,9 @@ class AnswerReader:
     """
 
     __slots__ = (
+        "_close_asked",
         "_framed",
+        "_head_only",
         "_headers_done",
         "_overhead",
         "_parser",
@@ -33,13 +40,21 @@ class AnswerReader:
         "status",
     )
 
-    def __init__(self, pod_header: str) -> None:
+    def __init__(self, pod_header: str, head_only: bool = False) -> None:
         self._pod_header = pod_header.lower().encode("ascii")
+        self._head_only = head_only
         self._parser = HttpResponseParser(self)
         self.expect()
 
     def expect(self) -> None:
         """Forget the last answer; the next bytes belong to a new one."""
+        if self._head_only:
+            # The last answer's announced length made this parser wait for a body that never comes.
+            self._parser = HttpResponseParser(self)
+        self._overhead = 0
+        self._forget()
+
+    def _forget(self) -> None:
         self.status = 0
         self.pod = b""
         self.body_bytes = 0
@@ -47,7 +62,7 @@ class AnswerReader:
         self.reusable = False
         self._headers_done = False
         self._framed = False
-        self._overhead = 0
+        self._close_asked = False
 
     def feed(self, data: bytes) -> bool:
         """Take bytes; True when the answer is complete. Raises RequestFailed when this is not HTTP or has no end."""
@@ -81,14 +96,24 @@ class AnswerReader:
             self.pod = self.pod or value
         elif name == b"content-length" or (name == b"transfer-encoding" and value.lower().endswith(b"chunked")):
             self._framed = True
+        elif name == b"connection" and b"close" in value.lower():
+            self._close_asked = True
 
     def on_headers_complete(self) -> None:
-        if not self.complete:
-            self._headers_done = True
-            self.status = self._parser.get_status_code()
-            self.reusable = self._parser.should_keep_alive()
+        if self.complete:
+            return
+        self._headers_done = True
+        self.status = self._parser.get_status_code()
+        self.reusable = self._parser.should_keep_alive()
+        if self._head_only and self.status >= 200:
+            # Without a length the parser thinks that the answer ends by closing; this one has ended here.
+            self.reusable = self._parser.get_http_version() == "1.1" and not self._close_asked
+            self.complete = True
 
     def on_body(self, body: bytes) -> None:
+        if self._head_only:
+            self.reusable = False
+            return
         self.body_bytes += len(body)
         self._overhead = 0
 
@@ -97,6 +122,48 @@ class AnswerReader:
             self.complete = True
         elif not self.complete:
             # 100 Continue, 103 Early Hints: the answer proper is still to come; its header budget is shared.
-            overhead = self._overhead
-            self.expect()
-            self._overhead = overhead
+            self._forget()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is counted of one complete answer. reusable: False when its connection must be closed."""
+
+    cell: Cell
+    body_bytes: int
+    reusable: bool
+
+    def as_last(self) -> Answer:
+        """The same, on a connection that is of no more use."""
+        return replace(self, reusable=False)
+
+
+class AnswerBook:
+    """Answers of one destination, by their bytes: a pod says the same for a second or longer, but for the date.
+
+    known: {all bytes of an answer that came in one piece: what it means}. Looking one up costs a twentieth of
+    parsing it. A server that never says the same twice is parsed each time; the book begins anew when it is full.
+    """
+
+    def __init__(self, tally: Tally, pod_header: str, head_only: bool = False) -> None:
+        self.known: dict[bytes, Answer] = {}
+        self._tally = tally
+        self._pod_header = pod_header
+        self._head_only = head_only
+
+    def reader(self) -> AnswerReader:
+        """For one connection."""
+        return AnswerReader(self._pod_header, self._head_only)
+
+    def answer(self, reader: AnswerReader) -> Answer:
+        """What the complete answer means."""
+        return Answer(self._tally.cell(reader.pod, reader.status), reader.body_bytes, reader.reusable)
+
+    def learn(self, data: bytes, reader: AnswerReader) -> Answer:
+        """The same, remembered by the answer's bytes."""
+        answer = self.answer(reader)
+        if len(data) <= MOST_REMEMBERED_BYTES:
+            if len(self.known) >= MOST_REMEMBERED:
+                self.known.clear()
+            self.known[data] = answer
+        return answer

@@ -46,4 +46,9 @@ def cause_of(error: OSError) -> str:
         return NOT_RESOLVED
     if error.errno is None:
         return str(error) or "connection failed"
-    return _BY_NUMBER.get(error.errno) or os.strerror(error.errno).lower()
+    return cause_of_number(error.errno)
+
+
+def cause_of_number(number: int) -> str:
+    """The words for a system's error number."""
+    return _BY_NUMBER.get(number) or os.strerror(number).lower()

@@ -1,186 +1,289 @@
-"""One user's connection: resolved, checked, connected, used and closed, on a gevent socket.
+"""One user's connection on a raw socket that never blocks: the event loop calls back, no greenlet ever waits.
 
-Nothing here retries behind our back, so that the counts are exact. Deadlines are the caller's (gevent.Timeout).
+Nothing here retries behind our back, so that the counts are exact. Deadlines are the owner's: it closes.
 """
 
 from __future__ import annotations
 
-import random
-import socket
+import _socket
 import ssl
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from gevent.lock import BoundedSemaphore  # type: ignore[import-untyped]
-
-from scale_app.worker.answer import AnswerReader
-from scale_app.worker.causes import (
-    ADDRESS_NOT_ALLOWED,
-    CLOSED_EARLY,
-    RequestFailed,
-    cause_of,
-)
-from scale_app.worker.destination import Destination
+from scale_app.worker.answer import Answer, AnswerBook, AnswerReader
+from scale_app.worker.causes import CLOSED_EARLY, RequestFailed, cause_of
+from scale_app.worker.dial import Dial
+from scale_app.worker.resolver import Resolver
 from scale_app.worker.tally import Carried, Tally
+from scale_app.worker.tls import TlsSession
 
 RECEIVE_BYTES = 65_536
-NAME_KEPT_S = 1.0
-_PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
+READ, WRITE = 1, 2
 
 
-class StaleConnection(Exception):
-    """The server closed a connection that had been idle before it answered anything: send again on a new one."""
+class Owner(Protocol):
+    """Who uses a connection: hears exactly one of the first three for each `open` and each `send`. It may close."""
+
+    def answered(self, answer: Answer) -> None:
+        """The whole answer has arrived."""
+
+    def failed(self, cause: str) -> None:
+        """There will be no answer."""
+
+    def went_stale(self) -> None:
+        """The server closed a connection that had been of use before it answered anything: send on a new one."""
+
+    def lost(self) -> None:
+        """No request was in hand: the server closed, or sent bytes that nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """One resolved address: socket family and the tuple to connect to."""
+class Network:
+    """What all connections to one destination share. loop: gevent's event loop. host: the name in certificates."""
 
-    family: int
-    endpoint: tuple[Any, ...]
-
-
-class Resolver:
-    """The destination's permitted addresses, looked up at most once a second whatever the number of users.
-
-    A fresh lookup for each connection would put the whole load on the cluster's name server as well.
-    Several addresses (a headless service) are tried in random order, as a shuffling name server would have it,
-    those of the preferred family first.
-    """
-
-    def __init__(self, destination: Destination) -> None:
-        self._destination = destination
-        self._lock = BoundedSemaphore(1)
-        self._until_s = 0.0
-        self._found: list[Address] = []
-        self._cause = ""
-
-    def addresses(self) -> list[Address]:
-        """At least one. Raises RequestFailed: name not resolved, address not allowed."""
-        with self._lock:
-            if time.monotonic() >= self._until_s:
-                self._look_up()
-                self._until_s = time.monotonic() + NAME_KEPT_S
-        if self._cause:
-            raise RequestFailed(self._cause)
-        if len(self._found) == 1:
-            return self._found
-        preferred = self._found[0].family
-        return sorted(self._found, key=lambda a: (a.family != preferred, random.random()))
-
-    def _look_up(self) -> None:
-        self._cause, self._found = "", []
-        where = self._destination
-        try:
-            found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            self._cause = cause_of(error) if isinstance(error, OSError) else "name not resolved"
-            return
-        self._found = [Address(f, endpoint) for f, _, _, _, endpoint in found if where.permits(str(endpoint[0]))]
-        if not self._found:
-            self._cause = ADDRESS_NOT_ALLOWED
-
-
-def tls_context() -> ssl.SSLContext:
-    """Certificates and names are verified against the system's authorities (SSL_CERT_FILE overrides them)."""
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+    loop: Any
+    resolver: Resolver
+    tls: ssl.SSLContext | None
+    host: str
+    book: AnswerBook
+    tally: Tally
 
 
 class Connection:
-    """An open connection to a pod. carried: what it answered so far, as the tally sees it."""
+    """A connection to a pod, from the name to the close. carried: what it answered so far, once it is open."""
 
-    __slots__ = ("_socket", "_tally", "_tls", "answer", "carried")
+    __slots__ = (
+        "_begun",
+        "_dial",
+        "_known",
+        "_network",
+        "_owner",
+        "_reader",
+        "_reading",
+        "_receive",
+        "_request",
+        "_send",
+        "_socket",
+        "_tls",
+        "_unanswered",
+        "_unsent",
+        "_untouched",
+        "_writing",
+        "carried",
+    )
+    carried: Carried
 
-    def __init__(self, opened: socket.socket, tls: bool, answer: AnswerReader, tally: Tally, carried: Carried) -> None:
-        self._socket = opened
-        self._tls = tls
-        self._tally = tally
-        self.answer = answer
-        self.carried = carried
+    def __init__(self, network: Network, owner: Owner) -> None:
+        self._network = network
+        self._owner = owner
+        self._known = network.book.known
+        self._dial = Dial(network.loop, self._connected, owner.failed)
+        self._socket: _socket.socket | None = None
+        self._reading: Any = None
+        self._writing: Any = None
+        self._reader: AnswerReader | None = None
+        self._tls: TlsSession | None = None
+        self._request = b""
+        self._unsent = b""
+        # A request is in hand; it has left whole and nothing of its answer has come; some of it has come.
+        self._unanswered = False
+        self._untouched = False
+        self._begun = False
 
-    def exchange(self, request: bytes) -> AnswerReader:
-        """Send a request and read its whole answer; the body is thrown away.
+    def open(self, request: bytes) -> None:
+        """Connect, then send. Call once."""
+        self._request = request
+        self._dial.begin(self._network.resolver)
 
-        Raises RequestFailed, or StaleConnection when a used connection turns out to be closed.
-        """
-        answer = self.answer
-        answer.expect()
-        begun = False
+    def send(self, request: bytes) -> None:
+        """Send on an open connection that has no request in hand."""
+        self._unanswered = self._untouched = True
+        if self._tls is not None:
+            self._post(self._tls.encrypt(request))
+            return
         try:
-            sent = self._socket.send(request)
-            if sent < len(request):
-                self._socket.sendall(request[sent:])
-            while data := self._socket.recv(RECEIVE_BYTES):
-                begun = True
-                if answer.feed(data):
-                    return answer
-        except OSError as error:
-            self._raise_if_stale(begun)
-            raise RequestFailed(cause_of(error)) from error
-        self._raise_if_stale(begun)
-        if not answer.end():
-            raise RequestFailed(CLOSED_EARLY)
-        return answer
-
-    def spoke_while_idle(self) -> bool:
-        """True when the server closed, or sent bytes that nobody asked for, since the last answer."""
-        try:
-            data = self._socket._sock.recv(1, _PEEK)  # type: ignore[attr-defined]
+            sent = self._send(request)
         except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        # Over TLS, bytes may be a session ticket; only the end is a sign there.
-        return not data or not self._tls
+            sent = 0
+        except OSError as error:
+            self._broke(error)
+            return
+        if sent != len(request):
+            self._keep(request[sent:])
 
     def close(self) -> None:
-        """Close and count the connection as closed. Call once."""
-        self._tally.closed(self.carried)
+        """Close and count the connection as closed; the owner hears nothing more. Call once."""
+        if self._socket is None:
+            self._dial.cancel()
+            return
+        self._network.tally.closed(self.carried)
+        self._reading.stop()
+        self._reading.close()
+        self._stop_writing()
         self._socket.close()
+        self._socket = None
 
-    def _raise_if_stale(self, begun: bool) -> None:
-        if self.carried.answers and not begun:
-            raise StaleConnection
+    # -- opening
 
+    def _connected(self, opened: _socket.socket) -> None:
+        network = self._network
+        self._socket = opened
+        self._receive: Callable[[int], bytes] = opened.recv
+        self._send: Callable[[bytes], int] = opened.send
+        self.carried = network.tally.opened()
+        self._reading = network.loop.io(opened.fileno(), READ)
+        if network.tls is None:
+            self._reading.start(self._on_plain)
+            self.send(self._request)
+        else:
+            self._tls = TlsSession(network.tls, network.host)
+            self._unanswered = True
+            self._reading.start(self._on_encrypted)
+            self._shake_hands(self._tls, None)
 
-class Connector:
-    """Opens connections to one destination."""
+    def _shake_hands(self, tls: TlsSession, received: bytes | None) -> None:
+        try:
+            done = tls.shake_hands(received)
+        except ssl.SSLError as error:
+            self._post(tls.outgoing())
+            if self._socket is not None:
+                self._fail(cause_of(error))
+            return
+        self._post(tls.outgoing())
+        if done and self._socket is not None:
+            self.send(self._request)
 
-    def __init__(self, destination: Destination, pod_header: str, tally: Tally) -> None:
-        self._destination = destination
-        self._resolver = Resolver(destination)
-        self._tls = tls_context() if destination.tls else None
-        self._pod_header = pod_header
-        self._tally = tally
+    # -- receiving
 
-    def open(self) -> Connection:
-        """A new connection. Raises RequestFailed with the last address's cause when none can be reached."""
-        cause = ""
-        for address in self._resolver.addresses():
+    def _on_plain(self) -> None:
+        try:
+            data = self._receive(RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._broke(error)
+            return
+        self._take(data)
+
+    def _on_encrypted(self) -> None:
+        tls = self._tls
+        assert tls is not None
+        try:
+            received = self._receive(RECEIVE_BYTES)
+            if not tls.established:
+                self._shake_hands(tls, received)
+                return
+            data = tls.decrypt(received)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._broke(error)
+            return
+        self._post(tls.outgoing())
+        if data is not None and self._socket is not None:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Bytes of an answer, or b"" for the end of the connection."""
+        if self._untouched and data in self._known:
+            # The path of almost every answer: all of it in one piece, and one that was seen before.
+            self._unanswered = self._untouched = False
+            self._owner.answered(self._known[data])
+        elif not self._unanswered:
+            self._owner.lost()
+        elif data:
+            self._read(data)
+        else:
+            self._ended()
+
+    def _read(self, data: bytes) -> None:
+        whole, self._untouched = self._untouched, False
+        book, reader = self._network.book, self._reader
+        if reader is None:
+            reader = self._reader = book.reader()
+        if not self._begun:
+            self._begun = True
+            reader.expect()
+        try:
+            complete = reader.feed(data)
+        except RequestFailed as failed:
+            self._fail(failed.cause)
+            return
+        if complete:
+            self._complete(book.learn(data, reader) if whole else book.answer(reader))
+
+    def _complete(self, answer: Answer) -> None:
+        self._unanswered = self._begun = False
+        if self._unsent:
+            # Answered before it had read everything: what is unsent would be taken for the next request.
+            answer = answer.as_last()
+        self._owner.answered(answer)
+
+    # -- ending
+
+    def _ended(self) -> None:
+        """The server closed while a request was in hand."""
+        reader = self._reader
+        if self._is_stale():
+            self._owner.went_stale()
+        elif self._begun and reader is not None and reader.end():
+            self._complete(self._network.book.answer(reader))
+        else:
+            self._fail(CLOSED_EARLY)
+
+    def _broke(self, error: OSError) -> None:
+        """The system or TLS reports that the connection is of no more use."""
+        if not self._unanswered:
+            self._owner.lost()
+        elif self._is_stale():
+            self._owner.went_stale()
+        else:
+            self._fail(cause_of(error))
+
+    def _is_stale(self) -> bool:
+        return self.carried.answers > 0 and not self._begun
+
+    def _fail(self, cause: str) -> None:
+        self._unanswered = self._untouched = False
+        self._owner.failed(cause)
+
+    # -- sending what the system does not take at once
+
+    def _post(self, data: bytes) -> None:
+        """Send bytes of TLS in their order. When the connection breaks, it is closed on return."""
+        if not self._unsent and data:
             try:
-                return self._connect(address)
+                data = data[self._send(data) :]
+            except BlockingIOError:
+                pass
             except OSError as error:
-                cause = cause_of(error)
-        raise RequestFailed(cause)
+                self._broke(error)
+                return
+        if data:
+            self._keep(data)
 
-    def _connect(self, address: Address) -> Connection:
-        opened = socket.socket(address.family, socket.SOCK_STREAM)
+    def _keep(self, rest: bytes) -> None:
+        self._untouched = False
+        self._unsent += rest
+        if self._writing is None:
+            assert self._socket is not None
+            self._writing = self._network.loop.io(self._socket.fileno(), WRITE)
+            self._writing.start(self._send_rest)
+
+    def _send_rest(self) -> None:
         try:
-            opened.connect(address.endpoint)
-        except BaseException:  # the deadline, too, must leave no socket behind
-            opened.close()
-            raise
-        carried = self._tally.opened()
-        try:
-            if self._tls is not None:
-                name = self._destination.host
-                opened = self._tls.wrap_socket(opened, server_hostname=name, do_handshake_on_connect=False)
-                opened.do_handshake()
-        except BaseException:
-            self._tally.closed(carried)
-            opened.close()
-            raise
-        return Connection(opened, self._tls is not None, AnswerReader(self._pod_header), self._tally, carried)
+            self._unsent = self._unsent[self._send(self._unsent) :]
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._broke(error)
+            return
+        if not self._unsent:
+            self._stop_writing()
+
+    def _stop_writing(self) -> None:
+        if self._writing is not None:
+            self._writing.stop()
+            self._writing.close()
+            self._writing = None

@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -20,17 +21,22 @@ from typing import BinaryIO
 from locust.env import Environment  # isort: skip
 import gevent  # type: ignore[import-untyped]
 from gevent.event import AsyncResult  # type: ignore[import-untyped]
-from gevent.pool import Group  # type: ignore[import-untyped]
 
 from scale_app.codec import from_json
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import LoadEnded, LoadReady
-from scale_app.worker.connection import Connector
+from scale_app.worker.alarms import Alarms
+from scale_app.worker.answer import AnswerBook
+from scale_app.worker.connection import Network
 from scale_app.worker.destination import destination
+from scale_app.worker.pace import ClosedPace
 from scale_app.worker.pipe import OwnerPipe
 from scale_app.worker.report import Reporter
+from scale_app.worker.resolver import Resolver
+from scale_app.worker.slot import Habits
 from scale_app.worker.tally import Tally
+from scale_app.worker.tls import tls_context
 from scale_app.worker.users import Traffic, user_class
 
 DRAIN_SPARE_S = 1.0
@@ -59,8 +65,8 @@ class Session:
         self._plan = job.plan
         self._pipe = pipe
         self._over = AsyncResult()
-        tally, where = Tally(), destination(job.target.url, job.target.networks)
-        self._traffic = Traffic(job.plan, where, Connector(where, job.plan.pod_header, tally), tally, Group())
+        tally = Tally()
+        self._traffic = traffic(job, tally)
         self._environment = Environment(
             user_classes=[user_class(self._traffic)], host=job.target.url, catch_exceptions=False
         )
@@ -71,6 +77,8 @@ class Session:
     def run(self) -> None:
         """Send load until the time is over or a stop is asked for, then wait for the requests in flight."""
         gevent.signal_handler(signal.SIGTERM, self.stop)
+        gevent.get_hub().handle_error = self._on_callback_error
+        self._traffic.watch_deadlines()
         self._pipe.say(LoadReady(time.monotonic()))
         self._apply()
         reporting = gevent.spawn(self._reporter.run)
@@ -111,8 +119,34 @@ class Session:
 
     def _on_user_error(self, exception: BaseException, **_: object) -> None:
         """A fault of ours, not of the target: the counts can no longer be trusted, so the run ends."""
+        self._give_up(exception)
+
+    def _on_callback_error(self, context: object, kind: object, exception: BaseException, trace: object) -> None:
+        """The same, in a callback of the event loop or in a greenlet."""
+        if not isinstance(exception, gevent.get_hub().NOT_ERROR):
+            traceback.print_exception(exception)
+            self._give_up(exception)
+
+    def _give_up(self, exception: BaseException) -> None:
         if not self._over.ready():
             self._over.set(f"The load generator had to stop: {type(exception).__name__}: {exception}.")
+
+
+def traffic(job: Job, tally: Tally) -> Traffic:
+    """What the job's users share. Raises ValueError for a target that cannot be used."""
+    plan = job.plan
+    where = destination(job.target.url, job.target.networks)
+    loop = gevent.get_hub().loop
+    network = Network(
+        loop=loop,
+        resolver=Resolver(where),
+        tls=tls_context() if where.tls else None,
+        host=where.host,
+        book=AnswerBook(tally, plan.pod_header),
+        tally=tally,
+    )
+    habits = Habits(where.request, where.last_request, plan.requests_per_connection, repeatable=True)
+    return Traffic(habits, network, ClosedPace(Alarms(loop), plan.think_time_s), plan.timeout_s)
 
 
 def serve(output: BinaryIO) -> None:

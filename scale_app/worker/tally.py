@@ -19,7 +19,7 @@ FAILURE_STATUS = 400
 
 
 class PodTally:
-    """Counts of one pod, or of the answers that named none."""
+    """Counts of one pod, or of the answers that named none, as of the last fold."""
 
     __slots__ = ("connections", "failures", "latency", "requests")
 
@@ -33,15 +33,41 @@ class PodTally:
         return PodCount(self.requests, self.failures, self.connections, Histogram(dict(self.latency)))
 
 
-class Carried:
-    """One connection. answers: requests that were answered on it; pod: the first pod that it was answered by."""
+class Cell:
+    """Requests that ended in the same way since the last fold: all that is touched for each request.
 
-    __slots__ = ("answers", "born", "connection_id", "pod", "switched")
+    pod: who answered, None without an answer. cause: "" for a good answer. buckets: {latency bucket: requests}.
+    """
+
+    __slots__ = ("body_bytes", "buckets", "cause", "pod", "total_s")
+
+    def __init__(self, pod: PodTally | None, cause: str) -> None:
+        self.pod = pod
+        self.cause = cause
+        self.clear()
+
+    def clear(self) -> None:
+        self.buckets: dict[int, int] = {}
+        self.total_s = 0.0
+        self.body_bytes = 0
+
+    def add(self, latency_s: float, body_bytes: int) -> None:
+        bucket, buckets = bucket_of(latency_s), self.buckets
+        buckets[bucket] = buckets.get(bucket, 0) + 1
+        self.total_s += latency_s
+        self.body_bytes += body_bytes
+
+
+class Carried:
+    """One connection. answers: requests that were answered on it; cell: of its last answer; pod: the first named."""
+
+    __slots__ = ("answers", "born", "cell", "connection_id", "pod", "switched")
 
     def __init__(self, connection_id: int, born: int) -> None:
         self.connection_id = connection_id
         self.born = born
         self.answers = 0
+        self.cell: Cell | None = None
         self.pod: PodTally | None = None
         self.switched = False
 
@@ -72,11 +98,12 @@ class Tally:
     """All counts of one worker since its start."""
 
     def __init__(self) -> None:
-        self.requests = 0
         self.connections = 0
+        self._requests = 0
         self._pods: dict[bytes, PodTally] = {}
         self._names: dict[str, PodTally] = {}
         self._unnamed = PodTally()
+        self._cells: dict[tuple[PodTally | None, str], Cell] = {}
         self._errors: dict[str, int] = {}
         self._open: dict[int, Carried] = {}
         self._short: dict[int, int] = {}
@@ -84,6 +111,12 @@ class Tally:
         self._switched = 0
         self._interval = 0
         self._batch = Batch()
+
+    @property
+    def requests(self) -> int:
+        """Requests that ended, answered or not."""
+        self._fold()
+        return self._requests
 
     def opened(self) -> Carried:
         """A connection was established."""
@@ -100,38 +133,32 @@ class Tally:
         else:
             self._closed_long[connection.connection_id] = connection.answers
 
-    def answered(self, connection: Carried, pod_name: bytes, status: int, latency_s: float, body_bytes: int) -> None:
-        """A complete answer. pod_name: the pod header's value, b"" without one. latency_s: from the request's begin."""
-        self.requests += 1
+    def cell(self, pod_name: bytes, status: int) -> Cell:
+        """Where answers of this pod and status are counted. pod_name: the header's value, b"" without one."""
         pod = self._pods.get(pod_name) or self._pod(pod_name)
-        pod.requests += 1
-        bucket = bucket_of(latency_s)
-        pod.latency[bucket] = pod.latency.get(bucket, 0) + 1
-        if not connection.answers:
-            pod.connections += 1
+        return self._cell(pod, f"HTTP {status}" if status >= FAILURE_STATUS else "")
+
+    def answered(self, connection: Carried, cell: Cell, latency_s: float, body_bytes: int) -> None:
+        """A complete answer. latency_s: from the request's begin."""
+        cell.add(latency_s, body_bytes)
         connection.answers += 1
-        if connection.pod is not pod:
-            self._met(connection, pod)
-        self._log(bucket, latency_s, body_bytes)
-        if status >= FAILURE_STATUS:
-            pod.failures += 1
-            self._error(f"HTTP {status}")
+        if connection.cell is not cell:
+            self._met(connection, cell)
 
     def unanswered(self, cause: str, latency_s: float) -> None:
         """A request that ended without a complete answer."""
-        self.requests += 1
-        self._log(bucket_of(latency_s), latency_s, 0)
-        self._error(cause)
+        self._cell(None, cause).add(latency_s, 0)
 
     def sample(self, at_s: float, users: int, health: GeneratorHealth) -> TrafficSample:
         """Everything counted so far; begins the next interval of the connections' loads."""
+        self._fold()
         return TrafficSample(
             at_s=at_s,
             users=users,
-            requests=self.requests,
+            requests=self._requests,
             pods={name: pod.frozen() for name, pod in self._names.items()},
             unnamed=self._unnamed.frozen(),
-            errors=dict(self._errors),
+            errors={cause: times for cause, times in self._errors.items() if times},
             connections=self.connections,
             loads=self._loads(),
             generator=health,
@@ -139,8 +166,31 @@ class Tally:
 
     def take_batch(self) -> Batch:
         """What ended since the last call."""
+        self._fold()
         batch, self._batch = self._batch, Batch()
         return batch
+
+    def _fold(self) -> None:
+        """Add what the cells hold to the pods, the causes and the batch."""
+        for cell in self._cells.values():
+            if cell.buckets:
+                self._fold_cell(cell, sum(cell.buckets.values()))
+                cell.clear()
+
+    def _fold_cell(self, cell: Cell, requests: int) -> None:
+        batch, pod = self._batch, cell.pod
+        self._requests += requests
+        _add(batch.buckets, cell.buckets)
+        batch.total_s += cell.total_s
+        batch.body_bytes += cell.body_bytes
+        if pod is not None:
+            pod.requests += requests
+            _add(pod.latency, cell.buckets)
+        if cell.cause:
+            self._errors[cell.cause] += requests
+            batch.errors[cell.cause] = batch.errors.get(cell.cause, 0) + requests
+            if pod is not None:
+                pod.failures += requests
 
     def _loads(self) -> ConnectionLoads:
         long = self._closed_long | {c.connection_id: c.answers for c in self._open.values()}
@@ -148,25 +198,28 @@ class Tally:
         self._interval += 1
         return ConnectionLoads(dict(self._short), long, self._switched)
 
-    def _log(self, bucket: int, latency_s: float, body_bytes: int) -> None:
-        batch = self._batch
-        batch.buckets[bucket] = batch.buckets.get(bucket, 0) + 1
-        batch.total_s += latency_s
-        batch.body_bytes += body_bytes
+    def _cell(self, pod: PodTally | None, cause: str) -> Cell:
+        cell = self._cells.get((pod, cause))
+        if cell is None:
+            if cause and cause not in self._errors:
+                cause = cause if len(self._errors) < MAX_CAUSES else OTHER_CAUSE
+                self._errors.setdefault(cause, 0)
+            cell = self._cells.setdefault((pod, cause), Cell(pod, cause))
+        return cell
 
-    def _error(self, cause: str) -> None:
-        if cause not in self._errors and len(self._errors) >= MAX_CAUSES:
-            cause = OTHER_CAUSE
-        self._errors[cause] = self._errors.get(cause, 0) + 1
-        self._batch.errors[cause] = self._batch.errors.get(cause, 0) + 1
-
-    def _met(self, connection: Carried, pod: PodTally) -> None:
+    def _met(self, connection: Carried, cell: Cell) -> None:
+        """The connection's first answer, or one that differs from the last in pod or status."""
+        pod = cell.pod
+        assert pod is not None
+        if connection.cell is None:
+            pod.connections += 1
+        connection.cell = cell
         # An answer that names no pod is no evidence of another pod.
         if pod is self._unnamed:
             return
         if connection.pod is None:
             connection.pod = pod
-        elif not connection.switched:
+        elif connection.pod is not pod and not connection.switched:
             connection.switched = True
             self._switched += 1
 
@@ -183,3 +236,8 @@ class Tally:
         if len(self._pods) < 2 * MAX_PODS:
             self._pods[pod_name] = pod
         return pod
+
+
+def _add(counts: dict[int, int], more: dict[int, int]) -> None:
+    for key, n in more.items():
+        counts[key] = counts.get(key, 0) + n

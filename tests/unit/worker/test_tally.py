@@ -12,7 +12,7 @@ def sample(tally: Tally) -> TrafficSample:
 
 
 def answer(tally: Tally, connection: Carried, pod: bytes = b"a", status: int = 200, latency_s: float = 0.01) -> None:
-    tally.answered(connection, pod, status, latency_s, 2)
+    tally.answered(connection, tally.cell(pod, status), latency_s, 2)
 
 
 def test_an_answer_is_counted_for_the_pod_that_gave_it() -> None:

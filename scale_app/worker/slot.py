@@ -1,0 +1,149 @@
+"""One user's place in the load: when it sends, on which connection, and what becomes of each request.
+
+It lives in callbacks of the event loop. The greenlet that Locust gives the user is parked meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
+
+from scale_app.worker.answer import Answer
+from scale_app.worker.causes import CLOSED_EARLY, TIMEOUT
+from scale_app.worker.connection import Connection, Network
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What every user does alike.
+
+    request, last_request: bytes to send; the latter on a connection's last. most: requests a connection, or None.
+    repeatable: the request may be sent again when a connection turns out to be closed.
+    """
+
+    request: bytes
+    last_request: bytes
+    most: int | None
+    repeatable: bool
+
+
+class Pace(Protocol):
+    """When users send."""
+
+    def ready(self, slot: Slot, now_s: float) -> None:
+        """The slot was answered: let it fire now, or later."""
+
+    def hurt(self, slot: Slot) -> None:
+        """The slot's request failed: let it fire again after a while."""
+
+
+class Slot:
+    """A user between `begin` and `over`. in_flight: a request is being sent or answered, since `sent_s`."""
+
+    __slots__ = (
+        "_connection",
+        "_habits",
+        "_intended_s",
+        "_network",
+        "_over",
+        "_pace",
+        "_stopping",
+        "failures",
+        "in_flight",
+        "sent_s",
+    )
+
+    def __init__(self, habits: Habits, network: Network, pace: Pace, over: Callable[[], None]) -> None:
+        self._habits = habits
+        self._network = network
+        self._pace = pace
+        self._over = over
+        self._connection: Connection | None = None
+        self._intended_s = 0.0
+        self._stopping = False
+        self.sent_s = 0.0
+        self.in_flight = False
+        self.failures = 0
+
+    def wake(self) -> None:
+        """A wait is over: send, unless the user was stopped meanwhile."""
+        if not self._stopping:
+            now_s = perf_counter()
+            self.fire(now_s, now_s)
+
+    def fire(self, now_s: float, intended_s: float) -> None:
+        """Send a request that was meant to be sent at `intended_s`; its latency counts from there."""
+        self.in_flight = True
+        self.sent_s = now_s
+        self._intended_s = intended_s
+        connection, habits = self._connection, self._habits
+        if connection is None:
+            self._open()
+        else:
+            last = connection.carried.answers + 1 == habits.most
+            connection.send(habits.last_request if last else habits.request)
+
+    def stop(self) -> bool:
+        """Send nothing more. True when nothing is in flight; else `over` is called once it is answered."""
+        self._stopping = True
+        return not self.in_flight
+
+    def time_out(self, sent_before_s: float) -> None:
+        """End a request that was sent before this time."""
+        if self.in_flight and self.sent_s < sent_before_s:
+            self.failed(TIMEOUT)
+
+    def close(self) -> None:
+        """Leave nothing behind. Idempotent."""
+        self._stopping = True
+        self.in_flight = False
+        self._disconnect()
+
+    # -- what the connection tells
+
+    def answered(self, answer: Answer) -> None:
+        now_s = perf_counter()
+        connection = self._connection
+        assert connection is not None
+        carried = connection.carried
+        self._network.tally.answered(carried, answer.cell, now_s - self._intended_s, answer.body_bytes)
+        self.in_flight = False
+        self.failures = 0
+        if not answer.reusable or carried.answers == self._habits.most:
+            self._disconnect()
+        if self._stopping:
+            self._over()
+        else:
+            self._pace.ready(self, now_s)
+
+    def failed(self, cause: str) -> None:
+        self._network.tally.unanswered(cause, perf_counter() - self._intended_s)
+        self.in_flight = False
+        self.failures += 1
+        self._disconnect()
+        if self._stopping:
+            self._over()
+        else:
+            self._pace.hurt(self)
+
+    def went_stale(self) -> None:
+        self._disconnect()
+        if self._habits.repeatable:
+            self._open()
+        else:
+            self.failed(CLOSED_EARLY)
+
+    def lost(self) -> None:
+        self._disconnect()
+
+    def _open(self) -> None:
+        connection = self._connection = Connection(self._network, self)
+        habits = self._habits
+        connection.open(habits.last_request if habits.most == 1 else habits.request)
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
