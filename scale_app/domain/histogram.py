@@ -13,12 +13,15 @@ from functools import cache
 
 ACCURACY = 0.01
 GROWTH = (1 + ACCURACY) / (1 - ACCURACY)
-_LOG_GROWTH = math.log(GROWTH)
+_BUCKETS_PER_E = 1 / math.log(GROWTH)
+_BUCKET_OF_A_SECOND = math.log(1e6) * _BUCKETS_PER_E
 
 
 def bucket_of(latency_s: float) -> int:
     """Index of the bucket for a latency in seconds; below one microsecond counts as one."""
-    return math.ceil(math.log(max(latency_s * 1e6, 1.0)) / _LOG_GROWTH)
+    if latency_s <= 1e-6:
+        return 0
+    return math.ceil(math.log(latency_s) * _BUCKETS_PER_E + _BUCKET_OF_A_SECOND)
 
 
 def bucket_ms(index: int) -> float:

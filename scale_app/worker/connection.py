@@ -164,7 +164,12 @@ class Connection:
         except OSError as error:
             self._broke(error)
             return
-        self._take(data)
+        if self._untouched and data in self._known:
+            # The path of almost every answer: all of it in one piece, and one that was seen before.
+            self._unanswered = self._untouched = False
+            self._owner.answered(self._known[data])
+        else:
+            self._take(data)
 
     def _on_encrypted(self) -> None:
         tls = self._tls
@@ -186,12 +191,10 @@ class Connection:
 
     def _take(self, data: bytes) -> None:
         """Bytes of an answer, or b"" for the end of the connection."""
-        if self._untouched and data in self._known:
-            # The path of almost every answer: all of it in one piece, and one that was seen before.
-            self._unanswered = self._untouched = False
-            self._owner.answered(self._known[data])
-        elif not self._unanswered:
+        if not self._unanswered:
             self._owner.lost()
+        elif self._untouched and data in self._known:
+            self._complete(self._known[data])
         elif data:
             self._read(data)
         else:
@@ -214,7 +217,7 @@ class Connection:
             self._complete(book.learn(data, reader) if whole else book.answer(reader))
 
     def _complete(self, answer: Answer) -> None:
-        self._unanswered = self._begun = False
+        self._unanswered = self._untouched = self._begun = False
         if self._unsent:
             # Answered before it had read everything: what is unsent would be taken for the next request.
             answer = answer.as_last()

@@ -140,7 +140,11 @@ class Tally:
 
     def answered(self, connection: Carried, cell: Cell, latency_s: float, body_bytes: int) -> None:
         """A complete answer. latency_s: from the request's begin."""
-        cell.add(latency_s, body_bytes)
+        # Cell.add, in place: this is the path of every answer.
+        bucket, buckets = bucket_of(latency_s), cell.buckets
+        buckets[bucket] = buckets.get(bucket, 0) + 1
+        cell.total_s += latency_s
+        cell.body_bytes += body_bytes
         connection.answers += 1
         if connection.cell is not cell:
             self._met(connection, cell)
