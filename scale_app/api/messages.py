@@ -43,6 +43,7 @@ STATUS: dict[type[ScaleError], int] = {
     TargetUnavailable: 503,
 }
 REQUIRED = ("target_url", "users", "spawn_rate", "duration")
+NESTED = ("pattern", "headers")
 MAX_PAGE = 500
 
 
@@ -65,7 +66,8 @@ def error_wire(sentence: str, field: str | None = None) -> dict[str, Any]:
 
 
 def document_of(body: bytes) -> dict[str, object]:
-    """The JSON object in a body. Raises BodyError when it is not JSON, PlanError when it is no flat object."""
+    """The JSON object in a body. Raises BodyError when it is not JSON, PlanError when it is no object that is flat
+    but for a plan's pattern and headers."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -74,7 +76,7 @@ def document_of(body: bytes) -> dict[str, object]:
     if not isinstance(document, dict):
         raise PlanError("body", f"a JSON {_json_name(document)}", "a JSON object is needed")
     for name, value in document.items():
-        if isinstance(value, (dict, list)):
+        if isinstance(value, (dict, list)) and name not in NESTED:
             raise PlanError(name, f"a JSON {_json_name(value)}", "one number, text, true, false or null is needed")
     return document
 

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
 from scale_app.domain.errors import PlanError
+from scale_app.domain.pattern import Pattern
+from scale_app.domain.request import HEADER_NAME, check_request
 from scale_app.domain.simulated_target import SIMULATED_TARGET, parse_simulated
 
 DEMO_TARGET = "demo"
-HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+MOST_ARRIVALS_PER_S = 100_000.0
 
 AlertRule = Literal["verdict", "score"]
+Arrivals = Literal["constant", "poisson"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,14 @@ class LoadPlan:
     alert_rule: "verdict" alerts on an imbalance that is more than chance, "score" on every score below 0.95.
     max_pod_share, max_p95_ms, max_failure_share: further alerts, None for none: when a pod answers a larger part
         (0..1) of the requests, when the 95th percentile of the latency is higher, when a larger part (0..1) fails.
+    pattern: how users, or arrivals in the open model, change over time; the plan's figures are its top.
+    arrivals_per_s: None for the closed model, in which each user waits for its answer and thinks before it sends
+        again. A number for the open model: so many requests arrive per second however slow the answers are, at
+        most `users` of them at once; latency counts from the intended time. think_time_s has no meaning there.
+    arrivals: evenly spaced ("constant") or at random moments ("poisson").
+    method, headers, body: of every request; the body is sent as UTF-8. Redirects are not followed.
+    verify_tls: refuse certificates that cannot be verified. ca_file: authorities to trust instead of the system's,
+        a PEM file where the load generator runs; None for the system's.
 
     Raises PlanError for the first field that cannot be used.
     """
@@ -64,6 +76,14 @@ class LoadPlan:
     max_pod_share: float | None = None
     max_p95_ms: float | None = None
     max_failure_share: float | None = None
+    pattern: Pattern = Pattern()
+    arrivals_per_s: float | None = None
+    arrivals: Arrivals = "constant"
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    verify_tls: bool = True
+    ca_file: str | None = None
 
     def __post_init__(self) -> None:
         check_target(self.target_url)
@@ -85,13 +105,15 @@ class LoadPlan:
         _share("max_failure_share", self.max_failure_share)
         if self.max_p95_ms is not None:
             _number("max_p95_ms", self.max_p95_ms, 0.001)
+        _check_arrivals(self.arrivals_per_s, self.arrivals)
+        check_request(self.method, self.headers, self.body)
 
     def check_limits(self, limits: Limits) -> None:
         """Raise PlanError when the plan asks for more than this installation allows."""
-        for field in ("users", "spawn_rate", "duration_s"):
-            value, cap = getattr(self, field), getattr(limits, field)
+        for name in ("users", "spawn_rate", "duration_s"):
+            value, cap = getattr(self, name), getattr(limits, name)
             if value > cap:
-                raise PlanError(field, value, f"at most {cap:,} here; the operator sets this cap")
+                raise PlanError(name, value, f"at most {cap:,} here; the operator sets this cap")
 
     def edited(self, edit: PlanEdit) -> LoadPlan:
         """The plan with the edit applied. Raises PlanError when the result cannot be run."""
@@ -99,7 +121,15 @@ class LoadPlan:
             self,
             users=self.users if edit.users is None else edit.users,
             spawn_rate=self.spawn_rate if edit.spawn_rate is None else edit.spawn_rate,
+            arrivals_per_s=self._edited_arrivals(edit.arrivals_per_s),
         )
+
+    def _edited_arrivals(self, arrivals_per_s: float | None) -> float | None:
+        if arrivals_per_s is None:
+            return self.arrivals_per_s
+        if self.arrivals_per_s is None:
+            raise PlanError("arrivals_per_s", arrivals_per_s, "this run began without arrivals; start another one")
+        return arrivals_per_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +138,7 @@ class PlanEdit:
 
     users: int | None = None
     spawn_rate: float | None = None
+    arrivals_per_s: float | None = None
 
 
 def is_demo(target_url: str) -> bool:
@@ -146,6 +177,15 @@ def _check_url(target_url: str) -> None:
         raise PlanError("target_url", target_url, "it must name a host, and a port from 1 to 65535 if any")
     if parts.username is not None or parts.password is not None:
         raise PlanError("target_url", "(hidden)", "leave user name and password out of the URL")
+
+
+def _check_arrivals(arrivals_per_s: object, arrivals: object) -> None:
+    if arrivals_per_s is not None:
+        _number("arrivals_per_s", arrivals_per_s, 0.1)
+        if float(arrivals_per_s) > MOST_ARRIVALS_PER_S:  # type: ignore[arg-type]
+            raise PlanError("arrivals_per_s", arrivals_per_s, f"at most {MOST_ARRIVALS_PER_S:,.0f}")
+    if arrivals not in ("constant", "poisson"):
+        raise PlanError("arrivals", arrivals, "either constant or poisson")
 
 
 def _whole(field: str, value: object, least: int) -> None:

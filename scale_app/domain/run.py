@@ -144,7 +144,7 @@ class Run:
         return list(changes)
 
     def _plan_changed(self, sample: PlanChanged) -> list[Event]:
-        self.plan = self.plan.edited(PlanEdit(sample.users, sample.spawn_rate))
+        self.plan = self.plan.edited(PlanEdit(sample.users, sample.spawn_rate, sample.arrivals_per_s))
         return [PlanEdited(self._elapsed_s(sample.at_s), self.plan)]
 
     def _stop_asked(self, sample: StopAsked) -> list[Event]:

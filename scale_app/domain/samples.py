@@ -45,10 +45,24 @@ class ConnectionLoads:
 
 @dataclass(frozen=True, slots=True)
 class GeneratorHealth:
-    """Is the generator itself the limit? cpu_share: of one core, 0..1; loop_lag_ms: worst since the last sample."""
+    """Is the generator itself the limit?
+
+    cpu_share: of one core, 0..1; loop_lag_ms: worst since the last sample.
+    ports_left: ephemeral ports that are still free for connections to the target, about; None when unknown.
+    arrivals: requests that were due since the start in the open model; 0 in the closed one.
+    late_arrivals: those of them that had to wait for a free user. dropped_arrivals: those that were given up,
+        because too many waited or the run ended.
+    schedule_lag_p99_ms, schedule_lag_max_ms: how late the generator came to its own schedule since the last sample.
+    """
 
     cpu_share: float = 0.0
     loop_lag_ms: float = 0.0
+    ports_left: int | None = None
+    arrivals: int = 0
+    late_arrivals: int = 0
+    dropped_arrivals: int = 0
+    schedule_lag_p99_ms: float = 0.0
+    schedule_lag_max_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +131,12 @@ class StopAsked:
 
 @dataclass(frozen=True, slots=True)
 class PlanChanged:
-    """Users or spawn rate were edited while running."""
+    """Users, spawn rate or arrivals were edited while running."""
 
     at_s: float
     users: int
     spawn_rate: float
+    arrivals_per_s: float | None = None
     kind: Literal["edit"] = "edit"
 
 

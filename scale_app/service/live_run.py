@@ -79,7 +79,9 @@ class LiveRun:
         if self._load is None or not self._run.state.active:
             raise RunNotActive(f"Run {self._run.run_id} is {self._run.state}, so its load cannot be changed.")
         await self._load.edit(edit)
-        self._samples.put_nowait(PlanChanged(self._clock.monotonic_s(), plan.users, plan.spawn_rate))
+        self._samples.put_nowait(
+            PlanChanged(self._clock.monotonic_s(), plan.users, plan.spawn_rate, plan.arrivals_per_s)
+        )
 
     async def stop(self) -> None:
         """Let the requests in flight finish, then end. Raises RunNotActive when that was asked before."""

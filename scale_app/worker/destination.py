@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 USER_AGENT = "scale-load-test"
+METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 _KEPT_IN_PATH = "/%:=&?~+!$,;'@()*[]-._"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -17,7 +18,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class Destination:
     """One URL, ready to be sent to.
 
-    request: the bytes of a GET on a connection that stays open; last_request: of the last one on a connection.
+    request: the bytes of a request on a connection that stays open; last_request: of the last one on a connection.
     host: name or address to resolve, in ASCII. tls: True for https. networks: the only ones to connect to.
     """
 
@@ -36,7 +37,16 @@ class Destination:
         return any(found in network for network in self.networks)
 
 
-def destination(url: str, networks: Iterable[str]) -> Destination:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a destination. headers replace ours of the same name; body is sent as UTF-8."""
+
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+
+
+def destination(url: str, networks: Iterable[str], asked: Asked | None = None) -> Destination:
     """The destination of an http(s) URL. Raises ValueError for a URL or a network that cannot be used."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -47,15 +57,26 @@ def destination(url: str, networks: Iterable[str]) -> Destination:
     path = quote(parts.path or "/", safe=_KEPT_IN_PATH)
     if parts.query:
         path += "?" + quote(parts.query, safe=_KEPT_IN_PATH)
-    head = [f"GET {path} HTTP/1.1", f"Host: {_authority(host, parts.port)}", f"User-Agent: {USER_AGENT}", "Accept: */*"]
+    asked = asked or Asked()
+    body = asked.body.encode()
+    head = [f"{asked.method} {path} HTTP/1.1", *_headers(asked, _authority(host, parts.port), len(body))]
     return Destination(
         host=host,
         port=port,
         tls=tls,
-        request=_block(head),
-        last_request=_block([*head, "Connection: close"]),
+        request=_block(head) + body,
+        last_request=_block([*head, "Connection: close"]) + body,
         networks=tuple(ipaddress.ip_network(network, strict=False) for network in networks),
     )
+
+
+def _headers(asked: Asked, authority: str, body_bytes: int) -> list[str]:
+    ours = {"Host": authority, "User-Agent": USER_AGENT, "Accept": "*/*"}
+    if body_bytes or asked.method in METHODS_WITH_BODY:
+        ours["Content-Length"] = str(body_bytes)
+    theirs = {name.lower() for name in asked.headers}
+    kept = {name: value for name, value in ours.items() if name.lower() not in theirs}
+    return [f"{name}: {value}" for name, value in (kept | dict(asked.headers)).items()]
 
 
 def _authority(host: str, port: int | None) -> str:

@@ -3,53 +3,48 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 import gevent  # type: ignore[import-untyped]
 from locust.env import Environment
 from locust.stats import RequestStats, StatsEntry, StatsError, bucket_response_time
 
 from scale_app.domain.histogram import bucket_ms
-from scale_app.domain.samples import GeneratorHealth, TrafficSample
+from scale_app.domain.samples import TrafficSample
+from scale_app.worker.arrivals import OpenPace
+from scale_app.worker.health import HealthMeter
 from scale_app.worker.pipe import OwnerPipe
 from scale_app.worker.tally import Batch, Tally
 
 SAMPLE_EVERY_S = 1.0
-LAG_PROBE_S = 0.05
-METHOD = "GET"
 
 
-class HealthMeter:
-    """Is this process itself the limit? Run `probe` in a greenlet of its own."""
+class Label(NamedTuple):
+    """What Locust's statistics call the requests."""
 
-    def __init__(self) -> None:
-        self._worst_lag_s = 0.0
-        self._cpu_s = time.process_time()
-        self._at_s = time.monotonic()
-
-    def probe(self) -> None:
-        """Sleep and look how late we wake, for ever."""
-        while True:
-            due_s = time.monotonic() + LAG_PROBE_S
-            gevent.sleep(LAG_PROBE_S)
-            self._worst_lag_s = max(self._worst_lag_s, time.monotonic() - due_s)
-
-    def take(self) -> GeneratorHealth:
-        """Share of a core and worst lag since the last call."""
-        cpu_s, at_s = time.process_time(), time.monotonic()
-        share = (cpu_s - self._cpu_s) / max(at_s - self._at_s, 1e-3)
-        health = GeneratorHealth(min(share, 1.0), self._worst_lag_s * 1_000)
-        self._cpu_s, self._at_s, self._worst_lag_s = cpu_s, at_s, 0.0
-        return health
+    method: str
+    name: str
 
 
 class Reporter:
-    """Says what was counted. `run` in a greenlet of its own; `last` once all requests have ended."""
+    """Says what was counted. `run` in a greenlet of its own; `sample` once all requests have ended.
 
-    def __init__(self, environment: Environment, tally: Tally, name: str, pipe: OwnerPipe) -> None:
+    label: method and URL, as Locust's statistics name the requests. arrivals: None in the closed model.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        tally: Tally,
+        label: Label,
+        pipe: OwnerPipe,
+        arrivals: OpenPace | None = None,
+    ) -> None:
         self._environment = environment
         self._tally = tally
-        self._name = name
+        self._label = label
         self._pipe = pipe
+        self._arrivals = arrivals
         self._health = HealthMeter()
         gevent.spawn(self._health.probe)
 
@@ -63,28 +58,31 @@ class Reporter:
 
     def sample(self) -> TrafficSample:
         """The counts now; Locust's statistics are brought to the same."""
-        log_batch(self._environment.stats, self._name, self._tally.take_batch())
+        log_batch(self._environment.stats, self._label, self._tally.take_batch())
         runner = self._environment.runner
         users = runner.user_count if runner is not None else 0
-        return self._tally.sample(time.monotonic(), users, self._health.take())
+        health = self._health.take()
+        if self._arrivals is not None:
+            health = self._arrivals.take(health)
+        return self._tally.sample(time.monotonic(), users, health)
 
 
-def log_batch(stats: RequestStats, name: str, batch: Batch) -> None:
+def log_batch(stats: RequestStats, label: Label, batch: Batch) -> None:
     """Add a batch to Locust's statistics, the way its master adds what a worker reports. Latencies within 1 %."""
     if not batch.requests:
         return
-    entry = _entry(stats, name, batch)
+    entry = _entry(stats, label, batch)
     stats.total.extend(entry)
-    stats.entries[(name, METHOD)].extend(entry)
+    stats.entries[(label.name, label.method)].extend(entry)
     for cause, times in batch.errors.items():
-        key = StatsError.create_key(METHOD, name, cause)
-        error = stats.errors.setdefault(key, StatsError(METHOD, name, cause))
+        key = StatsError.create_key(label.method, label.name, cause)
+        error = stats.errors.setdefault(key, StatsError(label.method, label.name, cause))
         error.occurrences += times
 
 
-def _entry(stats: RequestStats, name: str, batch: Batch) -> StatsEntry:
+def _entry(stats: RequestStats, label: Label, batch: Batch) -> StatsEntry:
     now_s = time.time()
-    entry = StatsEntry(stats, name, METHOD)
+    entry = StatsEntry(stats, label.name, label.method)
     entry.last_request_timestamp = now_s
     entry.num_requests = batch.requests
     entry.num_failures = batch.failures

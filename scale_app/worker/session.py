@@ -14,7 +14,6 @@ import signal
 import sys
 import time
 import traceback
-from dataclasses import dataclass
 from typing import BinaryIO
 
 # Locust comes first: it patches sockets and ssl, and whatever was imported before would keep the old ones.
@@ -24,38 +23,16 @@ from gevent.event import AsyncResult  # type: ignore[import-untyped]
 
 from scale_app.codec import from_json
 from scale_app.domain.errors import PlanError
-from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.plan import PlanEdit
 from scale_app.domain.samples import LoadEnded, LoadReady
-from scale_app.worker.alarms import Alarms
-from scale_app.worker.answer import AnswerBook
-from scale_app.worker.connection import Network
-from scale_app.worker.destination import destination
-from scale_app.worker.pace import ClosedPace
+from scale_app.worker.arrivals import OpenPace
+from scale_app.worker.job import Job, pace_of, traffic_of
 from scale_app.worker.pipe import OwnerPipe
-from scale_app.worker.report import Reporter
-from scale_app.worker.resolver import Resolver
-from scale_app.worker.slot import Habits
-from scale_app.worker.tally import Tally
-from scale_app.worker.tls import tls_context
-from scale_app.worker.users import Traffic, user_class
+from scale_app.worker.report import Label, Reporter
+from scale_app.worker.steering import STEER_EVERY_S, Steering
+from scale_app.worker.users import user_class
 
 DRAIN_SPARE_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where to send requests, and the only networks (CIDR) to connect to."""
-
-    url: str
-    networks: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """The owner's first line."""
-
-    plan: LoadPlan
-    target: Target
 
 
 class Session:
@@ -65,26 +42,31 @@ class Session:
         self._plan = job.plan
         self._pipe = pipe
         self._over = AsyncResult()
-        tally = Tally()
-        self._traffic = traffic(job, tally)
+        loop = gevent.get_hub().loop
+        pace = pace_of(job.plan, loop)
+        self._arrivals = pace if isinstance(pace, OpenPace) else None
+        self._traffic = traffic_of(job, pace, loop)
         self._environment = Environment(
             user_classes=[user_class(self._traffic)], host=job.target.url, catch_exceptions=False
         )
         self._environment.events.user_error.add_listener(self._on_user_error)  # type: ignore[no-untyped-call]
         self._runner = self._environment.create_local_runner()
-        self._reporter = Reporter(self._environment, tally, job.target.url, pipe)
+        label = Label(job.plan.method, job.target.url)
+        self._reporter = Reporter(self._environment, self._traffic.network.tally, label, pipe, self._arrivals)
+        self._steering = Steering(self._runner, self._arrivals)
+        self._began_s = time.monotonic()
 
     def run(self) -> None:
         """Send load until the time is over or a stop is asked for, then wait for the requests in flight."""
         gevent.signal_handler(signal.SIGTERM, self.stop)
         gevent.get_hub().handle_error = self._on_callback_error
         self._traffic.watch_deadlines()
-        self._pipe.say(LoadReady(time.monotonic()))
-        self._apply()
-        reporting = gevent.spawn(self._reporter.run)
+        self._began_s = time.monotonic()
+        self._pipe.say(LoadReady(self._began_s))
+        beside = [gevent.spawn(self._steer), gevent.spawn(self._reporter.run)]
         error = self._over.wait(timeout=self._plan.duration_s) or ""
         self._drain()
-        reporting.kill()
+        gevent.killall(beside)
         self._pipe.say(self._reporter.sample())
         self._pipe.say(LoadEnded(time.monotonic(), error))
 
@@ -96,7 +78,7 @@ class Session:
                 self.stop()
             else:
                 self._plan = self._plan.edited(from_json(PlanEdit, line))
-                self._apply()
+                self._steer_now()
         except (PlanError, ValueError) as error:
             print(f"The worker ignored {line[:200]!r}: {error}", file=sys.stderr)  # noqa: T201
 
@@ -105,13 +87,19 @@ class Session:
         if not self._over.ready():
             self._over.set("")
 
-    def _apply(self) -> None:
-        # The plan's constructor has checked both figures: at rate 0 Locust would stay in "spawning" for ever.
+    def _steer(self) -> None:
+        while not self._over.ready():
+            self._steer_now()
+            gevent.sleep(STEER_EVERY_S)
+
+    def _steer_now(self) -> None:
         if not self._over.ready():
-            self._runner.start(self._plan.users, float(self._plan.spawn_rate))
+            self._steering.steer(self._plan, time.monotonic() - self._began_s)
 
     def _drain(self) -> None:
         self.stop()
+        if self._arrivals is not None:
+            self._arrivals.end()
         self._runner.stop()
         draining = self._traffic.draining
         draining.join(timeout=self._plan.timeout_s + DRAIN_SPARE_S)
@@ -132,23 +120,6 @@ class Session:
             self._over.set(f"The load generator had to stop: {type(exception).__name__}: {exception}.")
 
 
-def traffic(job: Job, tally: Tally) -> Traffic:
-    """What the job's users share. Raises ValueError for a target that cannot be used."""
-    plan = job.plan
-    where = destination(job.target.url, job.target.networks)
-    loop = gevent.get_hub().loop
-    network = Network(
-        loop=loop,
-        resolver=Resolver(where),
-        tls=tls_context() if where.tls else None,
-        host=where.host,
-        book=AnswerBook(tally, plan.pod_header),
-        tally=tally,
-    )
-    habits = Habits(where.request, where.last_request, plan.requests_per_connection, repeatable=True)
-    return Traffic(habits, network, ClosedPace(Alarms(loop), plan.think_time_s), plan.timeout_s)
-
-
 def serve(output: BinaryIO) -> None:
     """Run the owner's one job and end the process; end it at once when the owner closes standard input."""
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
@@ -158,7 +129,10 @@ def serve(output: BinaryIO) -> None:
     first = next(lines, None)
     if first is None:
         return
-    session = Session(from_json(Job, first), pipe)
+    try:
+        session = Session(from_json(Job, first), pipe)
+    except PlanError as error:
+        sys.exit(str(error))
     gc.collect()
     gc.freeze()
 

@@ -40,7 +40,11 @@ class Pace(Protocol):
 
 
 class Slot:
-    """A user between `begin` and `over`. in_flight: a request is being sent or answered, since `sent_s`."""
+    """A user between its pace's `begin` and `over`.
+
+    in_flight: a request is being sent or answered, since `sent_s`. stopping: it sends nothing more.
+    failures: requests that failed since the last answer.
+    """
 
     __slots__ = (
         "_connection",
@@ -49,10 +53,10 @@ class Slot:
         "_network",
         "_over",
         "_pace",
-        "_stopping",
         "failures",
         "in_flight",
         "sent_s",
+        "stopping",
     )
 
     def __init__(self, habits: Habits, network: Network, pace: Pace, over: Callable[[], None]) -> None:
@@ -62,14 +66,14 @@ class Slot:
         self._over = over
         self._connection: Connection | None = None
         self._intended_s = 0.0
-        self._stopping = False
+        self.stopping = False
         self.sent_s = 0.0
         self.in_flight = False
         self.failures = 0
 
     def wake(self) -> None:
         """A wait is over: send, unless the user was stopped meanwhile."""
-        if not self._stopping:
+        if not self.stopping:
             now_s = perf_counter()
             self.fire(now_s, now_s)
 
@@ -87,7 +91,7 @@ class Slot:
 
     def stop(self) -> bool:
         """Send nothing more. True when nothing is in flight; else `over` is called once it is answered."""
-        self._stopping = True
+        self.stopping = True
         return not self.in_flight
 
     def time_out(self, sent_before_s: float) -> None:
@@ -97,7 +101,7 @@ class Slot:
 
     def close(self) -> None:
         """Leave nothing behind. Idempotent."""
-        self._stopping = True
+        self.stopping = True
         self.in_flight = False
         self._disconnect()
 
@@ -113,7 +117,7 @@ class Slot:
         self.failures = 0
         if not answer.reusable or carried.answers == self._habits.most:
             self._disconnect()
-        if self._stopping:
+        if self.stopping:
             self._over()
         else:
             self._pace.ready(self, now_s)
@@ -123,7 +127,7 @@ class Slot:
         self.in_flight = False
         self.failures += 1
         self._disconnect()
-        if self._stopping:
+        if self.stopping:
             self._over()
         else:
             self._pace.hurt(self)

@@ -1,0 +1,133 @@
+"""The open model: requests arrive at their times however slow the answers are, and the wait counts as latency.
+
+A generator that waits for a slow answer before it sends on would leave out the very requests that would have been
+slow (coordinated omission). Here an arrival without a free user waits in line, and its latency began when it was due.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import replace
+from functools import partial
+from time import perf_counter
+from typing import Literal
+
+from scale_app.domain.histogram import Histogram, bucket_of
+from scale_app.domain.samples import GeneratorHealth
+from scale_app.worker.alarms import Alarms
+from scale_app.worker.slot import Slot
+
+MOST_WAITING = 100_000
+OWN_LATENESS_S = 0.002
+"""So late the event loop's own resolution may make us; the target is not blamed for it."""
+
+
+class OpenPace:
+    """Hands arrivals to free users in turn, so that all connections take part."""
+
+    def __init__(self, alarms: Alarms, spacing: Literal["constant", "poisson"]) -> None:
+        self._alarms = alarms
+        self._draw = random.expovariate if spacing == "poisson" else _evenly
+        self._free: deque[Slot] = deque()
+        self._waiting: deque[float] = deque()
+        self._rate_per_s = 0.0
+        self._last_s = self._due_s = self._tick_at_s = float("inf")
+        self._begun = False
+        self._arrivals = self._late = self._dropped = 0
+        self._lags: dict[int, int] = {}
+        self._worst_lag_s = 0.0
+
+    def set_rate(self, rate_per_s: float) -> None:
+        """Arrivals per second from now on; 0 for none."""
+        if rate_per_s == self._rate_per_s:
+            return
+        self._rate_per_s = rate_per_s
+        if self._begun:
+            self._plan_next(max(self._last_s, perf_counter() - (1 / rate_per_s if rate_per_s else 0)))
+
+    def take(self, health: GeneratorHealth) -> GeneratorHealth:
+        """The health with what is known here; lags are those since the last call."""
+        lag_ms = Histogram(self._lags).quantile_ms(0.99) or 0.0
+        worst_ms, self._lags, self._worst_lag_s = self._worst_lag_s * 1_000, {}, 0.0
+        return replace(
+            health,
+            arrivals=self._arrivals,
+            late_arrivals=self._late,
+            dropped_arrivals=self._dropped,
+            schedule_lag_p99_ms=min(lag_ms, worst_ms),
+            schedule_lag_max_ms=worst_ms,
+        )
+
+    def end(self) -> None:
+        """No more arrivals; those that still wait are given up."""
+        self.set_rate(0.0)
+        self._dropped += len(self._waiting)
+        self._waiting.clear()
+
+    # -- what users tell
+
+    def begin(self, slot: Slot) -> None:
+        """A user has started; the first one starts the arrivals."""
+        self.ready(slot, perf_counter())
+        if not self._begun:
+            self._begun = True
+            self._plan_next(perf_counter())
+
+    def ready(self, slot: Slot, now_s: float) -> None:
+        if self._waiting:
+            slot.fire(now_s, self._waiting.popleft())
+        else:
+            self._free.append(slot)
+
+    def hurt(self, slot: Slot) -> None:
+        """The plan's rate is the bound of what a failing target gets; only the call stack must not grow."""
+        self._alarms.after(0.0, partial(self._again, slot))
+
+    def _again(self, slot: Slot) -> None:
+        if not slot.stopping:
+            self.ready(slot, perf_counter())
+
+    # -- the schedule
+
+    def _plan_next(self, last_s: float) -> None:
+        self._last_s = last_s
+        self._due_s = last_s + self._draw(self._rate_per_s) if self._rate_per_s else float("inf")
+        self._tick_at_s = self._due_s
+        if self._rate_per_s:
+            self._alarms.at(self._due_s, self._tick)
+
+    def _tick(self) -> None:
+        now_s = perf_counter()
+        if now_s < self._tick_at_s:
+            return  # an alarm of an earlier plan
+        due_s, draw, rate_per_s = self._due_s, self._draw, self._rate_per_s
+        last_s = due_s
+        while due_s <= now_s:
+            self._arrive(due_s, now_s)
+            last_s, due_s = due_s, due_s + draw(rate_per_s)
+        self._last_s, self._due_s, self._tick_at_s = last_s, due_s, due_s
+        self._alarms.at(due_s, self._tick)
+
+    def _arrive(self, due_s: float, now_s: float) -> None:
+        self._arrivals += 1
+        lag_s = now_s - due_s
+        bucket = bucket_of(lag_s)
+        self._lags[bucket] = self._lags.get(bucket, 0) + 1
+        if lag_s > self._worst_lag_s:
+            self._worst_lag_s = lag_s
+        free = self._free
+        while free:
+            slot = free.popleft()
+            if not slot.stopping:
+                slot.fire(now_s, due_s if lag_s > OWN_LATENESS_S else now_s)
+                return
+        if len(self._waiting) < MOST_WAITING:
+            self._late += 1
+            self._waiting.append(due_s)
+        else:
+            self._dropped += 1
+
+
+def _evenly(rate_per_s: float) -> float:
+    return 1 / rate_per_s

@@ -1,0 +1,56 @@
+"""Is the generator itself the limit? What tells whether a slow figure is the target's or ours."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import gevent  # type: ignore[import-untyped]
+
+from scale_app.domain.samples import GeneratorHealth
+
+LAG_PROBE_S = 0.05
+SHORTEST_SPAN_S = 0.2
+PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+SOCKETS = (Path("/proc/net/sockstat"), Path("/proc/net/sockstat6"))
+
+_IN_USE = re.compile(r"^TCP6?: inuse (\d+)(?: orphan \d+ tw (\d+))?", re.MULTILINE)
+
+
+class HealthMeter:
+    """Measures this process. Run `probe` in a greenlet of its own."""
+
+    def __init__(self) -> None:
+        self._worst_lag_s = 0.0
+        self._share = 0.0
+        self._cpu_s = time.process_time()
+        self._at_s = time.monotonic()
+
+    def probe(self) -> None:
+        """Sleep and look how late we wake, for ever."""
+        while True:
+            due_s = time.monotonic() + LAG_PROBE_S
+            gevent.sleep(LAG_PROBE_S)
+            self._worst_lag_s = max(self._worst_lag_s, time.monotonic() - due_s)
+
+    def take(self) -> GeneratorHealth:
+        """Share of a core and worst lag since the last call; ports as of now."""
+        cpu_s, at_s = time.process_time(), time.monotonic()
+        if at_s - self._at_s >= SHORTEST_SPAN_S:  # in less, as at the end, the share of the load is not to be seen
+            self._share = min((cpu_s - self._cpu_s) / (at_s - self._at_s), 1.0)
+            self._cpu_s, self._at_s = cpu_s, at_s
+        health = GeneratorHealth(self._share, self._worst_lag_s * 1_000, ports_left())
+        self._worst_lag_s = 0.0
+        return health
+
+
+def ports_left(port_range: Path = PORT_RANGE, sockets: tuple[Path, ...] = SOCKETS) -> int | None:
+    """Ephemeral ports that no socket of this machine holds or waits out: at least so many. None where unknown."""
+    try:
+        first, last = port_range.read_text().split()
+        listed = "".join(path.read_text() for path in sockets if path.exists())
+    except (OSError, ValueError):
+        return None
+    used = sum(int(open_now) + int(closing or 0) for open_now, closing in _IN_USE.findall(listed))
+    return max(0, int(last) - int(first) + 1 - used)

@@ -1,0 +1,72 @@
+"""The owner's first line, and what all users of the run share because of it."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+from scale_app.domain.errors import PlanError
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.request import IDEMPOTENT_METHODS
+from scale_app.worker.alarms import Alarms
+from scale_app.worker.answer import AnswerBook
+from scale_app.worker.arrivals import OpenPace
+from scale_app.worker.connection import Network
+from scale_app.worker.destination import Asked, Destination, destination
+from scale_app.worker.pace import ClosedPace
+from scale_app.worker.resolver import Resolver
+from scale_app.worker.slot import Habits
+from scale_app.worker.tally import Tally
+from scale_app.worker.tls import tls_context
+from scale_app.worker.users import Traffic, UsersPace
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to send requests, and the only networks (CIDR) to connect to."""
+
+    url: str
+    networks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run."""
+
+    plan: LoadPlan
+    target: Target
+
+
+def pace_of(plan: LoadPlan, loop: Any) -> ClosedPace | OpenPace:
+    """When the plan's users send."""
+    alarms = Alarms(loop)
+    return ClosedPace(alarms, plan.think_time_s) if plan.arrivals_per_s is None else OpenPace(alarms, plan.arrivals)
+
+
+def traffic_of(job: Job, pace: UsersPace, loop: Any) -> Traffic:
+    """What the job's users share. Raises ValueError for a target, PlanError for a plan, that cannot be used."""
+    plan, tally = job.plan, Tally()
+    where = destination(job.target.url, job.target.networks, Asked(plan.method, plan.headers, plan.body))
+    network = Network(
+        loop=loop,
+        resolver=Resolver(where),
+        tls=_tls(plan, where),
+        host=where.host,
+        book=AnswerBook(tally, plan.pod_header, head_only=plan.method == "HEAD"),
+        tally=tally,
+    )
+    repeatable = plan.method in IDEMPOTENT_METHODS
+    habits = Habits(where.request, where.last_request, plan.requests_per_connection, repeatable)
+    return Traffic(habits, network, pace, plan.timeout_s)
+
+
+def _tls(plan: LoadPlan, where: Destination) -> ssl.SSLContext | None:
+    if not where.tls:
+        return None
+    try:
+        return tls_context(plan.verify_tls, plan.ca_file)
+    except OSError as error:
+        reason = error.strerror or "no certificate in it"
+        accepted = f"a PEM file that the load generator can read is needed ({reason})"
+        raise PlanError("ca_file", plan.ca_file, accepted) from None
