@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from locust.runners import LocalRunner
-
 from scale_app.domain.plan import LoadPlan
 from scale_app.worker.arrivals import OpenPace
 
@@ -15,13 +13,14 @@ STEER_EVERY_S = 0.25
 class Adjustable(Protocol):
     """The part of Locust's runner that is needed here."""
 
-    def start(self, user_count: int, spawn_rate: float) -> None: ...
+    def start(self, user_count: int, spawn_rate: float) -> None:
+        """Bring the number of users to this, so many a second."""
 
 
 class Steering:
     """Call `steer` every quarter of a second and after each edit. arrivals: None in the closed model."""
 
-    def __init__(self, runner: LocalRunner | Adjustable, arrivals: OpenPace | None) -> None:
+    def __init__(self, runner: Adjustable, arrivals: OpenPace | None) -> None:
         self._runner = runner
         self._arrivals = arrivals
         self._asked: tuple[int, float] | None = None

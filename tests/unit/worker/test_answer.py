@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from scale_app.worker.answer import AnswerReader
+from scale_app.worker.answer import MOST_REMEMBERED, Answer, AnswerBook, AnswerReader
 from scale_app.worker.causes import RequestFailed
+from scale_app.worker.tally import Tally
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Pod-Name: pod-a\r\n\r\nhi"
 
@@ -122,3 +123,52 @@ def test_a_large_body_is_thrown_away_as_it_comes() -> None:
     answer = read(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n", *[bytes(100_000)] * 100)
     assert answer.complete
     assert answer.body_bytes == 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("head", "reusable"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nX-Pod-Name: a\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Pod-Name: a\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nX-Pod-Name: a\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nX-Pod-Name: a\r\n\r\n", False),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-Pod-Name: a\r\n\r\n", True),
+    ],
+    ids=["length", "chunked", "neither", "close", "interim"],
+)
+def test_an_answer_to_head_ends_with_its_header(head: bytes, reusable: bool) -> None:
+    answer = AnswerReader("X-Pod-Name", head_only=True)
+    for _ in range(2):
+        answer.expect()
+        assert answer.feed(head)
+        assert (answer.pod, answer.body_bytes, answer.reusable) == (b"a", 0, reusable)
+
+
+def test_a_body_in_answer_to_head_spoils_the_connection() -> None:
+    answer = AnswerReader("X-Pod-Name", head_only=True)
+    assert answer.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+    assert not answer.reusable
+
+
+def learned(book: AnswerBook, data: bytes) -> Answer:
+    reader = book.reader()
+    assert reader.feed(data)
+    return book.learn(data, reader)
+
+
+def test_an_answer_that_was_seen_before_means_the_same() -> None:
+    book = AnswerBook(Tally(), "X-Pod-Name")
+    answer = learned(book, OK)
+    assert book.known == {OK: answer}
+    assert answer == book.known[OK] == learned(book, OK)
+    assert (answer.body_bytes, answer.reusable, answer.as_last().reusable) == (2, True, False)
+
+
+def test_the_book_of_answers_is_bounded() -> None:
+    book = AnswerBook(Tally(), "X-Pod-Name")
+    for number in range(2 * MOST_REMEMBERED + 5):
+        learned(book, b"HTTP/1.1 200 OK\r\nX-Id: %d\r\nContent-Length: 0\r\n\r\n" % number)
+    assert len(book.known) <= MOST_REMEMBERED
+    size = len(book.known)
+    learned(book, b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n" + bytes(9_000))
+    assert len(book.known) == size

@@ -1,0 +1,47 @@
+"""What a plan may ask of a target."""
+
+from __future__ import annotations
+
+import pytest
+
+from scale_app.domain.errors import PlanError
+from scale_app.domain.plan import LoadPlan, PlanEdit
+
+
+def test_a_plan_takes_method_headers_and_body() -> None:
+    plan = LoadPlan(method="POST", headers={"Authorization": "Bearer x"}, body="{}")
+    assert (plan.method, plan.body) == ("POST", "{}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"method": "get"}, "method"),
+        ({"method": "CONNECT"}, "method"),
+        ({"headers": {"a b": "c"}}, "headers"),
+        ({"headers": {"A": "b\r\nC: d"}}, "headers"),
+        ({"headers": {"Content-Length": "5"}}, "headers"),
+        ({"headers": {f"A{i}": "" for i in range(51)}}, "headers"),
+        ({"body": "x" * (2**20 + 1)}, "body"),
+        ({"arrivals_per_s": 0.0}, "arrivals_per_s"),
+        ({"arrivals_per_s": 1e6}, "arrivals_per_s"),
+        ({"arrivals": "bursts"}, "arrivals"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused(fields: dict[str, object], field: str) -> None:
+    with pytest.raises(PlanError) as refused:
+        LoadPlan(**fields)  # type: ignore[arg-type]
+    assert refused.value.field == field
+
+
+def test_a_header_s_value_is_not_repeated_in_the_refusal() -> None:
+    with pytest.raises(PlanError) as refused:
+        LoadPlan(headers={"Authorization": "secret\n"})
+    assert "secret" not in str(refused.value)
+
+
+def test_arrivals_may_be_edited_in_a_run_that_has_them() -> None:
+    assert LoadPlan(arrivals_per_s=5).edited(PlanEdit(arrivals_per_s=9)).arrivals_per_s == 9
+    assert LoadPlan(arrivals_per_s=5).edited(PlanEdit(users=9)).arrivals_per_s == 5
+    with pytest.raises(PlanError, match="began without arrivals"):
+        LoadPlan().edited(PlanEdit(arrivals_per_s=9))

@@ -1,0 +1,140 @@
+"""Who gets which arrival, and what is said about those that had to wait. No loop: alarms are rung by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import cast
+
+import pytest
+
+from scale_app.domain.samples import GeneratorHealth
+from scale_app.worker import arrivals
+from scale_app.worker.alarms import Alarms
+from scale_app.worker.arrivals import OpenPace
+from scale_app.worker.slot import Slot
+
+
+class FakeAlarms:
+    """Keeps what was asked for, in order."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[float, Callable[[], None]]] = []
+
+    def at(self, due_s: float, call: Callable[[], None]) -> None:
+        self.asked.append((due_s, call))
+
+    def after(self, delay_s: float, call: Callable[[], None]) -> None:
+        self.at(perf_counter() + delay_s, call)
+
+
+class FakeSlot:
+    def __init__(self) -> None:
+        self.stopping = False
+        self.fired: list[tuple[float, float]] = []
+
+    def fire(self, now_s: float, intended_s: float) -> None:
+        self.fired.append((now_s, intended_s))
+
+
+class Clock:
+    now_s = 100.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(arrivals, "perf_counter", lambda: clock.now_s)
+    return clock
+
+
+def pace_of(rate_per_s: float) -> tuple[OpenPace, FakeAlarms]:
+    alarms = FakeAlarms()
+    pace = OpenPace(cast(Alarms, alarms), "constant")
+    pace.set_rate(rate_per_s)
+    return pace, alarms
+
+
+def begin(pace: OpenPace, slot: FakeSlot) -> None:
+    pace.begin(cast(Slot, slot))
+
+
+def ring(alarms: FakeAlarms, clock: Clock, at_s: float) -> None:
+    """Let time pass and ring everything that is due by then."""
+    clock.now_s = at_s
+    due = [call for due_s, call in alarms.asked if due_s <= at_s]
+    alarms.asked = [(due_s, call) for due_s, call in alarms.asked if due_s > at_s]
+    for call in due:
+        call()
+
+
+def test_arrivals_go_to_the_user_that_has_been_free_for_longest(clock: Clock) -> None:
+    pace, alarms = pace_of(10)
+    slots = [FakeSlot(), FakeSlot(), FakeSlot()]
+    for slot in slots:
+        begin(pace, slot)
+    for at_s in (100.1001, 100.2001):
+        ring(alarms, clock, at_s)
+    assert [len(slot.fired) for slot in slots] == [1, 1, 0]
+
+
+def test_an_arrival_without_a_free_user_waits_and_counts_from_when_it_was_due(clock: Clock) -> None:
+    pace, alarms = pace_of(10)
+    slot = FakeSlot()
+    begin(pace, slot)
+    ring(alarms, clock, 100.35)
+    assert len(slot.fired) == 1
+    pace.ready(cast(Slot, slot), 100.4)
+    assert slot.fired[1] == (100.4, pytest.approx(100.2))
+    health = pace.take(GeneratorHealth())
+    assert (health.arrivals, health.late_arrivals, health.dropped_arrivals) == (3, 2, 0)
+    assert health.schedule_lag_max_ms == pytest.approx(250)
+
+
+def test_the_loop_s_own_lateness_is_not_the_target_s(clock: Clock) -> None:
+    pace, alarms = pace_of(10)
+    slot = FakeSlot()
+    begin(pace, slot)
+    ring(alarms, clock, 100.101)
+    assert slot.fired == [(100.101, 100.101)]
+
+
+def test_a_stopped_user_gets_nothing(clock: Clock) -> None:
+    pace, alarms = pace_of(10)
+    stopped, slot = FakeSlot(), FakeSlot()
+    begin(pace, stopped)
+    begin(pace, slot)
+    stopped.stopping = True
+    ring(alarms, clock, 100.1001)
+    assert (len(stopped.fired), len(slot.fired)) == (0, 1)
+
+
+def test_arrivals_that_still_wait_at_the_end_are_dropped(clock: Clock) -> None:
+    pace, alarms = pace_of(10)
+    begin(pace, FakeSlot())
+    ring(alarms, clock, 100.45)
+    pace.end()
+    ring(alarms, clock, 200)
+    health = pace.take(GeneratorHealth())
+    assert (health.arrivals, health.dropped_arrivals) == (4, 3)
+
+
+def test_a_line_of_waiting_arrivals_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "MOST_WAITING", 5)
+    pace, alarms = pace_of(10)
+    begin(pace, FakeSlot())
+    ring(alarms, clock, 101.05)
+    health = pace.take(GeneratorHealth())
+    assert (health.arrivals, health.late_arrivals, health.dropped_arrivals) == (10, 5, 4)
+
+
+def test_a_new_rate_holds_from_now_on_and_sends_nothing_twice(clock: Clock) -> None:
+    pace, alarms = pace_of(1)
+    begin(pace, FakeSlot())
+    clock.now_s = 100.5
+    pace.set_rate(10)
+    pace.set_rate(0)
+    pace.set_rate(10)
+    for step in range(1, 101):
+        ring(alarms, clock, 100.5 + step / 100)
+    assert pace.take(GeneratorHealth()).arrivals in (10, 11)
