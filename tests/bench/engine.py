@@ -159,12 +159,12 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     rounds, seconds = (1, 1.0) if chosen.short else (chosen.rounds, chosen.seconds)
     if nginx_program() is None:
-        print("nginx is not installed, so there is nothing to measure against.", file=sys.stderr)  # noqa: T201
+        print("nginx is not installed, so there is nothing to measure against.", file=sys.stderr)
         return 2
     report = measure(rounds, seconds)
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     chosen.output.write_text(json.dumps(report, indent=2) + "\n")
-    print(table(report))  # noqa: T201
+    print(table(report))
     return 0
 
 

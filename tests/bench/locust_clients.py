@@ -50,7 +50,7 @@ def main() -> None:
         "cpu_s": time.process_time() - cpu_s,
         "wall_s": time.monotonic() - at_s,
     }
-    print(json.dumps(measured), flush=True)  # noqa: T201
+    print(json.dumps(measured), flush=True)
     runner.quit()
 
 
