@@ -63,6 +63,14 @@ PLAN_FIELDS = {
     "max_pod_share": "Largest pod share",
     "max_p95_ms": "Highest p95, ms",
     "max_failure_share": "Largest failed share",
+    "pattern": "Pattern",
+    "arrivals_per_s": "Arrivals per second",
+    "arrivals": "Arrivals",
+    "method": "Method",
+    "headers": "Headers",
+    "body": "Body",
+    "verify_tls": "Verify TLS",
+    "ca_file": "CA file",
 }
 
 CERTAINTIES: dict[Certainty, str] = {"certain": "Certain", "likely": "Likely", "possible": "Possible"}
