@@ -14,7 +14,7 @@ TESTS := tests/unit tests/contract tests/integration tests/browser
 .PHONY: help run build test check format bench bench-engine calibrate clean
 
 help: ## list what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 run: build ## install, build the page and serve it with API and WebSocket on http://127.0.0.1:8000
 	@exec $(BIN)/scale serve
@@ -39,11 +39,11 @@ format: $(VENV)/.test-packages ## put style right where a tool can
 bench: $(VENV)/.test-packages ## measure how long one look at the counts takes, by number of pods
 	@$(BIN)/python -m tests.bench.analysis
 
-calibrate: $(VENV)/.test-packages ## measure the statistics behind the verdict against known balancers
-	@$(BIN)/python -m tests.bench.calibrate
-
 bench-engine: $(VENV)/.test-packages ## measure what a request costs the load engine and its peers (ARGS=--short to try it)
 	@$(BIN)/python -m tests.bench.engine $(ARGS)
+
+calibrate: $(VENV)/.test-packages ## measure the statistics behind the verdict against known balancers
+	@$(BIN)/python -m tests.bench.calibrate
 
 clean: ## remove what was installed and built; keeps the database
 	@rm -rf $(VENV) .web build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

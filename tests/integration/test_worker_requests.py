@@ -49,8 +49,10 @@ class NotingServer:
                 self.bodies.append(body)
                 served += 1
                 writer.write(self._answer)
+            await writer.drain()
         writer.close()
-        self._at_work.discard(asyncio.current_task())
+        with contextlib.suppress(ConnectionError, ssl.SSLError, asyncio.CancelledError):
+            await writer.wait_closed()
 
     @contextlib.asynccontextmanager
     async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
@@ -59,9 +61,10 @@ class NotingServer:
             yield server.sockets[0].getsockname()[1]
         finally:
             server.close()
-            for task in self._at_work:
-                if task is not None:
-                    task.cancel()
+            tasks = [task for task in self._at_work if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.sleep(0)
 
 
