@@ -9,7 +9,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := requirements.txt requirements.lock pyproject.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-TESTS := tests/unit tests/contract tests/integration tests/browser
 
 .PHONY: help run build test check format bench bench-engine calibrate clean
 
@@ -24,7 +23,7 @@ build: $(VENV)/.run-packages ## build the page, if its sources changed
 
 test: $(VENV)/.test-packages build ## run all tests but those that need a real cluster
 	@.ci/test-tools
-	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	@PYTHON=$(BIN)/python .ci/tests $(ARGS)
 
 check: $(VENV)/.test-packages ## style, types and the floors of the house
 	@$(BIN)/ruff check .

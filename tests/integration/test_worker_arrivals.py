@@ -21,6 +21,8 @@ from scale_app.domain.samples import LoadEnded, LoadReady, TrafficSample
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Admitted, Load
 
+pytestmark = pytest.mark.alone
+
 PLAN = LoadPlan(users=50, spawn_rate=1_000, requests_per_connection=None, arrivals_per_s=500, timeout_s=10)
 
 # A pod that answers at once, says how many requests it got, and can be frozen from outside.
