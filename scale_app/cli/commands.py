@@ -1,0 +1,18 @@
+"""The table of contents of the `scale` command: one module a command, joined here."""
+
+from __future__ import annotations
+
+import click
+
+from scale_app.cli.build import build
+from scale_app.cli.exits import Scale
+from scale_app.cli.serve import serve
+
+
+@click.group(cls=Scale)
+def main() -> None:
+    """Do the pods behind this Kubernetes service share the work evenly?"""
+
+
+for command in (build, serve):
+    main.add_command(command)
