@@ -13,7 +13,7 @@ from scale_app.domain.balance import THRESHOLD
 from scale_app.pictures.axes import SIDE
 from scale_app.pictures.gauge import RING
 from scale_app.ui.meant import Figure, Part, Text
-from scale_app.ui.view import BarLabel, Figures, Shares, Tick, Times
+from scale_app.views.view import BarLabel, Figures, Shares, Tick, Times
 
 SCORE_TICKS = [Tick(f"{100 * at:g}%", f"{at:g}") for at in (0, 0.25, 0.5, 0.75, 1)]
 THRESHOLD_PATH = f"M0 {SIDE * (1 - THRESHOLD):g}H{SIDE}"

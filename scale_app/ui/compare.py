@@ -9,10 +9,10 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import charts
-from scale_app.ui.comparing import NO_COMPARISON, CompareView, PairRow, Side, compare_view
 from scale_app.ui.layout import page
 from scale_app.ui.meant import Part, Text
 from scale_app.ui.panels import panel
+from scale_app.views.comparing import NO_COMPARISON, CompareView, PairRow, Side, compare_view
 
 
 class Compared(rx.State):

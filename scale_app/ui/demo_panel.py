@@ -12,9 +12,9 @@ from scale_app.codec import plan_from_wire
 from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
-from scale_app.ui import format as shown
 from scale_app.ui.meant import Part
-from scale_app.ui.words import FAULTS, POLICIES
+from scale_app.views import format as shown
+from scale_app.views.words import FAULTS, POLICIES
 
 
 class DemoControl(rx.State):

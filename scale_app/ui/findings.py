@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from scale_app.ui.meant import Part
-from scale_app.ui.view import FindingRow, RunView
+from scale_app.views.view import FindingRow, RunView
 
 
 def findings_panel(view: RunView) -> Part:

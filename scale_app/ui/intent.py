@@ -9,8 +9,8 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.plan import DEMO_TARGET, LoadPlan, PlanEdit
-from scale_app.ui import format as shown
 from scale_app.ui.steps import duration_stops, nearest, stops
+from scale_app.views import format as shown
 
 DEFAULTS = LoadPlan()
 DEFAULT_EVERY = DEFAULTS.requests_per_connection or 1

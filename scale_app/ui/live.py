@@ -12,8 +12,8 @@ from scale_app.ui.layout import page
 from scale_app.ui.meant import Flag, Handler, Part, Text
 from scale_app.ui.panels import run_panels
 from scale_app.ui.state import Follower
-from scale_app.ui.view import OtherRun
-from scale_app.ui.words import ALERT_RULES, CONNECTIONS
+from scale_app.views.view import OtherRun
+from scale_app.views.words import ALERT_RULES, CONNECTIONS
 
 
 def live_page() -> Part:

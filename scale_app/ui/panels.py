@@ -7,7 +7,7 @@ import reflex as rx
 from scale_app.ui import charts
 from scale_app.ui.findings import findings_panel
 from scale_app.ui.meant import Part, Text
-from scale_app.ui.view import AlertRow, ErrorRow, Happening, PodRow, RunView
+from scale_app.views.view import AlertRow, ErrorRow, Happening, PodRow, RunView
 
 
 def panel(title: str, *inside: Part, note: Text = "", look: str = "") -> Part:

@@ -11,7 +11,7 @@ from scale_app.ui.layout import page
 from scale_app.ui.meant import Handler, Part
 from scale_app.ui.panels import panel, run_panels
 from scale_app.ui.state import Follower
-from scale_app.ui.view import PlanLine, RunView
+from scale_app.views.view import PlanLine, RunView
 
 
 def run_page() -> Part:

@@ -12,11 +12,11 @@ from scale_app.domain.errors import ScaleError
 from scale_app.domain.run import RunRecord
 from scale_app.domain.verdict import VerdictKind
 from scale_app.ui import controls
-from scale_app.ui import format as shown
-from scale_app.ui.comparing import compare_href
 from scale_app.ui.layout import page
 from scale_app.ui.meant import Handler, Part
-from scale_app.ui.words import SOURCES, STATES, VERDICTS
+from scale_app.views import format as shown
+from scale_app.views.comparing import compare_href
+from scale_app.views.words import SOURCES, STATES, VERDICTS
 
 PAGE_SIZE = 50
 

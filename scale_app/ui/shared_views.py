@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from scale_app.domain.events import Event
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import Point
-from scale_app.ui.presenting import run_view
-from scale_app.ui.view import RunView
+from scale_app.views.presenting import run_view
+from scale_app.views.view import RunView
 
 KEPT = 16
 _Key = tuple[str, int, int, str, int, int]

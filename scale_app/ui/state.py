@@ -13,12 +13,12 @@ from scale_app.domain.errors import NoExperiment, RunNotFound, ScaleError
 from scale_app.domain.events import AlertRaised, Event
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.run import RunRecord
-from scale_app.ui.comparing import sequel_of
 from scale_app.ui.following import Following
 from scale_app.ui.intent import Intent
 from scale_app.ui.pacing import paced
 from scale_app.ui.shared_views import view_of
-from scale_app.ui.view import NO_SEQUEL, NOTHING, OtherRun, RunView, Sequel
+from scale_app.views.comparing import sequel_of
+from scale_app.views.view import NO_SEQUEL, NOTHING, OtherRun, RunView, Sequel
 
 Item = tuple[str, Event]
 GAP_S = 0.3

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from scale_app.domain.events import AlertCleared, AlertRaised, Event, PlanEdited, PodChanged, StateChanged
 from scale_app.domain.snapshot import RunState
-from scale_app.ui import format as shown
-from scale_app.ui.view import Happening
+from scale_app.views import format as shown
+from scale_app.views.view import Happening
 
 MOST = 100
 POD_CHANGES = {

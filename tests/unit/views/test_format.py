@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from scale_app.ui import format as shown
+from scale_app.views import format as shown
 
 NBSP = "\u202f"
 

@@ -12,10 +12,10 @@ from scale_app.pictures.gauge import gauge
 from scale_app.pictures.scale_bar import scale_bar
 from scale_app.pictures.shares import shares_picture
 from scale_app.pictures.times import times_picture
-from scale_app.ui import format as shown
-from scale_app.ui.diagnosis import alert_rows, finding_rows, findings_note
-from scale_app.ui.happenings import happenings
-from scale_app.ui.view import (
+from scale_app.views import format as shown
+from scale_app.views.diagnosis import alert_rows, finding_rows, findings_note
+from scale_app.views.happenings import happenings
+from scale_app.views.view import (
     BarLabel,
     ErrorRow,
     Figures,
@@ -26,7 +26,7 @@ from scale_app.ui.view import (
     Tick,
     Times,
 )
-from scale_app.ui.words import SOURCES, STATES, VERDICTS, plan_lines
+from scale_app.views.words import SOURCES, STATES, VERDICTS, plan_lines
 
 MANY_PODS = 60
 ENDS_OF_MANY = 20

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from scale_app.domain.compare import Comparison, PodPair
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.run import RunRecord
-from scale_app.ui import format as shown
-from scale_app.ui.presenting import figures, share_decimals
-from scale_app.ui.view import Figures, Sequel
-from scale_app.ui.words import CHANGES, PLAN_FIELDS
+from scale_app.views import format as shown
+from scale_app.views.presenting import figures, share_decimals
+from scale_app.views.view import Figures, Sequel
+from scale_app.views.words import CHANGES, PLAN_FIELDS
 
 MOST_PODS = 200
 

@@ -8,8 +8,8 @@ from scale_app.domain.alert import Alert
 from scale_app.domain.finding import Finding
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
-from scale_app.ui.view import AlertRow, FindingRow
-from scale_app.ui.words import ALERTS, CERTAINTIES
+from scale_app.views.view import AlertRow, FindingRow
+from scale_app.views.words import ALERTS, CERTAINTIES
 
 NO_CAUSE = "No cause stands out."
 

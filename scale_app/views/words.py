@@ -9,8 +9,8 @@ from scale_app.domain.finding import Certainty
 from scale_app.domain.plan import AlertRule, LoadPlan
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import VerdictKind
-from scale_app.ui import format as shown
-from scale_app.ui.view import PlanLine
+from scale_app.views import format as shown
+from scale_app.views.view import PlanLine
 
 STATES = {
     RunState.STARTING: "Starting",

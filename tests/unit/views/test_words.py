@@ -13,8 +13,8 @@ from scale_app.domain.finding import Certainty
 from scale_app.domain.plan import AlertRule, LoadPlan
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import VerdictKind
-from scale_app.ui import words
-from scale_app.ui.happenings import MOST, happenings
+from scale_app.views import words
+from scale_app.views.happenings import MOST, happenings
 
 
 def test_nothing_is_without_words():

@@ -8,7 +8,7 @@ from scale_app.domain.alert import Alert
 from scale_app.domain.balance import balance
 from scale_app.domain.snapshot import RunState, Source, point_of
 from scale_app.domain.verdict import Verdict, VerdictKind
-from scale_app.ui.presenting import ENDS_OF_MANY, run_view
+from scale_app.views.presenting import ENDS_OF_MANY, run_view
 from tests.unit.ui.samples import pods, record, snapshot
 
 

@@ -6,7 +6,7 @@ from scale_app.domain.compare import Change, Comparison, LatencyPair, PlanDiffer
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState
-from scale_app.ui.comparing import MOST_PODS, compare_view, sequel_of
+from scale_app.views.comparing import MOST_PODS, compare_view, sequel_of
 from tests.unit.ui.samples import record, snapshot
 
 FIRST = record(snapshot(300, 100, 100), RunState.FINISHED)
