@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from scale_app.domain.demo import DemoChange, DemoStatus
-from scale_app.domain.events import Event
+from scale_app.domain.events import Event, Numbered
 from scale_app.domain.notice import Notice
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.run import RunRecord
+from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.samples import Sample
+from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point, Source
 
 
@@ -81,8 +83,11 @@ class RunStore(Protocol):
         Repeating an append whose outcome is unknown is safe. Raises RunNotFound.
         """
 
-    async def runs(self, limit: int, offset: int) -> list[RunRecord]:
-        """Newest first."""
+    async def runs(self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
+        """Those that are wanted, newest first."""
+
+    async def count(self, wanted: RunFilter = ALL_RUNS) -> int:
+        """How many runs are wanted."""
 
     async def run(self, run_id: str) -> RunRecord:
         """Raises RunNotFound."""
@@ -93,11 +98,26 @@ class RunStore(Protocol):
     async def points(self, run_id: str) -> list[Point]:
         """What the time charts draw, in order, without reading whole snapshots."""
 
-    async def happenings(self, run_id: str) -> list[Event]:
-        """The events in order, snapshots apart."""
+    async def happenings(self, run_id: str) -> list[Numbered]:
+        """The events in order, snapshots apart, each with its seq."""
 
     async def delete(self, run_id: str) -> None:
         """Forget a run and its events. Raises RunNotFound."""
+
+    async def mark_baseline(self, run_id: str, name: str) -> None:
+        """Give the run this name, and take it from the run that had it; "" takes the run's own away.
+
+        Raises RunNotFound.
+        """
+
+    async def plans(self) -> list[SavedPlan]:
+        """Every saved plan, by name."""
+
+    async def save_plan(self, saved: SavedPlan) -> None:
+        """Keep a plan, in place of the one that had its name."""
+
+    async def delete_plan(self, name: str) -> None:
+        """Raises PlanNotFound."""
 
     async def mark_interrupted(self, message: str) -> list[str]:
         """Turn every run that is stored as active into an interrupted one; ids of those."""

@@ -14,17 +14,20 @@ from scale_app.domain.errors import (
     NoExperiment,
     NotifyFailed,
     PlanError,
+    PlanNotFound,
     RunNotActive,
     RunNotFound,
     ScaleError,
     StoreUnavailable,
 )
-from scale_app.domain.events import Event, SnapshotTaken, StateChanged
+from scale_app.domain.events import Event, Numbered, SnapshotTaken, StateChanged
 from scale_app.domain.experiment import Experiment, decisive_plan, no_experiment_sentence
 from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.run import RunRecord
+from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.samples import PodSeen
+from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point, RunState, Snapshot, Source, point_of
 from scale_app.domain.verdict import Verdict, VerdictKind
 from tests.examples import pod_share, snapshot
@@ -55,8 +58,11 @@ class FakeStore:
         self._clock = clock or FakeClock()
         self._runs: dict[str, RunRecord] = {}
         self._events: dict[str, dict[int, Event]] = {}
+        self._plans: dict[str, SavedPlan] = {}
         self.broken: StoreUnavailable | None = None
         self.closed = False
+        self._may_append = asyncio.Event()
+        self._may_append.set()
 
     async def create(self, record: RunRecord) -> None:
         self._check()
@@ -67,6 +73,7 @@ class FakeStore:
 
     async def append(self, run_id: str, first_seq: int, events: Sequence[Event]) -> None:
         self._check()
+        await self._may_append.wait()
         if not events:
             return
         record = self._known(run_id)
@@ -75,10 +82,19 @@ class FakeStore:
             record = record.followed(event, self._clock.epoch_s())
         self._runs[run_id] = record
 
-    async def runs(self, limit: int, offset: int) -> list[RunRecord]:
+    def hold_appends(self) -> asyncio.Event:
+        """Let appends wait until the event is set."""
+        self._may_append = asyncio.Event()
+        return self._may_append
+
+    async def runs(self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
         self._check()
         newest = sorted(self._runs.values(), key=lambda run: (run.created_at_epoch_s, run.run_id), reverse=True)
-        return newest[offset : offset + limit]
+        return [run for run in newest if wanted.fits(run)][offset : offset + limit]
+
+    async def count(self, wanted: RunFilter = ALL_RUNS) -> int:
+        self._check()
+        return sum(map(wanted.fits, self._runs.values()))
 
     async def run(self, run_id: str) -> RunRecord:
         self._check()
@@ -91,13 +107,37 @@ class FakeStore:
     async def points(self, run_id: str) -> list[Point]:
         return [point_of(event.snapshot) for event in await self.events(run_id) if isinstance(event, SnapshotTaken)]
 
-    async def happenings(self, run_id: str) -> list[Event]:
-        return [event for event in await self.events(run_id) if not isinstance(event, SnapshotTaken)]
+    async def happenings(self, run_id: str) -> list[Numbered]:
+        self._check()
+        numbered = [Numbered(seq, event) for seq, event in sorted(self._events.get(run_id, {}).items())]
+        return [each for each in numbered if not isinstance(each.event, SnapshotTaken)]
 
     async def delete(self, run_id: str) -> None:
         self._check()
         self._known(run_id)
         del self._runs[run_id], self._events[run_id]
+
+    async def mark_baseline(self, run_id: str, name: str) -> None:
+        self._check()
+        self._known(run_id)
+        for run in list(self._runs.values()):
+            if name and run.baseline == name:
+                self._runs[run.run_id] = replace(run, baseline="")
+        self._runs[run_id] = replace(self._runs[run_id], baseline=name)
+
+    async def plans(self) -> list[SavedPlan]:
+        self._check()
+        return sorted(self._plans.values(), key=lambda saved: saved.name)
+
+    async def save_plan(self, saved: SavedPlan) -> None:
+        self._check()
+        self._plans[saved.name] = saved
+
+    async def delete_plan(self, name: str) -> None:
+        self._check()
+        if name not in self._plans:
+            raise PlanNotFound(name)
+        del self._plans[name]
 
     async def mark_interrupted(self, message: str) -> list[str]:
         self._check()

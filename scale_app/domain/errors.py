@@ -41,8 +41,22 @@ class RunNotActive(ScaleError):
     """The run has ended, so it can be neither stopped nor edited."""
 
 
+class BaselineNotFound(ScaleError):
+    """No run is marked with this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No run is marked as the baseline {name[:80]!r}. Mark one, or give another name.")
+
+
+class PlanNotFound(ScaleError):
+    """No plan is saved under this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No plan is saved as {name[:80]!r}. List the saved plans to see which names exist.")
+
+
 class RunStillActive(ScaleError):
-    """The run still sends load, so it cannot be deleted."""
+    """The run still sends load, so it can be neither deleted nor made a baseline."""
 
 
 class TooManyRuns(ScaleError):

@@ -74,3 +74,11 @@ class PlanEdited:
 
 
 Event = SnapshotTaken | StateChanged | AlertRaised | AlertUpdated | AlertCleared | PodChanged | PlanEdited
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An event and its place among all events of its run, from 0."""
+
+    seq: int
+    event: Event

@@ -54,6 +54,7 @@ class RunRecord:
     """A run as the list of runs shows it. Times are wall clock; last is the newest snapshot.
 
     experiment_of: the run whose question this one was planned to decide, "" for none.
+    baseline: the name under which later runs are held against this one, "" for none; one run has it at a time.
     """
 
     run_id: str
@@ -65,6 +66,7 @@ class RunRecord:
     message: str = ""
     last: Snapshot | None = None
     experiment_of: str = ""
+    baseline: str = ""
 
     def followed(self, event: Event, at_epoch_s: float) -> RunRecord:
         """The record after an event that happened at this wall-clock time."""

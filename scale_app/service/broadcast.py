@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 
-from scale_app.domain.events import Event, SnapshotTaken
+from scale_app.domain.events import Event, Numbered, SnapshotTaken
 
 Item = tuple[str, Event]
 MAX_WAITING = 10_000
@@ -20,12 +20,12 @@ class Subscription:
 
     def __init__(self, run_id: str | None) -> None:
         self._run_id = run_id
-        self._waiting: deque[Item] = deque()
+        self._waiting: deque[tuple[str, Numbered]] = deque()
         self._wake = asyncio.Event()
         self._closed = False
 
-    def offer(self, run_id: str, event: Event) -> None:
-        """Queue an event that concerns this viewer. Never blocks."""
+    def offer(self, run_id: str, event: Event, seq: int = -1) -> None:
+        """Queue an event that concerns this viewer. seq: its place in the run. Never blocks."""
         if self._closed or self._run_id not in (None, run_id):
             return
         if isinstance(event, SnapshotTaken):
@@ -33,7 +33,7 @@ class Subscription:
         if len(self._waiting) >= MAX_WAITING:
             self._closed = True
         else:
-            self._waiting.append((run_id, event))
+            self._waiting.append((run_id, Numbered(seq, event)))
         self._wake.set()
 
     def follows_only(self, run_id: str) -> bool:
@@ -46,6 +46,15 @@ class Subscription:
 
     async def items(self) -> AsyncIterator[Item]:
         """The events, oldest first, as they come."""
+        async for run_id, numbered in self._all():
+            yield run_id, numbered.event
+
+    async def numbered(self) -> AsyncIterator[Numbered]:
+        """The same with each event's place in its run; for a viewer of one run."""
+        async for _, numbered in self._all():
+            yield numbered
+
+    async def _all(self) -> AsyncIterator[tuple[str, Numbered]]:
         while True:
             while self._waiting:
                 yield self._waiting.popleft()
@@ -55,8 +64,8 @@ class Subscription:
             await self._wake.wait()
 
     def _drop_older_snapshot(self, run_id: str) -> None:
-        for index, (waiting_id, event) in enumerate(self._waiting):
-            if waiting_id == run_id and isinstance(event, SnapshotTaken):
+        for index, (waiting_id, numbered) in enumerate(self._waiting):
+            if waiting_id == run_id and isinstance(numbered.event, SnapshotTaken):
                 del self._waiting[index]
                 return
 
@@ -79,11 +88,11 @@ class Broadcast:
         finally:
             self._subscriptions.discard(subscription)
 
-    def publish(self, run_id: str, events: Iterable[Event]) -> None:
-        """Offer the events to everybody who follows the run."""
-        for event in events:
+    def publish(self, run_id: str, events: Iterable[Event], first_seq: int = 0) -> None:
+        """Offer the events to everybody who follows the run; first_seq: the place of the first one in the run."""
+        for seq, event in enumerate(events, first_seq):
             for subscription in self._subscriptions:
-                subscription.offer(run_id, event)
+                subscription.offer(run_id, event, seq)
 
     def end(self, run_id: str) -> None:
         """The run is over: those who follow it alone get what waits, and no more."""

@@ -13,16 +13,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from scale_app.domain.compare import Comparison, compare
-from scale_app.domain.errors import NoExperiment, RunNotActive, RunStillActive, TooManyRuns
-from scale_app.domain.events import Event, SnapshotTaken
+from scale_app.domain.errors import (
+    NoExperiment,
+    RunNotActive,
+    TooManyRuns,
+)
+from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, no_experiment_sentence
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.run import Run, RunRecord
-from scale_app.domain.snapshot import Point, RunState, Source
+from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import Admitted, Clock, Demo, Gatekeeper, LoadGenerator, Notifier, PodDirectory, RunStore
-from scale_app.service.broadcast import Broadcast, Item
+from scale_app.service.broadcast import Item
 from scale_app.service.journal import Journal
 from scale_app.service.live_run import LiveRun
+from scale_app.service.memory import Memory
 from scale_app.service.notices import Notices, Receiver
 
 log = logging.getLogger(__name__)
@@ -44,16 +49,15 @@ class Outside:
     notifiers: Sequence[Notifier] = ()
 
 
-class Hub:
+class Hub(Memory):
     """Starts, edits, stops and remembers runs, and tells everybody who subscribed."""
 
     def __init__(self, outside: Outside, limits: Limits, max_runs: int, public_url: str = "") -> None:
         """public_url: where people reach this installation, for links in messages; "" for none."""
+        super().__init__(outside.store, outside.clock)
         self._outside = outside
         self._limits = limits
         self._max_runs = max_runs
-        self._broadcast = Broadcast()
-        self._live: dict[str, LiveRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = 0
         self.demo = outside.demo
@@ -110,6 +114,10 @@ class Hub:
         planned = await self.planned_experiment(run_id)
         return await self._start(planned.plan, experiment_of=run_id)
 
+    async def rerun(self, run_id: str) -> str:
+        """Begin another run of the same plan; its id. Raises what `start` raises, and RunNotFound."""
+        return await self._start((await self.run(run_id)).plan)
+
     async def compare(self, first_id: str, second_id: str) -> Comparison:
         """The second run against the first; with a conclusion when it was planned to decide it. Raises RunNotFound."""
         first, second = await self.run(first_id), await self.run(second_id)
@@ -132,32 +140,6 @@ class Hub:
         """Runs that send load, newest first."""
         records = [live.record for live in self._live.values() if live.record.state.active]
         return sorted(records, key=lambda record: -record.created_at_epoch_s)
-
-    async def runs(self, limit: int = 50, offset: int = 0) -> list[RunRecord]:
-        """Every run, newest first. Raises StoreUnavailable."""
-        stored = await self._outside.store.runs(limit, offset)
-        return [self._live[r.run_id].record if r.run_id in self._live else r for r in stored]
-
-    async def run(self, run_id: str) -> RunRecord:
-        """One run. Raises RunNotFound, StoreUnavailable."""
-        live = self._live.get(run_id)
-        return live.record if live else await self._outside.store.run(run_id)
-
-    async def history(self, run_id: str) -> list[Point]:
-        """A point for each second so far."""
-        live = self._live.get(run_id)
-        return list(live.points) if live else await self._outside.store.points(run_id)
-
-    async def events(self, run_id: str) -> list[Event]:
-        """Everything that happened, snapshots apart, in order."""
-        live = self._live.get(run_id)
-        return list(live.events) if live else await self._outside.store.happenings(run_id)
-
-    async def delete(self, run_id: str) -> None:
-        """Forget an ended run. Raises RunNotFound, RunStillActive."""
-        if run_id in self._live:
-            raise RunStillActive(f"Run {run_id} still sends load or is being stored. Stop it, then delete it.")
-        await self._outside.store.delete(run_id)
 
     async def check(self) -> None:
         """Raises StoreUnavailable when the history cannot be read."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from scale_app.domain.errors import RunNotActive, ScaleError
-from scale_app.domain.events import Event, SnapshotTaken
+from scale_app.domain.events import Event, Numbered, SnapshotTaken
 from scale_app.domain.plan import PlanEdit
 from scale_app.domain.run import Run, RunRecord
 from scale_app.domain.samples import LoadEnded, PlanChanged, Sample, StopAsked
@@ -22,7 +22,10 @@ INSIDE_ERROR = "The run was ended by an error inside Scale; the server's log has
 
 
 class LiveRun:
-    """Owns one run's generator from start to end; nothing of it outlives `drive`."""
+    """Owns one run's generator from start to end; nothing of it outlives `drive`.
+
+    points, happenings: of what was published so far. published_seq: of the newest published event, -1 before any.
+    """
 
     def __init__(self, run: Run, record: RunRecord, journal: Journal, broadcast: Broadcast, clock: Clock) -> None:
         self._run = run
@@ -35,7 +38,8 @@ class LiveRun:
         self._stop_asked = False
         self._ended_at_epoch_s: float | None = None
         self.points: list[Point] = []
-        self.events: list[Event] = []
+        self.happenings: list[Numbered] = []
+        self.published_seq = -1
 
     @property
     def record(self) -> RunRecord:
@@ -53,6 +57,11 @@ class LiveRun:
     @property
     def store_problem(self) -> str:
         return self._journal.problem
+
+    @property
+    def told_all(self) -> bool:
+        """True when the run has ended and everything of it was sent out."""
+        return not self._run.state.active and self.published_seq + 1 == self._run.next_seq
 
     async def drive(self, generator: LoadGenerator, directory: PodDirectory | None, target: Admitted) -> None:
         """Start the load and see it through to the end. The generator is gone when this returns or is cancelled."""
@@ -111,19 +120,21 @@ class LiveRun:
             log.error("run %s lost a source of samples: %s", self._run.run_id, error)
 
     async def _observe(self, sample: Sample) -> None:
+        first_seq = self._run.next_seq
         events = self._run.observe(sample)
         if not self._run.state.active:
             self._ended_at_epoch_s = self._clock.epoch_s()
         await self._journal.append(events)
-        self._remember(events)
-        self._broadcast.publish(self._run.run_id, events)
+        self._remember(first_seq, events)
+        self._broadcast.publish(self._run.run_id, events, first_seq)
 
-    def _remember(self, events: list[Event]) -> None:
-        for event in events:
+    def _remember(self, first_seq: int, events: list[Event]) -> None:
+        for seq, event in enumerate(events, first_seq):
             if isinstance(event, SnapshotTaken):
                 self.points.append(point_of(event.snapshot))
             else:
-                self.events.append(event)
+                self.happenings.append(Numbered(seq, event))
+            self.published_seq = seq
 
     async def _release(self, feeds: list[asyncio.Task[None]]) -> None:
         for feed in feeds:

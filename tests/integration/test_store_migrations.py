@@ -15,8 +15,12 @@ from sqlmodel import SQLModel
 from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.adapters.store.database import open_engine
 from scale_app.adapters.store.migrate import migration_config
+from scale_app.codec import to_json
 from scale_app.domain.errors import StoreUnavailable
-from tests.fakes import FakeClock
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.verdict import VerdictKind
+from tests.fakes import FakeClock, a_snapshot
 
 
 def url_of(tmp_path: Path) -> str:
@@ -53,6 +57,23 @@ async def test_runs_of_the_first_version_are_kept_and_are_nobodys_experiment(tmp
     old = await store.run("old")
     await store.close()
     assert (old.plan.users, old.plan.max_p95_ms, old.experiment_of) == (7, None, "")
+
+
+async def test_what_lists_are_searched_by_is_filled_in_for_older_runs(tmp_path: Path) -> None:
+    engine = open_engine(url_of(tmp_path))
+    async with engine.begin() as connection:
+        await connection.run_sync(lambda made: command.upgrade(migration_config(made), "0002"))
+    await engine.dispose()
+    plan, last = to_json(LoadPlan("simulated")).decode(), to_json(a_snapshot("old")).decode()
+    with sqlite3.connect(tmp_path / "scale.db") as connection:
+        row = ("old", plan, "simulated", "finished", 1, 2, "", last, "")
+        connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    connection.close()
+    await migrate(url_of(tmp_path))
+    store = SqlRunStore(url_of(tmp_path), FakeClock())
+    found = await store.runs(9, 0, RunFilter(verdict=VerdictKind.EVEN, target="simu"))
+    await store.close()
+    assert [run.run_id for run in found] == ["old"]
 
 
 async def test_a_newer_versions_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

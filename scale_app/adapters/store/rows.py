@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
-from scale_app.adapters.store.tables import RunRow
+from scale_app.adapters.store.tables import PlanRow, RunRow
 from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.events import Event, PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
+from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point, RunState, Snapshot, Source, point_of
 
 KINDS: dict[str, Any] = {kind.__dataclass_fields__["kind"].default: kind for kind in get_args(Event)}
@@ -28,6 +29,9 @@ def run_values(record: RunRecord) -> dict[str, Any]:
         "message": plain(record.message),
         "last_json": None if record.last is None else to_json(record.last).decode(),
         "experiment_of": record.experiment_of,
+        "target_url": record.plan.target_url,
+        "verdict": "" if record.last is None else record.last.verdict.kind.value,
+        "baseline": record.baseline,
     }
 
 
@@ -52,6 +56,7 @@ def summary_values(events: Iterable[Event], now_epoch_s: float) -> dict[str, Any
     for event in events:
         if isinstance(event, SnapshotTaken):
             changed["last_json"] = to_json(event.snapshot).decode()
+            changed["verdict"] = event.snapshot.verdict.kind.value
         elif isinstance(event, PlanEdited):
             changed["plan_json"] = to_json(event.plan).decode()
         elif isinstance(event, StateChanged):
@@ -74,9 +79,30 @@ def record_of(row: RunRow) -> RunRecord:
             message=row.message,
             last=None if row.last_json is None else from_json(Snapshot, row.last_json),
             experiment_of=row.experiment_of,
+            baseline=row.baseline,
         )
     except ValueError as error:
         raise _unreadable(row.id) from error
+
+
+def plan_values(saved: SavedPlan) -> dict[str, Any]:
+    """Columns of `saved_plans`."""
+    return {
+        "name": saved.name,
+        "plan_json": to_json(saved.plan).decode(),
+        "saved_at_epoch_s": saved.saved_at_epoch_s,
+    }
+
+
+def saved_plan_of(row: PlanRow) -> SavedPlan:
+    """The plan in a row. Raises StoreUnavailable when this version cannot read it."""
+    try:
+        return SavedPlan(row.name, from_json(LoadPlan, row.plan_json), row.saved_at_epoch_s)
+    except ValueError as error:
+        raise StoreUnavailable(
+            f"The saved plan {row.name!r} is stored in a form that this version of Scale cannot read. "
+            "Start the version that kept it, or delete the plan."
+        ) from error
 
 
 def events_of(run_id: str, rows: Sequence[tuple[str, str]]) -> list[Event]:

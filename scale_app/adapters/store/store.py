@@ -13,12 +13,24 @@ from sqlmodel import col
 
 from scale_app.adapters.store.border import border
 from scale_app.adapters.store.database import open_engine
-from scale_app.adapters.store.rows import event_values, events_of, points_of, record_of, run_values, summary_values
-from scale_app.adapters.store.tables import EventRow, RunRow
+from scale_app.adapters.store.rows import (
+    event_values,
+    events_of,
+    plan_values,
+    points_of,
+    record_of,
+    run_values,
+    saved_plan_of,
+    summary_values,
+)
+from scale_app.adapters.store.search import conditions, storable
+from scale_app.adapters.store.tables import EventRow, PlanRow, RunRow
 from scale_app.codec import from_json
-from scale_app.domain.errors import RunNotFound
-from scale_app.domain.events import Event, StateChanged
+from scale_app.domain.errors import PlanNotFound, RunNotFound
+from scale_app.domain.events import Event, Numbered, StateChanged
 from scale_app.domain.run import RunRecord
+from scale_app.domain.run_filter import ALL_RUNS, RunFilter
+from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point, RunState, Snapshot
 from scale_app.ports import Clock
 
@@ -55,19 +67,30 @@ class SqlRunStore:
                 await _update_run(session, run_id, changed)
                 await session.execute(self._insert_event(), event_values(run_id, first_seq, events))
 
-    async def runs(self, limit: int, offset: int) -> list[RunRecord]:
-        """Newest first."""
-        newest = select(RunRow).order_by(col(RunRow.created_at_epoch_s).desc(), col(RunRow.id).desc())
+    async def runs(self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
+        """Those that are wanted, newest first."""
+        newest = (
+            select(RunRow)
+            .where(*conditions(wanted))
+            .order_by(col(RunRow.created_at_epoch_s).desc(), col(RunRow.id).desc())
+        )
         with border("Reading the list of runs", self._url):
             async with self._session() as session:
-                rows = (await session.scalars(newest.limit(limit).offset(offset))).all()
+                page = newest.where(*conditions(wanted)).limit(limit).offset(offset)
+                rows = (await session.scalars(page)).all()
         return [record_of(row) for row in rows]
+
+    async def count(self, wanted: RunFilter = ALL_RUNS) -> int:
+        """How many runs are wanted."""
+        with border("Counting the runs", self._url):
+            async with self._session() as session:
+                return await session.scalar(select(func.count(col(RunRow.id))).where(*conditions(wanted))) or 0
 
     async def run(self, run_id: str) -> RunRecord:
         """Raises RunNotFound."""
         with border(f"Reading run {run_id}", self._url):
             async with self._session() as session:
-                row = await session.get(RunRow, plain_id(run_id))
+                row = await session.get(RunRow, storable(run_id))
         if row is None:
             raise RunNotFound(run_id)
         return record_of(row)
@@ -84,18 +107,54 @@ class SqlRunStore:
         rows = await self._rows(run_id, query)
         return await asyncio.to_thread(points_of, run_id, [point for (point,) in rows])
 
-    async def happenings(self, run_id: str) -> list[Event]:
-        """The events in order, snapshots apart."""
-        query = select(col(EventRow.kind), col(EventRow.body_json)).where(col(EventRow.point_json).is_(None))
-        return events_of(run_id, await self._rows(run_id, query))
+    async def happenings(self, run_id: str) -> list[Numbered]:
+        """The events in order, snapshots apart, each with its seq."""
+        columns = (col(EventRow.seq), col(EventRow.kind), col(EventRow.body_json))
+        rows = await self._rows(run_id, select(*columns).where(col(EventRow.point_json).is_(None)))
+        events = events_of(run_id, [(kind, body) for _, kind, body in rows])
+        return [Numbered(seq, event) for (seq, _, _), event in zip(rows, events, strict=True)]
 
     async def delete(self, run_id: str) -> None:
         """Forget a run and its events. Raises RunNotFound."""
         with border(f"Deleting run {run_id}", self._url):
             async with self._session() as session, session.begin():
-                gone = await session.execute(delete(RunRow).where(col(RunRow.id) == plain_id(run_id)))
+                gone = await session.execute(delete(RunRow).where(col(RunRow.id) == storable(run_id)))
                 if _rows(gone) == 0:
                     raise RunNotFound(run_id)
+
+    async def mark_baseline(self, run_id: str, name: str) -> None:
+        """Give the run this name, and take it from the run that had it; "" takes the run's own away.
+
+        Raises RunNotFound.
+        """
+        with border(f"Marking run {run_id} as a baseline", self._url):
+            async with self._session() as session, session.begin():
+                if name:
+                    had_it = update(RunRow).where(col(RunRow.baseline) == storable(name))
+                    await session.execute(had_it.values(baseline=""))
+                await _update_run(session, storable(run_id), {"baseline": storable(name)})
+
+    async def plans(self) -> list[SavedPlan]:
+        """Every saved plan, by name."""
+        with border("Reading the saved plans", self._url):
+            async with self._session() as session:
+                rows = (await session.scalars(select(PlanRow))).all()
+        # Sorted here, so that the order does not depend on the database's collation.
+        return sorted(map(saved_plan_of, rows), key=lambda saved: saved.name)
+
+    async def save_plan(self, saved: SavedPlan) -> None:
+        """Keep a plan, in place of the one that had its name."""
+        with border(f"Saving the plan {saved.name!r}", self._url):
+            async with self._session() as session, session.begin():
+                await session.merge(PlanRow(**plan_values(saved)))
+
+    async def delete_plan(self, name: str) -> None:
+        """Raises PlanNotFound."""
+        with border(f"Deleting the saved plan {name!r}", self._url):
+            async with self._session() as session, session.begin():
+                gone = await session.execute(delete(PlanRow).where(col(PlanRow.name) == storable(name)))
+                if _rows(gone) == 0:
+                    raise PlanNotFound(name)
 
     async def mark_interrupted(self, message: str) -> list[str]:
         """Turn every run that is stored as active into an interrupted one; ids of those.
@@ -122,7 +181,7 @@ class SqlRunStore:
         await session.execute(self._insert_event(), event_values(row.id, 0 if seq is None else seq + 1, [event]))
 
     async def _rows(self, run_id: str, query: Select[*tuple[Any, ...]]) -> list[Any]:
-        ordered = query.where(col(EventRow.run_id) == plain_id(run_id)).order_by(col(EventRow.seq))
+        ordered = query.where(col(EventRow.run_id) == storable(run_id)).order_by(col(EventRow.seq))
         with border(f"Reading what happened in run {run_id}", self._url):
             async with self._session() as session:
                 return [tuple(row) for row in await session.execute(ordered)]
@@ -133,11 +192,6 @@ class SqlRunStore:
     def _insert_event(self) -> Any:
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
         return dialect.insert(EventRow).on_conflict_do_nothing()
-
-
-def plain_id(run_id: str) -> str:
-    """An id as it may be asked for; what no id contains would be an error of the driver, not an unknown run."""
-    return run_id.replace("\x00", "").encode(errors="replace").decode()
 
 
 async def _update_run(session: AsyncSession, run_id: str, changed: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The two tables. Domain objects are kept as the JSON that the codec makes of them, beside what is searched by.
+"""The tables. Domain objects are kept as the JSON that the codec makes of them, beside what is searched by.
 
 JSON is kept as text, not as the database's own JSON type: it comes back byte for byte, and a text from outside that
 holds an escaped NUL is accepted by PostgreSQL too.
@@ -11,7 +11,10 @@ from sqlmodel import Field, SQLModel
 
 
 class RunRow(SQLModel, table=True):
-    """A run as the list shows it. *_json: codec JSON. Times are wall-clock seconds since 1970."""
+    """A run as the list shows it. *_json: codec JSON. Times are wall-clock seconds since 1970.
+
+    target_url, verdict: copies from plan_json and last_json, to search by.
+    """
 
     __tablename__ = "runs"
 
@@ -24,6 +27,9 @@ class RunRow(SQLModel, table=True):
     message: str = Field(default="", sa_column=Column(Text, nullable=False))
     last_json: str | None = Field(default=None, sa_column=Column(Text))
     experiment_of: str = Field(default="", sa_column=Column(String(64), nullable=False, server_default=""))
+    target_url: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    verdict: str = Field(default="", sa_column=Column(String(16), nullable=False, server_default=""))
+    baseline: str = Field(default="", sa_column=Column(String(80), nullable=False, server_default="", index=True))
 
 
 class EventRow(SQLModel, table=True):
@@ -40,3 +46,13 @@ class EventRow(SQLModel, table=True):
     kind: str = Field(sa_column=Column(String(16), nullable=False))
     point_json: str | None = Field(default=None, sa_column=Column(Text))
     body_json: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class PlanRow(SQLModel, table=True):
+    """A saved plan. plan_json: codec JSON."""
+
+    __tablename__ = "saved_plans"
+
+    name: str = Field(sa_column=Column(String(80), primary_key=True))
+    plan_json: str = Field(sa_column=Column(Text, nullable=False))
+    saved_at_epoch_s: float = Field(sa_column=Column(Float(53), nullable=False))

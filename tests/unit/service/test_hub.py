@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -18,52 +17,10 @@ from scale_app.domain.errors import (
     TooManyRuns,
 )
 from scale_app.domain.events import SnapshotTaken, StateChanged
-from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
+from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import RunState, Source
-from scale_app.service.hub import Hub, Outside
-from tests.fakes import FakeClock, FakeDemo, FakeStore
-from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator, PlayedLoad
-
-
-@dataclass
-class House:
-    """A hub among fakes."""
-
-    gate: OpenGate = field(default_factory=OpenGate)
-    generator: PlayedGenerator = field(default_factory=PlayedGenerator)
-    store: FakeStore = field(default_factory=FakeStore)
-    max_runs: int = 2
-    hub: Hub = field(init=False)
-
-    def __post_init__(self) -> None:
-        outside = Outside(
-            self.gate,
-            {Source.HEADER: self.generator},
-            {Source.HEADER: PlayedDirectory("a", "b")},
-            self.store,
-            FakeDemo(),
-            FakeClock(),
-        )
-        self.hub = Hub(outside, Limits(users=500, spawn_rate=500, duration_s=500), self.max_runs)
-
-    @property
-    def load(self) -> PlayedLoad:
-        return self.generator.loads[-1]
-
-    async def started(self, plan: LoadPlan | None = None) -> str:
-        """A run whose generator is ready."""
-        run_id = await self.hub.start(plan or LoadPlan())
-        await settled()
-        self.load.ready()
-        await settled()
-        return run_id
-
-
-async def settled() -> None:
-    """Let every task take the steps that need no time."""
-    for _ in range(50):
-        await asyncio.sleep(0)
+from tests.unit.service.house import House, settled
 
 
 @pytest.fixture

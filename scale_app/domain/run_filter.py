@@ -1,0 +1,39 @@
+"""Which runs a list shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import RunState, Source
+from scale_app.domain.verdict import VerdictKind
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Runs that fit every part that is given; None and "" leave a part out.
+
+    target: text in the target's URL, upper and lower case (of ASCII letters) alike. verdict: of the last snapshot.
+    baseline: the name that the run is marked with. experiment_of: the run that it was planned to decide.
+    """
+
+    state: RunState | None = None
+    source: Source | None = None
+    verdict: VerdictKind | None = None
+    target: str = ""
+    baseline: str = ""
+    experiment_of: str = ""
+
+    def fits(self, record: RunRecord) -> bool:
+        """True when the list shows this run."""
+        verdict = record.last.verdict.kind if record.last else None
+        pairs = ((self.state, record.state), (self.source, record.source), (self.verdict, verdict))
+        return (
+            all(wanted is None or wanted is found for wanted, found in pairs)
+            and self.target.lower() in record.plan.target_url.lower()
+            and self.baseline in ("", record.baseline)
+            and self.experiment_of in ("", record.experiment_of)
+        )
+
+
+ALL_RUNS = RunFilter()

@@ -1,0 +1,123 @@
+"""What an installation remembers: runs that go on or have ended, baselines, saved plans.
+
+A run that goes on is read from memory, one that has ended from the store; callers see no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from scale_app.domain.errors import BaselineNotFound, PlanNotFound, RunStillActive
+from scale_app.domain.events import Event, Numbered
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.run import RunRecord
+from scale_app.domain.run_filter import ALL_RUNS, RunFilter
+from scale_app.domain.saved_plan import SavedPlan, check_name
+from scale_app.domain.snapshot import Point
+from scale_app.ports import Clock, RunStore
+from scale_app.service.broadcast import Broadcast
+from scale_app.service.catch_up import Followed, following, missed, newest_of
+from scale_app.service.live_run import LiveRun
+
+
+class Memory:
+    """The part of the hub that reads and keeps, and starts nothing. Every method may raise StoreUnavailable."""
+
+    def __init__(self, store: RunStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._broadcast = Broadcast()
+        self._live: dict[str, LiveRun] = {}
+
+    async def runs(self, limit: int = 50, offset: int = 0, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
+        """The runs that are wanted, newest first. Raises StoreUnavailable."""
+        stored = await self._store.runs(limit, offset, wanted)
+        return [self._live[r.run_id].record if r.run_id in self._live else r for r in stored]
+
+    async def count(self, wanted: RunFilter = ALL_RUNS) -> int:
+        """How many runs are wanted. Raises StoreUnavailable."""
+        return await self._store.count(wanted)
+
+    async def run(self, run_id: str) -> RunRecord:
+        """One run. Raises RunNotFound, StoreUnavailable."""
+        live = self._live.get(run_id)
+        return live.record if live else await self._store.run(run_id)
+
+    async def history(self, run_id: str) -> list[Point]:
+        """A point for each second so far."""
+        live = self._live.get(run_id)
+        return list(live.points) if live else await self._store.points(run_id)
+
+    async def events(self, run_id: str) -> list[Event]:
+        """Everything that happened, snapshots apart, in order."""
+        return [numbered.event for numbered in await self.happenings(run_id)]
+
+    async def happenings(self, run_id: str) -> list[Numbered]:
+        """The same, each event with its number."""
+        live = self._live.get(run_id)
+        return list(live.happenings) if live else await self._store.happenings(run_id)
+
+    async def mark_baseline(self, run_id: str, name: str) -> None:
+        """Let later runs be held against this ended one by name, in place of the run that had the name; "" to end it.
+
+        Raises PlanError for a name that cannot be used, RunNotFound, RunStillActive.
+        """
+        if name:
+            check_name(name)
+        self._check_ended(run_id, "mark it")
+        await self._store.mark_baseline(run_id, name)
+
+    async def baseline(self, name: str) -> RunRecord:
+        """The run that has this name. Raises BaselineNotFound."""
+        found = await self.runs(1, 0, RunFilter(baseline=name)) if name else []
+        if not found:
+            raise BaselineNotFound(name)
+        return found[0]
+
+    async def plans(self) -> list[SavedPlan]:
+        """Every saved plan, by name."""
+        return await self._store.plans()
+
+    async def plan(self, name: str) -> SavedPlan:
+        """The plan that is saved under this name. Raises PlanNotFound."""
+        for saved in await self.plans():
+            if saved.name == name:
+                return saved
+        raise PlanNotFound(name)
+
+    async def save_plan(self, name: str, plan: LoadPlan) -> SavedPlan:
+        """Keep a plan under a name, in place of the one that had it. Raises PlanError for a name of no use."""
+        saved = SavedPlan(name, plan, self._clock.epoch_s())
+        await self._store.save_plan(saved)
+        return saved
+
+    async def delete_plan(self, name: str) -> None:
+        """Forget a saved plan. Raises PlanNotFound."""
+        await self._store.delete_plan(name)
+
+    async def delete(self, run_id: str) -> None:
+        """Forget an ended run. Raises RunNotFound, RunStillActive."""
+        self._check_ended(run_id, "delete it")
+        await self._store.delete(run_id)
+
+    @asynccontextmanager
+    async def follow(self, run_id: str, after: int | None = None) -> AsyncIterator[Followed]:
+        """One run by number: as it is now, then what happens. after: the number that the viewer came to before a cut.
+
+        Raises RunNotFound, and PlanError for a number that the run has not come to.
+        """
+        live = self._live.get(run_id)
+        # No await between looking at a live run and subscribing to it, so that nothing falls between the two.
+        record = live.record if live else await self.run(run_id)
+        happenings = live.happenings if live else await self.happenings(run_id)
+        newest = live.published_seq if live else newest_of(record, happenings)
+        first = [] if after is None else missed(record, happenings, newest, after)
+        with self._broadcast.subscribe(run_id, ()) as subscription:
+            if live is None or live.told_all:
+                subscription.close()
+            yield Followed(record, newest if after is None else after, following(first, subscription.numbered()))
+
+    def _check_ended(self, run_id: str, then: str) -> None:
+        if run_id in self._live:
+            raise RunStillActive(f"Run {run_id} still sends load or is being stored. Stop it, then {then}.")
