@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from scale_app.domain.errors import StoreUnavailable
 
@@ -18,15 +19,34 @@ def single_instance(database_url: str) -> Iterator[None]:
     """Hold this machine's lock for the database. Raises StoreUnavailable when another process holds it."""
     digest = hashlib.sha256(_resolved(database_url).encode()).hexdigest()[:16]
     path = Path(tempfile.gettempdir()) / f"scale-{os.getuid()}-{digest}.lock"
-    with path.open("w") as lock:
+    with _locked(path):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> IO[str]:
+    while True:
+        lock = path.open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            lock.close()
             raise StoreUnavailable(
                 "Another Scale on this machine uses the same database (SCALE_DATABASE_URL), and there may be only one. "
                 "Stop it, or give this one a database of its own."
             ) from None
-        yield
+        if _is_at(lock, path):
+            return lock
+        lock.close()  # the earlier holder removed the file between our opening and locking it
+
+
+def _is_at(lock: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _resolved(database_url: str) -> str:

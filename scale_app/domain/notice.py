@@ -35,10 +35,23 @@ def notice_of(record: RunRecord, event: AlertEvent, public_url: str = "") -> Not
         f"Scale: {TITLES[event.kind].lower()} on {_target(record)}{_label(record)}",
         "\n".join(
             line
-            for line in [sentence, "" if over else _figures(event.alert), *_where(record, event, public_url)]
+            for line in [sentence, "" if over else _figures(event.alert), *_where(record, event.elapsed_s, public_url)]
             if line
         ),
         "good" if over else "bad",
+    )
+
+
+def end_notice(record: RunRecord, public_url: str = "") -> Notice | None:
+    """The message that a run ended while alerts were on, since nothing can clear them any more; else None."""
+    last = record.last
+    if last is None or not last.alerts:
+        return None
+    sentences = [alert.message for alert in last.alerts]
+    return Notice(
+        f"Scale: run {record.state} with {len(sentences)} alert{'s' * (len(sentences) > 1)} on,"
+        f" {_target(record)}{_label(record)}",
+        "\n".join(line for line in [*sentences, record.message, *_where(record, last.elapsed_s, public_url)] if line),
     )
 
 
@@ -57,9 +70,9 @@ def _figures(alert: Alert) -> str:
     return f"Threshold: {alert.threshold:g}. Balance score: {alert.balance_score:.2f}."
 
 
-def _where(record: RunRecord, event: AlertEvent, public_url: str) -> list[str]:
+def _where(record: RunRecord, elapsed_s: float, public_url: str) -> list[str]:
     return [
-        f"Run: {record.run_id}, {event.elapsed_s:.0f} s after its start.",
+        f"Run: {record.run_id}, {elapsed_s:.0f} s after its start.",
         f"Target: {_target(record)}. Counts from: {record.source.value}.",
         SIMULATED if record.source is Source.SIMULATED else "",
         f"{public_url}/runs/{record.run_id}" if public_url else "",

@@ -13,8 +13,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from scale_app.domain.errors import NotifyFailed, RunNotFound, StoreUnavailable
-from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated
-from scale_app.domain.notice import AlertEvent, Notice, notice_of, summed_up
+from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, StateChanged
+from scale_app.domain.notice import AlertEvent, Notice, end_notice, notice_of, summed_up
 from scale_app.domain.run import RunRecord
 from scale_app.ports import Clock, Notifier
 from scale_app.service.broadcast import Item
@@ -160,15 +160,22 @@ class Notices:
         while True:  # a subscription that fell too far behind ends, and is made anew
             async with self._hub.subscribe() as events:
                 async for run_id, event in events:
-                    if isinstance(event, (AlertRaised, AlertUpdated, AlertCleared)):
+                    if isinstance(event, (AlertRaised, AlertUpdated, AlertCleared, StateChanged)):
                         await self._take(run_id, event)
 
-    async def _take(self, run_id: str, event: AlertEvent) -> None:
+    async def _take(self, run_id: str, event: AlertEvent | StateChanged) -> None:
         try:
             record = await self._hub.run(run_id)
         except (RunNotFound, StoreUnavailable) as error:
             # Only for a run that ended and left memory in the same moment.
-            log.error("an alert of run %s was not delivered: %s", run_id, error)
+            log.error("a message on run %s was not delivered: %s", run_id, error)
             return
-        for receiver in self._receivers:
-            receiver.put(run_id, notice_of(record, event, self._public_url))
+        notice = self._notice(record, event)
+        if notice is not None:
+            for receiver in self._receivers:
+                receiver.put(run_id, notice)
+
+    def _notice(self, record: RunRecord, event: AlertEvent | StateChanged) -> Notice | None:
+        if isinstance(event, StateChanged):
+            return None if event.state.active else end_notice(record, self._public_url)
+        return notice_of(record, event, self._public_url)

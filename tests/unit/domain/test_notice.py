@@ -1,11 +1,14 @@
 """What a message outside says, and what it leaves out."""
 
+from dataclasses import replace
+
 from scale_app.domain.alert import Alert
 from scale_app.domain.events import AlertCleared, AlertRaised
-from scale_app.domain.notice import notice_of, summed_up
+from scale_app.domain.notice import end_notice, notice_of, summed_up
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import RunState, Source
+from tests.fakes import a_snapshot
 
 UNEVEN = Alert("verdict", 0.43, 0.95, "Uneven: the hottest pod gets 43 % instead of 20 %.", 7.0, 0.43)
 SLOW = Alert("p95", 0.97, 500.0, "The 95th percentile is 812 ms, above the limit of 500 ms.", 7.0, 812.0)
@@ -55,3 +58,15 @@ def test_many_are_summed_up_by_the_newest_and_one_line_for_each_other() -> None:
     assert whole.body.startswith("The 95th percentile of the latency is not above 500 ms any more.")
     assert whole.body.count("- The 95th") == 10
     assert whole.tone == "good"
+
+
+def test_a_run_that_ends_with_alerts_on_says_so_once_for_all_of_them() -> None:
+    last = replace(a_snapshot(), elapsed_s=60.0, alerts=(UNEVEN, SLOW))
+    notice = end_notice(replace(record(), state=RunState.FINISHED, last=last))
+    assert notice is not None
+    assert notice.title == "Scale: run finished with 2 alerts on, http://api.shop.svc/"
+    assert notice.body.splitlines()[:3] == [UNEVEN.message, SLOW.message, "Run: run-1, 60 s after its start."]
+
+
+def test_a_run_that_ends_without_an_alert_is_no_news() -> None:
+    assert end_notice(replace(record(), state=RunState.FINISHED, last=a_snapshot())) is None

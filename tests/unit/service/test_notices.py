@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
 from scale_app.domain.alert import Alert
-from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, SnapshotTaken
+from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, SnapshotTaken, StateChanged
 from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.run import RunRecord
@@ -129,6 +130,18 @@ async def test_alerts_are_delivered_and_nothing_else() -> None:
         "Scale: cleared on demo",
     ]
     assert "https://scale.example/runs/run-1" in notifier.sent[0].body
+
+
+@pytest.mark.parametrize(("alerts", "told"), [((), []), ((ALERT,), ["Scale: run stopped with 1 alert on, demo"])])
+async def test_the_end_of_a_run_is_told_only_when_an_alert_is_on(alerts: tuple[Alert, ...], told: list[str]) -> None:
+    notifier = FakeNotifier()
+    house = House(notifier)
+    async with house.open():
+        house.hub.publish("run-1", SnapshotTaken(60.0, replace(a_snapshot(), alerts=alerts)))
+        house.hub.publish("run-1", StateChanged(61.0, RunState.STOPPING, ""))
+        house.hub.publish("run-1", StateChanged(62.0, RunState.STOPPED, ""))
+        await settled()
+    assert [notice.title for notice in notifier.sent] == told
 
 
 async def test_a_failed_delivery_is_tried_three_times_with_growing_waits() -> None:
