@@ -14,7 +14,7 @@ from scale_app.ui.live import live_page
 from scale_app.ui.run import run_page
 from scale_app.ui.runs import RunList, runs_page
 from scale_app.ui.state import Follower
-from scale_app.ui.theme import STYLESHEETS, head
+from scale_app.ui.theme import OVERLAY, STYLESHEETS, head
 
 
 def guarded(app: ASGIApp) -> ASGIApp:
@@ -28,6 +28,7 @@ app = rx.App(
     html_lang="en",
     head_components=head(),
 )
+app.app_wraps.pop(OVERLAY)  # Reflex's own words for a lost connection; ui/connection.py has ours
 app.register_lifespan_task(wiring.lifespan)
 app.add_page(live_page, route="/", title=Follower.view.title, on_load=[Follower.follow, DemoControl.look])
 app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, Follower.follow])

@@ -6,6 +6,8 @@ from typing import Literal
 
 import reflex as rx
 
+from scale_app.ui.connection import connection_notices
+from scale_app.ui.info import info_texts
 from scale_app.ui.meant import Part
 from scale_app.ui.state import Follower
 
@@ -27,7 +29,9 @@ def page(*inside: Part, here: str) -> Part:
             rx.el.div(_source_badge(), _theme_switch(), class_name="top-right"),
             class_name="top",
         ),
+        connection_notices(),
         rx.el.main(*inside, id="content", class_name="content"),
+        info_texts(),
         rx.cond(Follower.ready, rx.el.span(hidden=True, data_testid="connected")),
     )
 

@@ -13,6 +13,7 @@ from scale_app.domain.errors import NoExperiment, RunNotFound, ScaleError
 from scale_app.domain.events import AlertRaised, Event
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.run import RunRecord
+from scale_app.ui.build_id import BUILD_ID
 from scale_app.ui.following import Following
 from scale_app.ui.intent import Intent
 from scale_app.ui.pacing import paced
@@ -22,25 +23,30 @@ from scale_app.views.view import NO_SEQUEL, NOTHING, OtherRun, RunView, Sequel
 
 Item = tuple[str, Event]
 GAP_S = 0.3
-IDLE_S = 20.0
+IDLE_S = 5.0
 RUN_ROUTE = "/runs/"
 
 
 class Follower(rx.State):
-    """The run that this tab shows. `ready` turns true once the hub has told what there is."""
+    """The run that this tab shows. `ready` turns true once the hub has told what there is.
+
+    beat: rises with each sign of life from the server, 0 while none is to be expected. build: the server's build.
+    """
 
     view: RunView = NOTHING
     sequel: Sequel = NO_SEQUEL
     others: rx.Field[list[OtherRun]] = rx.field(default_factory=list)
     ready: bool = False
     problem: str = ""
+    beat: int = 0
+    build: str = ""
 
     @rx.event(background=True, supersedes=True)
     async def follow(self) -> AsyncIterator[Any]:
         """Runs for as long as the tab is open: first what is known of the run, then every second of it."""
         async with self:
             only = _run_of_path(self.router.url.path)
-            self.ready, self.problem = False, ""
+            self.ready, self.problem, self.build = False, "", BUILD_ID
             if only not in ("", self.view.run_id):
                 self.view, self.sequel = NOTHING, NO_SEQUEL
         following = Following()
@@ -50,9 +56,12 @@ class Follower(rx.State):
                 async for batch in paced(events, GAP_S, IDLE_S):
                     for toast in await _take(self, following, batch, only):
                         yield toast
+            async with self:
+                self.beat = 0
         except ScaleError as error:
             async with self:
                 self.view, self.sequel, self.problem, self.ready = NOTHING, NO_SEQUEL, str(error), True
+                self.beat = 0
 
 
 async def _show_first(tab: Follower, following: Following, only: str) -> None:
@@ -68,6 +77,7 @@ async def _take(tab: Follower, following: Following, batch: list[Item], only: st
     """Take a batch of events in, show them, and give the toasts that they call for."""
     async with tab:
         # An empty batch comes here too: it keeps the tab's state from expiring while nothing happens.
+        tab.beat += 1
         wanted = only or (await tab.get_state(Intent)).started
     turned, told, toasts = False, False, []
     for run_id, event in batch:

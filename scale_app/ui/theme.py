@@ -7,6 +7,8 @@ import reflex as rx
 from scale_app.ui.meant import Part
 
 THEME = rx.theme(accent_color="indigo", gray_color="slate", radius="medium", has_background=False)
+OVERLAY = (5, "Overlay")
+"""The key under which Reflex wraps the app in its own messages about the connection."""
 STYLESHEETS = ["/scale.css"]
 
 
