@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from scale_app.domain.cluster import PermissionList, ServiceRef, TargetList
 from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.notice import Notice
@@ -33,11 +34,13 @@ class Admitted:
 
     networks: the only address ranges (CIDR) to which a connection may be opened; checked again at each connect,
     so that a name that resolves to another address later is refused there.
+    service: the Kubernetes Service whose pods are watched, None for none.
     """
 
     url: str
     source: Source
     networks: tuple[str, ...]
+    service: ServiceRef | None = None
 
 
 class Load(Protocol):
@@ -64,6 +67,16 @@ class LoadGenerator(Protocol):
 class PodDirectory(Protocol):
     def watch(self, target: Admitted) -> AsyncIterator[Sample]:
         """A PodsSample now, and one whenever the list of pods changes; ends when closed. Raises TargetUnavailable."""
+
+
+class ClusterCatalog(Protocol):
+    """What the configured Kubernetes clusters offer, and what they let us read. Neither raises a ScaleError."""
+
+    async def targets(self) -> TargetList:
+        """Every Service, Ingress and HTTPRoute of the configured namespaces now; what is wrong is in `problem`."""
+
+    async def permissions(self, service: str = "") -> PermissionList:
+        """The self-check, asked now. service: as in a plan; "" for the first configured namespace."""
 
 
 class Gatekeeper(Protocol):

@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from scale_app.domain.cluster import ADMITTED_PREFIX, LABEL, check_admitted_entry
 from scale_app.domain.errors import SettingsError
 from scale_app.domain.plan import Limits
 
 T = TypeVar("T")
+TARGETS_ACCEPTED = "hosts, *.domains, addresses, CIDR ranges, or Services as in kubernetes:shop/cart, kubernetes:shop/*"
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///scale.db"
 
 
@@ -24,13 +26,19 @@ class Settings:
     host, port (SCALE_HOST, SCALE_PORT): where page, API and WebSocket listen; loopback unless opened on purpose.
     database_url (SCALE_DATABASE_URL): an SQLAlchemy async URL: sqlite+aiosqlite:///... or postgresql+asyncpg://...
     allowed_targets (SCALE_ALLOWED_TARGETS): comma-separated hosts ("api.shop.svc"), domains with all below
-        ("*.shop.svc"), addresses and CIDR ranges that load may be sent to, beside the demo and this machine.
+        ("*.shop.svc"), addresses and CIDR ranges that load may be sent to, beside the demo and this machine; and
+        Services of a configured cluster ("kubernetes:shop/cart", "kubernetes:shop/*"), whose own addresses may.
     allowed_origins (SCALE_ALLOWED_ORIGINS): comma-separated origins ("https://scale.example") whose pages may write
         although they were served under another host name; the page's own host always may.
     limits (SCALE_MAX_USERS, SCALE_MAX_SPAWN_RATE, SCALE_MAX_DURATION_S): caps of one run.
     notify_urls (SCALE_NOTIFY_URLS): where alerts are sent beside the page, as Apprise URLs ("slack://...",
         "json://host/path", "mailto://..."), separated by commas or spaces. They hold secrets and are never shown.
     public_url (SCALE_PUBLIC_URL): where people reach this installation, for links in what is sent; "" for no links.
+    kube_config (SCALE_KUBE_CONFIG): a kubeconfig file, or "in-cluster" for the pod's own account; "" for no cluster.
+    kube_contexts (SCALE_KUBE_CONTEXTS): comma-separated contexts of that file; () for its current one.
+    kube_namespaces (SCALE_KUBE_NAMESPACES): comma-separated namespaces that are looked at, "*" for all; () for the
+        context's own, or the pod's.
+    kube_node (SCALE_KUBE_NODE): the node on which this server runs, "" when unknown.
     max_runs (SCALE_MAX_RUNS): runs that may send load at the same time.
     """
 
@@ -43,6 +51,10 @@ class Settings:
     max_runs: int = 8
     notify_urls: tuple[str, ...] = field(default=(), repr=False)
     public_url: str = ""
+    kube_config: str = ""
+    kube_contexts: tuple[str, ...] = ()
+    kube_namespaces: tuple[str, ...] = ()
+    kube_node: str = ""
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -67,7 +79,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             _database,
             "sqlite+aiosqlite:///... or postgresql+asyncpg://...",
         ),
-        allowed_targets=read("SCALE_ALLOWED_TARGETS", (), _targets, "hosts, *.domains, addresses or CIDR ranges"),
+        allowed_targets=read("SCALE_ALLOWED_TARGETS", (), _targets, TARGETS_ACCEPTED),
         allowed_origins=read("SCALE_ALLOWED_ORIGINS", (), _origins, "origins such as https://scale.example"),
         limits=Limits(
             users=read("SCALE_MAX_USERS", defaults.limits.users, _count, "a whole number above 0"),
@@ -76,6 +88,10 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         ),
         max_runs=read("SCALE_MAX_RUNS", defaults.max_runs, _count, "a whole number above 0"),
         notify_urls=_notify_urls(environment.get("SCALE_NOTIFY_URLS", "")),
+        kube_config=read("SCALE_KUBE_CONFIG", "", _kube_config, "in-cluster, or the path of a kubeconfig file"),
+        kube_contexts=read("SCALE_KUBE_CONTEXTS", (), _items, "contexts of the kubeconfig"),
+        kube_namespaces=read("SCALE_KUBE_NAMESPACES", (), _namespaces, "namespaces, or * for all"),
+        kube_node=read("SCALE_KUBE_NODE", "", _host, "a node's name"),
         public_url=read("SCALE_PUBLIC_URL", "", _public_url, "a URL such as https://scale.example"),
     )
 
@@ -104,11 +120,26 @@ def _items(text: str) -> tuple[str, ...]:
 
 def _targets(text: str) -> tuple[str, ...]:
     for item in _items(text):
-        if "/" in item:
+        if item.startswith(ADMITTED_PREFIX):
+            check_admitted_entry(item)
+        elif "/" in item:
             ipaddress.ip_network(item)
         elif "*" in item.removeprefix("*.") or any(c in item for c in " @"):
             raise ValueError(item)
-    return tuple(item.lower() for item in _items(text))
+    return tuple(item if item.startswith(ADMITTED_PREFIX) else item.lower() for item in _items(text))
+
+
+def _kube_config(text: str) -> str:
+    if "\0" in text:
+        raise ValueError(text)
+    return text if text == "in-cluster" else os.path.expanduser(text)
+
+
+def _namespaces(text: str) -> tuple[str, ...]:
+    for item in _items(text):
+        if item != "*" and not LABEL.fullmatch(item):
+            raise ValueError(item)
+    return _items(text)
 
 
 def _origins(text: str) -> tuple[str, ...]:

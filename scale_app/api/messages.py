@@ -13,6 +13,8 @@ from scale_app.codec import plan_from_wire, to_wire
 from scale_app.domain.compare import Comparison
 from scale_app.domain.demo import DemoStatus
 from scale_app.domain.errors import (
+    ClusterForbidden,
+    ClusterUnavailable,
     GeneratorFailed,
     NoExperiment,
     PlanError,
@@ -41,6 +43,8 @@ STATUS: dict[type[ScaleError], int] = {
     StoreUnavailable: 503,
     GeneratorFailed: 503,
     TargetUnavailable: 503,
+    ClusterUnavailable: 503,
+    ClusterForbidden: 503,
 }
 REQUIRED = ("target_url", "users", "spawn_rate", "duration")
 NESTED = ("pattern", "headers")

@@ -68,7 +68,19 @@ class GeneratorFailed(ScaleError):
 
 
 class TargetUnavailable(ScaleError):
-    """The built-in target could not be started or does not answer."""
+    """The target's address, pods or built-in process could not be found, started or asked."""
+
+
+class ClusterUnavailable(TargetUnavailable):
+    """A Kubernetes cluster cannot be asked: not configured, wrong context, expired token, unreachable."""
+
+
+class ClusterForbidden(ClusterUnavailable):
+    """The cluster refuses one request to this account. rule: the missing right, as "list pods"."""
+
+    def __init__(self, sentence: str, rule: str) -> None:
+        self.rule = rule
+        super().__init__(sentence)
 
 
 class StoreUnavailable(ScaleError):

@@ -9,6 +9,11 @@ from scale_app.domain.alert import Alert
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState, Snapshot
 
+PodChange = Literal["joined", "left", "ready", "unready", "terminating", "restarted", "replaced"]
+ClusterChange = Literal[
+    "scaled", "node_joined", "node_left", "node_ready", "node_unready", "settings", "watch_lost", "watch_back"
+]
+
 
 @dataclass(frozen=True, slots=True)
 class SnapshotTaken:
@@ -56,12 +61,31 @@ class AlertCleared:
 
 @dataclass(frozen=True, slots=True)
 class PodChanged:
-    """A pod joined, left, or changed readiness."""
+    """A pod joined, left, or changed. detail: more about it in words, "" for nothing.
+
+    restarted: its container was ended and started again; what it counts itself begins at 0 again.
+    replaced: another pod has its name now.
+    """
 
     elapsed_s: float
     pod: str
-    change: Literal["joined", "left", "ready", "unready"]
+    change: PodChange
+    detail: str = ""
     kind: Literal["pod"] = "pod"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterChanged:
+    """Something around the pods changed. subject: a workload, a node, the Service or the cluster. detail: in words.
+
+    watch_lost, watch_back: the pods could not be watched for a while; what happened meanwhile is told late.
+    """
+
+    elapsed_s: float
+    subject: str
+    change: ClusterChange
+    detail: str = ""
+    kind: Literal["cluster"] = "cluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +97,9 @@ class PlanEdited:
     kind: Literal["plan"] = "plan"
 
 
-Event = SnapshotTaken | StateChanged | AlertRaised | AlertUpdated | AlertCleared | PodChanged | PlanEdited
+Event = (
+    SnapshotTaken | StateChanged | AlertRaised | AlertUpdated | AlertCleared | PodChanged | ClusterChanged | PlanEdited
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
+from scale_app.domain.cluster import service_ref
 from scale_app.domain.errors import PlanError
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.request import HEADER_NAME, check_request
@@ -59,6 +60,8 @@ class LoadPlan:
     method, headers, body: of every request; the body is sent as UTF-8. Redirects are not followed.
     verify_tls: refuse certificates that cannot be verified. ca_file: authorities to trust instead of the system's,
         a PEM file where the load generator runs; None for the system's.
+    service: the Kubernetes Service whose pods should share the work, "namespace/name" or "context/namespace/name".
+        "" = found from a host such as cart.shop.svc when a cluster is configured.
 
     Raises PlanError for the first field that cannot be used.
     """
@@ -84,6 +87,7 @@ class LoadPlan:
     body: str = ""
     verify_tls: bool = True
     ca_file: str | None = None
+    service: str = ""
 
     def __post_init__(self) -> None:
         check_target(self.target_url)
@@ -107,6 +111,7 @@ class LoadPlan:
             _number("max_p95_ms", self.max_p95_ms, 0.001)
         _check_arrivals(self.arrivals_per_s, self.arrivals)
         check_request(self.method, self.headers, self.body)
+        _check_service(self.service, self.target_url)
 
     def check_limits(self, limits: Limits) -> None:
         """Raise PlanError when the plan asks for more than this installation allows."""
@@ -177,6 +182,14 @@ def _check_url(target_url: str) -> None:
         raise PlanError("target_url", target_url, "it must name a host, and a port from 1 to 65535 if any")
     if parts.username is not None or parts.password is not None:
         raise PlanError("target_url", "(hidden)", "leave user name and password out of the URL")
+
+
+def _check_service(service: str, target_url: str) -> None:
+    if service == "":
+        return
+    service_ref(service)
+    if is_demo(target_url) or is_simulated(target_url):
+        raise PlanError("service", service, "leave it empty for this target, whose pods are known")
 
 
 def _check_arrivals(arrivals_per_s: object, arrivals: object) -> None:

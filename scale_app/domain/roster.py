@@ -7,12 +7,13 @@ So a pod that joined half-way, during a ramp or just before a kill, is judged by
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
-from scale_app.domain.samples import PodSeen, PodsSample
+from scale_app.domain.events import PodChange
+from scale_app.domain.samples import PodSeen, PodsSample, PodUsage
 from scale_app.domain.service_settings import ServiceSettings
 
-Change = Literal["joined", "left", "ready", "unready"]
+Change = tuple[str, PodChange, str]
+"""A pod's name, what changed, and more about it in words."""
 
 
 class Roster:
@@ -24,13 +25,17 @@ class Roster:
         self._counted_to_s: float | None = None
         self.known = False
         self.service: ServiceSettings | None = None
+        self.usage: Mapping[str, PodUsage] = {}
+        self.problem = ""
 
-    def observe(self, sample: PodsSample) -> list[tuple[str, Change]]:
+    def observe(self, sample: PodsSample) -> list[Change]:
         """Take note of the pods listed now; what changed since the last list, joined pods first."""
         self._count_ready_time(sample.at_s)
         new = {pod.name: pod for pod in sample.pods}
         changes = _changes(self._pods, new) if self.known else []
         self._pods, self.known, self.service = new, True, sample.service
+        self.usage = sample.usage or {}
+        self.problem = " ".join(part for part in (sample.stale, sample.missing) if part)
         return changes
 
     def expect(self, at_s: float, requests: int) -> dict[str, float]:
@@ -57,12 +62,25 @@ class Roster:
         self._counted_to_s = since_s + span_s
 
 
-def _changes(old: Mapping[str, PodSeen], new: Mapping[str, PodSeen]) -> list[tuple[str, Change]]:
-    joined: list[tuple[str, Change]] = [(name, "joined") for name in new if name not in old]
-    left: list[tuple[str, Change]] = [(name, "left") for name in old if name not in new]
-    turned: list[tuple[str, Change]] = [
-        (name, "ready" if new[name].ready else "unready")
-        for name in new
-        if name in old and new[name].ready != old[name].ready
-    ]
+def _changes(old: Mapping[str, PodSeen], new: Mapping[str, PodSeen]) -> list[Change]:
+    joined: list[Change] = [(name, "joined", _on(pod)) for name, pod in new.items() if name not in old]
+    left: list[Change] = [(name, "left", "") for name in old if name not in new]
+    turned = [change for name, pod in new.items() if name in old for change in _turned(old[name], pod)]
     return joined + turned + left
+
+
+def _turned(old: PodSeen, new: PodSeen) -> list[Change]:
+    changes: list[Change] = []
+    if old.uid and new.uid and old.uid != new.uid:
+        changes.append((new.name, "replaced", _on(new)))
+    elif new.restarts > old.restarts:
+        changes.append((new.name, "restarted", f"restart {new.restarts}"))
+    if new.terminating and not old.terminating:
+        changes.append((new.name, "terminating", ""))
+    if new.ready != old.ready:
+        changes.append((new.name, "ready" if new.ready else "unready", ""))
+    return changes
+
+
+def _on(pod: PodSeen) -> str:
+    return f"on node {pod.node}" if pod.node else ""

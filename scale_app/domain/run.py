@@ -33,6 +33,7 @@ from scale_app.domain.samples import (
     TrafficSample,
 )
 from scale_app.domain.snapshot import RunState, Snapshot, Source
+from scale_app.domain.surroundings import Surroundings
 from scale_app.domain.view import Progress, snapshot_of
 from scale_app.domain.window import Figures, Windows
 
@@ -104,6 +105,7 @@ class Run:
         self._traffic: TrafficSample | None = None
         self._changes: deque[PodChanged] = deque(maxlen=CHANGES_KEPT)
         self._foreign = ForeignTraffic()
+        self._surroundings = Surroundings()
         self._health: deque[GeneratorHealth] = deque(maxlen=HEALTH_KEPT)
 
     def observe(self, sample: Sample) -> list[Event]:
@@ -141,9 +143,9 @@ class Run:
     def _pods_seen(self, sample: PodsSample) -> list[Event]:
         self._foreign.pods_seen(sample)
         at_s = self._elapsed_s(sample.at_s)
-        changes = [PodChanged(at_s, pod, change) for pod, change in self._roster.observe(sample)]
+        changes = [PodChanged(at_s, pod, change, detail) for pod, change, detail in self._roster.observe(sample)]
         self._changes.extend(changes)
-        return list(changes)
+        return [*self._surroundings.observe(at_s, sample), *changes]
 
     def _plan_changed(self, sample: PlanChanged) -> list[Event]:
         self.plan = self.plan.edited(PlanEdit(sample.users, sample.spawn_rate, sample.arrivals_per_s))

@@ -89,13 +89,29 @@ class TrafficSample:
 
 @dataclass(frozen=True, slots=True)
 class PodSeen:
-    """One pod as its cluster lists it. weight: the share it is meant to get relative to others."""
+    """One pod as its cluster lists it. weight: the share it is meant to get relative to others.
+
+    uid: of this pod and no other, "" when unknown; the same name with another uid is another pod.
+    restarts: of its containers since it was made. terminating: asked to end. owner: what made it, "" when unknown.
+    """
 
     name: str
     node: str = ""
     ready: bool = True
     weight: float = 1.0
     zone: str = ""
+    uid: str = ""
+    restarts: int = 0
+    terminating: bool = False
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PodUsage:
+    """What a pod used lately, as the cluster's metrics say: 15 to 30 s old. Shown, never scored."""
+
+    cpu_cores: float
+    memory_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +120,21 @@ class PodsSample:
 
     service: what decides who of them gets a connection, None when unknown.
     answered: {pod name: requests}, the pods' own cumulative counts, whoever asked; None when they are unknown.
+    nodes: {node: ready} of the cluster. replicas: {workload: pods wanted}. usage: {pod name: what it used}. Each is
+    None when it is unknown.
+    stale: a sentence when the list may be old because the cluster cannot be asked now, "" when it is as it is.
+    missing: sentences for what cannot be seen at all, such as a right that is not granted, "" for nothing.
     """
 
     at_s: float
     pods: tuple[PodSeen, ...]
     service: ServiceSettings | None = None
     answered: Mapping[str, int] | None = None
+    nodes: Mapping[str, bool] | None = None
+    replicas: Mapping[str, int] | None = None
+    usage: Mapping[str, PodUsage] | None = None
+    stale: str = ""
+    missing: str = ""
     kind: Literal["pods"] = "pods"
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 SessionAffinity = Literal["None", "ClientIP"]
 InternalTrafficPolicy = Literal["Cluster", "Local"]
+ExternalTrafficPolicy = Literal["", "Cluster", "Local"]
 TrafficDistribution = Literal["", "PreferClose", "PreferSameZone", "PreferSameNode"]
 
 
@@ -17,6 +18,8 @@ class ServiceSettings:
 
     traffic_distribution: "" when it is not set. topology_hints: the annotation topology-mode is Auto.
     client_node, client_zone: where the load generator runs, "" when unknown.
+    external_traffic_policy: how traffic from outside the cluster is spread, "" for a Service that takes none.
+    readiness_probe: whether every pod has one, None when unknown. Without it a pod takes traffic before it can answer.
     weights: {pod name: weight} that the balancer uses, empty when it has none. They are what the balancer does;
         the share that a pod is meant to get is PodSeen.weight.
     """
@@ -28,6 +31,8 @@ class ServiceSettings:
     client_node: str = ""
     client_zone: str = ""
     weights: Mapping[str, float] = field(default_factory=dict)
+    external_traffic_policy: ExternalTrafficPolicy = ""
+    readiness_probe: bool | None = None
 
     @property
     def narrows(self) -> bool:

@@ -10,6 +10,7 @@ from scale_app.domain.alert import Alert
 from scale_app.domain.balance import Balance
 from scale_app.domain.finding import Finding
 from scale_app.domain.samples import GeneratorHealth
+from scale_app.domain.service_settings import ServiceSettings
 from scale_app.domain.verdict import Verdict
 from scale_app.domain.work import WorkBalance
 
@@ -46,6 +47,7 @@ class PodShare:
     outlier: named as different from its fair share beyond chance.
     mean_ms, p95_ms: of the recent window. in_flight: requests in hand on average (Little's law), recent window.
     slow: slower than the other pods beyond chance, recent window. failing: fails more, since the start.
+    zone: "" when unknown. restarts: of its containers. cpu_cores, memory_bytes: used, 15 to 30 s old; never scored.
     """
 
     name: str
@@ -64,6 +66,10 @@ class PodShare:
     in_flight: float | None = None
     slow: bool = False
     failing: bool = False
+    zone: str = ""
+    restarts: int = 0
+    cpu_cores: float | None = None
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ class Snapshot:
     requests: that ended; failures: of them; errors: {cause: requests}; unattributed: ended without naming a pod.
     alerts: all that are on; alert: the one on the balance among them, or None.
     findings: causes that fit, the surest first.
+    service: the settings of the target's Service, None when unknown.
+    pods_problem: sentences for what of the target's pods cannot be seen, now or at all, "" when everything can.
     balance, verdict and the counts: since the start, or since the end of the warm-up if the plan has one.
     recent_*: of the last ten seconds; minute_*: of the last sixty. Latencies: of the recent window.
     """
@@ -112,6 +120,8 @@ class Snapshot:
     generator: GeneratorHealth = field(default_factory=GeneratorHealth)
     work: WorkBalance = field(default_factory=WorkBalance)
     findings: tuple[Finding, ...] = ()
+    service: ServiceSettings | None = None
+    pods_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

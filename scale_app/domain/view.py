@@ -78,6 +78,8 @@ def snapshot_of(
         generator=traffic.generator if traffic else GeneratorHealth(),
         work=work_balance(rows),
         findings=diagnose(facts_of(plan, progress, figures, roster, rows)),
+        service=roster.service,
+        pods_problem=roster.problem,
     )
 
 
@@ -139,7 +141,7 @@ def _row(
     fair: float | None,
     judged: tuple[float, bool] | None,
 ) -> PodShare:
-    count, pod = whole.pods.get(name, PodCount()), roster.pod(name)
+    count, pod, usage = whole.pods.get(name, PodCount()), roster.pod(name), roster.usage.get(name)
     share = count.requests / whole.attributed if whole.attributed else 0.0
     now = recent.pods.get(name, PodCount())
     rate, mean_ms = recent.per_second(now.requests), now.latency.mean_ms()
@@ -158,4 +160,8 @@ def _row(
         outlier=bool(judged and judged[1]),
         mean_ms=mean_ms,
         in_flight=None if mean_ms is None else rate * mean_ms / 1_000,
+        zone=pod.zone,
+        restarts=pod.restarts,
+        cpu_cores=usage.cpu_cores if usage else None,
+        memory_bytes=usage.memory_bytes if usage else None,
     )

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from scale_app.domain.cluster import NO_CLUSTER, PermissionList, TargetList
 from scale_app.domain.compare import Comparison, compare
 from scale_app.domain.errors import (
     NoExperiment,
@@ -23,7 +24,17 @@ from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, n
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.run import Run, RunRecord
 from scale_app.domain.snapshot import RunState, Source
-from scale_app.ports import Admitted, Clock, Demo, Gatekeeper, LoadGenerator, Notifier, PodDirectory, RunStore
+from scale_app.ports import (
+    Admitted,
+    Clock,
+    ClusterCatalog,
+    Demo,
+    Gatekeeper,
+    LoadGenerator,
+    Notifier,
+    PodDirectory,
+    RunStore,
+)
 from scale_app.service.broadcast import Item
 from scale_app.service.journal import Journal
 from scale_app.service.live_run import LiveRun
@@ -38,7 +49,11 @@ FLUSH_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The adapters that the hub works with, by source where they differ."""
+    """The adapters that the hub works with, by source where they differ.
+
+    catalog, cluster_pods: of the Kubernetes clusters, None when none is configured. A target with a Service is
+    watched in its cluster, whatever the source of the counts.
+    """
 
     gatekeeper: Gatekeeper
     generators: Mapping[Source, LoadGenerator]
@@ -47,6 +62,12 @@ class Outside:
     demo: Demo
     clock: Clock
     notifiers: Sequence[Notifier] = ()
+    catalog: ClusterCatalog | None = None
+    cluster_pods: PodDirectory | None = None
+
+    def directory(self, target: Admitted) -> PodDirectory | None:
+        """Who knows the target's pods; None when nobody does."""
+        return self.directories.get(target.source) if target.service is None else self.cluster_pods
 
 
 class Hub(Memory):
@@ -141,6 +162,16 @@ class Hub(Memory):
         records = [live.record for live in self._live.values() if live.record.state.active]
         return sorted(records, key=lambda record: -record.created_at_epoch_s)
 
+    async def targets(self) -> TargetList:
+        """What the configured Kubernetes clusters offer; an empty list and a sentence when there is none."""
+        catalog = self._outside.catalog
+        return await catalog.targets() if catalog else TargetList(problem=NO_CLUSTER)
+
+    async def permissions(self, service: str = "") -> PermissionList:
+        """What this account may read in a cluster, row by row. service: as in a plan, "" for the first namespace."""
+        catalog = self._outside.catalog
+        return await catalog.permissions(service) if catalog else PermissionList(problem=NO_CLUSTER)
+
     async def check(self) -> None:
         """Raises StoreUnavailable when the history cannot be read."""
         await self._outside.store.runs(1, 0)
@@ -177,7 +208,7 @@ class Hub(Memory):
     async def _see_through(self, run_id: str, live: LiveRun, target: Admitted) -> None:
         generator = self._outside.generators[target.source]
         try:
-            await live.drive(generator, self._outside.directories.get(target.source), target)
+            await live.drive(generator, self._outside.directory(target), target)
             await self._flush(run_id, live)
         finally:
             del self._live[run_id]

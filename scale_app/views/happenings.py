@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scale_app.domain.events import AlertCleared, AlertRaised, Event, PlanEdited, PodChanged, StateChanged
+from scale_app.domain.events import (
+    AlertCleared,
+    AlertRaised,
+    ClusterChanged,
+    Event,
+    PlanEdited,
+    PodChanged,
+    StateChanged,
+)
 from scale_app.domain.snapshot import RunState
 from scale_app.views import format as shown
 from scale_app.views.view import Happening
@@ -15,6 +23,19 @@ POD_CHANGES = {
     "left": "is gone",
     "ready": "became ready",
     "unready": "is not ready any more",
+    "terminating": "was asked to end",
+    "restarted": "had its container started again",
+    "replaced": "was replaced by another pod of its name",
+}
+CLUSTER_CHANGES = {
+    "scaled": "{subject} was scaled {detail}.",
+    "node_joined": "Node {subject} joined.",
+    "node_left": "Node {subject} is gone.",
+    "node_ready": "Node {subject} became ready.",
+    "node_unready": "Node {subject} is not ready any more.",
+    "settings": "The Service was changed: {detail}.",
+    "watch_lost": "{detail}",
+    "watch_back": "The pods are watched again.",
 }
 
 
@@ -34,8 +55,11 @@ def _line(event: Event) -> Happening | None:
             return Happening(at, alert.message, "bad")
         case AlertCleared(alert=alert):
             return Happening(at, alert.cleared)
-        case PodChanged(pod=pod, change=change):
-            return Happening(at, f"Pod {pod} {POD_CHANGES[change]}.")
+        case PodChanged(pod=pod, change=change, detail=detail):
+            return Happening(at, f"Pod {pod} {POD_CHANGES[change]}{f' ({detail})' if detail else ''}.")
+        case ClusterChanged(subject=subject, change=change, detail=detail):
+            tone = "bad" if change == "watch_lost" else ""
+            return Happening(at, CLUSTER_CHANGES[change].format(subject=subject, detail=detail), tone)
         case PlanEdited(plan=plan):
             rate = f"{shown.plain(plan.spawn_rate)} a second"
             return Happening(at, f"Changed to {shown.count(plan.users)} users, {rate}.")

@@ -71,6 +71,7 @@ PLAN_FIELDS = {
     "body": "Body",
     "verify_tls": "Verify TLS",
     "ca_file": "CA file",
+    "service": "Kubernetes Service",
 }
 
 CERTAINTIES: dict[Certainty, str] = {"certain": "Certain", "likely": "Likely", "possible": "Possible"}

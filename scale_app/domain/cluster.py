@@ -1,0 +1,162 @@
+"""What a Kubernetes cluster offers to a load test: Services that can be loaded, and what this account may read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from scale_app.domain.errors import PlanError
+from scale_app.domain.service_settings import ServiceSettings
+
+TargetKind = Literal["Service", "Ingress", "HTTPRoute"]
+
+NO_CLUSTER = (
+    "No Kubernetes cluster is configured. Set SCALE_KUBE_CONFIG to a kubeconfig file, or to in-cluster where Scale "
+    "runs in a pod, and start Scale again."
+)
+ADMITTED_PREFIX = "kubernetes:"
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRef:
+    """One Service. context: of the kubeconfig, "" for the first one configured. port: of the Service, 0 = any."""
+
+    namespace: str
+    name: str
+    context: str = ""
+    port: int = 0
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.context, self.namespace, self.name) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The pods of a Service on one node. node, zone: "" when unknown. ready: of `pods`, how many take traffic."""
+
+    node: str
+    zone: str
+    ready: int
+    pods: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterTarget:
+    """A Service, or an Ingress or HTTPRoute that leads to one, as the target picker lists it.
+
+    name: of the object itself. service: whose pods answer; what the plan's `service` wants is str(service).
+    url: to load from where Scale runs, "" when there is none. places: by node, the names sorted.
+    settings: of the Service, None when it cannot be read. notable: what of it matters, in Kubernetes' own words,
+    such as "sessionAffinity: ClientIP". problem: a sentence when it cannot be loaded, else "".
+    """
+
+    kind: TargetKind
+    name: str
+    service: ServiceRef
+    url: str = ""
+    ready: int = 0
+    pods: int = 0
+    places: tuple[Place, ...] = ()
+    settings: ServiceSettings | None = None
+    notable: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetList:
+    """What the configured clusters offer. contexts, namespaces: that were looked at; a namespace "*" is all of them.
+
+    problem: sentences for what could not be read, "" when everything was; the rest is listed all the same.
+    """
+
+    targets: tuple[ClusterTarget, ...] = ()
+    contexts: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A right of Kubernetes' RBAC. api_group: "" for the core group. resource: with its subresource, "pods/log"."""
+
+    verb: str
+    resource: str
+    api_group: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource}" + (f".{self.api_group}" if self.api_group else "")
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePermission:
+    """One row of the self-check: a thing that Scale can do with the cluster, and whether this account may.
+
+    source: its name in RULES. used_for: what a person gets from it. rules: all that it needs. missing: those of them
+    that the account lacks. allowed: None when the cluster did not say. sentence: what works or what to grant.
+    """
+
+    source: str
+    used_for: str
+    rules: tuple[Rule, ...]
+    allowed: bool | None = None
+    missing: tuple[Rule, ...] = ()
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionList:
+    """The self-check of one namespace. problem: why it could not be made, "" when it was."""
+
+    rows: tuple[SourcePermission, ...] = ()
+    context: str = ""
+    namespace: str = ""
+    problem: str = ""
+
+
+def service_ref(text: str) -> ServiceRef:
+    """The Service that a plan names: "namespace/name" or "context/namespace/name". Raises PlanError.
+
+    A context's name may hold slashes itself, so the last two parts are namespace and name.
+    """
+    parts = text.rsplit("/", 2) if isinstance(text, str) else []
+    named = len(parts) >= 2 and all(LABEL.fullmatch(part) for part in parts[-2:])
+    if not named or len(text) > 500 or not text.isprintable() or not parts[0]:
+        raise PlanError("service", text, "namespace/name of a Kubernetes Service, or context/namespace/name")
+    return ServiceRef(parts[-2], parts[-1], parts[0] if len(parts) == 3 else "")
+
+
+def service_of_url(url: str) -> ServiceRef | None:
+    """The Service that the URL's host names, "name.namespace.svc" with or without the cluster's domain; else None."""
+    parts = urlsplit(url)
+    labels = (parts.hostname or "").rstrip(".").split(".")
+    if len(labels) < 3 or labels[2] != "svc" or not all(LABEL.fullmatch(label) for label in labels[:2]):
+        return None
+    return ServiceRef(labels[1], labels[0], port=parts.port or (443 if parts.scheme == "https" else 80))
+
+
+def check_admitted_entry(entry: str) -> None:
+    """Raise ValueError unless the entry is "kubernetes:" and namespace/name, either of them "*" perhaps."""
+    parts = entry.removeprefix(ADMITTED_PREFIX).rsplit("/", 2)
+    if len(parts) < 2 or not all(part == "*" or LABEL.fullmatch(part) for part in parts[-2:]) or not parts[0]:
+        raise ValueError(entry)
+
+
+def service_admitted(service: ServiceRef, allowed: Collection[str]) -> bool:
+    """True when an entry of the operator's list, "kubernetes:shop/cart" or "kubernetes:shop/*", names the Service.
+
+    "*" stands for any name, or as "*/*" for any namespace too. An entry without a context is for all contexts.
+    """
+    names = [entry.removeprefix(ADMITTED_PREFIX) for entry in allowed if entry.startswith(ADMITTED_PREFIX)]
+    return any(_matches(name.rsplit("/", 2), service) for name in names)
+
+
+def _matches(parts: list[str], service: ServiceRef) -> bool:
+    context, namespace, name = (["*"] * (3 - len(parts)) + parts)[-3:]
+    return all(
+        pattern in ("*", value)
+        for pattern, value in ((context, service.context), (namespace, service.namespace), (name, service.name))
+    )

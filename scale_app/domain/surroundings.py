@@ -1,0 +1,61 @@
+"""What changed around the pods of a target: workloads scaled, nodes, the Service's settings, the watch itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+
+from scale_app.domain.events import ClusterChange, ClusterChanged
+from scale_app.domain.samples import PodsSample
+from scale_app.domain.service_settings import ServiceSettings
+
+Told = tuple[str, ClusterChange, str]
+"""Subject, change, detail."""
+
+
+class Surroundings:
+    """Compares each list of pods with the one before. The first one tells nothing but a problem."""
+
+    def __init__(self) -> None:
+        self._last: PodsSample | None = None
+
+    def observe(self, at_s: float, sample: PodsSample) -> list[ClusterChanged]:
+        """What changed since the sample before; at_s: seconds since the run's start."""
+        old, self._last = self._last, sample
+        return [ClusterChanged(at_s, *told) for told in _told(old, sample)]
+
+
+def _told(old: PodsSample | None, new: PodsSample) -> Iterator[Told]:
+    if old is not None:
+        yield from _scaled(old.replicas, new.replicas)
+        yield from _nodes(old.nodes, new.nodes)
+        yield from _settings(old.service, new.service)
+    before = "" if old is None else old.stale
+    if new.stale != before:
+        yield "cluster", "watch_lost" if new.stale else "watch_back", new.stale
+
+
+def _scaled(old: Mapping[str, int] | None, new: Mapping[str, int] | None) -> Iterator[Told]:
+    for name, wanted in (new or {}).items():
+        before = (old or {}).get(name, wanted)
+        if wanted != before:
+            yield name, "scaled", f"from {before} to {wanted} pods"
+
+
+def _nodes(old: Mapping[str, bool] | None, new: Mapping[str, bool] | None) -> Iterator[Told]:
+    if old is None or new is None:
+        return
+    for node in sorted({*old, *new}):
+        if node not in new:
+            yield node, "node_left", ""
+        elif node not in old:
+            yield node, "node_joined", ""
+        elif old[node] != new[node]:
+            yield node, "node_ready" if new[node] else "node_unready", ""
+
+
+def _settings(old: ServiceSettings | None, new: ServiceSettings | None) -> Iterator[Told]:
+    if old is None or new is None or old == new:
+        return
+    changed = [field.name for field in fields(new) if getattr(old, field.name) != getattr(new, field.name)]
+    yield "Service", "settings", ", ".join(f"{name.replace('_', ' ')} is now {getattr(new, name)}" for name in changed)
