@@ -47,10 +47,10 @@ def test_the_first_list_is_no_change_and_later_ones_are() -> None:
     roster = Roster()
     assert roster.observe(_listed(0, "a", "b", PodSeen("c", ready=False))) == []
     assert roster.observe(_listed(1, PodSeen("a", ready=False), "c", "d")) == [
-        ("d", "joined"),
-        ("a", "unready"),
-        ("c", "ready"),
-        ("b", "left"),
+        ("d", "joined", ""),
+        ("a", "unready", ""),
+        ("c", "ready", ""),
+        ("b", "left", ""),
     ]
 
 

@@ -1,0 +1,183 @@
+"""The connection to one Kubernetes API server, by the official package's asyncio client, and its errors' border.
+
+The package gives what is hard to get right: kubeconfig with its many ways to prove who one is, the pod's own account
+with its turning token, TLS. Answers stay plain JSON: a model object for each of 1,000 pods would hold the page's
+event loop for seconds, and refuses a whole list for one field that it does not know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from scale_app.adapters.kubernetes.border import border, config_border, of_status
+from scale_app.domain.errors import ClusterUnavailable
+
+if TYPE_CHECKING:
+    from kubernetes.aio.client.api_client import ApiClient
+
+IN_CLUSTER = "in-cluster"
+Json = dict[str, Any]
+Query = Mapping[str, str | int]
+
+ANSWER_LIMIT_S = 10.0
+MOST_BYTES = 64 * 1024 * 1024
+"""The largest answer that is read; a page of 500 pods is a twentieth of it."""
+PARSED_ASIDE_FROM_BYTES = 256 * 1024
+LINE_BYTES = 8 * 1024 * 1024
+"""The longest line of a watch: one object."""
+
+
+class Cluster:
+    """One API server as one account. Opened by its first question; `close` it at the end.
+
+    kube_config: a kubeconfig file, or "in-cluster". context: of that file, "" for its current one.
+    Every method raises ClusterUnavailable, ClusterForbidden, NotThere or Gone, and nothing else.
+    """
+
+    def __init__(self, kube_config: str, context: str = "") -> None:
+        self.kube_config = kube_config
+        self.context = context
+        self._api: ApiClient | None = None
+        self._namespace = ""
+        self._opening = asyncio.Lock()
+
+    @property
+    def inside(self) -> bool:
+        """True when this server runs in a pod of the cluster, so that the cluster's names and addresses lead there."""
+        return self.kube_config == IN_CLUSTER
+
+    async def api(self) -> ApiClient:
+        """The package's client, configured, for what is not plain JSON over HTTP (exec's WebSocket)."""
+        async with self._opening:
+            if self._api is None:
+                # The package takes a second and 45 MB, which nobody pays who has no cluster.
+                from scale_app.adapters.kubernetes import config
+
+                with config_border(self.kube_config, self.context):
+                    self._api, self._namespace = await config.open_api(self.kube_config, self.context)
+            return self._api
+
+    async def namespace(self) -> str:
+        """The context's namespace, or the pod's own."""
+        await self.api()
+        return self._namespace
+
+    async def get(self, path: str, query: Query | None = None, *, limit_s: float = ANSWER_LIMIT_S) -> Json:
+        """A JSON object."""
+        return await self._json("GET", path, query, None, limit_s)
+
+    async def post(self, path: str, body: Json, *, limit_s: float = ANSWER_LIMIT_S) -> Json:
+        """The JSON object in the answer to another."""
+        return await self._json("POST", path, None, body, limit_s)
+
+    async def patch(self, path: str, body: Json, *, limit_s: float = ANSWER_LIMIT_S) -> Json:
+        """The JSON object in the answer to a strategic merge patch."""
+        return await self._json("PATCH", path, None, body, limit_s)
+
+    async def text(self, path: str, query: Query | None = None, *, limit_s: float = ANSWER_LIMIT_S) -> bytes:
+        """Whatever a pod or node answers through the API server, at most MOST_BYTES of it."""
+        async with self._answer("GET", path, query, None, limit_s, limit_s) as response:
+            return await _body(response, path)
+
+    @asynccontextmanager
+    async def lines(self, path: str, query: Query, *, quiet_s: float) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A stream's lines until its end: a watch, a log. It counts as lost when nothing came for quiet_s."""
+        async with self._answer("GET", path, query, None, None, quiet_s) as response:
+            yield _lines(response, path)
+
+    async def close(self) -> None:
+        """Let go of the connections. Idempotent; a question afterwards opens it again."""
+        async with self._opening:
+            api, self._api = self._api, None
+        if api is not None:
+            await api.close()
+
+    async def _json(self, method: str, path: str, query: Query | None, body: Json | None, limit_s: float) -> Json:
+        async with self._answer(method, path, query, body, limit_s, limit_s) as response:
+            content = await _body(response, path)
+        try:
+            aside = len(content) >= PARSED_ASIDE_FROM_BYTES
+            parsed = await asyncio.to_thread(json.loads, content) if aside else json.loads(content)
+        except (ValueError, RecursionError):
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise ClusterUnavailable(
+                f"The cluster {await self._host()} answered {path} with something that is not a JSON object. "
+                "Check that the kubeconfig's server is a Kubernetes API server."
+            )
+        return parsed
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Query | None,
+        body: Json | None,
+        limit_s: float | None,
+        quiet_s: float,
+    ) -> AsyncIterator[Any]:
+        """A response with a good status. Asked again once with a new token when the old one has expired."""
+        host = await self._host()
+        with border(host, path, limit_s or quiet_s):
+            response = await self._ask(method, path, query, body, limit_s, quiet_s)
+            if response.status == 401:
+                response.close()
+                await self.close()
+                response = await self._ask(method, path, query, body, limit_s, quiet_s)
+            try:
+                if not 200 <= response.status < 300:
+                    raise of_status(host, method, path, response.status, await response.content.read(64 * 1024))
+                yield response
+            finally:
+                response.close() if limit_s is None else response.release()
+
+    async def _ask(
+        self, method: str, path: str, query: Query | None, body: Json | None, limit_s: float | None, quiet_s: float
+    ) -> Any:
+        from aiohttp import ClientTimeout
+
+        api = await self.api()
+        pairs = [(name, str(value)) for name, value in (query or {}).items()]
+        method, url, headers, sent, _ = await api.param_serialize(
+            method, path, query_params=pairs, header_params={}, body=body, auth_settings=["BearerToken"]
+        )
+        timeout = ClientTimeout(total=limit_s, sock_connect=ANSWER_LIMIT_S, sock_read=quiet_s)
+        answer = await api.rest_client.request(method, url, headers=headers, body=sent, _request_timeout=timeout)
+        return answer.response
+
+    async def _host(self) -> str:
+        host: str = (await self.api()).configuration.host
+        return f"{host} (context {self.context})" if self.context else host
+
+
+async def _body(response: Any, path: str) -> bytes:
+    read = bytearray()
+    async for chunk in response.content.iter_any():
+        read += chunk
+        if len(read) > MOST_BYTES:
+            raise ClusterUnavailable(
+                f"The cluster's answer to {path} is larger than {MOST_BYTES // 2**20} MiB and was not read to its end. "
+                "Look at fewer objects: name one namespace in SCALE_KUBE_NAMESPACES."
+            )
+    return bytes(read)
+
+
+async def _lines(response: Any, path: str) -> AsyncIterator[bytes]:
+    held = bytearray()
+    async for chunk in response.content.iter_any():
+        held += chunk
+        *whole, rest = held.split(b"\n")
+        held = bytearray(rest)
+        for line in whole:
+            yield bytes(line)
+        if len(held) > LINE_BYTES:
+            raise ClusterUnavailable(
+                f"The cluster sent a line of more than {LINE_BYTES // 2**20} MiB for {path}, which was given up."
+            )
+    if held:
+        yield bytes(held)

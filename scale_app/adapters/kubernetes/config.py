@@ -1,0 +1,30 @@
+"""Opens the package's client from a kubeconfig or the pod's own account. Imported on first use: it is heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import incluster_config, kube_config
+
+POD_NAMESPACE = Path(incluster_config.SERVICE_TOKEN_FILENAME).with_name("namespace")
+
+
+async def open_api(config: str, context: str) -> tuple[ApiClient, str]:
+    """A configured client, and the namespace that it is meant for. Raises whatever the package raises."""
+    configuration = Configuration()
+    if config == "in-cluster":
+        incluster_config.load_incluster_config(configuration)
+        return ApiClient(configuration), _pod_namespace()
+    loader = await kube_config.load_kube_config(config, context or None, configuration, persist_config=False)
+    try:
+        api = ApiClient(configuration)
+    finally:
+        # The package writes keys to files, where TLS reads them. That is done, so they need not stay on the disk.
+        kube_config._cleanup_temp_files()
+    return api, str(loader.current_context["context"].get("namespace") or "default")
+
+
+def _pod_namespace() -> str:
+    return POD_NAMESPACE.read_text().strip() if POD_NAMESPACE.exists() else "default"
