@@ -11,6 +11,7 @@ from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.notice import Notice
 from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.recording import Recorded
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.samples import Sample
@@ -95,6 +96,12 @@ class RunStore(Protocol):
 
         Repeating an append whose outcome is unknown is safe. Raises RunNotFound.
         """
+
+    async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded]) -> None:
+        """Keep lines of the run's recording durably; seq counts up from first_seq. Repeating is safe."""
+
+    async def recording(self, run_id: str) -> list[Recorded]:
+        """The recording in order, up to the first line that is missing. Empty when there is none."""
 
     async def runs(self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
         """Those that are wanted, newest first."""

@@ -24,6 +24,7 @@ from scale_app.domain.events import Event, Numbered, SnapshotTaken, StateChanged
 from scale_app.domain.experiment import Experiment, decisive_plan, no_experiment_sentence
 from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
+from scale_app.domain.recording import Recorded
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.samples import PodSeen
@@ -58,6 +59,7 @@ class FakeStore:
         self._clock = clock or FakeClock()
         self._runs: dict[str, RunRecord] = {}
         self._events: dict[str, dict[int, Event]] = {}
+        self._recordings: dict[str, dict[int, Recorded]] = {}
         self._plans: dict[str, SavedPlan] = {}
         self.broken: StoreUnavailable | None = None
         self.closed = False
@@ -86,6 +88,16 @@ class FakeStore:
         """Let appends wait until the event is set."""
         self._may_append = asyncio.Event()
         return self._may_append
+
+    async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded]) -> None:
+        self._check()
+        for seq, line in enumerate(lines, first_seq):
+            self._recordings.setdefault(run_id, {}).setdefault(seq, line)
+
+    async def recording(self, run_id: str) -> list[Recorded]:
+        self._check()
+        lines = self._recordings.get(run_id, {})
+        return [lines[seq] for at, seq in enumerate(sorted(lines)) if at == seq]
 
     async def runs(self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
         self._check()
@@ -116,6 +128,7 @@ class FakeStore:
         self._check()
         self._known(run_id)
         del self._runs[run_id], self._events[run_id]
+        self._recordings.pop(run_id, None)
 
     async def mark_baseline(self, run_id: str, name: str) -> None:
         self._check()

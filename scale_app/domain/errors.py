@@ -97,3 +97,12 @@ class NoExperiment(ScaleError):
 
 class SettingsError(ScaleError, ValueError):
     """An environment setting has a value that is not accepted; the program does not start."""
+
+
+class NoRecording(ScaleError):
+    """The run cannot be analysed again, because not all of its samples are there."""
+
+    def __init__(self, run_id: str, reason: str) -> None:
+        super().__init__(
+            f"Run {run_id[:80]} cannot be replayed: {reason}. Its figures as they were judged then remain."
+        )

@@ -97,7 +97,7 @@ class Run:
         self.message = ""
         self.last: Snapshot | None = None
         self.next_seq = 0
-        self._epoch_offset_s = epoch_offset_s
+        self.epoch_offset_s = epoch_offset_s
         self._began_at_s: float | None = None
         self._roster = Roster()
         self._windows = Windows(self._roster, plan.warm_up_s)
@@ -183,7 +183,7 @@ class Run:
         progress = Progress(
             run_id=self.run_id,
             seq=self.next_seq + events_before,
-            at_epoch_s=at_s + self._epoch_offset_s,
+            at_epoch_s=at_s + self.epoch_offset_s,
             elapsed_s=self._elapsed_s(at_s),
             state=self.state,
             source=self.source,

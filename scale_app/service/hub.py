@@ -36,7 +36,6 @@ from scale_app.ports import (
     RunStore,
 )
 from scale_app.service.broadcast import Item
-from scale_app.service.journal import Journal
 from scale_app.service.live_run import LiveRun
 from scale_app.service.memory import Memory
 from scale_app.service.notices import Notices, Receiver
@@ -195,8 +194,7 @@ class Hub(Memory):
             run.run_id, plan, target.source, RunState.STARTING, clock.epoch_s(), experiment_of=experiment_of
         )
         await self._outside.store.create(record)
-        journal = Journal(run.run_id, self._outside.store)
-        live = self._live[run.run_id] = LiveRun(run, record, journal, self._broadcast, clock)
+        live = self._live[run.run_id] = LiveRun(run, record, self._outside.store, self._broadcast, clock)
         self._keep(self._see_through(run.run_id, live, target))
         return run.run_id
 

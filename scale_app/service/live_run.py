@@ -10,10 +10,11 @@ from dataclasses import replace
 from scale_app.domain.errors import RunNotActive, ScaleError
 from scale_app.domain.events import Event, Numbered, SnapshotTaken
 from scale_app.domain.plan import PlanEdit
+from scale_app.domain.recording import Began, Recorded
 from scale_app.domain.run import Run, RunRecord
 from scale_app.domain.samples import LoadEnded, PlanChanged, Sample, StopAsked
 from scale_app.domain.snapshot import Point, point_of
-from scale_app.ports import Admitted, Clock, Load, LoadGenerator, PodDirectory
+from scale_app.ports import Admitted, Clock, Load, LoadGenerator, PodDirectory, RunStore
 from scale_app.service.broadcast import Broadcast
 from scale_app.service.journal import Journal
 
@@ -27,10 +28,11 @@ class LiveRun:
     points, happenings: of what was published so far. published_seq: of the newest published event, -1 before any.
     """
 
-    def __init__(self, run: Run, record: RunRecord, journal: Journal, broadcast: Broadcast, clock: Clock) -> None:
+    def __init__(self, run: Run, record: RunRecord, store: RunStore, broadcast: Broadcast, clock: Clock) -> None:
         self._run = run
         self._created = record
-        self._journal = journal
+        self._journal = Journal[Event](run.run_id, "history", store.append)
+        self._recorder = Journal[Recorded](run.run_id, "recording", store.record)
         self._broadcast = broadcast
         self._clock = clock
         self._samples: asyncio.Queue[Sample] = asyncio.Queue()
@@ -56,7 +58,7 @@ class LiveRun:
 
     @property
     def store_problem(self) -> str:
-        return self._journal.problem
+        return self._journal.problem or self._recorder.problem
 
     @property
     def told_all(self) -> bool:
@@ -68,6 +70,8 @@ class LiveRun:
         feeds = [asyncio.create_task(self._feed_load(generator, target))]
         if directory is not None:
             feeds.append(asyncio.create_task(self._feed(directory.watch(target))))
+        began = Began(self._run.plan, self._run.source, self._run.epoch_offset_s)
+        await self._recorder.append([began])
         try:
             while self._run.state.active:
                 await self._observe(await self._samples.get())
@@ -80,7 +84,8 @@ class LiveRun:
     async def flush(self) -> bool:
         """Try again to store what waits; True when nothing does."""
         await self._journal.append([])
-        return not self._journal.problem
+        await self._recorder.append([])
+        return not self.store_problem
 
     async def edit(self, edit: PlanEdit) -> None:
         """Change the load. Raises PlanError, or RunNotActive once the run is ending."""
@@ -125,6 +130,7 @@ class LiveRun:
         if not self._run.state.active:
             self._ended_at_epoch_s = self._clock.epoch_s()
         await self._journal.append(events)
+        await self._recorder.append([sample])
         self._remember(first_seq, events)
         self._broadcast.publish(self._run.run_id, events, first_seq)
 

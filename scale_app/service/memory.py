@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from scale_app.domain.errors import BaselineNotFound, PlanNotFound, RunStillActive
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.recording import WholeRun
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.saved_plan import SavedPlan, check_name
@@ -57,6 +58,12 @@ class Memory:
         """The same, each event with its number."""
         live = self._live.get(run_id)
         return list(live.happenings) if live else await self._store.happenings(run_id)
+
+    async def whole(self, run_id: str, recording: bool = False) -> WholeRun:
+        """Everything that is known of a run, for reports. recording: its samples too, which may be many megabytes."""
+        record, points, happened = await self.run(run_id), await self.history(run_id), await self.events(run_id)
+        samples = await self._store.recording(run_id) if recording else []
+        return WholeRun(record, tuple(points), tuple(happened), tuple(samples))
 
     async def mark_baseline(self, run_id: str, name: str) -> None:
         """Let later runs be held against this ended one by name, in place of the run that had the name; "" to end it.

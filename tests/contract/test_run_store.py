@@ -22,10 +22,24 @@ from scale_app.domain.events import (
     SnapshotTaken,
     StateChanged,
 )
+from scale_app.domain.histogram import Histogram
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.recording import Began
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.samples import (
+    ConnectionLoads,
+    LoadEnded,
+    LoadReady,
+    PlanChanged,
+    PodCount,
+    PodSeen,
+    PodsSample,
+    StopAsked,
+    TrafficSample,
+)
 from scale_app.domain.saved_plan import SavedPlan
+from scale_app.domain.service_settings import ServiceSettings
 from scale_app.domain.snapshot import RunState, Source, point_of
 from scale_app.domain.verdict import Verdict, VerdictKind
 from scale_app.ports import RunStore
@@ -126,6 +140,41 @@ async def test_happenings_keep_their_numbers_among_all_events(store: RunStore) -
     await store.create(record())
     await store.append("run-1", 0, [SnapshotTaken(1.0, a_snapshot()), left, SnapshotTaken(2.0, a_snapshot()), ended])
     assert await store.happenings("run-1") == [Numbered(1, left), Numbered(3, ended)]
+
+
+RECORDING = [
+    Began(LoadPlan(users=7, headers={"A": "b"}, body="ü"), Source.DEMO, 1_700_000_000.123456),
+    PodsSample(0.1, (PodSeen("pod-ü", weight=3.0),), ServiceSettings(), {"pod-ü": 3}),
+    LoadReady(0.25),
+    TrafficSample(
+        1.1, 7, 12, {"pod-ü": PodCount(9, 1, 2, Histogram({312: 9}))}, loads=ConnectionLoads({4: 2}, {17: 1})
+    ),
+    PlanChanged(1.5, 9, 5.0),
+    StopAsked(1.75),
+    LoadEnded(2.0, "It said\x00 'no'."),
+]
+
+
+async def test_a_recording_comes_back_line_by_line_as_it_was(store: RunStore) -> None:
+    await store.create(record())
+    await store.record("run-1", 0, RECORDING[:3])
+    await store.record("run-1", 0, RECORDING[:4])
+    await store.record("run-1", 4, RECORDING[4:])
+    assert await store.recording("run-1") == RECORDING
+
+
+async def test_a_recording_ends_before_a_line_that_is_missing(store: RunStore) -> None:
+    await store.create(record())
+    await store.record("run-1", 0, RECORDING[:2])
+    await store.record("run-1", 3, RECORDING[3:])
+    assert await store.recording("run-1") == RECORDING[:2]
+
+
+async def test_a_deleted_runs_recording_is_gone(store: RunStore) -> None:
+    await store.create(record())
+    await store.record("run-1", 0, RECORDING)
+    await store.delete("run-1")
+    assert await store.recording("run-1") == []
 
 
 async def test_an_edited_plan_is_the_runs_plan(store: RunStore) -> None:

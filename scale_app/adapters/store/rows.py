@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
@@ -10,6 +11,7 @@ from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.events import Event, PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.recording import Recorded
 from scale_app.domain.run import RunRecord
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point, RunState, Snapshot, Source, point_of
@@ -118,6 +120,21 @@ def points_of(run_id: str, points: Sequence[str]) -> list[Point]:
     try:
         return [from_json(Point, point) for point in points]
     except ValueError as error:
+        raise _unreadable(run_id) from error
+
+
+def recorded_values(run_id: str, first_seq: int, lines: Iterable[Recorded]) -> list[dict[str, Any]]:
+    """Columns of `run_recordings` for lines that follow one another."""
+    bodies = (zlib.compress(to_json(line), level=1) for line in lines)
+    return [{"run_id": run_id, "seq": seq, "body": body} for seq, body in enumerate(bodies, first_seq)]
+
+
+def recording_of(run_id: str, rows: Sequence[tuple[int, bytes]]) -> list[Recorded]:
+    """The lines in (seq, body) rows up to the first gap. Raises StoreUnavailable when this version cannot read one."""
+    whole = [body for at, (seq, body) in enumerate(rows) if at == seq]
+    try:
+        return [from_json(Recorded, zlib.decompress(body)) for body in whole]  # type: ignore[arg-type]
+    except (ValueError, zlib.error) as error:
         raise _unreadable(run_id) from error
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import CursorResult, Select, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
+from sqlmodel import SQLModel, col
 
 from scale_app.adapters.store.border import border
 from scale_app.adapters.store.database import open_engine
@@ -19,15 +19,18 @@ from scale_app.adapters.store.rows import (
     plan_values,
     points_of,
     record_of,
+    recorded_values,
+    recording_of,
     run_values,
     saved_plan_of,
     summary_values,
 )
 from scale_app.adapters.store.search import conditions, storable
-from scale_app.adapters.store.tables import EventRow, PlanRow, RunRow
+from scale_app.adapters.store.tables import EventRow, PlanRow, RecordedRow, RunRow
 from scale_app.codec import from_json
 from scale_app.domain.errors import PlanNotFound, RunNotFound
 from scale_app.domain.events import Event, Numbered, StateChanged
+from scale_app.domain.recording import Recorded
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.saved_plan import SavedPlan
@@ -65,7 +68,24 @@ class SqlRunStore:
         with border(f"Keeping what happened in run {run_id}", self._url):
             async with self._session() as session, session.begin():
                 await _update_run(session, run_id, changed)
-                await session.execute(self._insert_event(), event_values(run_id, first_seq, events))
+                await session.execute(self._insert(EventRow), event_values(run_id, first_seq, events))
+
+    async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded]) -> None:
+        """Keep lines of the run's recording durably; seq counts up from first_seq. Repeating is safe."""
+        if not lines:
+            return
+        values = await asyncio.to_thread(recorded_values, run_id, first_seq, lines)
+        with border(f"Keeping the recording of run {run_id}", self._url):
+            async with self._session() as session, session.begin():
+                await session.execute(self._insert(RecordedRow), values)
+
+    async def recording(self, run_id: str) -> list[Recorded]:
+        """The recording in order, up to the first line that is missing. Empty when there is none."""
+        lines = select(col(RecordedRow.seq), col(RecordedRow.body)).where(col(RecordedRow.run_id) == storable(run_id))
+        with border(f"Reading the recording of run {run_id}", self._url):
+            async with self._session() as session:
+                rows = [(seq, body) for seq, body in await session.execute(lines.order_by(col(RecordedRow.seq)))]
+        return await asyncio.to_thread(recording_of, run_id, rows)
 
     async def runs(self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
         """Those that are wanted, newest first."""
@@ -178,7 +198,7 @@ class SqlRunStore:
         event = StateChanged(elapsed_s or 0.0, RunState.INTERRUPTED, message)
         last_known_s = await asyncio.to_thread(_last_known_s, row)
         await _update_run(session, row.id, summary_values([event], last_known_s))
-        await session.execute(self._insert_event(), event_values(row.id, 0 if seq is None else seq + 1, [event]))
+        await session.execute(self._insert(EventRow), event_values(row.id, 0 if seq is None else seq + 1, [event]))
 
     async def _rows(self, run_id: str, query: Select[*tuple[Any, ...]]) -> list[Any]:
         ordered = query.where(col(EventRow.run_id) == storable(run_id)).order_by(col(EventRow.seq))
@@ -189,9 +209,9 @@ class SqlRunStore:
     def _session(self) -> AsyncSession:
         return AsyncSession(self._engine, expire_on_commit=False)
 
-    def _insert_event(self) -> Any:
+    def _insert(self, table: type[SQLModel]) -> Any:
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
-        return dialect.insert(EventRow).on_conflict_do_nothing()
+        return dialect.insert(table).on_conflict_do_nothing()
 
 
 async def _update_run(session: AsyncSession, run_id: str, changed: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ holds an escaped NUL is accepted by PostgreSQL too.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, ForeignKey, Integer, String, Text
+from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, String, Text
 from sqlmodel import Field, SQLModel
 
 
@@ -46,6 +46,16 @@ class EventRow(SQLModel, table=True):
     kind: str = Field(sa_column=Column(String(16), nullable=False))
     point_json: str | None = Field(default=None, sa_column=Column(Text))
     body_json: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class RecordedRow(SQLModel, table=True):
+    """One line of a run's recording. body: codec JSON, compressed by zlib; counters say much the same each second."""
+
+    __tablename__ = "run_recordings"
+
+    run_id: str = Field(sa_column=Column(String(64), ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True))
+    seq: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
 class PlanRow(SQLModel, table=True):
