@@ -1,4 +1,4 @@
-"""A whole run as it is recorded, made of samples by hand: three pods, the first of them hot, for a dozen seconds."""
+"""A whole run as it is recorded, made of samples by hand: pods hot or even, for a dozen seconds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from scale_app.domain.snapshot import RunState, Source, point_of
 RUN_ID = "0b3ef1ce-4b0c-4f5e-9f53-6c0c0a3f8d11"
 CREATED_AT = 1_700_000_000.0
 SECONDS = 12
-HOT, EVEN = (240, 60, 60), (1_500, 1_500, 1_500)
+HOT, EVEN = (240, 60, 60), (150, 150, 150, 150, 150)
 
 
 def whole_run(per_s: tuple[int, ...] = HOT, plan: LoadPlan | None = None, run_id: str = RUN_ID) -> WholeRun:
