@@ -12,7 +12,8 @@ from scale_app.ui.compare import Compared, compare_page
 from scale_app.ui.demo_panel import DemoControl
 from scale_app.ui.live import live_page
 from scale_app.ui.run import run_page
-from scale_app.ui.runs import RunList, runs_page
+from scale_app.ui.run_list import RunList
+from scale_app.ui.runs import runs_page
 from scale_app.ui.state import Follower
 from scale_app.ui.theme import OVERLAY, STYLESHEETS, head
 
@@ -31,6 +32,6 @@ app = rx.App(
 app.app_wraps.pop(OVERLAY)  # Reflex's own words for a lost connection; ui/connection.py has ours
 app.register_lifespan_task(wiring.lifespan)
 app.add_page(live_page, route="/", title=Follower.view.title, on_load=[Follower.follow, DemoControl.look])
-app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, Follower.follow])
+app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, RunList.follow, Follower.follow])
 app.add_page(run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=Follower.follow)
 app.add_page(compare_page, route="/compare", title="Compare · Scale", on_load=[Compared.load, Follower.follow])

@@ -31,12 +31,13 @@ os.execvp(sys.argv[3], sys.argv[3:])
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """url: where it listens. log: all that it printed so far."""
+    """url: where it listens. log: all that it printed so far. database_url: of its history."""
 
     url: str
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    database_url: str = ""
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Status and body of a GET."""
@@ -112,7 +113,7 @@ def served(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    server = Served(f"http://127.0.0.1:{port}", port, process, log)
+    server = Served(f"http://127.0.0.1:{port}", port, process, log, given["SCALE_DATABASE_URL"])
     try:
         _wait_until_ready(server)
         yield server

@@ -1,157 +1,130 @@
-"""The page of all runs, newest first."""
+"""The page of all runs, newest first: find one, compare some, run one again, keep one as a baseline, delete one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
 
-from scale_app import wiring
-from scale_app.domain.errors import ScaleError
-from scale_app.domain.run import RunRecord
-from scale_app.domain.verdict import VerdictKind
+from scale_app.domain.balance import THRESHOLD
+from scale_app.pictures.axes import SIDE
 from scale_app.ui import controls
+from scale_app.ui.charts import path
+from scale_app.ui.info import explained
 from scale_app.ui.layout import page
+from scale_app.ui.local_time import local_text, local_time
 from scale_app.ui.meant import Handler, Part
-from scale_app.views import format as shown
-from scale_app.views.comparing import compare_href
-from scale_app.views.words import SOURCES, STATES, VERDICTS
+from scale_app.ui.run_dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_dialog, delete_dialog, opens
+from scale_app.ui.run_list import ANY, PAGE_SIZE, RunList
+from scale_app.views.run_list import RunRow
+from scale_app.views.words import STATES, VERDICTS
 
-PAGE_SIZE = 50
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """One run in the table."""
-
-    run_id: str
-    when: str
-    target: str
-    plan: str
-    source: str
-    source_text: str
-    kind: str
-    verdict: str
-    score: str
-    grade: str
-    requests: str
-    state: str
-    state_text: str
-
-
-class RunList(rx.State):
-    """The runs that this tab has loaded."""
-
-    rows: rx.Field[list[RunRow]] = rx.field(default_factory=list)
-    chosen: rx.Field[list[str]] = rx.field(default_factory=list)
-    more: bool = False
-    ready: bool = False
-    problem: str = ""
-
-    @rx.event
-    async def load(self) -> Any:
-        """The newest runs."""
-        self.rows, self.chosen = [], []
-        return await self._load()
-
-    @rx.event
-    async def load_more(self) -> Any:
-        """The next older ones."""
-        return await self._load()
-
-    @rx.event
-    def choose(self, run_id: str, wanted: bool) -> None:
-        """Two runs at most: a third takes the place of the one chosen first."""
-        kept = [chosen for chosen in self.chosen if chosen != run_id]
-        self.chosen = [*kept, run_id][-2:] if wanted else kept
-
-    @rx.event
-    def compare(self) -> Any:
-        """The older run is the first."""
-        older_first = [row.run_id for row in reversed(self.rows) if row.run_id in self.chosen]
-        return rx.redirect(compare_href(*older_first)) if len(older_first) == 2 else None
-
-    async def _load(self) -> Any:
-        try:
-            records = await wiring.hub().runs(PAGE_SIZE + 1, len(self.rows))
-        except ScaleError as error:
-            self.problem, self.ready = str(error), True
-            return rx.toast.error(str(error))
-        self.rows = [*self.rows, *(run_row(record) for record in records[:PAGE_SIZE])]
-        self.more, self.ready, self.problem = len(records) > PAGE_SIZE, True, ""
-        return None
-
-
-def run_row(record: RunRecord) -> RunRow:
-    """A record as a row of the table."""
-    last = record.last
-    kind = last.verdict.kind if last else VerdictKind.NO_DATA
-    return RunRow(
-        run_id=record.run_id,
-        when=shown.moment(record.created_at_epoch_s),
-        target=record.plan.target_url,
-        plan=f"{shown.count(record.plan.users)} users, {shown.span(record.plan.duration_s)}",
-        source=record.source.value,
-        source_text=SOURCES[record.source][0],
-        kind=kind.value,
-        verdict=VERDICTS[kind],
-        score=shown.score(last.balance.score if last else None),
-        grade=(last.balance.grade or "") if last else "",
-        requests=shown.count(last.requests if last else None),
-        state=record.state.value,
-        state_text=STATES[record.state],
-    )
+TYPING_MS = 300
+THRESHOLD_LINE = f"M0 {SIDE * (1 - THRESHOLD):g}H{SIDE}"
 
 
 def runs_page() -> Part:
-    """`/runs`"""
+    """`/runs`, with `?target=`, `verdict=`, `state=` and `page=`"""
     return page(
         rx.el.section(
-            rx.el.div(
-                rx.el.div(rx.el.h1("Runs"), rx.el.p("Newest first", class_name="quiet"), class_name="panel-head"),
+            _head(),
+            rx.cond(RunList.problem != "", rx.el.p(RunList.problem, class_name="problem", role="alert")),
+            rx.cond(
+                RunList.ready,
                 rx.cond(
                     RunList.rows,
-                    controls.button(
-                        "Compare two",
-                        RunList.compare,
-                        "compare",
-                        icon="git-compare-arrows",
-                        disabled=RunList.chosen.length() != 2,
-                    ),
+                    rx.fragment(_table(), rx.cond(RunList.total > PAGE_SIZE, _paging())),
+                    _nothing(),
                 ),
-                class_name="row",
-            ),
-            rx.cond(RunList.problem != "", rx.el.p(RunList.problem, class_name="problem", role="alert")),
-            rx.cond(RunList.rows, _table(), rx.cond(RunList.ready, _nothing(), rx.fragment())),
-            rx.cond(
-                RunList.more,
-                rx.el.button("Show older runs", on_click=RunList.load_more, class_name="button", data_testid="older"),
+                rx.el.div(class_name="skeleton skeleton-table", aria_label="Loading the runs", role="status"),
             ),
             class_name="card wide-card",
             aria_label="Runs",
         ),
+        delete_dialog(),
+        baseline_dialog(),
         here="Runs",
+    )
+
+
+def _head() -> Part:
+    return rx.el.div(
+        rx.el.div(rx.el.h1("Runs"), rx.el.p("Newest first", class_name="quiet"), class_name="panel-head"),
+        rx.cond(RunList.rows | RunList.filtered, _filter()),
+        _compare(),
+        class_name="list-head",
+    )
+
+
+def _filter() -> Part:
+    typed: Handler = RunList.type_target
+    return rx.el.div(
+        rx.el.input(
+            default_value=RunList.target,
+            key=rx.cond(RunList.ready, "asked", "blank"),
+            on_change=typed.debounce(TYPING_MS),
+            type="search",
+            placeholder="Target contains",
+            aria_label="Target contains",
+            class_name="input",
+            data_testid="filter-target",
+        ),
+        _choice("Verdict", "Any verdict", VERDICTS, RunList.verdict, RunList.choose_verdict, "filter-verdict"),
+        _choice("State", "Any state", STATES, RunList.run_state, RunList.choose_state, "filter-state"),
+        class_name="filter",
+        role="search",
+        aria_label="Filter of the runs",
+    )
+
+
+def _choice(label: str, every: str, options: Any, value: Any, on_choose: Handler, name: str) -> Part:
+    return rx.el.select(
+        rx.el.option(every, value=ANY),
+        *[rx.el.option(text, value=key.value) for key, text in options.items()],
+        value=value,
+        on_change=on_choose,
+        aria_label=label,
+        class_name="input",
+        data_testid=name,
+    )
+
+
+def _compare() -> Part:
+    chosen = RunList.chosen.length()
+    return rx.el.div(
+        rx.cond(
+            chosen > 0,
+            rx.el.button(
+                "Choose none", on_click=RunList.choose_none, type="button", class_name="button", data_testid="none"
+            ),
+        ),
+        controls.button(
+            rx.cond(chosen > 1, "Compare " + chosen.to_string() + " runs", "Choose two or more to compare"),
+            RunList.compare,
+            "compare",
+            icon="git-compare-arrows",
+            disabled=chosen < 2,
+        ),
+        class_name="buttons",
     )
 
 
 def _table() -> Part:
     heads = (
-        ("Compare", ""),
-        ("When", ""),
-        ("Target", ""),
-        ("Plan", "wide"),
-        ("Counts", "wide"),
-        ("Verdict", ""),
-        ("Score", "number"),
-        ("Requests", "number wide"),
-        ("State", ""),
+        (rx.el.span("Compare", class_name="sr-only"), "at-tick"),
+        ("When", "at-when"),
+        ("Target and plan", "at-target"),
+        (explained("Verdict", "verdict"), "at-verdict"),
+        (explained("Score", "sparkline"), "at-score"),
+        (explained("Requests", "requests"), "number at-requests"),
+        ("State", "at-state"),
+        (rx.el.span("Actions", class_name="sr-only"), "at-actions"),
     )
     return rx.el.div(
         rx.el.table(
             rx.el.thead(rx.el.tr(*[rx.el.th(text, class_name=look, scope="col") for text, look in heads])),
             rx.el.tbody(rx.foreach(RunList.rows, _row)),
-            class_name="table",
+            class_name="table runs-table",
             data_testid="runs",
         ),
         class_name="table-box",
@@ -169,23 +142,133 @@ def _row(row: RunRow) -> Part:
                 type="checkbox",
                 checked=RunList.chosen.contains(row.run_id),
                 on_change=lambda wanted: choose(row.run_id, wanted),
-                aria_label="Compare the run of " + row.when,
+                aria_label="Compare the run of " + local_text(row.created_at_epoch_s),
                 class_name="tick",
                 data_testid="choose",
             ),
-            class_name="tick-cell",
+            class_name="at-tick",
         ),
-        rx.el.td(rx.link(row.when, href="/runs/" + row.run_id, class_name="tabular")),
-        rx.el.td(row.target, class_name="mono target"),
-        rx.el.td(row.plan, class_name="wide"),
-        rx.el.td(rx.el.span(row.source_text, class_name="badge source", data_source=row.source), class_name="wide"),
-        rx.el.td(rx.el.span(row.verdict, class_name="badge", data_kind=row.kind)),
-        rx.el.td(row.score, rx.el.span(" ", row.grade, class_name="quiet"), class_name="number"),
-        rx.el.td(row.requests, class_name="number wide"),
-        rx.el.td(row.state_text),
+        rx.el.td(
+            rx.link(local_time(row.created_at_epoch_s), href="/runs/" + row.run_id, data_testid="open"),
+            rx.cond(row.baseline != "", _baseline(row)),
+            class_name="at-when",
+        ),
+        rx.el.td(
+            rx.el.div(row.target, class_name="mono target", title=row.target),
+            rx.el.div(
+                row.plan,
+                rx.el.span(row.source_text, class_name="badge source", data_source=row.source),
+                class_name="quiet under",
+            ),
+            class_name="at-target",
+        ),
+        rx.el.td(rx.el.span(row.verdict, class_name="badge", data_kind=row.kind), class_name="at-verdict"),
+        rx.el.td(
+            rx.el.div(
+                rx.el.span(row.score, " ", rx.el.span(row.grade, class_name="quiet"), class_name="tabular"),
+                rx.cond(row.spark != "", _spark(row)),
+                class_name="score-cell",
+            ),
+            class_name="at-score",
+        ),
+        rx.el.td(row.requests, class_name="number at-requests"),
+        rx.el.td(
+            rx.el.span(row.state_text, class_name="run-state", data_state=row.state, title=row.message),
+            class_name="at-state",
+        ),
+        rx.el.td(_actions(row), class_name="at-actions"),
         data_testid="run",
+        key=row.run_id,
+    )
+
+
+def _baseline(row: RunRow) -> Part:
+    return rx.el.span(
+        rx.icon("flag", size=12, aria_hidden=True),
+        rx.el.span("Baseline: ", class_name="sr-only"),
+        row.baseline,
+        class_name="badge baseline",
+        data_testid="baseline",
+    )
+
+
+def _spark(row: RunRow) -> Part:
+    return rx.el.svg(
+        path(THRESHOLD_LINE, "threshold"),
+        path(row.spark, "line"),
+        view_box=f"0 0 {SIDE} {SIDE}",
+        preserve_aspect_ratio="none",
+        role="img",
+        aria_label="Score over the run, at its end " + row.score,
+        class_name="spark",
+        data_testid="spark",
+    )
+
+
+def _actions(row: RunRow) -> Part:
+    rerun: Handler = RunList.rerun
+    ask: Handler = RunList.ask
+    of = " the run of " + local_text(row.created_at_epoch_s)
+    return rx.el.div(
+        _icon_button("rotate-cw", "Run again", of, "rerun", on_click=rerun(row.run_id).throttle(3_000)),
+        rx.cond(
+            ~row.active,
+            rx.fragment(
+                _icon_button(
+                    "flag", "Baseline", of, "mark", on_click=ask(row.run_id), custom_attrs=opens(BASELINE_DIALOG)
+                ),
+                _icon_button(
+                    "trash-2", "Delete", of, "delete", on_click=ask(row.run_id), custom_attrs=opens(DELETE_DIALOG)
+                ),
+            ),
+        ),
+        class_name="buttons",
+    )
+
+
+def _icon_button(icon: str, what: str, of: Any, name: str, **more: Any) -> Part:
+    return rx.el.button(
+        rx.icon(icon, size=15, aria_hidden=True),
+        type="button",
+        title=what,
+        aria_label=what + ":" + of,
+        class_name="icon-button",
+        data_testid=name,
+        **more,
+    )
+
+
+def _paging() -> Part:
+    turn: Handler = RunList.turn
+    return rx.el.nav(
+        rx.el.span(RunList.part, class_name="quiet tabular", data_testid="part"),
+        controls.button("Newer", turn(-1), "newer", disabled=RunList.first == 0, look="small"),
+        controls.button(
+            "Older", turn(1), "older", disabled=RunList.first + RunList.rows.length() >= RunList.total, look="small"
+        ),
+        class_name="paging",
+        aria_label="Pages of the list",
     )
 
 
 def _nothing() -> Part:
-    return rx.el.p("No run yet. ", rx.link("Go to the live page", href="/"), " and press Start.", data_testid="empty")
+    return rx.el.div(
+        rx.icon("history", size=32, aria_hidden=True),
+        rx.cond(
+            RunList.filtered,
+            rx.fragment(
+                rx.el.h2("No run fits the filter"),
+                rx.el.a("See all runs", href="/runs"),
+            ),
+            rx.fragment(
+                rx.el.h2("No run yet"),
+                rx.el.p(
+                    "Every run is kept here: when it was, what it asked for, how even it was. ",
+                    rx.link("Go to the live page", href="/"),
+                    " and press Start.",
+                ),
+            ),
+        ),
+        class_name="empty",
+        data_testid="empty",
+    )

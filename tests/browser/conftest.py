@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.serving import PROJECT, Served, build_page, fetch, served
+from scale_app.adapters.store import SqlRunStore
+from scale_app.adapters.system_clock import SystemClock
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import RunState, Source
+from tests.serving import PROJECT, Served, build_page, fetch, free_port, served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCREENS = PROJECT / "build" / "screens"
 LIMIT_MS = 20_000
 END_LIMIT_S = 15.0
+PAST_LIMIT_S = 40.0
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +66,50 @@ def new_page(request: pytest.FixtureRequest, server: Served, chromium: Browser) 
         page.context.close()
     _end_runs(server)
     assert errors == []
+
+
+@pytest.fixture(scope="session")
+def past_runs(server: Served) -> dict[str, str]:
+    """Ids of ended runs, by what is special about each: "even", "pinned", "simulated", "failed"."""
+    plans: dict[str, dict[str, object]] = {
+        "even": {"target_url": "demo", "users": 60, "requests_per_connection": 1},
+        "pinned": {"target_url": "demo", "users": 10, "requests_per_connection": None},
+        "simulated": {"target_url": "simulated?pods=40", "users": 50},
+        "failed": {"target_url": f"http://127.0.0.1:{free_port()}/gone", "users": 5},
+    }
+    ids = {name: start_run(server, spawn_rate=100, duration=4, **plan) for name, plan in plans.items()}
+    deadline = time.monotonic() + PAST_LIMIT_S
+    while set(active_runs(server)) & set(ids.values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return ids
+
+
+@pytest.fixture(scope="session")
+def many_runs(server: Served) -> int:
+    """How many runs of long ago, with "archive" in their target, are in the server's history."""
+    plan = LoadPlan(target_url="http://archive.test/")
+    records = [RunRecord(f"old-{n}", plan, Source.HEADER, RunState.FINISHED, 1_000_000.0 + n) for n in range(30)]
+
+    async def keep() -> None:
+        store = SqlRunStore(server.database_url, SystemClock())
+        for record in records:
+            await store.create(record)
+        await store.close()
+
+    # Playwright's own event loop runs in this thread.
+    with ThreadPoolExecutor(1) as another_thread:
+        another_thread.submit(asyncio.run, keep()).result()
+    return len(records)
+
+
+def start_run(server: Served, **plan: object) -> str:
+    """Begin a run by the API; its id."""
+    body = json.dumps(plan).encode()
+    headers = {"Content-Type": "application/json"}
+    status, answer = fetch(f"{server.url}/api/load-test/start", headers, body)
+    assert status == 200, answer
+    return str(json.loads(answer)["test_id"])
 
 
 @pytest.fixture

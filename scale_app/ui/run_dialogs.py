@@ -1,0 +1,132 @@
+"""The questions asked before a run is deleted or made a baseline.
+
+The browser's own dialogs, opened by the button's attributes: they hold the focus, close on Escape, and what is behind
+them cannot be used.
+"""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from scale_app.ui.local_time import local_time
+from scale_app.ui.meant import Handler, Part
+from scale_app.ui.run_list import RunList
+
+DELETE_DIALOG = "delete-dialog"
+BASELINE_DIALOG = "baseline-dialog"
+
+
+def opens(dialog: str) -> dict[str, str]:
+    """Attributes of a button that opens the dialog."""
+    return {"command": "show-modal", "commandfor": dialog}
+
+
+def _closes(dialog: str) -> dict[str, str]:
+    return {"command": "close", "commandfor": dialog}
+
+
+def delete_dialog() -> Part:
+    """Deleting cannot be undone, so it is asked once more, with the run's name."""
+    asked = RunList.asked
+    delete: Handler = RunList.delete
+    return _dialog(
+        DELETE_DIALOG,
+        "Delete this run?",
+        _which(),
+        rx.el.p("Its figures, its events and its link are gone for everybody, and cannot be brought back."),
+        _buttons(
+            DELETE_DIALOG,
+            rx.el.button(
+                "Delete",
+                on_click=delete(asked.run_id),
+                disabled=asked.run_id == "",
+                type="button",
+                class_name="button danger",
+                custom_attrs=_closes(DELETE_DIALOG),
+                data_testid="confirm-delete",
+            ),
+        ),
+    )
+
+
+def baseline_dialog() -> Part:
+    """A baseline has a name, so that a script can ask for it whichever run it is."""
+    asked, name = RunList.asked, RunList.baseline_name
+    mark: Handler = RunList.mark
+    return _dialog(
+        BASELINE_DIALOG,
+        "Hold later runs against this one",
+        _which(),
+        rx.el.label("Name of the baseline", html_for="baseline-name"),
+        rx.el.input(
+            id="baseline-name",
+            value=name,
+            on_change=RunList.type_baseline,
+            auto_complete="off",
+            class_name="input",
+            data_testid="baseline-name",
+        ),
+        rx.el.p("One run has a name at a time: another run that has it now loses it.", class_name="note"),
+        _buttons(
+            BASELINE_DIALOG,
+            rx.cond(
+                asked.baseline != "",
+                rx.el.button(
+                    "No baseline any more",
+                    on_click=mark(asked.run_id, ""),
+                    type="button",
+                    class_name="button",
+                    custom_attrs=_closes(BASELINE_DIALOG),
+                    data_testid="unmark",
+                ),
+            ),
+            rx.el.button(
+                "Mark as baseline",
+                on_click=mark(asked.run_id, name),
+                disabled=(asked.run_id == "") | (name == ""),
+                type="button",
+                class_name="button primary",
+                custom_attrs=_closes(BASELINE_DIALOG),
+                data_testid="confirm-mark",
+            ),
+        ),
+    )
+
+
+def _dialog(name: str, title: str, *inside: Part) -> Part:
+    return rx.el.dialog(
+        rx.el.h2(title, id=f"{name}-title"),
+        *inside,
+        id=name,
+        aria_labelledby=f"{name}-title",
+        class_name="dialog",
+        data_testid=name,
+    )
+
+
+def _which() -> Part:
+    asked = RunList.asked
+    return rx.el.p(
+        rx.cond(
+            asked.run_id != "",
+            rx.fragment(
+                local_time(asked.created_at_epoch_s),
+                ", ",
+                rx.el.span(asked.target, class_name="mono"),
+                ", ",
+                asked.plan,
+            ),
+            "…",
+        ),
+        class_name="which",
+    )
+
+
+def _buttons(dialog: str, *actions: Part) -> Part:
+    return rx.el.div(
+        rx.el.button(
+            "Cancel", type="button", class_name="button", custom_attrs=_closes(dialog), data_testid=f"{dialog}-cancel"
+        ),
+        *actions,
+        class_name="buttons",
+    )

@@ -1,0 +1,224 @@
+"""What one tab sees of the list of runs, and what it does to them. Truth stays with the hub."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import reflex as rx
+
+from scale_app import wiring
+from scale_app.domain.errors import RunNotFound, ScaleError
+from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.snapshot import RunState
+from scale_app.domain.verdict import VerdictKind
+from scale_app.pictures.sparkline import sparkline
+from scale_app.ui.pacing import paced
+from scale_app.views.comparing import compare_href
+from scale_app.views.run_list import NO_ROW, RunRow, page_text, run_row
+
+PAGE_SIZE = 25
+GAP_S = 2.0
+IDLE_S = 20.0
+ANY = "any"
+
+
+class RunList(rx.State):
+    """One page of the list. The filter is a part of the address, so that a list can be sent to somebody.
+
+    chosen: {run id: when it began} of the runs to compare, also of those on other pages. asked: the run that a
+    dialog asks about. first: place of the page's first row in the list, from 0.
+    """
+
+    rows: rx.Field[list[RunRow]] = rx.field(default_factory=list)
+    chosen: rx.Field[dict[str, float]] = rx.field(default_factory=dict)
+    target: str = ""
+    verdict: str = ANY
+    run_state: str = ANY
+    first: int = 0
+    total: int = 0
+    part: str = ""
+    ready: bool = False
+    problem: str = ""
+    asked: RunRow = NO_ROW
+    baseline_name: str = ""
+
+    @rx.var
+    def filtered(self) -> bool:
+        return bool(self.target) or (self.verdict, self.run_state) != (ANY, ANY)
+
+    @rx.event
+    async def load(self) -> AsyncIterator[Any]:
+        """The page that the address asks for: first the rows, then their sparklines."""
+        asked = self.router.url.query_parameters
+        self.target = asked.get("target", "")
+        self.verdict = _one_of(VerdictKind, asked.get("verdict", ""))
+        self.run_state = _one_of(RunState, asked.get("state", ""))
+        self.first = max(0, int(page) - 1) * PAGE_SIZE if (page := asked.get("page", "")).isdecimal() else 0
+        await self._show()
+        yield
+        await self._draw()
+
+    @rx.event(background=True, supersedes=True)
+    async def follow(self) -> None:
+        """Keep the rows current while the page is open: runs that begin, go on and end."""
+        async with wiring.hub().subscribe() as events:
+            async for batch in paced(events, GAP_S, IDLE_S):
+                changed = {run_id for run_id, _ in batch}
+                async with self:
+                    if not self.router.url.path.rstrip("/").endswith("/runs"):
+                        return
+                    if changed & {row.run_id for row in self.rows}:
+                        await self._refresh(changed)
+                    elif changed and self.first == 0:
+                        await self._show()
+                        await self._draw()
+
+    @rx.event
+    async def type_target(self, text: str) -> AsyncIterator[Any]:
+        self.target = text.strip()
+        async for news in self._search():
+            yield news
+
+    @rx.event
+    async def choose_verdict(self, verdict: str) -> AsyncIterator[Any]:
+        self.verdict = _one_of(VerdictKind, verdict)
+        async for news in self._search():
+            yield news
+
+    @rx.event
+    async def choose_state(self, state: str) -> AsyncIterator[Any]:
+        self.run_state = _one_of(RunState, state)
+        async for news in self._search():
+            yield news
+
+    @rx.event
+    async def turn(self, pages: int) -> AsyncIterator[Any]:
+        """Older runs for a positive number of pages, newer ones for a negative."""
+        async for news in self._search(max(0, self.first + pages * PAGE_SIZE)):
+            yield news
+
+    @rx.event
+    def choose(self, run_id: str, wanted: bool) -> None:
+        """Take a run into the comparison, or out of it."""
+        began = {row.run_id: row.created_at_epoch_s for row in self.rows}
+        kept = {chosen: at for chosen, at in self.chosen.items() if chosen != run_id}
+        self.chosen = kept | {run_id: began[run_id]} if wanted and run_id in began else kept
+
+    @rx.event
+    def choose_none(self) -> None:
+        self.chosen = {}
+
+    @rx.event
+    def compare(self) -> Any:
+        """The oldest run is the first."""
+        return rx.redirect(compare_href(*sorted(self.chosen, key=self.chosen.__getitem__)))
+
+    @rx.event
+    async def rerun(self, run_id: str) -> Any:
+        """Begin a run with the same plan, and go to it."""
+        try:
+            return rx.redirect(f"/runs/{await wiring.hub().rerun(run_id)}")
+        except ScaleError as error:
+            return self._refuse(error)
+
+    @rx.event
+    def ask(self, run_id: str) -> None:
+        """A dialog opens that asks about this run."""
+        self.asked = next((row for row in self.rows if row.run_id == run_id), NO_ROW)
+        self.baseline_name = self.asked.baseline_hint
+
+    @rx.event
+    def type_baseline(self, text: str) -> None:
+        self.baseline_name = text
+
+    @rx.event
+    async def delete(self, run_id: str) -> AsyncIterator[Any]:
+        """Forget a run, as the dialog that named it was told to."""
+        try:
+            await wiring.hub().delete(run_id)
+        except ScaleError as error:
+            yield self._refuse(error)
+        else:
+            self.chosen = {chosen: at for chosen, at in self.chosen.items() if chosen != run_id}
+            yield rx.toast.success("The run was deleted.")
+        await self._show()
+        yield
+        await self._draw()
+
+    @rx.event
+    async def mark(self, run_id: str, name: str) -> Any:
+        """Mark a run as a baseline, in place of the one that had the name; "" to end it."""
+        try:
+            await wiring.hub().mark_baseline(run_id, name.strip())
+        except ScaleError as error:
+            return self._refuse(error)
+        await self._show()
+        await self._draw()
+        return None
+
+    async def _search(self, first: int = 0) -> AsyncIterator[Any]:
+        self.first = first
+        await self._show()
+        yield rx.call_script(f"window.history.replaceState(window.history.state, '', {self._address()!r})")
+        await self._draw()
+
+    def _address(self) -> str:
+        asked = {
+            "target": self.target,
+            "verdict": "" if self.verdict == ANY else self.verdict,
+            "state": "" if self.run_state == ANY else self.run_state,
+            "page": str(self.first // PAGE_SIZE + 1) if self.first else "",
+        }
+        query = urlencode({name: value for name, value in asked.items() if value})
+        return "/runs" + (f"?{query}" if query else "")
+
+    async def _show(self) -> None:
+        wanted = RunFilter(
+            state=None if self.run_state == ANY else RunState(self.run_state),
+            verdict=None if self.verdict == ANY else VerdictKind(self.verdict),
+            target=self.target,
+        )
+        hub, drawn = wiring.hub(), {row.run_id: row.spark for row in self.rows}
+        try:
+            self.total = await hub.count(wanted)
+            self.first = min(self.first, max(0, self.total - 1) // PAGE_SIZE * PAGE_SIZE)
+            records = await hub.runs(PAGE_SIZE, self.first, wanted)
+        except ScaleError as error:
+            self.problem, self.ready = str(error), True
+            return
+        self.rows = [replace(run_row(record), spark=drawn.get(record.run_id, "")) for record in records]
+        self.part = page_text(self.first, len(self.rows), self.total)
+        self.ready, self.problem = True, ""
+
+    async def _draw(self) -> None:
+        """The sparklines that are still missing; a history is read only for these."""
+        self.rows = [row if row.spark else replace(row, spark=await _spark(row.run_id)) for row in self.rows]
+
+    async def _refresh(self, changed: set[str]) -> None:
+        self.rows = [await _row(row) if row.run_id in changed else row for row in self.rows]
+
+    def _refuse(self, error: ScaleError) -> Any:
+        return rx.toast.error(str(error), duration=10_000)
+
+
+async def _row(row: RunRow) -> RunRow:
+    """The row as it is now."""
+    hub = wiring.hub()
+    try:
+        return run_row(await hub.run(row.run_id), await hub.history(row.run_id))
+    except RunNotFound:
+        return row
+
+
+async def _spark(run_id: str) -> str:
+    try:
+        return sparkline(await wiring.hub().history(run_id))
+    except ScaleError:
+        return ""
+
+
+def _one_of(kind: type[VerdictKind] | type[RunState], text: str) -> str:
+    return text if text in {member.value for member in kind} else ANY

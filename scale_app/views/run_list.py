@@ -1,0 +1,79 @@
+"""Past runs as rows of a list. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import Point
+from scale_app.domain.verdict import VerdictKind
+from scale_app.pictures.sparkline import sparkline
+from scale_app.views import format as shown
+from scale_app.views.words import SOURCES, STATES, VERDICTS
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run. created_at_epoch_s: wall clock, for the reader's own time zone. spark: a path, "" when not known yet.
+
+    baseline: the name that the run is marked with, "" for none. baseline_hint: a name to offer for it.
+    """
+
+    run_id: str = ""
+    created_at_epoch_s: float = 0.0
+    target: str = ""
+    plan: str = ""
+    source: str = ""
+    source_text: str = ""
+    kind: str = ""
+    verdict: str = ""
+    score: str = ""
+    grade: str = ""
+    requests: str = ""
+    state: str = ""
+    state_text: str = ""
+    active: bool = False
+    message: str = ""
+    spark: str = ""
+    baseline: str = ""
+    baseline_hint: str = ""
+
+
+NO_ROW = RunRow()
+
+
+def run_row(record: RunRecord, points: Sequence[Point] = ()) -> RunRow:
+    """A record as a row. points: the run's history, for its sparkline."""
+    last, state = record.last, record.state
+    kind = last.verdict.kind if last else VerdictKind.NO_DATA
+    return RunRow(
+        run_id=record.run_id,
+        created_at_epoch_s=record.created_at_epoch_s,
+        target=record.plan.target_url,
+        plan=f"{shown.count(record.plan.users)} users, {shown.span(record.plan.duration_s)}",
+        source=record.source.value,
+        source_text=SOURCES[record.source][0],
+        kind=kind.value,
+        verdict=VERDICTS[kind] if state.active or kind is not VerdictKind.NO_DATA else "No data",
+        score=shown.score(last.balance.score if last else None),
+        grade=(last.balance.grade or "") if last else "",
+        requests=shown.count(last.requests if last else None),
+        state=state.value,
+        state_text=STATES[state],
+        active=state.active,
+        message=record.message,
+        spark=sparkline(points),
+        baseline=record.baseline,
+        baseline_hint=record.baseline or _host(record.plan.target_url),
+    )
+
+
+def page_text(first: int, rows: int, total: int) -> str:
+    """Which part of the list is shown. first: place of the first row, from 0."""
+    return f"{shown.count(first + 1)}–{shown.count(first + rows)} of {shown.count(total)}" if rows else ""
+
+
+def _host(target_url: str) -> str:
+    return urlsplit(target_url).hostname or target_url.partition("?")[0]

@@ -1,0 +1,43 @@
+"""Past runs as rows."""
+
+from dataclasses import replace
+
+import pytest
+
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.snapshot import RunState
+from scale_app.views.run_list import page_text, run_row
+from tests.unit.pictures.test_times_and_gauge import point
+from tests.unit.ui.samples import record, snapshot
+
+
+def test_a_run_is_told_in_one_row():
+    row = run_row(record(snapshot(100, 100), RunState.FINISHED), [point(0, recent_score=1.0)])
+    assert (row.verdict, row.score, row.grade, row.requests, row.state_text) == (
+        "Uneven",
+        "1.000",
+        "A",
+        "200",
+        "Finished",
+    )
+    assert (row.plan, row.target, row.active, row.spark != "") == ("100 users, 1 min", "demo", False, True)
+
+
+def test_a_run_that_ended_without_data_does_not_promise_any():
+    assert run_row(record(None, RunState.FAILED, message="Refused.")).verdict == "No data"
+    assert run_row(record(None, RunState.RUNNING)).verdict == "No data yet"
+
+
+@pytest.mark.parametrize(
+    ("target", "hint"),
+    [("demo", "demo"), ("simulated?pods=200", "simulated"), ("http://api.shop.svc:8080/cart", "api.shop.svc")],
+)
+def test_a_baseline_is_offered_the_targets_name(target, hint):
+    assert run_row(replace(record(), plan=LoadPlan(target_url=target))).baseline_hint == hint
+    assert run_row(replace(record(), baseline="last release")).baseline_hint == "last release"
+
+
+def test_the_shown_part_of_a_long_list_is_told():
+    assert page_text(0, 25, 1_132) == "1–25 of 1,132"
+    assert page_text(1_125, 7, 1_132) == "1,126–1,132 of 1,132"
+    assert page_text(0, 0, 0) == ""
