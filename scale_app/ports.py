@@ -16,7 +16,7 @@ from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.samples import Sample
 from scale_app.domain.saved_plan import SavedPlan
-from scale_app.domain.snapshot import Point, Source
+from scale_app.domain.snapshot import Point, Snapshot, Source
 
 
 class Clock(Protocol):
@@ -117,6 +117,9 @@ class RunStore(Protocol):
 
     async def points(self, run_id: str) -> list[Point]:
         """What the time charts draw, in order, without reading whole snapshots."""
+
+    async def snapshots(self, run_id: str, most: int) -> list[Snapshot]:
+        """At most so many (2 or more), evenly spread over the run and in order; the newest is always among them."""
 
     async def happenings(self, run_id: str) -> list[Numbered]:
         """The events in order, snapshots apart, each with its seq."""

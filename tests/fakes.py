@@ -24,6 +24,7 @@ from scale_app.domain.events import Event, Numbered, SnapshotTaken, StateChanged
 from scale_app.domain.experiment import Experiment, decisive_plan, no_experiment_sentence
 from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
+from scale_app.domain.pod_history import spread
 from scale_app.domain.recording import Recorded
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
@@ -118,6 +119,10 @@ class FakeStore:
 
     async def points(self, run_id: str) -> list[Point]:
         return [point_of(event.snapshot) for event in await self.events(run_id) if isinstance(event, SnapshotTaken)]
+
+    async def snapshots(self, run_id: str, most: int) -> list[Snapshot]:
+        shots = [event.snapshot for event in await self.events(run_id) if isinstance(event, SnapshotTaken)]
+        return [shots[index] for index in spread(len(shots), most)]
 
     async def happenings(self, run_id: str) -> list[Numbered]:
         self._check()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scale_app.domain.pod_history import fair_shares
 from scale_app.domain.snapshot import PodShare
 from scale_app.pictures.axes import SIDE, Mark, round_top
 
@@ -54,20 +55,6 @@ def shares_picture(pods: Sequence[PodShare], noise_cv: float | None = None) -> S
         labels_at=tuple((100 * _clear_of(heights, fair / top)).tolist()),
         centres=tuple(((np.arange(len(pods)) + 0.5) * 100 / len(pods)).tolist()),
     )
-
-
-def fair_shares(pods: Sequence[PodShare]) -> np.ndarray:
-    """What each pod should get, shape (k,), sum 1, read back from share and against_fair.
-
-    A pod without a request tells nothing about its fair share; such pods divide what is left of 1.
-    """
-    ratio = np.array([1 + pod.against_fair for pod in pods])
-    share = np.array([pod.share for pod in pods])
-    told = (share > 0) & (ratio > 0)
-    fair: np.ndarray = np.divide(share, ratio, out=np.zeros_like(share), where=told)
-    if not told.all():
-        fair[~told] = max(0.0, 1 - float(fair.sum())) / int((~told).sum())
-    return fair
 
 
 def _clear_of(heights: np.ndarray, fair: np.ndarray) -> np.ndarray:

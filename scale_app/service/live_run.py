@@ -10,6 +10,7 @@ from dataclasses import replace
 from scale_app.domain.errors import RunNotActive, ScaleError
 from scale_app.domain.events import Event, Numbered, SnapshotTaken
 from scale_app.domain.plan import PlanEdit
+from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.recording import Began, Recorded
 from scale_app.domain.run import Run, RunRecord
 from scale_app.domain.samples import LoadEnded, PlanChanged, Sample, StopAsked
@@ -25,7 +26,7 @@ INSIDE_ERROR = "The run was ended by an error inside Scale; the server's log has
 class LiveRun:
     """Owns one run's generator from start to end; nothing of it outlives `drive`.
 
-    points, happenings: of what was published so far. published_seq: of the newest published event, -1 before any.
+    points, pods, happenings: of what was published so far. published_seq: of the newest published event, -1 before any.
     """
 
     def __init__(self, run: Run, record: RunRecord, store: RunStore, broadcast: Broadcast, clock: Clock) -> None:
@@ -40,6 +41,7 @@ class LiveRun:
         self._stop_asked = False
         self._ended_at_epoch_s: float | None = None
         self.points: list[Point] = []
+        self.pods = PodHistory()
         self.happenings: list[Numbered] = []
         self.published_seq = -1
 
@@ -138,6 +140,7 @@ class LiveRun:
         for seq, event in enumerate(events, first_seq):
             if isinstance(event, SnapshotTaken):
                 self.points.append(point_of(event.snapshot))
+                self.pods.take(event.snapshot)
             else:
                 self.happenings.append(Numbered(seq, event))
             self.published_seq = seq

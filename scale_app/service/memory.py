@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from scale_app.domain.errors import BaselineNotFound, PlanNotFound, RunStillActive
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
@@ -20,6 +21,9 @@ from scale_app.ports import Clock, RunStore
 from scale_app.service.broadcast import Broadcast
 from scale_app.service.catch_up import Followed, following, missed, newest_of
 from scale_app.service.live_run import LiveRun
+
+STORED_SPANS = 60
+"""Of an ended run's picture of pods by time: a snapshot of 500 pods takes some 10 ms to decode."""
 
 
 class Memory:
@@ -49,6 +53,11 @@ class Memory:
         """A point for each second so far."""
         live = self._live.get(run_id)
         return list(live.points) if live else await self._store.points(run_id)
+
+    async def pod_history(self, run_id: str) -> PodHistory:
+        """Each pod's part of the traffic over time; that of a run that goes on grows with it."""
+        live = self._live.get(run_id)
+        return live.pods if live else PodHistory(await self._store.snapshots(run_id, STORED_SPANS))
 
     async def events(self, run_id: str) -> list[Event]:
         """Everything that happened, snapshots apart, in order."""

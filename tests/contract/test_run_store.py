@@ -135,6 +135,17 @@ async def test_points_and_happenings_are_the_two_halves_of_the_events(store: Run
     assert await store.happenings("run-1") == [Numbered(0, changed)]
 
 
+async def test_a_few_snapshots_are_spread_over_the_run_and_hold_its_newest(store: RunStore) -> None:
+    shots = [SnapshotTaken(float(n), a_snapshot(seq=n, requests=(n, 5))) for n in range(1, 10)]
+    await store.create(record())
+    await store.append("run-1", 0, [StateChanged(0.0, RunState.RUNNING), *shots])
+    few = await store.snapshots("run-1", 3)
+    assert [snapshot.seq for snapshot in few] == [1, 5, 9]
+    assert few[-1] == shots[-1].snapshot
+    assert len(await store.snapshots("run-1", 100)) == 9
+    assert await store.snapshots("no-such-run", 3) == []
+
+
 async def test_happenings_keep_their_numbers_among_all_events(store: RunStore) -> None:
     left, ended = PodChanged(1.5, "pod-0", "left"), StateChanged(2.0, RunState.FINISHED)
     await store.create(record())

@@ -29,7 +29,8 @@ from scale_app.adapters.store.search import conditions, storable
 from scale_app.adapters.store.tables import EventRow, PlanRow, RecordedRow, RunRow
 from scale_app.codec import from_json
 from scale_app.domain.errors import PlanNotFound, RunNotFound
-from scale_app.domain.events import Event, Numbered, StateChanged
+from scale_app.domain.events import Event, Numbered, SnapshotTaken, StateChanged
+from scale_app.domain.pod_history import spread
 from scale_app.domain.recording import Recorded
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
@@ -126,6 +127,16 @@ class SqlRunStore:
         query = select(col(EventRow.point_json)).where(col(EventRow.point_json).is_not(None))
         rows = await self._rows(run_id, query)
         return await asyncio.to_thread(points_of, run_id, [point for (point,) in rows])
+
+    async def snapshots(self, run_id: str, most: int) -> list[Snapshot]:
+        """At most so many (2 or more), evenly spread over the run and in order; the newest is always among them."""
+        taken = col(EventRow.point_json).is_not(None)
+        seqs = [seq for (seq,) in await self._rows(run_id, select(col(EventRow.seq)).where(taken))]
+        wanted = [seqs[index] for index in spread(len(seqs), most)]
+        query = select(col(EventRow.kind), col(EventRow.body_json)).where(col(EventRow.seq).in_(wanted))
+        rows = await self._rows(run_id, query)
+        events = await asyncio.to_thread(events_of, run_id, rows)
+        return [event.snapshot for event in events if isinstance(event, SnapshotTaken)]
 
     async def happenings(self, run_id: str) -> list[Numbered]:
         """The events in order, snapshots apart, each with its seq."""

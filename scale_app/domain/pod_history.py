@@ -1,0 +1,107 @@
+"""Each pod's part of the traffic over time, for the picture of pods by time: bounded however long a run is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scale_app.domain.snapshot import PodShare, Snapshot
+
+MOST_COLUMNS = 120
+MOST_PODS = 2_000
+"""Pods of one run that are remembered, gone ones included; later ones are left out of the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodTimes:
+    """requests, expected: shape (pods, columns), one column for each `span_s` seconds from the start on.
+
+    expected: the pod's fair share of that span's requests; 0 where it had none (not ready, or not there).
+    """
+
+    names: tuple[str, ...]
+    span_s: float
+    requests: np.ndarray
+    expected: np.ndarray
+
+
+NO_TIMES = PodTimes((), 1.0, np.zeros((0, 0)), np.zeros((0, 0)))
+
+
+class PodHistory:
+    """Takes the snapshots of one run in order, and keeps at most MOST_COLUMNS spans of time.
+
+    When they are full, every two become one of double length, so a history may be fed every second or every minute.
+    """
+
+    def __init__(self, snapshots: Iterable[Snapshot] = ()) -> None:
+        self._rows: dict[str, int] = {}
+        self._span_s = 1.0
+        self._columns = 0
+        self._counts = np.zeros((2, 0, MOST_COLUMNS))
+        self._before = np.zeros((2, 0))
+        for snapshot in snapshots:
+            self.take(snapshot)
+
+    def take(self, snapshot: Snapshot) -> None:
+        """The next snapshot; what was counted since the one before goes to its span."""
+        pods = snapshot.pods
+        rows = np.array([self._row(pod.name) for pod in pods], dtype=int)
+        counted = np.array([pod.requests for pod in pods], dtype=float)
+        kept = rows < MOST_PODS
+        now = np.zeros((2, len(self._rows)))
+        now[:, rows[kept]] = np.stack([counted, fair_shares(pods) * counted.sum()])[:, kept]
+        before = np.zeros_like(now)
+        if now[0].sum() >= self._before[0].sum():  # else a warm-up has ended, and counting began anew
+            before[:, : self._before.shape[1]] = self._before
+        self._before = now
+        self._add(snapshot.elapsed_s, np.maximum(now - before, 0.0))
+
+    def times(self) -> PodTimes:
+        """What there is so far."""
+        requests, expected = self._counts[:, :, : self._columns].copy()
+        return PodTimes(tuple(self._rows), self._span_s, requests, expected)
+
+    def _row(self, name: str) -> int:
+        """The pod's row; MOST_PODS for one too many."""
+        if name not in self._rows and len(self._rows) >= MOST_PODS:
+            return MOST_PODS
+        return self._rows.setdefault(name, len(self._rows))
+
+    def _add(self, at_s: float, counts: np.ndarray) -> None:
+        """counts: requests and expected ones, shape (2, pods)."""
+        new = counts.shape[1] - self._counts.shape[1]
+        if new:
+            self._counts = np.concatenate([self._counts, np.zeros((2, new, MOST_COLUMNS))], axis=1)
+        # A second's snapshot comes at its end, so that 1.0 s still belongs to the first span.
+        while (column := max(0, int(np.ceil(at_s / self._span_s - 1e-9)) - 1)) >= MOST_COLUMNS:
+            self._halve()
+        self._counts[:, :, column] += counts
+        self._columns = max(self._columns, column + 1)
+
+    def _halve(self) -> None:
+        pairs = self._counts[:, :, 0::2] + self._counts[:, :, 1::2]
+        self._counts = np.concatenate([pairs, np.zeros_like(pairs)], axis=2)
+        self._columns = (self._columns + 1) // 2
+        self._span_s *= 2
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` (2 or more) of the indices 0..count-1, evenly spread, both ends among them."""
+    return sorted({round(at) for at in np.linspace(0, count - 1, min(count, most)).tolist()})
+
+
+def fair_shares(pods: Sequence[PodShare]) -> np.ndarray:
+    """What each pod should get, shape (k,), sum 1, read back from share and against_fair.
+
+    A pod without a request tells nothing about its fair share; such pods divide what is left of 1.
+    """
+    ratio = np.array([1 + pod.against_fair for pod in pods])
+    share = np.array([pod.share for pod in pods])
+    told = (share > 0) & (ratio > 0)
+    fair: np.ndarray = np.divide(share, ratio, out=np.zeros_like(share), where=told)
+    if not told.all():
+        fair[~told] = max(0.0, 1 - float(fair.sum())) / int((~told).sum())
+    return fair

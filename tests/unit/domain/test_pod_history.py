@@ -1,0 +1,74 @@
+"""Pods over time: nothing counted is lost, nothing grows without bound."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scale_app.domain.pod_history import MOST_COLUMNS, MOST_PODS, PodHistory, fair_shares, spread
+from tests.unit.ui.samples import pods, snapshot
+
+
+def at(elapsed_s, *requests):
+    return snapshot(*requests, elapsed_s=float(elapsed_s))
+
+
+def test_each_second_holds_what_was_counted_in_it_and_the_fair_part_of_that():
+    times = PodHistory([at(1, 10, 10), at(2, 40, 20)]).times()
+    assert times.names == ("api-7d9c6b5f4-p0000", "api-7d9c6b5f4-p0001")
+    assert times.requests.tolist() == [[10, 30], [10, 10]]
+    assert times.expected == pytest.approx(np.array([[10, 20], [10, 20]]))
+
+
+def test_a_long_run_keeps_every_request_in_longer_spans():
+    history = PodHistory(at(second, 3 * second, second) for second in range(1, 3_601))
+    times = history.times()
+    assert times.requests.shape[1] <= MOST_COLUMNS
+    assert times.span_s == 32
+    assert times.requests.sum(axis=1).tolist() == [10_800, 3_600]
+    assert times.requests[:, 5].tolist() == [96, 32]
+
+
+def test_a_pod_that_comes_later_has_nothing_before():
+    late = PodHistory([at(1, 10), at(2, 20, 10)]).times()
+    assert late.requests.tolist() == [[10, 10], [0, 10]]
+    assert late.expected[1, 0] == 0
+
+
+def test_the_end_of_a_warm_up_begins_anew():
+    times = PodHistory([at(1, 100, 100), at(2, 4, 6)]).times()
+    assert times.requests.tolist() == [[100, 4], [100, 6]]
+
+
+def test_a_pod_that_is_gone_expects_nothing_more():
+    gone = replace(at(3, 10, 30), pods=pods(10, 30))
+    both = replace(at(2, 10, 10), pods=pods(10, 10))
+    uneven = [
+        replace(pod, against_fair=pod.share / fair - 1) for pod, fair in zip(gone.pods, (0.25, 0.75), strict=True)
+    ]
+    times = PodHistory([both, replace(gone, pods=tuple(uneven))]).times()
+    assert times.expected[:, -1] == pytest.approx([0, 20])
+
+
+def test_pods_without_end_are_not_remembered_without_end():
+    history = PodHistory()
+    for second in range(1, 5):
+        row = pods(*[5] * 1_000)
+        named = tuple(replace(pod, name=f"{pod.name}-{second}") for pod in row)
+        history.take(replace(at(second, 5), pods=named))
+    assert len(history.times().names) == MOST_PODS
+
+
+def test_no_pod_yet_is_no_row():
+    times = PodHistory([replace(at(1, 1), pods=())]).times()
+    assert times.requests.shape == (0, 1)
+
+
+def test_fair_shares_of_pods_without_a_request_are_what_is_left():
+    row = pods(3, 1, 0, 0)
+    assert fair_shares(row) == pytest.approx([0.25] * 4)
+
+
+@pytest.mark.parametrize(("count", "most", "wanted"), [(0, 3, []), (1, 3, [0]), (5, 3, [0, 2, 4]), (3, 9, [0, 1, 2])])
+def test_spread_takes_both_ends(count, most, wanted):
+    assert spread(count, most) == wanted
