@@ -6,12 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from scale_app.domain.cluster import PermissionList, TargetList
 from scale_app.domain.compare import Comparison
-from scale_app.domain.events import Event
+from scale_app.domain.events import Event, Numbered
 from scale_app.domain.experiment import Experiment
-from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.run import RunRecord
+from scale_app.domain.run_filter import ALL_RUNS, RunFilter
+from scale_app.domain.saved_plan import SavedPlan
+from scale_app.domain.snapshot import Point
 from scale_app.ports import Demo
+from scale_app.service.catch_up import Followed
 
 
 class Door(Protocol):
@@ -20,6 +25,18 @@ class Door(Protocol):
     @property
     def demo(self) -> Demo:
         """Control of the built-in target."""
+
+    @property
+    def limits(self) -> Limits:
+        """Caps of one run."""
+
+    @property
+    def max_runs(self) -> int:
+        """Runs that may send load at the same time."""
+
+    @property
+    def notify_problem(self) -> str:
+        """Why alerts do not reach somebody, "" when they do."""
 
     async def start(self, plan: LoadPlan) -> str:
         """The new run's id. Raises PlanError, TargetRefused, TargetUnavailable, TooManyRuns, GeneratorFailed."""
@@ -30,6 +47,9 @@ class Door(Protocol):
     async def experiment(self, run_id: str) -> str:
         """The new run's id. Raises what `start` raises, NoExperiment and RunNotFound."""
 
+    async def rerun(self, run_id: str) -> str:
+        """The new run's id. Raises what `start` raises, and RunNotFound."""
+
     async def compare(self, first_id: str, second_id: str) -> Comparison:
         """Raises RunNotFound."""
 
@@ -39,17 +59,56 @@ class Door(Protocol):
     async def stop(self, run_id: str) -> None:
         """Raises RunNotFound, RunNotActive."""
 
-    async def runs(self, limit: int = 50, offset: int = 0) -> list[RunRecord]:
+    async def runs(self, limit: int = 50, offset: int = 0, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
         """Newest first."""
+
+    async def count(self, wanted: RunFilter = ALL_RUNS) -> int:
+        """How many runs are wanted."""
 
     async def run(self, run_id: str) -> RunRecord:
         """Raises RunNotFound."""
+
+    async def history(self, run_id: str) -> list[Point]:
+        """A point for each second so far."""
+
+    async def happenings(self, run_id: str) -> list[Numbered]:
+        """Every event but snapshots, with its number, in order."""
+
+    async def delete(self, run_id: str) -> None:
+        """Raises RunNotFound, RunStillActive."""
+
+    async def mark_baseline(self, run_id: str, name: str) -> None:
+        """Name an ended run; "" takes its name away. Raises PlanError, RunNotFound, RunStillActive."""
+
+    async def baseline(self, name: str) -> RunRecord:
+        """Raises BaselineNotFound."""
+
+    async def plans(self) -> list[SavedPlan]:
+        """By name."""
+
+    async def plan(self, name: str) -> SavedPlan:
+        """Raises PlanNotFound."""
+
+    async def save_plan(self, name: str, plan: LoadPlan) -> SavedPlan:
+        """Raises PlanError."""
+
+    async def delete_plan(self, name: str) -> None:
+        """Raises PlanNotFound."""
+
+    async def targets(self) -> TargetList:
+        """What the configured clusters offer; raises nothing."""
+
+    async def permissions(self, service: str = "") -> PermissionList:
+        """What may be read in a cluster; raises nothing."""
 
     def active(self) -> list[RunRecord]:
         """Newest first."""
 
     def subscribe(self, run_id: str | None = None) -> AbstractAsyncContextManager[AsyncIterator[tuple[str, Event]]]:
         """(run id, event) as they happen, of all runs or of one; the last snapshots first. Raises RunNotFound."""
+
+    def follow(self, run_id: str, after: int | None = None) -> AbstractAsyncContextManager[Followed]:
+        """One run by number. Raises RunNotFound, PlanError."""
 
     async def check(self) -> None:
         """Raises StoreUnavailable when runs could not be kept now."""

@@ -19,12 +19,15 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scale_app.api.unexpected import AnswerUnexpected, answer
+from scale_app.api.unexpected import AnswerUnexpected, refuse
 from scale_app.settings import Settings
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 API_BODY_CAP_BYTES = 64 * 1024
 OTHER_BODY_CAP_BYTES = 1024 * 1024
+PLAN_BODY_CAP_BYTES = 2 * 1024 * 1024
+PLANS = re.compile(r"/api/v1/(runs|plans/[^/]+)")
+"""Where a whole plan is sent, which may hold a request's body of 1 MiB."""
 BODY_LIMIT_S = 30.0
 DEFAULT_PORTS = {"http": 80, "https": 443}
 HASHED_ASSET = re.compile(r"/assets/.*-[A-Za-z0-9_-]{8}\.[a-z0-9]{2,5}")
@@ -78,8 +81,7 @@ class _BodyRefused(Exception):
 
 async def _whole_body(scope: Scope, receive: Receive) -> Receive:
     """Read the body, at most as much as is allowed here; a `receive` that gives it again. Raises _BodyRefused."""
-    is_api = scope["path"].startswith("/api/")
-    cap = API_BODY_CAP_BYTES if is_api else OTHER_BODY_CAP_BYTES
+    cap = _cap(scope["path"])
     _check_announced(_header(scope, b"content-length"), cap)
     try:
         async with asyncio.timeout(BODY_LIMIT_S):
@@ -93,6 +95,12 @@ async def _whole_body(scope: Scope, receive: Receive) -> Receive:
         return messages.pop(0) if messages else await receive()
 
     return again
+
+
+def _cap(path: str) -> int:
+    if PLANS.fullmatch(path):
+        return PLAN_BODY_CAP_BYTES
+    return API_BODY_CAP_BYTES if path.startswith("/api/") else OTHER_BODY_CAP_BYTES
 
 
 async def _read(receive: Receive, cap: int) -> list[Message]:
@@ -143,7 +151,7 @@ async def _refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
         # Closed before it is accepted: the server answers the handshake with 403.
         await send({"type": "websocket.close", "code": 1008, "reason": sentence})
     else:
-        await answer(send, status, {"error": sentence})
+        await refuse(scope, send, status, sentence)
 
 
 def _with_headers(scope: Scope, send: Send) -> Send:

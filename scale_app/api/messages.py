@@ -5,83 +5,31 @@ Why the envelope of a WebSocket message carries more than the specification's ke
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
+from scale_app.api.bodies import json_name
 from scale_app.codec import plan_from_wire, to_wire
 from scale_app.domain.compare import Comparison
 from scale_app.domain.demo import DemoStatus
 from scale_app.domain.errors import (
-    ClusterForbidden,
-    ClusterUnavailable,
-    GeneratorFailed,
-    NoExperiment,
     PlanError,
-    RunNotActive,
-    RunNotFound,
-    RunStillActive,
-    ScaleError,
-    StoreUnavailable,
-    TargetRefused,
-    TargetUnavailable,
-    TooManyRuns,
 )
 from scale_app.domain.events import AlertRaised, Event, SnapshotTaken
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import PodShare, Snapshot, Source
 
-STATUS: dict[type[ScaleError], int] = {
-    PlanError: 422,
-    TargetRefused: 403,
-    RunNotFound: 404,
-    RunNotActive: 409,
-    RunStillActive: 409,
-    NoExperiment: 409,
-    TooManyRuns: 429,
-    StoreUnavailable: 503,
-    GeneratorFailed: 503,
-    TargetUnavailable: 503,
-    ClusterUnavailable: 503,
-    ClusterForbidden: 503,
-}
 REQUIRED = ("target_url", "users", "spawn_rate", "duration")
 NESTED = ("pattern", "headers")
 MAX_PAGE = 500
 
 
-class BodyError(ScaleError):
-    """The request's body could not be taken at all: not JSON (400) or said to be something else (415)."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        self.status = status
-        super().__init__(sentence)
-
-
-def status_of(error: ScaleError) -> int:
-    """The HTTP status that an error has; 500 for one that no caller can cause."""
-    return error.status if isinstance(error, BodyError) else STATUS.get(type(error), 500)
-
-
-def error_wire(sentence: str, field: str | None = None) -> dict[str, Any]:
-    """The body of every answer that is not a success. field: the request's field that is at fault, if it is one."""
-    return {"error": sentence, **({"field": field} if field else {})}
-
-
-def document_of(body: bytes) -> dict[str, object]:
-    """The JSON object in a body. Raises BodyError when it is not JSON, PlanError when it is no object that is flat
-    but for a plan's pattern and headers."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise BodyError(400, f"The request's body is not JSON ({reason}). Send one JSON object.") from None
-    if not isinstance(document, dict):
-        raise PlanError("body", f"a JSON {_json_name(document)}", "a JSON object is needed")
+def flat(document: dict[str, object]) -> dict[str, object]:
+    """The document as it is. Raises PlanError unless it is flat but for a plan's pattern and headers."""
     for name, value in document.items():
         if isinstance(value, (dict, list)) and name not in NESTED:
-            raise PlanError(name, f"a JSON {_json_name(value)}", "one number, text, true, false or null is needed")
+            raise PlanError(name, f"a JSON {json_name(value)}", "one number, text, true, false or null is needed")
     return document
 
 
@@ -190,8 +138,3 @@ def _count(query: dict[str, str], name: str, default: int) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise PlanError(name, text, "a whole number of at least 0")
     return int(text)
-
-
-def _json_name(value: object) -> str:
-    names = {dict: "object", list: "list", str: "text", type(None): "null", bool: "truth value"}
-    return names.get(type(value), "number")

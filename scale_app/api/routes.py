@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import cache
+from typing import Any, get_args
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,23 +14,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 
+from scale_app.api.bodies import document
 from scale_app.api.door import Door
 from scale_app.api.messages import (
-    BodyError,
     comparison_wire,
     demo_wire,
-    document_of,
-    error_wire,
+    flat,
     in_wire_names,
     page_of,
     pair_of,
     plan_of,
     run_detail_wire,
     run_wire,
-    status_of,
 )
+from scale_app.api.openapi import openapi
+from scale_app.api.operation import Operation, route_of
+from scale_app.api.problems import V1, error_body, status_of
 from scale_app.api.socket import metrics_socket
 from scale_app.api.unexpected import AnswerUnexpected
+from scale_app.api.v1.installation import installation_operations
+from scale_app.api.v1.runs import RUN, run_operations
+from scale_app.api.v1.stream import Message, run_stream, stream_operation
 from scale_app.codec import plan_from_wire
 from scale_app.domain.demo import DemoChange
 from scale_app.domain.errors import PlanError, ScaleError
@@ -66,11 +71,24 @@ def _routes(hub: Door) -> list[BaseRoute]:
         Route("/api/compare", tests.compare, methods=["GET"]),
         Route("/api/demo", demo.status, methods=["GET"]),
         Route("/api/demo", demo.change, methods=["PATCH"]),
+        *(route_of(operation) for operation in operations(hub)),
+        WebSocketRoute(f"{RUN}/stream", run_stream(hub)),
         Route("/api/{rest:path}", _nowhere, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        Route("/openapi.json", _document(hub), methods=["GET"]),
         Route("/healthz", _alive, methods=["GET"]),
         Route("/readyz", _ready(hub), methods=["GET"]),
         WebSocketRoute("/ws/metrics", metrics_socket(hub)),
     ]
+
+
+def operations(hub: Door) -> list[Operation]:
+    """Every documented route."""
+    return [*run_operations(hub), stream_operation(), *installation_operations(hub)]
+
+
+def described_api(hub: Door) -> dict[str, Any]:
+    """The OpenAPI document."""
+    return openapi(operations(hub), get_args(Message))
 
 
 class _Tests:
@@ -80,7 +98,7 @@ class _Tests:
         self._hub = hub
 
     async def start(self, request: Request) -> Response:
-        plan = plan_of(await _document(request))
+        plan = plan_of(await _flat_document(request))
         try:
             test_id = await self._hub.start(plan)
         except PlanError as error:  # over a cap of this installation
@@ -97,7 +115,7 @@ class _Tests:
 
     async def edit(self, request: Request) -> Response:
         test_id = request.path_params["test_id"]
-        await self._hub.edit(test_id, plan_from_wire(PlanEdit, await _document(request)))
+        await self._hub.edit(test_id, plan_from_wire(PlanEdit, await _flat_document(request)))
         return answered({"test_id": test_id, "status": "edited"})
 
     async def stop(self, request: Request) -> Response:
@@ -126,22 +144,28 @@ class _Demo:
         return answered(demo_wire(await self._hub.demo.status()))
 
     async def change(self, request: Request) -> Response:
-        change = plan_from_wire(DemoChange, await _document(request))
+        change = plan_from_wire(DemoChange, await _flat_document(request))
         return answered(demo_wire(await self._hub.demo.change(change)))
 
 
-def answered(body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def answered(body: dict[str, Any]) -> Response:
     """A JSON answer that nobody may keep; ASCII only, so that whatever a stranger sent can be quoted back."""
-    content = json.dumps(body, allow_nan=False)
-    return Response(content, status, {**(headers or {}), "Cache-Control": "no-store"}, "application/json")
+    return Response(json.dumps(body, allow_nan=False), 200, {"Cache-Control": "no-store"}, "application/json")
 
 
-async def _document(request: Request) -> dict[str, object]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        shown = kind[:80] or "no Content-Type"
-        raise BodyError(415, f"The request's body came as {shown}; send JSON with Content-Type: application/json.")
-    return document_of(await request.body())
+async def _flat_document(request: Request) -> dict[str, object]:
+    return flat(await document(request))
+
+
+def _document(hub: Door) -> Endpoint:
+    @cache  # made when it is first asked for: it takes a third of a second, and most processes need none
+    def content() -> str:
+        return json.dumps(described_api(hub))
+
+    async def endpoint(_request: Request) -> Response:
+        return Response(content(), media_type="application/json", headers={"Cache-Control": "no-cache"})
+
+    return endpoint
 
 
 async def _alive(_request: Request) -> Response:
@@ -161,13 +185,12 @@ async def _nowhere(request: Request) -> Response:
     partly = (route for route in request.app.routes if route.matches(request.scope)[0] is Match.PARTIAL)
     if allowed := sorted({method for route in partly for method in route.methods}):
         raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
-    raise HTTPException(404, f"There is nothing at {request.url.path[:200]}. The API begins at {TESTS}.")
+    raise HTTPException(404, f"There is nothing at {request.url.path[:200]}. The API begins at {V1}/runs and {TESTS}.")
 
 
-async def _on_scale_error(_request: Request, error: Exception) -> Response:
+async def _on_scale_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ScaleError)
-    field = error.field if isinstance(error, PlanError) else None
-    return answered(error_wire(str(error), field), status_of(error))
+    return _refusal(request, status_of(error), str(error), error)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -176,4 +199,11 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "another method")
         sentence = f"{request.method} is not possible at {request.url.path[:200]}; use {allowed}."
-    return answered(error_wire(sentence), error.status_code, dict(error.headers or {}))
+    refusal = _refusal(request, error.status_code, sentence)
+    refusal.headers.update(error.headers or {})
+    return refusal
+
+
+def _refusal(request: Request, status: int, sentence: str, error: ScaleError | None = None) -> Response:
+    body, kind = error_body(request.url.path, status, sentence, error)
+    return Response(json.dumps(body), status, {"Cache-Control": "no-store"}, kind)

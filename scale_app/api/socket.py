@@ -33,12 +33,12 @@ def metrics_socket(hub: Door) -> Socket:
         await socket.accept()
         try:
             async with hub.subscribe(socket.query_params.get("test_id")) as events:
-                await _until_first(_send_all(socket, encoder, events), _listen(socket))
-            await _close(socket, ENDED, "The test has ended.")
+                await until_first(_send_all(socket, encoder, events), listen(socket))
+            await close(socket, ENDED, "The test has ended.")
         except RunNotFound as error:
-            await _close(socket, UNKNOWN_TEST, str(error))
+            await close(socket, UNKNOWN_TEST, str(error))
         except ScaleError as error:
-            await _close(socket, TRY_LATER, str(error))
+            await close(socket, TRY_LATER, str(error))
 
     return metrics
 
@@ -83,13 +83,13 @@ async def _send_all(socket: WebSocket, encoder: Encoder, events: AsyncIterator[t
                 await socket.send_text(text)
 
 
-async def _listen(socket: WebSocket) -> None:
+async def listen(socket: WebSocket) -> None:
     """Wait for the client to go; what it says is not asked for and not read into."""
     while (await socket.receive())["type"] != "websocket.disconnect":
         pass
 
 
-async def _until_first(*parts: Coroutine[Any, Any, None]) -> None:
+async def until_first(*parts: Coroutine[Any, Any, None]) -> None:
     """Run all until one ends; end the others. A client that went away or stopped taking is no error."""
     async with anyio.create_task_group() as group:
 
@@ -102,7 +102,8 @@ async def _until_first(*parts: Coroutine[Any, Any, None]) -> None:
             group.start_soon(run, part)
 
 
-async def _close(socket: WebSocket, code: int, reason: str) -> None:
+async def close(socket: WebSocket, code: int, reason: str) -> None:
+    """Close, with as much of the reason as a close frame holds."""
     # The client may be gone already; then there is nobody left to tell.
     with suppress(WebSocketDisconnect, RuntimeError):
         await socket.close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))

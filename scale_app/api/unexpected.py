@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scale_app.api.problems import error_body
 
 log = logging.getLogger(__name__)
 INTERNAL_ERROR, GOING_WRONG = 500, 1011
@@ -39,10 +40,11 @@ class AnswerUnexpected:
                 await _answer(scope, send, error_id)
 
 
-async def answer(send: Send, status: int, body: dict[str, Any]) -> None:
-    """A whole JSON answer. ASCII only, so that a lone surrogate in what a stranger sent can be quoted back."""
+async def refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
+    """A whole answer that says no. ASCII only, so that a lone surrogate in what a stranger sent can be quoted back."""
+    body, kind = error_body(scope["path"], status, sentence)
     content = json.dumps(body).encode("ascii")
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
@@ -52,4 +54,4 @@ async def _answer(scope: Scope, send: Send, error_id: str) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": GOING_WRONG, "reason": sentence})
     else:
-        await answer(send, INTERNAL_ERROR, {"error": sentence})
+        await refuse(scope, send, INTERNAL_ERROR, sentence)

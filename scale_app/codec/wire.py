@@ -7,14 +7,16 @@ constructor does the rest, so a wrong plan is one PlanError whichever way it cam
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
 from scale_app.domain.errors import PlanError, ScaleError
 
 T = TypeVar("T")
+Direction = Literal["validation", "serialization"]
 
 
 @cache
@@ -50,6 +52,27 @@ def plan_from_wire(kind: type[T], document: object) -> T:
     except ValidationError as invalid:
         raise _plan_error(invalid) from None
     return value
+
+
+def query_from_wire(kind: type[T], query: dict[str, str]) -> T:
+    """A query's parameters, all text, as the dataclass that names them. Raises PlanError like `plan_from_wire`."""
+    try:
+        value: T = _adapter(cast(Any, kind)).validate_strings(query, extra="forbid")
+    except ValidationError as invalid:
+        raise _plan_error(invalid) from None
+    return value
+
+
+def schemas(kinds: Sequence[tuple[Any, Direction]], at: str) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """JSON Schema of what is read ("validation") and written ("serialization"), from the types that do it.
+
+    kinds: each with its direction. at: where the named ones will be, as in "#/components/schemas/{model}".
+    Gives {(kind, direction): schema} and {name: schema} of what those refer to.
+    """
+    inputs = [(str(number), direction, _adapter(kind)) for number, (kind, direction) in enumerate(kinds)]
+    found, definitions = TypeAdapter.json_schemas(inputs, ref_template=at)
+    by_kind = {pair: found[str(number), pair[1]] for number, pair in enumerate(kinds)}
+    return by_kind, definitions.get("$defs", {})
 
 
 def _plan_error(invalid: ValidationError) -> ScaleError:

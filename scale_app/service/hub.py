@@ -85,6 +85,16 @@ class Hub(Memory):
         self._notices = Notices(self, receivers, public_url)
 
     @property
+    def limits(self) -> Limits:
+        """Caps of one run."""
+        return self._limits
+
+    @property
+    def max_runs(self) -> int:
+        """Runs that may send load at the same time."""
+        return self._max_runs
+
+    @property
     def notify_problem(self) -> str:
         """Why alerts do not reach a receiver outside, "" when they do."""
         return self._notices.problem

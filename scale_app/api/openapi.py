@@ -1,0 +1,182 @@
+"""The OpenAPI document, made from the operations that serve and from the types that read and write.
+
+Descriptions come from the types' docstrings, which name each field with its unit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from scale_app.api.operation import Operation
+from scale_app.api.problems import PROBLEM_JSON, STATUS, TITLES, Problem
+from scale_app.codec import Direction, schemas
+from scale_app.domain.errors import PlanError, ScaleError, StoreUnavailable
+
+AT = "#/components/schemas/{model}"
+EVERY_READ = (422, 500)
+EVERY_WRITE = (400, 403, 408, 413, 422, 500)
+ABOUT = (
+    "Start load tests, follow them, and read how evenly the pods answered. A field that does not exist is refused, "
+    "never ignored. Every error says what was tried, what came back and what to do next."
+)
+Json = dict[str, Any]
+
+
+def openapi(operations: Sequence[Operation], further: Sequence[Any] = ()) -> Json:
+    """The document (OpenAPI 3.1). further: types that are described beside those of the operations."""
+    kinds: list[tuple[Any, Direction]] = [*_kinds(operations), *((kind, "serialization") for kind in further)]
+    found, named = schemas(list(dict.fromkeys(kinds)), AT)
+    # A query's parts stand at their operation, so its own schema is not named beside the others.
+    queries = {kind: described(named.pop(kind.__name__)) for kind in {operation.query for operation in operations}}
+    paths: dict[str, Json] = {}
+    for operation in operations:
+        said = _operation(operation, found, queries[operation.query])
+        paths.setdefault(operation.path, {})[operation.method.lower()] = said
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Scale", "version": "1", "description": ABOUT},
+        "paths": paths,
+        "components": {"schemas": {name: described(schema) for name, schema in sorted(named.items())}},
+    }
+
+
+def _kinds(operations: Iterable[Operation]) -> Iterable[tuple[Any, Direction]]:
+    yield Problem, "serialization"
+    for operation in operations:
+        if operation.gives is not None:
+            yield operation.gives, "serialization"
+        if operation.takes is not None:
+            yield operation.takes, "validation"
+        yield operation.query, "validation"
+
+
+def _operation(operation: Operation, found: dict[Any, Json], query: Json) -> Json:
+    says: Json = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "responses": _responses(operation, found),
+    }
+    if operation.does:
+        says["description"] = operation.does
+    if parameters := [*_path_parameters(operation), *_query_parameters(query)]:
+        says["parameters"] = parameters
+    if operation.takes is not None:
+        content: Json = {"schema": found[operation.takes, "validation"]}
+        if operation.example is not None:
+            content["example"] = operation.example
+        says["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return says
+
+
+def _path_parameters(operation: Operation) -> list[Json]:
+    meanings = {"run_id": "of the run, as given when it began", "name": "as it was given"}
+    return [
+        {"name": name, "in": "path", "required": True, "description": meanings[name], "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", operation.path)
+    ]
+
+
+def _query_parameters(query: Json) -> Iterable[Json]:
+    for name, schema in query["properties"].items():
+        meaning = schema.get("description", "")
+        yield {
+            "name": name,
+            "in": "query",
+            "required": name in query.get("required", ()),
+            **({"description": meaning} if meaning else {}),
+            "schema": _never_null(schema),
+        }
+
+
+def _never_null(schema: Json) -> Json:
+    """What a query can say: it has no null, a parameter is left out instead."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    bare = {name: value for name, value in schema.items() if name != "description"}
+    return kinds[0] if len(kinds) == 1 else bare
+
+
+def _responses(operation: Operation, found: dict[Any, Json]) -> Json:
+    good: Json = {"description": operation.summary}
+    if operation.media:
+        good["content"] = {kind: {"schema": {"type": "string"}} for kind in operation.media}
+    elif operation.gives is not None:
+        good["content"] = {"application/json": {"schema": found[operation.gives, "serialization"]}}
+    if operation.status == 201:
+        good["headers"] = {"Location": {"description": "where it is", "schema": {"type": "string"}}}
+    problem = {PROBLEM_JSON: {"schema": found[Problem, "serialization"]}}
+    causes = refusals(operation)
+    refused = {str(status): {"description": causes[status], "content": problem} for status in sorted(causes)}
+    return {str(operation.status): good, **refused}
+
+
+def refusals(operation: Operation) -> dict[int, str]:
+    """{status: what it means} of everything that the operation may refuse a request with."""
+    statuses = {*(EVERY_WRITE if operation.writes else EVERY_READ), *operation.refuses}
+    if operation.takes is not None:
+        statuses.add(415)
+    causes: dict[int, list[type[ScaleError]]] = {status: [] for status in statuses}
+    for error in dict.fromkeys((*operation.errors, StoreUnavailable, PlanError)):
+        causes.setdefault(STATUS[error], []).append(error)
+    return {status: _meaning(status, errors) for status, errors in causes.items()}
+
+
+def _meaning(status: int, errors: Sequence[type[ScaleError]]) -> str:
+    sentences = [(error.__doc__ or "").strip().split("\n")[0] for error in errors if error is not PlanError]
+    return " ".join(sentences) or f"{TITLES[status]}."
+
+
+def described(schema: Json) -> Json:
+    """The schema with each field's meaning at the field, taken from the docstring; fields that are not named are
+    refused."""
+    schema = {name: value for name, value in schema.items() if name != "title"}
+    if "properties" not in schema:
+        return schema
+    whole, meanings = meanings_of(schema.get("description", ""), list(schema["properties"]))
+    schema["properties"] = {
+        name: _described_field(field, meanings.get(name, "")) for name, field in schema["properties"].items()
+    }
+    schema["additionalProperties"] = False
+    return {**schema, "description": whole} if whole else {**schema, "description": ""}
+
+
+def _described_field(schema: Json, meaning: str) -> Json:
+    bare = {name: value for name, value in schema.items() if name != "title"}
+    return {**bare, "description": meaning} if meaning else bare
+
+
+def meanings_of(docstring: str, fields: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """A docstring's own text, and what it says of each field.
+
+    A field's part begins with its name, or several with commas between, or a common beginning with a star ("recent_*"),
+    and a colon; it ends where the next part or paragraph begins.
+    """
+    own, meanings = [], {}
+    for paragraph in docstring.split("\n\n"):
+        before, parts = _parts(" ".join(paragraph.split()), fields)
+        if before:
+            own.append(before)
+        for names, meaning in parts:
+            meanings.update(dict.fromkeys(names, meaning))
+    return "\n\n".join(own), meanings
+
+
+def _parts(paragraph: str, fields: Sequence[str]) -> tuple[str, list[tuple[list[str], str]]]:
+    marks = []
+    for match in re.finditer(r"(?:^|(?<=\s))(\w+\*?(?:, \w+\*?)*): ", paragraph):
+        names = [field for pattern in match[1].split(", ") for field in fields if _is(pattern, field)]
+        if names:
+            marks.append((match, names))
+    if not marks:
+        return paragraph.strip(), []
+    ends = [*(match.start() for match, _ in marks[1:]), len(paragraph)]
+    meanings = [paragraph[match.end() : end].strip(" ;") for (match, _), end in zip(marks, ends, strict=True)]
+    return paragraph[: marks[0][0].start()].strip(), [
+        (names, meaning) for (_, names), meaning in zip(marks, meanings, strict=True)
+    ]
+
+
+def _is(pattern: str, field: str) -> bool:
+    return field.startswith(pattern[:-1]) if pattern.endswith("*") else field == pattern

@@ -1,0 +1,113 @@
+"""One route of /api/v1 as data: what it takes, gives and refuses. The server and the OpenAPI document are made from it.
+
+So a route cannot answer what is not documented, and what validates a request is what describes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from scale_app.api.bodies import document
+from scale_app.codec import plan_from_wire, query_from_wire, to_json
+from scale_app.domain.errors import PlanError, ScaleError
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A query without parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that has been read and checked. query, body: of the operation's types."""
+
+    path: Mapping[str, str]
+    query: Any
+    body: Any
+
+    @property
+    def run_id(self) -> str:
+        return self.path["run_id"]
+
+    @property
+    def name(self) -> str:
+        return self.path["name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An answer that is a new thing: where it is, beside what it is."""
+
+    location: str
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """name: for programs, unique. summary: one line. does: what else is worth knowing, "" for nothing.
+
+    gives: type of the answer, None for an answer without body. media: {content type: what it is} of answers that are
+    not JSON; `answer` then returns a Response. takes: type of the JSON body, None for none. query: dataclass of the
+    parameters. errors: what it refuses with, beside what every route may. refuses: further statuses, of HTTP's own.
+    example: a body that works.
+    """
+
+    method: str
+    path: str
+    name: str
+    tag: str
+    summary: str
+    answer: Callable[[Asked], Awaitable[object]]
+    gives: Any = None
+    status: int = 200
+    takes: Any = None
+    query: type = Nothing
+    errors: tuple[type[ScaleError], ...] = ()
+    refuses: tuple[int, ...] = ()
+    media: Mapping[str, str] = field(default_factory=dict)
+    does: str = ""
+    example: object = None
+
+    @property
+    def writes(self) -> bool:
+        return self.method != "GET"
+
+
+def route_of(operation: Operation) -> Route:
+    """The route that fulfils the operation."""
+
+    async def endpoint(request: Request) -> Response:
+        value = await operation.answer(await _asked(operation, request))
+        if isinstance(value, Response):
+            return value
+        if operation.gives is None:
+            return Response(status_code=operation.status, headers=NO_STORE)
+        made, where = (value.value, {"Location": value.location}) if isinstance(value, Made) else (value, {})
+        content = to_json(made, operation.gives)
+        return Response(content, operation.status, {**NO_STORE, **where}, "application/json")
+
+    return Route(operation.path, endpoint, methods=[operation.method], name=operation.name)
+
+
+async def _asked(operation: Operation, request: Request) -> Asked:
+    query: object = query_from_wire(operation.query, _once(request))
+    body = None if operation.takes is None else plan_from_wire(operation.takes, await document(request))
+    return Asked(request.path_params, query, body)
+
+
+def _once(request: Request) -> dict[str, str]:
+    """The query's parameters. Raises PlanError for one that is given twice."""
+    pairs = request.query_params.multi_items()
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(name for name, _ in pairs if len(request.query_params.getlist(name)) > 1)
+        raise PlanError(twice, ", ".join(request.query_params.getlist(twice)), "give it once")
+    return found

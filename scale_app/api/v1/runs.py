@@ -1,0 +1,221 @@
+"""Runs over REST: begin, look, change, stop, compare. Each answer asks the hub and says what it said."""
+
+from __future__ import annotations
+
+from scale_app.api.door import Door
+from scale_app.api.operation import Asked, Made, Operation
+from scale_app.api.problems import V1
+from scale_app.api.v1.shapes import (
+    BalanceQuery,
+    BaselineName,
+    EventPage,
+    EventsQuery,
+    History,
+    PairQuery,
+    PodTable,
+    RunPage,
+    RunsQuery,
+    WindowBalance,
+    pods_of,
+    summary_of,
+    window_of,
+)
+from scale_app.domain.compare import Comparison
+from scale_app.domain.errors import (
+    BaselineNotFound,
+    GeneratorFailed,
+    NoExperiment,
+    PlanError,
+    RunNotActive,
+    RunNotFound,
+    RunStillActive,
+    TargetRefused,
+    TargetUnavailable,
+    TooManyRuns,
+)
+from scale_app.domain.experiment import Experiment
+from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.run import RunRecord
+
+RUNS = f"{V1}/runs"
+RUN = f"{RUNS}/{{run_id}}"
+STARTS = (TargetRefused, TooManyRuns, TargetUnavailable, GeneratorFailed)
+EXAMPLE_PLAN = {"target_url": "simulated", "users": 4, "spawn_rate": 4, "duration_s": 1}
+
+
+def run_operations(hub: Door) -> list[Operation]:
+    """The routes under /api/v1/runs, /compare and /baselines."""
+    runs = _Runs(hub)
+    return [*_of_all(runs), *_looking(runs), *_changing(runs), *_holding_against(runs)]
+
+
+def _of_all(runs: _Runs) -> list[Operation]:
+    return [
+        Operation(
+            "POST", RUNS, "startRun", "Runs", "Begin a run", runs.start, RunRecord, 201, LoadPlan,
+            errors=STARTS, example=EXAMPLE_PLAN,
+            does="Every field of the plan may be left out. The answer is the run; follow it by its stream.",
+        ),
+        Operation(
+            "GET", RUNS, "listRuns", "Runs", "List runs, newest first", runs.list, RunPage, query=RunsQuery,
+        ),
+        Operation(
+            "GET", f"{V1}/compare", "compareRuns", "Runs", "Hold one run against another", runs.compare, Comparison,
+            query=PairQuery, errors=(RunNotFound,),
+            does="Two runs that cannot be compared are an answer, too: `reasons` says why, and `changed` is null.",
+        ),
+    ]  # fmt: skip
+
+
+def _looking(runs: _Runs) -> list[Operation]:
+    lost = (RunNotFound,)
+    return [
+        Operation(
+            "GET", RUN, "getRun", "Runs", "One run with its last snapshot", runs.get, RunRecord, errors=lost,
+        ),
+        Operation(
+            "GET", f"{RUN}/balance", "getBalance", "Runs", "How even it was, in one window", runs.balance,
+            WindowBalance, query=BalanceQuery, errors=lost,
+        ),
+        Operation(
+            "GET", f"{RUN}/pods", "getPods", "Runs", "Each pod's part", runs.pods, PodTable, errors=lost,
+        ),
+        Operation(
+            "GET", f"{RUN}/events", "getEvents", "Runs", "What happened, snapshots apart", runs.events, EventPage,
+            query=EventsQuery, errors=lost,
+        ),
+        Operation(
+            "GET", f"{RUN}/history", "getHistory", "Runs", "A point for each second", runs.history, History,
+            errors=lost,
+        ),
+        Operation(
+            "GET", f"{RUN}/experiment", "planExperiment", "Runs", "The run that would decide what this one left open",
+            runs.planned, Experiment, errors=(RunNotFound, NoExperiment),
+        ),
+    ]  # fmt: skip
+
+
+def _changing(runs: _Runs) -> list[Operation]:
+    over = (RunNotFound, RunNotActive)
+    return [
+        Operation(
+            "PATCH", RUN, "editRun", "Runs", "Change the load while it runs", runs.edit, RunRecord, takes=PlanEdit,
+            errors=(*over, GeneratorFailed), example={"users": 8},
+            does="In force within a second; a field that is left out or null stays as it is.",
+        ),
+        Operation(
+            "POST", f"{RUN}/stop", "stopRun", "Runs", "Stop a run", runs.stop, RunRecord, 202, errors=over,
+            does="Requests in flight still count; the run has ended when its state says so.",
+        ),
+        Operation(
+            "POST", f"{RUN}/rerun", "rerunRun", "Runs", "Begin another run of the same plan", runs.rerun, RunRecord,
+            201, errors=(RunNotFound, *STARTS),
+        ),
+        Operation(
+            "POST", f"{RUN}/experiment", "startExperiment", "Runs", "Begin the run that would decide it",
+            runs.experiment, RunRecord, 201, errors=(RunNotFound, NoExperiment, *STARTS),
+        ),
+        Operation(
+            "DELETE", RUN, "deleteRun", "Runs", "Forget an ended run", runs.delete, status=204,
+            errors=(RunNotFound, RunStillActive),
+        ),
+    ]  # fmt: skip
+
+
+def _holding_against(runs: _Runs) -> list[Operation]:
+    return [
+        Operation(
+            "PUT", f"{RUN}/baseline", "markBaseline", "Baselines", "Name an ended run as a baseline", runs.mark,
+            RunRecord, takes=BaselineName, errors=(RunNotFound, RunStillActive), example={"name": "main"},
+            does="The run that had the name loses it.",
+        ),
+        Operation(
+            "DELETE", f"{RUN}/baseline", "unmarkBaseline", "Baselines", "Take a baseline's name away", runs.unmark,
+            status=204, errors=(RunNotFound, RunStillActive),
+        ),
+        Operation(
+            "GET", f"{V1}/baselines/{{name}}", "getBaseline", "Baselines", "The run that has this name", runs.baseline,
+            RunRecord, errors=(BaselineNotFound,),
+        ),
+    ]  # fmt: skip
+
+
+class _Runs:
+    def __init__(self, hub: Door) -> None:
+        self._hub = hub
+
+    async def start(self, asked: Asked) -> Made:
+        return await self._made(await self._hub.start(asked.body))
+
+    async def list(self, asked: Asked) -> RunPage:
+        query: RunsQuery = asked.query
+        records = await self._hub.runs(query.limit, query.offset, query)
+        total = await self._hub.count(query)
+        return RunPage(tuple(map(summary_of, records)), total, query.limit, query.offset)
+
+    async def compare(self, asked: Asked) -> Comparison:
+        first_id, second_id = pair_of(asked.query.ids)
+        return await self._hub.compare(first_id, second_id)
+
+    async def get(self, asked: Asked) -> RunRecord:
+        return await self._hub.run(asked.run_id)
+
+    async def balance(self, asked: Asked) -> WindowBalance:
+        return window_of(await self._hub.run(asked.run_id), asked.query.window)
+
+    async def pods(self, asked: Asked) -> PodTable:
+        return pods_of(await self._hub.run(asked.run_id))
+
+    async def events(self, asked: Asked) -> EventPage:
+        await self._hub.run(asked.run_id)
+        query: EventsQuery = asked.query
+        later = [each for each in await self._hub.happenings(asked.run_id) if each.seq > query.after]
+        page = tuple(later[: query.limit])
+        return EventPage(asked.run_id, page, page[-1].seq if page else -1)
+
+    async def history(self, asked: Asked) -> History:
+        await self._hub.run(asked.run_id)
+        return History(asked.run_id, tuple(await self._hub.history(asked.run_id)))
+
+    async def planned(self, asked: Asked) -> Experiment:
+        return await self._hub.planned_experiment(asked.run_id)
+
+    async def edit(self, asked: Asked) -> RunRecord:
+        await self._hub.edit(asked.run_id, asked.body)
+        return await self._hub.run(asked.run_id)
+
+    async def stop(self, asked: Asked) -> RunRecord:
+        await self._hub.stop(asked.run_id)
+        return await self._hub.run(asked.run_id)
+
+    async def rerun(self, asked: Asked) -> Made:
+        return await self._made(await self._hub.rerun(asked.run_id))
+
+    async def experiment(self, asked: Asked) -> Made:
+        return await self._made(await self._hub.experiment(asked.run_id))
+
+    async def delete(self, asked: Asked) -> None:
+        await self._hub.delete(asked.run_id)
+
+    async def mark(self, asked: Asked) -> RunRecord:
+        if not asked.body.name:
+            raise PlanError("name", "", "a baseline needs a name; DELETE takes it away")
+        await self._hub.mark_baseline(asked.run_id, asked.body.name)
+        return await self._hub.run(asked.run_id)
+
+    async def unmark(self, asked: Asked) -> None:
+        await self._hub.mark_baseline(asked.run_id, "")
+
+    async def baseline(self, asked: Asked) -> RunRecord:
+        return await self._hub.baseline(asked.name)
+
+    async def _made(self, run_id: str) -> Made:
+        return Made(f"{RUNS}/{run_id}", await self._hub.run(run_id))
+
+
+def pair_of(ids: str) -> tuple[str, str]:
+    """The two runs of "first,second". Raises PlanError."""
+    parts = [part.strip() for part in ids.split(",")]
+    if len(parts) != 2 or not all(parts):
+        raise PlanError("ids", ids, "the ids of two runs with a comma between, as in ?ids=before,after")
+    return parts[0], parts[1]

@@ -1,0 +1,229 @@
+"""What /api/v1 says beside the domain's own types: lists, parts of a run, parameters. Field names are the wire's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from scale_app.domain.balance import Balance
+from scale_app.domain.events import Numbered
+from scale_app.domain.plan import Limits
+from scale_app.domain.run import RunRecord
+from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.saved_plan import SavedPlan
+from scale_app.domain.snapshot import PodShare, Point, RunState, Snapshot, Source
+from scale_app.domain.verdict import Verdict, VerdictKind
+
+MOST_RUNS_A_PAGE = 500
+MOST_EVENTS_A_PAGE = 1_000
+
+Window = Literal["run", "10s", "60s"]
+Limit = Annotated[int, Field(ge=1, le=MOST_RUNS_A_PAGE)]
+EventLimit = Annotated[int, Field(ge=1, le=MOST_EVENTS_A_PAGE)]
+Offset = Annotated[int, Field(ge=0, le=10**9)]
+After = Annotated[int, Field(ge=-1, le=10**9)]
+
+
+@dataclass(frozen=True, slots=True)
+class RunsQuery(RunFilter):
+    """limit, offset: which page of the list.
+
+    state, source: of the run. verdict: of its last snapshot. target: text in the target's URL, upper and lower case
+    alike. baseline: the name that it is marked with. experiment_of: the run that it was planned to decide.
+    """
+
+    limit: Limit = 50
+    offset: Offset = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceQuery:
+    """window: the whole run (without its warm-up), or the last 10 or 60 seconds of it."""
+
+    window: Window = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class EventsQuery:
+    """after: only events with a higher number. limit: the most events to give, the oldest first."""
+
+    after: After = -1
+    limit: EventLimit = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PairQuery:
+    """ids: two runs with a comma between; the second is held against the first."""
+
+    ids: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesQuery:
+    """service: a Kubernetes Service as in a plan, namespace/name; left out, the first configured namespace is asked."""
+
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineName:
+    """name: under which later runs are held against this one."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run in a list. Times are wall-clock seconds since 1970.
+
+    requests, score, grade, verdict: of the last snapshot; None without one, or without enough to judge.
+    """
+
+    run_id: str
+    target_url: str
+    source: Source
+    state: RunState
+    message: str
+    created_at_epoch_s: float
+    ended_at_epoch_s: float | None
+    users: int
+    duration_s: float
+    requests: int
+    score: float | None
+    grade: str | None
+    verdict: VerdictKind | None
+    experiment_of: str
+    baseline: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """A page of the list of runs, newest first. total: runs that fit the filter, on all pages."""
+
+    runs: tuple[RunSummary, ...]
+    total: int
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowBalance:
+    """How even one window of a run was.
+
+    seq, elapsed_s: of the snapshot that says it; None when there is none yet, as are balance and verdict.
+    """
+
+    run_id: str
+    state: RunState
+    source: Source
+    window: Window
+    seq: int | None = None
+    elapsed_s: float | None = None
+    balance: Balance | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PodTable:
+    """Every pod of a run's last snapshot. seq, elapsed_s: of that snapshot, None when there is none yet."""
+
+    run_id: str
+    state: RunState
+    source: Source
+    pods: tuple[PodShare, ...]
+    seq: int | None = None
+    elapsed_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """What happened in a run, snapshots apart. newest: the highest number given here, -1 for none; ask on after it."""
+
+    run_id: str
+    events: tuple[Numbered, ...]
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A point for each second of a run: what its time charts draw."""
+
+    run_id: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlans:
+    """Every saved plan, by name."""
+
+    plans: tuple[SavedPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What this installation allows and how it is.
+
+    limits: caps of one run. max_runs: runs that may send load at the same time. active_runs: ids of those that do.
+    notify_problem: why alerts do not reach somebody outside, "" when they do or when nobody is to be told.
+    """
+
+    limits: Limits
+    max_runs: int
+    active_runs: tuple[str, ...]
+    notify_problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """status: "ok" or "ready"."""
+
+    status: str
+
+
+def summary_of(record: RunRecord) -> RunSummary:
+    """The run as a list shows it."""
+    last, plan = record.last, record.plan
+    return RunSummary(
+        run_id=record.run_id,
+        target_url=plan.target_url,
+        source=record.source,
+        state=record.state,
+        message=record.message,
+        created_at_epoch_s=record.created_at_epoch_s,
+        ended_at_epoch_s=record.ended_at_epoch_s,
+        users=plan.users,
+        duration_s=plan.duration_s,
+        requests=last.requests if last else 0,
+        score=last.balance.score if last else None,
+        grade=last.balance.grade if last else None,
+        verdict=last.verdict.kind if last else None,
+        experiment_of=record.experiment_of,
+        baseline=record.baseline,
+    )
+
+
+def window_of(record: RunRecord, window: Window) -> WindowBalance:
+    """One window of the run's last snapshot."""
+    last = record.last
+    if last is None:
+        return WindowBalance(record.run_id, record.state, record.source, window)
+    balance, verdict = _judged(last, window)
+    return WindowBalance(record.run_id, record.state, record.source, window, last.seq, last.elapsed_s, balance, verdict)
+
+
+def pods_of(record: RunRecord) -> PodTable:
+    """The pods of the run's last snapshot."""
+    last = record.last
+    if last is None:
+        return PodTable(record.run_id, record.state, record.source, ())
+    return PodTable(record.run_id, record.state, record.source, last.pods, last.seq, last.elapsed_s)
+
+
+def _judged(snapshot: Snapshot, window: Window) -> tuple[Balance, Verdict]:
+    if window == "10s":
+        return snapshot.recent_balance, snapshot.recent_verdict
+    if window == "60s":
+        return snapshot.minute_balance, snapshot.minute_verdict
+    return snapshot.balance, snapshot.verdict

@@ -1,0 +1,173 @@
+"""One run as a numbered feed: as it is now, then what happens; after a cut a client goes on where it stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from starlette.exceptions import HTTPException
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from scale_app.api.door import Door
+from scale_app.api.operation import Asked, Operation
+from scale_app.api.socket import ENDED, SEND_LIMIT_S, TRY_LATER, close, listen, until_first
+from scale_app.api.v1.runs import RUN
+from scale_app.codec import query_from_wire, to_json
+from scale_app.domain.errors import PlanError, RunNotFound, ScaleError
+from scale_app.domain.events import Event, Numbered
+from scale_app.domain.run import RunRecord
+from scale_app.service.catch_up import Followed
+
+HEARTBEAT_S = 5.0
+UNKNOWN_RUN, BAD_NUMBER = 4404, 4422
+CUT_OFF = "This client fell too far behind; connect again with ?after= the last number that it has."
+
+
+DOES = (
+    "A WebSocket. The first message is the run as it is; then every event in order, of the snapshots the newest; a "
+    "heartbeat after five quiet seconds; at the end the run as it is kept, and the connection closes with 1000. "
+    "After a cut, connect again with `?after=` the last number: no event is missed. Other closing codes: 4404 no such "
+    "run, 4422 a number that the run has not come to, 1013 try again later. Messages: RunNow, Happened, Heartbeat, "
+    "RunEnded."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunNow:
+    """The first message: the run with its newest snapshot. seq: the number that the feed goes on from.
+
+    The run may be a moment ahead of the number, so an event may say what the run says already.
+    """
+
+    seq: int
+    run: RunRecord
+    kind: Literal["run"] = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event, snapshots included. seq: rising; numbers that are missing are of snapshots that newer ones replace."""
+
+    seq: int
+    event: Event
+    kind: Literal["event"] = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Nothing happened for five seconds, and the connection is alive. seq: of the last message with news."""
+
+    seq: int
+    kind: Literal["heartbeat"] = "heartbeat"
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The last message: the run as it is kept; the connection is closed with 1000 after it."""
+
+    seq: int
+    run: RunRecord
+    kind: Literal["end"] = "end"
+
+
+Message = RunNow | Happened | Heartbeat | RunEnded
+
+
+@dataclass(frozen=True, slots=True)
+class StreamQuery:
+    """after: the number of the last message that the client has, to go on from there; left out, it begins with now."""
+
+    after: int | None = None
+
+
+def stream_operation() -> Operation:
+    """What the feed's address says to a plain request, and to readers of the reference."""
+    return Operation(
+        "GET", f"{RUN}/stream", "followRun", "Runs", "Follow a run", _not_so, status=101, query=StreamQuery,
+        refuses=(426,), does=DOES,
+    )  # fmt: skip
+
+
+async def _not_so(_asked: Asked) -> object:
+    raise HTTPException(426, "This address is for WebSockets; open it with ws:// or wss://.", {"Upgrade": "websocket"})
+
+
+def run_stream(hub: Door, heartbeat_s: float = HEARTBEAT_S) -> Callable[[WebSocket], Awaitable[None]]:
+    """The endpoint of /api/v1/runs/{run_id}/stream."""
+
+    async def stream(socket: WebSocket) -> None:
+        await socket.accept()
+        feed = _Feed(socket, heartbeat_s)
+        try:
+            query = query_from_wire(StreamQuery, dict(socket.query_params))
+            async with hub.follow(socket.path_params["run_id"], query.after) as followed:
+                await until_first(feed.send(followed), listen(socket))
+            await feed.end(await hub.run(socket.path_params["run_id"]))
+        except RunNotFound as error:
+            await close(socket, UNKNOWN_RUN, str(error))
+        except PlanError as error:
+            await close(socket, BAD_NUMBER, str(error))
+        except ScaleError as error:
+            await close(socket, TRY_LATER, str(error))
+
+    return stream
+
+
+class _Feed:
+    """What one client is told."""
+
+    def __init__(self, socket: WebSocket, heartbeat_s: float) -> None:
+        self._socket = socket
+        self._heartbeat_s = heartbeat_s
+        self._seq = -1
+
+    async def send(self, followed: Followed) -> None:
+        self._seq = followed.seq
+        await self._send(RunNow(self._seq, followed.record))
+        async for numbered in with_pauses(followed.updates, self._heartbeat_s):
+            if numbered is None:
+                await self._send(Heartbeat(self._seq))
+            else:
+                self._seq = numbered.seq
+                await self._send(Happened(numbered.seq, numbered.event))
+
+    async def end(self, record: RunRecord) -> None:
+        """Say how it ended and close; a run that goes on has left this client behind."""
+        if record.state.active:
+            return await close(self._socket, TRY_LATER, CUT_OFF)
+        # The client may be gone already; then there is nobody left to tell.
+        with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+            await self._send(RunEnded(self._seq, record))
+        return await close(self._socket, ENDED, "The run has ended.")
+
+    async def _send(self, message: Message) -> None:
+        text = to_json(message).decode()
+        async with asyncio.timeout(SEND_LIMIT_S):
+            await self._socket.send_text(text)
+
+
+async def with_pauses(updates: AsyncIterator[Numbered], pause_s: float) -> AsyncIterator[Numbered | None]:
+    """The updates, and None whenever none came for so long."""
+    coming = asyncio.create_task(_next(updates))
+    try:
+        while True:
+            done, _ = await asyncio.wait({coming}, timeout=pause_s)
+            if not done:
+                yield None
+                continue
+            numbered = coming.result()
+            if numbered is None:
+                return
+            coming = asyncio.create_task(_next(updates))
+            yield numbered
+    finally:
+        coming.cancel()
+        with suppress(asyncio.CancelledError):
+            await coming
+
+
+async def _next(updates: AsyncIterator[Numbered]) -> Numbered | None:
+    return await anext(updates, None)
