@@ -67,7 +67,11 @@ class LoadGenerator(Protocol):
 
 class PodDirectory(Protocol):
     def watch(self, target: Admitted) -> AsyncIterator[Sample]:
-        """A PodsSample now, and one whenever the list of pods changes; ends when closed. Raises TargetUnavailable."""
+        """A PodsSample now, and one whenever the list of pods changes; ends when closed.
+
+        While its cluster cannot be asked it gives PodsLost, and goes on by itself. Raises TargetUnavailable when it
+        cannot go on.
+        """
 
 
 class ClusterCatalog(Protocol):

@@ -8,6 +8,9 @@ from functools import cache
 
 from scale_app.adapters.demo_cluster import DemoCluster
 from scale_app.adapters.gatekeeper import TargetGatekeeper
+from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
+from scale_app.adapters.kubernetes.clusters import Clusters
+from scale_app.adapters.kubernetes.directory import KubernetesPods
 from scale_app.adapters.locust_process import LocustProcess
 from scale_app.adapters.notify import notifiers
 from scale_app.adapters.simulated import SimulatedGenerator, SimulatedPods
@@ -30,14 +33,19 @@ def hub() -> Hub:
     """This process's hub; `lifespan` opens and closes it."""
     clock, demo = SystemClock(), _demo()
     workers = LocustProcess(clock)
+    clusters, catalog = _clusters(), _catalog()
     outside = Outside(
-        gatekeeper=TargetGatekeeper(settings().allowed_targets, demo.url),
+        gatekeeper=TargetGatekeeper(
+            settings().allowed_targets, demo.url, find_service=catalog.find if catalog else None
+        ),
         generators={Source.DEMO: workers, Source.HEADER: workers, Source.SIMULATED: SimulatedGenerator(clock)},
         directories={Source.DEMO: demo, Source.SIMULATED: SimulatedPods(clock)},
         store=SqlRunStore(settings().database_url, clock),
         demo=demo,
         clock=clock,
         notifiers=notifiers(settings().notify_urls),
+        catalog=catalog,
+        cluster_pods=KubernetesPods(clusters.of, clock, settings().kube_node) if clusters else None,
     )
     return Hub(outside, settings().limits, settings().max_runs, settings().public_url)
 
@@ -53,8 +61,23 @@ async def lifespan() -> AsyncIterator[None]:
         finally:
             await hub().close()
             await _demo().close()
+            if clusters := _clusters():
+                await clusters.close()
 
 
 @cache
 def _demo() -> DemoCluster:
     return DemoCluster(SystemClock())
+
+
+@cache
+def _clusters() -> Clusters | None:
+    """The configured clusters; None without any."""
+    here = settings()
+    return Clusters(here.kube_config, here.kube_contexts, here.kube_namespaces) if here.kube_config else None
+
+
+@cache
+def _catalog() -> KubernetesCatalog | None:
+    clusters = _clusters()
+    return KubernetesCatalog(clusters) if clusters else None

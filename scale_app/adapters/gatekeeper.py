@@ -13,7 +13,15 @@ from collections.abc import Awaitable, Callable, Collection
 from urllib.parse import urlsplit
 
 from scale_app.domain.admission import check_name, host_of, may_load
-from scale_app.domain.errors import TargetUnavailable
+from scale_app.domain.cluster import (
+    NO_CLUSTER,
+    ServiceFound,
+    ServiceRef,
+    service_admitted,
+    service_of_url,
+    service_ref,
+)
+from scale_app.domain.errors import ClusterUnavailable, TargetRefused, TargetUnavailable
 from scale_app.domain.plan import LoadPlan, is_demo, is_simulated
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Admitted
@@ -23,11 +31,15 @@ LOOPBACK_V4 = "127.0.0.0/8"
 # TEST-NET-1 and the documentation prefix belong to nobody; a machine on which they can be bound binds anything.
 NOBODYS = ("192.0.2.1", "2001:db8::1")
 
+FindService = Callable[[ServiceRef], Awaitable[ServiceFound]]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
 class TargetGatekeeper:
-    """Fulfils ports.Gatekeeper. allowed: the operator's list. demo_url: starts the demo if need be, gives its URL."""
+    """Fulfils ports.Gatekeeper. allowed: the operator's list. demo_url: starts the demo if need be, gives its URL.
+
+    find_service: looks a Service up in its cluster, None when none is configured.
+    """
 
     def __init__(
         self,
@@ -35,11 +47,13 @@ class TargetGatekeeper:
         demo_url: Callable[[], Awaitable[str]],
         resolve: Resolve | None = None,
         is_own: Callable[[str], bool] | None = None,
+        find_service: FindService | None = None,
     ) -> None:
         self._allowed = tuple(allowed)
         self._demo_url = demo_url
         self._resolve = resolve or resolved
         self._is_own = is_own or is_own_address
+        self._find_service = find_service
 
     async def admit(self, plan: LoadPlan) -> Admitted:
         """Where the plan's target may be reached. Raises TargetRefused or TargetUnavailable; sends no load."""
@@ -48,12 +62,39 @@ class TargetGatekeeper:
             return Admitted(await self._demo_url(), Source.DEMO, (LOOPBACK_V4,))
         if is_simulated(url):
             return Admitted(url, Source.SIMULATED, ())
-        return Admitted(url, Source.HEADER, await self._networks(url))
+        found = await self._service(plan)
+        return Admitted(url, Source.HEADER, await self._networks(url, found), found.service if found else None)
 
-    async def _networks(self, url: str) -> tuple[str, ...]:
+    async def _service(self, plan: LoadPlan) -> ServiceFound | None:
+        """The Service that the plan names, or else its URL's host. Raises TargetUnavailable, TargetRefused."""
+        if plan.service:
+            found = await self._found(service_ref(plan.service))
+            if found.problem:
+                raise TargetUnavailable(f"{found.problem} No load was sent.")
+            return found
+        named = service_of_url(plan.target_url)
+        if named is None or self._find_service is None:
+            return None
+        try:
+            found = await self._found(named)
+        except ClusterUnavailable:
+            return ServiceFound(named)  # the load can do without the cluster; whoever watches the pods tells of it
+        except (TargetRefused, TargetUnavailable):
+            return None  # it is no Service that may be looked at: a URL like any other
+        if found.idle:
+            raise TargetUnavailable(f"{found.problem} No load was sent.")
+        return None if found.problem else found
+
+    async def _found(self, service: ServiceRef) -> ServiceFound:
+        if self._find_service is None:
+            raise TargetUnavailable(f"The pods of {service} cannot be found. {NO_CLUSTER}")
+        return await self._find_service(service)
+
+    async def _networks(self, url: str, found: ServiceFound | None) -> tuple[str, ...]:
         check_name(url)
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
+        allowed = (*self._allowed, *_own_of(found, port, self._allowed))
         try:
             async with asyncio.timeout(RESOLVE_LIMIT_S):
                 # Not host_of(): the resolver must see the very host that the generator will give it.
@@ -62,7 +103,14 @@ class TargetGatekeeper:
             raise _unresolved(url, f"no answer within {RESOLVE_LIMIT_S:g} s") from None
         except (OSError, UnicodeError) as error:
             raise _unresolved(url, getattr(error, "strerror", None) or str(error)) from error
-        return may_load(url, addresses, self._allowed, [each for each in addresses if self._is_own(each)])
+        return may_load(url, addresses, allowed, [each for each in addresses if self._is_own(each)])
+
+
+def _own_of(found: ServiceFound | None, port: int, allowed: Collection[str]) -> tuple[str, ...]:
+    """The addresses that a Service on the operator's list may be loaded at: its own, on its own ports, each exact."""
+    if found is None or port not in found.ports or not service_admitted(found.service, allowed):
+        return ()
+    return tuple(address for address in found.addresses if not set(address) & set("*/"))
 
 
 async def resolved(host: str, port: int) -> list[str]:

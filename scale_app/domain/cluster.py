@@ -117,6 +117,18 @@ class PermissionList:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceFound:
+    """A Service as the gate needs it. service: with its context. addresses, ports: its own, virtual and of its load
+    balancer. problem: why it cannot be loaded, "" when it can. idle: it could be, if a pod were ready."""
+
+    service: ServiceRef
+    addresses: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    problem: str = ""
+    idle: bool = False
+
+
 def service_ref(text: str) -> ServiceRef:
     """The Service that a plan names: "namespace/name" or "context/namespace/name". Raises PlanError.
 

@@ -27,16 +27,21 @@ class Roster:
         self.service: ServiceSettings | None = None
         self.usage: Mapping[str, PodUsage] = {}
         self.problem = ""
+        self._replaced: set[str] = set()
 
     def observe(self, sample: PodsSample) -> list[Change]:
         """Take note of the pods listed now; what changed since the last list, joined pods first."""
         self._count_ready_time(sample.at_s)
         new = {pod.name: pod for pod in sample.pods}
-        changes = _changes(self._pods, new) if self.known else []
+        changes = self._changes(new) if self.known else []
         self._pods, self.known, self.service = new, True, sample.service
         self.usage = sample.usage or {}
-        self.problem = " ".join(part for part in (sample.stale, sample.missing) if part)
+        self.problem = sample.missing
         return changes
+
+    def lost(self, problem: str) -> None:
+        """The pods cannot be seen now; those listed last stand. problem: a sentence that says so."""
+        self.problem = problem
 
     def expect(self, at_s: float, requests: int) -> dict[str, float]:
         """Expected requests per pod for the interval that ends at `at_s`; begins the next interval."""
@@ -53,6 +58,22 @@ class Roster:
         """The pods that are listed now, by name."""
         return self._pods
 
+    def _changes(self, new: Mapping[str, PodSeen]) -> list[Change]:
+        old = self._pods
+        joined: list[Change] = [(name, "joined", self._why(pod, new)) for name, pod in new.items() if name not in old]
+        left: list[Change] = [(name, "left", "") for name in old if name not in new]
+        turned = [change for name, pod in new.items() if name in old for change in _turned(old[name], pod)]
+        return joined + turned + left
+
+    def _why(self, pod: PodSeen, new: Mapping[str, PodSeen]) -> str:
+        """Where a new pod is, and which ending one of the same owner it stands in for."""
+        for name, before in self._pods.items():
+            ending = name not in new or new[name].terminating
+            if pod.owner and before.owner == pod.owner and ending and (name + before.uid) not in self._replaced:
+                self._replaced.add(name + before.uid)
+                return ", ".join(part for part in (_on(pod), f"in place of {name}") if part)
+        return _on(pod)
+
     def _count_ready_time(self, at_s: float) -> None:
         since_s = at_s if self._counted_to_s is None else self._counted_to_s
         span_s = max(0.0, at_s - since_s)
@@ -60,13 +81,6 @@ class Roster:
             if pod.ready and span_s:
                 self._ready_s[pod.name] = self._ready_s.get(pod.name, 0.0) + span_s * pod.weight
         self._counted_to_s = since_s + span_s
-
-
-def _changes(old: Mapping[str, PodSeen], new: Mapping[str, PodSeen]) -> list[Change]:
-    joined: list[Change] = [(name, "joined", _on(pod)) for name, pod in new.items() if name not in old]
-    left: list[Change] = [(name, "left", "") for name in old if name not in new]
-    turned = [change for name, pod in new.items() if name in old for change in _turned(old[name], pod)]
-    return joined + turned + left
 
 
 def _turned(old: PodSeen, new: PodSeen) -> list[Change]:

@@ -27,6 +27,7 @@ from scale_app.domain.samples import (
     LoadEnded,
     LoadReady,
     PlanChanged,
+    PodsLost,
     PodsSample,
     Sample,
     StopAsked,
@@ -116,6 +117,7 @@ class Run:
             LoadReady: self._ready,
             TrafficSample: self._traffic_seen,
             PodsSample: self._pods_seen,
+            PodsLost: self._pods_lost,
             PlanChanged: self._plan_changed,
             StopAsked: self._stop_asked,
             LoadEnded: self._ended,
@@ -146,6 +148,10 @@ class Run:
         changes = [PodChanged(at_s, pod, change, detail) for pod, change, detail in self._roster.observe(sample)]
         self._changes.extend(changes)
         return [*self._surroundings.observe(at_s, sample), *changes]
+
+    def _pods_lost(self, sample: PodsLost) -> list[Event]:
+        self._roster.lost(sample.problem)
+        return list(self._surroundings.lost(self._elapsed_s(sample.at_s), sample.problem))
 
     def _plan_changed(self, sample: PlanChanged) -> list[Event]:
         self.plan = self.plan.edited(PlanEdit(sample.users, sample.spawn_rate, sample.arrivals_per_s))

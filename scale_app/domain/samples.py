@@ -122,7 +122,6 @@ class PodsSample:
     answered: {pod name: requests}, the pods' own cumulative counts, whoever asked; None when they are unknown.
     nodes: {node: ready} of the cluster. replicas: {workload: pods wanted}. usage: {pod name: what it used}. Each is
     None when it is unknown.
-    stale: a sentence when the list may be old because the cluster cannot be asked now, "" when it is as it is.
     missing: sentences for what cannot be seen at all, such as a right that is not granted, "" for nothing.
     """
 
@@ -133,9 +132,17 @@ class PodsSample:
     nodes: Mapping[str, bool] | None = None
     replicas: Mapping[str, int] | None = None
     usage: Mapping[str, PodUsage] | None = None
-    stale: str = ""
     missing: str = ""
     kind: Literal["pods"] = "pods"
+
+
+@dataclass(frozen=True, slots=True)
+class PodsLost:
+    """The cluster cannot be asked now, so the pods may be old until the next PodsSample. problem: a sentence."""
+
+    at_s: float
+    problem: str
+    kind: Literal["pods_lost"] = "pods_lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +181,4 @@ class LoadEnded:
     kind: Literal["ended"] = "ended"
 
 
-Sample = TrafficSample | PodsSample | LoadReady | StopAsked | PlanChanged | LoadEnded
+Sample = TrafficSample | PodsSample | PodsLost | LoadReady | StopAsked | PlanChanged | LoadEnded

@@ -14,25 +14,31 @@ Told = tuple[str, ClusterChange, str]
 
 
 class Surroundings:
-    """Compares each list of pods with the one before. The first one tells nothing but a problem."""
+    """Compares each list of pods with the one before. Times (at_s) are seconds since the run's start."""
 
     def __init__(self) -> None:
         self._last: PodsSample | None = None
+        self._lost = False
 
     def observe(self, at_s: float, sample: PodsSample) -> list[ClusterChanged]:
-        """What changed since the sample before; at_s: seconds since the run's start."""
+        """What changed since the sample before."""
         old, self._last = self._last, sample
-        return [ClusterChanged(at_s, *told) for told in _told(old, sample)]
+        back = [ClusterChanged(at_s, "cluster", "watch_back")] if self._lost else []
+        self._lost = False
+        return back + ([ClusterChanged(at_s, *told) for told in _told(old, sample)] if old else [])
+
+    def lost(self, at_s: float, problem: str) -> list[ClusterChanged]:
+        """The pods cannot be watched; told once, however often they are missed."""
+        if self._lost:
+            return []
+        self._lost = True
+        return [ClusterChanged(at_s, "cluster", "watch_lost", problem)]
 
 
-def _told(old: PodsSample | None, new: PodsSample) -> Iterator[Told]:
-    if old is not None:
-        yield from _scaled(old.replicas, new.replicas)
-        yield from _nodes(old.nodes, new.nodes)
-        yield from _settings(old.service, new.service)
-    before = "" if old is None else old.stale
-    if new.stale != before:
-        yield "cluster", "watch_lost" if new.stale else "watch_back", new.stale
+def _told(old: PodsSample, new: PodsSample) -> Iterator[Told]:
+    yield from _scaled(old.replicas, new.replicas)
+    yield from _nodes(old.nodes, new.nodes)
+    yield from _settings(old.service, new.service)
 
 
 def _scaled(old: Mapping[str, int] | None, new: Mapping[str, int] | None) -> Iterator[Told]:

@@ -13,7 +13,7 @@ from scale_app.domain.plan import PlanEdit
 from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.recording import Began, Recorded
 from scale_app.domain.run import Run, RunRecord
-from scale_app.domain.samples import LoadEnded, PlanChanged, Sample, StopAsked
+from scale_app.domain.samples import LoadEnded, PlanChanged, PodsLost, Sample, StopAsked
 from scale_app.domain.snapshot import Point, point_of
 from scale_app.ports import Admitted, Clock, Load, LoadGenerator, PodDirectory, RunStore
 from scale_app.service.broadcast import Broadcast
@@ -71,7 +71,7 @@ class LiveRun:
         """Start the load and see it through to the end. The generator is gone when this returns or is cancelled."""
         feeds = [asyncio.create_task(self._feed_load(generator, target))]
         if directory is not None:
-            feeds.append(asyncio.create_task(self._feed(directory.watch(target))))
+            feeds.append(asyncio.create_task(self._feed_pods(directory, target)))
         began = Began(self._run.plan, self._run.source, self._run.epoch_offset_s)
         await self._recorder.append([began])
         try:
@@ -118,6 +118,14 @@ class LiveRun:
         if self._stop_asked:
             await self._load.stop()
         await self._feed(self._load.samples())
+
+    async def _feed_pods(self, directory: PodDirectory, target: Admitted) -> None:
+        try:
+            async for sample in directory.watch(target):
+                self._samples.put_nowait(sample)
+        except ScaleError as error:
+            log.error("run %s lost sight of its pods: %s", self._run.run_id, error)
+            self._samples.put_nowait(PodsLost(self._clock.monotonic_s(), str(error)))
 
     async def _feed(self, source: AsyncIterator[Sample]) -> None:
         try:

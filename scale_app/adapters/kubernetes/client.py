@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from scale_app.adapters.kubernetes.border import border, config_border, of_status
@@ -19,6 +20,7 @@ from scale_app.domain.errors import ClusterUnavailable
 if TYPE_CHECKING:
     from kubernetes.aio.client.api_client import ApiClient
 
+CONFIG = "scale_app.adapters.kubernetes.config"
 IN_CLUSTER = "in-cluster"
 Json = dict[str, Any]
 Query = Mapping[str, str | int]
@@ -54,9 +56,8 @@ class Cluster:
         """The package's client, configured, for what is not plain JSON over HTTP (exec's WebSocket)."""
         async with self._opening:
             if self._api is None:
-                # The package takes a second and 45 MB, which nobody pays who has no cluster.
-                from scale_app.adapters.kubernetes import config
-
+                # The package takes a second and 45 MB: nobody pays who has no cluster, and no viewer waits for it.
+                config = await asyncio.to_thread(import_module, CONFIG)
                 with config_border(self.kube_config, self.context):
                     self._api, self._namespace = await config.open_api(self.kube_config, self.context)
             return self._api

@@ -1,0 +1,272 @@
+"""What is read of Kubernetes' objects, as narrow types. JSON in, frozen values out; no I/O.
+
+Whatever the API server answers, a missing or odd field is a default: an object that somebody made on purpose to be
+strange must not hide the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeVar, cast
+
+from scale_app.adapters.kubernetes.border import quoted
+from scale_app.domain.service_settings import (
+    ExternalTrafficPolicy,
+    InternalTrafficPolicy,
+    ServiceSettings,
+    SessionAffinity,
+    TrafficDistribution,
+)
+
+T = TypeVar("T")
+Json = Mapping[str, Any]
+ZONE_LABEL = "topology.kubernetes.io/zone"
+SERVICE_LABEL = "kubernetes.io/service-name"
+TOPOLOGY_ANNOTATIONS = ("service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints")
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A TCP port of a Service. secure: it speaks TLS, as far as its name, number or appProtocol says."""
+
+    number: int
+    name: str
+    secure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """virtual: its cluster addresses, none for a headless one. outside: addresses or names of its load balancer."""
+
+    namespace: str
+    name: str
+    kind: str
+    selector: Mapping[str, str]
+    ports: tuple[Port, ...]
+    virtual: tuple[str, ...]
+    headless: bool
+    outside: tuple[str, ...]
+    external_name: str
+    settings: ServiceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A pod in an EndpointSlice. ready: traffic goes to it. for_nodes, for_zones: hints whom it is for."""
+
+    pod: str
+    uid: str
+    node: str
+    zone: str
+    ready: bool
+    terminating: bool
+    for_nodes: tuple[str, ...]
+    for_zones: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """endpoints: those that are pods. others: addresses in it that are no pod."""
+
+    namespace: str
+    service: str
+    endpoints: tuple[Endpoint, ...]
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """over: it has ended for good. probed: every container that stays has a readiness probe, or it has none."""
+
+    name: str
+    uid: str
+    node: str
+    owner: str
+    restarts: int
+    terminating: bool
+    over: bool
+    probed: bool
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    name: str
+    zone: str
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """wanted: pods. labels: of the pods that it makes."""
+
+    kind: str
+    name: str
+    wanted: int
+    labels: Mapping[str, str]
+
+
+def service(document: Json) -> Service:
+    """A Service."""
+    spec = dict_at(document, "spec")
+    virtual = tuple(text for text in map(clean, list_at(spec, "clusterIPs") or [spec.get("clusterIP")]) if text)
+    balancers = [item for item in list_at(document, "status", "loadBalancer", "ingress") if isinstance(item, dict)]
+    return Service(
+        namespace=text_at(document, "metadata", "namespace"),
+        name=text_at(document, "metadata", "name"),
+        kind=text_at(spec, "type") or "ClusterIP",
+        selector=labels_at(spec, "selector"),
+        ports=tuple(_port(port) for port in list_at(spec, "ports") if _is_tcp(port)),
+        virtual=tuple(text for text in virtual if text != "None"),
+        headless="None" in virtual,
+        outside=tuple(text_at(item, "ip") or text_at(item, "hostname") for item in balancers),
+        external_name=text_at(spec, "externalName"),
+        settings=_settings(document, spec),
+    )
+
+
+def endpoint_slice(document: Json) -> Slice:
+    """An EndpointSlice."""
+    endpoints = [item for item in list_at(document, "endpoints") if isinstance(item, dict)]
+    pods = tuple(_endpoint(item) for item in endpoints if text_at(item, "targetRef", "kind") == "Pod")
+    return Slice(
+        namespace=text_at(document, "metadata", "namespace"),
+        service=text_at(document, "metadata", "labels", SERVICE_LABEL),
+        endpoints=tuple(pod for pod in pods if pod.pod),
+        others=len(endpoints) - len(pods),
+    )
+
+
+def pod(document: Json) -> Pod:
+    """A Pod."""
+    owners = [item for item in list_at(document, "metadata", "ownerReferences") if isinstance(item, dict)]
+    states = [item for item in list_at(document, "status", "containerStatuses") if isinstance(item, dict)]
+    containers = [item for item in list_at(document, "spec", "containers") if isinstance(item, dict)]
+    return Pod(
+        name=text_at(document, "metadata", "name"),
+        uid=text_at(document, "metadata", "uid"),
+        node=text_at(document, "spec", "nodeName"),
+        owner=next((text_at(item, "name") for item in owners), ""),
+        restarts=sum(int_at(item, "restartCount") for item in states),
+        terminating=bool(text_at(document, "metadata", "deletionTimestamp")),
+        over=text_at(document, "status", "phase") in ("Succeeded", "Failed"),
+        probed=any("readinessProbe" in item for item in containers),
+        labels=labels_at(document, "metadata", "labels"),
+    )
+
+
+def node(document: Json) -> Node:
+    """A Node."""
+    conditions = [item for item in list_at(document, "status", "conditions") if isinstance(item, dict)]
+    ready = any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
+    zone = text_at(document, "metadata", "labels", ZONE_LABEL)
+    return Node(text_at(document, "metadata", "name"), zone, ready)
+
+
+def workload(kind: str) -> Callable[[Json], Workload]:
+    """Reads a Deployment, or another kind with replicas and a template."""
+    return lambda document: Workload(
+        kind,
+        text_at(document, "metadata", "name"),
+        int_at(document, "spec", "replicas", default=1),
+        labels_at(document, "spec", "template", "metadata", "labels"),
+    )
+
+
+def usage(document: Json) -> tuple[str, float, int]:
+    """A PodMetrics: the pod's name, cores and bytes, summed over its containers. Raises ValueError."""
+    from kubernetes.utils.quantity import parse_quantity
+
+    used = [dict_at(item, "usage") for item in list_at(document, "containers") if isinstance(item, dict)]
+    cores: Decimal = sum((parse_quantity(text_at(item, "cpu") or "0") for item in used), Decimal(0))
+    memory: Decimal = sum((parse_quantity(text_at(item, "memory") or "0") for item in used), Decimal(0))
+    if not (cores.is_finite() and memory.is_finite()):
+        raise ValueError("a quantity is not finite")
+    return text_at(document, "metadata", "name"), float(cores), int(memory)
+
+
+def clean(value: object) -> str:
+    """A text of the cluster, safe to show; "" for what is no text."""
+    return quoted(value) if isinstance(value, str) else ""
+
+
+def at(document: object, *keys: str) -> object:
+    """What stands in the document under these keys, one inside the other; None where there is nothing."""
+    for key in keys:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
+
+
+def text_at(document: object, *keys: str) -> str:
+    return clean(at(document, *keys))
+
+
+def int_at(document: object, *keys: str, default: int = 0) -> int:
+    value = at(document, *keys)
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+def list_at(document: object, *keys: str) -> list[Any]:
+    value = at(document, *keys)
+    return value if isinstance(value, list) else []
+
+
+def dict_at(document: object, *keys: str) -> dict[str, Any]:
+    value = at(document, *keys)
+    return value if isinstance(value, dict) else {}
+
+
+def labels_at(document: object, *keys: str) -> dict[str, str]:
+    return {str(key): value for key, value in dict_at(document, *keys).items() if isinstance(value, str)}
+
+
+def _is_tcp(port: object) -> bool:
+    return isinstance(port, dict) and port.get("protocol", "TCP") == "TCP" and int_at(port, "port") > 0
+
+
+def _port(port: Json) -> Port:
+    number, name = int_at(port, "port"), text_at(port, "name")
+    said = text_at(port, "appProtocol").lower()
+    secure = said in ("https", "kubernetes.io/wss") or (not said and (name.startswith("https") or number == 443))
+    return Port(number, name, secure)
+
+
+def _settings(document: Json, spec: Json) -> ServiceSettings:
+    annotations = labels_at(document, "metadata", "annotations")
+    return ServiceSettings(
+        session_affinity=cast(SessionAffinity, _one_of(spec, "sessionAffinity", "None", "ClientIP")),
+        internal_traffic_policy=cast(InternalTrafficPolicy, _one_of(spec, "internalTrafficPolicy", "Cluster", "Local")),
+        external_traffic_policy=cast(
+            ExternalTrafficPolicy, _one_of(spec, "externalTrafficPolicy", "", "Cluster", "Local")
+        ),
+        traffic_distribution=cast(
+            TrafficDistribution,
+            _one_of(spec, "trafficDistribution", "", "PreferClose", "PreferSameZone", "PreferSameNode"),
+        ),
+        topology_hints=any(annotations.get(name, "").lower() == "auto" for name in TOPOLOGY_ANNOTATIONS),
+    )
+
+
+def _one_of(spec: Json, key: str, default: str, *others: str) -> str:
+    value = text_at(spec, key)
+    return value if value in others else default
+
+
+def _endpoint(item: Json) -> Endpoint:
+    conditions = dict_at(item, "conditions")
+    return Endpoint(
+        pod=text_at(item, "targetRef", "name"),
+        uid=text_at(item, "targetRef", "uid"),
+        node=text_at(item, "nodeName"),
+        zone=text_at(item, "zone"),
+        ready=conditions.get("ready") is not False,  # unknown means ready, says the API
+        terminating=conditions.get("terminating") is True,
+        for_nodes=tuple(_names(list_at(item, "hints", "forNodes"))),
+        for_zones=tuple(_names(list_at(item, "hints", "forZones"))),
+    )
+
+
+def _names(items: list[Any]) -> Iterator[str]:
+    return (name for item in items if (name := text_at(item, "name")))
