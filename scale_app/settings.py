@@ -30,7 +30,8 @@ class Settings:
         Services of a configured cluster ("kubernetes:shop/cart", "kubernetes:shop/*"), whose own addresses may.
     allowed_origins (SCALE_ALLOWED_ORIGINS): comma-separated origins ("https://scale.example") whose pages may write
         although they were served under another host name; the page's own host always may.
-    limits (SCALE_MAX_USERS, SCALE_MAX_SPAWN_RATE, SCALE_MAX_DURATION_S): caps of one run.
+    limits (SCALE_MAX_USERS, SCALE_MAX_SPAWN_RATE, SCALE_MAX_DURATION_S, SCALE_MAX_ARRIVALS_PER_S,
+        SCALE_MAX_PROCESSES): caps of one run.
     notify_urls (SCALE_NOTIFY_URLS): where alerts are sent beside the page, as Apprise URLs ("slack://...",
         "json://host/path", "mailto://..."), separated by commas or spaces. They hold secrets and are never shown.
     public_url (SCALE_PUBLIC_URL): where people reach this installation, for links in what is sent; "" for no links.
@@ -85,6 +86,10 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             users=read("SCALE_MAX_USERS", defaults.limits.users, _count, "a whole number above 0"),
             spawn_rate=read("SCALE_MAX_SPAWN_RATE", defaults.limits.spawn_rate, _positive, "a number above 0"),
             duration_s=read("SCALE_MAX_DURATION_S", defaults.limits.duration_s, _positive, "seconds above 0"),
+            arrivals_per_s=read(
+                "SCALE_MAX_ARRIVALS_PER_S", defaults.limits.arrivals_per_s, _positive, "a number above 0"
+            ),
+            processes=read("SCALE_MAX_PROCESSES", defaults.limits.processes, _count, "a whole number above 0"),
         ),
         max_runs=read("SCALE_MAX_RUNS", defaults.max_runs, _count, "a whole number above 0"),
         notify_urls=_notify_urls(environment.get("SCALE_NOTIFY_URLS", "")),

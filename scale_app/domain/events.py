@@ -97,8 +97,25 @@ class PlanEdited:
     kind: Literal["plan"] = "plan"
 
 
+@dataclass(frozen=True, slots=True)
+class GeneratorNoticed:
+    """The load generator said something that people should know; the load goes on."""
+
+    elapsed_s: float
+    message: str
+    kind: Literal["generator"] = "generator"
+
+
 Event = (
-    SnapshotTaken | StateChanged | AlertRaised | AlertUpdated | AlertCleared | PodChanged | ClusterChanged | PlanEdited
+    SnapshotTaken
+    | StateChanged
+    | AlertRaised
+    | AlertUpdated
+    | AlertCleared
+    | PodChanged
+    | ClusterChanged
+    | PlanEdited
+    | GeneratorNoticed
 )
 
 

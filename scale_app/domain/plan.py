@@ -32,6 +32,8 @@ class Limits:
     users: int = 5_000
     spawn_rate: float = 5_000.0
     duration_s: float = 3_600.0
+    arrivals_per_s: float = 20_000.0
+    processes: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class LoadPlan:
         a PEM file where the load generator runs; None for the system's.
     service: the Kubernetes Service whose pods should share the work, "namespace/name" or "context/namespace/name".
         "" = found from a host such as cart.shop.svc when a cluster is configured.
+    processes: that send the load together, at most one for each user; their counts are one.
 
     Raises PlanError for the first field that cannot be used.
     """
@@ -88,6 +91,7 @@ class LoadPlan:
     verify_tls: bool = True
     ca_file: str | None = None
     service: str = ""
+    processes: int = 1
 
     def __post_init__(self) -> None:
         check_target(self.target_url)
@@ -112,12 +116,15 @@ class LoadPlan:
         _check_arrivals(self.arrivals_per_s, self.arrivals)
         check_request(self.method, self.headers, self.body)
         _check_service(self.service, self.target_url)
+        _whole("processes", self.processes, 1)
+        if self.processes > self.users:
+            raise PlanError("processes", self.processes, f"at most one for each of the {self.users:,} users")
 
     def check_limits(self, limits: Limits) -> None:
         """Raise PlanError when the plan asks for more than this installation allows."""
-        for name in ("users", "spawn_rate", "duration_s"):
+        for name in ("users", "spawn_rate", "duration_s", "arrivals_per_s", "processes"):
             value, cap = getattr(self, name), getattr(limits, name)
-            if value > cap:
+            if value is not None and value > cap:
                 raise PlanError(name, value, f"at most {cap:,} here; the operator sets this cap")
 
     def edited(self, edit: PlanEdit) -> LoadPlan:

@@ -13,6 +13,7 @@ from scale_app.domain.events import (
     AlertRaised,
     AlertUpdated,
     Event,
+    GeneratorNoticed,
     PlanEdited,
     PodChanged,
     SnapshotTaken,
@@ -24,6 +25,7 @@ from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import (
     GeneratorHealth,
+    GeneratorNotice,
     LoadEnded,
     LoadReady,
     PlanChanged,
@@ -96,6 +98,7 @@ class Run:
         self.source = source
         self.state = RunState.STARTING
         self.message = ""
+        self._notice = ""
         self.last: Snapshot | None = None
         self.next_seq = 0
         self.epoch_offset_s = epoch_offset_s
@@ -120,6 +123,7 @@ class Run:
             PodsLost: self._pods_lost,
             PlanChanged: self._plan_changed,
             StopAsked: self._stop_asked,
+            GeneratorNotice: self._noticed,
             LoadEnded: self._ended,
         }
         events = handlers[type(sample)](sample)
@@ -160,6 +164,10 @@ class Run:
     def _stop_asked(self, sample: StopAsked) -> list[Event]:
         return self._move(RunState.STOPPING, sample.at_s) if self.state is not RunState.STOPPING else []
 
+    def _noticed(self, sample: GeneratorNotice) -> list[Event]:
+        self._notice = self.message = sample.message
+        return [GeneratorNoticed(self._elapsed_s(sample.at_s), sample.message)]
+
     def _ended(self, sample: LoadEnded) -> list[Event]:
         stopping = self.state is RunState.STOPPING
         why = sample.error or ("" if stopping else failure_sentence(self.plan, self._traffic))
@@ -182,7 +190,7 @@ class Run:
 
     def _move(self, state: RunState, at_s: float, message: str = "") -> list[Event]:
         assert state in MOVES[self.state], f"{self.state} cannot become {state}"
-        self.state, self.message = state, message
+        self.state, self.message = state, message or self._notice
         return [StateChanged(self._elapsed_s(at_s), state, message)]
 
     def _snapshot(self, at_s: float, figures: Figures, events_before: int) -> Event:

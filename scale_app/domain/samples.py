@@ -53,6 +53,8 @@ class GeneratorHealth:
     late_arrivals: those of them that had to wait for a free user. dropped_arrivals: those that were given up,
         because too many waited or the run ended.
     schedule_lag_p99_ms, schedule_lag_max_ms: how late the generator came to its own schedule since the last sample.
+    processes: that send the load now. Of several, each figure is the worst one's, and arrivals are all of theirs.
+    lost_processes: that ended before the run did.
     """
 
     cpu_share: float = 0.0
@@ -63,6 +65,8 @@ class GeneratorHealth:
     dropped_arrivals: int = 0
     schedule_lag_p99_ms: float = 0.0
     schedule_lag_max_ms: float = 0.0
+    processes: int = 1
+    lost_processes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,15 @@ class PlanChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class GeneratorNotice:
+    """Something about the generator that people should know, though the load goes on. message: a sentence or two."""
+
+    at_s: float
+    message: str
+    kind: Literal["notice"] = "notice"
+
+
+@dataclass(frozen=True, slots=True)
 class LoadEnded:
     """The generator is gone. error: "" when it ended as planned, else a complete sentence."""
 
@@ -181,4 +194,4 @@ class LoadEnded:
     kind: Literal["ended"] = "ended"
 
 
-Sample = TrafficSample | PodsSample | PodsLost | LoadReady | StopAsked | PlanChanged | LoadEnded
+Sample = TrafficSample | PodsSample | PodsLost | LoadReady | StopAsked | PlanChanged | GeneratorNotice | LoadEnded

@@ -9,6 +9,7 @@ from scale_app.domain.events import (
     AlertRaised,
     ClusterChanged,
     Event,
+    GeneratorNoticed,
     PlanEdited,
     PodChanged,
     StateChanged,
@@ -60,6 +61,8 @@ def _line(event: Event) -> Happening | None:
         case ClusterChanged(subject=subject, change=change, detail=detail):
             tone = "bad" if change == "watch_lost" else ""
             return Happening(at, CLUSTER_CHANGES[change].format(subject=subject, detail=detail), tone)
+        case GeneratorNoticed(message=message):
+            return Happening(at, message, "bad")
         case PlanEdited(plan=plan):
             rate = f"{shown.plain(plan.spawn_rate)} a second"
             return Happening(at, f"Changed to {shown.count(plan.users)} users, {rate}.")

@@ -72,6 +72,7 @@ PLAN_FIELDS = {
     "verify_tls": "Verify TLS",
     "ca_file": "CA file",
     "service": "Kubernetes Service",
+    "processes": "Load-generating processes",
 }
 
 CERTAINTIES: dict[Certainty, str] = {"certain": "Certain", "likely": "Likely", "possible": "Possible"}

@@ -1,4 +1,4 @@
-"""One run inside the worker: Locust's runner started, edited, drained and ended.
+"""One run inside the worker: its load started, edited, drained and ended, and its samples told to the owner.
 
 Importing this module imports Locust, which patches the process: only the worker's own process may do it.
 """
@@ -13,61 +13,53 @@ import resource
 import signal
 import sys
 import time
-import traceback
 from typing import BinaryIO
 
 # Locust comes first: it patches sockets and ssl, and whatever was imported before would keep the old ones.
-from locust.env import Environment  # isort: skip
+from scale_app.worker.engine import Engine  # isort: skip
 import gevent  # type: ignore[import-untyped]
 from gevent.event import AsyncResult  # type: ignore[import-untyped]
 
 from scale_app.codec import from_json
 from scale_app.domain.errors import PlanError
-from scale_app.domain.plan import PlanEdit
+from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import LoadEnded, LoadReady
-from scale_app.worker.arrivals import OpenPace
-from scale_app.worker.job import Job, pace_of, traffic_of
+from scale_app.worker.crew import Crew
+from scale_app.worker.faults import watch_for_faults
+from scale_app.worker.force import Alone, CannotBegin, Force
+from scale_app.worker.job import Job
 from scale_app.worker.pipe import OwnerPipe
-from scale_app.worker.report import Label, Reporter
 from scale_app.worker.steering import STEER_EVERY_S, Steering
-from scale_app.worker.users import user_class
 
-DRAIN_SPARE_S = 1.0
+SAMPLE_EVERY_S = 1.0
 
 
 class Session:
     """A run from its first user to the last sample."""
 
-    def __init__(self, job: Job, pipe: OwnerPipe) -> None:
-        self._plan = job.plan
+    def __init__(self, plan: LoadPlan, pipe: OwnerPipe) -> None:
+        self._plan = plan
         self._pipe = pipe
         self._over = AsyncResult()
-        loop = gevent.get_hub().loop
-        pace = pace_of(job.plan, loop)
-        self._arrivals = pace if isinstance(pace, OpenPace) else None
-        self._traffic = traffic_of(job, pace, loop)
-        self._environment = Environment(
-            user_classes=[user_class(self._traffic)], host=job.target.url, catch_exceptions=False
-        )
-        self._environment.events.user_error.add_listener(self._on_user_error)  # type: ignore[no-untyped-call]
-        self._runner = self._environment.create_local_runner()
-        label = Label(job.plan.method, job.target.url)
-        self._reporter = Reporter(self._environment, self._traffic.network.tally, label, pipe, self._arrivals)
-        self._steering = Steering(self._runner, self._arrivals)
+        self._steering: Steering | None = None
         self._began_s = time.monotonic()
 
-    def run(self) -> None:
-        """Send load until the time is over or a stop is asked for, then wait for the requests in flight."""
+    def run(self, force: Force) -> None:
+        """Send load until the time is over or a stop is asked for, then wait for the requests in flight.
+
+        Raises CannotBegin.
+        """
         gevent.signal_handler(signal.SIGTERM, self.stop)
-        gevent.get_hub().handle_error = self._on_callback_error
-        self._traffic.watch_deadlines()
+        force.begin()
+        self._steering = Steering(force)
         self._began_s = time.monotonic()
         self._pipe.say(LoadReady(self._began_s))
-        beside = [gevent.spawn(self._steer), gevent.spawn(self._reporter.run)]
+        beside = [gevent.spawn(self._steer), gevent.spawn(self._report, force)]
         error = self._over.wait(timeout=self._plan.duration_s) or ""
-        self._drain()
+        self.stop()
+        force.drain()
         gevent.killall(beside)
-        self._pipe.say(self._reporter.sample())
+        self._pipe.say(force.sample())
         self._pipe.say(LoadEnded(time.monotonic(), error))
 
     def obey(self, line: bytes) -> None:
@@ -84,8 +76,12 @@ class Session:
 
     def stop(self) -> None:
         """Ask for the end. Idempotent."""
+        self.give_up("")
+
+    def give_up(self, why: str) -> None:
+        """The same, with a sentence that says why the run could not go on."""
         if not self._over.ready():
-            self._over.set("")
+            self._over.set(why)
 
     def _steer(self) -> None:
         while not self._over.ready():
@@ -93,31 +89,16 @@ class Session:
             gevent.sleep(STEER_EVERY_S)
 
     def _steer_now(self) -> None:
-        if not self._over.ready():
+        if self._steering is not None and not self._over.ready():
             self._steering.steer(self._plan, time.monotonic() - self._began_s)
 
-    def _drain(self) -> None:
-        self.stop()
-        if self._arrivals is not None:
-            self._arrivals.end()
-        self._runner.stop()
-        draining = self._traffic.draining
-        draining.join(timeout=self._plan.timeout_s + DRAIN_SPARE_S)
-        draining.kill()
-
-    def _on_user_error(self, exception: BaseException, **_: object) -> None:
-        """A fault of ours, not of the target: the counts can no longer be trusted, so the run ends."""
-        self._give_up(exception)
-
-    def _on_callback_error(self, context: object, kind: object, exception: BaseException, trace: object) -> None:
-        """The same, in a callback of the event loop or in a greenlet."""
-        if not isinstance(exception, gevent.get_hub().NOT_ERROR):
-            traceback.print_exception(exception)
-            self._give_up(exception)
-
-    def _give_up(self, exception: BaseException) -> None:
-        if not self._over.ready():
-            self._over.set(f"The load generator had to stop: {type(exception).__name__}: {exception}.")
+    def _report(self, force: Force) -> None:
+        """A sample every second, in step with the clock however long the writing takes."""
+        due_s = time.monotonic()
+        while True:
+            due_s = max(due_s + SAMPLE_EVERY_S, time.monotonic())
+            gevent.sleep(due_s - time.monotonic())
+            self._pipe.say(force.sample())
 
 
 def serve(output: BinaryIO) -> None:
@@ -130,19 +111,29 @@ def serve(output: BinaryIO) -> None:
     if first is None:
         return
     try:
-        session = Session(from_json(Job, first), pipe)
-    except PlanError as error:
+        job = from_json(Job, first)
+        session = Session(job.plan, pipe)
+        force = _force(job, session, pipe, output.fileno())
+        gc.collect()
+        gc.freeze()
+
+        def listen() -> None:
+            for line in lines:
+                session.obey(line)
+            os._exit(0)
+
+        gevent.spawn(listen)
+        session.run(force)
+    except (PlanError, CannotBegin) as error:
         sys.exit(str(error))
-    gc.collect()
-    gc.freeze()
 
-    def listen() -> None:
-        for line in lines:
-            session.obey(line)
-        os._exit(0)
 
-    gevent.spawn(listen)
-    session.run()
+def _force(job: Job, session: Session, pipe: OwnerPipe, output: int) -> Force:
+    """Raises PlanError for a job that cannot be done."""
+    engine = Engine(job)
+    crew = Crew(job, engine.environment, output, pipe.say, session.give_up) if job.plan.processes > 1 else None
+    watch_for_faults(engine.environment, session.give_up)
+    return crew or Alone(engine)
 
 
 def _allow_all_files() -> None:

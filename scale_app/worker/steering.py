@@ -5,31 +5,32 @@ from __future__ import annotations
 from typing import Protocol
 
 from scale_app.domain.plan import LoadPlan
-from scale_app.worker.arrivals import OpenPace
 
 STEER_EVERY_S = 0.25
 
 
 class Adjustable(Protocol):
-    """The part of Locust's runner that is needed here."""
+    """The part of a force that is needed here."""
 
     def start(self, user_count: int, spawn_rate: float) -> None:
         """Bring the number of users to this, so many a second."""
 
+    def set_rate(self, rate_per_s: float) -> None:
+        """Arrivals per second of the open model."""
+
 
 class Steering:
-    """Call `steer` every quarter of a second and after each edit. arrivals: None in the closed model."""
+    """Call `steer` every quarter of a second and after each edit."""
 
-    def __init__(self, runner: Adjustable, arrivals: OpenPace | None) -> None:
-        self._runner = runner
-        self._arrivals = arrivals
+    def __init__(self, force: Adjustable) -> None:
+        self._force = force
         self._asked: tuple[int, float] | None = None
         self._users = 0.0
 
     def steer(self, plan: LoadPlan, at_s: float) -> None:
         """Bring the load to what the plan says, so many seconds after the run's begin."""
-        if self._arrivals is not None:
-            self._arrivals.set_rate(plan.pattern.rate(plan.arrivals_per_s or 0.0, at_s))
+        if plan.arrivals_per_s is not None:
+            self._force.set_rate(plan.pattern.rate(plan.arrivals_per_s, at_s))
             # Users are mere places to send from: all of them are needed from the first arrival on.
             self._ask(plan.users, float(plan.users))
         elif plan.pattern.kind == "constant":
@@ -48,4 +49,4 @@ class Steering:
         # At rate 0 Locust would stay in "spawning" for ever: the plan's constructor has checked both figures.
         if self._asked != (users, spawn_rate):
             self._asked = (users, spawn_rate)
-            self._runner.start(users, spawn_rate)
+            self._force.start(users, spawn_rate)

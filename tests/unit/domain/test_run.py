@@ -6,6 +6,7 @@ from scale_app.domain.events import (
     AlertCleared,
     AlertRaised,
     Event,
+    GeneratorNoticed,
     PlanEdited,
     PodChanged,
     SnapshotTaken,
@@ -14,6 +15,7 @@ from scale_app.domain.events import (
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import MOVES, Run
 from scale_app.domain.samples import (
+    GeneratorNotice,
     LoadEnded,
     LoadReady,
     PlanChanged,
@@ -148,6 +150,16 @@ def test_a_pod_that_stands_out_is_named_and_the_others_are_not() -> None:
     assert rows["d"].outlier
     assert rows["d"].against_fair == pytest.approx(500 / 875 - 1)
     assert rows["a"].share == pytest.approx(1000 / 3500)
+
+
+def test_what_befell_the_generator_is_an_event_and_stays_said_after_the_end() -> None:
+    run = _run()
+    events = _play(run, LoadReady(0.0), traffic(1.0, a=5), GeneratorNotice(1.5, "One of 2 processes ended."))
+    assert events[-1] == GeneratorNoticed(1.5, "One of 2 processes ended.")
+    _play(run, traffic(2.0, a=9), LoadEnded(2.5))
+    assert (run.state, run.message) == (RunState.FINISHED, "One of 2 processes ended.")
+    assert run.last is not None
+    assert run.last.message == "One of 2 processes ended."
 
 
 def test_same_samples_same_events() -> None:

@@ -2,53 +2,46 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.worker.arrivals import OpenPace
 from scale_app.worker.steering import STEER_EVERY_S, Steering
 
 
-class FakeRunner:
+class FakeForce:
     def __init__(self) -> None:
         self.asked: list[tuple[int, float]] = []
+        self.rates: list[float] = []
 
     def start(self, user_count: int, spawn_rate: float) -> None:
         self.asked.append((user_count, spawn_rate))
-
-
-class FakePace:
-    def __init__(self) -> None:
-        self.rates: list[float] = []
 
     def set_rate(self, rate_per_s: float) -> None:
         self.rates.append(rate_per_s)
 
 
 def test_a_constant_load_is_asked_for_once_and_again_after_an_edit() -> None:
-    runner, plan = FakeRunner(), LoadPlan(users=9, spawn_rate=3)
-    steering = Steering(runner, None)
+    force, plan = FakeForce(), LoadPlan(users=9, spawn_rate=3)
+    steering = Steering(force)
     for at_s in (0, 0.25, 0.5):
         steering.steer(plan, at_s)
     steering.steer(plan.edited(PlanEdit(users=5)), 0.6)
-    assert runner.asked == [(9, 3), (5, 3)]
+    assert force.asked == [(9, 3), (5, 3)]
 
 
 def test_users_follow_a_ramp_as_fast_as_the_spawn_rate_allows() -> None:
-    runner, plan = FakeRunner(), LoadPlan(users=100, spawn_rate=20, pattern=Pattern("ramp", low=0, period_s=1))
-    steering = Steering(runner, None)
+    force, plan = FakeForce(), LoadPlan(users=100, spawn_rate=20, pattern=Pattern("ramp", low=0, period_s=1))
+    steering = Steering(force)
     for step in range(9):
         steering.steer(plan, step * STEER_EVERY_S)
-    assert runner.asked[-1][0] == 1 + 8 * 5
-    assert runner.asked[0][0] == 1
+    assert force.asked[-1][0] == 1 + 8 * 5
+    assert force.asked[0][0] == 1
 
 
 def test_arrivals_follow_the_pattern_while_all_users_stand_ready() -> None:
-    runner, pace = FakeRunner(), FakePace()
+    force = FakeForce()
     plan = LoadPlan(users=7, arrivals_per_s=100, pattern=Pattern("spike", low=0.5, begins_s=1, period_s=1))
-    steering = Steering(runner, cast(OpenPace, pace))
+    steering = Steering(force)
     for at_s in (0, 1, 2):
         steering.steer(plan, at_s)
-    assert pace.rates == [50, 100, 50]
-    assert runner.asked == [(7, 7.0)]
+    assert force.rates == [50, 100, 50]
+    assert force.asked == [(7, 7.0)]

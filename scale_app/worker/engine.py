@@ -1,0 +1,65 @@
+"""What sends the load inside one process: its users, their connections, and what they counted."""
+
+from __future__ import annotations
+
+import time
+
+# Locust comes first: it patches sockets and ssl, and whatever was imported before would keep the old ones.
+from locust.env import Environment  # isort: skip
+import gevent  # type: ignore[import-untyped]
+
+from scale_app.domain.samples import TrafficSample
+from scale_app.worker.arrivals import OpenPace
+from scale_app.worker.health import HealthMeter
+from scale_app.worker.job import Job, pace_of, traffic_of
+from scale_app.worker.report import Label, log_batch
+from scale_app.worker.users import user_class
+
+DRAIN_SPARE_S = 1.0
+
+
+class Engine:
+    """The senders of one process. environment: Locust's, to which the caller gives a runner before `begin`."""
+
+    def __init__(self, job: Job) -> None:
+        """Raises PlanError or ValueError for a job that cannot be done."""
+        loop = gevent.get_hub().loop
+        pace = pace_of(job.plan, loop)
+        self._arrivals = pace if isinstance(pace, OpenPace) else None
+        self._traffic = traffic_of(job, pace, loop)
+        self._label = Label(job.plan.method, job.target.url)
+        self._health = HealthMeter()
+        self.environment = Environment(
+            user_classes=[user_class(self._traffic)], host=job.target.url, catch_exceptions=False
+        )
+
+    def begin(self) -> None:
+        """From now on deadlines are kept and the process's health is measured."""
+        self._traffic.watch_deadlines()
+        gevent.spawn(self._health.probe)
+
+    def set_rate(self, rate_per_s: float) -> None:
+        """Arrivals per second of the open model from now on."""
+        if self._arrivals is not None:
+            self._arrivals.set_rate(rate_per_s)
+
+    def sample(self) -> TrafficSample:
+        """The counts now; Locust's statistics are brought to the same."""
+        tally = self._traffic.network.tally
+        log_batch(self.environment.stats, self._label, tally.take_batch())
+        runner = self.environment.runner
+        health = self._health.take()
+        if self._arrivals is not None:
+            health = self._arrivals.take(health)
+        return tally.sample(time.monotonic(), runner.user_count if runner is not None else 0, health)
+
+    def drain(self) -> None:
+        """Send nothing new and wait for the requests in flight, at most until their deadline."""
+        if self._arrivals is not None:
+            self._arrivals.end()
+        assert self.environment.runner is not None
+        # Of a worker's runner this is the same method: its users stop, and its master is told nothing.
+        self.environment.runner.stop()
+        draining = self._traffic.draining
+        draining.join(timeout=self._traffic.timeout_s + DRAIN_SPARE_S)
+        draining.kill()

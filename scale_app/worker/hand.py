@@ -1,0 +1,77 @@
+"""One of several senders of a run: Locust's worker. It does what its master says and reports what it counted."""
+
+from __future__ import annotations
+
+import os
+import time
+from argparse import Namespace
+from typing import Any
+
+import gevent  # type: ignore[import-untyped]
+from gevent.event import Event  # type: ignore[import-untyped]
+from locust.rpc import Message
+
+from scale_app.codec import to_json
+from scale_app.worker.engine import Engine
+from scale_app.worker.faults import watch_for_faults
+from scale_app.worker.job import Job
+
+MASTER_SILENT_S = 3.0
+"""A master asks for counts twice a second. One that does not is gone, and nobody would stop the load."""
+LOOK_EVERY_S = 0.25
+EXIT_WITHOUT_MASTER = 4
+
+
+class Hand:
+    """A sender, from its joining to its end."""
+
+    def __init__(self, job: Job, host: str, port: int) -> None:
+        """Joins the master at once. Raises PlanError or ValueError for a job that cannot be done here."""
+        self._engine = Engine(job)
+        environment = self._engine.environment
+        # Without options of its own Locust would look for them in files of the folder that it is in.
+        environment.parsed_options = Namespace(web_base_path="")
+        self._runner = environment.create_worker_runner(host, port)
+        self._heard_s = time.monotonic()
+        self._over = Event()
+        watch_for_faults(environment, self._broken)
+        for kind, obey in {
+            "count": self._count,
+            "pace": self._pace,
+            "finish": self._finish,
+            "bye": self._bye,
+        }.items():
+            # Concurrent, so that what goes wrong in it reaches `watch_for_faults` and not a log of Locust's.
+            self._runner.register_message(kind, obey, concurrent=True)
+
+    def serve(self) -> None:
+        """Returns when the master says goodbye; ends the process when it says nothing any more."""
+        self._engine.begin()
+        self._say("joined", {"pid": os.getpid()})
+        gevent.spawn(self._watch_master)
+        self._over.wait()
+
+    def _count(self, msg: Message, **_: object) -> None:
+        self._heard_s = time.monotonic()
+        self._say("counted", {"n": msg.data["n"], "sample": to_json(self._engine.sample())})
+
+    def _pace(self, msg: Message, **_: object) -> None:
+        self._engine.set_rate(msg.data["rate_per_s"])
+
+    def _finish(self, msg: Message, **_: object) -> None:
+        self._engine.drain()
+        self._say("finished", {"sample": to_json(self._engine.sample())})
+
+    def _bye(self, msg: Message, **_: object) -> None:
+        self._over.set()
+
+    def _broken(self, sentence: str) -> None:
+        self._say("broken", {"sentence": sentence})
+
+    def _say(self, kind: str, data: dict[str, Any]) -> None:
+        self._runner.send_message(kind, data)
+
+    def _watch_master(self) -> None:
+        while time.monotonic() - self._heard_s < MASTER_SILENT_S:
+            gevent.sleep(LOOK_EVERY_S)
+        os._exit(EXIT_WITHOUT_MASTER)

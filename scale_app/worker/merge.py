@@ -1,0 +1,129 @@
+"""Several processes' counters as one: what each has counted since its start is added up, so that the sum is exact.
+
+A process reports cumulative counters. What it reported last stays in the sum for ever, also after its death; a report
+that is lost on the way costs nothing, since the next one says it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from scale_app.domain.histogram import merged
+from scale_app.domain.samples import ConnectionLoads, GeneratorHealth, PodCount, TrafficSample
+
+MOST_MEMBERS = 1_024
+"""Processes of one run since its start. Connection ids are made unique by it."""
+
+
+@dataclass(slots=True)
+class _Member:
+    """long: connections that the next total must name; they are not forgotten before a total has said them once.
+
+    worst: of the health that was reported since the last total.
+    """
+
+    sample: TrafficSample
+    worst: GeneratorHealth
+    alive: bool = True
+    long: dict[int, int] = field(default_factory=dict)
+
+
+class Books:
+    """What all processes of a run counted."""
+
+    def __init__(self) -> None:
+        self._members: dict[int, _Member] = {}
+
+    def take(self, member: int, sample: TrafficSample) -> None:
+        """A process's counters since its own start. member: its number, below MOST_MEMBERS."""
+        known = self._members.setdefault(member, _Member(sample, sample.generator))
+        known.sample = sample
+        known.worst = _worst([known.worst, sample.generator], sample.generator)
+        if sample.loads is not None:
+            known.long |= {_unique(connection, member): n for connection, n in sample.loads.long.items()}
+
+    def gone(self, member: int) -> None:
+        """The process sends nothing any more; what it reported stays."""
+        if member in self._members:
+            self._members[member].alive = False
+
+    def total(self, at_s: float, processes: int = 1, lost: int = 0) -> TrafficSample:
+        """The sum of what every process reported last. processes: that send now; lost: that ended too early."""
+        samples = [known.sample for known in self._members.values()]
+        alive = [known for known in self._members.values() if known.alive]
+        health = _worst([known.worst for known in alive], _arrivals(samples))
+        for known in alive:
+            known.worst = known.sample.generator
+        return TrafficSample(
+            at_s=at_s,
+            users=sum(known.sample.users for known in alive),
+            requests=sum(sample.requests for sample in samples),
+            pods=_pods(sample.pods for sample in samples),
+            unnamed=_pod([sample.unnamed for sample in samples]),
+            errors=_counts(sample.errors for sample in samples),
+            connections=sum(sample.connections for sample in samples),
+            loads=self._loads(),
+            generator=replace(health, processes=processes, lost_processes=lost),
+        )
+
+    def _loads(self) -> ConnectionLoads:
+        members = self._members.items()
+        loads = [known.sample.loads for _, known in members if known.sample.loads is not None]
+        long = {connection: n for _, known in members for connection, n in known.long.items()}
+        for number, known in members:
+            # A living process's connections are named again even when no report comes before the next total.
+            open_now = known.sample.loads.long if known.alive and known.sample.loads is not None else {}
+            known.long = {_unique(connection, number): n for connection, n in open_now.items()}
+        return ConnectionLoads(_counts(load.short for load in loads), long, sum(load.switched for load in loads))
+
+
+def _unique(connection: int, member: int) -> int:
+    return connection * MOST_MEMBERS + member
+
+
+def _pods(parts: Iterable[Mapping[str, PodCount]]) -> dict[str, PodCount]:
+    by_name: dict[str, list[PodCount]] = {}
+    for part in parts:
+        for name, count in part.items():
+            by_name.setdefault(name, []).append(count)
+    return {name: _pod(counts) for name, counts in by_name.items()}
+
+
+def _pod(counts: list[PodCount]) -> PodCount:
+    return PodCount(
+        sum(count.requests for count in counts),
+        sum(count.failures for count in counts),
+        sum(count.connections for count in counts),
+        merged(count.latency for count in counts),
+    )
+
+
+def _counts(parts: Iterable[Mapping[str, int]] | Iterable[Mapping[int, int]]) -> dict:  # type: ignore[type-arg]
+    total: dict[object, int] = {}
+    for part in parts:
+        for key, n in part.items():
+            total[key] = total.get(key, 0) + n
+    return total
+
+
+def _worst(all_of: list[GeneratorHealth], arrivals: GeneratorHealth) -> GeneratorHealth:
+    """The worst of each figure, since one process that is too slow spoils the figures of all; arrivals as given."""
+    ports = [health.ports_left for health in all_of if health.ports_left is not None]
+    return replace(
+        arrivals,
+        cpu_share=max((health.cpu_share for health in all_of), default=0.0),
+        loop_lag_ms=max((health.loop_lag_ms for health in all_of), default=0.0),
+        ports_left=min(ports, default=None),
+        schedule_lag_p99_ms=max((health.schedule_lag_p99_ms for health in all_of), default=0.0),
+        schedule_lag_max_ms=max((health.schedule_lag_max_ms for health in all_of), default=0.0),
+    )
+
+
+def _arrivals(samples: list[TrafficSample]) -> GeneratorHealth:
+    every = [sample.generator for sample in samples]
+    return GeneratorHealth(
+        arrivals=sum(health.arrivals for health in every),
+        late_arrivals=sum(health.late_arrivals for health in every),
+        dropped_arrivals=sum(health.dropped_arrivals for health in every),
+    )

@@ -1,0 +1,108 @@
+"""Locust's messages between master and workers, encrypted, and only between those that know the same secret.
+
+Locust's own sockets take orders from anybody who can reach them. These are ZeroMQ's CURVE sockets (RFC 26): the master
+lets in nobody but the holder of the workers' key, and a worker speaks to nobody but the holder of the master's key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Any
+
+import gevent  # type: ignore[import-untyped]
+import zmq.green as zmq
+from locust import runners
+from locust.rpc import zmqrpc
+from zmq import curve_keypair, curve_public
+from zmq.utils import z85
+
+MOST_MESSAGE_BYTES = 64 * 2**20
+HANDSHAKE_MS = 5_000
+ZAP_ENDPOINT = "inproc://zeromq.zap.01"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """CURVE keys in Z85. Both sides hold all four, which makes them equals: who knows them is let in."""
+
+    master: bytes
+    master_secret: bytes
+    workers: bytes
+    workers_secret: bytes
+
+
+def fresh_keys() -> Keys:
+    """For the processes of one run on one machine: they inherit them by being forked."""
+    return Keys(*curve_keypair(), *curve_keypair())
+
+
+def keys_of(secret: str) -> Keys:
+    """The same keys wherever the same secret is known. Deriving them is slow, so that guessing is."""
+
+    def derived(role: bytes) -> tuple[bytes, bytes]:
+        raw = hashlib.scrypt(secret.encode(), salt=b"scale 1 " + role, n=2**14, r=8, p=1, dklen=32)
+        private = z85.encode(raw)
+        return curve_public(private), private
+
+    return Keys(*derived(b"master"), *derived(b"worker"))
+
+
+class SealedServer(zmqrpc.BaseSocket):
+    """In the place of Locust's server socket."""
+
+    def __init__(self, keys: Keys, host: str, port: int) -> None:
+        super().__init__(zmq.ROUTER, self.ipv4_only(host, port))  # type: ignore[no-untyped-call]
+        socket = self.socket
+        door = socket.context.socket(zmq.REP)
+        door.bind(ZAP_ENDPOINT)  # before anybody can knock: without it ZeroMQ lets every key in
+        gevent.spawn(_admit, door, z85.decode(keys.workers))
+        socket.curve_server = True
+        socket.curve_publickey, socket.curve_secretkey = keys.master, keys.master_secret
+        socket.zap_domain = b"scale"
+        socket.setsockopt(zmq.MAXMSGSIZE, MOST_MESSAGE_BYTES)
+        socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        socket.bind(f"tcp://{host}:{port or '*'}")
+        self.port = int(socket.get_string(zmq.LAST_ENDPOINT).rstrip("\0").rpartition(":")[2])
+
+
+class SealedClient(zmqrpc.BaseSocket):
+    """In the place of Locust's client socket."""
+
+    def __init__(self, keys: Keys, host: str, port: int, identity: str) -> None:
+        super().__init__(zmq.DEALER, self.ipv4_only(host, port))  # type: ignore[no-untyped-call]
+        socket = self.socket
+        socket.curve_serverkey = keys.master
+        socket.curve_publickey, socket.curve_secretkey = keys.workers, keys.workers_secret
+        socket.setsockopt(zmq.IDENTITY, identity.encode())
+        socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        socket.setsockopt(zmq.MAXMSGSIZE, MOST_MESSAGE_BYTES)
+        socket.connect(f"tcp://{host}:{port}")
+
+
+class SealedRpc:
+    """What Locust's runners find under the name `rpc`."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def Server(self, host: str, port: int) -> SealedServer:  # noqa: N802
+        return SealedServer(self._keys, host, port)
+
+    def Client(self, host: str, port: int, identity: str) -> SealedClient:  # noqa: N802
+        return SealedClient(self._keys, host, port, identity)
+
+
+def seal(keys: Keys) -> None:
+    """From now on this process's Locust speaks to holders of the keys only. Locust has no hook for its sockets."""
+    runners.rpc = SealedRpc(keys)  # type: ignore[assignment, attr-defined]
+
+
+def _admit(door: Any, workers: bytes) -> None:
+    """Answers ZeroMQ's question who may connect (ZAP, RFC 27), for ever. workers: the one key that may."""
+    while True:
+        _, request, _, _, _, mechanism, *credentials = door.recv_multipart()
+        known = mechanism == b"CURVE" and len(credentials) == 1 and hmac.compare_digest(credentials[0], workers)
+        status = (b"200", b"OK") if known else (b"400", b"unknown key")
+        door.send_multipart([b"1.0", request, *status, b"worker", b""])

@@ -1,0 +1,147 @@
+"""Several processes send one load: their counts are the server's, and a dead one's users go to the others."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scale_app.adapters.locust_process import LocustLoad, LocustProcess
+from scale_app.adapters.system_clock import SystemClock
+from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.samples import GeneratorNotice, LoadEnded, LoadReady, Sample, TrafficSample
+from scale_app.domain.snapshot import Source
+from scale_app.ports import Admitted
+from tests.integration.test_worker_counts import CountingServer, check_equal, until
+from tests.integration.test_worker_owner import alive
+
+PLAN = LoadPlan(users=20, spawn_rate=200, think_time_s=0.01, requests_per_connection=4, timeout_s=5, processes=2)
+NOTICED_WITHIN_S = 1.5
+UNREPORTED_S = 0.5
+
+
+class Following:
+    """A load whose samples are read as they come, with the time of each."""
+
+    def __init__(self, load: LocustLoad) -> None:
+        self.load = load
+        self.seen: list[tuple[float, Sample]] = []
+        self.reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for sample in self.load.samples():
+            self.seen.append((time.monotonic(), sample))
+
+    @property
+    def traffic(self) -> list[TrafficSample]:
+        return [sample for _, sample in self.seen if isinstance(sample, TrafficSample)]
+
+    @property
+    def notices(self) -> list[tuple[float, str]]:
+        return [(at_s, sample.message) for at_s, sample in self.seen if isinstance(sample, GeneratorNotice)]
+
+    def users(self) -> int:
+        return self.traffic[-1].users if self.traffic else 0
+
+    async def ended(self) -> LoadEnded:
+        await asyncio.wait_for(self.reading, 20)
+        last = self.seen[-1][1]
+        assert isinstance(last, LoadEnded)
+        return last
+
+
+async def following(plan: LoadPlan, port: int) -> Following:
+    target = Admitted(f"http://127.0.0.1:{port}/", Source.HEADER, ("127.0.0.0/8",))
+    load = await LocustProcess(SystemClock()).start(plan, target)
+    assert isinstance(load, LocustLoad)
+    return Following(load)
+
+
+def hands_of(load: LocustLoad) -> list[int]:
+    children = Path(f"/proc/{load.pid}/task/{load.pid}/children").read_text()
+    return [int(pid) for pid in children.split()]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[CountingServer]:
+    async with CountingServer(delay_s=0.005).running() as server:
+        yield server
+
+
+@pytest.mark.parametrize("most", [None, 1], ids=["keep-alive", "new each"])
+async def test_counts_of_all_processes_are_the_server_s_over_edits_and_a_stop(
+    server: CountingServer, most: int | None
+) -> None:
+    run = await following(replace(PLAN, requests_per_connection=most), server.port)
+    await until(lambda: run.users() == 20)
+    await run.load.edit(PlanEdit(users=31))
+    await until(lambda: run.users() == 31)
+    await run.load.edit(PlanEdit(users=6))
+    await until(lambda: run.users() == 6)
+    await run.load.stop()
+    assert (await run.ended()).error == ""
+    assert isinstance(run.seen[0][1], LoadReady)
+    check_equal(run.traffic[-1], server)
+    assert run.notices == []
+    assert not alive(run.load.pid)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hanging"])
+async def test_a_dead_process_is_noticed_and_its_users_go_to_the_others(
+    server: CountingServer, how: signal.Signals
+) -> None:
+    run = await following(PLAN, server.port)
+    await until(lambda: run.users() == 20)
+    first, second = hands_of(run.load)
+    before, at_s = run.traffic[-1], time.monotonic()
+    os.kill(first, how)
+    await until(lambda: bool(run.notices))
+    assert run.notices[0][0] - at_s <= NOTICED_WITHIN_S
+    await until(lambda: run.users() == 20 and run.traffic[-1].generator.processes == 1)
+    assert not alive(first)
+    assert alive(second)
+    await run.load.stop()
+    assert (await run.ended()).error == ""
+    end = run.traffic[-1]
+    assert all(end.pods[pod].requests >= count.requests for pod, count in before.pods.items())
+    assert end.generator.lost_processes == 1
+    # Only what the dead process had not reported is missing: half a second of its half of the load at most.
+    per_s = before.requests / (before.at_s - run.seen[0][0])
+    assert 0 <= server.answered.total() - end.requests <= per_s * (UNREPORTED_S + 0.3)
+    assert "Its users were moved to the 1 that are left" in run.notices[0][1]
+
+
+async def test_without_its_last_process_a_run_ends_and_says_so(server: CountingServer) -> None:
+    run = await following(PLAN, server.port)
+    await until(lambda: run.users() == 20)
+    for pid in hands_of(run.load):
+        os.kill(pid, signal.SIGKILL)
+    assert "last load-generating process ended (killed by SIGKILL)" in (await run.ended()).error
+    assert run.traffic[-1].requests > 0
+
+
+async def test_no_process_sends_load_after_the_leading_one_was_killed(server: CountingServer) -> None:
+    run = await following(PLAN, server.port)
+    await until(lambda: run.users() == 20)
+    hands = hands_of(run.load)
+    assert len(hands) == 2
+    os.kill(run.load.pid, signal.SIGKILL)
+    await until(lambda: not any(alive(pid) for pid in hands), limit_s=1.0)
+    assert "went away before the end: killed by SIGKILL" in (await run.ended()).error
+
+
+async def test_arrivals_are_shared_by_the_processes_and_come_as_often_as_asked(server: CountingServer) -> None:
+    plan = LoadPlan(users=60, duration_s=3.5, arrivals_per_s=400, requests_per_connection=4, processes=3)
+    run = await following(plan, server.port)
+    assert (await run.ended()).error == ""
+    first, last = run.traffic[0], run.traffic[-2]
+    sent = last.generator.arrivals - first.generator.arrivals
+    assert sent / (last.at_s - first.at_s) == pytest.approx(400, rel=0.05)
+    check_equal(run.traffic[-1], server)
+    assert run.traffic[-1].requests == run.traffic[-1].generator.arrivals

@@ -1,0 +1,123 @@
+"""Counters of several processes as one: exact, whoever reports when, and whoever dies."""
+
+from __future__ import annotations
+
+from scale_app.domain.connections import ConnectionLedger, carried_between
+from scale_app.domain.samples import ConnectionLoads, GeneratorHealth, PodCount, TrafficSample
+from scale_app.worker.merge import Books
+from scale_app.worker.tally import Tally
+
+
+def report(requests: int, long: dict[int, int] | None = None, short: dict[int, int] | None = None) -> TrafficSample:
+    pods = {"a": PodCount(requests, 1, 2)}
+    return TrafficSample(1.0, 3, requests, pods, connections=2, loads=ConnectionLoads(short or {}, long or {}, 1))
+
+
+class Worker:
+    """One kept connection, and a brief one for each answer on it."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.kept = self.tally.opened()
+
+    def work(self, times: int) -> None:
+        for _ in range(times):
+            brief = self.tally.opened()
+            for connection in (self.kept, brief):
+                self.tally.answered(connection, self.tally.cell(b"a", 200), 0.01, 2)
+            self.tally.closed(brief)
+
+    def report(self) -> TrafficSample:
+        return self.tally.sample(0.0, 1, GeneratorHealth())
+
+
+def loads_of(books: Books) -> ConnectionLoads:
+    loads = books.total(1.0).loads
+    assert loads is not None
+    return loads
+
+
+def test_counts_of_all_are_added_up_once_however_often_they_are_reported() -> None:
+    books = Books()
+    for _ in range(3):
+        books.take(0, report(10))
+        books.take(1, report(5))
+    total = books.total(9.0, processes=2)
+    assert (total.requests, total.connections, total.users, total.at_s) == (15, 4, 6, 9.0)
+    assert total.pods["a"] == PodCount(15, 2, 4)
+    assert total.loads is not None
+    assert total.loads.switched == 2
+
+
+def test_what_a_dead_process_had_reported_stays() -> None:
+    books = Books()
+    books.take(0, report(10))
+    books.take(1, report(5, long={1: 5}))
+    books.gone(1)
+    for _ in range(2):
+        total = books.total(9.0, processes=1, lost=1)
+        assert (total.requests, total.users) == (15, 3)
+    assert total.loads is not None
+    assert total.loads.long == {}
+
+
+def test_connections_of_different_processes_are_different_connections() -> None:
+    books = Books()
+    books.take(0, report(3, long={1: 3}))
+    books.take(1, report(4, long={1: 4}))
+    loads = books.total(1.0).loads
+    assert loads is not None
+    assert sorted(loads.long.values()) == [3, 4]
+
+
+def test_a_connection_is_named_in_every_total_until_it_has_closed() -> None:
+    books = Books()
+    books.take(0, report(3, long={1: 3, 2: 7}))
+    books.take(0, report(5, long={1: 5}))  # 2 was closed meanwhile: the report before the last one said so
+    first, second = books.total(1.0).loads, books.total(2.0).loads
+    assert first is not None
+    assert second is not None
+    assert sorted(first.long.values()) == [5, 7]
+    assert sorted(second.long.values()) == [5]  # no report came in between
+
+
+def test_every_answer_is_in_exactly_one_connection_when_reports_come_at_other_times_than_totals() -> None:
+    books, workers = Books(), [Worker(), Worker()]
+    seen: list[ConnectionLoads] = []
+    for step in range(1, 8):
+        for number, worker in enumerate(workers):
+            worker.work(step)
+            if (step + number) % 3:
+                books.take(number, worker.report())
+        if step % 2:
+            seen.append(loads_of(books))
+    for number, worker in enumerate(workers):
+        worker.tally.closed(worker.kept)
+        books.take(number, worker.report())
+    seen.append(loads_of(books))
+    end = books.total(9.0)
+    ledger = ConnectionLedger(ConnectionLoads())
+    for loads in seen:
+        ledger.observe(loads)
+    for carried in (ledger.whole(), carried_between(ConnectionLoads(), seen)):
+        assert sum(answers * connections for answers, connections in carried.items()) == end.requests
+        assert sum(carried.values()) == end.connections
+
+
+def test_the_generator_is_as_good_as_its_worst_process() -> None:
+    books = Books()
+    good = GeneratorHealth(0.2, 3.0, 900, arrivals=10, late_arrivals=1, schedule_lag_max_ms=1.0)
+    bad = GeneratorHealth(0.9, 80.0, 500, arrivals=20, dropped_arrivals=4, schedule_lag_max_ms=90.0)
+    for number, health in enumerate((good, bad)):
+        books.take(number, TrafficSample(0.0, 1, 0, generator=health))
+    health = books.total(1.0, processes=2).generator
+    assert (health.cpu_share, health.loop_lag_ms, health.ports_left, health.schedule_lag_max_ms) == (0.9, 80, 500, 90)
+    assert (health.arrivals, health.late_arrivals, health.dropped_arrivals) == (30, 1, 4)
+    assert (health.processes, health.lost_processes) == (2, 0)
+
+
+def test_a_bad_moment_is_told_even_when_a_good_report_follows_before_the_next_total() -> None:
+    books = Books()
+    for lag_ms in (90.0, 1.0):
+        books.take(0, TrafficSample(0.0, 1, 0, generator=GeneratorHealth(0.2, lag_ms)))
+    assert [books.total(float(n)).generator.loop_lag_ms for n in range(2)] == [90.0, 1.0]
