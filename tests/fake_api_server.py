@@ -160,6 +160,10 @@ class FakeApiServer:
 
     async def _list_or_watch(self, request: web.Request, found: re.Match[str]) -> web.StreamResponse:
         kind, namespace = found["kind"], found["namespace"] or ""
+        if found["group"] == "metrics.k8s.io":
+            kind = "podmetrics"
+            if not any(self._of(kind)):  # as without a metrics server
+                return _status(404, "the server could not find the requested resource")
         verb = "watch" if request.query.get("watch") == "true" else "list"
         self.requests.append((verb, kind))
         if f"{verb} {kind}" in self.denied:

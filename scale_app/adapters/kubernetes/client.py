@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kubernetes.aio.client.api_client import ApiClient
 
 CONFIG = "scale_app.adapters.kubernetes.config"
+TOKEN = "BearerToken"
 IN_CLUSTER = "in-cluster"
 Json = dict[str, Any]
 Query = Mapping[str, str | int]
@@ -126,9 +127,8 @@ class Cluster:
         host = await self._host()
         with border(host, path, limit_s or quiet_s):
             response = await self._ask(method, path, query, body, limit_s, quiet_s)
-            if response.status == 401:
+            if response.status == 401 and await self._renewed(response.request_info.headers.get("Authorization")):
                 response.close()
-                await self.close()
                 response = await self._ask(method, path, query, body, limit_s, quiet_s)
             try:
                 if not 200 <= response.status < 300:
@@ -136,6 +136,16 @@ class Cluster:
                 yield response
             finally:
                 response.close() if limit_s is None else response.release()
+
+    async def _renewed(self, sent: str | None) -> bool:
+        """True when there is another token than the one that was sent: read anew, or by another question meanwhile."""
+        configuration = (await self.api()).configuration
+        config = await asyncio.to_thread(import_module, CONFIG)
+        async with self._opening:
+            if configuration.api_key.get(TOKEN) == sent:
+                with config_border(self.kube_config, self.context):
+                    configuration.api_key[TOKEN] = await config.token_of(self.kube_config, self.context)
+        return bool(configuration.api_key.get(TOKEN) != sent)
 
     async def _ask(
         self, method: str, path: str, query: Query | None, body: Json | None, limit_s: float | None, quiet_s: float
@@ -145,7 +155,7 @@ class Cluster:
         api = await self.api()
         pairs = [(name, str(value)) for name, value in (query or {}).items()]
         method, url, headers, sent, _ = await api.param_serialize(
-            method, path, query_params=pairs, header_params={}, body=body, auth_settings=["BearerToken"]
+            method, path, query_params=pairs, header_params={}, body=body, auth_settings=[TOKEN]
         )
         timeout = ClientTimeout(total=limit_s, sock_connect=ANSWER_LIMIT_S, sock_read=quiet_s)
         answer = await api.rest_client.request(method, url, headers=headers, body=sent, _request_timeout=timeout)

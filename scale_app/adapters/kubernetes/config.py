@@ -13,17 +13,30 @@ POD_NAMESPACE = Path(incluster_config.SERVICE_TOKEN_FILENAME).with_name("namespa
 
 async def open_api(config: str, context: str) -> tuple[ApiClient, str]:
     """A configured client, and the namespace that it is meant for. Raises whatever the package raises."""
-    configuration = Configuration()
-    if config == "in-cluster":
-        incluster_config.load_incluster_config(configuration)
-        return ApiClient(configuration), _pod_namespace()
-    loader = await kube_config.load_kube_config(config, context or None, configuration, persist_config=False)
+    configuration, namespace = await _read(config, context)
     try:
-        api = ApiClient(configuration)
+        return ApiClient(configuration), namespace
     finally:
         # The package writes keys to files, where TLS reads them. That is done, so they need not stay on the disk.
         kube_config._cleanup_temp_files()
-    return api, str(loader.current_context["context"].get("namespace") or "default")
+
+
+async def token_of(config: str, context: str) -> str | None:
+    """The token as it is now, None for an account that proves itself otherwise. Raises whatever the package raises."""
+    try:
+        token: str | None = (await _read(config, context))[0].api_key.get("BearerToken")
+    finally:
+        kube_config._cleanup_temp_files()
+    return token
+
+
+async def _read(config: str, context: str) -> tuple[Configuration, str]:
+    configuration = Configuration()
+    if config == "in-cluster":
+        incluster_config.load_incluster_config(configuration)
+        return configuration, _pod_namespace()
+    loader = await kube_config.load_kube_config(config, context or None, configuration, persist_config=False)
+    return configuration, str(loader.current_context["context"].get("namespace") or "default")
 
 
 def _pod_namespace() -> str:
