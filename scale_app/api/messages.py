@@ -21,12 +21,12 @@ from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import PodShare, Snapshot, Source
 
 REQUIRED = ("target_url", "users", "spawn_rate", "duration")
-NESTED = ("pattern", "headers")
+NESTED = ("pattern", "headers", "gate")
 MAX_PAGE = 500
 
 
 def flat(document: dict[str, object]) -> dict[str, object]:
-    """The document as it is. Raises PlanError unless it is flat but for a plan's pattern and headers."""
+    """The document as it is. Raises PlanError unless it is flat but for a plan's pattern, headers and gate."""
     for name, value in document.items():
         if isinstance(value, (dict, list)) and name not in NESTED:
             raise PlanError(name, f"a JSON {json_name(value)}", "one number, text, true, false or null is needed")

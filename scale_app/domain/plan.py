@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from scale_app.domain.cluster import service_ref
 from scale_app.domain.errors import PlanError
+from scale_app.domain.gate import Gate
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.request import HEADER_NAME, check_request
 from scale_app.domain.simulated_target import SIMULATED_TARGET, parse_simulated
@@ -65,6 +66,7 @@ class LoadPlan:
     service: the Kubernetes Service whose pods should share the work, "namespace/name" or "context/namespace/name".
         "" = found from a host such as cart.shop.svc when a cluster is configured.
     processes: that send the load together, at most one for each user; their counts are one.
+    gate: thresholds that a pipeline asks of the run; they change nothing of the load.
 
     Raises PlanError for the first field that cannot be used.
     """
@@ -92,6 +94,7 @@ class LoadPlan:
     ca_file: str | None = None
     service: str = ""
     processes: int = 1
+    gate: Gate = Gate()
 
     def __post_init__(self) -> None:
         check_target(self.target_url)

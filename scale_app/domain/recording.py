@@ -11,6 +11,7 @@ from typing import Literal
 
 from scale_app.domain.errors import NoRecording
 from scale_app.domain.events import Event, SnapshotTaken
+from scale_app.domain.gating import GateResult, gated
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import Run, RunRecord
 from scale_app.domain.samples import Sample
@@ -35,12 +36,19 @@ class WholeRun:
     """Everything that is known of one run: what reports are made of and what the JSON export holds.
 
     points: one a second. happened: the events, snapshots apart. recording: () when it was not kept or not asked for.
+    baseline: the run that the plan's gate names, None when there is none.
     """
 
     record: RunRecord
     points: tuple[Point, ...] = ()
     happened: tuple[Event, ...] = ()
     recording: tuple[Recorded, ...] = ()
+    baseline: RunRecord | None = None
+
+    @property
+    def gate(self) -> GateResult:
+        """The run against the thresholds of its plan."""
+        return gated(self.record, self.baseline)
 
 
 def replayed(whole: WholeRun) -> WholeRun:
@@ -65,6 +73,7 @@ def replayed(whole: WholeRun) -> WholeRun:
         tuple(point_of(event.snapshot) for event in events if isinstance(event, SnapshotTaken)),
         tuple(event for event in events if not isinstance(event, SnapshotTaken)),
         whole.recording,
+        whole.baseline,
     )
 
 

@@ -84,7 +84,8 @@ class Snapshot:
     service: the settings of the target's Service, None when unknown.
     pods_problem: sentences for what of the target's pods cannot be seen, now or at all, "" when everything can.
     balance, verdict and the counts: since the start, or since the end of the warm-up if the plan has one.
-    recent_*: of the last ten seconds; minute_*: of the last sixty. Latencies: of the recent window.
+    recent_*: of the last ten seconds; minute_*: of the last sixty. Latencies: of the recent window; whole_*: of all
+        answers since the start or the end of the warm-up.
     """
 
     run_id: str
@@ -122,6 +123,9 @@ class Snapshot:
     findings: tuple[Finding, ...] = ()
     service: ServiceSettings | None = None
     pods_problem: str = ""
+    whole_p50_ms: float | None = None
+    whole_p95_ms: float | None = None
+    whole_p99_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

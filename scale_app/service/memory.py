@@ -5,11 +5,13 @@ A run that goes on is read from memory, one that has ended from the store; calle
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from scale_app.domain.errors import BaselineNotFound, PlanNotFound, RunStillActive
 from scale_app.domain.events import Event, Numbered
+from scale_app.domain.gating import GateResult, gated
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.recording import WholeRun
@@ -72,7 +74,13 @@ class Memory:
         """Everything that is known of a run, for reports. recording: its samples too, which may be many megabytes."""
         record, points, happened = await self.run(run_id), await self.history(run_id), await self.events(run_id)
         samples = await self._store.recording(run_id) if recording else []
-        return WholeRun(record, tuple(points), tuple(happened), tuple(samples))
+        baseline = await self._gate_baseline(record)
+        return WholeRun(record, tuple(points), tuple(happened), tuple(samples), baseline)
+
+    async def gate(self, run_id: str) -> GateResult:
+        """The run against the thresholds of its plan, so far. Raises RunNotFound."""
+        record = await self.run(run_id)
+        return gated(record, await self._gate_baseline(record))
 
     async def mark_baseline(self, run_id: str, name: str) -> None:
         """Let later runs be held against this ended one by name, in place of the run that had the name; "" to end it.
@@ -133,6 +141,13 @@ class Memory:
             if live is None or live.told_all:
                 subscription.close()
             yield Followed(record, newest if after is None else after, following(first, subscription.numbered()))
+
+    async def _gate_baseline(self, record: RunRecord) -> RunRecord | None:
+        if not record.plan.gate.baseline:
+            return None
+        with contextlib.suppress(BaselineNotFound):
+            return await self.baseline(record.plan.gate.baseline)
+        return None
 
     def _check_ended(self, run_id: str, then: str) -> None:
         if run_id in self._live:

@@ -71,6 +71,7 @@ PLAN_FIELDS = {
     "body": "Body",
     "verify_tls": "Verify TLS",
     "ca_file": "CA file",
+    "gate": "Thresholds",
     "service": "Kubernetes Service",
     "processes": "Load-generating processes",
 }

@@ -1,0 +1,79 @@
+"""What a run has to reach for a pipeline to go on: the thresholds of a plan, each with a level that warns and one that
+fails. Whether a run reached them says `domain/gating.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from scale_app.domain.errors import PlanError
+
+Doubt = Literal["uneven", "undecided"]
+DOUBTS: tuple[Doubt, ...] = ("uneven", "undecided")
+LONGEST_BASELINE = 80
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictLevels:
+    """Verdicts that warn and verdicts that fail: "uneven", "undecided"."""
+
+    warn: tuple[Doubt, ...] = ()
+    fail: tuple[Doubt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The figure from which on it is a warning, and the one from which on it is a failure; null for none."""
+
+    warn: float | None = None
+    fail: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The thresholds of a run. Without any, it passes.
+
+    verdict: verdicts that are not accepted.
+    score: the lowest accepted score, 0..1, since the start or the end of the warm-up, as all figures here.
+    pod_share: the largest accepted share of one pod, 0..1.
+    p95_ms, p99_ms: the highest accepted latency, of all answers.
+    failure_share: the largest accepted part of the requests that failed, 0..1.
+    baseline: name of the run that this one may not be worse than by more than chance; "" for none.
+
+    Raises PlanError for the first level that cannot be used.
+    """
+
+    verdict: VerdictLevels = field(default_factory=VerdictLevels)
+    score: Levels = field(default_factory=Levels)
+    pod_share: Levels = field(default_factory=Levels)
+    p95_ms: Levels = field(default_factory=Levels)
+    p99_ms: Levels = field(default_factory=Levels)
+    failure_share: Levels = field(default_factory=Levels)
+    baseline: str = ""
+
+    def __post_init__(self) -> None:
+        for verdict in (*self.verdict.warn, *self.verdict.fail):
+            if verdict not in DOUBTS:
+                raise PlanError("gate.verdict", verdict, f"one of {', '.join(DOUBTS)}")
+        for name in ("score", "pod_share", "failure_share"):
+            _check(name, getattr(self, name), 0.0, 1.0, highest_fails=name != "score")
+        for name in ("p95_ms", "p99_ms"):
+            _check(name, getattr(self, name), 0.001, 86_400_000.0, highest_fails=True)
+        if not isinstance(self.baseline, str) or len(self.baseline) > LONGEST_BASELINE:
+            raise PlanError("gate.baseline", self.baseline, "the name under which a run is kept as a baseline")
+
+
+def _check(name: str, levels: Levels, least: float, most: float, highest_fails: bool) -> None:
+    for level, value in (("warn", levels.warn), ("fail", levels.fail)):
+        if value is None:
+            continue
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if not good or not least <= value <= most:
+            raise PlanError(f"gate.{name}.{level}", value, f"a number from {least:g} to {most:,.0f}")
+    if levels.warn is None or levels.fail is None:
+        return
+    if levels.warn > levels.fail if highest_fails else levels.warn < levels.fail:
+        side = "at most" if highest_fails else "at least"
+        raise PlanError(f"gate.{name}.warn", levels.warn, f"{side} the level that fails, {levels.fail:g}")
