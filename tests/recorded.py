@@ -82,5 +82,5 @@ def _traffic(at_s: float, second: int, per_s: dict[str, int], plan: LoadPlan) ->
 
 
 def _latencies(count: int, pod: int) -> Histogram:
-    slow = count // 20
+    slow = count // 10
     return Histogram({bucket_of(0.004 + 0.002 * pod): count - slow, bucket_of(0.060): slow})
