@@ -11,6 +11,7 @@ from scale_app.api.routes import api_app
 from scale_app.ui.compare import Compared, compare_page
 from scale_app.ui.demo_panel import DemoControl
 from scale_app.ui.live import live_page
+from scale_app.ui.one_run import OneRun
 from scale_app.ui.run import run_page
 from scale_app.ui.run_list import RunList
 from scale_app.ui.runs import runs_page
@@ -33,5 +34,5 @@ app.app_wraps.pop(OVERLAY)  # Reflex's own words for a lost connection; ui/conne
 app.register_lifespan_task(wiring.lifespan)
 app.add_page(live_page, route="/", title=Follower.view.title, on_load=[Follower.follow, DemoControl.look])
 app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, RunList.follow, Follower.follow])
-app.add_page(run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=Follower.follow)
+app.add_page(run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=[OneRun.load, Follower.follow])
 app.add_page(compare_page, route="/compare", title="Compare · Scale", on_load=[Compared.load, Follower.follow])

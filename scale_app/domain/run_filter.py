@@ -15,6 +15,7 @@ class RunFilter:
 
     target: text in the target's URL, upper and lower case (of ASCII letters) alike. verdict: of the last snapshot.
     baseline: the name that the run is marked with. experiment_of: the run that it was planned to decide.
+    marked: True for only those that are marked as a baseline.
     """
 
     state: RunState | None = None
@@ -23,6 +24,7 @@ class RunFilter:
     target: str = ""
     baseline: str = ""
     experiment_of: str = ""
+    marked: bool = False
 
     def fits(self, record: RunRecord) -> bool:
         """True when the list shows this run."""
@@ -33,6 +35,7 @@ class RunFilter:
             and self.target.lower() in record.plan.target_url.lower()
             and self.baseline in ("", record.baseline)
             and self.experiment_of in ("", record.experiment_of)
+            and (bool(record.baseline) or not self.marked)
         )
 
 

@@ -50,6 +50,7 @@ class Following:
     def _take_snapshot(self, record: RunRecord, event: SnapshotTaken) -> None:
         if record.last is not None and event.snapshot.seq < record.last.seq:
             return
-        self.record = replace(record, last=event.snapshot, state=event.snapshot.state)
+        # The state comes from its own events: the last snapshot of an interrupted run still says that it runs.
+        self.record = replace(record, last=event.snapshot)
         if not self.points or event.snapshot.elapsed_s > self.points[-1].elapsed_s:
             self.points.append(point_of(event.snapshot))

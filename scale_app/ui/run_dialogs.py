@@ -9,8 +9,8 @@ from __future__ import annotations
 import reflex as rx
 
 from scale_app.ui.local_time import local_time
-from scale_app.ui.meant import Handler, Part
-from scale_app.ui.run_list import RunList
+from scale_app.ui.meant import Handler, Part, Text
+from scale_app.views.run_list import RunRow
 
 DELETE_DIALOG = "delete-dialog"
 BASELINE_DIALOG = "baseline-dialog"
@@ -25,14 +25,15 @@ def _closes(dialog: str) -> dict[str, str]:
     return {"command": "close", "commandfor": dialog}
 
 
-def delete_dialog() -> Part:
-    """Deleting cannot be undone, so it is asked once more, with the run's name."""
-    asked = RunList.asked
-    delete: Handler = RunList.delete
+def delete_dialog(asked: RunRow, delete: Handler) -> Part:
+    """Deleting cannot be undone, so it is asked once more, with what the run was.
+
+    asked: the run that the dialog names, and the only one that `delete` is called for.
+    """
     return _dialog(
         DELETE_DIALOG,
         "Delete this run?",
-        _which(),
+        _which(asked),
         rx.el.p("Its figures, its events and its link are gone for everybody, and cannot be brought back."),
         _buttons(
             DELETE_DIALOG,
@@ -49,19 +50,17 @@ def delete_dialog() -> Part:
     )
 
 
-def baseline_dialog() -> Part:
+def baseline_dialog(asked: RunRow, name: Text, on_type: Handler, mark: Handler) -> Part:
     """A baseline has a name, so that a script can ask for it whichever run it is."""
-    asked, name = RunList.asked, RunList.baseline_name
-    mark: Handler = RunList.mark
     return _dialog(
         BASELINE_DIALOG,
         "Hold later runs against this one",
-        _which(),
+        _which(asked),
         rx.el.label("Name of the baseline", html_for="baseline-name"),
         rx.el.input(
             id="baseline-name",
             value=name,
-            on_change=RunList.type_baseline,
+            on_change=on_type,
             auto_complete="off",
             class_name="input",
             data_testid="baseline-name",
@@ -104,8 +103,7 @@ def _dialog(name: str, title: str, *inside: Part) -> Part:
     )
 
 
-def _which() -> Part:
-    asked = RunList.asked
+def _which(asked: RunRow) -> Part:
     return rx.el.p(
         rx.cond(
             asked.run_id != "",

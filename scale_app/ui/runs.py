@@ -41,8 +41,8 @@ def runs_page() -> Part:
             class_name="card wide-card",
             aria_label="Runs",
         ),
-        delete_dialog(),
-        baseline_dialog(),
+        delete_dialog(RunList.asked, RunList.delete),
+        baseline_dialog(RunList.asked, RunList.baseline_name, RunList.type_baseline, RunList.mark),
         here="Runs",
     )
 

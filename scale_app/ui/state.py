@@ -45,7 +45,7 @@ class Follower(rx.State):
     async def follow(self) -> AsyncIterator[Any]:
         """Runs for as long as the tab is open: first what is known of the run, then every second of it."""
         async with self:
-            only = _run_of_path(self.router.url.path)
+            only = run_of_path(self.router.url.path)
             self.ready, self.problem, self.build = False, "", BUILD_ID
             if only not in ("", self.view.run_id):
                 self.view, self.sequel = NOTHING, NO_SEQUEL
@@ -137,7 +137,7 @@ async def _turn_to(following: Following, run_id: str) -> None:
     following.show(await hub.run(run_id), await hub.history(run_id), await hub.events(run_id))
 
 
-def _run_of_path(path: str) -> str:
+def run_of_path(path: str) -> str:
     """The run's id in the page's address, "" on the live page."""
     return path.partition(RUN_ROUTE)[2].strip("/")
 

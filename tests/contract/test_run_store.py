@@ -279,6 +279,7 @@ async def some_runs(store: RunStore) -> None:
         (RunFilter(target="a\x00\ud800'"), ""),
         (RunFilter(baseline="main"), "b"),
         (RunFilter(baseline="other"), ""),
+        (RunFilter(marked=True), "b"),
         (RunFilter(experiment_of="a"), "c"),
     ],
 )

@@ -22,6 +22,8 @@ def conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [column == str(value) for column, value in equal if value]
     if wanted.target:
         found.append(col(RunRow.target_url).icontains(storable(wanted.target), autoescape=True))
+    if wanted.marked:
+        found.append(col(RunRow.baseline) != "")
     return found
 
 

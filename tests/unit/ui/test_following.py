@@ -39,6 +39,14 @@ def test_an_older_snapshot_does_not_turn_time_back(following):
     assert following.record.last.seq == 5
 
 
+def test_the_last_snapshot_of_an_interrupted_run_does_not_bring_it_back_to_life():
+    page = Following()
+    last = taken(5, 5.0, state=RunState.RUNNING)
+    page.show(record(last.snapshot, RunState.INTERRUPTED), [], [])
+    page.take(last)
+    assert page.record.state is RunState.INTERRUPTED
+
+
 def test_a_failure_brings_its_message(following):
     following.take(StateChanged(2.0, RunState.FAILED, "The target refused."))
     assert (following.record.state, following.record.message) == (RunState.FAILED, "The target refused.")

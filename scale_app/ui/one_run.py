@@ -1,0 +1,84 @@
+"""What the page of one run knows beside its figures: when it was, its plan as text, its baselines; and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import reflex as rx
+
+from scale_app import wiring
+from scale_app.codec import plan_to_text
+from scale_app.domain.errors import ScaleError
+from scale_app.domain.run_filter import RunFilter
+from scale_app.ui.state import run_of_path
+from scale_app.views.run_list import NO_ROW, RunRow, run_row
+
+MOST_BASELINES = 5
+
+
+class OneRun(rx.State):
+    """The run of this tab's address. baselines: other runs of the same target that are marked as one."""
+
+    row: RunRow = NO_ROW
+    plan_text: str = ""
+    baselines: rx.Field[list[RunRow]] = rx.field(default_factory=list)
+    baseline_name: str = ""
+
+    @rx.event
+    async def load(self) -> None:
+        """Look the run up. That it is unknown is told by the page's figures, which are asked for as well."""
+        self.row, self.plan_text, self.baselines = NO_ROW, "", []
+        try:
+            await self._look()
+        except ScaleError:
+            return
+
+    @rx.event
+    async def rerun(self) -> Any:
+        """Begin a run with the same plan, and go to it."""
+        try:
+            return rx.redirect(f"/runs/{await wiring.hub().rerun(self.row.run_id)}")
+        except ScaleError as error:
+            return _refusal(error)
+
+    @rx.event
+    async def delete(self, run_id: str) -> AsyncIterator[Any]:
+        """Forget the run; there is nothing left to see here then."""
+        try:
+            await wiring.hub().delete(run_id)
+        except ScaleError as error:
+            yield _refusal(error)
+        else:
+            yield rx.toast.success("The run was deleted.")
+            yield rx.redirect("/runs")
+
+    @rx.event
+    def ask_name(self) -> None:
+        self.baseline_name = self.row.baseline_hint
+
+    @rx.event
+    def type_baseline(self, text: str) -> None:
+        self.baseline_name = text
+
+    @rx.event
+    async def mark(self, run_id: str, name: str) -> Any:
+        """Mark the run as a baseline, in place of the one that had the name; "" to end it."""
+        try:
+            await wiring.hub().mark_baseline(run_id, name.strip())
+            await self._look()
+        except ScaleError as error:
+            return _refusal(error)
+        return None
+
+    async def _look(self) -> None:
+        hub = wiring.hub()
+        record = await hub.run(run_of_path(self.router.url.path))
+        same_target = RunFilter(target=record.plan.target_url, marked=True)
+        marked = await hub.runs(MOST_BASELINES + 1, 0, same_target)
+        self.row, self.plan_text = run_row(record), plan_to_text(record.plan)
+        self.baselines = [run_row(other) for other in marked if other.run_id != record.run_id][:MOST_BASELINES]
+
+
+def _refusal(error: ScaleError) -> Any:
+    return rx.toast.error(str(error), duration=10_000)
