@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PACKAGES := requirements.txt requirements.lock pyproject.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run build test check format bench bench-engine calibrate clean
+.PHONY: help run build test test-cluster check format bench bench-engine calibrate clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -24,6 +24,9 @@ build: $(VENV)/.run-packages ## build the page, if its sources changed
 test: $(VENV)/.test-packages build ## run all tests but those that need a real cluster
 	@.ci/test-tools
 	@PYTHON=$(BIN)/python .ci/tests $(ARGS)
+
+test-cluster: $(VENV)/.test-packages build ## run the tests that need Kubernetes, on a real cluster in namespaces (root on Debian)
+	@$(BIN)/python -m tests.cluster test $(ARGS)
 
 check: $(VENV)/.test-packages ## style, types and the floors of the house
 	@$(BIN)/ruff check .

@@ -1,0 +1,113 @@
+"""Starting a cluster and ending it, from outside of it: what `up`, `down` and `test` share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.cluster.binaries import make_programs
+from tests.cluster.control_groups import remove_control_groups
+from tests.cluster.handle import Cluster
+from tests.cluster.layout import PROJECT, Layout, cache_folder
+from tests.cluster.packages import make_available
+
+START_LIMIT_S = 180.0
+STOP_LIMIT_S = 30.0
+
+
+class NoStart(Exception):
+    """The cluster did not come up; says which component failed and what it printed last."""
+
+
+@contextmanager
+def owned_cluster(name: str) -> Iterator[Cluster]:
+    """A cluster that ends with this block, and with this process, however it ends. Raises NoStart, Unavailable."""
+    keeper = _started(name, stay=False)
+    try:
+        yield Cluster(name)
+    finally:
+        assert keeper.stdin is not None
+        keeper.stdin.close()
+        keeper.wait(STOP_LIMIT_S)
+
+
+def kept_cluster(name: str) -> Cluster:
+    """A cluster that stays until `end_kept` is called. Raises NoStart, Unavailable."""
+    _started(name, stay=True)
+    return Cluster(name)
+
+
+def end_kept(name: str) -> bool:
+    """End it and wait until it is gone; False when there is none."""
+    layout = Layout.of(name)
+    keeper = _keeper_of(layout)
+    if keeper is None:
+        return False
+    os.kill(keeper, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_LIMIT_S
+    while _keeper_of(layout) is not None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return True
+
+
+def _started(name: str, *, stay: bool) -> subprocess.Popen[bytes]:
+    make_available()
+    make_programs()
+    _clear_away_dead()
+    layout = Layout.of(name)
+    if layout.folder.exists():
+        raise NoStart(f"There is a cluster named {name} already: `python -m tests.cluster down {name}` ends it.")
+    layout.logs.mkdir(parents=True)
+    keeper = subprocess.Popen(
+        [sys.executable, "-m", "tests.cluster.keeper", name, *(["--stay"] if stay else [])],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=None if not stay else (layout.logs / "supervisor.log").open("wb"),
+        stderr=None if not stay else subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        _wait_until_ready(layout, keeper)
+    except BaseException:
+        keeper.terminate()
+        keeper.wait(STOP_LIMIT_S)
+        shutil.rmtree(layout.folder, ignore_errors=True)
+        raise
+    return keeper
+
+
+def _wait_until_ready(layout: Layout, keeper: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while not layout.ready.exists():
+        if layout.failed.exists():
+            raise NoStart(layout.failed.read_text())
+        if keeper.poll() is not None or time.monotonic() > deadline:
+            raise NoStart(f"The cluster was not up within {START_LIMIT_S:g} s (keeper's exit code {keeper.poll()}).")
+        time.sleep(0.1)
+
+
+def _clear_away_dead() -> None:
+    """What a keeper could not tidy up because it was killed itself: its processes are gone, its files are not."""
+    runs = cache_folder() / "run"
+    for folder in runs.iterdir() if runs.exists() else ():
+        layout = Layout.of(folder.name)
+        if _keeper_of(layout) is None:
+            remove_control_groups(layout)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keeper_of(layout: Layout) -> int | None:
+    """The process id of a cluster's keeper; None when it is dead."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int(layout.keeper_pid.read_text())
+        told = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return pid if b"tests.cluster.keeper" in told and layout.name.encode() in told else None
+    return None

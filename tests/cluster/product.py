@@ -1,0 +1,101 @@
+"""The product itself, as people run it: `scale serve` in the client's network, driven through its API."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.handle import until
+from tests.cluster.layout import ALL_ADDRESSES
+from tests.serving import fetch, served
+
+RUN_SPARE_S = 40.0
+ENDED = ("finished", "stopped", "failed", "interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run that ended. last: its last snapshot as the API gives it."""
+
+    test_id: str
+    status: str
+    message: str
+    last: Mapping[str, Any]
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """By pod, also those without a request."""
+        return {pod["name"]: pod["requests"] for pod in self.last["pods"]}
+
+    @property
+    def sent(self) -> int:
+        return int(self.last["requests"])
+
+    @property
+    def causes(self) -> list[str]:
+        """The codes of the causes that were found, the surest first."""
+        return [finding["code"] for finding in self.last["findings"]]
+
+    @property
+    def score(self) -> float:
+        return float(self.last["balance"]["score"])
+
+
+class Product:
+    """A Scale installation at a URL, wherever it runs. headers: sent with every request, such as a proxy's Host."""
+
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        self.url = url
+        self._headers = {"Content-Type": "application/json", **(headers or {})}
+
+    def start(self, target_url: str, **plan: object) -> str:
+        """Begin a run; its id. Raises AssertionError with the answer when it is refused."""
+        whole = {"target_url": target_url, "users": 10, "spawn_rate": 1000, "duration": 5, "think_time_s": 0, **plan}
+        status, body = self.ask("/api/load-test/start", whole)
+        assert status == 200, body
+        return str(body["test_id"])
+
+    def look(self, test_id: str) -> dict[str, Any]:
+        """The run as it is now."""
+        status, body = self.ask(f"/api/load-test/{test_id}")
+        assert status == 200, body
+        return body
+
+    def ended(self, test_id: str) -> Ran:
+        """Wait for the end of a run."""
+        duration_s = float(self.look(test_id)["plan"]["duration"])
+
+        def over() -> dict[str, Any] | None:
+            run = self.look(test_id)
+            return run if run["status"] in ENDED else None
+
+        run = until(over, f"run {test_id} ends", duration_s + RUN_SPARE_S)
+        assert run is not None
+        return Ran(test_id, run["status"], run["message"], run["last"] or {})
+
+    def run(self, target_url: str, **plan: object) -> Ran:
+        """Start a run and wait for its end. Raises AssertionError unless it ended as planned."""
+        ran = self.ended(self.start(target_url, **plan))
+        assert ran.status == "finished", f"{ran.status}: {ran.message}"
+        return ran
+
+    def ask(self, path: str, body: Mapping[str, object] | None = None) -> tuple[int, Any]:
+        """Status and document of a GET, or of a POST when there is a body."""
+        content = None if body is None else json.dumps(body).encode()
+        status, answer = fetch(f"{self.url}{path}", self._headers, content)
+        return status, json.loads(answer)
+
+
+@contextmanager
+def serving(scratch: Path, **environment: str) -> Iterator[Product]:
+    """`scale serve` until the block ends; it may load every address of the cluster."""
+    cluster = {"SCALE_KUBE_CONFIG": os.environ["KUBECONFIG"], "SCALE_KUBE_NAMESPACES": "*"}
+    allowed = {"SCALE_ALLOWED_TARGETS": f"{ALL_ADDRESSES},*.cluster.local,*.svc"}
+    own = {**os.environ, **cluster, **allowed, **environment}
+    with served(environment=own, scratch=scratch) as server:
+        yield Product(server.url)

@@ -1,0 +1,97 @@
+"""What happens to pods while a run sends load: each change as a real cluster makes it, seen and counted right."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.cluster.handle import Cluster, until
+from tests.cluster.product import Product, Ran
+from tests.cluster.targets import echo, service
+from tests.cluster.truth import TruthOf
+
+APP = "app=echo"
+BEFORE_CHANGE_S = 3.0
+USERS = 10
+
+
+@pytest.fixture
+def url(cluster: Cluster, namespace: str) -> str:
+    """Three pods behind a Service."""
+    cluster.apply([echo(3, environment={"LOG": "none"}), service("echo")], namespace)
+    cluster.wait_for_pods(namespace, APP, 3)
+    return f"http://echo.{namespace}.svc/"
+
+
+def wrong(ran: Ran, truth: TruthOf) -> dict[str, int]:
+    """{pod: counted minus answered} of every pod that is not counted exactly."""
+    names = ran.counted.keys() | truth.answered.keys()
+    differences = {name: ran.counted.get(name, 0) - truth.answered.get(name, 0) for name in names}
+    return {name: difference for name, difference in differences.items() if difference}
+
+
+def test_pods_that_come_later_get_nothing_of_kept_connections(
+    cluster: Cluster, product: Product, namespace: str, url: str
+) -> None:
+    old = {pod.name for pod in cluster.pods(namespace, APP)}
+    with TruthOf(cluster, namespace, APP) as truth:
+        test_id = product.start(url, users=USERS, requests_per_connection=None, duration=25)
+        time.sleep(BEFORE_CHANGE_S)
+        cluster.kubectl("scale", "deployment/echo", "--replicas=6", "-n", namespace)
+        pods = cluster.wait_for_pods(namespace, APP, 6)
+        ran = product.ended(test_id)
+    new = {pod.name for pod in pods} - old
+    assert not wrong(ran, truth)
+    assert [truth.answered[name] for name in new] == [0, 0, 0]
+    assert [ran.counted.get(name) for name in new] == [0, 0, 0]
+    assert "late_pods" in ran.causes
+
+
+def test_a_crashed_container_is_counted_over_both_of_its_lives(
+    cluster: Cluster, product: Product, namespace: str, url: str
+) -> None:
+    victim = cluster.pods(namespace, APP)[0]
+    with TruthOf(cluster, namespace, APP) as truth:
+        test_id = product.start(url, users=USERS, requests_per_connection=5, duration=20)
+        time.sleep(BEFORE_CHANGE_S)
+        truth.crash(victim)
+        ran = product.ended(test_id)
+    pod = next(pod for pod in cluster.pods(namespace, APP) if pod.name == victim.name)
+    assert pod.restarts == 1
+    # What a dying pod had in hand, one request a user at most, it may have counted without having answered.
+    assert all(-USERS <= difference <= 0 for difference in wrong(ran, truth).values())
+    assert ran.counted[victim.name] > 0
+
+
+def test_a_rolling_update_loses_no_request_and_no_count(
+    cluster: Cluster, product: Product, namespace: str, url: str
+) -> None:
+    old = {pod.name for pod in cluster.pods(namespace, APP)}
+    with TruthOf(cluster, namespace, APP) as truth:
+        test_id = product.start(url, users=USERS, requests_per_connection=5, duration=40)
+        time.sleep(BEFORE_CHANGE_S)
+        cluster.kubectl("set", "env", "deployment/echo", "GENERATION=2", "-n", namespace)
+        cluster.kubectl("rollout", "status", "deployment/echo", "-n", namespace, "--timeout=60s")
+        ran = product.ended(test_id)
+    assert not old & {pod.name for pod in cluster.pods(namespace, APP)}
+    assert sum(truth.answered.values()) == ran.sent - ran.last["failures"]
+    counted_later = {name: count for name, count in truth.answered.items() if name not in old}
+    assert {name: ran.counted[name] for name in counted_later} == counted_later
+
+
+def test_a_run_outlives_the_api_server(cluster: Cluster, product: Product, namespace: str, url: str) -> None:
+    with TruthOf(cluster, namespace, APP) as truth:
+        test_id = product.start(url, users=USERS, requests_per_connection=5, duration=30)
+        time.sleep(BEFORE_CHANGE_S)
+        cluster.stop("apiserver")
+        assert product.look(test_id)["status"] == "running"
+        time.sleep(BEFORE_CHANGE_S)
+        cluster.start("apiserver")
+        until(lambda: cluster.pods(namespace, APP), "the API server answers again")
+        cluster.kubectl("scale", "deployment/echo", "--replicas=4", "-n", namespace)
+        pods = cluster.wait_for_pods(namespace, APP, 4)
+        ran = product.ended(test_id)
+    assert ran.status == "finished", ran.message
+    assert not wrong(ran, truth)
+    assert {pod.name for pod in pods} <= ran.counted.keys()  # the watch went on where it had been cut off
