@@ -15,13 +15,13 @@ from scale_app.codec import Direction, schemas
 from scale_app.domain.errors import PlanError, ScaleError, StoreUnavailable
 
 AT = "#/components/schemas/{model}"
-EVERY_READ = (422, 500)
-EVERY_WRITE = (400, 403, 408, 413, 422, 500)
+EVERY_WRITE = (400, 403, 408, 413)
 ABOUT = (
     "Start load tests, follow them, and read how evenly the pods answered. A field that does not exist is refused, "
     "never ignored. Every error says what was tried, what came back and what to do next."
 )
 Json = dict[str, Any]
+NO_QUERY: Json = {"properties": {}}
 
 
 def openapi(operations: Sequence[Operation], further: Sequence[Any] = ()) -> Json:
@@ -29,10 +29,10 @@ def openapi(operations: Sequence[Operation], further: Sequence[Any] = ()) -> Jso
     kinds: list[tuple[Any, Direction]] = [*_kinds(operations), *((kind, "serialization") for kind in further)]
     found, named = schemas(list(dict.fromkeys(kinds)), AT)
     # A query's parts stand at their operation, so its own schema is not named beside the others.
-    queries = {kind: described(named.pop(kind.__name__)) for kind in {operation.query for operation in operations}}
+    queries = {kind: described(named.pop(kind.__name__)) for kind in {each.query for each in operations} if kind}
     paths: dict[str, Json] = {}
     for operation in operations:
-        said = _operation(operation, found, queries[operation.query])
+        said = _operation(operation, found, queries[operation.query] if operation.query else NO_QUERY)
         paths.setdefault(operation.path, {})[operation.method.lower()] = said
     return {
         "openapi": "3.1.0",
@@ -49,7 +49,8 @@ def _kinds(operations: Iterable[Operation]) -> Iterable[tuple[Any, Direction]]:
             yield operation.gives, "serialization"
         if operation.takes is not None:
             yield operation.takes, "validation"
-        yield operation.query, "validation"
+        if operation.query is not None:
+            yield operation.query, "validation"
 
 
 def _operation(operation: Operation, found: dict[Any, Json], query: Json) -> Json:
@@ -114,11 +115,12 @@ def _responses(operation: Operation, found: dict[Any, Json]) -> Json:
 
 def refusals(operation: Operation) -> dict[int, str]:
     """{status: what it means} of everything that the operation may refuse a request with."""
-    statuses = {*(EVERY_WRITE if operation.writes else EVERY_READ), *operation.refuses}
+    statuses = {500, *(EVERY_WRITE if operation.writes else ()), *operation.refuses}
     if operation.takes is not None:
         statuses.add(415)
     causes: dict[int, list[type[ScaleError]]] = {status: [] for status in statuses}
-    for error in dict.fromkeys((*operation.errors, StoreUnavailable, PlanError)):
+    every = () if operation.query is None else (StoreUnavailable, PlanError)
+    for error in dict.fromkeys((*operation.errors, *every)):
         causes.setdefault(STATUS[error], []).append(error)
     return {status: _meaning(status, errors) for status, errors in causes.items()}
 

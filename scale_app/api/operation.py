@@ -6,7 +6,7 @@ So a route cannot answer what is not documented, and what validates a request is
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -27,11 +27,12 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that has been read and checked. query, body: of the operation's types."""
+    """A request that has been read and checked. query, body: of the operation's types. accept: its Accept header."""
 
     path: Mapping[str, str]
-    query: Any
-    body: Any
+    query: Any = None
+    body: Any = None
+    accept: str = ""
 
     @property
     def run_id(self) -> str:
@@ -54,10 +55,10 @@ class Made:
 class Operation:
     """name: for programs, unique. summary: one line. does: what else is worth knowing, "" for nothing.
 
-    gives: type of the answer, None for an answer without body. media: {content type: what it is} of answers that are
-    not JSON; `answer` then returns a Response. takes: type of the JSON body, None for none. query: dataclass of the
-    parameters. errors: what it refuses with, beside what every route may. refuses: further statuses, of HTTP's own.
-    example: a body that works.
+    gives: type of the answer, None for an answer without body. media: content types of answers that are not JSON;
+    `answer` then returns a Response. takes: type of the JSON body, None for none. query: dataclass of the parameters,
+    None when the query is not looked at. errors: what it refuses with, beside what every route may. refuses: further
+    statuses, of HTTP's own. example: a body that works.
     """
 
     method: str
@@ -69,10 +70,10 @@ class Operation:
     gives: Any = None
     status: int = 200
     takes: Any = None
-    query: type = Nothing
+    query: type | None = Nothing
     errors: tuple[type[ScaleError], ...] = ()
     refuses: tuple[int, ...] = ()
-    media: Mapping[str, str] = field(default_factory=dict)
+    media: tuple[str, ...] = ()
     does: str = ""
     example: object = None
 
@@ -98,9 +99,9 @@ def route_of(operation: Operation) -> Route:
 
 
 async def _asked(operation: Operation, request: Request) -> Asked:
-    query: object = query_from_wire(operation.query, _once(request))
+    query: object = None if operation.query is None else query_from_wire(operation.query, _once(request))
     body = None if operation.takes is None else plan_from_wire(operation.takes, await document(request))
-    return Asked(request.path_params, query, body)
+    return Asked(request.path_params, query, body, request.headers.get("accept", ""))
 
 
 def _once(request: Request) -> dict[str, str]:

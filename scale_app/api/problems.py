@@ -1,7 +1,8 @@
 """What an error is on the wire: its status, and its body as problem+json (RFC 9457) or in the first routes' shape.
 
-`/api/v1` answers with a problem: `type` names the cause for programs and is where the reference explains it, `detail`
-is the sentence for people. The older routes keep `{"error": sentence}`: docs/decisions/0002-wire-shapes.md.
+`/api/v1` and the probes answer with a problem: `type` names the cause for programs and is where the reference explains
+it, `detail` is the sentence for people. The older routes keep `{"error": sentence}`: see
+docs/decisions/0002-wire-shapes.md.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from scale_app.domain.errors import (
 
 V1 = "/api/v1"
 REFERENCE = "/api/docs"
+PROBES = ("/healthz", "/readyz", "/metrics", "/openapi.json")
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -100,7 +102,7 @@ def status_of(error: ScaleError) -> int:
 def error_body(path: str, status: int, sentence: str, error: ScaleError | None = None) -> tuple[dict[str, Any], str]:
     """Body and content type of an error at this path. error: the cause, None for one of HTTP's own."""
     field = error.field if isinstance(error, PlanError) else ""
-    if path == V1 or path.startswith(f"{V1}/"):
+    if path.startswith((V1, REFERENCE)) or path in PROBES:
         body = {"type": type_of(status, error), "title": TITLES.get(status, "Error"), "status": status}
         return {**body, "detail": sentence, "field": field}, PROBLEM_JSON
     return {"error": sentence, **({"field": field} if field else {})}, "application/json"

@@ -29,6 +29,7 @@ from scale_app.api.messages import (
 )
 from scale_app.api.openapi import openapi
 from scale_app.api.operation import Operation, route_of
+from scale_app.api.probes import probe_operations
 from scale_app.api.problems import V1, error_body, status_of
 from scale_app.api.socket import metrics_socket
 from scale_app.api.unexpected import AnswerUnexpected
@@ -75,15 +76,13 @@ def _routes(hub: Door) -> list[BaseRoute]:
         WebSocketRoute(f"{RUN}/stream", run_stream(hub)),
         Route("/api/{rest:path}", _nowhere, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         Route("/openapi.json", _document(hub), methods=["GET"]),
-        Route("/healthz", _alive, methods=["GET"]),
-        Route("/readyz", _ready(hub), methods=["GET"]),
         WebSocketRoute("/ws/metrics", metrics_socket(hub)),
     ]
 
 
 def operations(hub: Door) -> list[Operation]:
     """Every documented route."""
-    return [*run_operations(hub), stream_operation(), *installation_operations(hub)]
+    return [*run_operations(hub), stream_operation(), *installation_operations(hub), *probe_operations(hub)]
 
 
 def described_api(hub: Door) -> dict[str, Any]:
@@ -166,18 +165,6 @@ def _document(hub: Door) -> Endpoint:
         return Response(content(), media_type="application/json", headers={"Cache-Control": "no-cache"})
 
     return endpoint
-
-
-async def _alive(_request: Request) -> Response:
-    return answered({"status": "ok"})
-
-
-def _ready(hub: Door) -> Endpoint:
-    async def ready(_request: Request) -> Response:
-        await hub.check()
-        return answered({"status": "ready"})
-
-    return ready
 
 
 async def _nowhere(request: Request) -> Response:

@@ -334,9 +334,16 @@ def test_a_comparison_takes_two_ids(client: TestClient, query: str) -> None:
 def test_health_is_of_the_process_and_readiness_of_the_store(client: TestClient, hub: FakeHub) -> None:
     assert client.get("/readyz").json() == {"status": "ready"}
     hub.broken = StoreUnavailable("The database is gone.")
-    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/healthz?probe=1").json() == {"status": "ok"}
     response = client.get("/readyz")
-    assert (response.status_code, response.json()) == (503, {"error": "The database is gone."})
+    problem = {
+        "type": "/api/docs#store-unavailable",
+        "title": "Not available now",
+        "status": 503,
+        "detail": "The database is gone.",
+        "field": "",
+    }
+    assert (response.status_code, response.json()) == (503, problem)
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api/nothing", "/api/load-test/a/b/c"])
@@ -354,7 +361,7 @@ def test_a_wrong_method_says_which_are_right(client: TestClient) -> None:
     ):
         response = client.request(method, path)
         assert (response.status_code, set(response.headers["Allow"].split(", "))) == (405, set(allowed.split(", ")))
-        assert f"{method} is not possible at {path}; use " in response.json()["error"]
+        assert f"{method} is not possible at {path}; use " in response.text
 
 
 def test_the_unexpected_is_logged_under_an_id_and_shows_no_traceback(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from scale_app.codec import to_wire
 from scale_app.domain.errors import StoreUnavailable, TargetUnavailable
-from tests.unit.api.v1.conftest import PLAN, RUNS, Site
+from tests.unit.api.conftest import PLAN, RUNS, Site
 from tests.unit.api.v1.test_runs import assert_problem
 
 PLANS = "/api/v1/plans"
@@ -52,7 +53,7 @@ def test_a_demo_that_does_not_answer_is_unavailable(site: Site) -> None:
 def test_the_installation_says_its_limits_and_what_runs(site: Site) -> None:
     run_id = site.started()
     assert site.client.get("/api/v1/installation").json() == {
-        "limits": {"users": 500, "spawn_rate": 500, "duration_s": 500},
+        "limits": to_wire(site.house.hub.limits),
         "max_runs": 3,
         "active_runs": [run_id],
         "notify_problem": "",

@@ -15,7 +15,7 @@ from scale_app.codec import to_wire
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.events import Numbered, StateChanged
 from scale_app.domain.snapshot import RunState
-from tests.unit.api.v1.conftest import RUNS, Site
+from tests.unit.api.conftest import RUNS, Site
 from tests.unit.api.v1.test_runs import assert_problem
 
 

@@ -1,0 +1,176 @@
+"""/metrics for Prometheus: the runs that send load now, read from their newest snapshots when it asks.
+
+Labels are bounded: at most as many runs as may send load at the same time, and of each run the MOST_PODS pods that are
+furthest from their fair share. A run's series end with the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Protocol, get_args
+from urllib.parse import urlsplit
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.responses import Response
+
+from scale_app.api.operation import Asked
+from scale_app.domain.alert import AlertKind
+from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import Snapshot
+from scale_app.domain.verdict import VerdictKind
+
+MOST_PODS = 50
+LONGEST_TARGET = 200
+RUN = ("run_id", "target", "source")
+Reading = Callable[[Snapshot], Iterable[tuple[tuple[str, ...], float | None]]]
+"""The further labels' values and the figure, for each series of a run; None for a figure that there is not."""
+
+
+class Watched(Protocol):
+    """The hub as far as it is measured."""
+
+    @property
+    def notify_problem(self) -> str:
+        """See Hub.notify_problem."""
+
+    def active(self) -> list[RunRecord]:
+        """See Hub.active."""
+
+
+def metrics_answer(hub: Watched) -> Callable[[Asked], Awaitable[Response]]:
+    """What answers /metrics, in Prometheus' or OpenMetrics' format as it is asked for."""
+    registry = CollectorRegistry()
+    registry.register(RunCollector(hub))
+
+    async def metrics(asked: Asked) -> Response:
+        encode, kind = choose_encoder(asked.accept)
+        return Response(encode(registry), headers={"Content-Type": kind, "Cache-Control": "no-store"})
+
+    return metrics
+
+
+class RunCollector(Collector):
+    """Asked at each scrape; keeps nothing."""
+
+    def __init__(self, hub: Watched) -> None:
+        self._hub = hub
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family, also those without a series now."""
+        active = self._hub.active()
+        yield GaugeMetricFamily("scale_runs_active", "Runs that send load.", len(active))
+        failing = "1 while alerts do not reach a receiver outside."
+        yield GaugeMetricFamily("scale_notify_failing", failing, float(bool(self._hub.notify_problem)))
+        runs = [(labels_of(record), record.last) for record in active if record.last is not None]
+        for kind, name, text, further, reading in FAMILIES:
+            family = kind(name, text, labels=[*RUN, *further])
+            for labels, last in runs:
+                for values, figure in reading(last):
+                    if figure is not None:
+                        family.add_metric([*labels, *values], figure)
+            yield family
+
+
+def labels_of(record: RunRecord) -> tuple[str, str, str]:
+    """run_id, target, source. The target's query is left out: it may hold a secret."""
+    parts = urlsplit(record.plan.target_url)
+    target = f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.netloc else parts.path
+    return record.run_id, target[:LONGEST_TARGET], record.source.value
+
+
+def _one(figure: Callable[[Snapshot], float | None]) -> Reading:
+    return lambda last: [((), figure(last))]
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1_000
+
+
+def _scores(last: Snapshot) -> Iterable[tuple[tuple[str, ...], float | None]]:
+    yield ("run",), last.balance.score
+    yield ("10s",), last.recent_balance.score
+    yield ("60s",), last.minute_balance.score
+
+
+def _cvs(last: Snapshot) -> Iterable[tuple[tuple[str, ...], float | None]]:
+    yield ("run",), last.balance.cv
+    yield ("10s",), last.recent_balance.cv
+    yield ("60s",), last.minute_balance.cv
+
+
+def _verdicts(last: Snapshot) -> Iterable[tuple[tuple[str, ...], float | None]]:
+    return [((kind.value,), float(last.verdict.kind is kind)) for kind in VerdictKind]
+
+
+def _shares(last: Snapshot) -> Iterable[tuple[tuple[str, ...], float | None]]:
+    telling = sorted(last.pods, key=lambda pod: (-abs(pod.against_fair), pod.name))[:MOST_PODS]
+    return [((pod.name,), pod.share) for pod in telling]
+
+
+def _latencies(last: Snapshot) -> Iterable[tuple[tuple[str, ...], float | None]]:
+    yield ("0.5",), _seconds(last.p50_ms)
+    yield ("0.95",), _seconds(last.p95_ms)
+    yield ("0.99",), _seconds(last.p99_ms)
+
+
+def _alerts(last: Snapshot) -> Iterable[tuple[tuple[str, ...], float | None]]:
+    on = {alert.rule for alert in last.alerts}
+    return [((rule,), float(rule in on)) for rule in get_args(AlertKind)]
+
+
+Family = type[GaugeMetricFamily] | type[CounterMetricFamily]
+FAMILIES: tuple[tuple[Family, str, str, tuple[str, ...], Reading], ...] = (
+    (GaugeMetricFamily, "scale_balance_score", "1 is perfectly even, balanced from 0.95 on.", ("window",), _scores),
+    (GaugeMetricFamily, "scale_balance_cv", "Coefficient of variation of requests per pod.", ("window",), _cvs),
+    (GaugeMetricFamily, "scale_verdict", "1 at the verdict on the whole run.", ("verdict",), _verdicts),
+    (GaugeMetricFamily, "scale_pods", "Pods that the balance is of.", (), _one(lambda last: last.balance.pods)),
+    (
+        GaugeMetricFamily,
+        "scale_pod_share",
+        f"Part of the requests, 0..1, of the {MOST_PODS} pods furthest from their fair share.",
+        ("pod",),
+        _shares,
+    ),
+    (GaugeMetricFamily, "scale_alert_active", "1 while an alert of this rule is on.", ("rule",), _alerts),
+    (GaugeMetricFamily, "scale_users", "Users that are active.", (), _one(lambda last: last.users)),
+    (CounterMetricFamily, "scale_requests", "Requests that ended.", (), _one(lambda last: last.requests)),
+    (CounterMetricFamily, "scale_request_failures", "Those that failed.", (), _one(lambda last: last.failures)),
+    (
+        CounterMetricFamily,
+        "scale_requests_unattributed",
+        "Those that named no pod.",
+        (),
+        _one(lambda last: last.unattributed),
+    ),
+    (
+        GaugeMetricFamily,
+        "scale_request_latency_seconds",
+        "Of the last ten seconds, by quantile.",
+        ("quantile",),
+        _latencies,
+    ),
+    (
+        GaugeMetricFamily,
+        "scale_generator_loop_lag_seconds",
+        "How late the load generator's own loop came at worst in the last second.",
+        (),
+        _one(lambda last: _seconds(last.generator.loop_lag_ms)),
+    ),
+    (
+        GaugeMetricFamily,
+        "scale_generator_schedule_lag_seconds",
+        "How late arrivals were sent in the last second, 99th percentile.",
+        (),
+        _one(lambda last: _seconds(last.generator.schedule_lag_p99_ms)),
+    ),
+    (
+        GaugeMetricFamily,
+        "scale_generator_cpu_ratio",
+        "Part of one core that the load generator uses.",
+        (),
+        _one(lambda last: last.generator.cpu_share),
+    ),
+)
