@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.recording import Recorded
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
-from scale_app.domain.samples import Sample
+from scale_app.domain.samples import ConnectionsSample, CountsSample, Sample
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point, Snapshot, Source
 
@@ -82,6 +82,19 @@ class ClusterCatalog(Protocol):
 
     async def permissions(self, service: str = "") -> PermissionList:
         """The self-check, asked now. service: as in a plan; "" for the first configured namespace."""
+
+
+class RequestCounter(Protocol):
+    """One source of requests per pod that is read beside the load."""
+
+    def counts(
+        self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
+    ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
+        """Reading after reading, cumulative, at most about one a second; the first one at once, as what to count from.
+
+        sent: the requests of the load that have ended so far. Pods that come and go are followed. What can be read
+        only in part is said in the sample; ends when closed. Raises CountingFailed when nothing can be read.
+        """
 
 
 class Gatekeeper(Protocol):

@@ -83,6 +83,10 @@ class ClusterForbidden(ClusterUnavailable):
         super().__init__(sentence)
 
 
+class CountingFailed(ScaleError):
+    """A source of requests per pod cannot be read."""
+
+
 class StoreUnavailable(ScaleError):
     """The database could not be read or written."""
 

@@ -25,6 +25,7 @@ class Facts:
     changes: pods that joined, left or changed readiness, oldest first, bounded by the run.
     service: the Service's settings, None when unknown. health: of the generator at the last samples, newest last.
     excess: {pod name: requests that it counted beyond ours}, None when the pods' own counts are unknown.
+    others: requests of other clients at all the pods together, None when that cannot be told.
     """
 
     plan: LoadPlan
@@ -37,6 +38,7 @@ class Facts:
     service: ServiceSettings | None = None
     health: tuple[GeneratorHealth, ...] = ()
     excess: Mapping[str, int] | None = None
+    others: int | None = None
 
     @property
     def connections(self) -> int | None:

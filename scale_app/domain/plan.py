@@ -13,6 +13,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from scale_app.domain.cluster import service_ref
+from scale_app.domain.counting import AskedSource, CountingWish, EnterPods
 from scale_app.domain.errors import PlanError
 from scale_app.domain.gate import Gate
 from scale_app.domain.pattern import Pattern
@@ -67,6 +68,12 @@ class LoadPlan:
         "" = found from a host such as cart.shop.svc when a cluster is configured.
     processes: that send the load together, at most one for each user; their counts are one.
     gate: thresholds that a pipeline asks of the run; they change nothing of the load.
+    counting: where the requests per pod come from: "auto" takes the best that works, see docs/counting-sources.md.
+    json_field: where an answer's JSON body names its pod, as in "pod.name"; "" for none.
+    counter_name: the pods' Prometheus counter of requests, "" to recognise it by the load.
+    log_pattern: the access log's format in nginx's notation, "" for common, combined and JSON.
+    proxy_pods: the pods of a layer-7 proxy, "namespace/label=value"; "" for none.
+    enter_pods: may something be run inside the pods to list their connections: "no", "exec" or "ephemeral".
 
     Raises PlanError for the first field that cannot be used.
     """
@@ -95,6 +102,12 @@ class LoadPlan:
     service: str = ""
     processes: int = 1
     gate: Gate = Gate()
+    counting: AskedSource = "auto"
+    json_field: str = ""
+    counter_name: str = ""
+    log_pattern: str = ""
+    proxy_pods: str = ""
+    enter_pods: EnterPods = "no"
 
     def __post_init__(self) -> None:
         check_target(self.target_url)
@@ -122,6 +135,20 @@ class LoadPlan:
         _whole("processes", self.processes, 1)
         if self.processes > self.users:
             raise PlanError("processes", self.processes, f"at most one for each of the {self.users:,} users")
+        if self.counted_beside and (is_demo(self.target_url) or is_simulated(self.target_url)):
+            raise PlanError("counting", self.counting, f"auto for the target {self.target_url}, which names its pods")
+
+    @property
+    def wish(self) -> CountingWish:
+        """How the requests per pod are to be counted. Raises PlanError."""
+        return CountingWish(
+            self.counting, self.json_field, self.counter_name, self.log_pattern, self.proxy_pods, self.enter_pods
+        )
+
+    @property
+    def counted_beside(self) -> bool:
+        """True when a source is asked for that is not the answers' header. Raises PlanError."""
+        return self.wish.source not in ("auto", "header")
 
     def check_limits(self, limits: Limits) -> None:
         """Raise PlanError when the plan asks for more than this installation allows."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scale_app.domain.alert_rules import Alerts
+from scale_app.domain.attribution import Attribution
 from scale_app.domain.events import (
     AlertCleared,
     AlertRaised,
@@ -24,6 +25,8 @@ from scale_app.domain.outcome import failure_sentence, should_give_up
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import (
+    ConnectionsSample,
+    CountsSample,
     GeneratorHealth,
     GeneratorNotice,
     LoadEnded,
@@ -76,7 +79,7 @@ class RunRecord:
         """The record after an event that happened at this wall-clock time."""
         match event:
             case SnapshotTaken(snapshot=snapshot):
-                return replace(self, last=snapshot)
+                return replace(self, last=snapshot, source=snapshot.source)
             case PlanEdited(plan=plan):
                 return replace(self, plan=plan)
             case StateChanged(state=state, message=message):
@@ -95,7 +98,6 @@ class Run:
     def __init__(self, run_id: str, plan: LoadPlan, source: Source, epoch_offset_s: float) -> None:
         self.run_id = run_id
         self.plan = plan
-        self.source = source
         self.state = RunState.STARTING
         self.message = ""
         self._notice = ""
@@ -110,7 +112,18 @@ class Run:
         self._changes: deque[PodChanged] = deque(maxlen=CHANGES_KEPT)
         self._foreign = ForeignTraffic()
         self._surroundings = Surroundings()
+        self._attribution = Attribution(plan.wish, source)
         self._health: deque[GeneratorHealth] = deque(maxlen=HEALTH_KEPT)
+
+    @property
+    def source(self) -> Source:
+        """Where the counts come from now."""
+        return self._attribution.source
+
+    @property
+    def counts_by_answers(self) -> bool:
+        """True when the answers themselves say enough, so that sources beside the load need not be read any more."""
+        return self._attribution.settled
 
     def observe(self, sample: Sample) -> list[Event]:
         """What this sample means; nothing once the run has ended."""
@@ -121,6 +134,8 @@ class Run:
             TrafficSample: self._traffic_seen,
             PodsSample: self._pods_seen,
             PodsLost: self._pods_lost,
+            CountsSample: self._counts_seen,
+            ConnectionsSample: self._connections_seen,
             PlanChanged: self._plan_changed,
             StopAsked: self._stop_asked,
             GeneratorNotice: self._noticed,
@@ -132,17 +147,19 @@ class Run:
 
     def _ready(self, sample: LoadReady) -> list[Event]:
         self._began_at_s = sample.at_s
-        self._windows.begin(sample.at_s)
+        self._begin(sample.at_s)
         return self._move(RunState.RUNNING, sample.at_s) if self.state is RunState.STARTING else []
 
     def _traffic_seen(self, sample: TrafficSample) -> list[Event]:
         if self._began_at_s is None:
             self._began_at_s = sample.at_s
+            self._begin(sample.at_s)
         self._traffic = sample
         self._health.append(sample.generator)
         self._foreign.traffic_seen(sample)
-        self._windows.observe(sample)
-        figures = self._windows.figures()
+        self._attribution.traffic_seen(sample)
+        self._windows.observe(sample, self._attribution.counted())
+        figures = self._windows.figures(self.source)
         before = [*self._alert(sample.at_s, figures), *self._give_up(sample)]
         return [*before, self._snapshot(sample.at_s, figures, len(before))]
 
@@ -157,6 +174,18 @@ class Run:
         self._roster.lost(sample.problem)
         return list(self._surroundings.lost(self._elapsed_s(sample.at_s), sample.problem))
 
+    def _counts_seen(self, sample: CountsSample) -> list[Event]:
+        self._attribution.counts_seen(sample)
+        return []
+
+    def _connections_seen(self, sample: ConnectionsSample) -> list[Event]:
+        self._attribution.connections_seen(sample)
+        return []
+
+    def _begin(self, at_s: float) -> None:
+        self._windows.begin(at_s)
+        self._attribution.begin(at_s)
+
     def _plan_changed(self, sample: PlanChanged) -> list[Event]:
         self.plan = self.plan.edited(PlanEdit(sample.users, sample.spawn_rate, sample.arrivals_per_s))
         return [PlanEdited(self._elapsed_s(sample.at_s), self.plan)]
@@ -170,12 +199,15 @@ class Run:
 
     def _ended(self, sample: LoadEnded) -> list[Event]:
         stopping = self.state is RunState.STOPPING
+        self._attribution.end()
+        self._windows.recount(self._attribution.counted())
         why = sample.error or ("" if stopping else failure_sentence(self.plan, self._traffic))
         end = RunState.FAILED if why else RunState.STOPPED if stopping else RunState.FINISHED
         events = self._move(end, sample.at_s, why)
         if self._began_at_s is None:
-            self._windows.begin(sample.at_s)
-        return [*events, self._snapshot(sample.at_s, self._windows.figures(), len(events))]
+            self._begin(sample.at_s)
+        figures = self._windows.figures(self.source)
+        return [*events, self._snapshot(sample.at_s, figures, len(events))]
 
     def _give_up(self, sample: TrafficSample) -> list[Event]:
         running = self.state is RunState.RUNNING
@@ -206,6 +238,7 @@ class Run:
             health=tuple(self._health),
             excess=self._foreign.excess,
             alerts=self._alerts.active,
+            counting=self._attribution.counting,
         )
         self.last = snapshot_of(self.plan, progress, figures, self._roster, self._traffic)
         return SnapshotTaken(progress.elapsed_s, self.last)

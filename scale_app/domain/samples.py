@@ -12,6 +12,7 @@ from typing import Literal
 
 from scale_app.domain.histogram import Histogram
 from scale_app.domain.service_settings import ServiceSettings
+from scale_app.domain.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,13 @@ class ConnectionLoads:
     long: {connection id: requests carried since it was opened} of every other connection that is open now
         or was closed since the previous sample.
     switched: connections, since the start, that were answered by more than one pod (a layer-7 balancer).
+    endpoints: {connection id: our "address:port"} of the connections in long, only when the run asked for it.
     """
 
     short: Mapping[int, int] = field(default_factory=dict)
     long: Mapping[int, int] = field(default_factory=dict)
     switched: int = 0
+    endpoints: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,48 @@ class PodsLost:
 
 
 @dataclass(frozen=True, slots=True)
+class CountsSample:
+    """One reading of a source that counts beside the load: cumulative, as it stands there.
+
+    at_s: when the reading began; took_s: how long it took for all pods. lag_s: how old the source's own counts are.
+    requests: {pod name: count}, zeros included; bytes instead of requests where approximate.
+    unread: pods of the target that could not be read this time. since: {pod name: text that changes when the pod's
+        counter began anew}, where known.
+    others: requests that the source itself tells to be other clients', not in `requests`; since the first reading.
+    problem: a complete sentence on what could not be read and why, "" when everything was.
+    """
+
+    at_s: float
+    source: Source
+    requests: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    since: Mapping[str, str] = field(default_factory=dict)
+    others: int = 0
+    took_s: float = 0.0
+    lag_s: float = 0.0
+    approximate: bool = False
+    problem: str = ""
+    kind: Literal["counts"] = "counts"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsSample:
+    """Who is connected to each pod: one reading of the pods' own connection tables.
+
+    clients: {pod name: clients' "address:port"}. opened: {pod name: connections accepted since the pod began}.
+    The rest as in CountsSample.
+    """
+
+    at_s: float
+    clients: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    opened: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    since: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+    kind: Literal["connections"] = "connections"
+
+
+@dataclass(frozen=True, slots=True)
 class LoadReady:
     """The generator's process is up and begins to start users."""
 
@@ -194,4 +239,15 @@ class LoadEnded:
     kind: Literal["ended"] = "ended"
 
 
-Sample = TrafficSample | PodsSample | PodsLost | LoadReady | StopAsked | PlanChanged | GeneratorNotice | LoadEnded
+Sample = (
+    TrafficSample
+    | PodsSample
+    | PodsLost
+    | CountsSample
+    | ConnectionsSample
+    | LoadReady
+    | StopAsked
+    | PlanChanged
+    | GeneratorNotice
+    | LoadEnded
+)

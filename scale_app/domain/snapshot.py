@@ -8,9 +8,11 @@ from enum import StrEnum
 
 from scale_app.domain.alert import Alert
 from scale_app.domain.balance import Balance
+from scale_app.domain.counting import Counting
 from scale_app.domain.finding import Finding
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.service_settings import ServiceSettings
+from scale_app.domain.source import Source as Source
 from scale_app.domain.verdict import Verdict
 from scale_app.domain.work import WorkBalance
 
@@ -28,14 +30,6 @@ class RunState(StrEnum):
     def active(self) -> bool:
         """True while the run has, or is about to have, a load generator."""
         return self in (RunState.STARTING, RunState.RUNNING, RunState.STOPPING)
-
-
-class Source(StrEnum):
-    """Where the counts come from."""
-
-    DEMO = "demo"
-    HEADER = "header"
-    SIMULATED = "simulated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +80,7 @@ class Snapshot:
     balance, verdict and the counts: since the start, or since the end of the warm-up if the plan has one.
     recent_*: of the last ten seconds; minute_*: of the last sixty. Latencies: of the recent window; whole_*: of all
         answers since the start or the end of the warm-up.
+    counting: how the requests were ascribed to pods, and what other clients sent.
     """
 
     run_id: str
@@ -126,6 +121,8 @@ class Snapshot:
     whole_p50_ms: float | None = None
     whole_p95_ms: float | None = None
     whole_p99_ms: float | None = None
+
+    counting: Counting = Counting()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scale_app.domain.alert import Alert
+from scale_app.domain.counting import Counting
 from scale_app.domain.events import PodChanged
 from scale_app.domain.facts import Facts
 from scale_app.domain.findings import diagnose
@@ -36,6 +37,7 @@ class Progress:
     changes: tuple[PodChanged, ...] = ()
     health: tuple[GeneratorHealth, ...] = ()
     excess: Mapping[str, int] | None = None
+    counting: Counting = Counting()
 
 
 def snapshot_of(
@@ -58,7 +60,7 @@ def snapshot_of(
         users=traffic.users if traffic and progress.state.active else 0,
         requests=whole.requests,
         failures=whole.failures,
-        unattributed=max(0, whole.requests - whole.attributed),
+        unattributed=max(0, round(whole.due - whole.attributed)),
         requests_per_s=recent.per_second(recent.requests),
         failures_per_s=recent.per_second(recent.failures),
         connections=traffic.connections if traffic else 0,
@@ -80,6 +82,7 @@ def snapshot_of(
         alerts=progress.alerts,
         generator=traffic.generator if traffic else GeneratorHealth(),
         work=work_balance(rows),
+        counting=progress.counting,
         findings=diagnose(facts_of(plan, progress, figures, roster, rows)),
         service=roster.service,
         pods_problem=roster.problem,
@@ -99,6 +102,7 @@ def facts_of(plan: LoadPlan, progress: Progress, figures: Figures, roster: Roste
         service=roster.service,
         health=progress.health,
         excess=progress.excess,
+        others=progress.counting.others,
     )
 
 

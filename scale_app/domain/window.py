@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from scale_app.domain.attribution import Counted
 from scale_app.domain.balance import Balance, balance
 from scale_app.domain.connections import ConnectionLedger, carried_between
+from scale_app.domain.counted_beside import Gained, gained_beside
+from scale_app.domain.estimated import as_estimate
 from scale_app.domain.histogram import Histogram, merged
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, PodCount, TrafficSample
+from scale_app.domain.source import NAMED_BY_ANSWERS, Source
 from scale_app.domain.verdict import Verdict, judge
 
 RECENT_S = 10.0
 MINUTE_S = 60.0
+OTHERS_IGNORED_TO = 0.01  # of ours: health probes and the like
 NO_LOADS = ConnectionLoads()
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The counters at one sample. expected: requests that each pod could have got since the start."""
+    """The counters at one sample. expected: requests that each pod could have got since the start.
+
+    counted: what each source beside the load had counted by then.
+    """
 
     sample: TrafficSample
     expected: Mapping[str, float] = field(default_factory=dict)
+    counted: Mapping[Source, Counted] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,8 @@ class Window:
 
     pods: by name, every pod that answered or could have. expected: requests each eligible pod could have got.
     loads: {requests carried in the window: connections}, None when connections are unknown.
+    due: requests that the counts should hold: those that had ended when they were read.
+    estimated: the counts are estimates.
     """
 
     seconds: float
@@ -43,6 +54,13 @@ class Window:
     latency: Histogram
     loads: Mapping[int, int] | None
     switched: bool
+    due: float
+    estimated: bool = False
+
+    @property
+    def others(self) -> int:
+        """Requests in the counts beyond ours: other clients', or none."""
+        return max(0, round(self.attributed - self.due))
 
     @property
     def eligible(self) -> list[str]:
@@ -57,8 +75,16 @@ class Window:
         """Headline and verdict of the window."""
         counts = [self.pods[name].requests for name in self.eligible]
         shares = [self.expected[name] for name in self.eligible]
-        coverage = self.attributed / self.requests if self.requests else 0.0
-        return balance(counts, shares), judge(counts, self.loads, coverage, shares, self.switched)
+        coverage = self.attributed / self.due if self.due else 0.0
+        verdict = judge(counts, self._picks(), coverage, shares, self.switched)
+        return balance(counts, shares), as_estimate(verdict) if self.estimated else verdict
+
+    def _picks(self) -> Mapping[int, int] | None:
+        """The connections' loads. Of other clients nothing is known, so they count as one connection: no evidence."""
+        others = self.others
+        if self.loads is None or others <= OTHERS_IGNORED_TO * self.due:
+            return self.loads
+        return {**self.loads, others: self.loads.get(others, 0) + 1}
 
     def per_second(self, count: int) -> float:
         return count / self.seconds if self.seconds > 0 else 0.0
@@ -94,25 +120,32 @@ class Windows:
         self._marks: deque[Mark] = deque()
         self._connections = ConnectionLedger(NO_LOADS)
         self._start: Mark | None = None
+        self._source = Source.HEADER
 
     def begin(self, at_s: float) -> None:
         """The load starts now, with every counter at zero."""
         self._roster.expect(at_s, 0)
         self._start_from(Mark(TrafficSample(at_s, 0, 0, loads=NO_LOADS)))
 
-    def observe(self, sample: TrafficSample) -> None:
-        """Add a sample; marks that no window needs any more are let go."""
+    def observe(self, sample: TrafficSample, counted: Mapping[Source, Counted] | None = None) -> None:
+        """Add a sample, and what the sources beside the load have counted; marks no longer needed are let go."""
         if self._start is None:
             self.begin(sample.at_s)
         self._expect(sample)
         self._connections.observe(sample.loads or NO_LOADS)
-        self._marks.append(Mark(sample, dict(self._expected)))
+        self._marks.append(Mark(sample, dict(self._expected), counted or {}))
         self._end_warm_up()
         while len(self._marks) > 2 and self._marks[1].sample.at_s <= sample.at_s - MINUTE_S:
             self._marks.popleft()
 
-    def figures(self) -> Figures:
-        """Every window, judged. `begin` or `observe` comes first."""
+    def recount(self, counted: Mapping[Source, Counted]) -> None:
+        """The load is over and this is what the sources have counted at last."""
+        if self._marks:
+            self._marks[-1] = replace(self._marks[-1], counted=counted)
+
+    def figures(self, source: Source = Source.HEADER) -> Figures:
+        """Every window, judged by the counts of this source. `begin` or `observe` comes first."""
+        self._source = source
         whole, recent = self._whole(), self._last(RECENT_S)
         return Figures(whole, *whole.judged(), recent, *recent.judged(), *self._last(MINUTE_S).judged())
 
@@ -129,7 +162,7 @@ class Windows:
 
     def _expect(self, sample: TrafficSample) -> None:
         earlier = self._marks[-1].sample
-        gained = self._roster.expect(sample.at_s, _attributed(sample) - _attributed(earlier))
+        gained = self._roster.expect(sample.at_s, _answered(sample) - _answered(earlier))
         for name, requests in gained.items():
             self._expected[name] = self._expected.get(name, 0.0) + requests
 
@@ -147,19 +180,24 @@ class Windows:
 
     def _between(self, first: Mark, loads: Mapping[int, int]) -> Window:
         last = self._marks[-1]
-        pods = {name: _gained(count, first.sample.pods.get(name)) for name, count in last.sample.pods.items()}
+        requests = last.sample.requests - first.sample.requests
+        named = self._source in NAMED_BY_ANSWERS
+        gained = _named(first, last) if named else gained_beside(self._source, first.counted, last.counted)
+        pods = dict(gained.pods)
         expected = self._expectations(first, last, pods)
         for name in expected:
             pods.setdefault(name, PodCount())
         return Window(
             seconds=last.sample.at_s - first.sample.at_s,
-            requests=last.sample.requests - first.sample.requests,
+            requests=requests,
             failures=_failures(last.sample) - _failures(first.sample),
             pods=pods,
             expected=expected,
             latency=_latency(last.sample).minus(_latency(first.sample)),
             loads=loads if last.sample.loads else None,
-            switched=_switched(last.sample) > _switched(first.sample),
+            switched=self._source is Source.PROXY or _switched(last.sample) > _switched(first.sample),
+            due=gained.due,
+            estimated=gained.estimated,
         )
 
     def _expectations(self, first: Mark, last: Mark, pods: Mapping[str, PodCount]) -> dict[str, float]:
@@ -169,8 +207,13 @@ class Windows:
         return {name: requests for name, requests in gained.items() if requests > 0}
 
 
-def _attributed(sample: TrafficSample) -> int:
-    return sum(count.requests for count in sample.pods.values())
+def _named(first: Mark, last: Mark) -> Gained:
+    pods = {name: _gained(count, first.sample.pods.get(name)) for name, count in last.sample.pods.items()}
+    return Gained(pods, last.sample.requests - first.sample.requests)
+
+
+def _answered(sample: TrafficSample) -> int:
+    return sample.unnamed.requests + sum(count.requests for count in sample.pods.values())
 
 
 def _failures(sample: TrafficSample) -> int:

@@ -10,7 +10,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, TargetList
 from scale_app.domain.compare import Comparison, compare
@@ -33,6 +33,7 @@ from scale_app.ports import (
     LoadGenerator,
     Notifier,
     PodDirectory,
+    RequestCounter,
     RunStore,
 )
 from scale_app.service.broadcast import Item
@@ -67,6 +68,8 @@ class Outside:
     def directory(self, target: Admitted) -> PodDirectory | None:
         """Who knows the target's pods; None when nobody does."""
         return self.directories.get(target.source) if target.service is None else self.cluster_pods
+
+    counters: Mapping[Source, RequestCounter] = field(default_factory=dict)
 
 
 class Hub(Memory):
@@ -204,7 +207,9 @@ class Hub(Memory):
             run.run_id, plan, target.source, RunState.STARTING, clock.epoch_s(), experiment_of=experiment_of
         )
         await self._outside.store.create(record)
-        live = self._live[run.run_id] = LiveRun(run, record, self._outside.store, self._broadcast, clock)
+        counters = self._outside.counters if target.source is Source.HEADER else {}
+        store, broadcast = self._outside.store, self._broadcast
+        live = self._live[run.run_id] = LiveRun(run, record, store, broadcast, clock, counters)
         self._keep(self._see_through(run.run_id, live, target))
         return run.run_id
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 from scale_app.domain.errors import RunNotActive, ScaleError
@@ -15,8 +15,10 @@ from scale_app.domain.recording import Began, Recorded
 from scale_app.domain.run import Run, RunRecord
 from scale_app.domain.samples import LoadEnded, PlanChanged, PodsLost, Sample, StopAsked
 from scale_app.domain.snapshot import Point, point_of
-from scale_app.ports import Admitted, Clock, Load, LoadGenerator, PodDirectory, RunStore
+from scale_app.domain.source import Source
+from scale_app.ports import Admitted, Clock, Load, LoadGenerator, PodDirectory, RequestCounter, RunStore
 from scale_app.service.broadcast import Broadcast
+from scale_app.service.counter_feeds import CounterFeeds
 from scale_app.service.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -29,7 +31,15 @@ class LiveRun:
     points, pods, happenings: of what was published so far. published_seq: of the newest published event, -1 before any.
     """
 
-    def __init__(self, run: Run, record: RunRecord, store: RunStore, broadcast: Broadcast, clock: Clock) -> None:
+    def __init__(
+        self,
+        run: Run,
+        record: RunRecord,
+        store: RunStore,
+        broadcast: Broadcast,
+        clock: Clock,
+        counters: Mapping[Source, RequestCounter] | None = None,
+    ) -> None:
         self._run = run
         self._created = record
         self._journal = Journal[Event](run.run_id, "history", store.append)
@@ -37,6 +47,7 @@ class LiveRun:
         self._broadcast = broadcast
         self._clock = clock
         self._samples: asyncio.Queue[Sample] = asyncio.Queue()
+        self._counters = CounterFeeds(counters or {}, run.plan, self._samples.put_nowait, clock)
         self._load: Load | None = None
         self._stop_asked = False
         self._ended_at_epoch_s: float | None = None
@@ -52,6 +63,7 @@ class LiveRun:
         return replace(
             self._created,
             plan=run.plan,
+            source=run.source,
             state=run.state,
             message=run.message,
             last=run.last,
@@ -72,7 +84,7 @@ class LiveRun:
         feeds = [asyncio.create_task(self._feed_load(generator, target))]
         if directory is not None:
             feeds.append(asyncio.create_task(self._feed_pods(directory, target)))
-        began = Began(self._run.plan, self._run.source, self._run.epoch_offset_s)
+        began = Began(self._run.plan, self._created.source, self._run.epoch_offset_s)
         await self._recorder.append([began])
         try:
             while self._run.state.active:
@@ -110,6 +122,10 @@ class LiveRun:
             await self._load.stop()
 
     async def _feed_load(self, generator: LoadGenerator, target: Admitted) -> None:
+        problem = await self._counters.open(target)
+        if problem:
+            self._samples.put_nowait(LoadEnded(self._clock.monotonic_s(), problem))
+            return
         try:
             self._load = await generator.start(self._run.plan, target)
         except ScaleError as error:
@@ -130,13 +146,18 @@ class LiveRun:
     async def _feed(self, source: AsyncIterator[Sample]) -> None:
         try:
             async for sample in source:
+                if isinstance(sample, LoadEnded) and not self._run.counts_by_answers:
+                    await self._counters.last_reading(sample.at_s)
                 self._samples.put_nowait(sample)
         except ScaleError as error:
             log.error("run %s lost a source of samples: %s", self._run.run_id, error)
 
     async def _observe(self, sample: Sample) -> None:
         first_seq = self._run.next_seq
+        self._counters.traffic_seen(sample)
         events = self._run.observe(sample)
+        if self._run.counts_by_answers:
+            self._counters.answers_suffice()
         if not self._run.state.active:
             self._ended_at_epoch_s = self._clock.epoch_s()
         await self._journal.append(events)
@@ -156,7 +177,7 @@ class LiveRun:
     async def _release(self, feeds: list[asyncio.Task[None]]) -> None:
         for feed in feeds:
             feed.cancel()
-        await asyncio.gather(*feeds, return_exceptions=True)
+        await asyncio.gather(*feeds, self._counters.close(), return_exceptions=True)
         if self._load is not None:
             await self._load.kill()
         self._broadcast.end(self._run.run_id)

@@ -32,6 +32,18 @@ VERDICTS = {
 SOURCES = {
     Source.DEMO: ("Demo pods", "Measured on the built-in demo pods of this machine."),
     Source.HEADER: ("Measured by header", "Counted from the response header in which each pod gives its name."),
+    Source.JSON: (
+        "Measured by JSON field",
+        "Counted from the field of each JSON answer in which a pod gives its name.",
+    ),
+    Source.PROMETHEUS: ("Measured by Prometheus", "Counted from the Prometheus counter that each pod exports."),
+    Source.ACCESS_LOG: ("Measured by access log", "Counted from the lines of each pod's own access log."),
+    Source.CONNECTION_MAP: (
+        "Measured by connections",
+        "Counted from each pod's table of connections and our own counts.",
+    ),
+    Source.PROXY: ("Measured at the proxy", "Counted by the proxy that hands the requests to the pods."),
+    Source.NETWORK: ("Estimated from network", "Estimated from the bytes that each pod received; good to about 0.05."),
     Source.SIMULATED: ("Simulated", "These counts are invented to try the page out. No request was sent."),
 }
 
@@ -74,6 +86,12 @@ PLAN_FIELDS = {
     "gate": "Thresholds",
     "service": "Kubernetes Service",
     "processes": "Load-generating processes",
+    "counting": "Counted by",
+    "json_field": "JSON field with the pod's name",
+    "counter_name": "Prometheus counter",
+    "log_pattern": "Access log format",
+    "proxy_pods": "Proxy's pods",
+    "enter_pods": "May run in the pods",
 }
 
 CERTAINTIES: dict[Certainty, str] = {"certain": "Certain", "likely": "Likely", "possible": "Possible"}

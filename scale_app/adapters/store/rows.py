@@ -59,6 +59,7 @@ def summary_values(events: Iterable[Event], now_epoch_s: float) -> dict[str, Any
         if isinstance(event, SnapshotTaken):
             changed["last_json"] = to_json(event.snapshot).decode()
             changed["verdict"] = event.snapshot.verdict.kind.value
+            changed["source"] = event.snapshot.source.value
         elif isinstance(event, PlanEdited):
             changed["plan_json"] = to_json(event.plan).decode()
         elif isinstance(event, StateChanged):

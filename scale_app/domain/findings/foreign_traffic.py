@@ -6,6 +6,7 @@ from scale_app.domain.facts import Facts
 from scale_app.domain.finding import Finding
 from scale_app.domain.findings.cause import Cause
 from scale_app.domain.findings.wording import percent
+from scale_app.domain.source import NAMED_BY_ANSWERS
 
 NOTICED_FROM = 0.01
 REQUESTS_TO_JUDGE = 20
@@ -13,10 +14,10 @@ REQUESTS_TO_JUDGE = 20
 
 def find(facts: Facts) -> Finding | None:
     """Silent when the pods' own counts are unknown, and for a share that a health probe makes."""
-    if facts.excess is None:
-        return None
-    foreign = {name: requests for name, requests in facts.excess.items() if requests > 0}
-    extra, ours = sum(foreign.values()), facts.figures.whole.attributed
+    foreign = {name: requests for name, requests in (facts.excess or {}).items() if requests > 0}
+    extra = max(sum(foreign.values()), facts.others or 0)
+    window = facts.figures.whole
+    ours = window.attributed if facts.source in NAMED_BY_ANSWERS else min(window.attributed, round(window.due))
     if extra < max(REQUESTS_TO_JUDGE, NOTICED_FROM * (ours + extra)):
         return None
     evidence = (

@@ -6,6 +6,7 @@ from scale_app.domain.facts import Facts
 from scale_app.domain.finding import Finding
 from scale_app.domain.findings.cause import Cause
 from scale_app.domain.findings.wording import percent
+from scale_app.domain.source import NAMED_BY_ANSWERS
 from scale_app.domain.verdict import COVERAGE_FLOOR
 
 ANSWERS_TO_JUDGE = 20
@@ -16,7 +17,7 @@ def find(facts: Facts) -> Finding | None:
     window = facts.figures.whole
     answered = window.latency.total
     named = window.attributed
-    if answered < ANSWERS_TO_JUDGE or named >= COVERAGE_FLOOR * answered:
+    if facts.source not in NAMED_BY_ANSWERS or answered < ANSWERS_TO_JUDGE or named >= COVERAGE_FLOOR * answered:
         return None
     evidence = (
         f"{named:,} of {answered:,} answers ({percent(named / answered)}) had the header {facts.plan.pod_header}; "

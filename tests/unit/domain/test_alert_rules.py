@@ -34,7 +34,7 @@ def window(requests: dict[str, int], failures: int = 0, lost: int = 0) -> Window
     """lost: requests that ended without naming a pod."""
     pods = {name: PodCount(count) for name, count in requests.items()}
     total = sum(requests.values()) + lost
-    return Window(10.0, total, failures, pods, dict.fromkeys(pods, 1.0), Histogram(), None, False)
+    return Window(10.0, total, failures, pods, dict.fromkeys(pods, 1.0), Histogram(), None, False, total)
 
 
 def latency(**answers: int) -> Histogram:

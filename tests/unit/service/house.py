@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.snapshot import Source
+from scale_app.ports import RequestCounter
 from scale_app.service.hub import Hub, Outside
 from tests.fakes import FakeClock, FakeDemo, FakeStore
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator, PlayedLoad
@@ -20,6 +22,7 @@ class House:
     generator: PlayedGenerator = field(default_factory=PlayedGenerator)
     store: FakeStore = field(default_factory=FakeStore)
     max_runs: int = 2
+    counters: Mapping[Source, RequestCounter] = field(default_factory=dict)
     hub: Hub = field(init=False)
 
     def __post_init__(self) -> None:
@@ -30,6 +33,7 @@ class House:
             self.store,
             FakeDemo(),
             FakeClock(),
+            counters=self.counters,
         )
         self.hub = Hub(outside, Limits(users=500, spawn_rate=500, duration_s=500), self.max_runs)
 

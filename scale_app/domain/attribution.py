@@ -1,0 +1,202 @@
+"""Which source a run's counts come from, and what every source has counted at the moment of a sample.
+
+Sources that are read beside the load see the pods at moments of their own. Each reading is therefore compared with
+what the generator had sent at that very moment, so that a lag is not taken for requests that nobody counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from scale_app.domain.connection_join import ConnectionJoin, Joined
+from scale_app.domain.counting import Counting, CountingWish, SourceStanding
+from scale_app.domain.ledger import CounterLedger
+from scale_app.domain.samples import ConnectionsSample, CountsSample, TrafficSample
+from scale_app.domain.source import COUNTERS, NAMED_BY_ANSWERS, Source
+from scale_app.domain.timeline import Timeline
+from scale_app.domain.verdict import COVERAGE_FLOOR
+
+ANSWERS_TO_CHOOSE = 20
+ANSWERS_TO_SETTLE = 500
+WAITING_AT_MOST = 64
+STALE_AFTER_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one source has ascribed to pods since the load began, and how many requests had ended then.
+
+    requests: {pod name: requests}, bytes for the network share. connections: {pod name: of ours}, where known.
+    estimated: the requests are estimates.
+    """
+
+    requests: Mapping[str, int] = field(default_factory=dict)
+    ended: float = 0.0
+    connections: Mapping[str, int] = field(default_factory=dict)
+    estimated: bool = False
+
+
+def choose(wish: CountingWish, present: Source, standings: Mapping[Source, SourceStanding], answers: int) -> Source:
+    """The source to judge by: the one asked for, or the best that ascribes nearly all requests. Pure.
+
+    Sources that work alike are preferred in this order: what the answers say, then the order of COUNTERS. While none
+    works, or before there are answers to judge by, it stays as it is.
+    """
+    if wish.source != "auto":
+        return present if wish.source == "header" else Source(wish.source)
+    if answers < ANSWERS_TO_CHOOSE:
+        return present
+    named = [source for source in standings if source in NAMED_BY_ANSWERS]
+    return next((source for source in (*named, *COUNTERS) if _works(standings.get(source))), present)
+
+
+def _works(standing: SourceStanding | None) -> bool:
+    return standing is not None and standing.coverage is not None and standing.coverage >= COVERAGE_FLOOR
+
+
+class Attribution:
+    """source: the one in use now. named: what the answers themselves say, if anything."""
+
+    def __init__(self, wish: CountingWish, named: Source) -> None:
+        self.named = Source.JSON if wish.json_field and wish.source != "header" else named
+        self.source = choose(wish, self.named, {}, 0)
+        self._wish = wish
+        self._ledgers: dict[Source, CounterLedger] = {}
+        self._waiting: list[CountsSample] = []
+        self._timeline = Timeline()
+        self._join = ConnectionJoin()
+        self._counted: dict[Source, Counted] = {}
+        self._base: dict[Source, Counted] = {}
+        self._standings: dict[Source, SourceStanding] = {}
+        self._others: dict[Source, int] = {}
+        self._others_before: dict[Source, int] = {}
+        self._read_at_s: dict[Source, float] = {}
+
+    def begin(self, at_s: float) -> None:
+        """The load starts now: what the sources have counted so far is nobody's business."""
+        self._timeline.observe(at_s, 0)
+        for source, ledger in self._ledgers.items():
+            self._base[source] = Counted(dict(ledger.totals))
+
+    def counts_seen(self, sample: CountsSample) -> None:
+        """Take a reading; it counts once the generator's own count of that moment is known."""
+        if sample.problem or sample.unread:
+            self._note(sample.source, unread=sample.unread, problem=sample.problem)
+        if not sample.requests:
+            return
+        self._waiting = [*self._waiting, sample][-WAITING_AT_MOST:]
+        if self._timeline.newest_s is None:
+            self._settle_readings(None)
+
+    def connections_seen(self, sample: ConnectionsSample) -> None:
+        """Take a reading of the pods' connection tables."""
+        self._note(Source.CONNECTION_MAP, unread=sample.unread, problem=sample.problem)
+        if sample.clients or sample.opened:
+            self._join.connections_seen(sample)
+
+    def traffic_seen(self, sample: TrafficSample) -> None:
+        """Take the generator's counts, bring every source up to them, and choose."""
+        self._timeline.observe(sample.at_s, sample.requests)
+        self._settle_readings(sample.at_s)
+        self._doubt_stale(sample)
+        joined = self._join.traffic_seen(sample)
+        if joined is not None:
+            self._take_joined(joined, sample)
+        answered = sample.unnamed.requests + sum(count.requests for count in sample.pods.values())
+        named = sum(count.requests for count in sample.pods.values())
+        self._note(self.named, coverage=named / answered if answered else None)
+        self.source = choose(self._wish, self.source, self._standings, answered)
+
+    def end(self) -> None:
+        """The load is over: readings made since then see all of it."""
+        self._settle_readings(None)
+
+    def counted(self) -> Mapping[Source, Counted]:
+        """What every source that is read beside the load has counted up to now, itself unchanging."""
+        return dict(self._counted)
+
+    @property
+    def counting(self) -> Counting:
+        """How it stands now."""
+        now = self._standings.get(self.source, SourceStanding(self.source))
+        return Counting(now, self.others, tuple(self._standings.values()))
+
+    @property
+    def settled(self) -> bool:
+        """True when the answers name their pods and have done so often enough that nothing else need be read."""
+        named = self.source in NAMED_BY_ANSWERS and _works(self._standings.get(self.source))
+        return named and self._timeline.newest >= ANSWERS_TO_SETTLE
+
+    @property
+    def others(self) -> int | None:
+        """Requests of other clients since the start, at least; None when no source that is read can tell."""
+        tell = COUNTERS if self.source in NAMED_BY_ANSWERS else (self.source,)
+        return next((self._others[source] for source in tell if source in self._others), None)
+
+    def _settle_readings(self, known_to_s: float | None) -> None:
+        """Enter the readings that ended before this time into the books; all of them before and after the load."""
+        still_waiting = []
+        for sample in self._waiting:
+            if known_to_s is not None and sample.at_s + sample.took_s > known_to_s:
+                still_waiting.append(sample)
+            else:
+                self._enter(sample)
+        self._waiting = still_waiting
+
+    def _enter(self, sample: CountsSample) -> None:
+        source = sample.source
+        ledger = self._ledgers.setdefault(source, CounterLedger())
+        ledger.observe(sample)
+        if self._timeline.newest_s is None:
+            self._others_before[source] = sample.others
+            return
+        base = self._base.setdefault(source, Counted(dict.fromkeys(ledger.totals, 0))).requests
+        requests = {pod: total - base.get(pod, 0) for pod, total in ledger.totals.items()}
+        ended = self._timeline.at(sample.at_s + sample.took_s / 2 - sample.lag_s)
+        self._counted[source] = Counted(requests, ended, estimated=sample.approximate)
+        self._note(
+            source,
+            coverage=self._coverage(sample, sum(requests.values()), ended),
+            approximate=sample.approximate,
+            lag_s=sample.lag_s,
+            unread=sample.unread,
+            problem=sample.problem,
+        )
+        self._read_at_s[source] = sample.at_s
+        if not sample.approximate:
+            self._tell_others(sample, sum(requests.values()))
+
+    def _tell_others(self, sample: CountsSample, counted: int) -> None:
+        """Held against what we had sent a little later, so that requests of ours are never taken for another's."""
+        source = sample.source
+        beyond = max(0, counted - self._timeline.newest)
+        told = beyond + sample.others - self._others_before.get(source, 0)
+        self._others[source] = max(self._others.get(source, 0), told)
+
+    def _coverage(self, sample: CountsSample, counted: int, ended: float) -> float | None:
+        if not sample.approximate:
+            return counted / ended if ended >= 1 else None
+        # Bytes cannot be held against requests; what can be told is how many of the pods were read.
+        return len(sample.requests) / (len(sample.requests) + len(sample.unread)) if counted > 0 else None
+
+    def _doubt_stale(self, sample: TrafficSample) -> None:
+        """What has not been read for a while misses what was sent since."""
+        for source, read_at_s in self._read_at_s.items():
+            lag_s = self._standings[source].lag_s
+            if sample.requests and sample.at_s - read_at_s - lag_s > STALE_AFTER_S:
+                counted = self._counted[source]
+                seen = counted.ended if counted.estimated else sum(counted.requests.values())
+                self._note(source, coverage=seen / sample.requests)
+
+    def _take_joined(self, joined: Joined, sample: TrafficSample) -> None:
+        total = sum(joined.requests.values())
+        self._counted[Source.CONNECTION_MAP] = Counted(
+            joined.requests, sample.requests, joined.connections, joined.estimated
+        )
+        coverage = total / sample.requests if sample.requests else None
+        self._note(Source.CONNECTION_MAP, coverage=coverage, approximate=joined.estimated)
+
+    def _note(self, source: Source, **changes: object) -> None:
+        standing = self._standings.get(source) or SourceStanding(source)
+        self._standings[source] = replace(standing, **changes)  # type: ignore[arg-type]

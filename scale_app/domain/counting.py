@@ -1,0 +1,115 @@
+"""How a run's requests are ascribed to pods: what may be asked for, and what a snapshot says about it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from scale_app.domain.errors import PlanError
+from scale_app.domain.source import Source
+
+AskedSource = Literal["auto", "header", "json", "prometheus", "access_log", "connection_map", "proxy", "network"]
+EnterPods = Literal["no", "exec", "ephemeral"]
+
+LONGEST_TEXT = 2_000
+METRIC_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]{0,199}")
+JSON_FIELD = re.compile(r"[^\x00-\x1f\x7f.]{1,100}(\.[^\x00-\x1f\x7f.]{1,100}){0,9}")
+PROXY_PODS = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[A-Za-z0-9._/=!, ()-]{1,500}")
+
+
+@dataclass(frozen=True, slots=True)
+class CountingWish:
+    """How the requests per pod are to be counted.
+
+    source: "auto" takes the best that works. json_field: where an answer's JSON body names its pod, "pod.name".
+    counter_name: a Prometheus counter's name, "" to recognise it by the load. log_pattern: the access log's format in
+    nginx's notation, "" for common, combined and JSON. proxy_pods: "namespace/label=value" of a layer-7 proxy's pods.
+    enter_pods: may something be run inside the pods to list their connections? "exec" runs `cat` in their own
+    container, "ephemeral" adds a debugging container that stays until the pod ends.
+
+    Raises PlanError.
+    """
+
+    source: AskedSource = "auto"
+    json_field: str = ""
+    counter_name: str = ""
+    log_pattern: str = ""
+    proxy_pods: str = ""
+    enter_pods: EnterPods = "no"
+
+    def __post_init__(self) -> None:
+        if self.source not in get_args(AskedSource):
+            raise PlanError("counting", self.source, f"one of {', '.join(get_args(AskedSource))}")
+        if self.enter_pods not in get_args(EnterPods):
+            raise PlanError("enter_pods", self.enter_pods, "one of no, exec, ephemeral")
+        _text(
+            "json_field", self.json_field, JSON_FIELD, "field names of a JSON object with dots between, as in pod.name"
+        )
+        _text("counter_name", self.counter_name, METRIC_NAME, "the name of a counter such as http_requests_total")
+        _text("proxy_pods", self.proxy_pods, PROXY_PODS, "a namespace and a label selector such as ingress/app=nginx")
+        _pattern(self.log_pattern)
+        self._check_needs()
+
+    def _check_needs(self) -> None:
+        if self.source == "json" and not self.json_field:
+            raise PlanError("json_field", "", "counting by a JSON field needs the field's name")
+        if self.source == "proxy" and not self.proxy_pods:
+            raise PlanError("proxy_pods", "", "counting at a proxy needs its pods: a namespace and a label selector")
+        if self.source == "connection_map" and self.enter_pods == "no":
+            raise PlanError(
+                "enter_pods", "no", "the connection map runs something inside the pods: allow exec or ephemeral"
+            )
+
+    def allows(self, source: Source) -> bool:
+        """True when this source, one that is read beside the load, may be tried."""
+        if self.source != "auto":
+            return self.source == source
+        if source is Source.CONNECTION_MAP:
+            return self.enter_pods != "no"
+        return bool(self.proxy_pods) or source is not Source.PROXY
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStanding:
+    """What one source of counts is worth in this run, since its start.
+
+    coverage: requests that it ascribes to pods over those that we sent; above 1 when other clients are in it, None
+        before it has counted. approximate: its counts are estimates. lag_s: how old its newest counts are at least.
+    unread: pods that could not be read the last time. problem: why it cannot be used, or not fully, "" when it can.
+    """
+
+    source: Source
+    coverage: float | None = None
+    approximate: bool = False
+    lag_s: float = 0.0
+    unread: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How the figures of one snapshot were counted.
+
+    now: the source that they come from. others: requests of other clients that the pods answered since the start, at
+    least; None when that cannot be told. considered: every source that was tried, the one in use included.
+    """
+
+    now: SourceStanding = SourceStanding(Source.HEADER)
+    others: int | None = None
+    considered: tuple[SourceStanding, ...] = ()
+
+
+def _text(field: str, value: object, pattern: re.Pattern[str], accepted: str) -> None:
+    if not isinstance(value, str) or (value and not pattern.fullmatch(value)):
+        raise PlanError(field, value, accepted)
+
+
+def _pattern(value: object) -> None:
+    accepted = (
+        "the log format in nginx's notation, with $request or $request_uri in it, as in '$remote_addr \"$request\"'"
+    )
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or any(ord(character) < 32 for character in value):
+        raise PlanError("log_pattern", value, accepted)
+    if value and "$" not in value:
+        raise PlanError("log_pattern", value, accepted)

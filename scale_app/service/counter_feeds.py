@@ -1,0 +1,127 @@
+"""The sources that count beside one run's load: read from before its first request until after its last answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping
+from contextlib import aclosing
+
+from scale_app.domain.errors import ScaleError
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import ConnectionsSample, CountsSample, Sample, TrafficSample
+from scale_app.domain.source import COUNTERS, Source
+from scale_app.ports import Admitted, Clock, RequestCounter
+
+log = logging.getLogger(__name__)
+FIRST_READING_LIMIT_S = 15.0
+LAST_READING_LIMIT_S = 5.0
+LAST_ESTIMATE_LIMIT_S = 25.0
+NO_COUNTER = (
+    "This run is to be counted by {source}, which needs a Kubernetes cluster that this installation may read. "
+    "Set one up (SCALE_KUBE_CONFIG), or count by the answers' header."
+)
+NOT_READ = (
+    "Nothing was read from {source} within {limit_s:g} s, so no load was sent. Try again, or count by another source."
+)
+
+
+class CounterFeeds:
+    """Every source that the plan allows, each in a task of its own. put: takes each sample."""
+
+    def __init__(
+        self, counters: Mapping[Source, RequestCounter], plan: LoadPlan, put: Callable[[Sample], None], clock: Clock
+    ) -> None:
+        wish = plan.wish
+        self._asked = Source(wish.source) if wish.source != "auto" else None
+        self._counters = {source: counters[source] for source in COUNTERS if source in counters and wish.allows(source)}
+        self._plan = plan
+        self._put = put
+        self._clock = clock
+        self._sent = 0
+        self._problems: dict[Source, str] = {}
+        self._tasks: dict[Source, asyncio.Task[None]] = {}
+        self._spoken = {source: asyncio.Event() for source in self._counters}
+        self._known_to_s: dict[Source, float] = {}
+        self._heard = asyncio.Event()
+
+    async def open(self, target: Admitted) -> str:
+        """Begin to read. Returns when every source has been read once, or after FIRST_READING_LIMIT_S.
+
+        Gives the sentence that says why the run cannot be counted as asked, "" when it can.
+        """
+        for source, counter in self._counters.items():
+            self._tasks[source] = asyncio.create_task(self._follow(source, counter, target))
+        first_words = [asyncio.create_task(event.wait()) for event in self._spoken.values()]
+        if first_words:
+            await asyncio.wait(first_words, timeout=FIRST_READING_LIMIT_S)
+        for word in first_words:
+            word.cancel()
+        return self._why_not_as_asked()
+
+    def traffic_seen(self, sample: Sample) -> None:
+        """What the load has sent so far tells a source which of many counters is the one of requests."""
+        if isinstance(sample, TrafficSample):
+            self._sent = sample.requests
+
+    async def last_reading(self, ended_at_s: float) -> None:
+        """Wait, for a bounded time, until the sources have seen all that was answered before the end.
+
+        Estimates, which lag by many seconds, are waited for only where there is nothing better.
+        """
+        exact = self._tasks.keys() - {Source.NETWORK}
+        limit_s = LAST_READING_LIMIT_S if exact else LAST_ESTIMATE_LIMIT_S
+        try:
+            async with asyncio.timeout(limit_s):
+                while self._behind(exact or self._tasks.keys(), ended_at_s):
+                    self._heard.clear()
+                    await self._heard.wait()
+        except TimeoutError:
+            log.warning("not every source was read again within %g s of the load's end", limit_s)
+
+    def _behind(self, sources: Collection[Source], ended_at_s: float) -> bool:
+        return any(source in self._tasks and self._known_to_s.get(source, 0.0) < ended_at_s for source in sources)
+
+    def answers_suffice(self) -> None:
+        """Let go of what is of no use when every answer names its pod."""
+        # One that is read now and then stays, since it alone can tell the requests of other clients.
+        for other in self._tasks.keys() - {Source.PROMETHEUS}:
+            self._tasks.pop(other).cancel()
+
+    async def close(self) -> None:
+        """Nothing is read any more."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _follow(self, source: Source, counter: RequestCounter, target: Admitted) -> None:
+        try:
+            async with aclosing(counter.counts(self._plan, target, lambda: self._sent)) as samples:
+                async for sample in samples:
+                    self._take(source, sample)
+        except ScaleError as error:
+            self._problems[source] = str(error)
+            self._put(CountsSample(self._clock.monotonic_s(), source, problem=str(error)))
+        finally:
+            self._tasks.pop(source, None)
+            self._spoken[source].set()
+            self._heard.set()
+
+    def _take(self, source: Source, sample: CountsSample | ConnectionsSample) -> None:
+        self._put(sample)
+        lag_s = sample.lag_s if isinstance(sample, CountsSample) else 0.0
+        self._known_to_s[source] = sample.at_s - lag_s
+        self._spoken[source].set()
+        self._heard.set()
+
+    def _why_not_as_asked(self) -> str:
+        asked = self._asked
+        if asked is None or asked not in COUNTERS:
+            return ""
+        if asked not in self._counters:
+            return NO_COUNTER.format(source=asked.value.replace("_", " "))
+        if asked in self._problems:
+            return self._problems[asked]
+        if not self._spoken[asked].is_set():
+            return NOT_READ.format(source=asked.value.replace("_", " "), limit_s=FIRST_READING_LIMIT_S)
+        return ""

@@ -1,0 +1,173 @@
+"""Which source is used, and what each has counted at the moment of a sample."""
+
+import pytest
+
+from scale_app.domain.attribution import Attribution, choose
+from scale_app.domain.counting import CountingWish, SourceStanding
+from scale_app.domain.samples import ConnectionLoads, ConnectionsSample, CountsSample, PodCount, TrafficSample
+from scale_app.domain.source import Source
+
+AUTO = CountingWish()
+
+
+def _standings(**coverage: float) -> dict[Source, SourceStanding]:
+    return {Source(name): SourceStanding(Source(name), share) for name, share in coverage.items()}
+
+
+def _traffic(at_s: float, unnamed: int = 0, **named: int) -> TrafficSample:
+    pods = {name: PodCount(count) for name, count in named.items()}
+    return TrafficSample(at_s, 1, unnamed + sum(named.values()), pods, PodCount(unnamed))
+
+
+def _counts(at_s: float, source: Source = Source.PROMETHEUS, **requests: int) -> CountsSample:
+    return CountsSample(at_s, source, requests)
+
+
+@pytest.mark.parametrize(
+    ("standings", "best"),
+    [
+        (_standings(header=1.0, prometheus=1.0), Source.HEADER),
+        (_standings(header=0.2, prometheus=0.99, access_log=1.0), Source.PROMETHEUS),
+        (_standings(header=0.0, prometheus=0.4, access_log=1.7, network=1.0), Source.ACCESS_LOG),
+        (_standings(header=0.0, connection_map=1.0, proxy=1.0, network=1.0), Source.CONNECTION_MAP),
+        (_standings(header=0.0, proxy=0.95, network=1.0), Source.PROXY),
+        (_standings(header=0.0, network=1.0), Source.NETWORK),
+        (_standings(header=0.0, prometheus=0.5), Source.HEADER),
+    ],
+)
+def test_the_best_source_that_ascribes_nearly_all_requests_is_chosen(
+    standings: dict[Source, SourceStanding], best: Source
+) -> None:
+    assert choose(AUTO, Source.HEADER, standings, answers=100) is best
+
+
+def test_a_source_that_is_asked_for_is_used_whatever_it_is_worth() -> None:
+    wish = CountingWish("access_log")
+    assert choose(wish, Source.HEADER, _standings(header=1.0, access_log=0.1), 100) is Source.ACCESS_LOG
+
+
+def test_nothing_is_chosen_before_there_are_answers_to_judge_by() -> None:
+    assert choose(AUTO, Source.HEADER, _standings(prometheus=1.0), answers=5) is Source.HEADER
+
+
+def test_the_source_is_switched_when_the_one_in_use_is_lost() -> None:
+    attribution = Attribution(AUTO, Source.HEADER)
+    for source in (Source.PROMETHEUS, Source.ACCESS_LOG):
+        attribution.counts_seen(_counts(0, source, a=0, b=0))
+    attribution.begin(0)
+    for second in range(1, 40):
+        for source in (Source.PROMETHEUS, Source.ACCESS_LOG):
+            if source is Source.ACCESS_LOG or second < 20:
+                attribution.counts_seen(_counts(second, source, a=second * 50, b=second * 50))
+        if second == 20:
+            attribution.counts_seen(CountsSample(20, Source.PROMETHEUS, problem="The right is gone."))
+        attribution.traffic_seen(_traffic(second, unnamed=second * 100))
+        if second == 19:
+            assert attribution.source is Source.PROMETHEUS
+    assert attribution.source is Source.ACCESS_LOG
+    assert [standing.problem for standing in attribution.counting.considered if standing.problem] == [
+        "The right is gone."
+    ]
+
+
+def test_a_reading_is_held_against_what_was_sent_at_its_moment() -> None:
+    attribution = Attribution(AUTO, Source.HEADER)
+    attribution.counts_seen(_counts(-1, a=1_000))
+    attribution.begin(0)
+    attribution.traffic_seen(_traffic(1, unnamed=100))
+    attribution.counts_seen(_counts(1.5, a=1_150))
+    assert Source.PROMETHEUS not in attribution.counted()
+    attribution.traffic_seen(_traffic(2, unnamed=200))
+    counted = attribution.counted()[Source.PROMETHEUS]
+    assert (counted.requests, counted.ended) == ({"a": 150}, pytest.approx(150))
+    assert attribution.counting.now.coverage == pytest.approx(1)
+
+
+def test_a_lagging_source_is_held_against_what_was_sent_when_its_counts_were_made() -> None:
+    attribution = Attribution(AUTO, Source.HEADER)
+    attribution.counts_seen(_counts(-1, a=0))
+    attribution.begin(0)
+    for second in range(1, 11):
+        attribution.traffic_seen(_traffic(second, unnamed=second * 100))
+    attribution.counts_seen(CountsSample(10, Source.PROMETHEUS, {"a": 700}, lag_s=3.0))
+    attribution.traffic_seen(_traffic(11, unnamed=1_100))
+    assert attribution.counted()[Source.PROMETHEUS].ended == pytest.approx(700)
+
+
+def test_what_was_counted_between_the_first_reading_and_the_load_is_left_out() -> None:
+    attribution = Attribution(AUTO, Source.HEADER)
+    attribution.counts_seen(_counts(-5, a=1_000))
+    attribution.counts_seen(_counts(-1, a=1_500))
+    attribution.begin(0)
+    attribution.counts_seen(_counts(1, a=1_600))
+    attribution.traffic_seen(_traffic(1, unnamed=100))
+    assert attribution.counted()[Source.PROMETHEUS].requests == {"a": 100}
+
+
+def test_the_last_reading_counts_to_the_last_request() -> None:
+    attribution = Attribution(AUTO, Source.HEADER)
+    attribution.counts_seen(_counts(-1, a=0))
+    attribution.begin(0)
+    attribution.traffic_seen(_traffic(1, unnamed=100))
+    attribution.counts_seen(_counts(1.2, a=100))
+    attribution.end()
+    counted = attribution.counted()[Source.PROMETHEUS]
+    assert (counted.requests, counted.ended) == ({"a": 100}, 100)
+
+
+def test_requests_beyond_ours_are_told_and_ours_are_never_among_them() -> None:
+    attribution = Attribution(AUTO, Source.HEADER)
+    attribution.counts_seen(_counts(-1, a=0))
+    attribution.begin(0)
+    for second in range(1, 20):
+        attribution.counts_seen(_counts(second - 0.5, a=second * 100 - 50))
+        attribution.traffic_seen(_traffic(second, unnamed=second * 100))
+        assert attribution.others == 0
+    attribution.counts_seen(_counts(19.5, a=2_400))
+    attribution.traffic_seen(_traffic(20, unnamed=2_000))
+    assert attribution.others == 400
+
+
+def test_a_counter_beside_answers_that_name_their_pod_tells_of_others_still() -> None:
+    attribution = Attribution(AUTO, Source.HEADER)
+    attribution.counts_seen(_counts(-1, a=0))
+    attribution.begin(0)
+    attribution.counts_seen(_counts(0.5, a=180))
+    attribution.traffic_seen(_traffic(1, a=100))
+    assert (attribution.source, attribution.others) == (Source.HEADER, 80)
+
+
+def test_requests_that_a_log_tells_to_be_anothers_are_told_from_the_loads_begin_on() -> None:
+    attribution = Attribution(CountingWish("access_log"), Source.HEADER)
+    attribution.counts_seen(CountsSample(-1, Source.ACCESS_LOG, {"a": 0}, others=7))
+    attribution.begin(0)
+    attribution.counts_seen(CountsSample(0.5, Source.ACCESS_LOG, {"a": 50}, others=10))
+    attribution.traffic_seen(_traffic(1, unnamed=100))
+    assert attribution.others == 3
+
+
+def test_the_connection_map_counts_without_anything_that_the_pods_said() -> None:
+    attribution = Attribution(CountingWish(enter_pods="exec"), Source.HEADER)
+    attribution.begin(0)
+    attribution.connections_seen(ConnectionsSample(0.5, {"a": ("198.18.0.9:1",), "b": ("198.18.0.9:2",)}))
+    loads = ConnectionLoads({}, {1: 60, 2: 40}, endpoints={1: "198.18.0.9:1", 2: "198.18.0.9:2"})
+    attribution.traffic_seen(TrafficSample(1, 2, 100, unnamed=PodCount(100), loads=loads))
+    assert attribution.source is Source.CONNECTION_MAP
+    counted = attribution.counted()[Source.CONNECTION_MAP]
+    assert (counted.requests, counted.connections) == ({"a": 60, "b": 40}, {"a": 1, "b": 1})
+
+
+def test_estimates_are_preferred_to_nothing_and_say_that_they_are() -> None:
+    attribution = Attribution(AUTO, Source.HEADER)
+    attribution.counts_seen(CountsSample(-1, Source.NETWORK, {"a": 0, "b": 0}, approximate=True))
+    attribution.begin(0)
+    attribution.counts_seen(CountsSample(0.9, Source.NETWORK, {"a": 9_000, "b": 8_000}, approximate=True))
+    attribution.traffic_seen(_traffic(1, unnamed=100))
+    assert attribution.counting.now.approximate
+    assert (attribution.source, attribution.others) == (Source.NETWORK, None)
+
+
+def test_a_field_of_the_answers_takes_the_headers_place() -> None:
+    assert Attribution(CountingWish(json_field="pod.name"), Source.HEADER).source is Source.JSON
+    assert Attribution(CountingWish("header", json_field="pod.name"), Source.HEADER).source is Source.HEADER
+    assert Attribution(AUTO, Source.DEMO).source is Source.DEMO
