@@ -28,8 +28,9 @@ def make_control_groups(layout: Layout) -> None:
 
 
 def remove_control_groups(layout: Layout) -> list[str]:
-    """Remove the groups and all below, once their processes are gone; the paths that would not go."""
-    left = [path for hierarchy in _hierarchies() if (path := hierarchy / f"scale-cluster-{layout.name}").is_dir()]
+    """Remove the groups and all below, once their processes are gone; those that would not go."""
+    name = f"scale-cluster-{layout.name}"
+    left = [path for path in (ROOT / name, *ROOT.glob(f"*/{name}")) if path.is_dir()]  # runc adds some of its own
     deadline = time.monotonic() + REMOVE_LIMIT_S
     while left and time.monotonic() < deadline:
         left = [path for path in left if not _removed(path)]

@@ -86,6 +86,11 @@ class Layout:
         return self.folder / "keeper.pid"
 
     @property
+    def alive(self) -> Path:
+        """Locked by the keeper for as long as it lives; a process id alone says nothing in another namespace."""
+        return self.folder / "alive"
+
+    @property
     def ready(self) -> Path:
         """There once the cluster is usable."""
         return self.folder / "ready"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -48,12 +49,11 @@ def kept_cluster(name: str) -> Cluster:
 def end_kept(name: str) -> bool:
     """End it and wait until it is gone; False when there is none."""
     layout = Layout.of(name)
-    keeper = _keeper_of(layout)
-    if keeper is None:
+    if not _alive(layout):
         return False
-    os.kill(keeper, signal.SIGTERM)
+    os.kill(int(layout.keeper_pid.read_text()), signal.SIGTERM)
     deadline = time.monotonic() + STOP_LIMIT_S
-    while _keeper_of(layout) is not None and time.monotonic() < deadline:
+    while _alive(layout) and time.monotonic() < deadline:
         time.sleep(0.1)
     return True
 
@@ -61,19 +61,18 @@ def end_kept(name: str) -> bool:
 def _started(name: str, *, stay: bool) -> subprocess.Popen[bytes]:
     make_available()
     make_programs()
-    _clear_away_dead()
-    layout = Layout.of(name)
-    if layout.folder.exists():
-        raise NoStart(f"There is a cluster named {name} already: `python -m tests.cluster down {name}` ends it.")
-    layout.logs.mkdir(parents=True)
+    layout, alive = _claimed(name)
+    output = (layout.logs / "supervisor.log").open("wb") if stay else None
     keeper = subprocess.Popen(
         [sys.executable, "-m", "tests.cluster.keeper", name, *(["--stay"] if stay else [])],
         cwd=PROJECT,
         stdin=subprocess.PIPE,
-        stdout=None if not stay else (layout.logs / "supervisor.log").open("wb"),
-        stderr=None if not stay else subprocess.STDOUT,
+        stdout=output,
+        stderr=subprocess.STDOUT if stay else None,
         start_new_session=True,
+        pass_fds=[alive],
     )
+    os.close(alive)
     try:
         _wait_until_ready(layout, keeper)
     except BaseException:
@@ -94,20 +93,35 @@ def _wait_until_ready(layout: Layout, keeper: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1)
 
 
-def _clear_away_dead() -> None:
-    """What a keeper could not tidy up because it was killed itself: its processes are gone, its files are not."""
+def _claimed(name: str) -> tuple[Layout, int]:
+    """The folder of a new cluster, and the lock on it for the keeper to hold. Raises NoStart."""
     runs = cache_folder() / "run"
-    for folder in runs.iterdir() if runs.exists() else ():
+    runs.mkdir(parents=True, exist_ok=True)
+    with (runs / ".lock").open("w") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        _clear_away_dead(runs)
+        layout = Layout.of(name)
+        if layout.folder.exists():
+            raise NoStart(f"There is a cluster named {name} already: `python -m tests.cluster down {name}` ends it.")
+        layout.logs.mkdir(parents=True)
+        alive = os.open(layout.alive, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        return layout, alive
+
+
+def _clear_away_dead(runs: Path) -> None:
+    """What a keeper could not tidy up because it was killed itself: its processes are gone, its files are not."""
+    for folder in runs.iterdir():
         layout = Layout.of(folder.name)
-        if _keeper_of(layout) is None:
+        if folder.is_dir() and not _alive(layout):
             remove_control_groups(layout)
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _keeper_of(layout: Layout) -> int | None:
-    """The process id of a cluster's keeper; None when it is dead."""
-    with contextlib.suppress(OSError, ValueError):
-        pid = int(layout.keeper_pid.read_text())
-        told = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        return pid if b"tests.cluster.keeper" in told and layout.name.encode() in told else None
-    return None
+def _alive(layout: Layout) -> bool:
+    with contextlib.suppress(FileNotFoundError), layout.alive.open() as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
