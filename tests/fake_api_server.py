@@ -42,9 +42,10 @@ class Change:
 
 @dataclass
 class FakeApiServer:
-    """token: the one that is accepted. denied: "list pods" and the like. served: kinds of objects that exist.
+    """token: the one that is accepted. denied: "list pods", "list deployments.apps" and the like.
 
-    broken: kinds that are answered with status 500. requests: (verb, kind) of every question, in order.
+    served: kinds of objects that exist. broken: kinds that are answered with status 500.
+    requests: (verb, kind) of every question, in order.
     """
 
     token: str = "good-token"
@@ -71,7 +72,7 @@ class FakeApiServer:
         """Listen, at the same port as before if it listened before."""
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.01)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
@@ -166,7 +167,8 @@ class FakeApiServer:
                 return _status(404, "the server could not find the requested resource")
         verb = "watch" if request.query.get("watch") == "true" else "list"
         self.requests.append((verb, kind))
-        if f"{verb} {kind}" in self.denied:
+        group = f".{found['group']}" if found["group"] else ""
+        if f"{verb} {kind}{group}" in self.denied:
             return _forbidden(verb, kind, found["group"] or "", namespace)
         if kind in self.broken:
             return _status(500, "etcdserver: request timed out")
@@ -217,7 +219,7 @@ class FakeApiServer:
         resource = "/".join(part for part in (asked["resource"], asked.get("subresource")) if part)
         self.requests.append(("review", f"{asked['verb']} {resource}"))
         group = f".{asked['group']}" if asked["group"] else ""
-        allowed = not {f"{asked['verb']} {resource}", f"{asked['verb']} {resource}{group}"} & self.denied
+        allowed = f"{asked['verb']} {resource}{group}" not in self.denied
         return web.json_response({**review, "status": {"allowed": allowed}}, status=201)
 
 

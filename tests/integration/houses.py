@@ -6,6 +6,10 @@ from pathlib import Path
 
 from scale_app.adapters.demo_cluster import DemoCluster
 from scale_app.adapters.gatekeeper import TargetGatekeeper
+from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
+from scale_app.adapters.kubernetes.clusters import Clusters
+from scale_app.adapters.kubernetes.directory import KubernetesPods, Pace
+from scale_app.adapters.kubernetes.feed import Timing
 from scale_app.adapters.locust_process import LocustProcess
 from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.adapters.system_clock import SystemClock
@@ -16,20 +20,24 @@ from scale_app.service.hub import Hub, Outside
 
 
 @asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[Hub]:
+async def house(folder: Path, clusters: Clusters | None = None) -> AsyncIterator[Hub]:
     """A hub with its real adapters and a demo of its own."""
     clock = SystemClock()
     url = f"sqlite+aiosqlite:///{folder}/scale.db"
     await migrate(url)
     demo = DemoCluster(clock)
     workers = LocustProcess(clock)
+    catalog = KubernetesCatalog(clusters) if clusters else None
+    pods = KubernetesPods(clusters.of, clock, pace=Pace(timing=Timing(pauses_s=(0.0, 0.1)))) if clusters else None
     outside = Outside(
-        TargetGatekeeper((), demo.url),
+        TargetGatekeeper((), demo.url, find_service=catalog.find if catalog else None),
         {Source.DEMO: workers, Source.HEADER: workers},
         {Source.DEMO: demo},
         SqlRunStore(url, clock),
         demo,
         clock,
+        catalog=catalog,
+        cluster_pods=pods,
     )
     hub = Hub(outside, Limits(), max_runs=4)
     await hub.open()

@@ -88,7 +88,7 @@ async def test_a_token_that_was_renewed_in_the_file_is_taken_up(server: FakeApiS
 
 
 async def test_a_missing_right_is_named_as_a_rule(server: FakeApiServer, tmp_path: Path) -> None:
-    server.denied.add("list endpointslices")
+    server.denied.add("list endpointslices.discovery.k8s.io")
     path = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"
     error = await trouble(Cluster(server.kubeconfig(tmp_path)), path)
     assert isinstance(error, ClusterForbidden)

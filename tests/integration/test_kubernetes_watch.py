@@ -200,8 +200,8 @@ async def test_a_server_that_is_back_with_the_same_pods_says_so(watched: Watched
         ("list services", "the Service's settings"),
         ("list pods", "pods that are made"),
         ("list nodes", "nodes that come"),
-        ("list deployments", "scaling of Deployments"),
-        ("list statefulsets", "scaling of StatefulSets"),
+        ("list deployments.apps", "scaling of Deployments"),
+        ("list statefulsets.apps", "scaling of StatefulSets"),
     ],
 )
 async def test_without_one_right_the_rest_is_seen_and_the_right_is_named(
@@ -216,7 +216,7 @@ async def test_without_one_right_the_rest_is_seen_and_the_right_is_named(
 
 
 async def test_without_endpointslices_there_is_nothing_to_go_by(server: FakeApiServer, watched: Watched) -> None:
-    server.denied.add("list endpointslices")
+    server.denied.add("list endpointslices.discovery.k8s.io")
     with pytest.raises(ClusterForbidden, match=r"list endpointslices\.discovery\.k8s\.io"):
         await anext(watched.samples)
 

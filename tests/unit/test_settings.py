@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from scale_app.domain.errors import SettingsError
@@ -29,6 +31,10 @@ def test_every_setting_is_read() -> None:
             "SCALE_MAX_DURATION_S": "120",
             "SCALE_MAX_RUNS": "3",
             "SCALE_PUBLIC_URL": "https://scale.example/",
+            "SCALE_KUBE_CONFIG": "~/config",
+            "SCALE_KUBE_CONTEXTS": "prod, arn:aws:eks:eu-1:1:cluster/x",
+            "SCALE_KUBE_NAMESPACES": "shop,back-end",
+            "SCALE_KUBE_NODE": "n1",
         }
     )
     assert (settings.host, settings.port) == ("0.0.0.0", 8080)
@@ -38,6 +44,18 @@ def test_every_setting_is_read() -> None:
     assert (settings.limits.users, settings.limits.spawn_rate, settings.limits.duration_s) == (50, 2.5, 120.0)
     assert settings.max_runs == 3
     assert settings.public_url == "https://scale.example"
+    assert settings.kube_config == os.path.expanduser("~/config")
+    assert settings.kube_contexts == ("prod", "arn:aws:eks:eu-1:1:cluster/x")
+    assert settings.kube_namespaces == ("shop", "back-end")
+    assert settings.kube_node == "n1"
+
+
+def test_services_of_a_cluster_may_be_allowed_and_all_namespaces_looked_at() -> None:
+    given = {"SCALE_ALLOWED_TARGETS": "kubernetes:shop/*, kubernetes:Prod/shop/cart", "SCALE_KUBE_NAMESPACES": "*"}
+    settings = load_settings(given)
+    assert settings.allowed_targets == ("kubernetes:shop/*", "kubernetes:Prod/shop/cart")
+    assert settings.kube_namespaces == ("*",)
+    assert load_settings({"SCALE_KUBE_CONFIG": "in-cluster"}).kube_config == "in-cluster"
 
 
 @pytest.mark.parametrize(
@@ -57,6 +75,12 @@ def test_every_setting_is_read() -> None:
         ("SCALE_ALLOWED_TARGETS", "http://shop.svc"),
         ("SCALE_ALLOWED_TARGETS", "shop.*"),
         ("SCALE_ALLOWED_TARGETS", "me@shop.svc"),
+        ("SCALE_ALLOWED_TARGETS", "kubernetes:*"),
+        ("SCALE_ALLOWED_TARGETS", "kubernetes:shop/c*"),
+        ("SCALE_KUBE_NAMESPACES", "Shop"),
+        ("SCALE_KUBE_NAMESPACES", "shop/*"),
+        ("SCALE_KUBE_CONFIG", "a\0b"),
+        ("SCALE_KUBE_NODE", "a node"),
         ("SCALE_ALLOWED_ORIGINS", "scale.example"),
         ("SCALE_ALLOWED_ORIGINS", "*"),
         ("SCALE_MAX_USERS", "0"),

@@ -69,25 +69,33 @@ class Feed(Generic[T]):
         self.query = dict(query or {})
         self._timing = timing
         self._failures = 0
+        self._watched = False
         self._trouble = ""
 
     async def follow(self, on_change: Callable[[], None], on_trouble: Callable[[str], None]) -> None:
-        """For ever. Raises ClusterForbidden when the first list is refused, and nothing else."""
+        """For ever. Raises ClusterForbidden when the first list or the first watch is refused, and nothing else."""
         while True:
             try:
                 version = await self._list()
                 self._tell_trouble("", on_trouble)
                 on_change()
-                await self._watch(version, on_change)
-            except Gone:
-                self._failures += 1
             except ClusterUnavailable as error:
                 if isinstance(error, ClusterForbidden) and not self.known:
                     raise
-                self._failures += 1
-                if self._failures > 1 or not self.known:  # a connection that was cut is made again at once
+                if not isinstance(error, Gone):  # a list of many pages took too long: it is begun anew
                     self._tell_trouble(str(error), on_trouble)
+            else:
+                await self._watch_until_lost(version, on_change)
+            self._failures += 1
             await self._pause()
+
+    async def _watch_until_lost(self, version: str, on_change: Callable[[], None]) -> None:
+        """Watch until a version expired or a connection was lost: the next list tells whether that is trouble."""
+        try:
+            await self._watch(version, on_change)
+        except ClusterUnavailable as error:
+            if isinstance(error, ClusterForbidden) and not self._watched:
+                raise
 
     async def _pause(self) -> None:
         pauses_s = self._timing.pauses_s
@@ -117,6 +125,7 @@ class Feed(Generic[T]):
         query = {**self.query, "watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version}
         query["timeoutSeconds"] = str(limit_s)
         async with self._cluster.lines(self.path, query, quiet_s=limit_s + self._timing.grace_s) as lines:
+            self._watched = True
             async for line in lines:
                 kind, item = _event(line, self.path)
                 version = text_at(item, "metadata", "resourceVersion") or version

@@ -176,9 +176,16 @@ def _route_targets(found: Found) -> Iterator[ClusterTarget]:
     for route in found.routes:
         namespace = text_at(route, "metadata", "namespace")
         parent = next(iter(list_at(route, "spec", "parentRefs")), None)
-        gateway = gateways.get((text_at(parent, "namespace") or namespace, text_at(parent, "name")))
+        of_gateway = text_at(parent, "namespace") or namespace, text_at(parent, "name")
+        gateway = gateways.get(of_gateway)
         for rule in list_at(route, "spec", "rules"):
-            yield from _rule_targets(found, route, rule, gateway, text_at(parent, "sectionName"))
+            for target in _rule_targets(found, route, rule, gateway, text_at(parent, "sectionName")):
+                yield target if gateway or target.problem else _without_gateway(target, "/".join(of_gateway))
+
+
+def _without_gateway(target: ClusterTarget, gateway: str) -> ClusterTarget:
+    problem = f"The URL of HTTPRoute {target.name} is not known, since its Gateway {gateway} is not among those listed."
+    return replace(target, url="", problem=problem)
 
 
 def _rule_targets(found: Found, route: Json, rule: Json, gateway: Json | None, section: str) -> Iterator[ClusterTarget]:

@@ -7,7 +7,8 @@ import pytest
 
 from scale_app.adapters import gatekeeper
 from scale_app.adapters.gatekeeper import TargetGatekeeper
-from scale_app.domain.errors import TargetRefused, TargetUnavailable
+from scale_app.domain.cluster import ServiceFound, ServiceRef
+from scale_app.domain.errors import ClusterUnavailable, ScaleError, TargetRefused, TargetUnavailable
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Admitted
@@ -104,3 +105,109 @@ async def test_every_spelling_of_loopback_is_this_machine(host: str) -> None:
 @pytest.mark.parametrize(("address", "own"), [("127.0.0.1", True), ("192.0.2.77", False), ("2001:db8::77", False)])
 def test_own_addresses_are_those_that_a_socket_can_be_bound_to(address: str, own: bool) -> None:
     assert gatekeeper.is_own_address(address) is own
+
+
+CART = ServiceRef("shop", "cart", port=8080)
+FOUND = ServiceFound(CART, ("10.0.0.7",), (8080,))
+
+
+class Finder:
+    """A cluster that has one Service, or fails."""
+
+    def __init__(self, answer: ServiceFound | ScaleError) -> None:
+        self.answer = answer
+        self.asked: list[ServiceRef] = []
+
+    async def __call__(self, service: ServiceRef) -> ServiceFound:
+        self.asked.append(service)
+        if isinstance(self.answer, ScaleError):
+            raise self.answer
+        return self.answer
+
+
+def cluster_gate(answer: ServiceFound | ScaleError, *allowed: str, **known: list[str]) -> TargetGatekeeper:
+    return TargetGatekeeper(
+        allowed, demo_url, resolve=Names(**known), is_own=lambda _: False, find_service=Finder(answer)
+    )
+
+
+def at_address(address: str, port: int = 8080, service: str = "shop/cart") -> tuple[LoadPlan, dict[str, list[str]]]:
+    return LoadPlan(f"http://{address}:{port}/", service=service), {address: [address]}
+
+
+async def test_a_listed_service_is_admitted_at_its_own_address() -> None:
+    plan, names = at_address("10.0.0.7")
+    admitted = await cluster_gate(FOUND, "kubernetes:shop/*", **names).admit(plan)
+    assert admitted == Admitted(plan.target_url, Source.HEADER, ("10.0.0.7/32",), CART)
+
+
+async def test_a_service_that_is_not_listed_is_refused_although_it_was_found() -> None:
+    plan, names = at_address("10.0.0.7")
+    with pytest.raises(TargetRefused):
+        await cluster_gate(FOUND, "kubernetes:other/*", **names).admit(plan)
+
+
+@pytest.mark.parametrize(("address", "port"), [("10.0.0.8", 8080), ("10.0.0.7", 22)])
+async def test_a_listed_service_admits_no_other_address_and_no_other_port(address: str, port: int) -> None:
+    plan, names = at_address(address, port)
+    with pytest.raises(TargetRefused):
+        await cluster_gate(FOUND, "kubernetes:shop/cart", **names).admit(plan)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.0/8", "*.example", "169.254.169.254"])
+async def test_a_service_that_claims_strange_addresses_opens_none_of_them(address: str) -> None:
+    found = ServiceFound(CART, (address,), (8080,))
+    host = {"10.0.0.0/8": "10.1.1.1", "*.example": "x.example"}.get(address, address)
+    target = {"x.example": "10.1.1.1"}.get(host, host)
+    plan, names = LoadPlan(f"http://{host}:8080/", service="shop/cart"), {host: [target]}
+    with pytest.raises(TargetRefused):
+        await cluster_gate(found, "kubernetes:shop/cart", **names).admit(plan)
+
+
+async def test_a_services_own_name_is_watched_without_being_asked_for() -> None:
+    names = {"cart.shop.svc": ["10.0.0.7"]}
+    admitted = await cluster_gate(FOUND, "*.shop.svc", **names).admit(LoadPlan("http://cart.shop.svc:8080/"))
+    assert admitted.service == CART
+
+
+async def test_a_url_of_another_form_is_no_service() -> None:
+    finder = Finder(FOUND)
+    gate = TargetGatekeeper(("api",), demo_url, Names(api=["10.0.0.1"]), lambda _: False, finder)
+    assert (await gate.admit(LoadPlan("http://api/"))).service is None
+    assert finder.asked == []
+
+
+async def test_a_service_that_cannot_be_loaded_is_refused_with_its_reason() -> None:
+    found = ServiceFound(CART, problem="Service shop/cart is headless.")
+    plan, names = at_address("10.0.0.7")
+    with pytest.raises(TargetUnavailable, match=r"^Service shop/cart is headless\. No load was sent\.$"):
+        await cluster_gate(found, "10.0.0.7", **names).admit(plan)
+    idle = ServiceFound(CART, problem="No pod is ready.", idle=True)
+    with pytest.raises(TargetUnavailable, match="No pod is ready"):
+        await cluster_gate(idle, "*.shop.svc").admit(LoadPlan("http://cart.shop.svc:8080/"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "watched"),
+    [
+        (ServiceFound(CART, problem="Service shop/cart is headless."), False),
+        (TargetUnavailable("There is no such Service."), False),
+        (TargetRefused("That namespace is not looked at."), False),
+        (ClusterUnavailable("The cluster is away."), True),
+    ],
+)
+async def test_a_listed_host_is_loaded_whatever_the_cluster_says_of_it(
+    answer: ServiceFound | ScaleError, watched: bool
+) -> None:
+    names = {"cart.shop.svc": ["10.0.0.7"]}
+    admitted = await cluster_gate(answer, "*.shop.svc", **names).admit(LoadPlan("http://cart.shop.svc:8080/"))
+    assert admitted.networks == ("10.0.0.7/32",)
+    assert (admitted.service == CART) is watched
+
+
+async def test_a_named_service_needs_a_cluster_that_answers() -> None:
+    plan, names = at_address("10.0.0.7")
+    with pytest.raises(ClusterUnavailable, match="away"):
+        await cluster_gate(ClusterUnavailable("The cluster is away."), "10.0.0.7", **names).admit(plan)
+    with pytest.raises(TargetUnavailable, match="Set SCALE_KUBE_CONFIG"):
+        await gate("10.0.0.7", names=Names(**names)).admit(plan)

@@ -64,3 +64,34 @@ def test_a_clock_that_stands_still_expects_nothing() -> None:
     roster = Roster()
     roster.observe(_listed(3, "a"))
     assert roster.expect(3, 5) == {}
+
+
+def _details(*lists: PodsSample) -> list[tuple[str, str, str]]:
+    roster = Roster()
+    return [change for listed in lists for change in roster.observe(listed)]
+
+
+def test_a_restarted_container_is_told_with_its_number() -> None:
+    before, after = PodSeen("a", uid="1"), PodSeen("a", uid="1", restarts=2)
+    assert _details(_listed(0, before), _listed(1, after)) == [("a", "restarted", "restart 2")]
+
+
+def test_another_pod_of_the_same_name_is_told_as_that() -> None:
+    before, after = PodSeen("a", uid="1", restarts=5), PodSeen("a", uid="2", node="n1", ready=False)
+    assert _details(_listed(0, before), _listed(1, after)) == [
+        ("a", "replaced", "on node n1"),
+        ("a", "unready", ""),
+    ]
+
+
+def test_a_pod_made_for_one_that_ends_says_so_and_each_stands_for_one() -> None:
+    old = [PodSeen(name, owner="set", uid=name) for name in ("a", "b")]
+    ending = [PodSeen(name, owner="set", uid=name, terminating=True, ready=False) for name in ("a", "b")]
+    new = [PodSeen(name, owner="set", node="n1") for name in ("c", "d", "e")]
+    told = _details(_listed(0, *old), _listed(1, *ending), _listed(2, *ending, *new))
+    assert [change for change in told if change[1] == "joined"] == [
+        ("c", "joined", "on node n1, in place of a"),
+        ("d", "joined", "on node n1, in place of b"),
+        ("e", "joined", "on node n1"),
+    ]
+    assert [change[0] for change in told if change[1] == "terminating"] == ["a", "b"]
