@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from scale_app.domain.cluster import ADMITTED_PREFIX, LABEL, check_admitted_entry
@@ -16,7 +17,22 @@ from scale_app.domain.plan import Limits
 
 T = TypeVar("T")
 TARGETS_ACCEPTED = "hosts, *.domains, addresses, CIDR ranges, or Services as in kubernetes:shop/cart, kubernetes:shop/*"
+MOST_REMOTE_WORKERS = 256
+LEAST_SECRET = 32
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///scale.db"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDoor:
+    """How a run's load generator and workers on other machines (`scale worker`) meet.
+
+    listen (SCALE_WORKER_LISTEN): "host:port" where runs that ask for such workers listen; "" for no such runs.
+    secret (SCALE_WORKER_SECRET, or the contents of the file that SCALE_WORKER_SECRET_FILE names): what both sides
+        must know; at least 32 characters. Anybody who knows it can become a worker and see what a plan sends.
+    """
+
+    listen: str = ""
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +47,7 @@ class Settings:
     allowed_origins (SCALE_ALLOWED_ORIGINS): comma-separated origins ("https://scale.example") whose pages may write
         although they were served under another host name; the page's own host always may.
     limits (SCALE_MAX_USERS, SCALE_MAX_SPAWN_RATE, SCALE_MAX_DURATION_S, SCALE_MAX_ARRIVALS_PER_S,
-        SCALE_MAX_PROCESSES): caps of one run.
+        SCALE_MAX_PROCESSES): caps of one run. Workers of other machines: none without SCALE_WORKER_LISTEN.
     notify_urls (SCALE_NOTIFY_URLS): where alerts are sent beside the page, as Apprise URLs ("slack://...",
         "json://host/path", "mailto://..."), separated by commas or spaces. They hold secrets and are never shown.
     public_url (SCALE_PUBLIC_URL): where people reach this installation, for links in what is sent; "" for no links.
@@ -61,6 +77,7 @@ class Settings:
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the environment. Raises SettingsError for the first value that is not accepted."""
     defaults = Settings()
+    remote_workers = MOST_REMOTE_WORKERS if load_worker_door(environment).listen else 0
 
     def read(name: str, default: T, parse: Callable[[str], T], accepted: str) -> T:
         text = environment.get(name, "").strip()
@@ -90,6 +107,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
                 "SCALE_MAX_ARRIVALS_PER_S", defaults.limits.arrivals_per_s, _positive, "a number above 0"
             ),
             processes=read("SCALE_MAX_PROCESSES", defaults.limits.processes, _count, "a whole number above 0"),
+            remote_workers=remote_workers,
         ),
         max_runs=read("SCALE_MAX_RUNS", defaults.max_runs, _count, "a whole number above 0"),
         notify_urls=_notify_urls(environment.get("SCALE_NOTIFY_URLS", "")),
@@ -99,6 +117,31 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         kube_node=read("SCALE_KUBE_NODE", "", _host, "a node's name"),
         public_url=read("SCALE_PUBLIC_URL", "", _public_url, "a URL such as https://scale.example"),
     )
+
+
+def load_worker_door(environment: Mapping[str, str] = os.environ) -> WorkerDoor:
+    """From the environment. Raises SettingsError."""
+    listen, secret = environment.get("SCALE_WORKER_LISTEN", "").strip(), _worker_secret(environment)
+    if listen and not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):[0-9]{1,5}", listen):
+        raise SettingsError(f"SCALE_WORKER_LISTEN = {listen!r} is not accepted: host:port such as 0.0.0.0:5557.")
+    if (listen or secret) and len(secret) < LEAST_SECRET:
+        raise SettingsError(
+            f"SCALE_WORKER_SECRET is not accepted: a secret of at least {LEAST_SECRET} characters is needed, here or "
+            "in the file that SCALE_WORKER_SECRET_FILE names, the same on every machine (the value is not shown)."
+        )
+    return WorkerDoor(listen, secret)
+
+
+def _worker_secret(environment: Mapping[str, str]) -> str:
+    path = environment.get("SCALE_WORKER_SECRET_FILE", "").strip()
+    if not path:
+        return environment.get("SCALE_WORKER_SECRET", "").strip()
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"SCALE_WORKER_SECRET_FILE = {path!r} is not accepted: it cannot be read ({error})."
+        ) from None
 
 
 def _host(text: str) -> str:

@@ -7,6 +7,7 @@ import click
 from scale_app.cli.build import build
 from scale_app.cli.exits import Scale
 from scale_app.cli.serve import serve
+from scale_app.cli.worker import worker
 
 
 @click.group(cls=Scale)
@@ -14,5 +15,5 @@ def main() -> None:
     """Do the pods behind this Kubernetes service share the work evenly?"""
 
 
-for command in (build, serve):
+for command in (build, serve, worker):
     main.add_command(command)

@@ -36,6 +36,7 @@ class Limits:
     duration_s: float = 3_600.0
     arrivals_per_s: float = 20_000.0
     processes: int = 8
+    remote_workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class LoadPlan:
     log_pattern: the access log's format in nginx's notation, "" for common, combined and JSON.
     proxy_pods: the pods of a layer-7 proxy, "namespace/label=value"; "" for none.
     enter_pods: may something be run inside the pods to list their connections: "no", "exec" or "ephemeral".
+    remote_workers: processes of other machines (`scale worker`) that do so too; the load begins when so many are there.
 
     Raises PlanError for the first field that cannot be used.
     """
@@ -108,6 +110,7 @@ class LoadPlan:
     log_pattern: str = ""
     proxy_pods: str = ""
     enter_pods: EnterPods = "no"
+    remote_workers: int = 0
 
     def __post_init__(self) -> None:
         check_target(self.target_url)
@@ -133,10 +136,17 @@ class LoadPlan:
         check_request(self.method, self.headers, self.body)
         _check_service(self.service, self.target_url)
         _whole("processes", self.processes, 1)
-        if self.processes > self.users:
-            raise PlanError("processes", self.processes, f"at most one for each of the {self.users:,} users")
+        _whole("remote_workers", self.remote_workers, 0)
+        self._check_senders()
         if self.counted_beside and (is_demo(self.target_url) or is_simulated(self.target_url)):
             raise PlanError("counting", self.counting, f"auto for the target {self.target_url}, which names its pods")
+
+    def _check_senders(self) -> None:
+        if self.processes + self.remote_workers > self.users:
+            field = "remote_workers" if self.remote_workers else "processes"
+            raise PlanError(field, getattr(self, field), f"at most one process for each of the {self.users:,} users")
+        if self.remote_workers and is_demo(self.target_url):
+            raise PlanError("remote_workers", self.remote_workers, "other machines cannot reach the built-in target")
 
     @property
     def wish(self) -> CountingWish:
@@ -152,7 +162,7 @@ class LoadPlan:
 
     def check_limits(self, limits: Limits) -> None:
         """Raise PlanError when the plan asks for more than this installation allows."""
-        for name in ("users", "spawn_rate", "duration_s", "arrivals_per_s", "processes"):
+        for name in ("users", "spawn_rate", "duration_s", "arrivals_per_s", "processes", "remote_workers"):
             value, cap = getattr(self, name), getattr(limits, name)
             if value is not None and value > cap:
                 raise PlanError(name, value, f"at most {cap:,} here; the operator sets this cap")

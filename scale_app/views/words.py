@@ -92,6 +92,7 @@ PLAN_FIELDS = {
     "log_pattern": "Access log format",
     "proxy_pods": "Proxy's pods",
     "enter_pods": "May run in the pods",
+    "remote_workers": "Workers of other machines",
 }
 
 CERTAINTIES: dict[Certainty, str] = {"certain": "Certain", "likely": "Likely", "possible": "Possible"}

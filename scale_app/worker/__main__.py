@@ -1,4 +1,7 @@
-"""`python -m scale_app.worker <owner pid>`: one load generator, for as long as its owner lives."""
+"""`python -m scale_app.worker <owner pid>`: one load generator, for as long as its owner lives.
+
+`python -m scale_app.worker join <host> <port> <processes>`: a worker for the runs of another machine; `scale worker`.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,27 @@ import os
 import sys
 
 from scale_app.child_process.child import claim_stdout, die_with_owner
+from scale_app.settings import load_worker_door
 
 
 def main() -> None:
+    """One of the two."""
+    if sys.argv[1] == "join":
+        join(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    else:
+        obey(int(sys.argv[1]))
+
+
+def join(host: str, port: int, processes: int) -> None:
+    """The secret comes from the environment: command lines can be read by everybody on a machine."""
+    from scale_app.worker.join import serve
+
+    serve(host, port, processes, load_worker_door().secret)
+
+
+def obey(owner_pid: int) -> None:
     """Bind our life to the owner's before the slow import of Locust."""
-    die_with_owner(int(sys.argv[1]))
+    die_with_owner(owner_pid)
     output = claim_stdout()
     from scale_app.worker.session import serve
 

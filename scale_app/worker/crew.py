@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from signal import SIGKILL
 
 import gevent  # type: ignore[import-untyped]
 from gevent.event import Event  # type: ignore[import-untyped]
@@ -12,33 +12,23 @@ from locust.env import Environment
 from locust.rpc import Message
 
 from scale_app.codec import from_json
-from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import GeneratorNotice, Sample, TrafficSample
+from scale_app.worker.door import door_for
 from scale_app.worker.engine import DRAIN_SPARE_S
 from scale_app.worker.force import CannotBegin
-from scale_app.worker.fork import LOOPBACK, Forked, fork_hands
+from scale_app.worker.fork import Forked, LocalHands
 from scale_app.worker.job import Job
-from scale_app.worker.master import Master
+from scale_app.worker.members import Member, Members
 from scale_app.worker.merge import Books
-from scale_app.worker.sealed import fresh_keys, seal
+from scale_app.worker.reception import Reception
+from scale_app.worker.sealed import seal
 
-JOIN_WITHIN_S = 15.0
+JOIN_WITHIN_S = 12.0
 ASK_EVERY_S = 0.5
 ANSWER_WITHIN_S = 0.4
 LOOK_EVERY_S = 0.1
 REPORT_SPARE_S = 1.0
-
-
-@dataclass(slots=True)
-class _Member:
-    """name: Locust's for it. answered: the last question for counts that it answered."""
-
-    number: int
-    name: str
-    forked: Forked | None
-    answered: int = 0
-    finished: bool = False
-    lost: bool = False
+FAREWELL_S = 0.05
 
 
 class Crew:
@@ -52,42 +42,48 @@ class Crew:
         say: Callable[[Sample], None],
         give_up: Callable[[str], None],
     ) -> None:
-        """Forks at once: nothing else may have begun in this process."""
-        self._plan: LoadPlan = job.plan
+        """Forks at once: nothing else may have begun in this process. Raises CannotBegin."""
+        self._plan = job.plan
         self._say = say
         self._give_up = give_up
         self._books = Books()
-        self._members: dict[str, _Member] = {}
+        self._members = Members()
         self._changed = Event()
         self._asked = 0
         self._asked_at_s = 0.0
         self._goal: tuple[int, float] | None = None
         self._rate_per_s = 0.0
+        self._begun = False
         self._finishing = False
-        seal(fresh_keys())
-        self._forked = fork_hands(job, owner_pipe, self._exited)
-        self._master = Master.of(environment, LOOPBACK, 0)
+        self._door = door_for(job.plan.remote_workers)
+        seal(self._door.keys)
+        self._local = LocalHands(job, owner_pipe, self._exited)
+        self._master = self._door.open(environment)
+        self._reception = Reception(job, self._master, self._missing)
         for kind, heed in {
             "joined": self._joined,
             "counted": self._counted,
+            "leaving": self._leaves,
             "finished": self._finished,
             "broken": self._broken,
         }.items():
+            # Concurrent, so that what goes wrong in it reaches `watch_for_faults` and not a log of Locust's.
             self._master.register_message(kind, heed, concurrent=True)
 
     # -- what the session asks
 
     def begin(self) -> None:
         """Wait until every process has joined. Raises CannotBegin."""
-        for forked in self._forked:
-            forked.join(self._master.port)
+        self._local.join(self._door.near, self._master.port)
         gevent.spawn(self._keep_asking)
         self._await(self._all_decided, JOIN_WITHIN_S)
-        if len(self._living()) < len(self._forked):
-            ended = next((forked.exited for forked in self._forked if forked.exited), "it did not answer")
-            raise CannotBegin(
-                f"Only {len(self._living())} of {len(self._forked)} load-generating processes became ready ({ended})."
-            )
+        wanted, came = len(self._local.all), self._members.near()
+        if came < wanted:
+            why = next((forked.exited for forked in self._local.all if forked.exited), "the machine is too busy")
+            raise CannotBegin(f"Only {came} of {wanted} load-generating processes became ready ({why}).")
+        if self._missing():
+            raise CannotBegin(self._door.nobody_came(self._members.far(), JOIN_WITHIN_S))
+        self._begun = True
         gevent.spawn(self._keep_looking)
 
     def start(self, user_count: int, spawn_rate: float) -> None:
@@ -103,55 +99,83 @@ class Crew:
         """The sum of what all have counted by now; of one that does not answer at once, what it said last."""
         self._ask()
         asked = self._asked
-        self._await(lambda: all(m.finished or m.answered >= asked for m in self._living()), ANSWER_WITHIN_S)
-        lost = sum(member.lost for member in self._members.values())
-        return self._books.total(time.monotonic(), len(self._members) - lost, lost)
+        self._await(lambda: all(m.finished or m.answered >= asked for m in self._members.living), ANSWER_WITHIN_S)
+        return self._books.total(time.monotonic(), len(self._members.living), self._members.gone)
 
     def drain(self) -> None:
         self._finishing = True
         self._master.halt()
-        self._tell_all("finish")
+        self._tell(self._members.living, "finish")
         within_s = self._plan.timeout_s + DRAIN_SPARE_S + REPORT_SPARE_S
-        self._await(lambda: all(m.finished for m in self._living()), within_s)
-        for member in [m for m in self._living() if not m.finished]:
+        self._await(lambda: all(m.finished for m in self._members.living), within_s)
+        for member in [m for m in self._members.living if not m.finished]:
             self._lose(member, "did not report when the load was over")
-        self._tell_all("bye")
-
-    def _all_decided(self) -> bool:
-        return len(self._members) >= len(self._forked) or any(forked.exited for forked in self._forked)
+        self._tell(self._members.living, "bye")
+        gevent.sleep(FAREWELL_S)
 
     # -- what members say
 
     def _joined(self, msg: Message, **_: object) -> None:
         pid = msg.data["pid"]
-        forked = next((forked for forked in self._forked if forked.pid == pid), None)
-        self._members[msg.node_id] = _Member(len(self._members), msg.node_id, forked)
+        forked = next((forked for forked in self._local.all if forked.pid == pid), None)
+        where = "" if forked else str(msg.data["host"])
+        self._members.add(msg.node_id, where, forked)
+        if where:
+            self._reception.arrived()
         self._changed.set()
+        if self._begun and not self._finishing:
+            self._notice(f"A load-generating process on {where} joined.")
+            self._share_out()
 
     def _counted(self, msg: Message, **_: object) -> None:
-        member = self._members.get(msg.node_id)
+        member = self._members.named(msg.node_id)
         if member is not None and not member.finished:
             self._books.take(member.number, from_json(TrafficSample, msg.data["sample"]))
             member.answered = msg.data["n"]
             self._changed.set()
 
+    def _leaves(self, msg: Message, **_: object) -> None:
+        """It was asked to end by its own machine: its users move first, then it finishes what it has in flight."""
+        member = self._members.named(msg.node_id)
+        if member is None or member.leaving or self._finishing:
+            return
+        member.leaving = True
+        self._master.forget(member.name)
+        left = len(self._members.working)
+        if left == 0:
+            self._give_up("The last load-generating process was asked to end, so the run had to end too.")
+            return
+        self._notice(member.befell("was asked to end", left))
+        self._share_out()
+        self._tell([member], "finish")
+
     def _finished(self, msg: Message, **_: object) -> None:
-        member = self._members[msg.node_id]
+        member = self._members.named(msg.node_id)
+        if member is None or member.gone:
+            return
         self._books.take(member.number, from_json(TrafficSample, msg.data["sample"]))
         member.finished = True
         self._changed.set()
+        if not self._finishing:
+            self._tell([member], "bye")
+            self._part_with(member)
 
     def _broken(self, msg: Message, **_: object) -> None:
         self._give_up(msg.data["sentence"])
 
-    # -- who is alive
+    # -- who is there
 
-    def _living(self) -> list[_Member]:
-        return [member for member in self._members.values() if not member.lost]
+    def _missing(self) -> int:
+        """Processes of other machines that the plan asks for and that are not here."""
+        return 0 if self._finishing else self._plan.remote_workers - self._members.far()
+
+    def _all_decided(self) -> bool:
+        complete = self._members.near() >= len(self._local.all) and not self._missing()
+        return complete or any(forked.exited for forked in self._local.all)
 
     def _exited(self, forked: Forked) -> None:
         """The system says so, at once."""
-        for member in self._living():
+        for member in self._members.living:
             if member.forked is forked and not member.finished:
                 self._lose(member, f"ended ({forked.exited})")
         self._changed.set()
@@ -160,33 +184,44 @@ class Crew:
         """A process that hangs misses Locust's heartbeats."""
         while not self._finishing:
             gevent.sleep(LOOK_EVERY_S)
-            for member in self._living():
+            for member in self._members.working:
                 if self._master.misses(member.name) and not self._finishing:
                     self._lose(member, "stopped answering")
+            for name in self._master.silent():  # died before it had joined, but Locust has given it users
+                self._master.forget(name)
+                self._share_out()
 
-    def _lose(self, member: _Member, how: str) -> None:
-        member.lost = True
-        self._books.gone(member.number)
+    def _lose(self, member: Member, how: str) -> None:
+        self._part_with(member)
         self._master.forget(member.name)
         if member.forked is not None:
-            member.forked.kill()
-        left = len(self._living())
+            member.forked.signal(SIGKILL)
+        left = len(self._members.working)
         if left == 0:
             self._give_up(f"The last load-generating process {how}, so the run had to end.")
             return
-        self._say(GeneratorNotice(time.monotonic(), self._sentence(how, left)))
+        missing = "What it had reported stays counted; answers that it got in its last half second are missing."
+        self._notice(f"{member.befell(how, left, moved=not self._finishing)} {missing}")
+        self._share_out()
+
+    def _part_with(self, member: Member) -> None:
+        member.gone = True
+        self._books.gone(member.number)
+
+    def _notice(self, sentence: str) -> None:
+        self._say(GeneratorNotice(time.monotonic(), sentence))
+
+    # -- talking to members
+
+    def _share_out(self) -> None:
+        """Users and arrivals among those that are there now."""
         self._share_rate()
         if self._goal is not None and not self._finishing:
             self._master.start(*self._goal)
 
-    def _sentence(self, how: str, left: int) -> str:
-        moved = "" if self._finishing else f" Its users were moved to the {left} that are left."
-        return (
-            f"One of {left + 1} load-generating processes {how}.{moved} What it had reported stays counted; "
-            f"answers that it got in its last half second are missing."
-        )
-
-    # -- talking to members
+    def _share_rate(self) -> None:
+        working = self._members.working
+        self._tell(working, "pace", {"rate_per_s": self._rate_per_s / max(1, len(working))})
 
     def _keep_asking(self) -> None:
         while True:
@@ -197,14 +232,10 @@ class Crew:
     def _ask(self) -> None:
         self._asked += 1
         self._asked_at_s = time.monotonic()
-        self._tell_all("count", {"n": self._asked})
+        self._tell(self._members.living, "count", {"n": self._asked})
 
-    def _share_rate(self) -> None:
-        living = self._living()
-        self._tell_all("pace", {"rate_per_s": self._rate_per_s / max(1, len(living))})
-
-    def _tell_all(self, kind: str, data: dict[str, float] | None = None) -> None:
-        for member in self._living():
+    def _tell(self, members: list[Member], kind: str, data: dict[str, float] | None = None) -> None:
+        for member in members:
             self._master.send_message(kind, data, member.name)
 
     def _await(self, true: Callable[[], bool], within_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Further processes of a run on this machine: forked, so that Locust is imported and its memory is paid for once."""
+"""Further processes of a run: forked, so that Locust is imported and its memory is paid for once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from scale_app.child_process.child import die_with_owner
 from scale_app.worker.hand import Hand
 from scale_app.worker.job import Job
 
-LOOPBACK = "127.0.0.1"
 PORT_DIGITS = 8
 
 
@@ -25,36 +24,19 @@ PORT_DIGITS = 8
 class Forked:
     """A process of ours. exited: "" while it runs, else how it ended ("killed by SIGKILL", "exit code 1")."""
 
-    pid: int
-    exited: str
-    _tell: int
+    pid: int = 0
+    exited: str = ""
 
-    def join(self, port: int) -> None:
-        """Tell it on which port of this machine its master listens."""
-        with contextlib.suppress(BrokenPipeError):
-            os.write(self._tell, str(port).ljust(PORT_DIGITS).encode())
-        os.close(self._tell)
-
-    def kill(self) -> None:
-        """SIGKILL at once. Idempotent."""
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it still runs."""
         if not self.exited:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.pid, number)
 
 
-def fork_hands(job: Job, keep_closed: int, ended: Callable[[Forked], None]) -> list[Forked]:
-    """As many senders as the plan has processes; each waits for `join`. Call before anything else is begun here.
-
-    keep_closed: the pipe to the owner, which must end with us. ended: called when one has exited.
-    """
-    gc.collect()
-    gc.freeze()
-    return [_fork(job, keep_closed, ended) for _ in range(job.plan.processes)]
-
-
-def _fork(job: Job, keep_closed: int, ended: Callable[[Forked], None]) -> Forked:
-    master, (hear, tell) = os.getpid(), os.pipe()
-    forked = Forked(0, "", tell)
+def fork(life: Callable[[], None], ended: Callable[[Forked], None]) -> Forked:
+    """A process that lives this life and dies with us. ended: called here when it has exited."""
+    parent, forked = os.getpid(), Forked()
 
     def exited(watcher: Any) -> None:
         code = os.waitstatus_to_exitcode(watcher.rstatus)
@@ -63,23 +45,54 @@ def _fork(job: Job, keep_closed: int, ended: Callable[[Forked], None]) -> Forked
 
     forked.pid = fork_and_watch(exited)
     if forked.pid == 0:
-        os.close(tell)
-        _live(job, master, hear, keep_closed)
-    os.close(hear)
+        _live(life, parent)
     return forked
 
 
-def _live(job: Job, master: int, hear: int, keep_closed: int) -> None:
+def _live(life: Callable[[], None], parent: int) -> None:
     """The whole life of a forked process; never returns."""
     try:
-        die_with_owner(master)
-        os.close(keep_closed)
+        die_with_owner(parent)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
-        port = os.read(hear, PORT_DIGITS)
-        if port:
-            Hand(job, LOOPBACK, int(port)).serve()
+        life()
         os._exit(0)
     except BaseException:  # noqa: BLE001 - nothing of the parent's may run on in here
         traceback.print_exc()
         os._exit(1)
+
+
+class LocalHands:
+    """As many senders on this machine as the plan has processes; each waits until it is told where its master is."""
+
+    def __init__(self, job: Job, owner_pipe: int, ended: Callable[[Forked], None]) -> None:
+        """Forks at once: nothing else may have begun in this process. owner_pipe: closed in them, so that it ends
+        with us. ended: called when one has exited."""
+        gc.collect()
+        gc.freeze()
+        self.all: list[Forked] = []
+        self._tell: list[int] = []
+        for _ in range(job.plan.processes):
+            self._fork(job, owner_pipe, ended)
+
+    def join(self, host: str, port: int) -> None:
+        """Let them join the master that listens there."""
+        for tell in self._tell:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(tell, f"{port:<{PORT_DIGITS}}{host}".encode())
+            os.close(tell)
+
+    def _fork(self, job: Job, owner_pipe: int, ended: Callable[[Forked], None]) -> None:
+        hear, tell = os.pipe()
+
+        def life() -> None:
+            os.close(owner_pipe)
+            for inherited in (*self._tell, tell):
+                os.close(inherited)
+            said = os.read(hear, 1_024).decode()
+            if said:
+                Hand(job, said[PORT_DIGITS:], int(said[:PORT_DIGITS])).serve()
+
+        self.all.append(fork(life, ended))
+        os.close(hear)
+        self._tell.append(tell)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import time
 from argparse import Namespace
 from typing import Any
@@ -47,7 +49,8 @@ class Hand:
     def serve(self) -> None:
         """Returns when the master says goodbye; ends the process when it says nothing any more."""
         self._engine.begin()
-        self._say("joined", {"pid": os.getpid()})
+        gevent.signal_handler(signal.SIGTERM, self._leave)
+        self._say("joined", {"pid": os.getpid(), "host": socket.gethostname()})
         gevent.spawn(self._watch_master)
         self._over.wait()
 
@@ -64,6 +67,10 @@ class Hand:
 
     def _bye(self, msg: Message, **_: object) -> None:
         self._over.set()
+
+    def _leave(self) -> None:
+        """Asked to go before the run is over: the master moves our users first, then tells us to finish."""
+        self._say("leaving", {})
 
     def _broken(self, sentence: str) -> None:
         self._say("broken", {"sentence": sentence})

@@ -52,6 +52,10 @@ class Master(MasterRunner):
         worker: Any = self.clients.get(name)
         return worker is None or worker.state == STATE_MISSING
 
+    def silent(self) -> list[str]:
+        """Names of all that have missed their heartbeats."""
+        return [worker.id for worker in self.clients.missing]
+
     def forget(self, name: str) -> None:
         """Send nothing to this worker any more; the next `start` moves its users to the others."""
         worker = self.clients.pop(name, None)

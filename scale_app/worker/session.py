@@ -104,7 +104,7 @@ class Session:
 def serve(output: BinaryIO) -> None:
     """Run the owner's one job and end the process; end it at once when the owner closes standard input."""
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
-    _allow_all_files()
+    allow_all_files()
     pipe = OwnerPipe(output)
     lines = pipe.lines()
     first = next(lines, None)
@@ -129,14 +129,15 @@ def serve(output: BinaryIO) -> None:
 
 
 def _force(job: Job, session: Session, pipe: OwnerPipe, output: int) -> Force:
-    """Raises PlanError for a job that cannot be done."""
+    """Raises PlanError or CannotBegin for a job that cannot be done here."""
     engine = Engine(job)
-    crew = Crew(job, engine.environment, output, pipe.say, session.give_up) if job.plan.processes > 1 else None
+    many = job.plan.processes > 1 or job.plan.remote_workers > 0
+    crew = Crew(job, engine.environment, output, pipe.say, session.give_up) if many else None
     watch_for_faults(engine.environment, session.give_up)
     return crew or Alone(engine)
 
 
-def _allow_all_files() -> None:
+def allow_all_files() -> None:
     """One connection a user: the soft limit of 1,024 open files would be the load's limit."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -111,3 +111,43 @@ def test_the_ingress_does_not_cut_a_quiet_websocket() -> None:
     annotations = one("Ingress")["metadata"]["annotations"]
     for name in ("proxy-read-timeout", "proxy-send-timeout"):
         assert int(annotations[f"nginx.ingress.kubernetes.io/{name}"]) >= 3_600
+
+
+# -- the optional workers of other machines
+
+WORKERS = K8S / "workers"
+
+
+def workers_document(name: str) -> Any:
+    return yaml.safe_load((WORKERS / name).read_text())
+
+
+def test_the_workers_component_names_every_file_of_its_folder() -> None:
+    component = workers_document("Kustomization")
+    assert component["kind"] == "Component"
+    listed = component["resources"] + [patch["path"] for patch in component["patches"]]
+    assert sorted(listed) == sorted(path.name for path in WORKERS.glob("*.yaml"))
+
+
+def test_workers_have_the_server_s_limits_and_get_the_secret_as_a_file() -> None:
+    spec = workers_document("deployment.yaml")["spec"]["template"]["spec"]
+    (only,) = spec["containers"]
+    assert only["securityContext"] == container()["securityContext"]
+    assert spec["automountServiceAccountToken"] is False
+    assert {entry["name"]: entry["value"] for entry in only["env"]} == {"SCALE_WORKER_SECRET_FILE": "/secret/secret"}
+    assert "cpu" not in only["resources"]["limits"]
+    assert only["args"][:3] == ["scale", "worker", "--master"]
+
+
+def test_only_workers_reach_the_workers_port() -> None:
+    (patched,) = workers_document("server-patch.yaml")["spec"]["template"]["spec"]["containers"]
+    assert patched["name"] == container()["name"]
+    service, policy = workers_document("service.yaml"), workers_document("networkpolicy.yaml")
+    assert service["spec"]["ports"][0]["targetPort"] == patched["ports"][0]["name"] == "workers"
+    assert f"{service['metadata']['name']}:{service['spec']['ports'][0]['port']}" in str(
+        workers_document("deployment.yaml")
+    )
+    (guarded,) = [rule for rule in policy["spec"]["ingress"] if "from" in rule]
+    labels = workers_document("deployment.yaml")["spec"]["template"]["metadata"]["labels"]
+    assert guarded["from"] == [{"podSelector": {"matchLabels": labels}}]
+    assert guarded["ports"] == [{"port": "workers"}]

@@ -1,9 +1,10 @@
 import os
+from pathlib import Path
 
 import pytest
 
 from scale_app.domain.errors import SettingsError
-from scale_app.settings import Settings, load_settings
+from scale_app.settings import Settings, load_settings, load_worker_door
 
 
 def test_an_empty_environment_gives_the_safe_defaults() -> None:
@@ -123,3 +124,29 @@ def test_a_receiver_that_is_no_url_is_refused_without_being_shown(text: str) -> 
         load_settings({"SCALE_NOTIFY_URLS": text})
     assert "SCALE_NOTIFY_URLS" in str(refused.value)
     assert "s3cr3t" not in str(refused.value)
+
+
+def test_workers_of_other_machines_need_an_address_and_a_long_secret(tmp_path: Path) -> None:
+    assert load_settings({}).limits.remote_workers == 0
+    known = {"SCALE_WORKER_LISTEN": "0.0.0.0:5557", "SCALE_WORKER_SECRET": "s" * 32}
+    assert load_settings(known).limits.remote_workers > 0
+    assert load_worker_door(known).secret == "s" * 32
+    file = tmp_path / "secret"
+    file.write_text("t" * 40 + "\n")
+    assert load_worker_door({"SCALE_WORKER_SECRET_FILE": str(file)}).secret == "t" * 40
+    assert "ttt" not in repr(load_worker_door({"SCALE_WORKER_SECRET_FILE": str(file)}))
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"SCALE_WORKER_LISTEN": "0.0.0.0:5557"},
+        {"SCALE_WORKER_LISTEN": "0.0.0.0:5557", "SCALE_WORKER_SECRET": "short-secret"},
+        {"SCALE_WORKER_LISTEN": "5557", "SCALE_WORKER_SECRET": "s" * 32},
+        {"SCALE_WORKER_SECRET_FILE": "/no/such/file"},
+    ],
+)
+def test_workers_settings_that_cannot_work_stop_the_start_and_show_no_secret(environment: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="SCALE_WORKER_") as caught:
+        load_settings(environment)
+    assert "short-secret" not in str(caught.value)

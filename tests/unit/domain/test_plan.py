@@ -51,6 +51,11 @@ def test_the_defaults_are_a_plan_for_the_built_in_target() -> None:
         ("pod_header", "X Pod"),
         ("pod_header", "X-Pod\r\n"),
         ("alert_rule", "mood"),
+        ("processes", 0),
+        ("processes", 101),
+        ("remote_workers", -1),
+        ("remote_workers", 1),
+        ("arrivals_per_s", 0),
     ],
 )
 def test_a_wrong_field_is_named_with_its_value(field: str, value: object) -> None:
@@ -72,11 +77,20 @@ def test_usable_targets_are_accepted(url: str) -> None:
     assert LoadPlan(target_url=url).target_url == url
 
 
-@pytest.mark.parametrize("field", ["users", "spawn_rate", "duration_s"])
+CAPPED = ["users", "spawn_rate", "duration_s", "arrivals_per_s", "processes", "remote_workers"]
+
+
+@pytest.mark.parametrize("field", CAPPED)
 def test_more_than_the_installation_allows_is_refused(field: str) -> None:
-    plan = LoadPlan(users=11, spawn_rate=11, duration_s=11)
-    with pytest.raises(PlanError, match=f"{field} = 11 .* at most 10"):
-        plan.check_limits(Limits(**{**{"users": 20, "spawn_rate": 20, "duration_s": 20}, field: 10}))
+    asked = {**dict.fromkeys(CAPPED, 11), "users": 22}
+    plan = LoadPlan(target_url="http://api/", **asked)  # type: ignore[arg-type]
+    caps = {**dict.fromkeys(CAPPED, 30), field: 10}
+    with pytest.raises(PlanError, match=f"{field} = {asked[field]} .* at most 10"):
+        plan.check_limits(Limits(**caps))  # type: ignore[arg-type]
+
+
+def test_a_closed_model_has_no_arrivals_to_cap() -> None:
+    LoadPlan().check_limits(Limits(arrivals_per_s=1))
 
 
 def test_an_edit_changes_only_what_it_names() -> None:

@@ -1,0 +1,145 @@
+"""A worker of another machine: waits for runs of its master, and sends load for one after the other.
+
+Master and worker must know the same secret: the master's address alone makes nobody a worker, and a worker does
+nothing for a master that does not know the secret.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+# Locust comes first: it patches sockets and ssl, and whatever was imported before would keep the old ones.
+from scale_app.worker.engine import Engine  # isort: skip
+import gevent  # type: ignore[import-untyped]
+import zmq.green as zmq
+from gevent.event import Event  # type: ignore[import-untyped]
+from locust.exception import RPCError
+from locust.rpc import Message
+from zmq.utils.monitor import recv_monitor_message
+
+from scale_app.codec import from_json
+from scale_app.domain.errors import PlanError
+from scale_app.worker.fork import Forked, fork
+from scale_app.worker.hand import Hand
+from scale_app.worker.job import Job
+from scale_app.worker.sealed import Keys, SealedClient, keys_of, seal
+from scale_app.worker.session import allow_all_files
+from scale_app.worker.version import code_version
+
+log = logging.getLogger("scale worker")
+ANSWER_WITHIN_S = 3.0
+ASK_AGAIN_S = 1.0
+WATCHED = zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED
+ABSENT = "Waiting for a run: nobody listens at {master} now."
+UNKNOWN = "Waiting: {master} answers, but does not know the secret that this worker has."
+FULL = "Waiting: the run at {master} has all the workers that it asked for."
+
+
+class Station:
+    """One machine's processes for the runs of one master."""
+
+    def __init__(self, keys: Keys, host: str, port: int, processes: int) -> None:
+        self._keys = keys
+        self._host = host
+        self._port = port
+        self._processes = processes
+        self._said = ""
+        self._hands: list[Forked] = []
+        self._changed = Event()
+        self._leaving = False
+
+    def serve(self) -> None:
+        """Run after run, until SIGTERM or Ctrl-C; then the requests in flight are still answered and counted."""
+        handlers = [gevent.signal_handler(number, self._leave) for number in (signal.SIGTERM, signal.SIGINT)]
+
+        def forget_handlers() -> None:
+            for handler in handlers:
+                handler.cancel()
+
+        while not self._leaving:
+            reply = self._ask()
+            if reply is not None and reply.type == "job":
+                self._work(from_json(Job, reply.data["job"]), reply.data["places"], forget_handlers)
+            elif reply is not None and reply.type == "refused":
+                sys.exit(reply.data["sentence"])
+            else:
+                self._changed.wait(ASK_AGAIN_S)
+
+    def _leave(self) -> None:
+        self._leaving = True
+        for hand in self._hands:
+            hand.signal(signal.SIGTERM)
+        self._changed.set()
+
+    def _ask(self) -> Message | None:
+        """Ask the master for work. None without an answer; why is logged when it is another reason than before."""
+        name = f"hello_{uuid.uuid4().hex}"
+        client = SealedClient(self._keys, self._host, self._port, name)
+        events = client.socket.get_monitor_socket(WATCHED)
+        try:
+            asked = {"version": code_version(), "processes": self._processes}
+            client.send(Message("hello", asked, name))  # type: ignore[no-untyped-call]
+            reply: Message | None = None
+            with gevent.Timeout(ANSWER_WITHIN_S, False):
+                reply = client.recv()  # type: ignore[no-untyped-call]
+            if reply is None or reply.type == "full":
+                self._say(FULL if reply is not None else _silence(events))
+            return reply
+        except RPCError:
+            return None
+        finally:
+            client.socket.disable_monitor()
+            events.close(linger=0)
+            client.close(linger=0)  # type: ignore[no-untyped-call]
+            client.socket.context.term()
+
+    def _work(self, job: Job, places: int, forget_handlers: Callable[[], None]) -> None:
+        log.warning("Sending load to %s with %d processes.", job.target.url, places)
+        self._said = ""
+        try:
+            Engine(job)
+        except (PlanError, ValueError) as error:
+            log.warning("The run cannot be joined from here: %s", error)
+            gevent.sleep(ASK_AGAIN_S)
+            return
+
+        def life() -> None:
+            forget_handlers()
+            Hand(job, self._host, self._port).serve()
+
+        self._hands = [fork(life, lambda _: self._changed.set()) for _ in range(places)]
+        while not all(hand.exited for hand in self._hands):
+            self._changed.clear()
+            self._changed.wait(ASK_AGAIN_S)
+        log.warning("Done: %s.", ", ".join(hand.exited for hand in self._hands))
+
+    def _say(self, sentence: str) -> None:
+        if sentence != self._said:
+            self._said = sentence
+            log.warning(sentence.format(master=f"{self._host}:{self._port}"))
+
+
+def _silence(events: Any) -> str:
+    """Why the master said nothing, from what happened to the connection."""
+    seen = 0
+    while events.poll(0):
+        seen |= recv_monitor_message(events)["event"]
+    if seen & zmq.EVENT_HANDSHAKE_SUCCEEDED:
+        return FULL
+    return UNKNOWN if seen & zmq.EVENT_CONNECTED else ABSENT
+
+
+def serve(host: str, port: int, processes: int, secret: str) -> None:
+    """The whole life of the process."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    allow_all_files()
+    keys = keys_of(secret)
+    seal(keys)
+    Station(keys, host, port, processes).serve()
+    os._exit(0)
