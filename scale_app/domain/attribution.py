@@ -160,6 +160,7 @@ class Attribution:
             coverage=self._coverage(sample, sum(requests.values()), ended),
             approximate=sample.approximate,
             lag_s=sample.lag_s,
+            took_s=sample.took_s,
             unread=sample.unread,
             problem=sample.problem,
         )

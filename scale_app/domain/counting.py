@@ -76,13 +76,15 @@ class SourceStanding:
 
     coverage: requests that it ascribes to pods over those that we sent; above 1 when other clients are in it, None
         before it has counted. approximate: its counts are estimates. lag_s: how old its newest counts are at least.
-    unread: pods that could not be read the last time. problem: why it cannot be used, or not fully, "" when it can.
+    took_s: how long its last reading took, all pods together. unread: pods that could not be read the last time.
+    problem: why it cannot be used, or not fully, "" when it can.
     """
 
     source: Source
     coverage: float | None = None
     approximate: bool = False
     lag_s: float = 0.0
+    took_s: float = 0.0
     unread: tuple[str, ...] = ()
     problem: str = ""
 
