@@ -6,8 +6,15 @@ from typing import Any
 import pytest
 import yaml
 
+from scale_app.domain.cluster import Rule
+from scale_app.domain.cluster_rights import SOURCES, Need
+
 K8S = Path(__file__).parents[2] / "k8s"
 DOCUMENTS = [doc for path in sorted(K8S.glob("*.yaml")) for doc in yaml.safe_load_all(path.read_text())]
+
+
+def folder_of(need: Need) -> str:
+    return need.source.replace("_", "-")
 
 
 def one(kind: str) -> Any:
@@ -151,3 +158,67 @@ def test_only_workers_reach_the_workers_port() -> None:
     labels = workers_document("deployment.yaml")["spec"]["template"]["metadata"]["labels"]
     assert guarded["from"] == [{"podSelector": {"matchLabels": labels}}]
     assert guarded["ports"] == [{"port": "workers"}]
+
+
+RIGHTS = K8S / "rights"
+GRANTED = {
+    need.source: list(yaml.safe_load_all((RIGHTS / folder_of(need) / "role.yaml").read_text())) for need in SOURCES
+}
+
+
+def rules_of(role: Any) -> set[Rule]:
+    return {
+        Rule(verb, resource, group)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_there_is_a_component_for_each_thing_that_needs_rights_and_no_other() -> None:
+    assert {path.name for path in RIGHTS.iterdir()} == {*map(folder_of, SOURCES), "everywhere"}
+    for need in SOURCES:
+        component = yaml.safe_load((RIGHTS / folder_of(need) / "kustomization.yaml").read_text())
+        assert (component["kind"], component["resources"]) == ("Component", ["role.yaml"])
+
+
+@pytest.mark.parametrize("need", SOURCES, ids=lambda need: need.source)
+def test_a_component_grants_exactly_what_its_thing_needs(need: Need) -> None:
+    role, binding = GRANTED[need.source]
+    assert rules_of(role) == set(need.rules)
+    assert role["kind"] == ("ClusterRole" if need.cluster_wide else "Role")
+    assert binding["kind"] == f"{role['kind']}Binding"
+    assert binding["roleRef"] == {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": role["kind"],
+        "name": role["metadata"]["name"],
+    }
+    account = one("ServiceAccount")["metadata"]["name"]
+    assert [(who["kind"], who["name"]) for who in binding["subjects"]] == [("ServiceAccount", account)]
+
+
+def test_nothing_reads_secrets_and_only_what_enters_pods_does_more_than_read() -> None:
+    rules = {need: rules_of(GRANTED[need.source][0]) for need in SOURCES}
+    assert not [rule for each in rules.values() for rule in each if "secret" in rule.resource or "*" in str(rule)]
+    writing = {
+        need.source for need, each in rules.items() for rule in each if rule.verb not in ("get", "list", "watch")
+    }
+    assert writing == {need.source for need in SOURCES if need.enters}
+
+
+def test_the_token_is_mounted_only_by_the_component_that_uses_it() -> None:
+    component = yaml.safe_load((K8S / "in-cluster" / "kustomization.yaml").read_text())
+    (patch,) = component["patches"]
+    spec = yaml.safe_load(patch["patch"])["spec"]["template"]["spec"]
+    assert spec["automountServiceAccountToken"] is True
+    given = {each["name"]: each.get("value") for each in spec["containers"][0]["env"]}
+    assert given["SCALE_KUBE_CONFIG"] == "in-cluster"
+    assert {name for name in given if name.startswith("SCALE_KUBE_")} == set(given)
+
+
+def test_the_documentation_names_every_right() -> None:
+    text = (K8S.parent / "docs" / "kubernetes.md").read_text()
+    for need in SOURCES:
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| `{need.source}` |")]
+        assert all(f"`{rule}`" in row for rule in need.rules)
