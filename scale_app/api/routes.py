@@ -43,6 +43,8 @@ from scale_app.domain.plan import PlanEdit
 from scale_app.settings import Settings
 
 TESTS = "/api/load-test"
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -74,7 +76,7 @@ def _routes(hub: Door) -> list[BaseRoute]:
         Route("/api/demo", demo.change, methods=["PATCH"]),
         *(route_of(operation) for operation in operations(hub)),
         WebSocketRoute(f"{RUN}/stream", run_stream(hub)),
-        Route("/api/{rest:path}", _nowhere, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        Route("/api/{rest:path}", _nowhere, methods=METHODS),
         Route("/openapi.json", _document(hub), methods=["GET"]),
         WebSocketRoute("/ws/metrics", metrics_socket(hub)),
     ]

@@ -261,6 +261,13 @@ def test_nothing_changes_by_a_get(site: Site) -> None:
         assert response.headers["Allow"]
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PUT"])
+def test_a_method_that_is_not_possible_is_told_all_that_are(site: Site, method: str) -> None:
+    response = site.client.request(method, f"{RUNS}/x")
+    assert_problem(response, 405)
+    assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "PATCH", "DELETE"}
+
+
 def assert_problem(response: Any, status: int, field: str = "") -> None:
     """A problem+json of this status that blames this field."""
     assert (response.status_code, response.headers["Content-Type"]) == (status, "application/problem+json")

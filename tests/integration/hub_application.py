@@ -1,0 +1,29 @@
+"""The real API on the real hub, as `scale serve` has it but for the page; `python -m` serves it until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server.embed import Server
+
+from scale_app import wiring
+from scale_app.api.guard import Guard
+from scale_app.api.routes import api_app
+
+
+async def main() -> None:
+    """One process, so that nothing is left when it is killed."""
+    settings = wiring.settings()
+    application = Guard(api_app(wiring.hub(), settings), settings)
+    where = (settings.host, settings.port)
+    server = Server(application, *where, interface=Interfaces.ASGINL, log_level=LogLevels.error, websockets=True)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
+    async with wiring.lifespan():
+        await server.serve()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
