@@ -18,7 +18,10 @@ from tests.serving import PROJECT, Served, served
 LIMIT_S = 300.0
 # A plan may fit the schema and still be refused: what is possible depends on its other fields and on this place.
 NOT_CHECKED = "positive_data_acceptance"
-SENT = ("--seed", "1", "--max-examples", "3", "--phases", "examples,coverage,fuzzing", "--no-shrink")
+SENT = (
+    *("--seed", "1", "--max-examples", "3", "--phases", "examples,coverage,fuzzing", "--no-shrink", "--no-color"),
+    *("--exclude-checks", NOT_CHECKED, "--continue-on-failure"),
+)
 HOOKS = '''
 import schemathesis
 
@@ -43,8 +46,7 @@ def server(tmp_path: Path) -> Iterator[Served]:
 def test_no_request_gets_a_server_error_or_an_undocumented_answer(server: Served, tmp_path: Path) -> None:
     (tmp_path / "hooks.py").write_text(HOOKS)
     done = subprocess.run(
-        [sys.executable, "-c", START, "run", f"{server.url}/openapi.json", "--no-color", *SENT]
-        + ["--exclude-checks", NOT_CHECKED, "--continue-on-failure"],
+        [sys.executable, "-c", START, "run", f"{server.url}/openapi.json", *SENT],
         cwd=tmp_path,
         env=os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(tmp_path)},
         stdout=subprocess.PIPE,
