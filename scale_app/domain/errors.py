@@ -110,3 +110,10 @@ class NoRecording(ScaleError):
         super().__init__(
             f"Run {run_id[:80]} cannot be replayed: {reason}. Its figures as they were judged then remain."
         )
+
+
+class BadRunFile(ScaleError, ValueError):
+    """A file that was to be a run is none, or is of another version."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The file is not a run that can be read: {reason}. Export one as JSON and give that.")

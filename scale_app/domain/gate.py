@@ -33,9 +33,9 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The thresholds of a run. Without any, it passes.
+    """The thresholds of a run.
 
-    verdict: verdicts that are not accepted.
+    verdict: verdicts that are not accepted; unless it is given, uneven fails and undecided warns.
     score: the lowest accepted score, 0..1, since the start or the end of the warm-up, as all figures here.
     pod_share: the largest accepted share of one pod, 0..1.
     p95_ms, p99_ms: the highest accepted latency, of all answers.
@@ -45,7 +45,7 @@ class Gate:
     Raises PlanError for the first level that cannot be used.
     """
 
-    verdict: VerdictLevels = field(default_factory=VerdictLevels)
+    verdict: VerdictLevels = VerdictLevels(warn=("undecided",), fail=("uneven",))
     score: Levels = field(default_factory=Levels)
     pod_share: Levels = field(default_factory=Levels)
     p95_ms: Levels = field(default_factory=Levels)

@@ -16,6 +16,9 @@ from tests.recorded import EVEN, whole_run
 PASSED, WARNED, FAILED = Outcome.PASSED, Outcome.WARNED, Outcome.FAILED
 
 
+ANY_VERDICT = VerdictLevels()
+
+
 def hot(gate: Gate) -> WholeRun:
     """Score 0, UNEVEN, one pod at two thirds, p95 60 ms, 24 of 4,344 requests failed."""
     return whole_run(plan=LoadPlan(users=50, duration_s=12, gate=gate))
@@ -24,16 +27,20 @@ def hot(gate: Gate) -> WholeRun:
 @pytest.mark.parametrize(
     ("gate", "outcome", "sentence"),
     [
-        (Gate(score=Levels(0.97, 0.95)), FAILED, "The score is 0, below 0.95."),
-        (Gate(pod_share=Levels(0.5, 0.7)), WARNED, "The largest share of one pod is 66.67 %, above 50 %."),
+        (Gate(ANY_VERDICT, score=Levels(0.97, 0.95)), FAILED, "The score is 0, below 0.95."),
+        (Gate(ANY_VERDICT, pod_share=Levels(0.5, 0.7)), WARNED, "The largest share of one pod is 66.67 %, above 50 %."),
         (
-            Gate(pod_share=Levels(0.7, 0.8)),
+            Gate(ANY_VERDICT, pod_share=Levels(0.7, 0.8)),
             PASSED,
             "The largest share of one pod is 66.67 %, at most 70 %.",
         ),
-        (Gate(p95_ms=Levels(fail=59)), FAILED, "The latency p95 is 60.5 ms, above 59 ms."),
-        (Gate(p99_ms=Levels(fail=5_000)), PASSED, "The latency p99 is 60.5 ms, at most 5,000 ms."),
-        (Gate(failure_share=Levels(0.005)), WARNED, "The share of failed requests is 0.5525 %, above 0.5 %."),
+        (Gate(ANY_VERDICT, p95_ms=Levels(fail=59)), FAILED, "The latency p95 is 60.5 ms, above 59 ms."),
+        (Gate(ANY_VERDICT, p99_ms=Levels(fail=5_000)), PASSED, "The latency p99 is 60.5 ms, at most 5,000 ms."),
+        (
+            Gate(ANY_VERDICT, failure_share=Levels(0.005)),
+            WARNED,
+            "The share of failed requests is 0.5525 %, above 0.5 %.",
+        ),
     ],
 )
 def test_each_threshold_says_what_was_measured_and_asked_for(gate: Gate, outcome: Outcome, sentence: str) -> None:
@@ -58,19 +65,23 @@ def test_a_verdict_is_judged_by_the_levels_that_name_it(levels: VerdictLevels, o
 
 
 def test_a_figure_just_beside_its_level_does_not_read_like_it() -> None:
-    record = hot(Gate(score=Levels(fail=0.95))).record
+    record = hot(Gate(ANY_VERDICT, score=Levels(fail=0.95))).record
     assert record.last is not None
     near = replace(record, last=replace(record.last, balance=replace(record.last.balance, score=0.949996)))
     assert gated(near, None).checks[0].sentence == "The score is 0.949996, below 0.95."
 
 
+def test_unless_told_otherwise_uneven_fails() -> None:
+    assert [(check.name, check.outcome) for check in hot(Gate()).gate.checks] == [("verdict", FAILED)]
+
+
 def test_without_thresholds_a_run_passes() -> None:
-    assert hot(Gate()).gate.checks == ()
-    assert hot(Gate()).gate.outcome is PASSED
+    assert hot(Gate(ANY_VERDICT)).gate.checks == ()
+    assert hot(Gate(ANY_VERDICT)).gate.outcome is PASSED
 
 
 def test_the_worst_check_is_the_gates_outcome() -> None:
-    gate = Gate(score=Levels(fail=0.0), p95_ms=Levels(1, 5_000), pod_share=Levels(fail=0.5))
+    gate = Gate(ANY_VERDICT, score=Levels(fail=0.0), p95_ms=Levels(1, 5_000), pod_share=Levels(fail=0.5))
     assert [check.outcome for check in hot(gate).gate.checks] == [PASSED, FAILED, WARNED]
     assert hot(gate).gate.outcome is FAILED
 
@@ -82,7 +93,7 @@ def test_a_threshold_of_a_run_without_data_fails() -> None:
 
 
 def test_a_run_may_not_be_worse_than_its_baseline() -> None:
-    gate = Gate(baseline="main")
+    gate = Gate(ANY_VERDICT, baseline="main")
     even, uneven = (whole_run(n, LoadPlan(users=50, duration_s=12, gate=gate)).record for n in (EVEN, (450, *EVEN[1:])))
     assert gated(uneven, even).outcome is FAILED
     assert "Worse by more than chance" in gated(uneven, even).checks[0].sentence
@@ -91,7 +102,7 @@ def test_a_run_may_not_be_worse_than_its_baseline() -> None:
 
 
 def test_a_baseline_that_is_missing_or_unlike_warns_and_does_not_fail() -> None:
-    whole = hot(Gate(baseline="main"))
+    whole = hot(Gate(ANY_VERDICT, baseline="main"))
     assert [check.sentence for check in whole.gate.checks] == ["No run is kept as the baseline 'main' yet."]
     five_pods = whole_run(EVEN).record
     for result in (whole.gate, gated(whole.record, five_pods)):

@@ -1,0 +1,28 @@
+"""Golden files: what a person has looked at once, and a test holds ever after. `--update-golden` writes them anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew; look at the difference")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Hold a text to the golden file of this name."""
+
+    def hold(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.write_bytes(text.encode())
+        kept = path.read_bytes().decode() if path.is_file() else ""
+        assert text == kept, f"{name} is not what tests/golden/ holds; if it should be: pytest --update-golden"
+
+    return hold
