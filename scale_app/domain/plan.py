@@ -17,7 +17,7 @@ from scale_app.domain.counting import AskedSource, CountingWish, EnterPods
 from scale_app.domain.errors import PlanError
 from scale_app.domain.gate import Gate
 from scale_app.domain.pattern import Pattern
-from scale_app.domain.request import HEADER_NAME, check_request
+from scale_app.domain.request import HEADER_NAME, check_authorities, check_request
 from scale_app.domain.simulated_target import SIMULATED_TARGET, parse_simulated
 
 DEMO_TARGET = "demo"
@@ -25,6 +25,8 @@ MOST_ARRIVALS_PER_S = 100_000.0
 
 AlertRule = Literal["verdict", "score"]
 Arrivals = Literal["constant", "poisson"]
+DnsPolicy = Literal["connection", "second", "once"]
+DNS_POLICIES: tuple[DnsPolicy, ...] = ("connection", "second", "once")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,11 @@ class LoadPlan:
         most `users` of them at once; latency counts from the intended time. think_time_s has no meaning there.
     arrivals: evenly spaced ("constant") or at random moments ("poisson").
     method, headers, body: of every request; the body is sent as UTF-8. Redirects are not followed.
-    verify_tls: refuse certificates that cannot be verified. ca_file: authorities to trust instead of the system's,
-        a PEM file where the load generator runs; None for the system's.
+        `${env:SCALE_SECRET_...}` in a header or the body stands for that variable where the load generator runs.
+    verify_tls: refuse certificates that cannot be verified. ca_pem: certificates of the authorities to trust, as PEM
+        text, instead of the system's; "" for the system's.
+    dns: when the target's name is resolved: anew for each "connection" (as real clients do; it loads the name server
+        as well), at most once a "second", or "once" for the whole run.
     service: the Kubernetes Service whose pods should share the work, "namespace/name" or "context/namespace/name".
         "" = found from a host such as cart.shop.svc when a cluster is configured.
     processes: that send the load together, at most one for each user; their counts are one.
@@ -100,7 +105,8 @@ class LoadPlan:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
     verify_tls: bool = True
-    ca_file: str | None = None
+    ca_pem: str = ""
+    dns: DnsPolicy = "second"
     service: str = ""
     processes: int = 1
     gate: Gate = Gate()
@@ -134,6 +140,9 @@ class LoadPlan:
             _number("max_p95_ms", self.max_p95_ms, 0.001)
         _check_arrivals(self.arrivals_per_s, self.arrivals)
         check_request(self.method, self.headers, self.body)
+        check_authorities(self.ca_pem)
+        if self.dns not in DNS_POLICIES:
+            raise PlanError("dns", self.dns, f"one of {', '.join(DNS_POLICIES)}")
         _check_service(self.service, self.target_url)
         _whole("processes", self.processes, 1)
         _whole("remote_workers", self.remote_workers, 0)

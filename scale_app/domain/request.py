@@ -16,6 +16,12 @@ MOST_HEADERS = 50
 MOST_HEADER_BYTES = 8_192
 MOST_BODY_BYTES = 2**20
 
+MOST_CA_BYTES = 256 * 2**10
+SECRET_PREFIX = "SCALE_SECRET_"
+SECRET_HEADERS = re.compile(r"authorization|cookie|token|secret|password|api-?key|credential", re.IGNORECASE)
+"""Headers whose value is nobody's business: a plan is stored and shown, so it may only name their value."""
+
+_REFERENCE = re.compile(r"\$\{env:(" + SECRET_PREFIX + r"[A-Z0-9_]{1,100})\}")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 
@@ -29,6 +35,40 @@ def check_request(method: object, headers: object, body: object) -> None:
         raise PlanError("headers", headers, f"at most {MOST_HEADERS} names with their values")
     for name, value in headers.items():
         _check_header(name, value)
+    _check_references("body", body)
+
+
+def check_authorities(pem: object) -> None:
+    """Raise PlanError unless this is "" or certificates in PEM."""
+    if pem == "":
+        return
+    accepted = "certificates in PEM, at most 256 KiB"
+    if not isinstance(pem, str) or len(pem) > MOST_CA_BYTES or "-----BEGIN CERTIFICATE-----" not in pem:
+        raise PlanError("ca_pem", "(not shown)", accepted)
+    if "PRIVATE KEY" in pem:
+        raise PlanError("ca_pem", "(not shown)", f"{accepted}, without any private key")
+
+
+def resolved(text: str, variables: Mapping[str, str]) -> str:
+    """The text with each `${env:SCALE_SECRET_...}` replaced by that variable.
+
+    Raises PlanError, which never holds a value, when a variable is not set or has characters that no header may have.
+    """
+
+    def value_of(found: re.Match[str]) -> str:
+        value = variables.get(found[1])
+        if not value:
+            raise PlanError("headers", found[0], "this variable is not set where the load generator runs")
+        if not _VALUE.fullmatch(value):
+            raise PlanError("headers", found[0], "its value must be one line of printable ASCII")
+        return value
+
+    return _REFERENCE.sub(value_of, text)
+
+
+def _check_references(field: str, text: str) -> None:
+    if "${env:" in _REFERENCE.sub("", text):
+        raise PlanError(field, "${env:...}", f"only variables named {SECRET_PREFIX}... may be asked for")
 
 
 def _check_header(name: object, value: object) -> None:
@@ -39,3 +79,7 @@ def _check_header(name: object, value: object) -> None:
     if not isinstance(value, str) or len(value) > MOST_HEADER_BYTES or not _VALUE.fullmatch(value):
         # The value may be a secret: it is not repeated.
         raise PlanError("headers", name, "its value must be printable ASCII of at most 8,192 characters")
+    _check_references("headers", value)
+    if SECRET_HEADERS.search(name) and value and not _REFERENCE.search(value):
+        accepted = f"its value is stored and shown with the plan; give ${{env:{SECRET_PREFIX}NAME}} instead of a secret"
+        raise PlanError("headers", name, accepted)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.request import IDEMPOTENT_METHODS
+from scale_app.domain.request import IDEMPOTENT_METHODS, resolved
 from scale_app.worker.alarms import Alarms
 from scale_app.worker.answer import AnswerBook
 from scale_app.worker.arrivals import OpenPace
 from scale_app.worker.connection import Network
 from scale_app.worker.destination import Asked, Destination, destination
 from scale_app.worker.pace import ClosedPace
-from scale_app.worker.resolver import Resolver
+from scale_app.worker.resolver import NAME_KEPT_S, Resolver
 from scale_app.worker.slot import Habits
 from scale_app.worker.tally import Tally
 from scale_app.worker.tls import tls_context
@@ -47,10 +49,10 @@ def pace_of(plan: LoadPlan, loop: Any) -> ClosedPace | OpenPace:
 def traffic_of(job: Job, pace: UsersPace, loop: Any) -> Traffic:
     """What the job's users share. Raises ValueError for a target, PlanError for a plan, that cannot be used."""
     plan, tally = job.plan, Tally()
-    where = destination(job.target.url, job.target.networks, Asked(plan.method, plan.headers, plan.body))
+    where = destination(job.target.url, job.target.networks, asked_of(plan, os.environ))
     network = Network(
         loop=loop,
-        resolver=Resolver(where),
+        resolver=Resolver(where, NAME_KEPT_S[plan.dns]),
         tls=_tls(plan, where),
         host=where.host,
         book=AnswerBook(tally, plan.pod_header, head_only=plan.method == "HEAD"),
@@ -61,12 +63,16 @@ def traffic_of(job: Job, pace: UsersPace, loop: Any) -> Traffic:
     return Traffic(habits, network, pace, plan.timeout_s)
 
 
+def asked_of(plan: LoadPlan, variables: Mapping[str, str]) -> Asked:
+    """The plan's request, its secrets put in. Raises PlanError for one that is not known here."""
+    headers = {name: resolved(value, variables) for name, value in plan.headers.items()}
+    return Asked(plan.method, headers, resolved(plan.body, variables))
+
+
 def _tls(plan: LoadPlan, where: Destination) -> ssl.SSLContext | None:
     if not where.tls:
         return None
     try:
-        return tls_context(plan.verify_tls, plan.ca_file)
-    except OSError as error:
-        reason = error.strerror or "no certificate in it"
-        accepted = f"a PEM file that the load generator can read is needed ({reason})"
-        raise PlanError("ca_file", plan.ca_file, accepted) from None
+        return tls_context(plan.verify_tls, plan.ca_pem)
+    except (ssl.SSLError, ValueError) as error:
+        raise PlanError("ca_pem", "(not shown)", f"OpenSSL cannot read it as certificates in PEM ({error})") from None

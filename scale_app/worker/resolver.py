@@ -12,10 +12,13 @@ from typing import Any
 
 import gevent  # type: ignore[import-untyped]
 
+from scale_app.domain.plan import DnsPolicy
 from scale_app.worker.causes import ADDRESS_NOT_ALLOWED, NOT_RESOLVED, cause_of
 from scale_app.worker.destination import Destination
 
-NAME_KEPT_S = 1.0
+FAILURE_KEPT_S = 1.0
+NAME_KEPT_S: dict[DnsPolicy, float] = {"connection": 0.0, "second": 1.0, "once": float("inf")}
+"""What the plan's policy means for `Resolver`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,15 @@ class Resolved:
 
 
 class Resolver:
-    """The destination's permitted addresses, looked up at most once a second whatever the number of users.
+    """The destination's permitted addresses, each answer of the name server kept for so many seconds.
 
-    A fresh lookup for each connection would put the whole load on the cluster's name server as well.
+    Kept for 0 s, every connection has a lookup of its own, as with real clients; that puts the whole load on the
+    cluster's name server as well. A failed lookup is never kept for longer than a second.
     """
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(self, destination: Destination, kept_s: float) -> None:
         self._destination = destination
+        self._kept_s = kept_s
         self._known = Resolved()
         self._until_s = 0.0
         self._waiting: list[Callable[[Resolved], None]] = []
@@ -59,14 +64,17 @@ class Resolver:
         """Call `then` with the result: at once when it is known, else after the lookup."""
         if monotonic() < self._until_s:
             then(self._known)
-            return
-        self._waiting.append(then)
-        if len(self._waiting) == 1:
-            gevent.spawn(self._refresh)
+        elif not self._kept_s:
+            gevent.spawn(lambda: then(look_up(self._destination)))
+        else:
+            self._waiting.append(then)
+            if len(self._waiting) == 1:
+                gevent.spawn(self._refresh)
 
     def _refresh(self) -> None:
         self._known = look_up(self._destination)
-        self._until_s = monotonic() + NAME_KEPT_S
+        kept_s = self._kept_s if self._known.addresses else min(self._kept_s, FAILURE_KEPT_S)
+        self._until_s = monotonic() + kept_s
         waiting, self._waiting = self._waiting, []
         for then in waiting:
             then(self._known)

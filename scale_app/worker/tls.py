@@ -7,12 +7,12 @@ import ssl
 RECORDS_BYTES = 65_536
 
 
-def tls_context(verify: bool = True, ca_file: str | None = None) -> ssl.SSLContext:
-    """Certificates and names are verified against the system's authorities, or against those of `ca_file` alone.
+def tls_context(verify: bool = True, ca_pem: str = "") -> ssl.SSLContext:
+    """Certificates and names are verified against the system's authorities, or against those of `ca_pem` alone.
 
-    SSL_CERT_FILE overrides the system's. Raises OSError when the file cannot be used.
+    SSL_CERT_FILE overrides the system's. Raises ssl.SSLError or ValueError for text that is no certificate.
     """
-    context = ssl.create_default_context(cafile=ca_file)
+    context = ssl.create_default_context(cadata=ca_pem or None)
     context.set_alpn_protocols(["http/1.1"])
     if not verify:
         context.check_hostname = False

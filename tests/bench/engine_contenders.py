@@ -92,7 +92,7 @@ def ours(task: Task) -> Measured:
         duration_s=task.seconds + 1.5,
         think_time_s=0,
         requests_per_connection=None if task.keep else 1,
-        ca_file=str(task.certificate) if task.certificate else None,
+        ca_pem=task.certificate.read_text() if task.certificate else "",
     )
     said = run_worker(plan, task.url, task.core)
     first, last = said.samples[0], said.samples[-2]

@@ -137,7 +137,7 @@ async def test_a_request_that_is_not_idempotent_is_never_sent_twice() -> None:
 async def test_every_encrypted_answer_is_counted(tmp_path: Path, most: int | None) -> None:
     tls, certificate = tls_of(tmp_path)
     server = NotingServer()
-    plan = replace(PLAN, ca_file=str(certificate), requests_per_connection=most)
+    plan = replace(PLAN, ca_pem=certificate.read_text(), requests_per_connection=most)
     async with server.running(tls) as port:
         seen = await last_of(f"https://localhost:{port}/", plan)
     assert seen.requests == seen.pods["pod-a"].requests == len(server.heads) > 10
@@ -149,7 +149,7 @@ async def test_large_bodies_cross_an_encrypted_connection_both_ways(tmp_path: Pa
     size, body = 300_000, "b" * 500_000
     head = b"HTTP/1.1 200 OK\r\nX-Pod-Name: pod-a\r\nContent-Length: %d\r\n\r\n" % size
     server = NotingServer(head + bytes(size))
-    plan = replace(PLAN, ca_file=str(certificate), method="PUT", body=body, users=2)
+    plan = replace(PLAN, ca_pem=certificate.read_text(), method="PUT", body=body, users=2)
     async with server.running(tls) as port:
         seen = await last_of(f"https://localhost:{port}/", plan)
     assert seen.requests == len(server.bodies) > 2
@@ -165,8 +165,27 @@ async def test_certificates_are_not_verified_when_the_plan_says_so(tmp_path: Pat
     assert seen.requests > 10
 
 
-async def test_an_authority_s_file_that_cannot_be_read_is_said_before_anything_is_sent(tmp_path: Path) -> None:
-    missing = tmp_path / "none.pem"
+async def test_authorities_that_cannot_be_read_are_said_before_anything_is_sent() -> None:
+    broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     target = Admitted("https://localhost:1/", Source.HEADER, ("127.0.0.0/8",))
-    with pytest.raises(GeneratorFailed, match=r"ca_file = .*No such file"):
-        await LocustProcess(SystemClock()).start(replace(PLAN, ca_file=str(missing)), target)
+    with pytest.raises(GeneratorFailed, match=r"ca_pem = .*OpenSSL cannot read it"):
+        await LocustProcess(SystemClock()).start(replace(PLAN, ca_pem=broken), target)
+
+
+async def test_a_secret_is_put_in_where_the_load_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCALE_SECRET_SHOP", "s3cret")
+    reference = "${env:SCALE_SECRET_SHOP}"
+    plan = replace(PLAN, method="POST", headers={"Authorization": f"Bearer {reference}"}, body=f"key={reference}")
+    server = NotingServer()
+    async with server.running() as port:
+        await last_of(f"http://127.0.0.1:{port}/", plan)
+    assert all(b"\r\nAuthorization: Bearer s3cret\r\n" in head for head in server.heads)
+    assert set(server.bodies) == {b"key=s3cret"}
+    assert "s3cret" not in repr(plan)
+
+
+async def test_a_secret_that_is_not_known_is_said_before_anything_is_sent() -> None:
+    plan = replace(PLAN, headers={"Authorization": "${env:SCALE_SECRET_NOT_SET}"})
+    target = Admitted("http://localhost:1/", Source.HEADER, ("127.0.0.0/8",))
+    with pytest.raises(GeneratorFailed, match=r"SCALE_SECRET_NOT_SET.*is not set where the load generator runs"):
+        await LocustProcess(SystemClock()).start(plan, target)
