@@ -1,4 +1,4 @@
-"""The page that holds two runs against each other."""
+"""The page that holds runs against one reference: what differs, and whether by more than chance."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
-from scale_app.ui import charts
+from scale_app.ui.info import explained
 from scale_app.ui.layout import page
+from scale_app.ui.local_time import local_time
 from scale_app.ui.meant import Part, Text
 from scale_app.ui.panels import panel
-from scale_app.views.comparing import NO_COMPARISON, CompareView, PairRow, Side, compare_view
+from scale_app.views.comparing import MOST_RUNS, NO_COMPARISON, Cell, CompareRow, CompareView, Side, compare_view
+from scale_app.views.view import Tick
 
 
 class Compared(rx.State):
@@ -24,24 +26,34 @@ class Compared(rx.State):
 
     @rx.event
     async def load(self) -> None:
-        """Compare the two runs of the address."""
+        """Hold the runs of the address against the first of them."""
         self.view, self.problem, self.ready = NO_COMPARISON, "", True
-        ids = [part for part in self.router.url.query_parameters.get("ids", "").split(",") if part]
-        if len(ids) != 2:
+        asked = self.router.url.query_parameters.get("ids", "").split(",")
+        ids = list(dict.fromkeys(part for part in asked if part))
+        if len(ids) < 2:
+            return
+        if len(ids) > MOST_RUNS:
+            self.problem = f"The address asks for {len(ids)} runs; at most {MOST_RUNS} can be compared at once."
             return
         hub = wiring.hub()
         try:
-            compared = await hub.compare(ids[0], ids[1])
-            self.view = compare_view(compared, await hub.run(ids[0]), await hub.run(ids[1]))
+            reference = await hub.run(ids[0])
+            others = [(await hub.run(other), await hub.compare(ids[0], other)) for other in ids[1:]]
         except ScaleError as error:
             self.problem = str(error)
+        else:
+            self.view = compare_view(reference, others)
 
 
 def compare_page() -> Part:
-    """`/compare?ids=first,second`"""
+    """`/compare?ids=reference,other,...`"""
     view: Any = Compared.view
     return page(
-        rx.cond(view.sides, _comparison(view), rx.cond(Compared.ready, _nothing(), rx.fragment())),
+        rx.cond(
+            view.sides,
+            _comparison(view),
+            rx.cond(Compared.ready, _nothing(), rx.el.div(class_name="skeleton skeleton-page", role="status")),
+        ),
         here="Compare",
     )
 
@@ -49,26 +61,29 @@ def compare_page() -> Part:
 def _comparison(view: Any) -> Part:
     return rx.el.div(
         _headline(view),
-        rx.el.div(rx.foreach(view.sides, _side), class_name="pair"),
+        _scores(view),
         rx.cond(
             view.comparable,
-            rx.el.div(
-                panel("Share per pod", _pairs("Pod", view.pods, "compared-pods", bars=True), note=view.pods_note),
+            panel("Share per pod", _table("Pod", view.pods, view, "compared-pods", bars=True), note=view.pods_note),
+        ),
+        rx.el.div(
+            rx.cond(
+                view.comparable,
                 panel(
                     "Latency",
-                    _pairs("Percentile", view.latency, "compared-latency"),
+                    _table("Percentile", view.latency, view, "compared-latency"),
                     note="Of the last seconds of each run",
                 ),
-                class_name="pair",
             ),
-        ),
-        panel(
-            "Plans",
-            rx.cond(
-                view.plan,
-                _pairs("What differs", view.plan, "compared-plan"),
-                rx.el.p("Both runs had the same plan.", class_name="quiet"),
+            panel(
+                "Plans",
+                rx.cond(
+                    view.plan,
+                    _table("What differs", view.plan, view, "compared-plan"),
+                    rx.el.p("All runs had the same plan.", class_name="quiet"),
+                ),
             ),
+            class_name="pair",
         ),
         class_name="panels",
         data_testid="comparison",
@@ -79,11 +94,15 @@ def _headline(view: Any) -> Part:
     return rx.el.section(
         rx.link("← All runs", href="/runs", class_name="back"),
         rx.el.div(
-            rx.el.h1("Two runs compared"),
-            rx.el.span(view.changed_text, class_name="badge", data_changed=view.changed, data_testid="changed"),
+            rx.el.h1(view.title),
+            rx.cond(view.sentence != "", rx.foreach(view.sides, _changed)),
             class_name="head-line",
         ),
-        rx.el.p(view.sentence, class_name="sentence", data_testid="compare-sentence"),
+        rx.cond(
+            view.sentence != "",
+            rx.el.p(view.sentence, class_name="sentence", data_testid="compare-sentence"),
+            rx.el.ul(rx.foreach(view.sides, _sentence), class_name="sentences", data_testid="compare-sentences"),
+        ),
         rx.cond(view.conclusion != "", rx.el.p(view.conclusion, data_testid="conclusion")),
         rx.cond(
             view.remarks,
@@ -96,42 +115,155 @@ def _headline(view: Any) -> Part:
     )
 
 
-def _side(side: Side) -> Part:
-    figures = side.figures
-    return rx.el.section(
-        rx.el.div(
-            rx.el.h2(side.label),
-            rx.el.span(figures.kind_text, class_name="badge", data_kind=figures.kind),
-            rx.link(side.when, href="/runs/" + side.run_id, class_name="tabular"),
-            class_name="head-line",
-        ),
-        rx.el.p(side.target, class_name="mono"),
-        rx.el.p(
-            rx.el.span(figures.score, class_name="figure-value"),
-            rx.cond(figures.grade != "", " Grade " + figures.grade, ""),
-            class_name="tabular",
-            data_testid="compared-score",
-        ),
-        charts.scale_strip(figures),
-        class_name="card stack",
-        aria_label=side.label,
+def _changed(side: Side) -> Part:
+    return rx.cond(
+        side.is_reference,
+        rx.fragment(),
+        rx.el.span(side.changed_text, class_name="badge", data_changed=side.changed, data_testid="changed"),
     )
 
 
-def _pairs(head: str, rows: Any, name: str, bars: bool = False) -> Part:
-    """A table of figures of both runs. bars: the figures are shares."""
+def _sentence(side: Side) -> Part:
+    return rx.cond(
+        side.is_reference,
+        rx.fragment(),
+        rx.el.li(rx.el.strong(side.label, " "), _changed(side), " ", side.sentence),
+    )
 
-    def row(pair: PairRow) -> Part:
-        first, second = (
-            (_share(pair.first, pair.first_bar), _share(pair.second, pair.second_bar))
-            if bars
-            else (pair.first, pair.second)
+
+def _scores(view: Any) -> Part:
+    """Every run's score on one scale, and its difference from the reference."""
+    heads = (
+        ("Run", ""),
+        (explained("Verdict", "verdict"), ""),
+        (explained("Score", "score"), "number"),
+        (explained("On one scale", "interval"), "scale-cell"),
+        (explained("Changed?", "changed"), ""),
+        (explained("Difference", "difference"), "wide"),
+    )
+    return panel(
+        "Scores",
+        rx.el.div(
+            rx.el.table(
+                rx.el.thead(rx.el.tr(*[rx.el.th(text, scope="col", class_name=look) for text, look in heads])),
+                rx.el.tbody(rx.foreach(view.sides, lambda side: _score_row(side, view))),
+                rx.el.tfoot(
+                    rx.el.tr(
+                        rx.el.td(col_span=3),
+                        rx.el.td(
+                            rx.el.div(rx.foreach(view.ticks, _tick), class_name="scale-ticks tabular"),
+                            class_name="scale-cell",
+                        ),
+                        rx.el.td(),
+                        rx.el.td(class_name="wide"),
+                    ),
+                    aria_hidden=True,
+                ),
+                class_name="table scores-table",
+                data_testid="compared-scores",
+            ),
+            class_name="table-box",
+            tab_index=0,
+            role="region",
+            aria_label="Table of scores",
+        ),
+        note="The bar is the 95 % interval with chance taken out, the dot the score as it was, the line 0.95",
+    )
+
+
+def _tick(tick: Tick) -> Part:
+    return rx.el.span(tick.label, style={"left": tick.at})
+
+
+def _score_row(side: Side, view: Any) -> Part:
+    return rx.el.tr(
+        rx.el.th(_run(side), scope="row"),
+        rx.el.td(rx.el.span(side.figures.kind_text, class_name="badge", data_kind=side.figures.kind)),
+        rx.el.td(
+            rx.el.span(side.figures.score, data_testid="compared-score"),
+            rx.el.span(" ", side.figures.grade, class_name="quiet"),
+            class_name="number",
+        ),
+        rx.el.td(_strip(side, view), class_name="scale-cell"),
+        rx.el.td(
+            rx.cond(
+                side.is_reference,
+                rx.el.span("Reference", class_name="quiet"),
+                rx.el.span(side.changed_text, class_name="badge", data_changed=side.changed),
+            )
+        ),
+        rx.el.td(
+            rx.cond(
+                side.is_reference,
+                "",
+                rx.fragment(
+                    rx.el.div(side.difference, class_name="tabular"),
+                    rx.link(
+                        "Make this the reference",
+                        href=side.make_reference,
+                        class_name="back no-print",
+                        custom_attrs={"aria-label": "Make " + side.label + " the reference"},
+                        data_testid="make-reference",
+                    ),
+                ),
+            ),
+            class_name="wide",
+        ),
+        key=side.run_id,
+        data_testid="side",
+    )
+
+
+def _run(side: Side) -> Part:
+    return rx.el.div(
+        rx.el.span(side.label, class_name="run-letter"),
+        rx.el.div(
+            rx.link(local_time(side.created_at_epoch_s), href="/runs/" + side.run_id),
+            rx.el.div(side.target, class_name="mono target", title=side.target),
+            rx.cond(side.baseline != "", rx.el.span("Baseline: " + side.baseline, class_name="badge baseline")),
+        ),
+        class_name="run-name",
+    )
+
+
+def _strip(side: Side, view: Any) -> Part:
+    return rx.el.div(
+        rx.el.div(class_name="strip-threshold", style={"left": view.threshold}),
+        rx.cond(
+            side.width != "",
+            rx.el.div(class_name="strip-interval", style={"left": side.low, "width": side.width}),
+        ),
+        rx.cond(side.dot != "", rx.el.div(class_name="strip-dot", style={"left": side.dot})),
+        class_name="strip",
+        role="img",
+        aria_label=rx.cond(
+            side.figures.interval_text != "",
+            side.figures.gauge_label + ", chance taken out " + side.figures.interval_text + " with 95 % confidence",
+            side.figures.gauge_label,
+        ),
+    )
+
+
+def _table(head: str, rows: Any, view: Any, name: str, bars: bool = False) -> Part:
+    """A table with a column for each run. bars: the figures are shares."""
+
+    def cell(figure: Cell) -> Part:
+        return rx.el.td(_share(figure.text, figure.bar) if bars else figure.text)
+
+    def row(figures: CompareRow) -> Part:
+        return rx.el.tr(
+            rx.el.th(figures.name, scope="row", class_name="mono" if bars else ""),
+            rx.foreach(figures.cells, cell),
         )
-        return rx.el.tr(rx.el.th(pair.name, scope="row", class_name="mono"), rx.el.td(first), rx.el.td(second))
 
     return rx.el.div(
         rx.el.table(
-            rx.el.thead(rx.el.tr(*[rx.el.th(text, scope="col") for text in (head, "First run", "Second run")])),
+            rx.el.thead(
+                rx.el.tr(
+                    rx.el.th(head, scope="col"),
+                    rx.foreach(view.sides, lambda side: rx.el.th(side.label, scope="col")),
+                )
+            ),
             rx.el.tbody(rx.foreach(rows, row)),
             class_name="table",
             data_testid=name,
@@ -139,7 +271,7 @@ def _pairs(head: str, rows: Any, name: str, bars: bool = False) -> Part:
         class_name="table-box bounded",
         tab_index=0,
         role="region",
-        aria_label=f"Table: {head.lower()} in both runs",
+        aria_label=f"Table: {head.lower()} in all runs",
     )
 
 
@@ -153,11 +285,12 @@ def _share(text: Text, bar: Text) -> Part:
 
 def _nothing() -> Part:
     return rx.el.section(
+        rx.icon("git-compare-arrows", size=32, aria_hidden=True),
         rx.el.h1("Nothing to compare"),
         rx.cond(
             Compared.problem != "",
             rx.el.p(Compared.problem, role="alert", data_testid="problem"),
-            rx.el.p("Choose two runs in the list of runs and press Compare."),
+            rx.el.p("Choose two runs or more in the list of runs and press Compare."),
         ),
         rx.link("See all runs", href="/runs"),
         class_name="card empty",

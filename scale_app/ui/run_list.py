@@ -16,7 +16,7 @@ from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
 from scale_app.pictures.sparkline import sparkline
 from scale_app.ui.pacing import paced
-from scale_app.views.comparing import compare_href
+from scale_app.views.comparing import MOST_RUNS, compare_href
 from scale_app.views.run_list import NO_ROW, RunRow, page_text, run_row
 
 PAGE_SIZE = 25
@@ -101,11 +101,14 @@ class RunList(rx.State):
             yield news
 
     @rx.event
-    def choose(self, run_id: str, wanted: bool) -> None:
+    def choose(self, run_id: str, wanted: bool) -> Any:
         """Take a run into the comparison, or out of it."""
         began = {row.run_id: row.created_at_epoch_s for row in self.rows}
         kept = {chosen: at for chosen, at in self.chosen.items() if chosen != run_id}
+        if wanted and len(kept) >= MOST_RUNS:
+            return rx.toast.warning(f"At most {MOST_RUNS} runs can be compared at once.")
         self.chosen = kept | {run_id: began[run_id]} if wanted and run_id in began else kept
+        return None
 
     @rx.event
     def choose_none(self) -> None:
@@ -113,8 +116,10 @@ class RunList(rx.State):
 
     @rx.event
     def compare(self) -> Any:
-        """The oldest run is the first."""
-        return rx.redirect(compare_href(*sorted(self.chosen, key=self.chosen.__getitem__)))
+        """The reference comes first: a baseline if one is chosen, else the oldest run."""
+        marked = {row.run_id for row in self.rows if row.baseline}
+        ordered = sorted(self.chosen, key=lambda run_id: (run_id not in marked, self.chosen[run_id]))
+        return rx.redirect(compare_href(*ordered))
 
     @rx.event
     async def rerun(self, run_id: str) -> Any:

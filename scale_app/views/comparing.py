@@ -1,65 +1,90 @@
-"""Two runs side by side as the page shows them: the domain's comparison as text and bars. Pure."""
+"""Runs side by side as the page shows them: the domain's comparisons with one reference, as text and bars. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from string import ascii_uppercase
 
-from scale_app.domain.compare import Comparison, PodPair
+from scale_app.domain.balance import THRESHOLD
+from scale_app.domain.compare import Comparison, LatencyPair
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.run import RunRecord
 from scale_app.views import format as shown
 from scale_app.views.presenting import figures, share_decimals
-from scale_app.views.view import Figures, Sequel
+from scale_app.views.view import Figures, Sequel, Tick
 from scale_app.views.words import CHANGES, PLAN_FIELDS
 
+MOST_RUNS = 8
 MOST_PODS = 200
+SCALE_STARTS = (0.9, 0.8, 0.6, 0.4, 0.2, 0.0)
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two runs."""
+    """One of the runs. dot, low, width: CSS lengths on the scale that all share, "" where unknown.
+
+    The rest is against the reference and empty for the reference itself. changed: the domain's word, "" when it
+    cannot be said. make_reference: the address of the comparison with this run as the reference.
+    """
 
     label: str = ""
     run_id: str = ""
-    when: str = ""
+    created_at_epoch_s: float = 0.0
     target: str = ""
+    baseline: str = ""
+    is_reference: bool = False
     figures: Figures = field(default_factory=Figures)
+    dot: str = ""
+    low: str = ""
+    width: str = ""
+    changed: str = ""
+    changed_text: str = ""
+    difference: str = ""
+    sentence: str = ""
+    make_reference: str = ""
 
 
 @dataclass(frozen=True)
-class PairRow:
-    """A figure of both runs. first_bar, second_bar: CSS widths where the figures are shares."""
+class Cell:
+    """A figure of one run. bar: its CSS width where the figures are shares."""
+
+    text: str
+    bar: str = ""
+
+
+@dataclass(frozen=True)
+class CompareRow:
+    """One figure of all runs, in the order of the sides."""
 
     name: str
-    first: str
-    second: str
-    first_bar: str = ""
-    second_bar: str = ""
+    cells: list[Cell] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class CompareView:
-    """The comparison; sides is empty when there is none to show."""
+    """The comparison; sides is empty when there is none to show, else the reference is the first."""
 
+    title: str = ""
     sentence: str = ""
     conclusion: str = ""
     comparable: bool = False
-    changed: str = ""
-    changed_text: str = ""
     remarks: list[str] = field(default_factory=list)
     sides: list[Side] = field(default_factory=list)
-    pods: list[PairRow] = field(default_factory=list)
+    ticks: list[Tick] = field(default_factory=list)
+    threshold: str = ""
+    pods: list[CompareRow] = field(default_factory=list)
     pods_note: str = ""
-    latency: list[PairRow] = field(default_factory=list)
-    plan: list[PairRow] = field(default_factory=list)
+    latency: list[CompareRow] = field(default_factory=list)
+    plan: list[CompareRow] = field(default_factory=list)
 
 
 NO_COMPARISON = CompareView()
 
 
-def compare_href(first_id: str, second_id: str) -> str:
-    """The address of a comparison."""
-    return f"/compare?ids={first_id},{second_id}"
+def compare_href(*run_ids: str) -> str:
+    """The address of a comparison; the first run is the reference."""
+    return f"/compare?ids={','.join(run_ids)}"
 
 
 def sequel_of(record: RunRecord, planned: Experiment | None, compared: Comparison | None) -> Sequel:
@@ -73,63 +98,165 @@ def sequel_of(record: RunRecord, planned: Experiment | None, compared: Compariso
     )
 
 
-def compare_view(comparison: Comparison, first: RunRecord, second: RunRecord) -> CompareView:
-    """The whole page of a comparison."""
-    changed = comparison.changed
+def compare_view(reference: RunRecord, others: Sequence[tuple[RunRecord, Comparison]]) -> CompareView:
+    """The whole page. others: at least one run, each with its comparison with the reference."""
+    records = [reference, *[record for record, _ in others]]
+    comparisons = [comparison for _, comparison in others]
+    scale = _Scale.of(records)
+    by_rank = any(comparison.pods_by == "rank" for comparison in comparisons)
+    pods = _pod_rows(comparisons, by_rank)
     return CompareView(
-        sentence=comparison.sentence,
-        conclusion=comparison.conclusion,
-        comparable=comparison.comparable,
-        changed=changed.name if changed else "",
-        changed_text=CHANGES[changed] if changed else "Not comparable",
-        remarks=list(comparison.notes),
-        sides=[_side("First run", first), _side("Second run", second)],
-        pods=_pod_rows(comparison),
-        pods_note=_pods_note(comparison),
-        latency=[
-            PairRow(pair.percentile, shown.milliseconds(pair.first_ms), shown.milliseconds(pair.second_ms))
-            for pair in comparison.latency
-        ],
-        plan=[PairRow(PLAN_FIELDS.get(d.field, d.field), d.first, d.second) for d in comparison.plan],
+        title=f"{shown.count(len(records))} runs compared" if len(records) > 2 else "Two runs compared",
+        sentence=comparisons[0].sentence if len(comparisons) == 1 else "",
+        conclusion=" ".join(comparison.conclusion for comparison in comparisons if comparison.conclusion),
+        comparable=any(comparison.comparable for comparison in comparisons),
+        remarks=_remarks(comparisons),
+        sides=[_side(records, place, scale, comparison) for place, comparison in enumerate([None, *comparisons])],
+        ticks=scale.ticks(),
+        threshold=scale.at(THRESHOLD),
+        pods=pods[:MOST_PODS],
+        pods_note=_pods_note(len(pods), by_rank),
+        latency=_latency_rows(comparisons),
+        plan=_plan_rows(comparisons),
     )
 
 
-def _side(label: str, record: RunRecord) -> Side:
-    return Side(
-        label=label,
-        run_id=record.run_id,
-        when=shown.moment(record.created_at_epoch_s),
-        target=record.plan.target_url,
-        figures=figures(record.last) if record.last else Figures(),
-    )
-
-
-def _pod_rows(comparison: Comparison) -> list[PairRow]:
-    pairs = comparison.pods
-    most = max((share for pair in pairs for share in (pair.first_share, pair.second_share) if share), default=0.0)
-    decimals = share_decimals(len(pairs))
+def _remarks(comparisons: Sequence[Comparison]) -> list[str]:
+    """What to keep in mind; of several comparisons, with the letter of the run that it is about."""
+    several = len(comparisons) > 1
     return [
-        PairRow(
-            name=_name(pair, rank, comparison.pods_by == "rank"),
-            first=shown.percent(pair.first_share, decimals),
-            second=shown.percent(pair.second_share, decimals),
-            first_bar=_bar(pair.first_share, most),
-            second_bar=_bar(pair.second_share, most),
-        )
-        for rank, pair in enumerate(pairs[:MOST_PODS], 1)
+        f"{ascii_uppercase[place]}: {note}" if several else note
+        for place, comparison in enumerate(comparisons, 1)
+        for note in comparison.notes
     ]
 
 
-def _name(pair: PodPair, rank: int, by_rank: bool) -> str:
-    return f"Rank {rank}" if by_rank else pair.first_name or pair.second_name
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """The scores from `least` to 1 on one line: zoomed in where all runs lie close together."""
+
+    least: float
+
+    @classmethod
+    def of(cls, records: Sequence[RunRecord]) -> _Scale:
+        lasts = [record.last for record in records if record.last]
+        scores = [
+            score for last in lasts for score in (last.balance.score, last.verdict.score_low) if score is not None
+        ]
+        lowest = min([*scores, THRESHOLD])
+        return cls(next((start for start in SCALE_STARTS if start < lowest), 0.0))
+
+    def at(self, score: float | None) -> str:
+        return "" if score is None else f"{100 * self._part(score):.2f}%"
+
+    def width(self, low: float | None, high: float | None) -> str:
+        return "" if low is None or high is None else f"{100 * (self._part(high) - self._part(low)):.2f}%"
+
+    def ticks(self) -> list[Tick]:
+        steps = [self.least + (1 - self.least) * part / 4 for part in range(5)]
+        return [Tick(self.at(step), f"{step:.3g}") for step in steps]
+
+    def _part(self, score: float) -> float:
+        return min(max((score - self.least) / (1 - self.least), 0.0), 1.0)
 
 
-def _bar(share: float | None, most: float) -> str:
-    return f"{100 * (share or 0.0) / most if most > 0 else 0.0:.2f}%"
+def _side(records: Sequence[RunRecord], place: int, scale: _Scale, compared: Comparison | None) -> Side:
+    record = records[place]
+    last = record.last
+    low, high = (last.verdict.score_low, last.verdict.score_high) if last else (None, None)
+    ids = [other.run_id for other in records]
+    return Side(
+        label=ascii_uppercase[place],
+        run_id=record.run_id,
+        created_at_epoch_s=record.created_at_epoch_s,
+        target=record.plan.target_url,
+        baseline=record.baseline,
+        is_reference=compared is None,
+        figures=figures(last) if last else Figures(),
+        dot=scale.at(last.balance.score if last else None),
+        low=scale.at(low),
+        width=scale.width(low, high),
+        changed=compared.changed.name if compared and compared.changed else "",
+        changed_text=_changed_text(compared) if compared else "",
+        difference=_difference(compared) if compared else "",
+        sentence=compared.sentence if compared else "",
+        make_reference=compare_href(record.run_id, *[other for other in ids if other != record.run_id]),
+    )
 
 
-def _pods_note(comparison: Comparison) -> str:
-    count = len(comparison.pods)
-    if count > MOST_PODS:
-        return f"The first {MOST_PODS} of {shown.count(count)}"
-    return "The busiest first" if comparison.pods_by == "rank" else ""
+def _changed_text(compared: Comparison) -> str:
+    return CHANGES[compared.changed] if compared.changed else "Not comparable"
+
+
+def _difference(compared: Comparison) -> str:
+    if compared.difference is None:
+        return ""
+    low, high = shown.signed_ratio(compared.difference_low), shown.signed_ratio(compared.difference_high)
+    return f"{shown.signed_ratio(compared.difference)} ({low} to {high})"
+
+
+def _pod_rows(comparisons: Sequence[Comparison], by_rank: bool) -> list[CompareRow]:
+    """Every pod's share in each run, by name; or every rank's, when pods were replaced between the runs."""
+    columns = _ranked(comparisons) if by_rank else _named(comparisons)
+    names = list(dict.fromkeys(name for column in columns for name in column))
+    most = max((share for column in columns for share in column.values()), default=0.0)
+    decimals = share_decimals(len(names))
+    return [
+        CompareRow(name, [_share(column.get(name), most, decimals) for column in columns])
+        for name in (names if by_rank else sorted(names))
+    ]
+
+
+def _named(comparisons: Sequence[Comparison]) -> list[dict[str, float]]:
+    reference = {
+        pair.first_name: pair.first_share
+        for comparison in comparisons
+        for pair in comparison.pods
+        if pair.first_share is not None
+    }
+    others = [
+        {pair.second_name: pair.second_share for pair in comparison.pods if pair.second_share is not None}
+        for comparison in comparisons
+    ]
+    return [reference, *others]
+
+
+def _ranked(comparisons: Sequence[Comparison]) -> list[dict[str, float]]:
+    return [
+        {f"Rank {rank}": share for rank, share in enumerate(sorted(column.values(), reverse=True), 1)}
+        for column in _named(comparisons)
+    ]
+
+
+def _share(share: float | None, most: float, decimals: int) -> Cell:
+    bar = f"{100 * (share or 0.0) / most if most > 0 else 0.0:.2f}%"
+    return Cell(shown.percent(share, decimals), bar)
+
+
+def _pods_note(count: int, by_rank: bool) -> str:
+    order = "The busiest first, since pods were replaced between the runs" if by_rank else ""
+    return f"The first {MOST_PODS} of {shown.count(count)}" if count > MOST_PODS else order
+
+
+def _latency_rows(comparisons: Sequence[Comparison]) -> list[CompareRow]:
+    told = next((comparison.latency for comparison in comparisons if comparison.latency), ())
+    return [CompareRow(pair.percentile, _latencies(pair, comparisons)) for pair in told]
+
+
+def _latencies(told: LatencyPair, comparisons: Sequence[Comparison]) -> list[Cell]:
+    others = [
+        next((pair.second_ms for pair in comparison.latency if pair.percentile == told.percentile), None)
+        for comparison in comparisons
+    ]
+    return [Cell(shown.milliseconds(value)) for value in (told.first_ms, *others)]
+
+
+def _plan_rows(comparisons: Sequence[Comparison]) -> list[CompareRow]:
+    """The fields of the plan in which any run differs from the reference."""
+    reference = {d.field: d.first for comparison in comparisons for d in comparison.plan}
+    differing = [{d.field: d.second for d in comparison.plan} for comparison in comparisons]
+    order = {name: place for place, name in enumerate(PLAN_FIELDS)}
+    return [
+        CompareRow(PLAN_FIELDS.get(name, name), [Cell(first), *[Cell(other.get(name, first)) for other in differing]])
+        for name, first in sorted(reference.items(), key=lambda item: order.get(item[0], len(order)))
+    ]

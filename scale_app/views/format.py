@@ -36,6 +36,15 @@ def ratio(value: float | None) -> str:
     return f"{value:.3f}" if value is not None and known(value) else NONE
 
 
+def signed_ratio(value: float | None) -> str:
+    """A difference of coefficients of variation: three decimals with a sign, a true minus included."""
+    if value is None or not known(value):
+        return NONE
+    thousandths = round(value * 1_000)
+    sign = "+" if thousandths > 0 else "−" if thousandths < 0 else "±"
+    return f"{sign}{abs(thousandths) / 1_000:.3f}"
+
+
 def percent(value: float | None, decimals: int = 1) -> str:
     """A share 0..1 as a percentage."""
     return f"{value * 100:.{decimals}f}{_NARROW}%" if value is not None and known(value) else NONE

@@ -17,6 +17,34 @@ def row_of(page: Page, run_id: str) -> Locator:
     return page.get_by_test_id("run").filter(has=page.locator(f'a[href$="{run_id}"]'))
 
 
+def choose(page: Page, *run_ids: str) -> None:
+    for run_id in run_ids:
+        tick = row_of(page, run_id).get_by_test_id("choose")
+        # The server keeps what is chosen, so the tick stands only once it has answered.
+        tick.click()
+        expect(tick).to_be_checked()
+
+
+def test_three_runs_are_compared_with_one_of_them_as_the_reference(
+    new_page: Callable[..., Page], past_runs: dict[str, str]
+) -> None:
+    page = new_page("/runs")
+    expect(page.get_by_test_id("compare")).to_be_disabled()
+    choose(page, past_runs["pinned"], past_runs["even"], past_runs["failed"])
+    page.get_by_test_id("compare").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("3 runs compared")
+    expect(page.get_by_test_id("side")).to_have_count(3)
+    expect(page.get_by_test_id("side").first).to_contain_text("Reference")
+    expect(page.get_by_test_id("compare-sentences").locator("li")).to_have_count(2)
+    expect(page.get_by_test_id("compare-sentences")).to_contain_text(re.compile("no data|targets differ"))
+    expect(page.get_by_test_id("compared-pods").locator("tbody tr")).to_have_count(5)
+    expect(page.get_by_test_id("compared-plan")).to_contain_text("Requests per connection")
+
+    second = page.get_by_test_id("side").nth(1).get_by_role("link").first.get_attribute("href")
+    page.get_by_test_id("make-reference").first.click()
+    expect(page.get_by_test_id("side").first.get_by_role("link").first).to_have_attribute("href", second or "")
+
+
 def test_a_row_tells_when_what_and_how_even(new_page: Callable[..., Page], past_runs: dict[str, str]) -> None:
     page = new_page("/runs", timezone_id="Asia/Kathmandu", locale="en-GB")
     row = row_of(page, past_runs["even"])

@@ -1,4 +1,4 @@
-"""The comparison on the page: the domain's words, both runs in their places."""
+"""The comparison on the page: the domain's words, all runs in their places."""
 
 from dataclasses import replace
 
@@ -6,58 +6,103 @@ from scale_app.domain.compare import Change, Comparison, LatencyPair, PlanDiffer
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState
-from scale_app.views.comparing import MOST_PODS, compare_view, sequel_of
+from scale_app.views.comparing import MOST_PODS, compare_href, compare_view, sequel_of
 from tests.unit.ui.samples import record, snapshot
 
 FIRST = record(snapshot(300, 100, 100), RunState.FINISHED)
 SECOND = record(snapshot(100, 100, 100, run_id="r2"), RunState.FINISHED, "r2")
+THIRD = record(snapshot(100, 100, 90, run_id="r3"), RunState.FINISHED, "r3")
 COMPARED = Comparison(
     "r1",
     "r2",
     "Better by more than chance.",
     notes=("The loads differ.",),
     changed=Change.BETTER,
+    difference=-0.25,
+    difference_low=-0.3,
+    difference_high=-0.2,
     pods=(PodPair("a", "a", 0.6, 0.3), PodPair("", "b", None, 0.15)),
     latency=(LatencyPair("p95", 12.0, None),),
     plan=(PlanDifference("users", "100", "200"),),
 )
+COMPARED_TOO = replace(
+    COMPARED,
+    second_id="r3",
+    sentence="No more than chance.",
+    changed=Change.CHANCE,
+    pods=(PodPair("a", "a", 0.6, 0.45),),
+    latency=(LatencyPair("p95", 12.0, 9.0),),
+    plan=(PlanDifference("duration_s", "60", "5"), PlanDifference("users", "100", "300")),
+)
 
 
-def test_a_comparison_is_told_in_the_domains_words():
-    view = compare_view(COMPARED, FIRST, SECOND)
-    assert (view.sentence, view.changed, view.changed_text) == ("Better by more than chance.", "BETTER", "Better")
-    assert view.remarks == ["The loads differ."]
-    assert [side.run_id for side in view.sides] == ["r1", "r2"]
+def told(rows):
+    return [(row.name, [cell.text for cell in row.cells]) for row in rows]
+
+
+def test_two_runs_are_told_in_the_domains_words():
+    view = compare_view(FIRST, [(SECOND, COMPARED)])
+    assert (view.title, view.sentence, view.remarks) == (
+        "Two runs compared",
+        "Better by more than chance.",
+        ["The loads differ."],
+    )
+    reference, second = view.sides
+    assert (reference.label, reference.run_id, reference.is_reference, reference.changed_text) == ("A", "r1", True, "")
+    assert (second.label, second.changed, second.changed_text) == ("B", "BETTER", "Better")
+    assert second.difference == "−0.250 (−0.300 to −0.200)"
     assert [side.figures.score for side in view.sides] == ["0.000", "1.000"]
-    assert [(row.name, row.first, row.second) for row in view.plan] == [("Users", "100", "200")]
-    assert [(row.name, row.first, row.second) for row in view.latency] == [("p95", "12 ms", "–")]
+    assert told(view.plan) == [("Users", ["100", "200"])]
+    assert told(view.latency) == [("p95", ["12 ms", "–"])]
 
 
 def test_shares_stand_side_by_side_on_one_scale_and_a_missing_pod_has_a_dash():
-    rows = compare_view(COMPARED, FIRST, SECOND).pods
-    assert [(row.name, row.first[:2], row.first_bar, row.second_bar) for row in rows] == [
-        ("a", "60", "100.00%", "50.00%"),
-        ("b", "–", "0.00%", "25.00%"),
+    rows = compare_view(FIRST, [(SECOND, COMPARED)]).pods
+    assert [(row.name, [(cell.text[:2], cell.bar) for cell in row.cells]) for row in rows] == [
+        ("a", [("60", "100.00%"), ("30", "50.00%")]),
+        ("b", [("–", "0.00%"), ("15", "25.00%")]),
     ]
 
 
+def test_three_runs_are_held_against_the_first():
+    view = compare_view(FIRST, [(SECOND, COMPARED), (THIRD, COMPARED_TOO)])
+    assert (view.title, view.sentence) == ("3 runs compared", "")
+    assert [side.changed_text for side in view.sides] == ["", "Better", "No more than chance"]
+    assert told(view.plan) == [("Users", ["100", "200", "300"]), ("Duration, s", ["60", "60", "5"])]
+    assert told(view.latency) == [("p95", ["12 ms", "–", "9.0 ms"])]
+    assert [len(row.cells) for row in view.pods] == [3, 3]
+    assert view.remarks == ["B: The loads differ.", "C: The loads differ."]
+    assert view.sides[2].make_reference == "/compare?ids=r3,r1,r2"
+
+
 def test_pods_that_were_replaced_are_told_by_rank():
-    pods = (PodPair("a", "x", 0.6, 0.5), PodPair("b", "y", 0.4, 0.5))
-    view = compare_view(replace(COMPARED, pods=pods, pods_by="rank"), FIRST, SECOND)
-    assert [row.name for row in view.pods] == ["Rank 1", "Rank 2"]
-    assert view.pods_note == "The busiest first"
+    pods = (PodPair("a", "x", 0.4, 0.5), PodPair("b", "y", 0.6, 0.5))
+    view = compare_view(FIRST, [(SECOND, replace(COMPARED, pods=pods, pods_by="rank"))])
+    assert [(row.name, row.cells[0].text[:2]) for row in view.pods] == [("Rank 1", "60"), ("Rank 2", "40")]
+    assert view.pods_note.startswith("The busiest first")
 
 
 def test_very_many_pods_are_cut_and_the_page_says_so():
     pods = tuple(PodPair(f"p{i}", f"p{i}", 0.001, 0.001) for i in range(1_000))
-    view = compare_view(replace(COMPARED, pods=pods), FIRST, SECOND)
+    view = compare_view(FIRST, [(SECOND, replace(COMPARED, pods=pods))])
     assert (len(view.pods), view.pods_note) == (MOST_PODS, "The first 200 of 1,000")
 
 
 def test_runs_that_cannot_be_compared_say_so_and_keep_their_sides():
     compared = Comparison("r1", "r2", "Not comparable: run r2 has no data.", ("run r2 has no data",))
-    view = compare_view(compared, FIRST, record(None, RunState.FAILED, "r2"))
-    assert (view.comparable, view.changed_text, len(view.sides)) == (False, "Not comparable", 2)
+    view = compare_view(FIRST, [(record(None, RunState.FAILED, "r2"), compared)])
+    assert (view.comparable, view.sides[1].changed_text, view.pods) == (False, "Not comparable", [])
+    assert (view.sides[1].dot, view.sides[1].low, view.sides[1].difference) == ("", "", "")
+
+
+def test_scores_lie_on_one_scale_that_is_zoomed_in_where_they_are_close():
+    near = replace(snapshot(100, 100, 99).verdict, score_low=0.93, score_high=1.0)
+    close = record(snapshot(100, 100, 99, verdict=near), RunState.FINISHED)
+    view = compare_view(close, [(close, COMPARED)])
+    assert (view.ticks[0].at, view.ticks[0].label, view.ticks[-1].label) == ("0.00%", "0.9", "1")
+    assert (view.threshold, view.sides[0].low, view.sides[0].width) == ("50.00%", "30.00%", "70.00%")
+    assert [tick.label for tick in view.ticks] == ["0.9", "0.925", "0.95", "0.975", "1"]
+    assert compare_view(FIRST, [(SECOND, COMPARED)]).ticks[0].label == "0"
 
 
 def test_a_sequel_offers_an_experiment_or_tells_what_one_decided():
@@ -66,5 +111,5 @@ def test_a_sequel_offers_an_experiment_or_tells_what_one_decided():
     second = replace(SECOND, experiment_of="r1")
     decided = sequel_of(second, None, replace(COMPARED, conclusion="The connections were the cause."))
     assert (decided.first_id, decided.conclusion) == ("r1", "The connections were the cause.")
-    assert decided.compare_href == "/compare?ids=r1,r2"
+    assert decided.compare_href == compare_href("r1", "r2") == "/compare?ids=r1,r2"
     assert sequel_of(replace(second, state=RunState.RUNNING), None, None).first_id == "r1"
