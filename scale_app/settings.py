@@ -46,6 +46,8 @@ class Settings:
         Services of a configured cluster ("kubernetes:shop/cart", "kubernetes:shop/*"), whose own addresses may.
     allowed_origins (SCALE_ALLOWED_ORIGINS): comma-separated origins ("https://scale.example") whose pages may write
         although they were served under another host name; the page's own host always may.
+    allowed_hosts (SCALE_ALLOWED_HOSTS): comma-separated names ("scale.example", "*.example") under which this server
+        answers, ports left out, beside localhost; none for any name.
     limits (SCALE_MAX_USERS, SCALE_MAX_SPAWN_RATE, SCALE_MAX_DURATION_S, SCALE_MAX_ARRIVALS_PER_S,
         SCALE_MAX_PROCESSES): caps of one run. Workers of other machines: none without SCALE_WORKER_LISTEN.
     notify_urls (SCALE_NOTIFY_URLS): where alerts are sent beside the page, as Apprise URLs ("slack://...",
@@ -64,6 +66,7 @@ class Settings:
     database_url: str = DEFAULT_DATABASE_URL
     allowed_targets: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     limits: Limits = Limits()
     max_runs: int = 8
     notify_urls: tuple[str, ...] = field(default=(), repr=False)
@@ -98,6 +101,9 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             "sqlite+aiosqlite:///... or postgresql+asyncpg://...",
         ),
         allowed_targets=read("SCALE_ALLOWED_TARGETS", (), _targets, TARGETS_ACCEPTED),
+        allowed_hosts=read(
+            "SCALE_ALLOWED_HOSTS", (), _hosts, "names such as scale.example or *.example, without ports"
+        ),
         allowed_origins=read("SCALE_ALLOWED_ORIGINS", (), _origins, "origins such as https://scale.example"),
         limits=Limits(
             users=read("SCALE_MAX_USERS", defaults.limits.users, _count, "a whole number above 0"),
@@ -188,6 +194,13 @@ def _namespaces(text: str) -> tuple[str, ...]:
         if item != "*" and not LABEL.fullmatch(item):
             raise ValueError(item)
     return _items(text)
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    for item in _items(text):
+        if not re.fullmatch(r"(\*\.)?[A-Za-z0-9._-]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*", item) or item.strip("*.") == "":
+            raise ValueError(item)
+    return tuple(item.lower() for item in _items(text))
 
 
 def _origins(text: str) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ and a foreign page may POST without asking, so both are checked here: the Origin
 one that the operator listed. A program that is no browser sends no Origin and passes. X-Forwarded-Host is not
 believed: whoever can set it can claim to be any host; a proxy has to pass Host on, or its origin has to be listed.
 
-Not checked: which names the Host header may have. Behind a proxy on the same machine any name can be right, so a page
-whose name is re-pointed to this machine ("DNS rebinding") is not told apart; targets are still limited by the
-allow-list.
+Which names the Host header may have is checked where the operator lists them in SCALE_ALLOWED_HOSTS: behind a proxy
+any name can be right. Without the list, a page whose name is re-pointed to this machine is not told apart; targets are
+still limited by the allow-list.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from scale_app.api.hosts import host_objection
 from scale_app.api.unexpected import AnswerUnexpected, refuse
 from scale_app.settings import Settings
 
@@ -31,7 +32,17 @@ PLANS = re.compile(r"/api/v1/(runs|plans/[^/]+)")
 BODY_LIMIT_S = 30.0
 DEFAULT_PORTS = {"http": 80, "https": 443}
 HASHED_ASSET = re.compile(r"/assets/.*-[A-Za-z0-9_-]{8}\.[a-z0-9]{2,5}")
-SAFETY_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"SAMEORIGIN"))
+SAFETY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+)
+POLICY = b"content-security-policy"
+PAGE_POLICY = b"frame-ancestors 'self'; base-uri 'self'; form-action 'self'; object-src 'none'"
+DATA_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+"""An answer that is no page loads and runs nothing, should a browser ever show it as one."""
 
 
 class Guard:
@@ -40,10 +51,13 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = AnswerUnexpected(app)
         self._allowed_origins = frozenset(settings.allowed_origins)
+        self._allowed_hosts = settings.allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
+        if objection := host_objection(scope["path"], _header(scope, b"host"), self._allowed_hosts):
+            return await _refuse(scope, send, 421, objection)
         writes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         if writes and (objection := self._origin_objection(scope)):
             return await _refuse(scope, send, 403, objection)
@@ -162,10 +176,23 @@ def _with_headers(scope: Scope, send: Send) -> Send:
             headers = list(message.get("headers", []))
             if keeping := _keeping(scope["path"], message["status"], headers):
                 headers.append((b"cache-control", keeping))
-            message = {**message, "headers": [*headers, *SAFETY_HEADERS]}
+            message = {**message, "headers": [*headers, *SAFETY_HEADERS, *_policy(headers)]}
         await send(message)
 
     return adding
+
+
+def _policy(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """What the answer may load and run in a browser; nothing to add to one that says so itself."""
+    known = {name.lower(): value for name, value in headers}
+    if POLICY in known:
+        return []
+    kind = known.get(b"content-type", b"")
+    if kind.startswith(b"text/html"):
+        return [(POLICY, PAGE_POLICY)]
+    return (
+        [(POLICY, DATA_POLICY)] if kind.startswith((b"application/json", b"application/problem", b"text/plain")) else []
+    )
 
 
 def _keeping(path: str, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

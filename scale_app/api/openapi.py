@@ -115,7 +115,7 @@ def _responses(operation: Operation, found: dict[Any, Json]) -> Json:
 
 def refusals(operation: Operation) -> dict[int, str]:
     """{status: what it means} of everything that the operation may refuse a request with."""
-    statuses = {500, *(EVERY_WRITE if operation.writes else ()), *operation.refuses}
+    statuses = {421, 500, *(EVERY_WRITE if operation.writes else ()), *operation.refuses}
     if operation.takes is not None:
         statuses.add(415)
     causes: dict[int, list[type[ScaleError]]] = {status: [] for status in statuses}

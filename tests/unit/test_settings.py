@@ -13,6 +13,7 @@ def test_an_empty_environment_gives_the_safe_defaults() -> None:
     assert settings.host == "127.0.0.1"
     assert settings.allowed_targets == ()
     assert settings.allowed_origins == ()
+    assert settings.allowed_hosts == ()
 
 
 def test_an_empty_value_is_the_default() -> None:
@@ -27,6 +28,7 @@ def test_every_setting_is_read() -> None:
             "SCALE_DATABASE_URL": "postgresql+asyncpg://scale@db/scale",
             "SCALE_ALLOWED_TARGETS": "api.shop.svc, *.Shop.svc,10.0.0.0/8",
             "SCALE_ALLOWED_ORIGINS": "https://scale.example",
+            "SCALE_ALLOWED_HOSTS": "Scale.example, *.corp.example, fd00::7",
             "SCALE_MAX_USERS": "50",
             "SCALE_MAX_SPAWN_RATE": "2.5",
             "SCALE_MAX_DURATION_S": "120",
@@ -42,6 +44,7 @@ def test_every_setting_is_read() -> None:
     assert settings.database_url == "postgresql+asyncpg://scale@db/scale"
     assert settings.allowed_targets == ("api.shop.svc", "*.shop.svc", "10.0.0.0/8")
     assert settings.allowed_origins == ("https://scale.example",)
+    assert settings.allowed_hosts == ("scale.example", "*.corp.example", "fd00::7")
     assert (settings.limits.users, settings.limits.spawn_rate, settings.limits.duration_s) == (50, 2.5, 120.0)
     assert settings.max_runs == 3
     assert settings.public_url == "https://scale.example"
@@ -84,6 +87,10 @@ def test_services_of_a_cluster_may_be_allowed_and_all_namespaces_looked_at() -> 
         ("SCALE_KUBE_NODE", "a node"),
         ("SCALE_ALLOWED_ORIGINS", "scale.example"),
         ("SCALE_ALLOWED_ORIGINS", "*"),
+        ("SCALE_ALLOWED_HOSTS", "*"),
+        ("SCALE_ALLOWED_HOSTS", "*."),
+        ("SCALE_ALLOWED_HOSTS", "scale.example:8000"),
+        ("SCALE_ALLOWED_HOSTS", "https://scale.example"),
         ("SCALE_MAX_USERS", "0"),
         ("SCALE_MAX_USERS", "1e3"),
         ("SCALE_MAX_SPAWN_RATE", "nan"),
