@@ -16,9 +16,11 @@ from scale_app.pictures.lines import area, line, series
 class TimesPicture:
     """Path strings in a box of SIDE x SIDE, and the marks of each axis.
 
-    score runs from 0 to 1; rate_marks in requests per second, latency_marks in milliseconds, time_marks in seconds.
+    span_s: seconds that the time axis covers. score runs from 0 to 1; rate_marks in requests per second,
+    latency_marks in milliseconds, time_marks in seconds.
     """
 
+    span_s: float
     score: str
     score_area: str
     recent_score: str
@@ -45,6 +47,7 @@ def times_picture(points: Sequence[Point], duration_s: float, active: bool) -> T
         return line(x, columns[name], span, top)
 
     return TimesPicture(
+        span_s=span,
         score=draw("score", 1.0),
         score_area=area(x, columns["score"], span, 1.0),
         recent_score=draw("recent_score", 1.0),

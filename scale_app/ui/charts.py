@@ -13,10 +13,19 @@ from scale_app.domain.balance import THRESHOLD
 from scale_app.pictures.axes import SIDE
 from scale_app.pictures.gauge import RING
 from scale_app.ui.meant import Figure, Part, Text
-from scale_app.views.view import BarLabel, Figures, Shares, Tick, Times
+from scale_app.views.view import BarLabel, EventMark, Figures, Shares, Tick, Times
 
 SCORE_TICKS = [Tick(f"{100 * at:g}%", f"{at:g}") for at in (0, 0.25, 0.5, 0.75, 1)]
 THRESHOLD_PATH = f"M0 {SIDE * (1 - THRESHOLD):g}H{SIDE}"
+
+
+def placed(**lengths: Text) -> dict[str, Any]:
+    """Where an element stands, as its own style attribute.
+
+    Reflex's `style` would make a class of each new length, and every rule added makes the browser look at the whole
+    page again.
+    """
+    return {"style": rx.Var.create(lengths)}
 
 
 def path(d: Text, look: str) -> Part:
@@ -53,17 +62,17 @@ def _each(ticks: Figure, draw: Any) -> Part:
 
 
 def _y_label(tick: Tick) -> Part:
-    return rx.el.span(tick.label, style={"bottom": tick.at})
+    return rx.el.span(tick.label, custom_attrs=placed(bottom=tick.at))
 
 
 def _grid_line(tick: Tick) -> Part:
-    return rx.el.div(class_name="grid-line", style={"bottom": tick.at})
+    return rx.el.div(class_name="grid-line", custom_attrs=placed(bottom=tick.at))
 
 
 def time_axis(times: Times) -> Part:
     """Minutes and seconds since the start."""
     return rx.el.div(
-        rx.foreach(times.times, lambda tick: rx.el.span(tick.label, style={"left": tick.at})),
+        rx.foreach(times.times, lambda tick: rx.el.span(tick.label, custom_attrs=placed(left=tick.at))),
         class_name="axis-x",
         aria_hidden=True,
     )
@@ -116,28 +125,40 @@ def _bar_value(label: BarLabel) -> Part:
         label.value,
         class_name="bar-value",
         data_outlier=label.outlier,
-        style={"left": label.left, "bottom": label.bottom},
+        custom_attrs=placed(left=label.left, bottom=label.bottom),
         aria_hidden=True,
     )
 
 
 def _bar_name(label: BarLabel) -> Part:
-    return rx.el.span(label.name, style={"left": label.left}, data_outlier=label.outlier)
+    return rx.el.span(label.name, custom_attrs=placed(left=label.left), data_outlier=label.outlier)
 
 
 def score_chart(times: Times) -> Part:
-    """The score since the start, the recent score thin, the threshold dashed."""
+    """The score since the start, the recent score thin, the threshold dashed; alerts shaded, events as lines."""
     return frame(
         plot(
             "Balance score over time",
+            path(times.alerts, "alert-span"),
             path(times.score_area, "area"),
             path(THRESHOLD_PATH, "threshold"),
+            path(times.events, "event-line"),
             path(times.recent_score, "line-second"),
             path(times.score, "line"),
         ),
+        _marks(times),
         y_ticks=SCORE_TICKS,
         x_axis=time_axis(times),
     )
+
+
+def _marks(times: Times) -> Part:
+    """A small sign at the foot of each event's line, which tells on hover what happened; the list tells it too."""
+    return rx.el.div(rx.foreach(times.marks, _mark), class_name="marks", aria_hidden=True)
+
+
+def _mark(mark: EventMark) -> Part:
+    return rx.el.span(title=mark.text, data_tone=mark.tone, class_name="mark", custom_attrs=placed(left=mark.at))
 
 
 def rate_chart(times: Times) -> Part:
@@ -146,6 +167,7 @@ def rate_chart(times: Times) -> Part:
         plot(
             "Requests per second over time",
             path(times.requests_area, "area"),
+            path(times.events, "event-line"),
             path(times.requests, "line"),
             path(times.failures, "line-failures"),
         ),
@@ -159,6 +181,7 @@ def latency_chart(times: Times) -> Part:
     return frame(
         plot(
             "Latency over time",
+            path(times.events, "event-line"),
             path(times.p99, "line-dotted"),
             path(times.p50, "line-second"),
             path(times.p95, "line"),
@@ -186,13 +209,17 @@ def scale_strip(figures: Figures) -> Part:
     """The score with its 95 % interval on a scale from 0 to 1, beside the threshold and what chance alone gives."""
     return rx.el.div(
         rx.el.div(
-            rx.cond(figures.chance != "", rx.el.div(class_name="strip-chance", style={"left": figures.chance})),
-            rx.el.div(class_name="strip-threshold", style={"left": f"{100 * THRESHOLD:g}%"}),
+            rx.el.div(class_name="strip-even", custom_attrs=placed(left=f"{100 * THRESHOLD:g}%")),
+            rx.cond(
+                figures.chance != "",
+                rx.el.div(class_name="strip-chance", custom_attrs=placed(left=figures.chance)),
+            ),
+            rx.el.div(class_name="strip-threshold", custom_attrs=placed(left=f"{100 * THRESHOLD:g}%")),
             rx.cond(
                 figures.width != "",
-                rx.el.div(class_name="strip-interval", style={"left": figures.low, "width": figures.width}),
+                rx.el.div(class_name="strip-interval", custom_attrs=placed(left=figures.low, width=figures.width)),
             ),
-            rx.cond(figures.dot != "", rx.el.div(class_name="strip-dot", style={"left": figures.dot})),
+            rx.cond(figures.dot != "", rx.el.div(class_name="strip-dot", custom_attrs=placed(left=figures.dot))),
             class_name="strip",
             role="img",
             aria_label=rx.cond(
@@ -200,20 +227,31 @@ def scale_strip(figures: Figures) -> Part:
                 figures.gauge_label + ", chance taken out " + figures.interval_text + " with 95 % confidence",
                 figures.gauge_label,
             ),
+            data_kind=figures.kind,
+            data_testid="scale",
         ),
         rx.el.div(
-            rx.el.span("0"),
-            rx.el.span(
-                rx.cond(
-                    figures.interval_text != "",
-                    "chance taken out: " + figures.interval_text + " (95 %)",
-                    "even from 0.95",
-                ),
-                rx.cond(figures.chance_text != "", " · chance alone gives " + figures.chance_text, ""),
-                class_name="strip-text",
-            ),
-            rx.el.span("1"),
-            class_name="strip-labels",
+            *[
+                rx.el.span(f"{at:g}", custom_attrs=placed(left=f"{100 * at:g}%"))
+                for at in (0, 0.25, 0.5, 0.75, THRESHOLD)
+            ],
+            class_name="strip-ticks",
+            aria_hidden=True,
+        ),
+        rx.el.ul(
+            _strip_key("dot", "score", figures.score),
+            _strip_key("interval", "chance taken out, 95 %", figures.interval_text),
+            _strip_key("chance", "chance alone gives", figures.chance_text),
+            _strip_key("even", "even from", f"{THRESHOLD:g}"),
+            class_name="strip-keys",
         ),
         class_name="strip-box",
+    )
+
+
+def _strip_key(look: str, text: str, value: Text) -> Part:
+    return rx.el.li(
+        rx.el.span(class_name=f"strip-key strip-key-{look}", aria_hidden=True),
+        text + " ",
+        rx.el.strong(rx.cond(value != "", value, "–")),
     )

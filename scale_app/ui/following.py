@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scale_app.domain.events import Event, PlanEdited, SnapshotTaken, StateChanged
+from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import Point, point_of
 
@@ -17,15 +18,19 @@ class Following:
         self.record: RunRecord | None = None
         self.points: list[Point] = []
         self.happened: list[Event] = []
+        self.pods = PodHistory()
 
     @property
     def run_id(self) -> str:
         """ "" when no run is shown."""
         return self.record.run_id if self.record else ""
 
-    def show(self, record: RunRecord, points: Sequence[Point], happened: Sequence[Event]) -> None:
-        """Show another run from here on."""
+    def show(
+        self, record: RunRecord, points: Sequence[Point], happened: Sequence[Event], pods: PodHistory | None = None
+    ) -> None:
+        """Show another run from here on. pods: the hub's own, which goes on with the run."""
         self.record, self.points, self.happened = record, list(points), list(happened)
+        self.pods = pods or PodHistory()
 
     def gives_way_to(self, run_id: str, wanted: str) -> bool:
         """True when the page should turn to this run: it is the one asked for, or the one shown has ended."""

@@ -11,7 +11,7 @@ from scale_app.ui.intent import Intent
 from scale_app.ui.layout import page
 from scale_app.ui.meant import Flag, Handler, Part, Text
 from scale_app.ui.panels import run_panels
-from scale_app.ui.state import Follower
+from scale_app.ui.state import Follower, Shown
 from scale_app.views.view import OtherRun
 from scale_app.views.words import ALERT_RULES, CONNECTIONS
 
@@ -24,7 +24,7 @@ def live_page() -> Part:
             rx.el.div(load_form(), rx.cond(Intent.is_demo, demo_panel()), class_name="side"),
             rx.el.div(
                 rx.foreach(Follower.others, _other_run),
-                rx.cond(Follower.view.run_id != "", run_panels(Follower.view, experiment_panel()), first_steps()),
+                rx.cond(Shown.run_id != "", run_panels(Follower.view, experiment_panel()), first_steps()),
                 class_name="main-column",
             ),
             class_name="columns",
@@ -35,7 +35,7 @@ def live_page() -> Part:
 
 def load_form() -> Part:
     """The plan, and the one wide button."""
-    running = Follower.view.active
+    running = Shown.active
     return rx.el.section(
         rx.el.h2("Load"),
         controls.text_entry(
@@ -62,7 +62,7 @@ def load_form() -> Part:
 def _settled() -> Handler:
     """Users and spawn rate change the load that is running, if one is."""
     settle: Handler = Intent.settle
-    return settle(Follower.view.run_id, Follower.view.active)
+    return settle(Shown.run_id, Shown.active)
 
 
 def _users() -> Part:
@@ -171,23 +171,23 @@ def _more(running: Flag) -> Part:
 
 def _run_control() -> Part:
     """Start; or, while running, how far the run is and Stop."""
-    view = Follower.view
+    progress = Follower.view.progress
     stop: Handler = Intent.stop
     return rx.cond(
-        view.active,
+        Shown.active,
         rx.el.div(
             rx.el.div(
-                rx.el.span(view.progress.elapsed + " of " + view.progress.total, data_testid="progress"),
-                rx.el.span(view.progress.remaining, class_name="quiet", data_testid="remaining"),
+                rx.el.span(progress.elapsed + " of " + progress.total, data_testid="progress"),
+                rx.el.span(progress.remaining, class_name="quiet", data_testid="remaining"),
                 class_name="row tabular",
             ),
-            rx.el.progress(value=view.progress.percent, max=100, aria_label="Progress", class_name="progress"),
+            rx.el.progress(value=progress.percent, max=100, aria_label="Progress", class_name="progress"),
             controls.button(
-                rx.cond(view.state == "stopping", "Stopping…", "Stop"),
-                stop(view.run_id),
+                rx.cond(Shown.stopping, "Stopping…", "Stop"),
+                stop(Shown.run_id),
                 "stop",
                 icon="square",
-                disabled=view.state == "stopping",
+                disabled=Shown.stopping,
             ),
             class_name="run-control",
         ),

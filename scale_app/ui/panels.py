@@ -6,14 +6,21 @@ import reflex as rx
 
 from scale_app.ui import charts
 from scale_app.ui.findings import findings_panel
+from scale_app.ui.heat_map import heat_legend, heat_map
+from scale_app.ui.info import explained, info
 from scale_app.ui.meant import Part, Text
-from scale_app.views.view import AlertRow, ErrorRow, Happening, PodRow, RunView
+from scale_app.ui.pod_table import pod_table
+from scale_app.views.view import AlertRow, ErrorRow, Happening, RunView
 
 
-def panel(title: str, *inside: Part, note: Text = "", look: str = "") -> Part:
-    """A card with a heading and, below it, a quiet line."""
+def panel(title: str, *inside: Part, note: Text = "", look: str = "", about: str = "") -> Part:
+    """A card with a heading and, below it, a quiet line. about: what its info button explains."""
     return rx.el.section(
-        rx.el.div(rx.el.h2(title), rx.el.p(note, class_name="quiet"), class_name="panel-head"),
+        rx.el.div(
+            rx.el.h2(title, info(about)) if about else rx.el.h2(title),
+            rx.el.p(note, class_name="quiet"),
+            class_name="panel-head",
+        ),
         *inside,
         class_name=f"card {look}".strip(),
         aria_label=title,
@@ -27,30 +34,54 @@ def run_panels(view: RunView, experiment: Part) -> Part:
         verdict_card(view),
         findings_panel(view),
         experiment,
-        rx.el.div(
-            panel("Share per pod", charts.shares_chart(view.shares), note=view.shares.caption),
-            panel(
-                "Score over time",
-                charts.score_chart(view.times),
-                charts.legend(
-                    ("line", "since the start"), ("line-second", "last seconds"), ("threshold", "even from 0.95")
-                ),
-            ),
-            panel(
-                "Requests per second",
-                charts.rate_chart(view.times),
-                charts.legend(("line", "requests"), ("line-failures", "failures")),
-            ),
-            panel(
-                "Latency in milliseconds",
-                charts.latency_chart(view.times),
-                charts.legend(("line-second", "p50"), ("line", "p95"), ("line-dotted", "p99")),
-            ),
-            class_name="pair",
+        _charts(view),
+        panel(
+            "Pods over time", _heat_or_why_not(view), heat_legend(), note=view.heat.caption, about="heat", look="lazy"
         ),
-        pod_table(view),
-        rx.el.div(happened(view), errors(view), class_name="pair"),
+        pod_table(),
+        rx.el.div(happened(view), errors(view), class_name="pair lazy"),
         class_name="panels",
+    )
+
+
+def _charts(view: RunView) -> Part:
+    return rx.el.div(
+        panel("Share per pod", charts.shares_chart(view.shares), note=view.shares.caption, about="share"),
+        panel(
+            "Score over time",
+            charts.score_chart(view.times),
+            charts.legend(
+                ("line", "since the start"),
+                ("line-second", "last seconds"),
+                ("threshold", "even from 0.95"),
+                ("alert-span", "alert"),
+                ("event-line", "event"),
+            ),
+            about="score",
+        ),
+        panel(
+            "Requests per second",
+            charts.rate_chart(view.times),
+            charts.legend(("line", "requests"), ("line-failures", "failures")),
+            about="rate",
+            look="lazy",
+        ),
+        panel(
+            "Latency in milliseconds",
+            charts.latency_chart(view.times),
+            charts.legend(("line-second", "p50"), ("line", "p95"), ("line-dotted", "p99")),
+            about="latency",
+            look="lazy",
+        ),
+        class_name="pair",
+    )
+
+
+def _heat_or_why_not(view: RunView) -> Part:
+    return rx.cond(
+        view.heat.image != "",
+        heat_map(view.heat, view.times),
+        rx.el.p("No pod has given its name yet.", class_name="quiet"),
     )
 
 
@@ -74,6 +105,14 @@ def notices(view: RunView) -> Part:
                 class_name=rx.cond(view.state == "failed", "notice notice-bad", "notice"),
             ),
         ),
+        rx.cond(
+            view.generator != "",
+            rx.el.div(
+                rx.icon("gauge", size=18, aria_hidden=True),
+                rx.el.span(view.generator, data_testid="generator-limit"),
+                class_name="notice notice-bad",
+            ),
+        ),
         rx.foreach(view.alerts, _alert),
         class_name="notices",
         aria_live="polite",
@@ -90,106 +129,53 @@ def _alert(alert: AlertRow) -> Part:
 
 
 def verdict_card(view: RunView) -> Part:
-    """Score, grade, the verdict as a sentence, and the headline figures."""
+    """Score, grade, the verdict as a sentence, the scale, what would decide, and the headline figures."""
     figures = view.figures
     return rx.el.section(
-        charts.gauge(figures),
         rx.el.div(
+            charts.gauge(figures),
             rx.el.div(
-                rx.el.h2("Balance"),
-                rx.el.span(figures.kind_text, class_name="badge", data_kind=figures.kind, data_testid="verdict"),
-                class_name="head-line",
+                rx.el.div(
+                    rx.el.h2("Balance", info("score")),
+                    rx.el.span(figures.kind_text, class_name="badge", data_kind=figures.kind, data_testid="verdict"),
+                    info("verdict"),
+                    rx.cond(
+                        figures.decides != "",
+                        rx.el.span(figures.decides, class_name="decides", data_testid="decides"),
+                    ),
+                    class_name="head-line",
+                ),
+                rx.el.p(
+                    rx.cond(figures.sentence != "", figures.sentence, "Waiting for the first answers from the pods."),
+                    class_name="sentence",
+                    data_testid="sentence",
+                ),
+                charts.scale_strip(figures),
+                class_name="verdict-text",
             ),
-            rx.el.p(
-                rx.cond(figures.sentence != "", figures.sentence, "Waiting for the first answers from the pods."),
-                class_name="sentence",
-                data_testid="sentence",
-            ),
-            charts.scale_strip(figures),
-            rx.el.dl(
-                figure("Requests", figures.requests, figures.requests_note, "requests"),
-                figure("Requests per second", figures.rate, figures.rate_note, "rate"),
-                figure("Spread (CV)", figures.cv, figures.cv_note, "cv"),
-                figure("Latency p95", figures.p95, figures.p95_note, "p95"),
-                figure("Failures", figures.failures, figures.failures_note, "failures"),
-                class_name="figures",
-            ),
-            class_name="verdict-text",
+            class_name="verdict",
         ),
-        class_name="card verdict",
+        rx.el.dl(
+            figure("Requests", figures.requests, figures.requests_note, "requests", "requests"),
+            figure("Requests per second", figures.rate, figures.rate_note, "rate", "rate"),
+            figure("Spread (CV)", figures.cv, figures.cv_note, "cv", "cv"),
+            figure("Latency p95", figures.p95, figures.p95_note, "p95", "latency"),
+            figure("Failures", figures.failures, figures.failures_note, "failures", "failures"),
+            class_name="figures",
+        ),
+        class_name="card verdict-card",
         aria_label="Balance",
+        aria_busy=(view.state == "starting") | (view.state == "running") & ~view.has_data,
     )
 
 
-def figure(label: str, value: Text, note: Text, name: str) -> Part:
-    """One headline figure."""
+def figure(label: str, value: Text, note: Text, name: str, about: str) -> Part:
+    """One headline figure. about: what its info button explains."""
     return rx.el.div(
-        rx.el.dt(label),
+        rx.el.dt(explained(label, about)),
         rx.el.dd(value, class_name="figure-value", data_testid=f"figure-{name}"),
         rx.el.dd(note, class_name="quiet"),
         class_name="figure",
-    )
-
-
-COLUMNS = (
-    ("Pod", ""),
-    ("Node", "wide"),
-    ("Requests", "number narrow-off"),
-    ("Share", ""),
-    ("Against fair", "number"),
-    ("Connections", "number wide"),
-    ("Requests/s", "number wide"),
-    ("p95", "number wide"),
-    ("Failures", "number wide"),
-    ("State", ""),
-)
-
-
-def pod_table(view: RunView) -> Part:
-    """Every pod with its figures."""
-    return panel(
-        "Pods",
-        rx.cond(view.pods, _pod_rows(view), rx.el.p("No pod has given its name yet.", class_name="quiet")),
-        note=view.pods_note,
-    )
-
-
-def _pod_rows(view: RunView) -> Part:
-    return rx.el.div(
-        rx.el.table(
-            rx.el.thead(rx.el.tr(*[rx.el.th(text, class_name=look, scope="col") for text, look in COLUMNS])),
-            rx.el.tbody(rx.foreach(view.pods, _pod_row)),
-            class_name="table",
-            data_testid="pods",
-        ),
-        class_name="table-box",
-        tab_index=0,
-        role="region",
-        aria_label="Table of pods",
-    )
-
-
-def _pod_row(pod: PodRow) -> Part:
-    return rx.el.tr(
-        rx.el.th(pod.name, class_name="mono", scope="row"),
-        rx.el.td(pod.node, class_name="wide"),
-        rx.el.td(pod.requests, class_name="number narrow-off"),
-        rx.el.td(
-            rx.el.span(
-                rx.el.span(rx.el.span(class_name="meter-fill", style={"width": pod.bar}), class_name="meter"),
-                pod.share,
-                class_name="meter-box",
-            ),
-        ),
-        rx.el.td(pod.against, class_name="number against"),
-        rx.el.td(pod.connections, class_name="number wide"),
-        rx.el.td(pod.rate, class_name="number wide"),
-        rx.el.td(pod.p95, class_name="number wide"),
-        rx.el.td(pod.failures, class_name="number wide"),
-        rx.el.td(rx.el.span(pod.state, class_name="badge pod-state")),
-        data_outlier=pod.outlier,
-        data_testid="pod",
-        key=pod.name,
     )
 
 

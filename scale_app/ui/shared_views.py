@@ -2,28 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, cast
+
+import reflex as rx
 
 from scale_app.domain.events import Event
+from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import Point
+from scale_app.views.pod_table import Column, PodTable, pod_table
 from scale_app.views.presenting import run_view
-from scale_app.views.view import RunView
+from scale_app.views.view import OFFLINE, RunView
 
-KEPT = 16
-_Key = tuple[str, int, int, str, int, int]
-_views: dict[_Key, tuple[RunRecord, RunView]] = {}
+T = TypeVar("T")
+KEPT = 32
+_kept: OrderedDict[Hashable, tuple[object, object]] = OrderedDict()
 
 
-def view_of(record: RunRecord, points: Sequence[Point], happened: Sequence[Event]) -> RunView:
+def view_of(record: RunRecord, points: Sequence[Point], happened: Sequence[Event], pods: PodHistory) -> RunView:
     """The view of a run, from memory when another tab has just asked for the same."""
     seq = record.last.seq if record.last else -1
-    key = (record.run_id, seq, len(points), record.state.value, len(happened), record.plan.users)
-    kept = _views.get(key)
-    if kept is not None and kept[0] == record:
-        return kept[1]
-    view = run_view(record, points, happened)
-    _views[key] = (record, view)
-    while len(_views) > KEPT:
-        del _views[next(iter(_views))]
-    return view
+    key = ("view", record.run_id, seq, len(points), record.state.value, len(happened), record.plan.users)
+    return _once(key, record, lambda: run_view(record, points, happened, pods.times()))
+
+
+def table_of(record: RunRecord | None, by: Column, falling: bool) -> PodTable:
+    """The table of a run's pods, likewise."""
+    last = record.last if record else None
+    if last is None:
+        return PodTable()
+    return _once(("table", last.run_id, last.seq, by, falling), last, lambda: pod_table(last.pods, by, falling))
+
+
+@rx.serializer
+def plain_view(view: RunView) -> dict[str, Any]:
+    """What the page's socket sends of a view; made once, however many tabs it is sent to."""
+    return _once(("plain", id(view)), view, lambda: cast(dict[str, Any], _plain(view)))
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value) if OFFLINE not in each.metadata}
+    return [_plain(part) for part in value] if isinstance(value, list) else value
+
+
+def _once(key: Hashable, of: object, make: Callable[[], T]) -> T:
+    """What was made for this key and this very object, or one equal to it; else make it and keep it a while."""
+    found = _kept.get(key)
+    if found is not None and (found[0] is of or found[0] == of):
+        return cast(T, found[1])
+    made = make()
+    _kept[key] = (of, made)
+    while len(_kept) > KEPT:
+        _kept.popitem(last=False)
+    return made

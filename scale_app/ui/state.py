@@ -13,10 +13,12 @@ from scale_app.domain.errors import NoExperiment, RunNotFound, ScaleError
 from scale_app.domain.events import AlertRaised, Event
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.run import RunRecord
+from scale_app.domain.snapshot import RunState
 from scale_app.ui.build_id import BUILD_ID
 from scale_app.ui.following import Following
 from scale_app.ui.intent import Intent
 from scale_app.ui.pacing import paced
+from scale_app.ui.pod_table import PodRows
 from scale_app.ui.shared_views import view_of
 from scale_app.views.comparing import sequel_of
 from scale_app.views.view import NO_SEQUEL, NOTHING, OtherRun, RunView, Sequel
@@ -25,6 +27,24 @@ Item = tuple[str, Event]
 GAP_S = 0.3
 IDLE_S = 5.0
 RUN_ROUTE = "/runs/"
+
+
+class Shown(rx.State):
+    """What the form needs to know of the shown run. It changes rarely, so that the form is not drawn each second."""
+
+    run_id: str = ""
+    active: bool = False
+    stopping: bool = False
+
+    def show(self, record: RunRecord | None) -> None:
+        """Take what is new."""
+        now = (
+            record.run_id if record else "",
+            record is not None and record.state.active,
+            record is not None and record.state is RunState.STOPPING,
+        )
+        if now != (self.run_id, self.active, self.stopping):
+            self.run_id, self.active, self.stopping = now
 
 
 class Follower(rx.State):
@@ -38,6 +58,7 @@ class Follower(rx.State):
     others: rx.Field[list[OtherRun]] = rx.field(default_factory=list)
     ready: bool = False
     problem: str = ""
+    notify_problem: str = ""
     beat: int = 0
     build: str = ""
 
@@ -75,10 +96,10 @@ async def _show_first(tab: Follower, following: Following, only: str) -> None:
 
 async def _take(tab: Follower, following: Following, batch: list[Item], only: str) -> list[Any]:
     """Take a batch of events in, show them, and give the toasts that they call for."""
-    async with tab:
-        # An empty batch comes here too: it keeps the tab's state from expiring while nothing happens.
-        tab.beat += 1
-        wanted = only or (await tab.get_state(Intent)).started
+    wanted = only
+    if not only and any(run_id != following.run_id for run_id, _ in batch):
+        async with tab:
+            wanted = (await tab.get_state(Intent)).started
     turned, told, toasts = False, False, []
     for run_id, event in batch:
         if not only and following.gives_way_to(run_id, wanted):
@@ -91,20 +112,30 @@ async def _take(tab: Follower, following: Following, batch: list[Item], only: st
                 toasts.append(rx.toast.warning(event.alert.message, duration=10_000))
     if told or turned:
         await _push(tab, following, turned)
+    else:
+        # A sign of life, which also keeps the tab's state from expiring while nothing happens.
+        async with tab:
+            tab.beat += 1
     return toasts
 
 
 async def _push(tab: Follower, following: Following, turned: bool) -> None:
+    """One look at the tab's state, hence one message to the browser."""
     record = following.record
-    view = view_of(record, following.points, following.happened) if record else NOTHING
+    view = view_of(record, following.points, following.happened, following.pods) if record else NOTHING
     sequel = await _sequel(record) if record else NO_SEQUEL
     others = [_other(r) for r in wiring.hub().active() if r.run_id != following.run_id]
     async with tab:
         tab.view, tab.ready = view, True
+        tab.beat += 1
         if sequel != tab.sequel:
             tab.sequel = sequel
         if others != tab.others:
             tab.others = others
+        if tab.notify_problem != wiring.hub().notify_problem:
+            tab.notify_problem = wiring.hub().notify_problem
+        (await tab.get_state(Shown)).show(record)
+        (await tab.get_state(PodRows)).show(record)
         if record and record.state.active:
             (await tab.get_state(Intent)).adopt(record.plan, everything=turned)
 
@@ -134,7 +165,9 @@ async def _compared(record: RunRecord) -> Comparison | None:
 
 async def _turn_to(following: Following, run_id: str) -> None:
     hub = wiring.hub()
-    following.show(await hub.run(run_id), await hub.history(run_id), await hub.events(run_id))
+    following.show(
+        await hub.run(run_id), await hub.history(run_id), await hub.events(run_id), await hub.pod_history(run_id)
+    )
 
 
 def run_of_path(path: str) -> str:

@@ -11,7 +11,8 @@ from scale_app.domain.compare import Comparison, LatencyPair
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.run import RunRecord
 from scale_app.views import format as shown
-from scale_app.views.presenting import figures, share_decimals
+from scale_app.views.pod_table import share_decimals
+from scale_app.views.presenting import figures
 from scale_app.views.view import Figures, Sequel, Tick
 from scale_app.views.words import CHANGES, PLAN_FIELDS
 

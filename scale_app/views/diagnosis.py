@@ -12,6 +12,7 @@ from scale_app.views.view import AlertRow, FindingRow
 from scale_app.views.words import ALERTS, CERTAINTIES
 
 NO_CAUSE = "No cause stands out."
+GENERATOR_LIMIT = "generator_limit"
 
 
 def alert_rows(alerts: Sequence[Alert]) -> list[AlertRow]:
@@ -40,3 +41,8 @@ def findings_note(snapshot: Snapshot) -> str:
     """What stands where findings would, "" when there is nothing to explain."""
     open_question = snapshot.verdict.kind in (VerdictKind.UNEVEN, VerdictKind.UNDECIDED)
     return NO_CAUSE if open_question and not snapshot.findings else ""
+
+
+def generator_note(findings: Sequence[Finding]) -> str:
+    """Why the load generator limits what is measured, "" when no finding says so."""
+    return next((f"{each.title}. {each.evidence}" for each in findings if each.code == GENERATOR_LIMIT), "")

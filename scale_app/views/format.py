@@ -68,6 +68,13 @@ def milliseconds(value: float | None) -> str:
     return f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms"
 
 
+def cores(value: float | None) -> str:
+    """CPU in thousandths of a core, as Kubernetes writes it: 250m; whole cores from 10 on."""
+    if value is None or not known(value):
+        return NONE
+    return f"{value:,.1f}" if value >= 10 else f"{round(value * 1_000):,}m"
+
+
 def clock(seconds: float | None) -> str:
     """Elapsed time as m:ss or h:mm:ss."""
     if seconds is None or not known(seconds):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from scale_app.domain.events import (
     AlertCleared,
@@ -68,3 +69,38 @@ def _line(event: Event) -> Happening | None:
             return Happening(at, f"Changed to {shown.count(plan.users)} users, {rate}.")
         case _:
             return None
+
+
+MOST_MARKS = 40
+"""On the time axis; with more, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something to mark on a time axis, in words."""
+
+    at_s: float
+    text: str
+    tone: str
+
+
+def marks(events: Sequence[Event]) -> list[Moment]:
+    """Alerts, pods that come and go, edits; the run's own beginning and end are the axis' ends."""
+    told = [
+        Moment(event.elapsed_s, f"{line.at} {line.text}", line.tone)
+        for event in events
+        if not isinstance(event, StateChanged) and (line := _line(event))
+    ]
+    return told[-MOST_MARKS:]
+
+
+def alert_spans(events: Sequence[Event]) -> list[tuple[float, float | None]]:
+    """When an alert was on, in seconds: from, to; None for one that is on still."""
+    spans: list[tuple[float, float | None]] = []
+    raised: dict[str, float] = {}
+    for event in events:
+        if isinstance(event, AlertRaised):
+            raised[event.alert.rule] = event.elapsed_s
+        elif isinstance(event, AlertCleared) and event.alert.rule in raised:
+            spans.append((raised.pop(event.alert.rule), event.elapsed_s))
+    return [*spans, *((from_s, None) for from_s in raised.values())]

@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scale_app.domain.events import Event
+from scale_app.domain.pod_history import NO_TIMES, PodTimes
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import PodShare, Point, Snapshot
-from scale_app.pictures.axes import Mark
+from scale_app.domain.verdict import Verdict
+from scale_app.domain.verdict_sentence import count, rounded
+from scale_app.pictures.axes import Mark, time_span
 from scale_app.pictures.gauge import gauge
+from scale_app.pictures.happened import event_lines
+from scale_app.pictures.heat import HeatPicture, heat_picture
 from scale_app.pictures.scale_bar import scale_bar
 from scale_app.pictures.shares import shares_picture
 from scale_app.pictures.times import times_picture
 from scale_app.views import format as shown
-from scale_app.views.diagnosis import alert_rows, finding_rows, findings_note
-from scale_app.views.happenings import happenings
+from scale_app.views.diagnosis import alert_rows, finding_rows, findings_note, generator_note
+from scale_app.views.happenings import alert_spans, happenings, marks
+from scale_app.views.pod_table import MANY_PODS, outlier_side, pod_table, share_decimals
 from scale_app.views.view import (
     BarLabel,
     ErrorRow,
+    EventMark,
     Figures,
-    PodRow,
+    Heat,
     Progress,
     RunView,
     Shares,
@@ -28,15 +35,16 @@ from scale_app.views.view import (
 )
 from scale_app.views.words import SOURCES, STATES, VERDICTS, plan_lines
 
-MANY_PODS = 60
-ENDS_OF_MANY = 20
 MOST_LABELS = 16
 
 
-def run_view(record: RunRecord, points: Sequence[Point], happened: Sequence[Event] = ()) -> RunView:
+def run_view(
+    record: RunRecord, points: Sequence[Point], happened: Sequence[Event] = (), pods: PodTimes = NO_TIMES
+) -> RunView:
     """The view of a run whose newest snapshot, if any, is record.last."""
     snapshot, state = record.last, record.state
     source_text, source_note = SOURCES[record.source]
+    table = pod_table(snapshot.pods if snapshot else ())
     return RunView(
         run_id=record.run_id,
         target=record.plan.target_url,
@@ -56,9 +64,11 @@ def run_view(record: RunRecord, points: Sequence[Point], happened: Sequence[Even
         findings=finding_rows(snapshot.findings) if snapshot else [],
         findings_note=findings_note(snapshot) if snapshot else "",
         shares=shares(snapshot) if snapshot else Shares(),
-        times=times(points, record.plan.duration_s, state.active),
-        pods=pod_rows(snapshot.pods) if snapshot else [],
-        pods_note=_pods_note(snapshot.pods) if snapshot else "",
+        times=times(points, record.plan.duration_s, state.active, happened),
+        heat=heat(pods, points, record.plan.duration_s, state.active),
+        pods=table.rows,
+        pods_note=table.note,
+        generator=generator_note(snapshot.findings) if snapshot else "",
         errors=_errors(snapshot) if snapshot else [],
         errors_note=_unnamed(snapshot) if snapshot else "",
         plan=plan_lines(record.plan),
@@ -101,6 +111,7 @@ def figures(snapshot: Snapshot) -> Figures:
         chance=_css(bar.chance),
         chance_text="" if bar.chance is None else shown.score(verdict.noise_score),
         interval_text=_interval(verdict.score_low, verdict.score_high),
+        decides=_decides(verdict),
     )
 
 
@@ -114,6 +125,13 @@ def _of(part: int, whole: int) -> str:
 
 def _interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{shown.score(low)} to {shown.score(high)}"
+
+
+def _decides(verdict: Verdict) -> str:
+    if verdict.picks_to_decide is None:
+        return ""
+    unit = "connection" if verdict.connections_known else "request"
+    return f"About {count(rounded(verdict.picks_to_decide), f'more {unit}')} would decide"
 
 
 def progress(snapshot: Snapshot) -> Progress:
@@ -179,9 +197,11 @@ def _short(name: str) -> str:
     return name if len(name) <= 9 else name.rpartition("-")[2][-9:]
 
 
-def times(points: Sequence[Point], duration_s: float, active: bool) -> Times:
-    """Score, requests per second and latency over time."""
+def times(points: Sequence[Point], duration_s: float, active: bool, happened: Sequence[Event] = ()) -> Times:
+    """Score, requests per second and latency over time, and what happened on the same axis."""
     picture = times_picture(points, duration_s, active)
+    told = marks(happened)
+    events = event_lines([mark.at_s for mark in told], alert_spans(happened), picture.span_s)
     return Times(
         score=picture.score,
         score_area=picture.score_area,
@@ -192,66 +212,43 @@ def times(points: Sequence[Point], duration_s: float, active: bool) -> Times:
         p50=picture.p50,
         p95=picture.p95,
         p99=picture.p99,
+        events=events.lines,
+        alerts=events.spans,
+        marks=[EventMark(_css(100 * mark.at_s / picture.span_s), mark.text, mark.tone) for mark in told],
         times=[Tick(_css(mark.at_percent), shown.clock(mark.value)) for mark in picture.time_marks],
         rates=_number_ticks(picture.rate_marks),
         latencies=_number_ticks(picture.latency_marks),
     )
 
 
-def _number_ticks(marks: Sequence[Mark]) -> list[Tick]:
-    return [Tick(_css(mark.at_percent), f"{mark.value:,g}") for mark in marks]
-
-
-def pod_rows(pods: Sequence[PodShare]) -> list[PodRow]:
-    """All pods in the cluster's order, or the busiest and the idlest when there are many."""
-    count = len(pods)
-    if count > MANY_PODS:
-        ordered = sorted(pods, key=lambda pod: -pod.share)
-        pods = ordered[:ENDS_OF_MANY] + ordered[-ENDS_OF_MANY:]
-    most = max((pod.share for pod in pods), default=0.0)
-    decimals = share_decimals(count)
-    return [_pod_row(pod, most, decimals) for pod in pods]
-
-
-def share_decimals(pods: int) -> int:
-    """Many pods have small shares, which need one decimal more to differ."""
-    return 2 if pods > MANY_PODS else 1
-
-
-def _pod_row(pod: PodShare, most: float, decimals: int) -> PodRow:
-    return PodRow(
-        name=pod.name,
-        node=pod.node or shown.NONE,
-        requests=shown.count(pod.requests),
-        share=shown.percent(pod.share, decimals),
-        bar=_css(100 * pod.share / most if most > 0 else 0.0),
-        against=shown.signed_percent(pod.against_fair),
-        connections=shown.count(pod.connections),
-        rate=shown.rate(pod.requests_per_s),
-        p95=shown.milliseconds(pod.p95_ms),
-        failures=shown.count(pod.failures),
-        state=_pod_state(pod),
-        outlier=outlier_side(pod),
+def heat(pods: PodTimes, points: Sequence[Point], duration_s: float, active: bool) -> Heat:
+    """Pods by time, on the time charts' axis."""
+    picture = heat_picture(pods, MANY_PODS)
+    if not picture.image:
+        return Heat()
+    span_s = time_span(points[-1].elapsed_s if points else picture.width_s, duration_s, active)
+    return Heat(
+        image=picture.image,
+        width=_css(100 * picture.width_s / span_s),
+        names=[_short(name) for name in picture.names] if len(picture.names) <= MOST_LABELS else [],
+        caption=_heat_caption(picture),
+        summary=_heat_summary(picture, len(pods.names)),
     )
 
 
-def outlier_side(pod: PodShare) -> str:
-    """ "over", "under" or "" for a pod within chance."""
-    return ("over" if pod.against_fair > 0 else "under") if pod.outlier else ""
+def _heat_caption(picture: HeatPicture) -> str:
+    order = "the busiest pods at the top" if picture.sorted_by_share else "one row for a pod"
+    return f"Share against the fair share, {order}; a column is {shown.span(picture.span_s)}"
 
 
-def _pod_state(pod: PodShare) -> str:
-    if not pod.ready:
-        return "Not ready"
-    return {"over": "▲ Over-used", "under": "▼ Under-used", "": "Within chance"}[outlier_side(pod)]
+def _heat_summary(picture: HeatPicture, pods: int) -> str:
+    """The picture in words, for those who do not see it."""
+    lately = f"{shown.count(picture.over)} clearly above and {shown.count(picture.under)} clearly below"
+    return f"{shown.count(pods)} pods over time. In the newest column {lately} the fair share."
 
 
-def _pods_note(pods: Sequence[PodShare]) -> str:
-    if not pods:
-        return ""
-    ready = f"{shown.count(sum(pod.ready for pod in pods))} ready of {shown.count(len(pods))}"
-    ends = f"; the {ENDS_OF_MANY} busiest and the {ENDS_OF_MANY} idlest are listed" if len(pods) > MANY_PODS else ""
-    return ready + ends
+def _number_ticks(marks: Sequence[Mark]) -> list[Tick]:
+    return [Tick(_css(mark.at_percent), f"{mark.value:,g}") for mark in marks]
 
 
 def _errors(snapshot: Snapshot) -> list[ErrorRow]:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from scale_app.domain.verdict import VerdictKind
 
+OFFLINE = "offline"
+"""Marks fields that are not sent to tabs."""
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -37,14 +40,35 @@ class PodRow:
     node: str
     requests: str
     share: str
-    bar: str
     against: str
     connections: str
     rate: str
     p95: str
     failures: str
+    cpu: str
     state: str
+    bar: str
     outlier: str
+
+
+@dataclass(frozen=True)
+class EventMark:
+    """Something that happened, on the time axis. at: CSS length from the left; tone: "" or "bad"."""
+
+    at: str
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Heat:
+    """Pods by time. image: a data URI, "" without data; width: CSS length, of the time axis; names: of its rows."""
+
+    image: str = ""
+    width: str = "0%"
+    names: list[str] = field(default_factory=list)
+    caption: str = ""
+    summary: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +100,9 @@ class Times:
     p50: str = ""
     p95: str = ""
     p99: str = ""
+    events: str = ""
+    alerts: str = ""
+    marks: list[EventMark] = field(default_factory=list)
     times: list[Tick] = field(default_factory=list)
     rates: list[Tick] = field(default_factory=list)
     latencies: list[Tick] = field(default_factory=list)
@@ -83,7 +110,10 @@ class Times:
 
 @dataclass(frozen=True)
 class Figures:
-    """The headline. gauge: a path; dot, low, width, chance: CSS lengths on the scale from 0 to 1, "" when unknown."""
+    """The headline. gauge: a path; dot, low, width, chance: CSS lengths on the scale from 0 to 1, "" when unknown.
+
+    decides: what would make the verdict sure, "" when it is or nothing would.
+    """
 
     score: str = "–"
     grade: str = ""
@@ -108,6 +138,7 @@ class Figures:
     chance: str = ""
     chance_text: str = ""
     interval_text: str = ""
+    decides: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,7 +210,11 @@ class OtherRun:
 
 @dataclass(frozen=True)
 class RunView:
-    """One run at one moment. run_id is "" when there is no run to show."""
+    """One run at one moment. run_id is "" when there is no run to show.
+
+    generator: why the load generator itself limits what is measured, "" when it does not.
+    pods, pods_note: the table as reports show it; a tab has its own, in its own order.
+    """
 
     run_id: str = ""
     target: str = ""
@@ -200,8 +235,10 @@ class RunView:
     findings_note: str = ""
     shares: Shares = field(default_factory=Shares)
     times: Times = field(default_factory=Times)
-    pods: list[PodRow] = field(default_factory=list)
-    pods_note: str = ""
+    heat: Heat = field(default_factory=Heat)
+    generator: str = ""
+    pods: list[PodRow] = field(default_factory=list, metadata={OFFLINE: True})
+    pods_note: str = field(default="", metadata={OFFLINE: True})
     errors: list[ErrorRow] = field(default_factory=list)
     errors_note: str = ""
     plan: list[PlanLine] = field(default_factory=list)

@@ -1,24 +1,50 @@
 """One view for all tabs."""
 
-from scale_app.ui.shared_views import KEPT, _views, view_of
+import dataclasses
+import json
+
+from scale_app.domain.pod_history import PodHistory
+from scale_app.ui.shared_views import KEPT, _kept, plain_view, table_of, view_of
 from tests.unit.ui.samples import record, snapshot
+
+PODS = PodHistory()
+
+
+def view(shown):
+    return view_of(shown, [], [], PODS)
 
 
 def test_two_tabs_share_a_view():
     shown = record(snapshot())
-    assert view_of(shown, [], []) is view_of(shown, [], [])
+    assert view(shown) is view(shown)
+
+
+def test_two_tabs_share_a_table_in_one_order():
+    shown = record(snapshot(300, 100, 90))
+    assert table_of(shown, "share", True) is table_of(shown, "share", True)
+    assert table_of(shown, "share", True).rows == table_of(shown, "share", False).rows[::-1]
 
 
 def test_another_second_is_another_view():
-    assert view_of(record(snapshot(seq=1)), [], []) is not view_of(record(snapshot(seq=2)), [], [])
+    assert view(record(snapshot(seq=1))) is not view(record(snapshot(seq=2)))
 
 
 def test_a_message_that_changed_is_not_lost():
-    first = view_of(record(snapshot()), [], [])
-    assert view_of(record(snapshot(), message="It broke."), [], []).message != first.message
+    first = view(record(snapshot()))
+    assert view(record(snapshot(), message="It broke.")).message != first.message
+
+
+def test_what_is_sent_is_the_whole_view_made_once():
+    shown = view(record(snapshot()))
+    whole = dataclasses.asdict(shown)
+    assert len(whole.pop("pods")) == 3
+    assert whole.pop("pods_note") == "3 ready of 3"
+    assert plain_view(shown) == whole
+    assert plain_view(shown) is plain_view(shown)
+    json.dumps(plain_view(shown), allow_nan=False)
 
 
 def test_memory_is_bounded():
     for seq in range(3 * KEPT):
-        view_of(record(snapshot(seq=seq)), [], [])
-    assert len(_views) <= KEPT
+        view(record(snapshot(seq=seq)))
+    assert len(_kept) <= KEPT

@@ -6,9 +6,12 @@ import math
 
 from scale_app.domain.alert import Alert
 from scale_app.domain.balance import balance
+from scale_app.domain.events import AlertCleared, AlertRaised, PodChanged, StateChanged
+from scale_app.domain.finding import Finding
+from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.snapshot import RunState, Source, point_of
 from scale_app.domain.verdict import Verdict, VerdictKind
-from scale_app.views.presenting import ENDS_OF_MANY, run_view
+from scale_app.views.presenting import figures, run_view
 from tests.unit.ui.samples import pods, record, snapshot
 
 
@@ -40,7 +43,7 @@ def test_no_path_ever_holds_a_nan():
 
 def test_before_the_first_second_there_is_a_view_too():
     view = run_view(record(None, RunState.STARTING), [])
-    assert (view.state_text, view.figures.score, view.pods) == ("Starting", "–", [])
+    assert (view.state_text, view.figures.score, view.heat.image) == ("Starting", "–", "")
     assert view.progress.total == "1:00"
 
 
@@ -67,17 +70,56 @@ def test_invented_counts_are_labelled():
 def test_only_outliers_are_marked_and_not_by_colour_alone():
     snap = snapshot(300, 100, 90, pods=pods(300, 100, 90, outliers={0, 2}))
     view = run_view(record(snap), [])
-    assert [row.outlier for row in view.pods] == ["over", "", "under"]
-    assert [row.state for row in view.pods] == ["▲ Over-used", "Within chance", "▼ Under-used"]
     assert [label.outlier for label in view.shares.labels] == ["over", "", "under"]
 
 
-def test_many_pods_are_listed_by_their_ends_and_drawn_in_order():
+def test_many_pods_are_drawn_by_share():
     view = run_view(record(snapshot(*range(1, 201))), [])
-    assert len(view.pods) == 2 * ENDS_OF_MANY
-    assert (view.pods[0].requests, view.pods[-1].requests) == ("200", "1")
     assert view.shares.labels == []
     assert "sorted by share" in view.shares.caption
+
+
+def test_the_heat_map_stands_on_the_time_charts_axis():
+    shots = [snapshot(300 * n, 100 * n, 100 * n, seq=n, elapsed_s=float(n)) for n in range(1, 16)]
+    view = run_view(record(shots[-1]), [point_of(shot) for shot in shots], (), PodHistory(shots).times())
+    assert view.heat.image.startswith("data:image/png")
+    assert view.heat.width == "50.00%"  # 15 of the 30 s that the axis shows
+    assert view.heat.names == ["p0000", "p0001", "p0002"]
+    assert "1 clearly above and 2 clearly below" in view.heat.summary
+
+
+def test_alerts_and_pods_are_marked_on_the_time_axis():
+    alert = Alert("verdict", 0.2, 0.95, "Pod a gets too much.", 3.0)
+    events = [
+        StateChanged(0.0, RunState.RUNNING),
+        PodChanged(3.0, "a", "left"),
+        AlertRaised(6.0, alert),
+        AlertCleared(12.0, alert),
+    ]
+    snap = snapshot(elapsed_s=15.0)
+    times = run_view(record(snap), [point_of(snap)], events).times
+    assert [(mark.at, mark.tone) for mark in times.marks] == [("10.00%", ""), ("20.00%", "bad"), ("40.00%", "")]
+    assert times.marks[0].text == "0:03 Pod a is gone."
+    assert times.alerts == "M200 0H400V1000H200Z"
+
+
+def test_an_alert_that_is_on_is_shaded_to_the_end():
+    snap = snapshot(elapsed_s=15.0)
+    raised = AlertRaised(6.0, Alert("p95", 0.2, 0.95, "Slow.", 3.0))
+    assert run_view(record(snap), [point_of(snap)], [raised]).times.alerts == "M200 0H1000V1000H200Z"
+
+
+def test_what_would_decide_is_told_beside_the_verdict():
+    undecided = Verdict(VerdictKind.UNDECIDED, "Too early.", picks_to_decide=1_234, connections_known=True)
+    assert figures(snapshot(verdict=undecided)).decides == "About 1,230 more connections would decide"
+    assert figures(snapshot()).decides == ""
+
+
+def test_a_generator_at_its_limit_is_told_at_the_top():
+    limit = Finding("generator_limit", "The load generator is the limit", "c", "It used 99 %.", "certain", "r")
+    assert run_view(record(snapshot(findings=(limit,))), []).generator == (
+        "The load generator is the limit. It used 99 %."
+    )
 
 
 def test_the_title_tells_score_and_state():
@@ -106,6 +148,6 @@ def test_failures_are_listed_by_cause_and_the_unnamed_are_told():
 
 def test_an_unknown_interval_leaves_the_scale_without_one():
     snap = snapshot(verdict=Verdict(VerdictKind.UNDECIDED, "Too early."))
-    figures = run_view(record(snap), []).figures
-    assert (figures.low, figures.width, figures.chance, figures.interval_text) == ("", "", "", "")
-    assert figures.dot != ""
+    found = run_view(record(snap), []).figures
+    assert (found.low, found.width, found.chance, found.interval_text) == ("", "", "", "")
+    assert found.dot != ""
