@@ -45,13 +45,14 @@ class FakeApiServer:
     """token: the one that is accepted. denied: "list pods", "list deployments.apps" and the like.
 
     served: kinds of objects that exist. broken: kinds that are answered with status 500.
-    requests: (verb, kind) of every question, in order.
+    groups: API groups that are installed. requests: (verb, kind) of every question, in order.
     """
 
     token: str = "good-token"
     denied: set[str] = field(default_factory=set)
     served: set[str] = field(default_factory=lambda: set(SERVED))
     broken: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=lambda: {"metrics.k8s.io", "gateway.networking.k8s.io"})
     silent: bool = False
     port: int = 0
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -152,6 +153,8 @@ class FakeApiServer:
             await asyncio.sleep(LIMIT_S)
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return _status(401, "Unauthorized")
+        if request.path in {f"/apis/{group}" for group in self.groups}:
+            return web.json_response({"kind": "APIGroup"})
         found = RESOURCE.match(request.path)
         if found is None or found["kind"] not in self.served:
             return _status(404, "the server could not find the requested resource")

@@ -251,6 +251,16 @@ async def test_every_right_is_asked_and_works(server: FakeApiServer, catalog: Ku
     assert (found.namespace, found.problem) == ("shop", "")
 
 
+async def test_what_is_allowed_but_not_installed_is_told_apart(
+    server: FakeApiServer, catalog: KubernetesCatalog
+) -> None:
+    server.groups.remove("metrics.k8s.io")
+    rows = {row.source: row for row in (await catalog.permissions()).rows}
+    assert rows["usage"].allowed
+    assert "this cluster has no metrics.k8s.io" in rows["usage"].sentence
+    assert rows["routes"].sentence.startswith("Works: ")
+
+
 @pytest.mark.parametrize("need", SOURCES, ids=lambda need: need.source)
 async def test_a_missing_right_is_in_its_row_and_in_no_other(
     server: FakeApiServer, catalog: KubernetesCatalog, need: object

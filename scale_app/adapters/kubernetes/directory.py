@@ -114,7 +114,7 @@ class Watch:
             trouble = self._troubles.get(NEEDED, "")
             if trouble:
                 if trouble != lost:
-                    yield PodsLost(clock.monotonic_s(), trouble)
+                    yield PodsLost(clock.monotonic_s(), f"The pods shown are those seen last. {trouble}")
                 lost = trouble
             elif self._complete():
                 sample = self._seen().sample(clock.monotonic_s())
