@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import click
 
+from scale_app.cli.about import schema, targets
 from scale_app.cli.build import build
 from scale_app.cli.exits import Scale
+from scale_app.cli.past import compare_runs, export_run, replay, runs
+from scale_app.cli.run import run
 from scale_app.cli.serve import serve
 from scale_app.cli.worker import worker
 
@@ -15,5 +18,5 @@ def main() -> None:
     """Do the pods behind this Kubernetes service share the work evenly?"""
 
 
-for command in (build, serve, worker):
+for command in (serve, run, runs, compare_runs, export_run, replay, targets, schema, worker, build):
     main.add_command(command)

@@ -1,6 +1,6 @@
 """How a command ends: one sentence for people, and an exit code that a pipeline can act on.
 
-The codes are the same for every command. `EVEN` also means: done as asked.
+The codes are the same for every command.
 """
 
 from __future__ import annotations
@@ -8,26 +8,84 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import IntEnum
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import click
 
-from scale_app.domain.errors import ScaleError, SettingsError
+from scale_app.domain.errors import (
+    BadRunFile,
+    BaselineNotFound,
+    PlanError,
+    PlanNotFound,
+    RunNotActive,
+    RunNotFound,
+    RunStillActive,
+    ScaleError,
+    SettingsError,
+    TargetRefused,
+)
+from scale_app.domain.gating import Outcome
+from scale_app.domain.recording import WholeRun
+from scale_app.domain.snapshot import RunState
+from scale_app.domain.verdict import VerdictKind
 
 
 class Exit(IntEnum):
-    """EVEN: even, or done as asked. FAILED: no data, or something outside has to be put right first.
-
-    WRONG_USE: a flag, a file, a plan or a setting that is not accepted; nothing was started.
-    """
+    """How a command ended; MEANINGS says it for people."""
 
     EVEN = 0
     UNEVEN = 1
     UNDECIDED = 2
     FAILED = 3
     WRONG_USE = 64
+
+
+MEANINGS = {
+    Exit.EVEN: "even, and every threshold was reached; or done as asked",
+    Exit.UNEVEN: "uneven, or a threshold of the plan was missed; a run that is worse than the other",
+    Exit.UNDECIDED: "undecided: more connections would decide; two runs that cannot be compared",
+    Exit.FAILED: "no data, or the run failed; or something outside has to be put right first",
+    Exit.WRONG_USE: "a flag, file, id, plan or setting that is not accepted; nothing was started",
+}
+
+REFUSED: tuple[type[ScaleError], ...] = (
+    SettingsError,
+    PlanError,
+    TargetRefused,
+    RunNotFound,
+    BaselineNotFound,
+    PlanNotFound,
+    RunNotActive,
+    RunStillActive,
+    BadRunFile,
+)
+"""Errors that say the same each time until the command is put right."""
+
+
+FailOn = Literal["uneven", "undecided", "threshold", "warning"]
+FAIL_ON: tuple[FailOn, ...] = ("uneven", "undecided", "threshold", "warning")
+DEFAULT_FAIL_ON: tuple[FailOn, ...] = ("uneven", "undecided", "threshold")
+
+
+def verdict_exit(whole: WholeRun, fail_on: Collection[str] = DEFAULT_FAIL_ON) -> Exit:
+    """The code of a run that has ended. No data and failure cannot be chosen away: such a run proves nothing."""
+    record, outcome = whole.record, whole.gate.outcome
+    kind = record.last.verdict.kind if record.last else VerdictKind.NO_DATA
+    if record.state in (RunState.FAILED, RunState.INTERRUPTED) or kind is VerdictKind.NO_DATA:
+        return Exit.FAILED
+    missed = any(check.outcome is Outcome.FAILED for check in whole.gate.checks if check.name != "verdict")
+    bad = {
+        "uneven": kind is VerdictKind.UNEVEN,
+        "threshold": missed,
+        "warning": outcome is Outcome.WARNED,
+    }
+    if any(bad[name] for name in fail_on if name in bad):
+        return Exit.UNEVEN
+    if "undecided" in fail_on and kind is VerdictKind.UNDECIDED:
+        return Exit.UNDECIDED
+    return Exit.EVEN
 
 
 class CannotStart(ScaleError):
@@ -62,12 +120,15 @@ def sentence_and_exit() -> Iterator[None]:
     """Every error meant for people becomes its sentence on stderr and an exit code; Ctrl-C ends with 0."""
     try:
         yield
-    except SettingsError as error:
-        _end(str(error), Exit.WRONG_USE)
     except ScaleError as error:
-        _end(str(error), Exit.FAILED)
+        _end(str(error), code_of(error))
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(Exit.EVEN)
+
+
+def code_of(error: ScaleError) -> Exit:
+    """The code of a command that an error ended."""
+    return Exit.WRONG_USE if isinstance(error, REFUSED) else Exit.FAILED
 
 
 def _end(sentence: str, code: Exit) -> NoReturn:

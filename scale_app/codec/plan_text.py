@@ -118,3 +118,8 @@ def _document(text: str | bytes) -> object:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it is nested too deeply"
         raise PlanError("file", "(its text)", f"it is neither YAML nor JSON: {reason}") from None
+
+
+def value_from_text(text: str) -> object:
+    """One value as in a plan file: 3, 0.5, true, null, [uneven], or text. Raises PlanError."""
+    return _document(text)

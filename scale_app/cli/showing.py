@@ -1,0 +1,173 @@
+"""A run in the terminal: the views that the page shows, as lines and tables. Progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import click
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from scale_app.codec import to_wire
+from scale_app.domain.recording import WholeRun
+from scale_app.domain.run import RunRecord
+from scale_app.reports.markdown import check_name
+from scale_app.views.presenting import run_view
+from scale_app.views.view import PodRow, RunView
+
+KIND_STYLES = {"EVEN": "bold green", "UNEVEN": "bold yellow", "UNDECIDED": "bold", "NO_DATA": "bold red"}
+OUTCOME_STYLES = {"passed": "green", "warned": "yellow", "failed": "red"}
+LINE_EVERY_S = 5.0
+MOST_PODS = 20
+BAR_CELLS = 12
+LOG_COLUMNS = 120
+
+
+class Progress(Protocol):
+    def show(self, record: RunRecord) -> None:
+        """The run as it is now."""
+
+
+def print_json(document: object) -> None:
+    """A document for programs, on stdout, alone there."""
+    click.echo(json.dumps(document, allow_nan=False))
+
+
+def run_document(whole: WholeRun, code: int) -> dict[str, object]:
+    """What `--json` says of a run: the record as REST gives it, its thresholds, the exit code."""
+    return {"exit_code": code, "run": to_wire(whole.record), "gate": to_wire(whole.gate)}
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Progress]:
+    """Shows a run while it goes on: a live picture in a terminal, a line now and then in a log."""
+    console = Console(stderr=True, highlight=False)
+    if quiet or not console.is_terminal:
+        yield _Lines(quiet)
+        return
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        yield _Picture(live)
+
+
+class _Picture:
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def show(self, record: RunRecord) -> None:
+        view = run_view(record, ())
+        done = ProgressBar(total=100, completed=view.progress.percent, width=40)
+        head = Text.assemble((view.state_text, "bold"), f"  {view.progress.elapsed} of {view.progress.total}")
+        self._live.update(Group(head, done, *_verdict(view), _pods(view.pods)))
+
+
+class _Lines:
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._next_s = 0.0
+
+    def show(self, record: RunRecord) -> None:
+        last = record.last
+        if self._quiet or last is None or last.elapsed_s < self._next_s:
+            return
+        self._next_s = last.elapsed_s + LINE_EVERY_S
+        click.echo(line_of(run_view(record, ())), err=True)
+
+
+def output() -> Console:
+    """Stdout: as wide as the terminal, or as a log's line."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=LOG_COLUMNS)
+
+
+def line_of(view: RunView) -> str:
+    """A run in one line."""
+    figures = view.figures
+    return (
+        f"{view.progress.elapsed} of {view.progress.total}  {figures.requests} requests, {figures.rate} a second, "
+        f"score {figures.score}, {figures.kind_text.lower()}"
+    )
+
+
+def print_run(whole: WholeRun) -> None:
+    """How a run ended, on stdout."""
+    view = run_view(whole.record, whole.points)
+    console = output()
+    for part in (*_verdict(view), _figures(view), _checks(whole), _pods(view.pods), *_causes(view), _foot(view)):
+        console.print(part)
+
+
+def _verdict(view: RunView) -> list[RenderableType]:
+    figures = view.figures
+    grade = f" (grade {figures.grade})" if figures.grade else ""
+    head = Text.assemble((figures.kind_text, KIND_STYLES.get(figures.kind, "bold")), f"  score {figures.score}{grade}")
+    invented = [Text(f"Simulated. {view.source_note}", "bold magenta")] if view.source == "simulated" else []
+    said = [Text(text) for text in dict.fromkeys((figures.sentence, view.message)) if text]
+    return [*invented, head, *said]
+
+
+def _figures(view: RunView) -> RenderableType:
+    figures = view.figures
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, value, note in (
+        ("Requests", figures.requests, figures.requests_note),
+        ("Spread (CV)", figures.cv, figures.cv_note),
+        ("Latency p95", figures.p95, figures.p95_note),
+        ("Failures", figures.failures, figures.failures_note),
+    ):
+        table.add_row(name, Text(value, "bold"), Text(note, "dim"))
+    return table
+
+
+def _checks(whole: WholeRun) -> RenderableType:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for check in whole.gate.checks:
+        table.add_row(Text(check.outcome, OUTCOME_STYLES[check.outcome]), check_name(check), Text(check.sentence))
+    return table if table.row_count else Text("No thresholds were asked for.", "dim")
+
+
+def _pods(pods: Sequence[PodRow]) -> RenderableType:
+    if not pods:
+        return Text("No pod has given its name.", "dim")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name, side in (
+        ("Pod", "left"),
+        ("Requests", "right"),
+        ("Share", "left"),
+        ("", "right"),
+        ("Against fair", "right"),
+        ("State", "left"),
+    ):
+        table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+    for pod in pods[:MOST_PODS]:
+        style = "yellow" if pod.outlier else ""
+        bar = "█" * round(float(pod.bar.rstrip("%")) / 100 * BAR_CELLS)
+        table.add_row(
+            escape(pod.name),
+            pod.requests,
+            Text(bar, style or "blue"),
+            pod.share,
+            Text(pod.against, style),
+            Text(pod.state, style),
+        )
+    if len(pods) > MOST_PODS:
+        table.add_row(f"… and {len(pods) - MOST_PODS} more")
+    return table
+
+
+def _causes(view: RunView) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    for finding in view.findings:
+        lines.append(Text.assemble((finding.title, "bold"), f" ({finding.certainty_text.lower()}): {finding.evidence}"))
+        lines.append(Text(f"What to do: {finding.remedy}"))
+    return lines
+
+
+def _foot(view: RunView) -> RenderableType:
+    return Text(f"{view.state_text} after {view.progress.elapsed}. {view.source_text}. Run {view.run_id}", "dim")

@@ -1,0 +1,170 @@
+"""A running server, asked over `/api/v1`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx2
+
+from scale_app.api.v1.shapes import EventPage, History, RunPage, RunSummary
+from scale_app.codec import from_json, to_wire
+from scale_app.domain.cluster import PermissionList, TargetList
+from scale_app.domain.compare import Comparison
+from scale_app.domain.errors import BaselineNotFound, PlanError, RunNotFound, ScaleError
+from scale_app.domain.events import Event
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.recording import WholeRun
+from scale_app.domain.run import RunRecord
+from scale_app.reports import run_from_json
+
+T = TypeVar("T")
+EVERY_S = 0.5
+PATIENCE_S = 30.0
+TRIES = 20
+"""Of looking at a run that goes on: a server that is away for a moment does not end the command."""
+
+
+class ServerAway(ScaleError):
+    """The server did not answer, or what answered is not Scale."""
+
+
+class ServerRefused(ScaleError):
+    """The server answered that it will not; the sentence is the server's own."""
+
+
+class Server:
+    """Fulfils House over HTTP. url: as people open the page."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        try:
+            self._client = httpx2.AsyncClient(base_url=f"{self._url}/api/v1/", timeout=PATIENCE_S)
+        except (httpx2.InvalidURL, ValueError) as error:
+            raise PlanError("server", url, f"it is not a URL ({error})") from None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def start(self, plan: LoadPlan) -> str:
+        return from_json(RunRecord, await self._ask("POST", "runs", json=to_wire(plan))).run_id
+
+    async def run(self, run_id: str) -> RunRecord:
+        return await self._get(RunRecord, f"runs/{_part(run_id)}")
+
+    async def runs(self, limit: int) -> list[RunSummary]:
+        return list((await self._get(RunPage, "runs", limit=limit)).runs)
+
+    async def watch(self, run_id: str) -> AsyncIterator[RunRecord]:
+        away = 0
+        while True:
+            try:
+                record = await self.run(run_id)
+            except ServerAway:
+                away += 1
+                if away == TRIES:
+                    raise
+            else:
+                away = 0
+                yield record
+                if not record.state.active:
+                    return
+            await asyncio.sleep(EVERY_S)
+
+    async def stop(self, run_id: str) -> None:
+        await self._ask("POST", f"runs/{_part(run_id)}/stop", json={})
+
+    async def whole(self, run_id: str, recording: bool = False) -> WholeRun:
+        if recording:
+            return run_from_json(await self._ask("GET", f"runs/{_part(run_id)}/export", params={"format": "json"}))
+        record = await self.run(run_id)
+        history = await self._get(History, f"runs/{_part(run_id)}/history")
+        return WholeRun(
+            record, history.points, tuple(await self._events(run_id)), baseline=await self._baseline(record)
+        )
+
+    async def compare(self, first_id: str, second_id: str) -> Comparison:
+        return await self._get(Comparison, "compare", ids=f"{first_id},{second_id}")
+
+    async def mark_baseline(self, run_id: str, name: str) -> None:
+        await self._ask("PUT", f"runs/{_part(run_id)}/baseline", json={"name": name})
+
+    async def targets(self) -> TargetList:
+        return await self._get(TargetList, "targets")
+
+    async def permissions(self) -> PermissionList:
+        return await self._get(PermissionList, "sources")
+
+    async def _events(self, run_id: str) -> list[Event]:
+        events: list[Event] = []
+        after = -1
+        while True:
+            page = await self._get(EventPage, f"runs/{_part(run_id)}/events", after=after)
+            events.extend(numbered.event for numbered in page.events)
+            if not page.events:
+                return events
+            after = page.newest
+
+    async def _baseline(self, record: RunRecord) -> RunRecord | None:
+        name = record.plan.gate.baseline
+        try:
+            return await self._get(RunRecord, f"baselines/{_part(name)}") if name else None
+        except BaselineNotFound:
+            return None
+
+    async def _get(self, kind: type[T], path: str, **query: Any) -> T:
+        body = await self._ask("GET", path, params=query)
+        try:
+            return from_json(kind, body)
+        except ValueError:
+            raise ServerAway(
+                f"{self._url} answered {path} in a form that this version of Scale does not know: "
+                "use the command line of the server's version."
+            ) from None
+
+    async def _ask(self, method: str, path: str, **more: Any) -> bytes:
+        try:
+            answer = await self._client.request(method, path, **more)
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            raise ServerAway(
+                f"{self._url} does not answer ({error or type(error).__name__}): "
+                "is the server running, and is the URL the one of its page?"
+            ) from None
+        if answer.is_success:
+            return answer.content
+        raise self._error(answer)
+
+    def _error(self, answer: httpx2.Response) -> ScaleError:
+        """The server's sentence as the error that it was there, as far as exit codes tell errors apart."""
+        try:
+            problem = answer.json()
+            kind, sentence = str(problem["type"]).rpartition("#")[2], str(problem["detail"])
+        except (ValueError, KeyError, TypeError):
+            return ServerAway(
+                f"{self._url} answered with status {answer.status_code} and not as Scale does: is the URL right?"
+            )
+        refused = _REFUSALS.get(kind, ServerRefused if answer.status_code in (403, 409, 422) else ServerAway)
+        return _said(refused, sentence)
+
+
+_REFUSALS: dict[str, type[ScaleError]] = {"baseline-not-found": BaselineNotFound, "run-not-found": RunNotFound}
+
+
+def _said(kind: type[ScaleError], sentence: str) -> ScaleError:
+    """An error of this kind that says this: what the kinds would say themselves was said by the server."""
+    error = kind.__new__(kind)
+    Exception.__init__(error, sentence)
+    return error
+
+
+def _part(text: str) -> str:
+    """One part of a path."""
+    return quote(text, safe="")
