@@ -16,6 +16,7 @@ from scale_app.ui.run import run_page
 from scale_app.ui.run_list import RunList
 from scale_app.ui.runs import runs_page
 from scale_app.ui.state import Follower
+from scale_app.ui.targets import Offered, targets_page
 from scale_app.ui.theme import OVERLAY, STYLESHEETS, head
 
 
@@ -35,4 +36,5 @@ app.register_lifespan_task(wiring.lifespan)
 app.add_page(live_page, route="/", title=Follower.view.title, on_load=[Follower.follow, DemoControl.look])
 app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, RunList.follow, Follower.follow])
 app.add_page(run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=[OneRun.load, Follower.follow])
+app.add_page(targets_page, route="/targets", title="Targets · Scale", on_load=[Offered.load, Follower.follow])
 app.add_page(compare_page, route="/compare", title="Compare · Scale", on_load=[Compared.load, Follower.follow])

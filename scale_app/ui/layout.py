@@ -16,6 +16,7 @@ MODES: tuple[tuple[Literal["system", "light", "dark"], str, str], ...] = (
     ("light", "Light", "sun"),
     ("dark", "Dark", "moon"),
 )
+PAGES = (("Live", "/"), ("Runs", "/runs"), ("Targets", "/targets"))
 
 
 def page(*inside: Part, here: str) -> Part:
@@ -25,7 +26,12 @@ def page(*inside: Part, here: str) -> Part:
         rx.el.header(
             rx.el.a(rx.icon("scale", size=22, aria_hidden=True), rx.el.span("Scale"), href="/", class_name="brand"),
             _state_chip(),
-            rx.el.nav(_link("Live", "/", here), _link("Runs", "/runs", here), aria_label="Pages"),
+            rx.el.nav(
+                _link("Live", "/", here),
+                _link("Runs", "/runs", here),
+                _link("Targets", "/targets", here),
+                aria_label="Pages",
+            ),
             rx.el.div(_source_badge(), _theme_switch(), class_name="top-right"),
             class_name="top",
         ),

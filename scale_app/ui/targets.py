@@ -1,0 +1,280 @@
+"""The page of what the cluster shows: Services that can be tested, and what this installation may read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import reflex as rx
+
+from scale_app import wiring
+from scale_app.domain.plan import DEMO_TARGET
+from scale_app.ui import controls
+from scale_app.ui.info import explained
+from scale_app.ui.intent import Intent
+from scale_app.ui.layout import page
+from scale_app.ui.local_time import local_time
+from scale_app.ui.meant import Handler, Part
+from scale_app.ui.panels import panel
+from scale_app.views.targets import NO_TARGETS, PlaceRow, RightRow, TargetRow, TargetsView, narrowed, targets_view
+
+MANY = 8
+TYPING_MS = 200
+TRY_IT = "SCALE_KUBE_CONFIG=$HOME/.kube/config make run"
+
+
+class Offered(rx.State):
+    """What the cluster said when this tab asked last."""
+
+    view: TargetsView = NO_TARGETS
+    rows: rx.Field[list[TargetRow]] = rx.field(default_factory=list)
+    wanted: str = ""
+    asking: bool = False
+    ready: bool = False
+    asked_at_epoch_s: float = 0.0
+
+    @rx.event
+    async def load(self) -> AsyncIterator[None]:
+        """Ask the cluster; neither question raises, what is wrong is in the answer."""
+        self.asking = True
+        yield
+        hub = wiring.hub()
+        self.view = targets_view(await hub.targets(), await hub.permissions())
+        self.rows = narrowed(self.view.targets, self.wanted)
+        self.asking, self.ready, self.asked_at_epoch_s = False, True, time.time()
+
+    @rx.event
+    def narrow(self, text: str) -> None:
+        self.wanted = text
+        self.rows = narrowed(self.view.targets, text)
+
+    @rx.event
+    async def use(self, url: str, service: str) -> Any:
+        """Take a target into the plan, and go to where it is started."""
+        intent = await self.get_state(Intent)
+        intent.target = url
+        return rx.redirect("/")
+
+
+def targets_page() -> Part:
+    """`/targets`"""
+    view: Any = Offered.view
+    return page(
+        rx.cond(
+            Offered.ready,
+            rx.el.div(
+                rx.cond(view.configured, _cluster(view), _no_cluster()),
+                _always_there(),
+                class_name="panels",
+            ),
+            rx.el.div(class_name="skeleton skeleton-page", role="status", aria_label="Asking the cluster"),
+        ),
+        here="Targets",
+    )
+
+
+def _cluster(view: Any) -> Part:
+    return rx.fragment(
+        rx.cond(
+            view.problem != "",
+            rx.el.div(
+                rx.icon("triangle-alert", size=18, aria_hidden=True),
+                rx.el.span(view.problem),
+                class_name="notice notice-alert",
+                role="alert",
+                data_testid="cluster-problem",
+            ),
+        ),
+        rx.el.section(
+            rx.el.div(
+                rx.el.div(
+                    rx.el.h1("Targets"),
+                    rx.el.p(view.looked_at, " · asked ", local_time(Offered.asked_at_epoch_s), class_name="quiet"),
+                    class_name="panel-head",
+                ),
+                rx.cond(view.targets.length() > MANY, _filter()),
+                rx.el.div(
+                    controls.button(
+                        rx.cond(Offered.asking, "Asking…", "Ask again"),
+                        Offered.load,
+                        "ask-again",
+                        icon="refresh-cw",
+                        disabled=Offered.asking,
+                    ),
+                    class_name="buttons no-print",
+                ),
+                class_name="list-head",
+            ),
+            rx.cond(
+                Offered.rows,
+                rx.el.ul(rx.foreach(Offered.rows, _target), class_name="targets", data_testid="targets"),
+                rx.el.p(
+                    rx.cond(
+                        view.targets,
+                        "No target fits the filter.",
+                        "The cluster shows no Service here. Look at other namespaces with SCALE_KUBE_NAMESPACES.",
+                    ),
+                    class_name="quiet",
+                    data_testid="no-targets",
+                ),
+            ),
+            class_name="card",
+            aria_label="Targets",
+        ),
+        _rights(view),
+    )
+
+
+def _filter() -> Part:
+    narrow: Handler = Offered.narrow
+    return rx.el.div(
+        rx.el.input(
+            default_value=Offered.wanted,
+            on_change=narrow.debounce(TYPING_MS),
+            type="search",
+            placeholder="Name, namespace or URL contains",
+            aria_label="Name, namespace or URL contains",
+            class_name="input",
+            data_testid="filter-targets",
+        ),
+        class_name="filter",
+        role="search",
+    )
+
+
+def _target(row: TargetRow) -> Part:
+    use: Handler = Offered.use
+    return rx.el.li(
+        rx.el.div(
+            rx.el.h2(rx.el.span(row.where + "/", class_name="quiet"), row.name),
+            rx.el.span(row.kind, class_name="badge"),
+            rx.cond(
+                row.usable,
+                rx.el.button(
+                    "Use as target",
+                    on_click=use(row.url, row.service),
+                    type="button",
+                    class_name="button small no-print",
+                    aria_label="Use " + row.name + " as target",
+                    data_testid="use",
+                ),
+            ),
+            class_name="head-line",
+        ),
+        rx.cond(row.url != "", rx.el.p(row.url, class_name="mono")),
+        rx.cond(row.problem != "", rx.el.p(row.problem, class_name="problem")),
+        rx.el.div(
+            rx.el.span(
+                rx.el.strong(row.ready),
+                " pods ready",
+                class_name=rx.cond(row.short, "fact fact-short", "fact"),
+                data_testid="ready-pods",
+            ),
+            rx.foreach(row.places, _place),
+            class_name="facts",
+        ),
+        rx.cond(
+            row.notable,
+            rx.el.ul(rx.foreach(row.notable, _setting), class_name="facts", aria_label="Settings that matter"),
+        ),
+        key=row.key,
+        data_testid="target-row",
+    )
+
+
+def _place(place: PlaceRow) -> Part:
+    return rx.el.span(
+        place.node, " ", rx.el.strong(place.text), class_name=rx.cond(place.all_ready, "fact", "fact fact-short")
+    )
+
+
+def _setting(setting: Any) -> Part:
+    return rx.el.li(setting, class_name="fact mono")
+
+
+def _rights(view: Any) -> Part:
+    heads = (
+        (explained("Source", "counting"), ""),
+        ("May Scale?", ""),
+        ("What it is for", ""),
+        ("Missing rule", "mono-head"),
+    )
+    return panel(
+        "What Scale may read",
+        rx.cond(
+            view.rights_problem != "",
+            rx.el.p(view.rights_problem, class_name="problem", role="alert", data_testid="rights-problem"),
+        ),
+        rx.cond(
+            view.rights,
+            rx.el.div(
+                rx.el.table(
+                    rx.el.thead(rx.el.tr(*[rx.el.th(text, scope="col", class_name=look) for text, look in heads])),
+                    rx.el.tbody(rx.foreach(view.rights, _right)),
+                    class_name="table rights-table",
+                    data_testid="rights",
+                ),
+                class_name="table-box",
+                tab_index=0,
+                role="region",
+                aria_label="Table of rights",
+            ),
+        ),
+        note=view.rights_of,
+    )
+
+
+def _right(row: RightRow) -> Part:
+    return rx.el.tr(
+        rx.el.th(row.source, scope="row"),
+        rx.el.td(
+            rx.el.span(
+                rx.match(row.allowed, ("yes", "✓ "), ("no", "✕ "), "? "),
+                row.allowed_text,
+                class_name="badge",
+                data_allowed=row.allowed,
+            )
+        ),
+        rx.el.td(row.used_for),
+        rx.el.td(rx.cond(row.missing != "", row.missing, rx.el.span("none", class_name="quiet")), class_name="mono"),
+        title=row.sentence,
+        data_testid="right",
+        key=row.source,
+    )
+
+
+def _no_cluster() -> Part:
+    """Nothing is wrong: Scale works without a cluster. What to set to see one."""
+    return rx.el.section(
+        rx.icon("ship-wheel", size=36, aria_hidden=True),
+        rx.el.h1("No Kubernetes cluster is configured"),
+        rx.el.p(
+            "With one, this page lists its Services with their ready pods and the settings that matter, and says what "
+            "Scale may read there. Set SCALE_KUBE_CONFIG to a kubeconfig file, or to in-cluster where Scale runs in a "
+            "pod, and start Scale again:"
+        ),
+        rx.el.pre(TRY_IT, class_name="mono try-it", tab_index=0, aria_label="Command"),
+        rx.el.p(
+            "Any URL can be tested without it, as long as its pods name themselves in a response header.",
+            class_name="quiet",
+        ),
+        class_name="card empty",
+        data_testid="no-cluster",
+    )
+
+
+def _always_there() -> Part:
+    use: Handler = Offered.use
+    return panel(
+        "Without a cluster",
+        rx.el.div(
+            rx.el.p(
+                rx.el.strong("demo"),
+                " - real pods behind a real balancer on this machine, to try Scale on: cause an imbalance and watch "
+                "the verdict.",
+            ),
+            controls.button("Use the demo", use(DEMO_TARGET, ""), "use-demo"),
+            class_name="offer",
+        ),
+    )
