@@ -150,17 +150,19 @@ def run_of_file(name: str) -> WholeRun:
 
 
 def _print_comparison(first: WholeRun, second: WholeRun, compared: Comparison) -> None:
-    view = compare_view(compared, first.record, second.record)
+    view = compare_view(first.record, [(second.record, compared)])
     console = output()
     for line in (view.sentence, view.conclusion, *view.remarks):
-        console.print(Text(line)) if line else None
+        if line:
+            console.print(Text(line))
     for title, rows in (("Pod", view.pods), ("Latency", view.latency), ("Plan", view.plan)):
         table = Table(box=None, padding=(0, 2, 0, 0))
         for name in (title, "First", "Second"):
             table.add_column(name)
         for row in rows:
-            table.add_row(Text(row.name), Text(row.first), Text(row.second))
-        console.print(table) if rows else None
+            table.add_row(Text(row.name), *[Text(cell.text) for cell in row.cells])
+        if rows:
+            console.print(table)
 
 
 @click.command()
