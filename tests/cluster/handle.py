@@ -11,7 +11,9 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -81,6 +83,12 @@ class Cluster:
 
         return until(all_ready, f"{count} ready pods of {selector} in {namespace}")
 
+    def url_of(self, service: str, namespace: str) -> str:
+        """A Service's URL, once its name is known and its pods answer there."""
+        url = f"http://{service}.{namespace}.svc/"
+        until(lambda: _answers(f"{url}healthz"), f"{url} answers")
+        return url
+
     def stop(self, component: str, grace_s: float = 5.0) -> None:
         """End etcd, apiserver, controller-manager, scheduler, dns, n1 .. n3 or n1-proxy .. n3-proxy."""
         self._control(do="stop", name=component, grace_s=grace_s)
@@ -88,6 +96,16 @@ class Cluster:
     def start(self, component: str) -> None:
         """Start what was stopped."""
         self._control(do="start", name=component)
+
+    @contextmanager
+    def without(self, component: str) -> Iterator[None]:
+        """A block in which a component is away; afterwards it is back, and the API server answers."""
+        self.stop(component)
+        try:
+            yield
+        finally:
+            self.start(component)
+            until(lambda: api_get(self.layout, "/readyz") == "ok", "the API server answers again")
 
     def proxy_mode(self, mode: ProxyMode) -> None:
         """Let kube-proxy make its rules so, on every node; the old rules are gone."""
@@ -138,6 +156,14 @@ def until(there: Callable[[], T], what: str, limit_s: float = WAIT_LIMIT_S) -> T
         assert time.monotonic() < deadline, f"not within {limit_s:g} s: {what}"
         time.sleep(0.2)
     return value
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def _pod(item: dict[str, Any]) -> Pod:

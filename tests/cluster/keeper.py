@@ -21,11 +21,14 @@ from tests.cluster.control_groups import make_control_groups, remove_control_gro
 from tests.cluster.layout import Layout
 
 NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+KERNEL = Path("/proc/sys")
 # The kubelet sets these, which no namespace holds.
 SYSCTLS = (
     *("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops"),
     *("kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes"),
 )
+# Three kubelets watch more files than a machine allows one user by default.
+AT_LEAST = {"fs/inotify/max_user_instances": 2_048, "fs/inotify/max_user_watches": 131_072}
 FIRST_PROCESS_LIMIT_S = 10.0
 
 
@@ -34,10 +37,12 @@ def main() -> None:
     asked, ask = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: os.write(ask, b"."))
-    saved = {name: (Path("/proc/sys") / name).read_text() for name in SYSCTLS}
+    saved = {name: (KERNEL / name).read_text() for name in (*SYSCTLS, *AT_LEAST)}
     layout.keeper_pid.write_text(str(os.getpid()))
     try:
         make_control_groups(layout)
+        for name, least in AT_LEAST.items():
+            (KERNEL / name).write_text(str(max(least, int(saved[name]))))
         _watch(layout, [asked] if stay else [asked, 0])
     finally:
         for problem in _tidied(layout, saved):
@@ -77,7 +82,7 @@ def _tidied(layout: Layout, saved: dict[str, str]) -> list[str]:
     problems = [f"could not remove {path}" for path in remove_control_groups(layout)]
     for name, value in saved.items():
         with contextlib.suppress(OSError):  # where it may not be written, the kubelet could not either
-            (Path("/proc/sys") / name).write_text(value)
+            (KERNEL / name).write_text(value)
     if layout.failed.exists():
         return problems  # whoever started it reads the logs, then removes the folder
     shutil.rmtree(layout.folder, ignore_errors=True)

@@ -42,6 +42,10 @@ class Ran:
         return [finding["code"] for finding in self.last["findings"]]
 
     @property
+    def verdict(self) -> str:
+        return str(self.last["verdict"]["kind"])
+
+    @property
     def score(self) -> float:
         return float(self.last["balance"]["score"])
 
@@ -54,11 +58,13 @@ class Product:
         self._headers = {"Content-Type": "application/json", **(headers or {})}
 
     def start(self, target_url: str, **plan: object) -> str:
-        """Begin a run; its id. Raises AssertionError with the answer when it is refused."""
+        """Begin a run and wait until it sends load; its id. Raises AssertionError with the answer when refused."""
         whole = {"target_url": target_url, "users": 10, "spawn_rate": 1000, "duration": 5, "think_time_s": 0, **plan}
         status, body = self.ask("/api/load-test/start", whole)
         assert status == 200, body
-        return str(body["test_id"])
+        test_id = str(body["test_id"])
+        until(lambda: self.look(test_id)["status"] != "starting", f"run {test_id} sends load")
+        return test_id
 
     def look(self, test_id: str) -> dict[str, Any]:
         """The run as it is now."""

@@ -62,7 +62,7 @@ def _make_base() -> None:
 def _build(archive: Path) -> None:
     print("Building the product's image from its Dockerfile (a few minutes) ...", flush=True)
     mounts = [f"--volume={path}:{path}:ro" for path in FROM_THE_MACHINE if Path(path).exists()]
-    isolated = ("--isolation", "chroot", "--network", "host", "--pull-never")
+    isolated = ("--isolation", "chroot", "--network", "host", "--pull-never", "--layers")
     _buildah("build", *isolated, *mounts, "--tag", IMAGE, "--file", str(PROJECT / "Dockerfile"), str(PROJECT))
     unfinished = archive.with_suffix(".unfinished")
     _buildah("push", "--quiet", IMAGE, f"oci-archive:{unfinished}:{IMAGE}")

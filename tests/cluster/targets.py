@@ -46,7 +46,7 @@ def echo(
         "resources": {"requests": {"cpu": "20m", "memory": "16Mi"}, "limits": {"memory": "128Mi"}},
         "securityContext": RESTRICTED,
     }
-    spec = {"automountServiceAccountToken": False, "terminationGracePeriodSeconds": 8, "containers": [container]}
+    spec = {"automountServiceAccountToken": False, "terminationGracePeriodSeconds": 12, "containers": [container]}
     return deployment(name, replicas, {**spec, **(pod or {})})
 
 

@@ -63,7 +63,7 @@ def test_requests_are_ascribed_to_the_pods_that_answered(
     cluster: Cluster, product: Product, source: str, case: str
 ) -> None:
     way = WAYS[source]
-    url = f"http://{way.through}.{HERE}.svc/"
+    url = cluster.url_of(way.through, HERE)
     with TruthOf(cluster, HERE, APP) as truth:
         ran = product.run(url, **{"users": 10, "duration": 8, **way.plan, **CASES[case]})
     row = row_of(source, case, ran.counted, truth.answered, ran.sent, lag_ms(ran), None)

@@ -5,14 +5,12 @@ Each run's counts are held against what the pods say that they answered, and the
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.cluster.handle import Cluster, Pod, until
+from tests.cluster.handle import Cluster, Pod
 from tests.cluster.layout import CLIENT_NODE
 from tests.cluster.product import Product, Ran
 from tests.cluster.targets import echo, namespace, service
@@ -54,24 +52,11 @@ class Measure:
 
     def run(self, service: str, **plan: object) -> tuple[Ran, dict[str, int]]:
         """The run, and {pod: requests it answered during it}."""
-        url = f"http://{service}.{HERE}.svc/"
-        until(lambda: self._reachable(service), f"rules for {service}")
+        url = self._cluster.url_of(service, HERE)
         before = answered(self._pods)
         ran = self._product.run(url, **plan)
         after = answered(self._pods)
         return ran, {name: after[name] - before[name] for name in after}
-
-    def _reachable(self, service: str) -> bool:
-        address = self._cluster.get("service", service, "-n", HERE)["spec"]["clusterIP"]
-        return answers(f"http://{address}/healthz")
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
 
 
 def agree(ran: Ran, truth: dict[str, int]) -> bool:
@@ -79,29 +64,37 @@ def agree(ran: Ran, truth: dict[str, int]) -> bool:
     return {name: ran.counted.get(name, 0) for name in truth} == truth and sum(truth.values()) == ran.sent
 
 
-def test_new_connections_are_spread_evenly_and_said_to_be(measured: Measure) -> None:
+def test_new_connections_are_spread_evenly_and_not_called_uneven(measured: Measure) -> None:
     ran, truth = measured.run("plain", requests_per_connection=1, duration=6)
     assert agree(ran, truth)
     assert min(truth.values()) > 0
-    assert ran.score > 0.8
-    assert ran.last["verdict"]["kind"] == "EVEN"
+    assert ran.score > 0.7
+    assert ran.verdict in ("EVEN", "UNDECIDED")  # a slow machine opens too few connections to be sure
+    assert not ran.causes
 
 
 def test_few_kept_connections_leave_pods_without_work(measured: Measure) -> None:
     ran, truth = measured.run("plain", requests_per_connection=None, users=4)
     assert agree(ran, truth)
     assert 0 in truth.values()  # four connections, five pods
+    assert ran.verdict == "UNDECIDED"  # so few picks would look like that at a fair balancer as well
 
 
 def test_affinity_sends_everything_of_one_client_to_one_pod(measured: Measure) -> None:
     ran, truth = measured.run("sticky", requests_per_connection=1)
     assert agree(ran, truth)
     assert sorted(truth.values())[:-1] == [0] * (PODS - 1)
+    assert ran.verdict == "UNEVEN"
+    assert ran.causes[0] == "session_affinity"
 
 
-@pytest.mark.parametrize("setting", ["local", "near"])
-def test_a_preference_for_the_own_node_reaches_only_its_pods(measured: Measure, pods: list[Pod], setting: str) -> None:
+@pytest.mark.parametrize(("setting", "cause"), [("local", "internal_traffic_policy"), ("near", "topology")])
+def test_a_preference_for_the_own_node_reaches_only_its_pods(
+    measured: Measure, pods: list[Pod], setting: str, cause: str
+) -> None:
     ran, truth = measured.run(setting, requests_per_connection=1)
     assert agree(ran, truth)
     near = {pod.name for pod in pods if pod.node == CLIENT_NODE}
     assert {name for name, requests in truth.items() if requests} == near
+    assert ran.verdict == "UNEVEN"
+    assert ran.causes[0] == cause

@@ -6,7 +6,7 @@
 //	  GET /healthz  ready, once READY_AFTER has passed
 //	  any other     counted, logged, answered; ?code=503 and ?delay=50ms change the answer
 //	port 8081, which outlives the other for a moment so that also a pod that ends can be asked
-//	  GET /truth    {"pod", "requests", "connections", "by_code"}: what was really answered
+//	  GET /truth    {"pod", "started", "requests", "connections", "by_code"}: what was really answered
 //	  GET /crash    says the truth a last time and dies, with connections open and requests in hand
 //
 // Environment: POD_NAME; LOG=common|combined|json|none; NAMELESS=1 answers without header, field and metrics;
@@ -29,7 +29,7 @@ import (
 	"time"
 )
 
-const lastWords = 2 * time.Second // in which an ended pod still says its truth
+const lastWords = 3 * time.Second // in which an ended pod still says its truth
 
 type pod struct {
 	name        string
@@ -38,6 +38,7 @@ type pod struct {
 	readyAt     time.Time
 	started     time.Time
 	connections atomic.Int64
+	dying       sync.RWMutex
 	mutex       sync.Mutex
 	byCode      map[int]int64
 }
@@ -73,8 +74,8 @@ func (p *pod) confess() {
 	paths := http.NewServeMux()
 	paths.HandleFunc("/truth", func(w http.ResponseWriter, _ *http.Request) { p.truth(w) })
 	paths.HandleFunc("/crash", func(w http.ResponseWriter, _ *http.Request) {
+		p.dying.Lock() // never unlocked: nothing is answered after what is said now
 		p.truth(w)
-		p.mutex.Lock() // never unlocked: nothing is answered after what was said
 		w.(http.Flusher).Flush()
 		os.Exit(137)
 	})
@@ -90,6 +91,8 @@ func (p *pod) answer(w http.ResponseWriter, r *http.Request) {
 	if delay, err := time.ParseDuration(r.URL.Query().Get("delay")); err == nil && delay < 10*time.Second {
 		time.Sleep(delay)
 	}
+	p.dying.RLock()
+	defer p.dying.RUnlock()
 	p.mutex.Lock()
 	p.byCode[code]++
 	p.mutex.Unlock()
@@ -136,10 +139,13 @@ func (p *pod) counted() (map[int]int64, int64) {
 
 func (p *pod) truth(w http.ResponseWriter) {
 	byCode, all := p.counted()
-	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(map[string]any{
-		"pod": p.name, "requests": all, "connections": p.connections.Load(), "by_code": byCode,
+	body, _ := json.Marshal(map[string]any{
+		"pod": p.name, "started": p.started.UnixNano(), "requests": all, "connections": p.connections.Load(),
+		"by_code": byCode,
 	})
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body))) // complete without the end of the answer
+	w.Write(body)
 }
 
 func (p *pod) metrics(w http.ResponseWriter, _ *http.Request) {
