@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from scale_app.domain.errors import PlanError
 
+USER_AGENT = "scale-load-test"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 IDEMPOTENT_METHODS = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
 """Those whose request may be sent again when a connection turns out to be closed (RFC 9110, 9.2.2)."""

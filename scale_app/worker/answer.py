@@ -6,6 +6,7 @@ surplus bytes, and a bound on everything that is not body, so that no target can
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -63,6 +64,10 @@ class AnswerReader:
         self._headers_done = False
         self._framed = False
         self._close_asked = False
+
+    def named(self) -> bytes:
+        """The pod that the complete answer names, b"" for none."""
+        return self.pod
 
     def feed(self, data: bytes) -> bool:
         """Take bytes; True when the answer is complete. Raises RequestFailed when this is not HTTP or has no end."""
@@ -143,21 +148,17 @@ class AnswerBook:
 
     known: {all bytes of an answer that came in one piece: what it means}. Looking one up costs a twentieth of
     parsing it. A server that never says the same twice is parsed each time; the book begins anew when it is full.
+    reader: makes what reads the answers of one connection.
     """
 
-    def __init__(self, tally: Tally, pod_header: str, head_only: bool = False) -> None:
+    def __init__(self, tally: Tally, reader: Callable[[], AnswerReader]) -> None:
         self.known: dict[bytes, Answer] = {}
+        self.reader = reader
         self._tally = tally
-        self._pod_header = pod_header
-        self._head_only = head_only
-
-    def reader(self) -> AnswerReader:
-        """For one connection."""
-        return AnswerReader(self._pod_header, self._head_only)
 
     def answer(self, reader: AnswerReader) -> Answer:
         """What the complete answer means."""
-        return Answer(self._tally.cell(reader.pod, reader.status), reader.body_bytes, reader.reusable)
+        return Answer(self._tally.cell(reader.named(), reader.status), reader.body_bytes, reader.reusable)
 
     def learn(self, data: bytes, reader: AnswerReader) -> Answer:
         """The same, remembered by the answer's bytes."""

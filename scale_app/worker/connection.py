@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from scale_app.worker.answer import Answer, AnswerBook, AnswerReader
 from scale_app.worker.causes import CLOSED_EARLY, RequestFailed, cause_of
-from scale_app.worker.dial import Dial
+from scale_app.worker.dial import Dial, endpoint_of
 from scale_app.worker.resolver import Resolver
 from scale_app.worker.tally import Carried, Tally
 from scale_app.worker.tls import TlsSession
@@ -40,7 +40,10 @@ class Owner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What all connections to one destination share. loop: gevent's event loop. host: the name in certificates."""
+    """What all connections to one destination share. loop: gevent's event loop. host: the name in certificates.
+
+    with_endpoints: note each connection's own address and port, by which its pod can be found.
+    """
 
     loop: Any
     resolver: Resolver
@@ -48,6 +51,7 @@ class Network:
     host: str
     book: AnswerBook
     tally: Tally
+    with_endpoints: bool = False
 
 
 class Connection:
@@ -131,7 +135,7 @@ class Connection:
         self._socket = opened
         self._receive: Callable[[int], bytes] = opened.recv
         self._send: Callable[[bytes], int] = opened.send
-        self.carried = network.tally.opened()
+        self.carried = network.tally.opened(endpoint_of(opened) if network.with_endpoints else "")
         self._reading = network.loop.io(opened.fileno(), READ)
         if network.tls is None:
             self._reading.start(self._on_plain)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
-USER_AGENT = "scale-load-test"
+from scale_app.domain.request import USER_AGENT
+
 METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 _KEPT_IN_PATH = "/%:=&?~+!$,;'@()*[]-._"
 

@@ -104,3 +104,9 @@ def _is_connected(connecting: _socket.socket) -> bool:
     except OSError:
         return False
     return True
+
+
+def endpoint_of(connected: _socket.socket) -> str:
+    """Our side of the connection, "address:port"."""
+    address, port = connected.getsockname()[:2]
+    return f"{address.removeprefix('::ffff:')}:{port}"

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.request import IDEMPOTENT_METHODS, resolved
+from scale_app.domain.source import Source
 from scale_app.worker.alarms import Alarms
-from scale_app.worker.answer import AnswerBook
+from scale_app.worker.answer import AnswerBook, AnswerReader
 from scale_app.worker.arrivals import OpenPace
 from scale_app.worker.connection import Network
 from scale_app.worker.destination import Asked, Destination, destination
+from scale_app.worker.json_field import JsonAnswerReader
 from scale_app.worker.pace import ClosedPace
 from scale_app.worker.resolver import NAME_KEPT_S, Resolver
 from scale_app.worker.slot import Habits
@@ -55,8 +58,9 @@ def traffic_of(job: Job, pace: UsersPace, loop: Any) -> Traffic:
         resolver=Resolver(where, NAME_KEPT_S[plan.dns]),
         tls=_tls(plan, where),
         host=where.host,
-        book=AnswerBook(tally, plan.pod_header, head_only=plan.method == "HEAD"),
+        book=AnswerBook(tally, _reader_of(plan)),
         tally=tally,
+        with_endpoints=plan.wish.allows(Source.CONNECTION_MAP),
     )
     repeatable = plan.method in IDEMPOTENT_METHODS
     habits = Habits(where.request, where.last_request, plan.requests_per_connection, repeatable)
@@ -67,6 +71,12 @@ def asked_of(plan: LoadPlan, variables: Mapping[str, str]) -> Asked:
     """The plan's request, its secrets put in. Raises PlanError for one that is not known here."""
     headers = {name: resolved(value, variables) for name, value in plan.headers.items()}
     return Asked(plan.method, headers, resolved(plan.body, variables))
+
+
+def _reader_of(plan: LoadPlan) -> Callable[[], AnswerReader]:
+    if plan.json_field and plan.counting != "header":
+        return partial(JsonAnswerReader, plan.json_field.split("."))
+    return partial(AnswerReader, plan.pod_header, plan.method == "HEAD")
 
 
 def _tls(plan: LoadPlan, where: Destination) -> ssl.SSLContext | None:

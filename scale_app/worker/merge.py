@@ -19,6 +19,7 @@ MOST_MEMBERS = 1_024
 @dataclass(slots=True)
 class _Member:
     """long: connections that the next total must name; they are not forgotten before a total has said them once.
+    endpoints: of those, where they are asked for.
 
     worst: of the health that was reported since the last total.
     """
@@ -27,6 +28,7 @@ class _Member:
     worst: GeneratorHealth
     alive: bool = True
     long: dict[int, int] = field(default_factory=dict)
+    endpoints: dict[int, str] = field(default_factory=dict)
 
 
 class Books:
@@ -42,6 +44,7 @@ class Books:
         known.worst = _worst([known.worst, sample.generator], sample.generator)
         if sample.loads is not None:
             known.long |= {_unique(connection, member): n for connection, n in sample.loads.long.items()}
+            known.endpoints |= {_unique(connection, member): at for connection, at in sample.loads.endpoints.items()}
 
     def gone(self, member: int) -> None:
         """The process sends nothing any more; what it reported stays."""
@@ -71,11 +74,14 @@ class Books:
         members = self._members.items()
         loads = [known.sample.loads for _, known in members if known.sample.loads is not None]
         long = {connection: n for _, known in members for connection, n in known.long.items()}
+        endpoints = {connection: at for _, known in members for connection, at in known.endpoints.items()}
         for number, known in members:
             # A living process's connections are named again even when no report comes before the next total.
             open_now = known.sample.loads.long if known.alive and known.sample.loads is not None else {}
             known.long = {_unique(connection, number): n for connection, n in open_now.items()}
-        return ConnectionLoads(_counts(load.short for load in loads), long, sum(load.switched for load in loads))
+            known.endpoints = {connection: at for connection, at in known.endpoints.items() if connection in known.long}
+        switched = sum(load.switched for load in loads)
+        return ConnectionLoads(_counts(load.short for load in loads), long, switched, endpoints)
 
 
 def _unique(connection: int, member: int) -> int:

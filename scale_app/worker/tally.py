@@ -59,11 +59,15 @@ class Cell:
 
 
 class Carried:
-    """One connection. answers: requests that were answered on it; cell: of its last answer; pod: the first named."""
+    """One connection. answers: requests that were answered on it; cell: of its last answer; pod: the first named.
 
-    __slots__ = ("answers", "born", "cell", "connection_id", "pod", "switched")
+    endpoint: our address and port, "" when nobody asks.
+    """
 
-    def __init__(self, connection_id: int, born: int) -> None:
+    __slots__ = ("answers", "born", "cell", "connection_id", "endpoint", "pod", "switched")
+
+    def __init__(self, connection_id: int, born: int, endpoint: str) -> None:
+        self.endpoint = endpoint
         self.connection_id = connection_id
         self.born = born
         self.answers = 0
@@ -108,6 +112,7 @@ class Tally:
         self._open: dict[int, Carried] = {}
         self._short: dict[int, int] = {}
         self._closed_long: dict[int, int] = {}
+        self._closed_endpoints: dict[int, str] = {}
         self._switched = 0
         self._interval = 0
         self._batch = Batch()
@@ -118,10 +123,10 @@ class Tally:
         self._fold()
         return self._requests
 
-    def opened(self) -> Carried:
-        """A connection was established."""
+    def opened(self, endpoint: str = "") -> Carried:
+        """A connection was established. endpoint: its own address and port, "" when nobody asks."""
         self.connections += 1
-        connection = Carried(self.connections, self._interval)
+        connection = Carried(self.connections, self._interval, endpoint)
         self._open[connection.connection_id] = connection
         return connection
 
@@ -132,6 +137,8 @@ class Tally:
             self._short[connection.answers] = self._short.get(connection.answers, 0) + 1
         else:
             self._closed_long[connection.connection_id] = connection.answers
+            if connection.endpoint:
+                self._closed_endpoints[connection.connection_id] = connection.endpoint
 
     def cell(self, pod_name: bytes, status: int) -> Cell:
         """Where answers of this pod and status are counted. pod_name: the header's value, b"" without one."""
@@ -198,9 +205,10 @@ class Tally:
 
     def _loads(self) -> ConnectionLoads:
         long = self._closed_long | {c.connection_id: c.answers for c in self._open.values()}
-        self._closed_long = {}
+        endpoints = self._closed_endpoints | {c.connection_id: c.endpoint for c in self._open.values() if c.endpoint}
+        self._closed_long, self._closed_endpoints = {}, {}
         self._interval += 1
-        return ConnectionLoads(dict(self._short), long, self._switched)
+        return ConnectionLoads(dict(self._short), long, self._switched, endpoints)
 
     def _cell(self, pod: PodTally | None, cause: str) -> Cell:
         cell = self._cells.get((pod, cause))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from scale_app.worker.answer import MOST_REMEMBERED, Answer, AnswerBook, AnswerReader
@@ -157,7 +159,7 @@ def learned(book: AnswerBook, data: bytes) -> Answer:
 
 
 def test_an_answer_that_was_seen_before_means_the_same() -> None:
-    book = AnswerBook(Tally(), "X-Pod-Name")
+    book = AnswerBook(Tally(), partial(AnswerReader, "X-Pod-Name"))
     answer = learned(book, OK)
     assert book.known == {OK: answer}
     assert answer == book.known[OK] == learned(book, OK)
@@ -165,7 +167,7 @@ def test_an_answer_that_was_seen_before_means_the_same() -> None:
 
 
 def test_the_book_of_answers_is_bounded() -> None:
-    book = AnswerBook(Tally(), "X-Pod-Name")
+    book = AnswerBook(Tally(), partial(AnswerReader, "X-Pod-Name"))
     for number in range(2 * MOST_REMEMBERED + 5):
         learned(book, b"HTTP/1.1 200 OK\r\nX-Id: %d\r\nContent-Length: 0\r\n\r\n" % number)
     assert len(book.known) <= MOST_REMEMBERED
