@@ -58,6 +58,7 @@ class Settings:
     kube_namespaces (SCALE_KUBE_NAMESPACES): comma-separated namespaces that are looked at, "*" for all; () for the
         context's own, or the pod's.
     kube_node (SCALE_KUBE_NODE): the node on which this server runs, "" when unknown.
+    debug_image (SCALE_DEBUG_IMAGE): has sleep and cat; added to pods only where a plan allows it (enter_pods).
     max_runs (SCALE_MAX_RUNS): runs that may send load at the same time.
     """
 
@@ -75,6 +76,7 @@ class Settings:
     kube_contexts: tuple[str, ...] = ()
     kube_namespaces: tuple[str, ...] = ()
     kube_node: str = ""
+    debug_image: str = "busybox:1.37"
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -121,6 +123,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         kube_contexts=read("SCALE_KUBE_CONTEXTS", (), _items, "contexts of the kubeconfig"),
         kube_namespaces=read("SCALE_KUBE_NAMESPACES", (), _namespaces, "namespaces, or * for all"),
         kube_node=read("SCALE_KUBE_NODE", "", _host, "a node's name"),
+        debug_image=read("SCALE_DEBUG_IMAGE", defaults.debug_image, _image, "an image such as busybox:1.37"),
         public_url=read("SCALE_PUBLIC_URL", "", _public_url, "a URL such as https://scale.example"),
     )
 
@@ -152,6 +155,12 @@ def _worker_secret(environment: Mapping[str, str]) -> str:
 
 def _host(text: str) -> str:
     if any(c in text for c in " /@"):
+        raise ValueError(text)
+    return text
+
+
+def _image(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,300}", text):
         raise ValueError(text)
     return text
 

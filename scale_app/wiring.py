@@ -10,6 +10,7 @@ from scale_app.adapters.demo_cluster import DemoCluster
 from scale_app.adapters.gatekeeper import TargetGatekeeper
 from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
 from scale_app.adapters.kubernetes.clusters import Clusters
+from scale_app.adapters.kubernetes.counters.all_sources import counters_of_cluster
 from scale_app.adapters.kubernetes.directory import KubernetesPods
 from scale_app.adapters.locust_process import LocustProcess
 from scale_app.adapters.notify import notifiers
@@ -45,6 +46,7 @@ def hub() -> Hub:
         clock=clock,
         notifiers=notifiers(settings().notify_urls),
         catalog=catalog,
+        counters=counters_of_cluster(clusters.of, clock, settings().debug_image) if clusters else {},
         cluster_pods=KubernetesPods(clusters.of, clock, settings().kube_node) if clusters else None,
     )
     return Hub(outside, settings().limits, settings().max_runs, settings().public_url)

@@ -72,6 +72,7 @@ class Attribution:
         self._others: dict[Source, int] = {}
         self._others_before: dict[Source, int] = {}
         self._read_at_s: dict[Source, float] = {}
+        self._in_flight = 0
 
     def begin(self, at_s: float) -> None:
         """The load starts now: what the sources have counted so far is nobody's business."""
@@ -98,6 +99,7 @@ class Attribution:
     def traffic_seen(self, sample: TrafficSample) -> None:
         """Take the generator's counts, bring every source up to them, and choose."""
         self._timeline.observe(sample.at_s, sample.requests)
+        self._in_flight = sample.users
         self._settle_readings(sample.at_s)
         self._doubt_stale(sample)
         joined = self._join.traffic_seen(sample)
@@ -169,9 +171,12 @@ class Attribution:
             self._tell_others(sample, sum(requests.values()))
 
     def _tell_others(self, sample: CountsSample, counted: int) -> None:
-        """Held against what we had sent a little later, so that requests of ours are never taken for another's."""
+        """Held against what we had sent a little later, so that requests of ours are never taken for another's.
+
+        One request of each user may have been counted whose answer we had not seen yet.
+        """
         source = sample.source
-        beyond = max(0, counted - self._timeline.newest)
+        beyond = max(0, counted - self._timeline.newest - self._in_flight)
         told = beyond + sample.others - self._others_before.get(source, 0)
         self._others[source] = max(self._others.get(source, 0), told)
 

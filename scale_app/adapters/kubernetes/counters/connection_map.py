@@ -1,0 +1,131 @@
+"""Reads each pod's own table of connections, from inside: by its own `cat`, or by a container that is added to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.kubernetes.counters.execution import NoSuchCommand, output_of
+from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods, service_of
+from scale_app.adapters.kubernetes.counters.polling import Reading, readings
+from scale_app.adapters.kubernetes.directory import ClusterOf
+from scale_app.adapters.kubernetes.objects import at, dict_at, list_at, text_at
+from scale_app.domain.errors import CountingFailed
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import ConnectionsSample, CountsSample
+from scale_app.ports import Admitted, Clock
+from scale_app.readings.connection_table import ConnectionTable, connection_table
+
+READ = ("cat", "/proc/net/tcp", "/proc/net/tcp6", "/proc/net/snmp")
+ADDED = "scale-connections"
+ADDED_LIVES_S = 86_400
+STARTED_WITHIN_S = 30.0
+
+
+class ConnectionMap:
+    """Fulfils RequestCounter by ConnectionsSamples. image: of the container that is added where the plan allows it."""
+
+    def __init__(self, cluster_of: ClusterOf, clock: Clock, image: str) -> None:
+        self._cluster_of = cluster_of
+        self._clock = clock
+        self._image = image
+
+    async def counts(
+        self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
+    ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
+        """See RequestCounter."""
+        service = service_of(target.service, plan.target_url)
+        cluster = self._cluster_of(service)
+        image = self._image if plan.enter_pods == "ephemeral" else ""
+        tables = _Tables(cluster, image)
+        async with (
+            TargetPods(cluster, service) as pods,
+            aclosing(readings(pods.now, tables.read, self._clock)) as looks,
+        ):
+            async for reading in looks:
+                yield _sample(reading)
+
+
+def _sample(reading: Reading[ConnectionTable]) -> ConnectionsSample:
+    return ConnectionsSample(
+        reading.at_s,
+        {name: table.clients for name, table in reading.got.items()},
+        {name: table.opened for name, table in reading.got.items() if table.opened is not None},
+        unread=tuple(reading.failed),
+        problem=reading.problem,
+    )
+
+
+class _Tables:
+    """image: "" where nothing may be added to the pods."""
+
+    def __init__(self, cluster: Cluster, image: str) -> None:
+        self._cluster = cluster
+        self._image = image
+        self._entered_by: dict[str, str] = {}
+
+    async def read(self, pod: CountedPod) -> ConnectionTable:
+        """Raises CountingFailed, ClusterForbidden, ClusterUnavailable."""
+        if not pod.ports:
+            raise CountingFailed(f"The Service names no port of the pod {pod.name}, so its connections are not known.")
+        return connection_table(await self._text(pod), pod.ports)
+
+    async def _text(self, pod: CountedPod) -> str:
+        container = self._entered_by.get(pod.uid)
+        if container is not None:
+            return await output_of(self._cluster, pod, READ, container)
+        try:
+            return await output_of(self._cluster, pod, READ)
+        except NoSuchCommand:
+            if not self._image:
+                raise CountingFailed(
+                    f"The image of the pod {pod.name} has no cat, so its connections cannot be read from inside. "
+                    "Allow a container to be added to it (enter_pods: ephemeral), or count by another source."
+                ) from None
+        await self._enter(pod)
+        self._entered_by[pod.uid] = ADDED
+        return await output_of(self._cluster, pod, READ, ADDED)
+
+    async def _enter(self, pod: CountedPod) -> None:
+        """Add a container that waits; it shares the pod's network, and stays until the pod ends."""
+        document = await self._cluster.get(pod.path)
+        if not _is_added(document):
+            container = {
+                "name": ADDED,
+                "image": self._image,
+                "command": ["sleep", str(ADDED_LIVES_S)],
+                "securityContext": _as_restricted(document),
+            }
+            await self._cluster.patch(f"{pod.path}/ephemeralcontainers", {"spec": {"ephemeralContainers": [container]}})
+        try:
+            async with asyncio.timeout(STARTED_WITHIN_S):
+                while not await self._runs(pod):
+                    await asyncio.sleep(0.5)
+        except TimeoutError:
+            raise CountingFailed(
+                f"The container that was added to the pod {pod.name} to read its connections (image {self._image}) did "
+                f"not start within {STARTED_WITHIN_S:g} s. Check SCALE_DEBUG_IMAGE, or count by another source."
+            ) from None
+
+    async def _runs(self, pod: CountedPod) -> bool:
+        document = await self._cluster.get(pod.path)
+        states = list_at(document, "status", "ephemeralContainerStatuses")
+        return any(text_at(state, "name") == ADDED and at(state, "state", "running") is not None for state in states)
+
+
+def _is_added(document: dict[str, object]) -> bool:
+    return any(text_at(each, "name") == ADDED for each in list_at(document, "spec", "ephemeralContainers"))
+
+
+def _as_restricted(document: dict[str, object]) -> dict[str, object]:
+    """As little as the strictest pod security allows; the user is the pod's own where it names one."""
+    user = dict_at(document, "spec", "securityContext").get("runAsUser")
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": user if isinstance(user, int) and user > 0 else 65_534,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }

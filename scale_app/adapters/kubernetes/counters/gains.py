@@ -1,0 +1,121 @@
+"""What the pods' Prometheus counters have gained since the first look, and which of them counts requests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from scale_app.adapters.kubernetes.counters.pods import CountedPod
+from scale_app.readings.counter_choice import counter_of_requests, series_of_path
+from scale_app.readings.prometheus_page import Page, Series
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """requests: {pod name: gained since the first look}. others: gained by series about other paths than ours."""
+
+    requests: Mapping[str, int]
+    others: int
+
+
+@dataclass(slots=True)
+class _Life:
+    """One pod. process: changes when its counters begin anew."""
+
+    process: tuple[str, int, str]
+    last: dict[Series, float]
+    gained: dict[Series, float]
+    looks: int = 1
+
+
+class CounterGains:
+    """name: of the counter, "" to recognise it. path: of our requests."""
+
+    def __init__(self, name: str, path: str) -> None:
+        self._asked = name
+        self._path = path
+        self._chosen = ""
+        self._lives: dict[str, _Life] = {}
+        self._begun = False
+        self._base_unknown: set[str] = set()
+        self._sent_at_first = 0
+        self._candidate = ""
+        self.problem = ""
+
+    def observe(
+        self, pages: Mapping[str, tuple[CountedPod | None, Page]], sent: int, unread: Collection[str] = ()
+    ) -> None:
+        """Take a look at the pods' pages; sent: what the load has sent so far. unread: pods that gave none."""
+        for name, (pod, page) in pages.items():
+            self._take(name, (pod.uid, pod.restarts, page.started) if pod else ("", 0, page.started), page)
+        if not self._begun:
+            self._sent_at_first = sent
+            self._base_unknown = set(unread)
+        self._begun = True
+        if not self._chosen:
+            self._choose(sent - self._sent_at_first)
+
+    def counted(self) -> Counted:
+        """Up to now; nothing for every pod while the counter is not recognised."""
+        all_series = {series for life in self._lives.values() for series in life.gained if series[0] == self._chosen}
+        ours = series_of_path(all_series, self._path)
+        requests = {name: self._of(life, ours) for name, life in self._lives.items()}
+        total = sum(self._of(life, frozenset()) for life in self._lives.values())
+        looks = sum(life.looks for life in self._lives.values()) if ours else 0
+        return Counted(requests, max(0, total - sum(requests.values()) - looks))
+
+    def _of(self, life: _Life, ours: frozenset[tuple[tuple[str, str], ...]]) -> int:
+        """ours: the labels that count, all of them when empty."""
+        chosen = self._chosen
+        gained = (
+            gain for (name, labels), gain in life.gained.items() if name == chosen and (not ours or labels in ours)
+        )
+        return round(sum(gained))
+
+    def _take(self, name: str, process: tuple[str, int, str], page: Page) -> None:
+        life = self._lives.get(name)
+        counters = {series: value for series, value in page.counters.items() if self._wanted(series)}
+        if life is None:
+            # A pod that came after the first look began to count within the run.
+            came_later = self._begun and name not in self._base_unknown
+            gained = dict(counters) if came_later else {}
+            self._lives[name] = _Life(process, counters, gained)
+            return
+        last = life.last if life.process == process else {}
+        for series, value in counters.items():
+            before = last.get(series, 0.0)
+            gain = value - before if value >= before else value
+            if gain:
+                life.gained[series] = life.gained.get(series, 0.0) + gain
+        life.process, life.last, life.looks = process, counters, life.looks + 1
+
+    def _wanted(self, series: Series) -> bool:
+        return not self._chosen or series[0] == self._chosen
+
+    def _choose(self, sent: int) -> None:
+        if self._asked:
+            self._choose_asked()
+            return
+        totals: Counter[str] = Counter()
+        for life in self._lives.values():
+            for (name, _), gain in life.gained.items():
+                totals[name] += gain  # type: ignore[assignment]
+        candidate, self._candidate = self._candidate, counter_of_requests(totals, sent)
+        if candidate and candidate == self._candidate:  # twice the same, since one look may deceive
+            self._chosen = candidate
+            self._forget_others()
+
+    def _choose_asked(self) -> None:
+        names = {series[0] for life in self._lives.values() for series in life.last}
+        self._chosen = next((name for name in (self._asked, f"{self._asked}_total") if name in names), "")
+        self.problem = (
+            ""
+            if self._chosen
+            else f"The pods' Prometheus pages have no counter {self._asked}. Check its name, or leave it out."
+        )
+
+    def _forget_others(self) -> None:
+        for life in self._lives.values():
+            life.last = {series: value for series, value in life.last.items() if self._wanted(series)}
+            life.gained = {series: value for series, value in life.gained.items() if self._wanted(series)}

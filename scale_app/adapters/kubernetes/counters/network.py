@@ -1,0 +1,76 @@
+"""Estimates shares by the bytes that each pod's network received, as the kubelets tell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+
+from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.kubernetes.counters.pods import TargetPods, service_of
+from scale_app.adapters.kubernetes.directory import ClusterOf
+from scale_app.domain.errors import CountingFailed, ScaleError
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import ConnectionsSample, CountsSample
+from scale_app.domain.source import Source
+from scale_app.ports import Admitted, Clock
+from scale_app.readings.network_share import PodBytes, received_bytes
+
+EVERY_S = 2.0
+SUMMARY_LIMIT_S = 5.0
+
+
+class NetworkShare:
+    """Fulfils RequestCounter, approximately."""
+
+    def __init__(self, cluster_of: ClusterOf, clock: Clock) -> None:
+        self._cluster_of = cluster_of
+        self._clock = clock
+
+    async def counts(
+        self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
+    ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
+        """See RequestCounter."""
+        service = service_of(target.service, plan.target_url)
+        cluster = self._cluster_of(service)
+        first = True
+        async with TargetPods(cluster, service) as pods:
+            while True:
+                now = pods.now()
+                began_s = self._clock.monotonic_s()
+                nodes = sorted({pod.node for pod in now.values() if pod.node})
+                seen, problem = await _look(cluster, nodes, service.namespace)
+                got = {name: seen[name] for name in now if name in seen}
+                if first and now and not got:
+                    raise CountingFailed(problem or "The kubelets tell nothing of the pods' networks. Count otherwise.")
+                first = False
+                yield self._sample(began_s, got, tuple(name for name in now if name not in got), problem)
+                await asyncio.sleep(EVERY_S)
+
+    def _sample(self, began_s: float, got: dict[str, PodBytes], unread: tuple[str, ...], problem: str) -> CountsSample:
+        clock = self._clock
+        oldest_s = min((each.measured_at_epoch_s for each in got.values()), default=clock.epoch_s())
+        return CountsSample(
+            began_s,
+            Source.NETWORK,
+            {name: each.received for name, each in got.items()},
+            unread=unread,
+            took_s=clock.monotonic_s() - began_s,
+            lag_s=max(0.0, clock.epoch_s() - oldest_s),
+            approximate=True,
+            problem=problem,
+        )
+
+
+async def _look(cluster: Cluster, nodes: list[str], namespace: str) -> tuple[dict[str, PodBytes], str]:
+    """{pod name: bytes} of all these nodes, and a sentence for the first that did not answer."""
+    answers = await asyncio.gather(*(_of_node(cluster, node, namespace) for node in nodes))
+    seen = {name: each for of_node, _ in answers for name, each in of_node.items()}
+    return seen, next((problem for _, problem in answers if problem), "")
+
+
+async def _of_node(cluster: Cluster, node: str, namespace: str) -> tuple[dict[str, PodBytes], str]:
+    try:
+        summary = await cluster.get(f"/api/v1/nodes/{node}/proxy/stats/summary", limit_s=SUMMARY_LIMIT_S)
+    except ScaleError as error:
+        return {}, str(error)
+    return received_bytes(summary, namespace), ""

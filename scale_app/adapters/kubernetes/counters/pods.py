@@ -1,0 +1,215 @@
+"""The pods to count at: those behind a Service, as they come and go, with what a reader needs to reach them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+
+from scale_app.adapters.kubernetes.client import Cluster, Json
+from scale_app.adapters.kubernetes.feed import Feed, Timing, listed
+from scale_app.adapters.kubernetes.objects import SERVICE_LABEL, int_at, labels_at, list_at, text_at
+from scale_app.domain.cluster import ServiceRef
+from scale_app.domain.errors import ClusterForbidden, CountingFailed
+
+MOST_PORTS = 4
+KNOWN_WITHIN_S = 10.0
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+
+
+@dataclass(frozen=True, slots=True)
+class CountedPod:
+    """ports: on which it serves the Service's requests. restarts, container, scrape: 0 and empty when the account may
+    not list pods. container: the one that serves those ports. scrape: "port/path" of its metrics by its annotations."""
+
+    namespace: str
+    name: str
+    uid: str = ""
+    ip: str = ""
+    node: str = ""
+    ports: tuple[int, ...] = ()
+    restarts: int = 0
+    container: str = ""
+    metrics_ports: tuple[int, ...] = ()
+    metrics_path: str = ""
+
+    @property
+    def path(self) -> str:
+        """Of the pod in the API."""
+        return f"/api/v1/namespaces/{self.namespace}/pods/{self.name}"
+
+
+class TargetPods:
+    """`async with` keeps `now` as the cluster has it. Raises CountingFailed, ClusterForbidden, ClusterUnavailable."""
+
+    def __init__(self, cluster: Cluster, service: ServiceRef, timing: Timing | None = None) -> None:
+        timing = timing or Timing()
+        base = f"/namespaces/{service.namespace}"
+        of_service = {"labelSelector": f"{SERVICE_LABEL}={service.name}"}
+        self._service = service
+        self._slices = Feed(cluster, f"/apis/discovery.k8s.io/v1{base}/endpointslices", _endpoints, of_service, timing)
+        self._pods = Feed(cluster, f"/api/v1{base}/pods", _details, timing=timing)
+        self._known = asyncio.Event()
+        self._trouble = ""
+        self._tasks: list[asyncio.Task[None]] = []
+        self.changed = asyncio.Event()
+
+    async def __aenter__(self) -> TargetPods:
+        needed = asyncio.create_task(self._slices.follow(self._wake, self._note))
+        details = asyncio.create_task(self._follow_details())
+        self._tasks = [needed, details]
+        known = asyncio.create_task(self._known.wait())
+        try:
+            await asyncio.wait({needed, known}, timeout=KNOWN_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+            if needed.done():
+                await needed
+            if not known.done():
+                raise CountingFailed(self._trouble or f"The cluster did not list the pods within {KNOWN_WITHIN_S:g} s.")
+        except BaseException:
+            await self._end()
+            raise
+        finally:
+            known.cancel()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._end()
+
+    def now(self) -> Mapping[str, CountedPod]:
+        """{pod name: pod}, whether ready or not: a pod on its way out still answers."""
+        namespace = self._service.namespace
+        found: dict[str, CountedPod] = {}
+        for of_slice in self._slices.objects.values():
+            for pod in of_slice:
+                known = found.get(pod.name)
+                ports = tuple(dict.fromkeys((*pod.ports, *(known.ports if known else ()))))
+                ip = known.ip if known and ":" not in known.ip else pod.ip
+                found[pod.name] = replace(pod, namespace=namespace, ports=ports, ip=ip or pod.ip)
+        return {name: self._detailed(pod) for name, pod in found.items()}
+
+    def _detailed(self, pod: CountedPod) -> CountedPod:
+        details = self._pods.objects.get(f"{pod.namespace}/{pod.name}")
+        if details is None:
+            return pod
+        container = _serving(details, pod.ports)
+        return replace(
+            pod,
+            restarts=details.restarts,
+            container=container,
+            metrics_ports=details.metrics_ports,
+            metrics_path=details.metrics_path,
+        )
+
+    async def _follow_details(self) -> None:
+        try:
+            await self._pods.follow(self._wake, self._note)
+        except ClusterForbidden:
+            self._pods.known = True  # the slices alone will do
+            self._wake()
+
+    def _note(self, trouble: str) -> None:
+        """Of interest while nothing is known; later what was seen last stands, and each reading says what fails."""
+        self._trouble = trouble
+
+    def _wake(self) -> None:
+        self.changed.set()
+        if self._slices.known and self._pods.known:
+            self._known.set()
+
+    async def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def service_of(service: ServiceRef | None, url: str) -> ServiceRef:
+    """The Service to count at. Raises CountingFailed when there is none."""
+    if service is None:
+        raise CountingFailed(
+            f"{url} is not known as a Service of a cluster that Scale may read, so nothing can be counted at its pods. "
+            "Name its Service in the plan."
+        )
+    return service
+
+
+@dataclass(frozen=True, slots=True)
+class _Details:
+    restarts: int
+    containers: tuple[tuple[str, tuple[int, ...]], ...]
+    default_container: str
+    metrics_ports: tuple[int, ...]
+    metrics_path: str
+
+
+def _endpoints(document: Json) -> tuple[CountedPod, ...]:
+    namespace = text_at(document, "metadata", "namespace")
+    ports = tuple(int_at(port, "port") for port in list_at(document, "ports") if int_at(port, "port"))[:MOST_PORTS]
+    return tuple(
+        CountedPod(
+            namespace,
+            text_at(item, "targetRef", "name"),
+            uid=text_at(item, "targetRef", "uid"),
+            ip=next((address for address in list_at(item, "addresses") if isinstance(address, str)), ""),
+            node=text_at(item, "nodeName"),
+            ports=ports,
+        )
+        for item in list_at(document, "endpoints")
+        if text_at(item, "targetRef", "kind") == "Pod" and text_at(item, "targetRef", "name")
+    )
+
+
+def _details(document: Json) -> _Details:
+    annotations = labels_at(document, "metadata", "annotations")
+    containers = [item for item in list_at(document, "spec", "containers") if isinstance(item, dict)]
+    ports = {text_at(item, "name"): _numbers(item) for item in containers}
+    named = [port for item in containers for port in list_at(item, "ports") if _is_metrics(port)]
+    scrape = annotations.get("prometheus.io/port", "")
+    metrics_ports = [int(scrape)] if scrape.isascii() and scrape.isdigit() and 0 < int(scrape) < 65_536 else []
+    metrics_ports += [int_at(port, "containerPort") for port in named]
+    return _Details(
+        restarts=sum(int_at(item, "restartCount") for item in list_at(document, "status", "containerStatuses")),
+        containers=tuple(ports.items()),
+        default_container=annotations.get(DEFAULT_CONTAINER, ""),
+        metrics_ports=tuple(dict.fromkeys(metrics_ports))[:MOST_PORTS],
+        metrics_path=annotations.get("prometheus.io/path", ""),
+    )
+
+
+def _numbers(container: Json) -> tuple[int, ...]:
+    return tuple(int_at(port, "containerPort") for port in list_at(container, "ports"))
+
+
+def _is_metrics(port: object) -> bool:
+    name = text_at(port, "name")
+    return "metrics" in name or name.startswith("prom")
+
+
+def _serving(details: _Details, ports: tuple[int, ...]) -> str:
+    """The container that serves one of the ports; what the pod names as its main one; its first."""
+    serving = next((name for name, own in details.containers if set(own) & set(ports)), "")
+    first = details.containers[0][0] if details.containers else ""
+    return serving or details.default_container or first
+
+
+async def pods_of_selector(cluster: Cluster, namespace: str, selector: str) -> Mapping[str, CountedPod]:
+    """{pod name: pod} of the running pods with these labels. Raises ClusterUnavailable, ClusterForbidden."""
+    items, _ = await listed(cluster, f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": selector})
+    return {pod.name: pod for pod in map(_of_pod, items) if pod.name and pod.ip}
+
+
+def _of_pod(document: Json) -> CountedPod:
+    details = _details(document)
+    ports = tuple(port for _, own in details.containers for port in own)
+    return CountedPod(
+        text_at(document, "metadata", "namespace"),
+        text_at(document, "metadata", "name"),
+        uid=text_at(document, "metadata", "uid"),
+        ip=text_at(document, "status", "podIP"),
+        node=text_at(document, "spec", "nodeName"),
+        ports=ports[:MOST_PORTS],
+        restarts=details.restarts,
+        container=_serving(details, ports),
+    )

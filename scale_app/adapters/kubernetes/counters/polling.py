@@ -1,0 +1,71 @@
+"""What all sources have in common that are read now and then: every pod at once, and a sentence for what failed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from scale_app.adapters.kubernetes.counters.pods import CountedPod
+from scale_app.domain.errors import CountingFailed, ScaleError
+from scale_app.ports import Clock
+
+T = TypeVar("T")
+EVERY_S = 1.0
+AT_ONCE = 20
+REST_PER_READING = 2.0
+"""A reading that takes long is followed by a longer rest, so that reading never loads the cluster all the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """One look at every pod. at_s, took_s: of the whole. got: {pod name: what it gave}. failed: {pod name: why}."""
+
+    at_s: float
+    took_s: float
+    got: Mapping[str, T]
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def problem(self) -> str:
+        """A sentence on the pods that could not be read, "" when all were."""
+        if not self.failed:
+            return ""
+        name, why = next(iter(self.failed.items()))
+        total = len(self.got) + len(self.failed)
+        return why if total == 1 else f"{len(self.failed)} of {total} pods could not be read, among them {name}: {why}"
+
+
+async def readings(
+    pods: Callable[[], Mapping[str, CountedPod]], read: Callable[[CountedPod], Awaitable[T]], clock: Clock
+) -> AsyncGenerator[Reading[T], None]:
+    """For ever, about one a second. Raises CountingFailed when the first look gets nothing from any pod."""
+    first = True
+    while True:
+        reading = await read_all(pods(), read, clock)
+        if first and reading.failed and not reading.got:
+            raise CountingFailed(reading.problem)
+        first = False
+        yield reading
+        await asyncio.sleep(max(EVERY_S - reading.took_s, REST_PER_READING * reading.took_s, 0.05))
+
+
+async def read_all(
+    pods: Mapping[str, CountedPod], read: Callable[[CountedPod], Awaitable[T]], clock: Clock
+) -> Reading[T]:
+    """Every pod once, AT_ONCE of them at a time."""
+    room = asyncio.Semaphore(AT_ONCE)
+    got: dict[str, T] = {}
+    failed: dict[str, str] = {}
+
+    async def look(pod: CountedPod) -> None:
+        async with room:
+            try:
+                got[pod.name] = await read(pod)
+            except ScaleError as error:
+                failed[pod.name] = str(error)
+
+    began_s = clock.monotonic_s()
+    await asyncio.gather(*(look(pod) for pod in pods.values()))
+    return Reading(began_s, clock.monotonic_s() - began_s, got, failed)

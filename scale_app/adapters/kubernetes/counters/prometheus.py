@@ -1,0 +1,124 @@
+"""Counts requests by a Prometheus counter that the pods export anyway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from urllib.parse import quote, urlsplit
+
+from scale_app.adapters.kubernetes.border import NotThere
+from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.kubernetes.counters.gains import CounterGains
+from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods, service_of
+from scale_app.adapters.kubernetes.counters.polling import Reading, readings
+from scale_app.adapters.kubernetes.directory import ClusterOf
+from scale_app.domain.errors import ClusterForbidden, CountingFailed, ScaleError
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import ConnectionsSample, CountsSample
+from scale_app.domain.source import Source
+from scale_app.ports import Admitted, Clock
+from scale_app.readings.prometheus_page import NotAPage, Page, counters_of
+
+PATHS = ("/metrics", "/actuator/prometheus", "/q/metrics")
+PAGE_LIMIT_S = 5.0
+LARGEST_PAGE = 50_000_000
+PARSED_ASIDE_FROM_BYTES = 20_000
+MOST_SERIES = 200_000
+SERIES_PER_POD = (50, 2_000)
+
+
+class PrometheusCounter:
+    """Fulfils RequestCounter, through the API server's pod proxy: where the pods are reachable only there, too."""
+
+    def __init__(self, cluster_of: ClusterOf, clock: Clock) -> None:
+        self._cluster_of = cluster_of
+        self._clock = clock
+
+    async def counts(
+        self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
+    ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
+        """See RequestCounter."""
+        service = service_of(target.service, plan.target_url)
+        cluster = self._cluster_of(service)
+        async with TargetPods(cluster, service) as pods:
+            pages = _Pages(cluster, plan.counter_name, lambda: len(pods.now()))
+            gains = CounterGains(plan.counter_name, urlsplit(target.url).path or "/")
+            async with aclosing(readings(pods.now, pages.read, self._clock)) as looks:
+                async for reading in looks:
+                    now = pods.now()
+                    pages_of = {name: (now.get(name), page) for name, page in reading.got.items()}
+                    gains.observe(pages_of, sent(), reading.failed)
+                    yield self._sample(reading, gains)
+
+    def _sample(self, reading: Reading[Page], gains: CounterGains) -> CountsSample:
+        counted = gains.counted()
+        return CountsSample(
+            reading.at_s,
+            Source.PROMETHEUS,
+            requests=counted.requests,
+            unread=tuple(reading.failed),
+            others=counted.others,
+            took_s=reading.took_s,
+            problem=reading.problem or gains.problem,
+        )
+
+
+class _Pages:
+    """Finds where the pods have their page, once, and reads it."""
+
+    def __init__(self, cluster: Cluster, name: str, pods: Callable[[], int]) -> None:
+        self._cluster = cluster
+        self._name = name
+        self._pods = pods
+        self._place: tuple[int, str] | None = None
+        self._finding = asyncio.Lock()
+
+    async def read(self, pod: CountedPod) -> Page:
+        """Raises CountingFailed, ClusterForbidden, ClusterUnavailable."""
+        place = self._place
+        if place is None:
+            async with self._finding:
+                place = self._place or await self._find(pod)
+        return await self._page(pod, *place)
+
+    async def _find(self, pod: CountedPod) -> tuple[int, str]:
+        tried: list[str] = []
+        for port in dict.fromkeys((*pod.metrics_ports, *pod.ports)):
+            for path in dict.fromkeys((pod.metrics_path or PATHS[0], *PATHS)):
+                try:
+                    await self._page(pod, port, path)
+                except ClusterForbidden:
+                    raise
+                except ScaleError:
+                    tried.append(f":{port}{path}")
+                    continue
+                self._place = (port, path)
+                return self._place
+        raise CountingFailed(
+            f"The pod {pod.name} has no Prometheus page at {', '.join(tried) or 'any port'}. Say where it is by the "
+            "annotations prometheus.io/port and prometheus.io/path, or count by another source."
+        )
+
+    async def _page(self, pod: CountedPod, port: int, path: str) -> Page:
+        where = f"{pod.path}:{port}/proxy/{quote(path.lstrip('/'))}"
+        try:
+            text = await self._cluster.text(where, limit_s=PAGE_LIMIT_S)
+        except NotThere:
+            raise CountingFailed(f"The pod {pod.name} has nothing at :{port}{path} (404).") from None
+        if len(text) > LARGEST_PAGE:
+            raise CountingFailed(
+                f"The Prometheus page of {pod.name} has {len(text):,} bytes, more than the {LARGEST_PAGE:,} that are "
+                "read. Count by another source."
+            )
+        least, most = SERIES_PER_POD
+        keep = min(most, max(least, MOST_SERIES // max(1, self._pods())))
+        try:
+            if len(text) < PARSED_ASIDE_FROM_BYTES:
+                return counters_of(text, self._name, keep)
+            return await asyncio.to_thread(counters_of, text, self._name, keep)
+        except NotAPage as error:
+            raise CountingFailed(
+                f"What {pod.name} gives at :{port}{path} is not a Prometheus page ({str(error)[:80]!r}). "
+                "Count by another source."
+            ) from None

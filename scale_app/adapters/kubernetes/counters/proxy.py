@@ -1,0 +1,146 @@
+"""Counts at a layer-7 proxy before the pods: by its access log with the upstream's address, or Envoy's counters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from urllib.parse import quote
+
+from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.kubernetes.counters.access_log import our_requests
+from scale_app.adapters.kubernetes.counters.log_following import LogFollowing
+from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods, pods_of_selector, service_of
+from scale_app.adapters.kubernetes.counters.polling import EVERY_S
+from scale_app.adapters.kubernetes.directory import ClusterOf
+from scale_app.domain.errors import CountingFailed, ScaleError
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import ConnectionsSample, CountsSample
+from scale_app.domain.source import Source
+from scale_app.ports import Admitted, Clock
+from scale_app.readings.access_log import LogFormat, Whose
+from scale_app.readings.upstream import envoy_requests, upstream_ip
+
+LAG_S = 0.25
+ADMIN_PORTS = (9901, 19000, 15000)
+ADMIN_LIMIT_S = 5.0
+
+
+class ProxyCounter:
+    """Fulfils RequestCounter at the pods that the plan names as the proxy's."""
+
+    def __init__(self, cluster_of: ClusterOf, clock: Clock) -> None:
+        self._cluster_of = cluster_of
+        self._clock = clock
+
+    async def counts(
+        self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
+    ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
+        """See RequestCounter."""
+        service = service_of(target.service, plan.target_url)
+        cluster = self._cluster_of(service)
+        namespace, _, selector = plan.proxy_pods.partition("/")
+        async with TargetPods(cluster, service) as pods:
+            at_proxy = _AtProxy(cluster, plan, pods.now)
+            await at_proxy.open(await self._proxies(cluster, namespace, selector))
+            try:
+                while True:
+                    began_s = self._clock.monotonic_s()
+                    problem = await at_proxy.look(await self._proxies(cluster, namespace, selector))
+                    took_s = self._clock.monotonic_s() - began_s
+                    requests, others = at_proxy.counted()
+                    yield CountsSample(
+                        began_s, Source.PROXY, requests, others=others, took_s=took_s, lag_s=LAG_S, problem=problem
+                    )
+                    await asyncio.sleep(EVERY_S)
+            finally:
+                await at_proxy.close()
+
+    async def _proxies(self, cluster: Cluster, namespace: str, selector: str) -> Mapping[str, CountedPod]:
+        found = await pods_of_selector(cluster, namespace, selector)
+        if not found:
+            raise CountingFailed(
+                f"There is no pod of the proxy: no pod in the namespace {namespace} has the labels {selector}. "
+                "Correct the plan's proxy_pods."
+            )
+        return found
+
+
+class _AtProxy:
+    """Envoy's counters where its admin page answers, else the proxies' logs."""
+
+    def __init__(self, cluster: Cluster, plan: LoadPlan, pods: Callable[[], Mapping[str, CountedPod]]) -> None:
+        self._cluster = cluster
+        self._pods = pods
+        self._format = LogFormat(plan.log_pattern)
+        self._ours = our_requests(plan)
+        self._following = LogFollowing(cluster, self._take)
+        self._admin_port = 0
+        self._others = 0
+        self._requests: dict[str, int] = {}
+        self._ips: dict[str, str] = {}
+        self._envoy: dict[str, dict[str, int]] = {}
+
+    async def open(self, proxies: Mapping[str, CountedPod]) -> None:
+        """Find out what the proxy is. Raises CountingFailed, ClusterForbidden, ClusterUnavailable."""
+        self._learn_pods()
+        for port in ADMIN_PORTS:
+            try:
+                text = await self._admin(next(iter(proxies.values())), port)
+            except ScaleError:
+                continue
+            if "::rq_total::" in text:
+                self._admin_port = port
+                return
+        await self._following.follow(proxies)
+
+    async def look(self, proxies: Mapping[str, CountedPod]) -> str:
+        """Bring the counts up to now; a sentence for what cannot be read, "" when all can."""
+        self._learn_pods()
+        if not self._admin_port:
+            await self._following.follow(proxies)
+            return next(iter(self._following.problems(proxies).values()), "")
+        problem = ""
+        for proxy in proxies.values():
+            try:
+                self._take_envoy(proxy.name, await self._admin(proxy, self._admin_port))
+            except ScaleError as error:
+                problem = str(error)
+        return problem
+
+    def counted(self) -> tuple[dict[str, int], int]:
+        """{pod name: requests}, zeros included; requests of other clients."""
+        return {**dict.fromkeys(self._pods(), 0), **self._requests}, self._others
+
+    async def close(self) -> None:
+        await self._following.close()
+
+    async def _admin(self, proxy: CountedPod, port: int) -> str:
+        text = await self._cluster.text(f"{proxy.path}:{port}/proxy/{quote('clusters')}", limit_s=ADMIN_LIMIT_S)
+        return text.decode("utf-8", "replace")
+
+    def _learn_pods(self) -> None:
+        """Addresses are kept when their pod is gone: its last requests are logged after that."""
+        self._ips.update({pod.ip: name for name, pod in self._pods().items() if pod.ip})
+
+    def _take(self, proxy: str, line: bytes) -> None:
+        entry = self._format.entry(line)
+        whose = self._ours.whose(entry)
+        if entry is None or whose is Whose.NOBODYS:
+            return
+        ip = upstream_ip(entry, self._ips)
+        if whose is Whose.OTHERS:
+            self._others += bool(ip)
+        elif ip:
+            name = self._ips[ip]
+            self._requests[name] = self._requests.get(name, 0) + 1
+
+    def _take_envoy(self, proxy: str, text: str) -> None:
+        before = self._envoy.get(proxy)
+        now = dict(envoy_requests(text, self._ips))
+        self._envoy[proxy] = now
+        if before is None:
+            return
+        for ip, total in now.items():
+            gained = total - before.get(ip, 0) if total >= before.get(ip, 0) else total
+            name = self._ips[ip]
+            self._requests[name] = self._requests.get(name, 0) + gained
