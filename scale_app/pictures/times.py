@@ -63,12 +63,6 @@ def times_picture(points: Sequence[Point], duration_s: float, active: bool) -> T
     )
 
 
-def moments_at(moments_s: Sequence[float], points: Sequence[Point], duration_s: float, active: bool) -> list[float]:
-    """Where moments of the run stand on the time axis of `times_picture`, in percent from the left."""
-    span = time_span(points[-1].elapsed_s if points else 0.0, duration_s, active)
-    return [100 * min(max(at_s / span, 0.0), 1.0) for at_s in moments_s]
-
-
 _SERIES = ("score", "recent_score", "requests_per_s", "failures_per_s", "p50_ms", "p95_ms", "p99_ms")
 
 

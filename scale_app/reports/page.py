@@ -13,19 +13,16 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from scale_app.domain.balance import THRESHOLD
-from scale_app.domain.events import AlertRaised, Event, PlanEdited, PodChanged
 from scale_app.domain.recording import WholeRun
 from scale_app.pictures.axes import SIDE
 from scale_app.pictures.gauge import RING
-from scale_app.pictures.times import moments_at
 from scale_app.reports.markdown import check_name
-from scale_app.views.happenings import happenings
+from scale_app.views import format as shown
 from scale_app.views.presenting import run_view
 from scale_app.views.view import Tick
 
 SCORE_TICKS = tuple(Tick(f"{100 * at:g}%", f"{at:g}") for at in (0, 0.25, 0.5, 0.75, 1))
 THRESHOLD_PATH = f"M0 {SIDE * (1 - THRESHOLD):g}H{SIDE}"
-MOST_MARKS = 40
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,7 @@ def page(whole: WholeRun) -> str:
             "Balance score over time",
             SCORE_TICKS,
             (
+                ("alert-span", times.alerts),
                 ("area", times.score_area),
                 ("threshold", THRESHOLD_PATH),
                 ("line-second", times.recent_score),
@@ -76,28 +74,12 @@ def page(whole: WholeRun) -> str:
         view=view,
         charts=charts,
         checks=checks,
-        marks=_marks(whole),
+        cpu=any(pod.cpu != shown.NONE for pod in view.pods),
         style=files("scale_app.reports").joinpath("page.css").read_text("utf-8"),
         ring=RING,
         side=SIDE,
         threshold=f"{100 * THRESHOLD:g}%",
     )
-
-
-def _marks(whole: WholeRun) -> list[tuple[str, str, str]]:
-    """(CSS position, tone, text) of what happened, for the time axes: alerts, pods that come and go, edits."""
-    told = [event for event in whole.happened if _worth_a_mark(event)][:MOST_MARKS]
-    record = whole.record
-    places = moments_at([event.elapsed_s for event in told], whole.points, record.plan.duration_s, record.state.active)
-    return [
-        (f"{at:.2f}%", line.tone, f"{line.at} {line.text}")
-        for at, event in zip(places, told, strict=True)
-        for line in happenings([event])
-    ]
-
-
-def _worth_a_mark(event: Event) -> bool:
-    return isinstance(event, (AlertRaised, PlanEdited, PodChanged)) and event.elapsed_s > 0
 
 
 @cache
