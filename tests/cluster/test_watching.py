@@ -66,6 +66,7 @@ def test_pods_that_come_crash_and_end_are_told_and_nothing_else(
     cluster.wait_for_pods(namespace, APP, 3)
     cluster.kubectl("scale", "deployment/echo", "--replicas=4", "-n", namespace)
     cluster.wait_for_pods(namespace, APP, 4)
+    until(lambda: (second.name, "left") in told(product, test_id), "the deleted pod is gone")
     ran = stopped(product, test_id)
     happened = told(product, test_id)
     new = {pod.name for pod in cluster.pods(namespace, APP)} - {first.name, second.name, third.name}
@@ -91,7 +92,7 @@ def test_an_api_server_that_is_started_again_costs_no_run_and_no_count(
             cluster.start("apiserver")
         until(lambda: not problem_of(product, test_id), "the run says that it is back")
         cluster.kubectl("scale", "deployment/echo", "--replicas=4", "-n", namespace)
-        cluster.wait_for_pods(namespace, APP, 4)
+        until(lambda: ("Deployment echo", "scaled") in told(product, test_id), "the scaling is told")
         ran = stopped(product, test_id)
     assert "could not be asked" in problem
     assert {name: count for name, count in ran.counted.items() if count} == {
