@@ -59,6 +59,8 @@ class Settings:
         context's own, or the pod's.
     kube_node (SCALE_KUBE_NODE): the node on which this server runs, "" when unknown.
     debug_image (SCALE_DEBUG_IMAGE): has sleep and cat; added to pods only where a plan allows it (enter_pods).
+    locustfiles (SCALE_LOCUSTFILES): a folder whose *.py files plans may name as locustfiles; "" for none. They are
+        programs: who may write there may do whatever this server may.
     max_runs (SCALE_MAX_RUNS): runs that may send load at the same time.
     """
 
@@ -72,6 +74,7 @@ class Settings:
     max_runs: int = 8
     notify_urls: tuple[str, ...] = field(default=(), repr=False)
     public_url: str = ""
+    locustfiles: str = ""
     kube_config: str = ""
     kube_contexts: tuple[str, ...] = ()
     kube_namespaces: tuple[str, ...] = ()
@@ -124,6 +127,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         kube_namespaces=read("SCALE_KUBE_NAMESPACES", (), _namespaces, "namespaces, or * for all"),
         kube_node=read("SCALE_KUBE_NODE", "", _host, "a node's name"),
         debug_image=read("SCALE_DEBUG_IMAGE", defaults.debug_image, _image, "an image such as busybox:1.37"),
+        locustfiles=read("SCALE_LOCUSTFILES", "", _folder, "a folder that exists"),
         public_url=read("SCALE_PUBLIC_URL", "", _public_url, "a URL such as https://scale.example"),
     )
 
@@ -151,6 +155,12 @@ def _worker_secret(environment: Mapping[str, str]) -> str:
         raise SettingsError(
             f"SCALE_WORKER_SECRET_FILE = {path!r} is not accepted: it cannot be read ({error})."
         ) from None
+
+
+def _folder(text: str) -> str:
+    if not Path(text).is_dir():
+        raise ValueError(text)
+    return text
 
 
 def _host(text: str) -> str:

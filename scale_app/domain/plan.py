@@ -16,6 +16,7 @@ from scale_app.domain.cluster import service_ref
 from scale_app.domain.counting import AskedSource, CountingWish, EnterPods
 from scale_app.domain.errors import PlanError
 from scale_app.domain.gate import Gate
+from scale_app.domain.locustfile import check_locustfile
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.request import HEADER_NAME, check_authorities, check_request
 from scale_app.domain.simulated_target import SIMULATED_TARGET, parse_simulated
@@ -68,6 +69,9 @@ class LoadPlan:
         `${env:SCALE_SECRET_...}` in a header or the body stands for that variable where the load generator runs.
     verify_tls: refuse certificates that cannot be verified. ca_pem: certificates of the authorities to trust, as PEM
         text, instead of the system's; "" for the system's.
+    locustfile: a file such as "checkout.py" in the folder that the operator allows; its users send the load, with
+        their own wait times and clients. What the plan says of requests, think time and TLS has no meaning then,
+        and requests_per_connection is None. "" for the load generator's own users.
     dns: when the target's name is resolved: anew for each "connection" (as real clients do; it loads the name server
         as well), at most once a "second", or "once" for the whole run.
     service: the Kubernetes Service whose pods should share the work, "namespace/name" or "context/namespace/name".
@@ -107,6 +111,7 @@ class LoadPlan:
     verify_tls: bool = True
     ca_pem: str = ""
     dns: DnsPolicy = "second"
+    locustfile: str = ""
     service: str = ""
     processes: int = 1
     gate: Gate = Gate()
@@ -141,6 +146,7 @@ class LoadPlan:
         _check_arrivals(self.arrivals_per_s, self.arrivals)
         check_request(self.method, self.headers, self.body)
         check_authorities(self.ca_pem)
+        check_locustfile(self.locustfile, self.requests_per_connection, self.arrivals_per_s)
         if self.dns not in DNS_POLICIES:
             raise PlanError("dns", self.dns, f"one of {', '.join(DNS_POLICIES)}")
         _check_service(self.service, self.target_url)

@@ -84,6 +84,7 @@ PLAN_FIELDS = {
     "verify_tls": "Verify TLS",
     "ca_pem": "Authorities to trust",
     "dns": "Name resolved per",
+    "locustfile": "Locustfile",
     "gate": "Thresholds",
     "service": "Kubernetes Service",
     "processes": "Load-generating processes",

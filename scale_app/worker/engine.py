@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
 # Locust comes first: it patches sockets and ssl, and whatever was imported before would keep the old ones.
 from locust.env import Environment  # isort: skip
@@ -18,8 +19,26 @@ from scale_app.worker.users import user_class
 DRAIN_SPARE_S = 1.0
 
 
-class Engine:
+class Engine(Protocol):
     """The senders of one process. environment: Locust's, to which the caller gives a runner before `begin`."""
+
+    environment: Environment
+
+    def begin(self) -> None:
+        """From now on deadlines are kept and the process's health is measured."""
+
+    def set_rate(self, rate_per_s: float) -> None:
+        """Arrivals per second of the open model from now on."""
+
+    def sample(self) -> TrafficSample:
+        """The counts now; Locust's statistics are brought to the same."""
+
+    def drain(self) -> None:
+        """Send nothing new and wait for the requests in flight, at most until their deadline."""
+
+
+class OwnEngine:
+    """Connections driven from the event loop, each under a parked user of Locust's. See Engine."""
 
     def __init__(self, job: Job) -> None:
         """Raises PlanError or ValueError for a job that cannot be done."""
@@ -34,17 +53,14 @@ class Engine:
         )
 
     def begin(self) -> None:
-        """From now on deadlines are kept and the process's health is measured."""
         self._traffic.watch_deadlines()
         gevent.spawn(self._health.probe)
 
     def set_rate(self, rate_per_s: float) -> None:
-        """Arrivals per second of the open model from now on."""
         if self._arrivals is not None:
             self._arrivals.set_rate(rate_per_s)
 
     def sample(self) -> TrafficSample:
-        """The counts now; Locust's statistics are brought to the same."""
         tally = self._traffic.network.tally
         log_batch(self.environment.stats, self._label, tally.take_batch())
         runner = self.environment.runner
@@ -54,7 +70,6 @@ class Engine:
         return tally.sample(time.monotonic(), runner.user_count if runner is not None else 0, health)
 
     def drain(self) -> None:
-        """Send nothing new and wait for the requests in flight, at most until their deadline."""
         if self._arrivals is not None:
             self._arrivals.end()
         assert self.environment.runner is not None

@@ -9,8 +9,11 @@ import gevent  # type: ignore[import-untyped]
 from locust.env import Environment
 
 
-def watch_for_faults(environment: Environment, give_up: Callable[[str], None]) -> None:
-    """Call `give_up` with a sentence when a user, a greenlet or a callback of the event loop raises."""
+def watch_for_faults(environment: Environment, give_up: Callable[[str], None], ours: bool = True) -> None:
+    """Call `give_up` with a sentence when a user, a greenlet or a callback of the event loop raises.
+
+    ours: False when the users come from a locustfile, whose tasks may raise as they like: Locust logs that.
+    """
 
     def on_user_error(exception: BaseException, **_: object) -> None:
         give_up(_sentence(exception))
@@ -20,8 +23,9 @@ def watch_for_faults(environment: Environment, give_up: Callable[[str], None]) -
             traceback.print_exception(exception)
             give_up(_sentence(exception))
 
-    environment.events.user_error.add_listener(on_user_error)  # type: ignore[no-untyped-call]
-    gevent.get_hub().handle_error = on_callback_error
+    if ours:
+        environment.events.user_error.add_listener(on_user_error)  # type: ignore[no-untyped-call]
+        gevent.get_hub().handle_error = on_callback_error
 
 
 def _sentence(exception: BaseException) -> str:

@@ -14,7 +14,7 @@ from gevent.event import Event  # type: ignore[import-untyped]
 from locust.rpc import Message
 
 from scale_app.codec import to_json
-from scale_app.worker.engine import Engine
+from scale_app.worker.engines import engine_of
 from scale_app.worker.faults import watch_for_faults
 from scale_app.worker.job import Job
 
@@ -29,14 +29,14 @@ class Hand:
 
     def __init__(self, job: Job, host: str, port: int) -> None:
         """Joins the master at once. Raises PlanError or ValueError for a job that cannot be done here."""
-        self._engine = Engine(job)
+        self._engine = engine_of(job)
         environment = self._engine.environment
         # Without options of its own Locust would look for them in files of the folder that it is in.
-        environment.parsed_options = Namespace(web_base_path="")
+        environment.parsed_options = environment.parsed_options or Namespace(web_base_path="")
         self._runner = environment.create_worker_runner(host, port)
         self._heard_s = time.monotonic()
         self._over = Event()
-        watch_for_faults(environment, self._broken)
+        watch_for_faults(environment, self._broken, ours=not job.plan.locustfile)
         for kind, obey in {
             "count": self._count,
             "pace": self._pace,

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 # Locust comes first: it patches sockets and ssl, and whatever was imported before would keep the old ones.
-from scale_app.worker.engine import Engine  # isort: skip
+from scale_app.worker.engines import engine_of  # isort: skip
 import gevent  # type: ignore[import-untyped]
 import zmq.green as zmq
 from gevent.event import Event  # type: ignore[import-untyped]
@@ -103,7 +103,7 @@ class Station:
         log.warning("Sending load to %s with %d processes.", job.target.url, places)
         self._said = ""
         try:
-            Engine(job)
+            engine_of(job)
         except (PlanError, ValueError) as error:
             log.warning("The run cannot be joined from here: %s", error)
             gevent.sleep(ASK_AGAIN_S)

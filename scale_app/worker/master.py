@@ -25,6 +25,8 @@ class Master(MasterRunner):
         runners.HEARTBEAT_INTERVAL = HEARTBEAT_S  # type: ignore[assignment]
         # Locust would wait a second for the users' number after each change, and read no messages meanwhile.
         os.environ["LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP"] = "0"
+        # Workers have options of their own. Those sent by a master cost them a second with every change of users.
+        environment.parsed_options = None
         return environment._create_runner(cls, host, port)
 
     @property

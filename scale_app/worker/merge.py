@@ -66,7 +66,7 @@ class Books:
             unnamed=_pod([sample.unnamed for sample in samples]),
             errors=_counts(sample.errors for sample in samples),
             connections=sum(sample.connections for sample in samples),
-            loads=self._loads(),
+            loads=self._loads() if all(sample.loads is not None for sample in samples) else None,
             generator=replace(health, processes=processes, lost_processes=lost),
         )
 

@@ -16,7 +16,7 @@ import time
 from typing import BinaryIO
 
 # Locust comes first: it patches sockets and ssl, and whatever was imported before would keep the old ones.
-from scale_app.worker.engine import Engine  # isort: skip
+from scale_app.worker.engines import engine_of  # isort: skip
 import gevent  # type: ignore[import-untyped]
 from gevent.event import AsyncResult  # type: ignore[import-untyped]
 
@@ -130,10 +130,10 @@ def serve(output: BinaryIO) -> None:
 
 def _force(job: Job, session: Session, pipe: OwnerPipe, output: int) -> Force:
     """Raises PlanError or CannotBegin for a job that cannot be done here."""
-    engine = Engine(job)
+    engine = engine_of(job)
     many = job.plan.processes > 1 or job.plan.remote_workers > 0
     crew = Crew(job, engine.environment, output, pipe.say, session.give_up) if many else None
-    watch_for_faults(engine.environment, session.give_up)
+    watch_for_faults(engine.environment, session.give_up, ours=not job.plan.locustfile)
     return crew or Alone(engine)
 
 

@@ -156,11 +156,18 @@ class Tally:
         if connection.cell is not cell:
             self._met(connection, cell)
 
+    def reported(self, pod_name: bytes, status: int, cause: str, latency_s: float, body_bytes: int) -> None:
+        """An answer on a connection that nobody knows. cause: why it counts as failed, "" if its status says it."""
+        cell = self.cell(pod_name, status)
+        if cause:
+            cell = self._cell(cell.pod, cause)
+        cell.add(latency_s, body_bytes)
+
     def unanswered(self, cause: str, latency_s: float) -> None:
         """A request that ended without a complete answer."""
         self._cell(None, cause).add(latency_s, 0)
 
-    def sample(self, at_s: float, users: int, health: GeneratorHealth) -> TrafficSample:
+    def sample(self, at_s: float, users: int, health: GeneratorHealth, loads_known: bool = True) -> TrafficSample:
         """Everything counted so far; begins the next interval of the connections' loads."""
         self._fold()
         return TrafficSample(
@@ -171,7 +178,7 @@ class Tally:
             unnamed=self._unnamed.frozen(),
             errors={cause: times for cause, times in self._errors.items() if times},
             connections=self.connections,
-            loads=self._loads(),
+            loads=self._loads() if loads_known else None,
             generator=health,
         )
 
