@@ -6,6 +6,7 @@ import click
 
 from scale_app.cli.about import schema, targets
 from scale_app.cli.build import build
+from scale_app.cli.doctor import doctor
 from scale_app.cli.exits import Scale
 from scale_app.cli.past import compare_runs, export_run, replay, runs
 from scale_app.cli.run import run
@@ -18,5 +19,5 @@ def main() -> None:
     """Do the pods behind this Kubernetes service share the work evenly?"""
 
 
-for command in (serve, run, runs, compare_runs, export_run, replay, targets, schema, worker, build):
+for command in (serve, run, runs, compare_runs, export_run, replay, targets, doctor, schema, worker, build):
     main.add_command(command)

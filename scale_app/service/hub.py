@@ -184,6 +184,10 @@ class Hub(Memory):
         catalog = self._outside.catalog
         return await catalog.permissions(service) if catalog else PermissionList(problem=NO_CLUSTER)
 
+    async def admitted(self, plan: LoadPlan) -> Admitted:
+        """Where the plan's target may be reached; nothing is sent. Raises TargetRefused, TargetUnavailable."""
+        return await self._outside.gatekeeper.admit(plan)
+
     async def check(self) -> None:
         """Raises StoreUnavailable when the history cannot be read."""
         await self._outside.store.runs(1, 0)

@@ -1,0 +1,165 @@
+"""The checks behind `scale doctor`: one thing each, told as a row that says what to do when it is not well."""
+
+from __future__ import annotations
+
+import resource
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx2
+import websockets
+
+from scale_app.cli.build import CONFIG_FILE, page_is_current
+from scale_app.cli.serve import free_address, shown_url
+from scale_app.domain.cluster import PermissionList
+from scale_app.domain.errors import ScaleError
+from scale_app.domain.plan import LoadPlan
+from scale_app.ports import Admitted
+from scale_app.settings import Settings
+
+PATIENCE_S = 10.0
+PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+FILES_PER_USER = 2
+FILES_BESIDE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """status: "note" is for what is not wrong but worth knowing. remedy: what to do, "" for nothing."""
+
+    name: str
+    status: Literal["ok", "problem", "note"]
+    found: str
+    remedy: str = ""
+
+
+def page_row() -> Row:
+    """Is the page built from the sources that are here?"""
+    if not CONFIG_FILE.is_file():
+        return Row("page", "note", f"{Path.cwd()} is not the project's folder, so its page cannot be looked at.")
+    if page_is_current():
+        return Row("page", "ok", "The page is built from the sources that are here.")
+    return Row("page", "problem", "The page is not built, or of other sources.", "Run `scale build`.")
+
+
+async def port_row(settings: Settings) -> Row:
+    """Can this machine listen where the settings say, or does Scale listen there already?"""
+    url = shown_url(settings)
+    try:
+        free_address(settings)
+    except ScaleError as error:
+        return (
+            Row("port", "ok", f"Scale listens on {url}.")
+            if await _is_scale(url)
+            else Row("port", "problem", str(error))
+        )
+    return Row("port", "ok", f"{url} is free for `scale serve`.")
+
+
+async def _is_scale(url: str) -> bool:
+    return (await answer_row(url, "/healthz", "server")).status == "ok"
+
+
+def local_ports_row(settings: Settings) -> Row:
+    """Are there ports and open files for as many users as a run may have?"""
+    low, high = map(int, PORT_RANGE.read_text().split()) if PORT_RANGE.is_file() else (32_768, 60_999)
+    ports, files = high - low + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    needed = FILES_PER_USER * settings.limits.users + FILES_BESIDE
+    found = f"{ports:,} local ports and {files:,} open files for up to {settings.limits.users:,} users."
+    if ports < settings.limits.users:
+        return Row("local ports", "problem", found, "Widen net.ipv4.ip_local_port_range, or lower SCALE_MAX_USERS.")
+    if files != resource.RLIM_INFINITY and files < needed:
+        return Row("local ports", "problem", found, f"Raise the limit of open files to {needed:,} (ulimit -Hn).")
+    return Row("local ports", "ok", found)
+
+
+def source_rows(found: PermissionList) -> list[Row]:
+    """What may be read in the cluster."""
+    if found.problem:
+        return [Row("sources", "note", found.problem)]
+    return [
+        Row(
+            f"source {row.source}",
+            "ok" if row.allowed else "note" if row.allowed is None else "problem",
+            row.sentence or row.used_for,
+        )
+        for row in found.rows
+    ]
+
+
+async def target_row(plan: LoadPlan, admit: Callable[[LoadPlan], Awaitable[Admitted]]) -> Row:
+    """One request to the target, after the gate has let it pass; does its answer name a pod?"""
+    try:
+        admitted = await admit(plan)
+    except ScaleError as error:
+        return Row("target", "problem", str(error))
+    try:
+        async with httpx2.AsyncClient(timeout=PATIENCE_S, verify=plan.verify_tls) as client:
+            answer = await client.get(admitted.url)
+    except (httpx2.HTTPError, OSError) as error:
+        found = f"{plan.target_url} does not answer ({error or type(error).__name__})."
+        return Row("target", "problem", found, "Is the service running, and is the port the Service's own?")
+    pod = answer.headers.get(plan.pod_header, "")
+    if not pod:
+        found = f"{plan.target_url} answers with status {answer.status_code} and without {plan.pod_header}."
+        return Row(
+            "target",
+            "problem",
+            found,
+            f"Let each pod send its name in {plan.pod_header}: see docs/how-to/name-the-pods.md.",
+        )
+    return Row("target", "ok", f"{plan.target_url} answers with status {answer.status_code}, from pod {pod[:80]}.")
+
+
+async def answer_row(url: str, path: str, name: str) -> Row:
+    """Does a server answer here as Scale does?"""
+    remedy = "Is Scale running, and does the proxy lead this path to it?"
+    try:
+        async with httpx2.AsyncClient(timeout=PATIENCE_S) as client:
+            answer = await client.get(f"{url}{path}")
+            said = answer.json() if answer.headers.get("content-type", "").startswith("application/") else None
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+        return Row(name, "problem", f"{url}{path} does not answer ({error or type(error).__name__}).", remedy)
+    if answer.is_success and isinstance(said, dict) and said.get("status") in ("ok", "ready"):
+        return Row(name, "ok", f"{url}{path} answers.")
+    reason = said.get("error") or said.get("detail") if isinstance(said, dict) else None
+    return Row(
+        name,
+        "problem",
+        str(reason or f"{url}{path} answered with status {answer.status_code}, not as Scale does."),
+        remedy,
+    )
+
+
+async def socket_row(url: str, path: str, name: str, speaks_first: bool) -> Row:
+    """Does a WebSocket come through? speaks_first: the server says something at once, which has to arrive."""
+    parts = urlsplit(url)
+    where = urlunsplit(
+        ("wss" if parts.scheme == "https" else "ws", parts.netloc, f"{parts.path.rstrip('/')}{path}", "", "")
+    )
+    where = f"{where}?EIO=4&transport=websocket" if speaks_first else where
+    try:
+        async with websockets.connect(where, open_timeout=PATIENCE_S, close_timeout=1.0, proxy=None) as opened:
+            if speaks_first:
+                await opened.recv()
+    except (OSError, TimeoutError, websockets.WebSocketException, ValueError) as error:
+        found = f"A WebSocket to {where} does not open ({error or type(error).__name__})."
+        remedy = "Let the proxy pass the headers Upgrade and Connection on: see docs/how-to/behind-a-proxy.md."
+        return Row(name, "problem", found, remedy)
+    return Row(name, "ok", f"A WebSocket to {where} opens.")
+
+
+def names_row(url: str) -> Row | None:
+    """Is the server's name known here? None when it is."""
+    host = urlsplit(url).hostname or ""
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        return Row(
+            "server", "problem", f"The name {host!r} is not known here ({error.strerror or error}).", "Check the URL."
+        )
+    return None
