@@ -10,7 +10,9 @@ from scale_app.domain.cluster import PermissionList, TargetList
 from scale_app.domain.compare import Comparison
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.experiment import Experiment
+from scale_app.domain.gating import GateResult
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
+from scale_app.domain.recording import WholeRun
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.saved_plan import SavedPlan
@@ -73,6 +75,12 @@ class Door(Protocol):
 
     async def happenings(self, run_id: str) -> list[Numbered]:
         """Every event but snapshots, with its number, in order."""
+
+    async def whole(self, run_id: str, recording: bool = False) -> WholeRun:
+        """Everything that is known of a run. Raises RunNotFound."""
+
+    async def gate(self, run_id: str) -> GateResult:
+        """The run against the thresholds of its plan. Raises RunNotFound."""
 
     async def delete(self, run_id: str) -> None:
         """Raises RunNotFound, RunStillActive."""

@@ -101,10 +101,11 @@ def _never_null(schema: Json) -> Json:
 
 def _responses(operation: Operation, found: dict[Any, Json]) -> Json:
     good: Json = {"description": operation.summary}
-    if operation.media:
-        good["content"] = {kind: {"schema": {"type": "string"}} for kind in operation.media}
-    elif operation.gives is not None:
-        good["content"] = {"application/json": {"schema": found[operation.gives, "serialization"]}}
+    content: Json = {kind: {"schema": {"type": "string"}} for kind in operation.media}
+    if operation.gives is not None:
+        content["application/json"] = {"schema": found[operation.gives, "serialization"]}
+    if content:
+        good["content"] = content
     if operation.status == 201:
         good["headers"] = {"Location": {"description": "where it is", "schema": {"type": "string"}}}
     problem = {PROBLEM_JSON: {"schema": found[Problem, "serialization"]}}

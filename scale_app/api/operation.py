@@ -55,8 +55,8 @@ class Made:
 class Operation:
     """name: for programs, unique. summary: one line. does: what else is worth knowing, "" for nothing.
 
-    gives: type of the answer, None for an answer without body. media: content types of answers that are not JSON;
-    `answer` then returns a Response. takes: type of the JSON body, None for none. query: dataclass of the parameters,
+    gives: type of the JSON answer, None for an answer without. media: content types of other answers, which `answer`
+    returns as a Response. takes: type of the JSON body, None for none. query: dataclass of the parameters,
     None when the query is not looked at. errors: what it refuses with, beside what every route may. refuses: further
     statuses, of HTTP's own. example: a body that works.
     """

@@ -15,6 +15,7 @@ from scale_app.domain.errors import (
     BaselineNotFound,
     ClusterForbidden,
     ClusterUnavailable,
+    CountingFailed,
     GeneratorFailed,
     NoExperiment,
     PlanError,
@@ -55,6 +56,7 @@ STATUS: dict[type[ScaleError], int] = {
     TooManyRuns: 429,
     StoreUnavailable: 503,
     GeneratorFailed: 503,
+    CountingFailed: 503,
     TargetUnavailable: 503,
     ClusterUnavailable: 503,
     ClusterForbidden: 503,
@@ -96,7 +98,9 @@ class Problem:
 
 def status_of(error: ScaleError) -> int:
     """The HTTP status that an error has; 500 for one that no caller can cause."""
-    return error.status if isinstance(error, BodyError) else STATUS.get(type(error), 500)
+    if isinstance(error, BodyError):
+        return error.status
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
 def error_body(path: str, status: int, sentence: str, error: ScaleError | None = None) -> tuple[dict[str, Any], str]:

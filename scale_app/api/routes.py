@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any, get_args
 
@@ -30,10 +29,12 @@ from scale_app.api.messages import (
 from scale_app.api.openapi import openapi
 from scale_app.api.operation import Operation, route_of
 from scale_app.api.probes import probe_operations
-from scale_app.api.problems import V1, error_body, status_of
+from scale_app.api.problems import REFERENCE, V1, error_body, status_of
+from scale_app.api.reference import PAGE_POLICY, reference_html
 from scale_app.api.socket import metrics_socket
 from scale_app.api.unexpected import AnswerUnexpected
 from scale_app.api.v1.installation import installation_operations
+from scale_app.api.v1.reports import report_operations
 from scale_app.api.v1.runs import RUN, run_operations
 from scale_app.api.v1.stream import Message, run_stream, stream_operation
 from scale_app.codec import plan_from_wire
@@ -43,9 +44,9 @@ from scale_app.domain.plan import PlanEdit
 from scale_app.settings import Settings
 
 TESTS = "/api/load-test"
+NO_CACHE = {"Cache-Control": "no-cache"}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def api_app(hub: Door, settings: Settings) -> Starlette:
@@ -76,15 +77,21 @@ def _routes(hub: Door) -> list[BaseRoute]:
         Route("/api/demo", demo.change, methods=["PATCH"]),
         *(route_of(operation) for operation in operations(hub)),
         WebSocketRoute(f"{RUN}/stream", run_stream(hub)),
+        *_documents(hub),
         Route("/api/{rest:path}", _nowhere, methods=METHODS),
-        Route("/openapi.json", _document(hub), methods=["GET"]),
         WebSocketRoute("/ws/metrics", metrics_socket(hub)),
     ]
 
 
 def operations(hub: Door) -> list[Operation]:
     """Every documented route."""
-    return [*run_operations(hub), stream_operation(), *installation_operations(hub), *probe_operations(hub)]
+    return [
+        *run_operations(hub),
+        stream_operation(),
+        *report_operations(hub),
+        *installation_operations(hub),
+        *probe_operations(hub),
+    ]
 
 
 def described_api(hub: Door) -> dict[str, Any]:
@@ -158,15 +165,22 @@ async def _flat_document(request: Request) -> dict[str, object]:
     return flat(await document(request))
 
 
-def _document(hub: Door) -> Endpoint:
-    @cache  # made when it is first asked for: it takes a third of a second, and most processes need none
-    def content() -> str:
-        return json.dumps(described_api(hub))
+def _documents(hub: Door) -> list[BaseRoute]:
+    @cache  # made when one of them is first asked for: it takes a third of a second, and most processes need none
+    def document() -> dict[str, Any]:
+        return described_api(hub)
 
-    async def endpoint(_request: Request) -> Response:
-        return Response(content(), media_type="application/json", headers={"Cache-Control": "no-cache"})
+    async def machine_readable(_request: Request) -> Response:
+        return Response(json.dumps(document()), headers=NO_CACHE, media_type="application/json")
 
-    return endpoint
+    async def readable(_request: Request) -> Response:
+        headers = {**NO_CACHE, "Content-Security-Policy": PAGE_POLICY}
+        return Response(reference_html(document()), headers=headers, media_type="text/html")
+
+    return [
+        Route("/openapi.json", machine_readable, methods=["GET"]),
+        Route(REFERENCE, readable, methods=["GET"]),
+    ]
 
 
 async def _nowhere(request: Request) -> Response:

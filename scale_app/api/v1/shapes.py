@@ -31,7 +31,8 @@ class RunsQuery(RunFilter):
     """limit, offset: which page of the list.
 
     state, source: of the run. verdict: of its last snapshot. target: text in the target's URL, upper and lower case
-    alike. baseline: the name that it is marked with. experiment_of: the run that it was planned to decide.
+    alike. baseline: the name that it is marked with. marked: only runs that are a baseline. experiment_of: the run that
+    it was planned to decide.
     """
 
     limit: Limit = 50

@@ -61,6 +61,13 @@ def test_a_field_says_what_it_means_and_a_stranger_is_refused(site: Site) -> Non
     assert "users started" not in plan["description"]
 
 
+def test_every_parameter_says_what_it_means(site: Site) -> None:
+    for path, methods in document(site)["paths"].items():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                assert parameter.get("description"), (path, parameter["name"])
+
+
 def test_a_docstring_is_taken_apart_by_its_fields() -> None:
     text = "A thing.\n\nsize, big_*: how\n    large; b: of it. Not: a field.\n\nRaises nothing."
     own, meanings = meanings_of(text, ["size", "big_one", "big_two", "b", "c"])

@@ -1,0 +1,65 @@
+"""A run as a file, and against the thresholds of its plan."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from scale_app.api.door import Door
+from scale_app.api.operation import NO_STORE, Asked, Operation
+from scale_app.api.v1.runs import RUN
+from scale_app.domain.errors import RunNotFound
+from scale_app.domain.gating import GateResult
+from scale_app.reports import FORMATS, export
+from scale_app.reports.formats import FormatName
+from scale_app.reports.run_json import RunFile
+
+# A report holds names and texts that a target made up; whatever they say, a browser runs nothing of it.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
+KINDS = ", ".join(f'"{form.name}" {form.about}' for form in FORMATS.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ExportQuery:
+    """format: which kind of file."""
+
+    format: FormatName = "json"
+
+
+def report_operations(hub: Door) -> list[Operation]:
+    """/api/v1/runs/{run_id}/export and /gate."""
+    reports = _Reports(hub)
+    media = tuple(dict.fromkeys(_bare(form.media_type) for form in FORMATS.values() if form.name != "json"))
+    return [
+        Operation(
+            "GET", f"{RUN}/export", "exportRun", "Reports", "A run as a file", reports.export, RunFile,
+            query=ExportQuery, media=media, errors=(RunNotFound,),
+            does=f"Kinds: {KINDS}. Given as an attachment under the run's name.",
+        ),
+        Operation(
+            "GET", f"{RUN}/gate", "getGate", "Reports", "The run against its plan's thresholds", reports.gate,
+            GateResult, errors=(RunNotFound,), does="So far, while it runs. A plan without thresholds is passed.",
+        ),
+    ]  # fmt: skip
+
+
+class _Reports:
+    def __init__(self, hub: Door) -> None:
+        self._hub = hub
+
+    async def export(self, asked: Asked) -> Response:
+        form = FORMATS[asked.query.format]
+        whole = await self._hub.whole(asked.run_id, form.needs_recording)
+        # An hour of a run takes a moment to write; runs that go on meanwhile must not wait for it.
+        made = await asyncio.to_thread(export, whole, form.name)
+        headers = {"Content-Disposition": f'attachment; filename="{made.name}"', "Content-Security-Policy": POLICY}
+        return Response(made.content, headers={**NO_STORE, **headers, "Content-Type": made.media_type})
+
+    async def gate(self, asked: Asked) -> GateResult:
+        return await self._hub.gate(asked.run_id)
+
+
+def _bare(media_type: str) -> str:
+    return media_type.partition(";")[0]
