@@ -168,7 +168,7 @@ class SimulatedLoad:
         while now_s < ends_s and not self._over.is_set():
             await self._tick(min(TICK_S, ends_s - now_s))
             before_s, now_s = now_s, self._clock.monotonic_s()
-            self._advance(now_s - before_s)
+            self._advance(now_s - before_s, now_s - began_s)
             yield self._traffic.sample(now_s)
         self._traffic.end()
         yield self._traffic.sample(self._clock.monotonic_s())
@@ -201,13 +201,16 @@ class SimulatedLoad:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
-    def _advance(self, passed_s: float) -> None:
-        step = self._plan.spawn_rate * passed_s
-        goal = float(self._plan.users)
-        self._users = min(goal, self._users + step) if self._users < goal else max(goal, self._users - step)
-        users = int(self._users)
-        rate = users / (self._plan.think_time_s + TYPICAL_LATENCY_S)
-        self._traffic.advance(users, int(min(rate, MAX_REQUESTS_PER_S) * passed_s))
+    def _advance(self, passed_s: float, at_s: float) -> None:
+        plan = self._plan
+        if plan.arrivals_per_s is not None:
+            # Users are mere places to send from: all of them are there from the first arrival on.
+            self._users, rate = float(plan.users), plan.pattern.rate(plan.arrivals_per_s, at_s)
+        else:
+            step, goal = plan.spawn_rate * passed_s, float(plan.pattern.users(plan.users, at_s))
+            self._users = min(goal, self._users + step) if self._users < goal else max(goal, self._users - step)
+            rate = int(self._users) / (plan.think_time_s + TYPICAL_LATENCY_S)
+        self._traffic.advance(int(self._users), int(min(rate, MAX_REQUESTS_PER_S) * passed_s))
 
 
 class SimulatedGenerator:

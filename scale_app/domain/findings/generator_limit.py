@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from scale_app.domain.facts import Facts
 from scale_app.domain.finding import Finding
 from scale_app.domain.findings.cause import Cause
@@ -10,6 +12,8 @@ from scale_app.domain.samples import GeneratorHealth
 
 BUSY_FROM = 0.9
 LATE_FROM_MS = 50.0
+BEHIND_FROM_MS = 50.0
+PORTS_FROM = 500
 SUSTAINED = 3
 
 
@@ -18,23 +22,47 @@ def find(facts: Facts) -> Finding | None:
     last = facts.health[-SUSTAINED:]
     if len(last) < SUSTAINED or not all(_strained(health) for health in last):
         return None
-    busiest, latest_ms = max(health.cpu_share for health in last), max(health.loop_lag_ms for health in last)
-    evidence = (
-        f"In the last {SUSTAINED} samples it used up to {percent(busiest)} of a core and was up to "
-        f"{milliseconds(latest_ms)} late (limits: {percent(BUSY_FROM)} and {milliseconds(LATE_FROM_MS)})."
-    )
-    return CAUSE.found("certain", evidence)
+    said = "; ".join(sentence for sentence in (_time(last), _schedule(last), _ports(last)) if sentence)
+    return CAUSE.found("certain", f"In the last {SUSTAINED} samples {said}.")
 
 
 def _strained(health: GeneratorHealth) -> bool:
-    return health.cpu_share >= BUSY_FROM or health.loop_lag_ms > LATE_FROM_MS
+    return any(limit(health) for limit in LIMITS)
+
+
+LIMITS: tuple[Callable[[GeneratorHealth], bool], ...] = (
+    lambda health: health.cpu_share >= BUSY_FROM,
+    lambda health: health.loop_lag_ms > LATE_FROM_MS,
+    lambda health: health.schedule_lag_p99_ms > BEHIND_FROM_MS,
+    lambda health: health.ports_left is not None and health.ports_left < PORTS_FROM,
+)
+
+
+def _time(last: Sequence[GeneratorHealth]) -> str:
+    busiest, latest_ms = max(health.cpu_share for health in last), max(health.loop_lag_ms for health in last)
+    return (
+        f"it used up to {percent(busiest)} of a core and was up to {milliseconds(latest_ms)} late "
+        f"(limits: {percent(BUSY_FROM)} and {milliseconds(LATE_FROM_MS)})"
+    )
+
+
+def _schedule(last: Sequence[GeneratorHealth]) -> str:
+    behind_ms = max(health.schedule_lag_p99_ms for health in last)
+    if behind_ms <= BEHIND_FROM_MS:
+        return ""
+    return f"1 % of the arrivals were sent {milliseconds(behind_ms)} or more after they were due"
+
+
+def _ports(last: Sequence[GeneratorHealth]) -> str:
+    left = min((health.ports_left for health in last if health.ports_left is not None), default=PORTS_FROM)
+    return f"only {left:,} local ports were left for new connections" if left < PORTS_FROM else ""
 
 
 CAUSE = Cause(
     code="generator_limit",
     title="The load generator is the limit",
-    cause="The generator's own process has no time left, so it sends less than planned and its latencies are too long.",
-    shown_by="the generator's share of a core and how late its loop wakes, three samples in a row",
-    remedy="Use fewer users, a longer think time or fewer new connections; or run it on a machine with a free core.",
+    cause="The generator has no time or no ports left, so it sends less than planned and its latencies are too long.",
+    shown_by="its share of a core, how late its loop and its arrivals are, free local ports; three samples in a row",
+    remedy="Use fewer users, a longer think time or fewer new connections; or send from more processes or machines.",
     find=find,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from scale_app.adapters.simulated import (
     SimulatedTraffic,
 )
 from scale_app.domain.errors import PlanError
+from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import LoadEnded, LoadReady, PodsSample, Sample, TrafficSample
 from scale_app.domain.simulated_target import SimulatedTarget, parse_simulated
@@ -130,6 +132,25 @@ async def test_an_edit_changes_the_users_at_the_new_rate() -> None:
             if len(users) == 1:
                 await load.edit(PlanEdit(users=4, spawn_rate=3))
     assert users == [10, 7, 4, 4, 4, 0]
+
+
+async def test_users_follow_the_plan_s_pattern() -> None:
+    plan = LoadPlan(users=10, spawn_rate=10, duration_s=5, pattern=Pattern("steps", low=0.2, period_s=2, steps=3))
+    samples = await all_of(await started(FakeClock(), plan))
+    assert [sample.users for sample in traffic(samples)] == [2, 6, 6, 10, 10, 0]
+
+
+async def test_arrivals_come_as_often_as_the_plan_and_its_pattern_say() -> None:
+    spike = Pattern("spike", low=0.5, begins_s=2, period_s=1)
+    plan = LoadPlan(users=4, duration_s=4, arrivals_per_s=100, pattern=spike)
+    load = await started(FakeClock(), plan)
+    counts = [0]
+    async for sample in load.samples():
+        if isinstance(sample, TrafficSample):
+            counts.append(sample.requests)
+            if len(counts) == 4:
+                await load.edit(PlanEdit(arrivals_per_s=20))
+    assert [after - before for before, after in itertools.pairwise(counts)] == [50, 100, 50, 10, 0]
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])

@@ -24,6 +24,8 @@ WEIGHTS = ServiceSettings(weights={"a": 3.0, "b": 1.0, "c": 1.0})
 PLAIN = ServiceSettings(client_node="node-a")
 JOINED = (PodChanged(4.0, "e", "joined"),)
 BUSY, LATE, FINE = GeneratorHealth(0.97, 4.0), GeneratorHealth(0.3, 80.0), GeneratorHealth(0.3, 5.0)
+BEHIND = GeneratorHealth(0.3, 5.0, 20_000, schedule_lag_p99_ms=90.0)
+OUT_OF_PORTS = GeneratorHealth(0.3, 5.0, 20)
 ONE_GETS_ALL = pods([5_000, 0, 0, 0, 0])
 NODE_A_ONLY = pods([2_480, 0, 0, 2_520, 0])
 
@@ -33,6 +35,7 @@ FIRES: list[tuple[str, str, str, Scene]] = [
     ("pods_not_named", "certain", "", Scene(pods([0, 0]), unnamed=900)),
     ("generator_limit", "certain", "", Scene(pods([4_000] * 5), health=(FINE, BUSY, BUSY, BUSY))),
     ("generator_limit", "certain", "", Scene(pods([4_000] * 5), health=(LATE, LATE, BUSY))),
+    ("generator_limit", "certain", "", Scene(pods([4_000] * 5), health=(BEHIND, BEHIND, OUT_OF_PORTS))),
     ("session_affinity", "certain", "a", Scene(ONE_GETS_ALL, service=AFFINE)),
     ("session_affinity", "certain", "a", Scene(pods([3_000, 2_000, 0, 0, 0]), service=AFFINE)),
     ("internal_traffic_policy", "certain", "bce", Scene(NODE_A_ONLY, service=LOCAL)),
