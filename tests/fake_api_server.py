@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +46,7 @@ class FakeApiServer:
     """token: the one that is accepted. denied: "list pods", "list deployments.apps" and the like.
 
     served: kinds of objects that exist. broken: kinds that are answered with status 500.
-    groups: API groups that are installed. requests: (verb, kind) of every question, in order.
+    groups: API groups that are installed. tls: None for plain HTTP. requests: (verb, kind) of every question, in order.
     """
 
     token: str = "good-token"
@@ -55,6 +56,7 @@ class FakeApiServer:
     groups: set[str] = field(default_factory=lambda: {"metrics.k8s.io", "gateway.networking.k8s.io"})
     silent: bool = False
     port: int = 0
+    tls: ssl.SSLContext | None = None
     requests: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -67,7 +69,7 @@ class FakeApiServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
         """Listen, at the same port as before if it listened before."""
@@ -75,7 +77,7 @@ class FakeApiServer:
         application.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.01)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True, ssl_context=self.tls)
         await site.start()
         self.port = self._runner.addresses[0][1]
 
@@ -151,7 +153,8 @@ class FakeApiServer:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if self.silent:
             await asyncio.sleep(LIMIT_S)
-        if request.headers.get("Authorization") != f"Bearer {self.token}":
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or token != self.token:
             return _status(401, "Unauthorized")
         if request.path in {f"/apis/{group}" for group in self.groups}:
             return web.json_response({"kind": "APIGroup"})

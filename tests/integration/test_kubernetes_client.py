@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shlex
+import ssl
+import subprocess
+import tempfile
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from kubernetes.aio.config import incluster_config
 
+from scale_app.adapters.kubernetes import config
 from scale_app.adapters.kubernetes.border import Gone, NotThere
 from scale_app.adapters.kubernetes.client import Cluster
 from scale_app.adapters.kubernetes.feed import listed
@@ -69,6 +77,73 @@ async def test_a_file_that_is_no_kubeconfig_is_a_sentence(content: str, tmp_path
 
 async def test_the_pods_own_account_is_missed_outside_a_pod() -> None:
     assert "SCALE_KUBE_CONFIG=in-cluster" in str(await trouble(Cluster("in-cluster")))
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for this address that vouches for itself; its key is beside it."""
+    folder = tmp_path_factory.mktemp("authority")
+    asked = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=kubernetes"
+    names = f" -addext subjectAltName=IP:127.0.0.1 -keyout {folder / 'key'} -out {folder / 'ca.crt'}"
+    subprocess.run(["openssl", *shlex.split(asked + names)], check=True, capture_output=True)
+    return folder / "ca.crt"
+
+
+@pytest.fixture
+async def pod_account(
+    authority: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[FakeApiServer, Path]]:
+    """A server that speaks TLS, and what Kubernetes gives a pod to reach it: an address, and a folder of files."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(authority, authority.with_name("key"))
+    server = FakeApiServer(tls=tls)
+    await server.start()
+    shop(server)
+    (tmp_path / "token").write_text(server.token)
+    (tmp_path / "namespace").write_text("shop\n")
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(authority))
+    monkeypatch.setattr(config, "POD_NAMESPACE", tmp_path / "namespace")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.port))
+    yield server, tmp_path
+    await server.stop()
+
+
+def trusting(path: str, url: str, authority: Path) -> str:
+    """The kubeconfig, with the authority in it."""
+    cluster = {"server": url, "certificate-authority-data": b64encode(authority.read_bytes()).decode()}
+    document = json.loads(Path(path).read_text())
+    Path(path).write_text(json.dumps({**document, "clusters": [{"name": "c", "cluster": cluster}]}))
+    return path
+
+
+async def test_the_pods_own_account_is_used_and_its_turning_token_taken_up(
+    pod_account: tuple[FakeApiServer, Path],
+) -> None:
+    server, folder = pod_account
+    cluster = Cluster("in-cluster")
+    assert (await cluster.namespace(), cluster.inside) == ("shop", True)
+    assert (await cluster.get(PODS))["items"]
+    server.token = "turned"
+    (folder / "token").write_text("turned")
+    assert (await cluster.get(PODS))["items"]
+    await cluster.close()
+
+
+async def test_a_certificate_of_nobody_known_is_a_sentence_and_no_key_is_left_behind(
+    pod_account: tuple[FakeApiServer, Path], authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, folder = pod_account
+    written = folder / "written"
+    written.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(written))
+    path = server.kubeconfig(folder)
+    assert "certificate verify failed" in str(await trouble(Cluster(path)))
+    cluster = Cluster(trusting(path, server.url, authority))
+    assert (await cluster.get(PODS))["items"]
+    await cluster.close()
+    assert list(written.iterdir()) == []
 
 
 async def test_an_expired_token_is_told_and_never_shown(server: FakeApiServer, tmp_path: Path) -> None:
