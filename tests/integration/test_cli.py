@@ -1,0 +1,194 @@
+"""Every command on a real run against the demo, by itself in this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from junitparser import JUnitXml
+
+from scale_app import wiring
+from scale_app.cli import main
+from tests.serving import GUARD, PROJECT, free_port
+
+PLAN = """
+users: 20
+spawn_rate: 40
+duration_s: 3
+think_time_s: 0.02
+gate:
+  verdict: {fail: [uneven], warn: [undecided]}
+  failure_share: {fail: 0.01}
+  p95_ms: {warn: 1, fail: 60000}
+"""
+CODES = {"EVEN": 0, "UNEVEN": 1, "UNDECIDED": 2, "NO_DATA": 3}
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """A folder with a database of its own, in which commands are typed."""
+
+    folder: Path
+
+    def types(self, *arguments: str) -> Result:
+        for made in vars(wiring).values():
+            if hasattr(made, "cache_clear"):  # a hub once closed stays closed
+                made.cache_clear()
+        result = CliRunner().invoke(main, list(arguments), prog_name="scale")
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    def json(self, *arguments: str) -> Any:
+        result = self.types(*arguments, "--json")
+        return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    folder = tmp_path_factory.mktemp("cli")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("SCALE_")]:
+            patch.delenv(name)
+        patch.setenv("SCALE_DATABASE_URL", f"sqlite+aiosqlite:///{folder}/scale.db")
+        patch.setenv("SCALE_PORT", str(free_port()))
+        patch.setenv("PYTHONPATH", str(PROJECT))
+        patch.chdir(folder)
+        (folder / "plan.yaml").write_text(PLAN)
+        yield Terminal(folder)
+
+
+@pytest.fixture(scope="module")
+def done(terminal: Terminal) -> dict[str, Any]:
+    """What `scale run plan.yaml` said of a run, and its exit code beside."""
+    reports = [f"--report={form}={terminal.folder}/run.{form}" for form in ("json", "html", "junit", "markdown")]
+    result = terminal.types("run", "plan.yaml", "--duration", "4", *reports, "--mark-baseline", "main", "--json")
+    assert "requests, " in result.stderr
+    return {**json.loads(result.stdout), "code": result.exit_code}
+
+
+def test_run_says_the_verdict_in_words_and_in_its_exit_code(done: dict[str, Any]) -> None:
+    last = done["run"]["last"]
+    assert (done["run"]["state"], done["run"]["plan"]["duration_s"]) == ("finished", 4.0)
+    assert last["requests"] > 100
+    assert done["code"] == done["exit_code"] == CODES[last["verdict"]["kind"]]
+    assert [check["name"] for check in done["gate"]["checks"]] == ["verdict", "p95_ms", "failure_share"]
+
+
+def test_its_reports_tell_the_same(terminal: Terminal, done: dict[str, Any]) -> None:
+    last = done["run"]["last"]
+    assert last["verdict"]["sentence"].split(":")[0] in (terminal.folder / "run.markdown").read_text()
+    assert f'data-testid="figure-requests">{last["requests"]:,}<' in (terminal.folder / "run.html").read_text()
+    suite = next(iter(JUnitXml.fromstring((terminal.folder / "run.junit").read_bytes())))
+    assert {case.name for case in suite} == {"run", "verdict", "p95_ms", "failure_share"}
+    assert json.loads((terminal.folder / "run.json").read_text())["run"]["record"]["last"] == last
+
+
+def test_replay_of_the_file_and_of_the_stored_run_give_the_figures_of_then(
+    terminal: Terminal, done: dict[str, Any]
+) -> None:
+    for name in (f"{terminal.folder}/run.json", done["run"]["run_id"]):
+        again = terminal.json("replay", name)
+        assert again["same_as_recorded"]
+        assert again["run"]["last"] == done["run"]["last"]
+        assert again["exit_code"] == done["code"]
+
+
+def test_runs_lists_it(terminal: Terminal, done: dict[str, Any]) -> None:
+    (listed,) = terminal.json("runs")
+    assert (listed["run_id"], listed["requests"]) == (done["run"]["run_id"], done["run"]["last"]["requests"])
+    assert done["run"]["run_id"] in terminal.types("runs").stdout
+
+
+def test_export_writes_it(terminal: Terminal, done: dict[str, Any]) -> None:
+    run_id = done["run"]["run_id"]
+    table = terminal.types("export", run_id, "--format", "csv", "-o", "-").stdout
+    assert len(table.splitlines()) == 1 + len(done["run"]["last"]["pods"])
+    said = terminal.json("export", run_id, "--format", "html")
+    assert (terminal.folder / said["file"]).stat().st_size == said["bytes"] > 10_000
+
+
+def test_compare_takes_ids_and_files(terminal: Terminal, done: dict[str, Any]) -> None:
+    run_id, file = done["run"]["run_id"], f"{terminal.folder}/run.json"
+    for pair in ((run_id, run_id), (file, file), (run_id, file)):
+        compared = terminal.json("compare", *pair)
+        assert (compared["comparable"], compared["changed"]) == (True, "no more than chance")
+    assert terminal.types("compare", run_id, file).exit_code == 0
+
+
+def test_doctor_has_a_row_for_every_question(terminal: Terminal) -> None:
+    rows = {row["name"]: row["status"] for row in terminal.json("doctor")}
+    assert rows == {
+        "page": "note",
+        "port": "ok",
+        "local ports": "ok",
+        "database": "ok",
+        "target": "ok",
+        "sources": "note",
+    }
+    result = terminal.types("doctor", "--target", f"http://127.0.0.1:{free_port()}/")
+    assert result.exit_code == 3
+    assert "does not answer" in result.stdout
+
+
+def test_targets_without_a_cluster_says_how_to_configure_one(terminal: Terminal) -> None:
+    result = terminal.types("targets")
+    assert result.exit_code == 0
+    assert "SCALE_KUBE_CONFIG" in result.stderr
+    assert terminal.json("targets")["targets"] == []
+
+
+def test_schema_is_json(terminal: Terminal) -> None:
+    assert "gate" in json.loads(terminal.types("schema").stdout)["properties"]
+
+
+def test_a_run_whose_target_is_gone_has_no_data_and_code_3(terminal: Terminal) -> None:
+    result = terminal.types(
+        "run", "--target", f"http://127.0.0.1:{free_port()}/", "--duration", "2", "--users", "2", "--fail-on", "never"
+    )
+    assert result.exit_code == 3
+    assert "Failed after" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["export", "nobody"], "No run has the id 'nobody'."),
+        (["replay", "nobody"], "No run has the id 'nobody'."),
+        (["compare", "nobody", "nobody"], "No run has the id 'nobody'."),
+        (["replay", "plan.yaml"], "The file is not a run that can be read: it is not JSON."),
+        (["run", "--target", "http://192.0.2.1/"], "was refused before a packet was sent"),
+        (["run", "--users", "100000"], "users = 100000 cannot be used: at most 5,000 here"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_code_64(terminal: Terminal, arguments: list[str], said: str) -> None:
+    result = terminal.types(*arguments)
+    assert (result.exit_code, result.stdout) == (64, "")
+    assert said in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_ctrl_c_stops_the_load_and_judges_what_was_measured(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SCALE_")}
+    own = {"SCALE_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/scale.db", "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-m", "scale_app.cli", "run", "--target", "simulated", "--duration", "60", "--json"]
+    guarded = [sys.executable, "-c", GUARD, str(PROJECT), str(os.getpid()), *command]
+    with subprocess.Popen(
+        guarded, env=environment | own, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+    assert "requests, " in first, stderr
+    said = json.loads(stdout)
+    assert said["run"]["state"] == "stopped"
+    assert process.returncode == said["exit_code"] == CODES[said["run"]["last"]["verdict"]["kind"]]
