@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
+import json
+import os
 import shlex
 import socket
 import ssl
 import struct
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +30,8 @@ from tests.tiny_server import served
 PLAN = LoadPlan(users=3, spawn_rate=100, duration_s=1, think_time_s=0.05, timeout_s=0.4, requests_per_connection=None)
 HEAD = b"HTTP/1.1 200 OK\r\nX-Pod-Name: pod-a\r\n"
 MEBIBYTE = 2**20
+BOMB = gzip.compress(bytes(512 * MEBIBYTE // 8), 9) * 8
+"""Half a megabyte that unpacks to half a gigabyte."""
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -77,6 +84,14 @@ class Conversations:
         for _ in range(16):
             writer.write(b"x" * MEBIBYTE)
             await writer.drain()
+
+    @staticmethod
+    async def gzip_bomb(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(BOMB) + BOMB)
+
+    @staticmethod
+    async def say_a_wrong_length(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"Content-Length: 2\r\n\r\nhi, and much more than that")
 
     @staticmethod
     async def unavailable(writer: asyncio.StreamWriter) -> None:
@@ -159,6 +174,69 @@ async def test_a_refused_connection_is_tried_again_with_patience() -> None:
     assert seen.connections == 0
 
 
+async def test_more_than_the_announced_length_counts_as_the_answer_and_ends_the_connection() -> None:
+    async with bad_server(Conversations.say_a_wrong_length) as port:
+        seen = await last_of(f"http://127.0.0.1:{port}/")
+    assert seen.errors == {}
+    assert seen.pods["pod-a"].requests == seen.requests == seen.connections > 10
+
+
+async def test_a_compressed_bomb_is_counted_by_its_bytes_and_never_unpacked() -> None:
+    async with bad_server(Conversations.gzip_bomb) as port:
+        resident, seen = await watched(LoadPlan(users=2, spawn_rate=100, duration_s=2, timeout_s=5), port)
+    assert seen.errors == {}
+    assert seen.pods["pod-a"].requests == seen.requests > 2
+    assert max(resident) < resident[0] + 30
+
+
+async def test_without_a_free_local_port_it_says_so_and_waits(tmp_path: Path) -> None:
+    """In a network namespace of its own, with nine ports for connections and a server that keeps them."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may make a network namespace")
+    script = tmp_path / "nine_ports.py"
+    script.write_text(NINE_PORTS)
+    process = await asyncio.create_subprocess_exec(
+        "unshare", "--net", sys.executable, str(script), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    requests, connections, errors = json.loads(output)
+    assert set(errors) == {"no free local port"}
+    assert connections <= 9
+    assert 0 < errors["no free local port"] == requests - connections
+    assert errors["no free local port"] <= 20 * 8  # patience, no hot loop
+
+
+NINE_PORTS = """
+import asyncio, json, subprocess
+from pathlib import Path
+from scale_app.adapters.locust_process import LocustProcess
+from scale_app.adapters.system_clock import SystemClock
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import TrafficSample
+from scale_app.domain.snapshot import Source
+from scale_app.ports import Admitted
+
+async def keep(reader, writer):
+    while await reader.readuntil(b"\\r\\n\\r\\n"):
+        writer.write(b"HTTP/1.1 200 OK\\r\\nX-Pod-Name: a\\r\\nContent-Length: 0\\r\\n\\r\\n")
+        await asyncio.sleep(30)
+
+async def main():
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("50000 50008")
+    server = await asyncio.start_server(keep, "127.0.0.1", 8000)
+    plan = LoadPlan(users=20, spawn_rate=100, duration_s=1.5, think_time_s=1, timeout_s=1, requests_per_connection=None)
+    target = Admitted("http://127.0.0.1:8000/", Source.HEADER, ("127.0.0.0/8",))
+    load = await LocustProcess(SystemClock()).start(plan, target)
+    async for sample in load.samples():
+        if isinstance(sample, TrafficSample):
+            last = sample
+    print(json.dumps([last.requests, last.connections, dict(last.errors)]))
+
+asyncio.run(main())
+"""
+
+
 async def test_no_connection_is_opened_outside_the_admitted_networks() -> None:
     touched = asyncio.Event()
 
@@ -178,15 +256,29 @@ async def test_a_name_that_does_not_exist_says_so() -> None:
     assert set(seen.errors) == {"name not resolved"}
 
 
-def self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's TLS for localhost, and its certificate's file."""
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    asked = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(["openssl", *shlex.split(asked), *names], check=True, capture_output=True)
+def self_signed(folder: Path, days: int = 2) -> tuple[ssl.SSLContext, Path]:
+    """A server's TLS for localhost, and its certificate's file. days: of its life; negative: it is over."""
+    key, request, certificate = folder / "key.pem", folder / "request.pem", folder / "certificate.pem"
+    names = folder / "names"
+    names.write_text("subjectAltName=DNS:localhost")
+    asked = "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost"
+    openssl(asked, "-keyout", key, "-out", request)
+    openssl(f"x509 -req -days {days}", "-in", request, "-signkey", key, "-extfile", names, "-out", certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context, certificate
+
+
+def openssl(asked: str, *files: str | Path) -> None:
+    subprocess.run(["openssl", *shlex.split(asked), *map(str, files)], check=True, capture_output=True)
+
+
+async def test_an_expired_certificate_says_so(tmp_path: Path) -> None:
+    context, certificate = self_signed(tmp_path, days=-1)
+    async with bad_server(Conversations.unavailable, context) as port:
+        seen = await last_of(f"https://localhost:{port}/", replace(PLAN, ca_pem=certificate.read_text()))
+    assert set(seen.errors) == {"TLS: certificate has expired"}
+    assert seen.requests <= 3 * 8
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
@@ -225,14 +317,24 @@ async def test_an_endless_body_does_not_fill_the_memory() -> None:
             writer.write(bytes(MEBIBYTE))
             await writer.drain()
 
-    plan = LoadPlan(users=2, spawn_rate=100, duration_s=2, timeout_s=5)
     async with bad_server(flood) as port:
-        load = await LocustProcess(SystemClock()).start(
-            plan, Admitted(f"http://127.0.0.1:{port}/", Source.HEADER, ("127.0.0.0/8",))
-        )
-        assert isinstance(load, LocustLoad)
-        resident = [resident_mib(load.pid) async for sample in load.samples() if isinstance(sample, TrafficSample)]
-    assert max(resident[:-1]) < resident[0] + 30
+        resident, _ = await watched(LoadPlan(users=2, spawn_rate=100, duration_s=2, timeout_s=5), port)
+    assert max(resident) < resident[0] + 30
+
+
+async def watched(plan: LoadPlan, port: int) -> tuple[list[float], TrafficSample]:
+    """The worker's memory in MiB at each sample but the last, and the last sample."""
+    load = await LocustProcess(SystemClock()).start(
+        plan, Admitted(f"http://127.0.0.1:{port}/", Source.HEADER, ("127.0.0.0/8",))
+    )
+    assert isinstance(load, LocustLoad)
+    resident: list[float] = []
+    seen: list[TrafficSample] = []
+    async for sample in load.samples():
+        if isinstance(sample, TrafficSample):
+            seen.append(sample)
+            resident.append(resident_mib(load.pid))
+    return resident[:-1], seen[-1]
 
 
 def resident_mib(pid: int) -> float:
