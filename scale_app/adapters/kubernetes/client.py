@@ -144,7 +144,7 @@ class Cluster:
         async with self._opening:
             if configuration.api_key.get(TOKEN) == sent:
                 with config_border(self.kube_config, self.context):
-                    configuration.api_key[TOKEN] = await config.token_of(self.kube_config, self.context)
+                    await config.renew(configuration, self.kube_config, self.context)
         return bool(configuration.api_key.get(TOKEN) != sent)
 
     async def _ask(

@@ -21,13 +21,14 @@ async def open_api(config: str, context: str) -> tuple[ApiClient, str]:
         kube_config._cleanup_temp_files()
 
 
-async def token_of(config: str, context: str) -> str | None:
-    """The token as it is now, None for an account that proves itself otherwise. Raises whatever the package raises."""
+async def renew(configuration: Configuration, config: str, context: str) -> None:
+    """Take up the token as it is now. Raises whatever the package raises."""
     try:
-        token: str | None = (await _read(config, context))[0].api_key.get("BearerToken")
+        fresh, _ = await _read(config, context)
     finally:
         kube_config._cleanup_temp_files()
-    return token
+    configuration.api_key = fresh.api_key
+    configuration.refresh_api_key_hook = fresh.refresh_api_key_hook  # it holds the pod's token, the old one before
 
 
 async def _read(config: str, context: str) -> tuple[Configuration, str]:
