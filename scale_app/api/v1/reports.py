@@ -40,7 +40,7 @@ def report_operations(hub: Door) -> list[Operation]:
         ),
         Operation(
             "GET", f"{RUN}/gate", "getGate", "Reports", "The run against its plan's thresholds", reports.gate,
-            GateResult, errors=(RunNotFound,), does="So far, while it runs. A plan without thresholds is passed.",
+            GateResult, errors=(RunNotFound,), does="So far, while it runs.",
         ),
     ]  # fmt: skip
 
