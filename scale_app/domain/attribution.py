@@ -72,7 +72,7 @@ class Attribution:
         self._others: dict[Source, int] = {}
         self._others_before: dict[Source, int] = {}
         self._read_at_s: dict[Source, float] = {}
-        self._in_flight = 0
+        self._newest: TrafficSample | None = None
 
     def begin(self, at_s: float) -> None:
         """The load starts now: what the sources have counted so far is nobody's business."""
@@ -99,7 +99,7 @@ class Attribution:
     def traffic_seen(self, sample: TrafficSample) -> None:
         """Take the generator's counts, bring every source up to them, and choose."""
         self._timeline.observe(sample.at_s, sample.requests)
-        self._in_flight = sample.users
+        self._newest = sample
         self._settle_readings(sample.at_s)
         self._doubt_stale(sample)
         joined = self._join.traffic_seen(sample)
@@ -113,6 +113,9 @@ class Attribution:
     def end(self) -> None:
         """The load is over: readings made since then see all of it."""
         self._settle_readings(None)
+        joined = self._join.traffic_seen(self._newest) if self._newest else None
+        if joined is not None and self._newest is not None:
+            self._take_joined(joined, self._newest)
 
     def counted(self) -> Mapping[Source, Counted]:
         """What every source that is read beside the load has counted up to now, itself unchanging."""
@@ -176,7 +179,8 @@ class Attribution:
         One request of each user may have been counted whose answer we had not seen yet.
         """
         source = sample.source
-        beyond = max(0, counted - self._timeline.newest - self._in_flight)
+        in_flight = self._newest.users if self._newest else 0
+        beyond = max(0, counted - self._timeline.newest - in_flight)
         told = beyond + sample.others - self._others_before.get(source, 0)
         self._others[source] = max(self._others.get(source, 0), told)
 

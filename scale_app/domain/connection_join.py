@@ -52,7 +52,7 @@ class ConnectionJoin:
                 self._match(loads.endpoints, self._latest.clients)
                 self._fresh = False
             self._follow(loads.long)
-        return self._joined(_answered(sample))
+        return self._joined(_answered(sample), sample.connections)
 
     def _match(self, endpoints: Mapping[int, str], clients: Mapping[str, tuple[str, ...]]) -> None:
         times = Counter(client for of_pod in clients.values() for client in of_pod)
@@ -69,7 +69,7 @@ class ConnectionJoin:
             self._ended[self._pod_of.pop(connection)] += self._answers[connection]
         self._answers = {connection: long[connection] for connection in self._pod_of if connection in long}
 
-    def _joined(self, answered: int) -> Joined:
+    def _joined(self, answered: int, opened: int) -> Joined:
         requests = Counter(dict.fromkeys(self._pods(), 0))
         requests.update(self._ended)
         for connection, answers in self._answers.items():
@@ -77,10 +77,12 @@ class ConnectionJoin:
         unseen = max(0, answered - sum(requests.values()))
         accepted = self._accepted_unseen()
         total = sum(accepted.values())
+        connections = Counter({pod: self._seen[pod] for pod in requests})
         if total:
             requests.update(_dealt(unseen, accepted))
-        connections = {pod: self._seen[pod] + accepted.get(pod, 0) for pod in requests}
-        return Joined(dict(requests), connections, bool(total) and unseen > ESTIMATED_FROM * answered)
+            # A pod's network also accepts probes and the like, so of what it accepted only our number is ours.
+            connections.update(_dealt(max(0, opened - sum(self._seen.values())), accepted))
+        return Joined(dict(requests), dict(connections), bool(total) and unseen > ESTIMATED_FROM * answered)
 
     def _pods(self) -> set[str]:
         assert self._latest is not None

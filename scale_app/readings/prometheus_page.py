@@ -33,6 +33,8 @@ class Page:
 
 def counters_of(page: bytes, name: str = "", most: int = 2_000) -> Page:
     """The counters on a page, or those of one name; at most so many, those about requests first. Raises NotAPage."""
+    if page.lstrip()[:1] in (b"<", b"{"):
+        raise NotAPage("it begins like HTML or JSON")
     picked = list(_picked(page.decode("utf-8", "replace"), name))
     picked.sort(key=lambda line: "request" not in line and not line.startswith(STARTED))
     counters: dict[Series, float] = {}

@@ -154,8 +154,9 @@ class Cluster:
 
         api = await self.api()
         pairs = [(name, str(value)) for name, value in (query or {}).items()]
+        given = {"Content-Type": "application/strategic-merge-patch+json"} if method == "PATCH" else {}
         method, url, headers, sent, _ = await api.param_serialize(
-            method, path, query_params=pairs, header_params={}, body=body, auth_settings=[TOKEN]
+            method, path, query_params=pairs, header_params=given, body=body, auth_settings=[TOKEN]
         )
         timeout = ClientTimeout(total=limit_s, sock_connect=ANSWER_LIMIT_S, sock_read=quiet_s)
         answer = await api.rest_client.request(method, url, headers=headers, body=sent, _request_timeout=timeout)

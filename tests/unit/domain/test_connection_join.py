@@ -4,10 +4,10 @@ from scale_app.domain.connection_join import ConnectionJoin, Joined
 from scale_app.domain.samples import ConnectionLoads, ConnectionsSample, PodCount, TrafficSample
 
 
-def _traffic(answered: int, long: dict[int, int], ports: dict[int, int]) -> TrafficSample:
+def _traffic(answered: int, long: dict[int, int], ports: dict[int, int], opened: int = 0) -> TrafficSample:
     endpoints = {connection: f"198.18.0.9:{port}" for connection, port in ports.items()}
     loads = ConnectionLoads({}, long, endpoints=endpoints)
-    return TrafficSample(0.0, 1, answered, unnamed=PodCount(answered), loads=loads)
+    return TrafficSample(0.0, 1, answered, unnamed=PodCount(answered), connections=opened, loads=loads)
 
 
 def _table(opened: dict[str, int] | None = None, **ports: list[int]) -> ConnectionsSample:
@@ -47,8 +47,8 @@ def test_connections_too_short_to_be_seen_are_dealt_by_what_each_pod_accepted() 
     join = ConnectionJoin()
     join.connections_seen(_table({"a": 100, "b": 50}, a=[], b=[]))
     join.connections_seen(_table({"a": 130, "b": 60}, a=[], b=[]))
-    joined = join.traffic_seen(_traffic(40, {}, {}))
-    assert joined == Joined({"a": 30, "b": 10}, {"a": 30, "b": 10}, estimated=True)
+    joined = join.traffic_seen(_traffic(40, {}, {}, opened=36))
+    assert joined == Joined({"a": 30, "b": 10}, {"a": 27, "b": 9}, estimated=True)
 
 
 def test_every_request_is_dealt_once_however_the_shares_round() -> None:

@@ -24,9 +24,10 @@ LAG_S = 0.25
 class AccessLogCounter:
     """Fulfils RequestCounter."""
 
-    def __init__(self, cluster_of: ClusterOf, clock: Clock) -> None:
+    def __init__(self, cluster_of: ClusterOf, clock: Clock, every_s: float = EVERY_S) -> None:
         self._cluster_of = cluster_of
         self._clock = clock
+        self._every_s = every_s
 
     async def counts(
         self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
@@ -54,7 +55,7 @@ class AccessLogCounter:
                         lag_s=LAG_S,
                         problem=Reading(at_s, 0.0, requests, failed).problem,
                     )
-                    await _pause(pods.changed)
+                    await _pause(pods.changed, self._every_s)
         finally:
             await following.close()
 
@@ -85,10 +86,10 @@ def our_requests(plan: LoadPlan) -> Ours:
     return Ours(plan.method, target, agent)
 
 
-async def _pause(changed: asyncio.Event) -> None:
-    """A second, or less when a pod came: what it logs from its first moment on is ours to read."""
+async def _pause(changed: asyncio.Event, every_s: float) -> None:
+    """So long, or less when a pod came: what it logs from its first moment on is ours to read."""
     try:
-        await asyncio.wait_for(changed.wait(), EVERY_S)
+        await asyncio.wait_for(changed.wait(), every_s)
     except TimeoutError:
         return
-    await asyncio.sleep(EVERY_S / 10)
+    await asyncio.sleep(every_s / 10)

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from scale_app.adapters.kubernetes.client import Cluster
 from scale_app.adapters.kubernetes.counters.execution import NoSuchCommand, output_of
 from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods, service_of
-from scale_app.adapters.kubernetes.counters.polling import Reading, readings
+from scale_app.adapters.kubernetes.counters.polling import EVERY_S, Reading, readings
 from scale_app.adapters.kubernetes.directory import ClusterOf
 from scale_app.adapters.kubernetes.objects import at, dict_at, list_at, text_at
 from scale_app.domain.errors import CountingFailed
@@ -27,10 +27,11 @@ STARTED_WITHIN_S = 30.0
 class ConnectionMap:
     """Fulfils RequestCounter by ConnectionsSamples. image: of the container that is added where the plan allows it."""
 
-    def __init__(self, cluster_of: ClusterOf, clock: Clock, image: str) -> None:
+    def __init__(self, cluster_of: ClusterOf, clock: Clock, image: str, every_s: float = EVERY_S) -> None:
         self._cluster_of = cluster_of
         self._clock = clock
         self._image = image
+        self._every_s = every_s
 
     async def counts(
         self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
@@ -42,7 +43,7 @@ class ConnectionMap:
         tables = _Tables(cluster, image)
         async with (
             TargetPods(cluster, service) as pods,
-            aclosing(readings(pods.now, tables.read, self._clock)) as looks,
+            aclosing(readings(pods.now, tables.read, self._clock, self._every_s)) as looks,
         ):
             async for reading in looks:
                 yield _sample(reading)

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from scale_app.adapters.kubernetes.border import border, of_status, quoted
-from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.kubernetes.client import TOKEN, Cluster
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
 from scale_app.domain.errors import ClusterUnavailable, CountingFailed
 
@@ -35,7 +35,7 @@ async def output_of(cluster: Cluster, pod: CountedPod, command: tuple[str, ...],
     query = [("command", part) for part in command] + [("stdout", "true"), ("stderr", "true")]
     query += [("container", named)] if named else []
     _, url, headers, _, _ = await api.param_serialize(
-        "GET", path, query_params=query, header_params={}, auth_settings=["BearerToken"]
+        "GET", path, query_params=query, header_params={}, auth_settings=[TOKEN]
     )
     host = api.configuration.host
     with border(host, path, LIMIT_S):

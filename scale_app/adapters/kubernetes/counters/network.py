@@ -22,9 +22,10 @@ SUMMARY_LIMIT_S = 5.0
 class NetworkShare:
     """Fulfils RequestCounter, approximately."""
 
-    def __init__(self, cluster_of: ClusterOf, clock: Clock) -> None:
+    def __init__(self, cluster_of: ClusterOf, clock: Clock, every_s: float = EVERY_S) -> None:
         self._cluster_of = cluster_of
         self._clock = clock
+        self._every_s = every_s
 
     async def counts(
         self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
@@ -44,7 +45,7 @@ class NetworkShare:
                     raise CountingFailed(problem or "The kubelets tell nothing of the pods' networks. Count otherwise.")
                 first = False
                 yield self._sample(began_s, got, tuple(name for name in now if name not in got), problem)
-                await asyncio.sleep(EVERY_S)
+                await asyncio.sleep(self._every_s)
 
     def _sample(self, began_s: float, got: dict[str, PodBytes], unread: tuple[str, ...], problem: str) -> CountsSample:
         clock = self._clock

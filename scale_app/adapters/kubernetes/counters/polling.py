@@ -38,9 +38,12 @@ class Reading(Generic[T]):
 
 
 async def readings(
-    pods: Callable[[], Mapping[str, CountedPod]], read: Callable[[CountedPod], Awaitable[T]], clock: Clock
+    pods: Callable[[], Mapping[str, CountedPod]],
+    read: Callable[[CountedPod], Awaitable[T]],
+    clock: Clock,
+    every_s: float = EVERY_S,
 ) -> AsyncGenerator[Reading[T], None]:
-    """For ever, about one a second. Raises CountingFailed when the first look gets nothing from any pod."""
+    """For ever, one every so many seconds. Raises CountingFailed when the first look gets nothing from any pod."""
     first = True
     while True:
         reading = await read_all(pods(), read, clock)
@@ -48,7 +51,7 @@ async def readings(
             raise CountingFailed(reading.problem)
         first = False
         yield reading
-        await asyncio.sleep(max(EVERY_S - reading.took_s, REST_PER_READING * reading.took_s, 0.05))
+        await asyncio.sleep(max(every_s - reading.took_s, REST_PER_READING * reading.took_s))
 
 
 async def read_all(

@@ -11,7 +11,7 @@ from scale_app.adapters.kubernetes.border import NotThere
 from scale_app.adapters.kubernetes.client import Cluster
 from scale_app.adapters.kubernetes.counters.gains import CounterGains
 from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods, service_of
-from scale_app.adapters.kubernetes.counters.polling import Reading, readings
+from scale_app.adapters.kubernetes.counters.polling import EVERY_S, Reading, readings
 from scale_app.adapters.kubernetes.directory import ClusterOf
 from scale_app.domain.errors import ClusterForbidden, CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan
@@ -31,9 +31,10 @@ SERIES_PER_POD = (50, 2_000)
 class PrometheusCounter:
     """Fulfils RequestCounter, through the API server's pod proxy: where the pods are reachable only there, too."""
 
-    def __init__(self, cluster_of: ClusterOf, clock: Clock) -> None:
+    def __init__(self, cluster_of: ClusterOf, clock: Clock, every_s: float = EVERY_S) -> None:
         self._cluster_of = cluster_of
         self._clock = clock
+        self._every_s = every_s
 
     async def counts(
         self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
@@ -44,7 +45,7 @@ class PrometheusCounter:
         async with TargetPods(cluster, service) as pods:
             pages = _Pages(cluster, plan.counter_name, lambda: len(pods.now()))
             gains = CounterGains(plan.counter_name, urlsplit(target.url).path or "/")
-            async with aclosing(readings(pods.now, pages.read, self._clock)) as looks:
+            async with aclosing(readings(pods.now, pages.read, self._clock, self._every_s)) as looks:
                 async for reading in looks:
                     now = pods.now()
                     pages_of = {name: (now.get(name), page) for name, page in reading.got.items()}
@@ -62,6 +63,10 @@ class PrometheusCounter:
             took_s=reading.took_s,
             problem=reading.problem or gains.problem,
         )
+
+
+class _NothingThere(CountingFailed):
+    """No page at this place."""
 
 
 class _Pages:
@@ -84,19 +89,25 @@ class _Pages:
 
     async def _find(self, pod: CountedPod) -> tuple[int, str]:
         tried: list[str] = []
+        useless = ""
         for port in dict.fromkeys((*pod.metrics_ports, *pod.ports)):
             for path in dict.fromkeys((pod.metrics_path or PATHS[0], *PATHS)):
                 try:
                     await self._page(pod, port, path)
                 except ClusterForbidden:
                     raise
-                except ScaleError:
+                except _NothingThere:
                     tried.append(f":{port}{path}")
+                    continue
+                except ScaleError as error:
+                    tried.append(f":{port}{path}")
+                    useless = useless or str(error)
                     continue
                 self._place = (port, path)
                 return self._place
         raise CountingFailed(
-            f"The pod {pod.name} has no Prometheus page at {', '.join(tried) or 'any port'}. Say where it is by the "
+            useless
+            or f"The pod {pod.name} has no Prometheus page at {', '.join(tried) or 'any port'}. Say where it is by the "
             "annotations prometheus.io/port and prometheus.io/path, or count by another source."
         )
 
@@ -105,7 +116,7 @@ class _Pages:
         try:
             text = await self._cluster.text(where, limit_s=PAGE_LIMIT_S)
         except NotThere:
-            raise CountingFailed(f"The pod {pod.name} has nothing at :{port}{path} (404).") from None
+            raise _NothingThere(f"The pod {pod.name} has nothing at :{port}{path} (404).") from None
         if len(text) > LARGEST_PAGE:
             raise CountingFailed(
                 f"The Prometheus page of {pod.name} has {len(text):,} bytes, more than the {LARGEST_PAGE:,} that are "

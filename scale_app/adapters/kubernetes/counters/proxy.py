@@ -28,9 +28,10 @@ ADMIN_LIMIT_S = 5.0
 class ProxyCounter:
     """Fulfils RequestCounter at the pods that the plan names as the proxy's."""
 
-    def __init__(self, cluster_of: ClusterOf, clock: Clock) -> None:
+    def __init__(self, cluster_of: ClusterOf, clock: Clock, every_s: float = EVERY_S) -> None:
         self._cluster_of = cluster_of
         self._clock = clock
+        self._every_s = every_s
 
     async def counts(
         self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
@@ -51,7 +52,7 @@ class ProxyCounter:
                     yield CountsSample(
                         began_s, Source.PROXY, requests, others=others, took_s=took_s, lag_s=LAG_S, problem=problem
                     )
-                    await asyncio.sleep(EVERY_S)
+                    await asyncio.sleep(self._every_s)
             finally:
                 await at_proxy.close()
 
