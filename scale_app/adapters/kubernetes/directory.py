@@ -28,16 +28,22 @@ T = TypeVar("T")
 NEEDED = "needed"
 USAGE_EVERY_S = 15.0
 TOGETHER_S = 0.1
-"""Changes that come within this time are told together: 1,000 pods that start are not 1,000 lists of 1,000 pods."""
+TOGETHER_S_PER_POD = 0.001
+"""Changes that come within the longer of the two are told together: 1,000 pods that start are not 1,000 lists of
+1,000 pods, each of which is looked through and kept."""
 
 ClusterOf = Callable[[ServiceRef], Cluster]
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """together_s: see TOGETHER_S. usage_every_s: between two looks at CPU and memory. timing: of the feeds."""
+    """together_s, together_s_per_pod: see TOGETHER_S_PER_POD. timing: of the feeds.
+
+    usage_every_s: between two looks at CPU and memory.
+    """
 
     together_s: float = TOGETHER_S
+    together_s_per_pod: float = TOGETHER_S_PER_POD
     usage_every_s: float = USAGE_EVERY_S
     timing: Timing = Timing()
 
@@ -121,7 +127,7 @@ class Watch:
                 if lost or last is None or replace(last, at_s=sample.at_s) != sample:
                     yield sample
                 last, lost = sample, ""
-                await asyncio.sleep(self._pace.together_s)
+                await asyncio.sleep(max(self._pace.together_s, len(sample.pods) * self._pace.together_s_per_pod))
 
     async def _next_change(self, needed: asyncio.Task[None]) -> None:
         changed = asyncio.create_task(self._changed.wait())
@@ -152,7 +158,7 @@ class Watch:
             workloads=workloads if self._deployments.known or self._stateful.known else None,
             usage=self._usage,
             client_node=self._client_node,
-            missing=" ".join([*self._missing.values(), *(text for text in self._troubles.values() if text)]),
+            missing=" ".join([*self._lacking(), *(text for text in self._troubles.values() if text)]),
         )
 
     def _feed(self, api: str, kind: str, read: Callable[[Json], T], query: Mapping[str, str] | None = None) -> Feed[T]:
@@ -163,8 +169,13 @@ class Watch:
         try:
             await feed.follow(self._wake, partial(self._note, feed.path))
         except ClusterForbidden as error:
-            self._missing[feed.path] = f"Not seen in this run: {what}, since the account may not {error.rule}."
+            self._missing[feed.path] = f"{what} ({error.rule})"
             self._wake()
+
+    def _lacking(self) -> list[str]:
+        """One sentence for all rights that are missing."""
+        listed = ", ".join(self._missing.values())
+        return [f"Not seen in this run, for lack of rights: {listed}."] if listed else []
 
     async def _follow_pods(self) -> None:
         """Those that the Service selects; all of the namespace when the Service cannot be read."""

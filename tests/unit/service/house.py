@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.snapshot import Source
-from scale_app.ports import RequestCounter
+from scale_app.ports import PodDirectory, RequestCounter
 from scale_app.service.hub import Hub, Outside
 from tests.fakes import FakeClock, FakeDemo, FakeStore
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator, PlayedLoad
@@ -23,19 +23,21 @@ class House:
     store: FakeStore = field(default_factory=FakeStore)
     max_runs: int = 2
     counters: Mapping[Source, RequestCounter] = field(default_factory=dict)
+    directory: PodDirectory = field(default_factory=lambda: PlayedDirectory("a", "b"))
+    outside: Outside = field(init=False)
     hub: Hub = field(init=False)
 
     def __post_init__(self) -> None:
-        outside = Outside(
+        self.outside = Outside(
             self.gate,
             {Source.HEADER: self.generator},
-            {Source.HEADER: PlayedDirectory("a", "b")},
+            {Source.HEADER: self.directory},
             self.store,
             FakeDemo(),
             FakeClock(),
             counters=self.counters,
         )
-        self.hub = Hub(outside, Limits(users=500, spawn_rate=500, duration_s=500), self.max_runs)
+        self.hub = Hub(self.outside, Limits(users=500, spawn_rate=500, duration_s=500), self.max_runs)
 
     @property
     def load(self) -> PlayedLoad:

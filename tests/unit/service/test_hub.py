@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
+from scale_app.domain.cluster import ServiceRef
 from scale_app.domain.errors import (
     GeneratorFailed,
     NoExperiment,
@@ -14,12 +16,15 @@ from scale_app.domain.errors import (
     RunStillActive,
     StoreUnavailable,
     TargetRefused,
+    TargetUnavailable,
     TooManyRuns,
 )
 from scale_app.domain.events import SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.run import RunRecord
+from scale_app.domain.samples import PodSeen, PodsSample, Sample
 from scale_app.domain.snapshot import RunState, Source
+from scale_app.ports import Admitted
 from tests.unit.service.house import House, settled
 
 
@@ -301,3 +306,37 @@ async def test_only_an_experiment_that_has_ended_has_a_conclusion(house: House) 
     assert (await house.hub.compare(second_id, first_id)).conclusion == ""
     with pytest.raises(RunNotFound):
         await house.hub.compare(first_id, "no-such")
+
+
+class LostDirectory:
+    """Sees its pods once, then never again."""
+
+    async def watch(self, target: Admitted) -> AsyncIterator[Sample]:
+        yield PodsSample(0.0, (PodSeen("a"), PodSeen("b")))
+        raise TargetUnavailable("The cluster took the right away.")
+
+
+async def test_a_service_is_watched_in_its_cluster_whatever_counts_its_requests(house: House) -> None:
+    outside = house.outside
+    cluster = LostDirectory()
+    with_cluster = replace(outside, cluster_pods=cluster)
+    target = Admitted("http://x/", Source.HEADER, ())
+    assert with_cluster.directory(target) is outside.directories[Source.HEADER]
+    assert with_cluster.directory(replace(target, service=ServiceRef("shop", "cart"))) is cluster
+    assert outside.directory(replace(target, service=ServiceRef("shop", "cart"))) is None
+
+
+async def test_pods_that_are_lost_for_good_stay_and_the_run_says_why() -> None:
+    house = House(directory=LostDirectory())
+    run_id = await house.started()
+    house.load.traffic(1, a=5, b=5)
+    await settled()
+    last = (await house.hub.run(run_id)).last
+    assert last is not None
+    assert last.pods_problem == "The cluster took the right away."
+    assert [pod.name for pod in last.pods] == ["a", "b"]
+    house.load.traffic(2, a=9, b=9)
+    house.load.end(3)
+    await settled()
+    assert (await house.hub.run(run_id)).state is RunState.FINISHED
+    await house.hub.close()
