@@ -118,7 +118,7 @@ class FakePods(FakeApiServer):
         return web.json_response(self._document(name, life))
 
     def _document(self, name: str, life: PodLife) -> dict[str, object]:
-        states = [{"name": "scale-connections", "state": {"running": {}}}] if life.entered else []
+        states = [{"name": "scale-connections-1", "state": {"running": {}}}] if life.entered else []
         return {"metadata": {"name": name}, "spec": {}, "status": {"ephemeralContainerStatuses": states}}
 
     def _page(self, life: PodLife, port: str, path: str) -> web.Response:
@@ -174,7 +174,7 @@ class FakePods(FakeApiServer):
         socket = web.WebSocketResponse(protocols=("v4.channel.k8s.io",))
         await socket.prepare(request)
         command = request.query.getall("command")[0]
-        added = request.query.get("container") == "scale-connections"
+        added = request.query.get("container") == "scale-connections-1"
         if command in life.commands or (added and life.entered):
             await socket.send_bytes(b"\x01" + life.table.encode())
             await socket.send_bytes(b"\x03" + json.dumps({"status": "Success"}).encode())

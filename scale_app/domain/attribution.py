@@ -92,7 +92,7 @@ class Attribution:
 
     def connections_seen(self, sample: ConnectionsSample) -> None:
         """Take a reading of the pods' connection tables."""
-        self._note(Source.CONNECTION_MAP, unread=sample.unread, problem=sample.problem)
+        self._note(Source.CONNECTION_MAP, took_s=sample.took_s, unread=sample.unread, problem=sample.problem)
         if sample.clients or sample.opened:
             self._join.connections_seen(sample)
 

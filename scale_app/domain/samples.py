@@ -189,7 +189,7 @@ class ConnectionsSample:
     clients: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     opened: Mapping[str, int] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
-    since: Mapping[str, str] = field(default_factory=dict)
+    took_s: float = 0.0
     problem: str = ""
     kind: Literal["connections"] = "connections"
 

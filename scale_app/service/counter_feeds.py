@@ -14,7 +14,8 @@ from scale_app.domain.source import COUNTERS, Source
 from scale_app.ports import Admitted, Clock, RequestCounter
 
 log = logging.getLogger(__name__)
-FIRST_READING_LIMIT_S = 15.0
+FIRST_READING_LIMIT_S = 45.0
+"""A container that is added to the pods needs a while; what fails does so sooner."""
 LAST_READING_LIMIT_S = 5.0
 LAST_ESTIMATE_LIMIT_S = 25.0
 NO_COUNTER = (

@@ -35,6 +35,16 @@ class Way:
 
 WAYS = {
     "response header": Way({}),
+    "JSON field": Way({"counting": "json", "json_field": "pod"}),
+    "Prometheus counter": Way({"counting": "prometheus"}),
+    "access log": Way({"counting": "access_log"}),
+    "connection map": Way(
+        {"counting": "connection_map", "enter_pods": "ephemeral"}, off_by_in={"a new connection each": 0.25}
+    ),
+    "proxy's log": Way(
+        {"counting": "proxy", "proxy_pods": f"{HERE}/app=edge", "service": f"{HERE}/echo"}, through="edge"
+    ),
+    "network share": Way({"counting": "network"}, off_by=0.25),
 }
 CASES: dict[str, dict[str, Any]] = {
     "a new connection each": {"requests_per_connection": 1},

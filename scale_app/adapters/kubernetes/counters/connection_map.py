@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from itertools import count
 
 from scale_app.adapters.kubernetes.client import Cluster
 from scale_app.adapters.kubernetes.counters.execution import NoSuchCommand, output_of
 from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods, service_of
 from scale_app.adapters.kubernetes.counters.polling import EVERY_S, Reading, readings
 from scale_app.adapters.kubernetes.directory import ClusterOf
-from scale_app.adapters.kubernetes.objects import at, dict_at, list_at, text_at
+from scale_app.adapters.kubernetes.objects import dict_at, list_at, text_at
 from scale_app.domain.errors import CountingFailed
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
@@ -22,6 +23,15 @@ READ = ("cat", "/proc/net/tcp", "/proc/net/tcp6", "/proc/net/snmp")
 ADDED = "scale-connections"
 ADDED_LIVES_S = 86_400
 STARTED_WITHIN_S = 30.0
+LOOK_EVERY_S = 0.5
+AS_RESTRICTED = {
+    "runAsNonRoot": True,
+    "runAsUser": 65_534,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""As little as the strictest pod security allows; the tables may be read by everybody."""
 
 
 class ConnectionMap:
@@ -55,6 +65,7 @@ def _sample(reading: Reading[ConnectionTable]) -> ConnectionsSample:
         {name: table.clients for name, table in reading.got.items()},
         {name: table.opened for name, table in reading.got.items() if table.opened is not None},
         unread=tuple(reading.failed),
+        took_s=reading.took_s,
         problem=reading.problem,
     )
 
@@ -85,48 +96,39 @@ class _Tables:
                     f"The image of the pod {pod.name} has no cat, so its connections cannot be read from inside. "
                     "Allow a container to be added to it (enter_pods: ephemeral), or count by another source."
                 ) from None
-        await self._enter(pod)
-        self._entered_by[pod.uid] = ADDED
-        return await output_of(self._cluster, pod, READ, ADDED)
+        added = self._entered_by[pod.uid] = await self._enter(pod)
+        return await output_of(self._cluster, pod, READ, added)
 
-    async def _enter(self, pod: CountedPod) -> None:
-        """Add a container that waits; it shares the pod's network, and stays until the pod ends."""
-        document = await self._cluster.get(pod.path)
-        if not _is_added(document):
-            container = {
-                "name": ADDED,
-                "image": self._image,
-                "command": ["sleep", str(ADDED_LIVES_S)],
-                "securityContext": _as_restricted(document),
-            }
-            await self._cluster.patch(f"{pod.path}/ephemeralcontainers", {"spec": {"ephemeralContainers": [container]}})
+    async def _enter(self, pod: CountedPod) -> str:
+        """Add a container that waits; its name. It shares the pod's network, and stays until the pod ends.
+
+        Asking for it again changes nothing and tells how it is, so no right but that to add it is needed. One that
+        has ended can neither be started again nor taken away, hence the numbers.
+        """
         try:
             async with asyncio.timeout(STARTED_WITHIN_S):
-                while not await self._runs(pod):
-                    await asyncio.sleep(0.5)
+                for number in count(1):
+                    name = f"{ADDED}-{number}"
+                    while (state := await self._asked_for(pod, name)) != "terminated":
+                        if state == "running":
+                            return name
+                        await asyncio.sleep(LOOK_EVERY_S)
         except TimeoutError:
-            raise CountingFailed(
-                f"The container that was added to the pod {pod.name} to read its connections (image {self._image}) did "
-                f"not start within {STARTED_WITHIN_S:g} s. Check SCALE_DEBUG_IMAGE, or count by another source."
-            ) from None
+            pass
+        raise CountingFailed(
+            f"The container that was added to the pod {pod.name} to read its connections (image {self._image}) did not "
+            f"start within {STARTED_WITHIN_S:g} s. Check SCALE_DEBUG_IMAGE, or count by another source."
+        )
 
-    async def _runs(self, pod: CountedPod) -> bool:
-        document = await self._cluster.get(pod.path)
+    async def _asked_for(self, pod: CountedPod, name: str) -> str:
+        """How the container of this name is: "running", "waiting", "terminated", "" when the cluster does not say."""
+        container = {
+            "name": name,
+            "image": self._image,
+            "command": ["sleep", str(ADDED_LIVES_S)],
+            "securityContext": AS_RESTRICTED,
+        }
+        wanted = {"spec": {"ephemeralContainers": [container]}}
+        document = await self._cluster.patch(f"{pod.path}/ephemeralcontainers", wanted)
         states = list_at(document, "status", "ephemeralContainerStatuses")
-        return any(text_at(state, "name") == ADDED and at(state, "state", "running") is not None for state in states)
-
-
-def _is_added(document: dict[str, object]) -> bool:
-    return any(text_at(each, "name") == ADDED for each in list_at(document, "spec", "ephemeralContainers"))
-
-
-def _as_restricted(document: dict[str, object]) -> dict[str, object]:
-    """As little as the strictest pod security allows; the user is the pod's own where it names one."""
-    user = dict_at(document, "spec", "securityContext").get("runAsUser")
-    return {
-        "runAsNonRoot": True,
-        "runAsUser": user if isinstance(user, int) and user > 0 else 65_534,
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
+        return next((next(iter(dict_at(state, "state")), "") for state in states if text_at(state, "name") == name), "")
