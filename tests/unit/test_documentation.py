@@ -1,0 +1,81 @@
+"""The documentation says what the code does: made pages are current, links lead somewhere, examples work."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scale_app.cli import main
+from scale_app.codec import plan_from_text
+from scale_app.domain.balance import balance
+from tests.explaining import SCENES, picture
+from tests.reference import PAGES
+
+PROJECT = Path(__file__).parents[2]
+DOCS = PROJECT / "docs"
+PAGES_WRITTEN = sorted(
+    [*DOCS.rglob("*.md"), PROJECT / "README.md", PROJECT / "ARCHITECTURE.md", PROJECT / "CONTRIBUTING.md"]
+)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_reference_made_from_the_code_is_current(name: str, request: pytest.FixtureRequest) -> None:
+    kept, made = DOCS / "reference" / name, PAGES[name]()
+    if request.config.getoption("--update-golden"):
+        kept.write_text(made)
+    assert kept.read_text() == made, f"docs/reference/{name} is not what the code says: pytest --update-golden"
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_picture_of_the_explanation_is_the_products_own(name: str, request: pytest.FixtureRequest) -> None:
+    kept, made = DOCS / "pictures/statistics" / name, picture(SCENES[name])
+    if request.config.getoption("--update-golden"):
+        kept.write_text(made)
+    assert kept.read_text() == made, f"{name} is not what the product draws: pytest --update-golden"
+
+
+def test_the_explanation_says_what_its_pictures_show() -> None:
+    verdicts = [SCENES[name].verdict().kind.value for name in SCENES]
+    assert verdicts == ["UNDECIDED", "EVEN", "UNDECIDED", "UNEVEN"]
+    fair, weighted = (balance(SCENES[name].picks()).score for name in ("fair-50.svg", "weighted-50.svg"))
+    assert fair is not None
+    assert weighted is not None
+    assert fair < weighted
+
+
+def test_every_setting_that_is_read_is_in_the_reference() -> None:
+    source = (PROJECT / "scale_app/settings.py").read_text()
+    read = set(re.findall(r'"(SCALE_[A-Z0-9_]+)"', source))
+    told = set(re.findall(r"SCALE_[A-Z0-9_]+", (DOCS / "reference/settings.md").read_text()))
+    assert read - told == set()
+
+
+@pytest.mark.parametrize("page", PAGES_WRITTEN, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+    inside = [link for link in links if not re.match(r"[a-z]+:", link)]
+    assert [link for link in inside if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES_WRITTEN, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_commands_in_pages_exist_with_their_flags(page: Path) -> None:
+    for line in re.findall(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*scale ([a-z]+)((?: .*)?)$", page.read_text(), re.MULTILINE):
+        command = main.commands[line[0]]
+        known = {flag for each in command.params for flag in each.opts} | {"--help"}
+        assert set(re.findall(r"(?<=\s)--[a-z-]+", line[1])) <= known, line
+
+
+@pytest.mark.parametrize("plan", sorted((DOCS / "examples").glob("*plan*.yaml")), ids=lambda plan: plan.name)
+def test_an_example_plan_can_be_run(plan: Path) -> None:
+    plan_from_text(plan.read_bytes())
+
+
+def test_the_example_workflow_runs_commands_that_exist() -> None:
+    workflow = yaml.safe_load((DOCS / "examples/balance-workflow.yaml").read_text())
+    steps = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    used = {name for step in steps for name in re.findall(r"\bscale ([a-z]+)", step)}
+    assert used
+    assert used <= set(main.commands)
