@@ -13,12 +13,15 @@ REQUESTS_TO_JUDGE = 20
 
 
 def find(facts: Facts) -> Finding | None:
-    """Silent when the pods' own counts are unknown, and for a share that a health probe makes."""
+    """Silent when the pods' own counts are unknown, and for a share that a health probe makes.
+
+    Each user may have one answer that its pod has counted and the generator has not read yet, so that many are no news.
+    """
     foreign = {name: requests for name, requests in (facts.excess or {}).items() if requests > 0}
     extra = max(sum(foreign.values()), facts.others or 0)
     window = facts.figures.whole
     ours = window.attributed if facts.source in NAMED_BY_ANSWERS else min(window.attributed, round(window.due))
-    if extra < max(REQUESTS_TO_JUDGE, NOTICED_FROM * (ours + extra)):
+    if extra < max(REQUESTS_TO_JUDGE, facts.plan.users + 1, NOTICED_FROM * (ours + extra)):
         return None
     evidence = (
         f"The pods counted {ours + extra:,} requests, {extra:,} of them ({percent(extra / (ours + extra))}) not ours."

@@ -114,6 +114,7 @@ SILENT: list[tuple[str, Scene]] = [
     ("slow_pod", Scene(pods([10, 3_000, 3_000], a={"latency_ms": 40.0}))),
     ("slow_pod", Scene(pods([3_000] * 3, a={"latency_ms": 3.5}))),
     ("foreign_traffic", Scene(pods([1_000] * 2), excess={"a": -30, "b": 0})),
+    ("foreign_traffic", Scene(pods([1_000] * 2), excess={"a": 50, "b": 40})),
     ("foreign_traffic", Scene(pods([300] * 2), excess={"a": 15})),
     ("foreign_traffic", Scene(pods([9_000] * 2), excess={"a": 50})),
     ("keep_alive_pinning", Scene(pods([2_760, 3_650, 5_990, 4_600, 3_000]), each=2)),
