@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from scale_app.codec import from_json, to_json
@@ -20,6 +21,8 @@ from scale_app.domain.samples import LoadEnded, LoadReady, Sample, TrafficSample
 from tests.bench.engine_servers import pin
 
 CONNECTIONS = 50
+VEGETA = "github.com/tsenart/vegeta/v12@v12.12.0"
+GO_PROGRAMS = Path("build/go/bin")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -48,10 +51,11 @@ Contender = Callable[[Task], Measured | None]
 
 @dataclass(slots=True)
 class WorkerRun:
-    """What one run of our worker said, and its CPU seconds at each traffic sample."""
+    """What one run of our worker said, and its CPU seconds and its memory (MiB) at each traffic sample."""
 
     samples: list[TrafficSample] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
+    resident_mib: list[float] = field(default_factory=list)
     ready_s: float = 0.0
 
     @property
@@ -74,6 +78,7 @@ def run_worker(plan: LoadPlan, url: str, core: int | None, ready: Callable[[], N
             if isinstance(sample, TrafficSample):
                 said.samples.append(sample)
                 said.cpu_s.append(_cpu_s(process.pid))
+                said.resident_mib.append(_resident_mib(process.pid))
             elif isinstance(sample, LoadReady):
                 said.ready_s = sample.at_s
                 ready()
@@ -131,12 +136,26 @@ def h2load(task: Task) -> Measured | None:
 
 
 def vegeta(task: Task) -> Measured | None:
-    keep = f"-keepalive={'true' if task.keep else 'false'}"
-    attack = f"echo GET {task.url} | vegeta attack -insecure -rate=0 -max-workers={CONNECTIONS} {keep}"
-    command = ["sh", "-c", f"{attack} -duration={round(task.seconds)}s | vegeta report -type=json"]
-    if shutil.which("vegeta") is None:
+    program = vegeta_program()
+    if program is None:
         return None
+    keep = f"-keepalive={'true' if task.keep else 'false'}"
+    attack = f"echo GET {task.url} | {program} attack -insecure -rate=0 -max-workers={CONNECTIONS} {keep}"
+    command = ["sh", "-c", f"{attack} -duration={round(task.seconds)}s | {program} report -type=json"]
     return _native(command, task, re.compile(r'"requests":(\d+)'))
+
+
+@cache
+def vegeta_program() -> str | None:
+    """The installed one, or one built by Go the first time; None without both."""
+    found = shutil.which("vegeta") or shutil.which("vegeta", path=GO_PROGRAMS)
+    if found or shutil.which("go") is None:
+        return found
+    environment = os.environ | {"GOBIN": str(GO_PROGRAMS.absolute())}
+    built = subprocess.run(["go", "install", VEGETA], env=environment, capture_output=True, text=True, check=False)
+    if built.returncode:
+        print(f"vegeta is left out, since it could not be built: {built.stderr.strip()[-200:]}", file=sys.stderr)
+    return shutil.which("vegeta", path=GO_PROGRAMS)
 
 
 def _native(command: list[str], task: Task, requests_in: re.Pattern[str]) -> Measured | None:
@@ -158,6 +177,11 @@ def _run(command: list[str], core: int | None) -> tuple[str, float]:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     return output, used.ru_utime + used.ru_stime
+
+
+def _resident_mib(pid: int) -> float:
+    """Memory of a process that is really in use."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _cpu_s(pid: int) -> float:
