@@ -43,8 +43,8 @@ def openapi(operations: Sequence[Operation], further: Sequence[Any] = ()) -> Jso
 
 
 def _kinds(operations: Iterable[Operation]) -> Iterable[tuple[Any, Direction]]:
-    yield Problem, "serialization"
     for operation in operations:
+        yield operation.refusal, "serialization"
         if operation.gives is not None:
             yield operation.gives, "serialization"
         if operation.takes is not None:
@@ -73,7 +73,11 @@ def _operation(operation: Operation, found: dict[Any, Json], query: Json) -> Jso
 
 
 def _path_parameters(operation: Operation) -> list[Json]:
-    meanings = {"run_id": "of the run, as given when it began", "name": "as it was given"}
+    meanings = {
+        "run_id": "of the run, as given when it began",
+        "test_id": "of the test, as given when it began",
+        "name": "as it was given",
+    }
     return [
         {"name": name, "in": "path", "required": True, "description": meanings[name], "schema": {"type": "string"}}
         for name in re.findall(r"{(\w+)}", operation.path)
@@ -108,7 +112,8 @@ def _responses(operation: Operation, found: dict[Any, Json]) -> Json:
         good["content"] = content
     if operation.status == 201:
         good["headers"] = {"Location": {"description": "where it is", "schema": {"type": "string"}}}
-    problem = {PROBLEM_JSON: {"schema": found[Problem, "serialization"]}}
+    kind = PROBLEM_JSON if operation.refusal is Problem else "application/json"
+    problem = {kind: {"schema": found[operation.refusal, "serialization"]}}
     causes = refusals(operation)
     refused = {str(status): {"description": causes[status], "content": problem} for status in sorted(causes)}
     return {str(operation.status): good, **refused}

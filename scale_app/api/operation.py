@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from scale_app.api.bodies import document
+from scale_app.api.problems import Problem
 from scale_app.codec import plan_from_wire, query_from_wire, to_json
 from scale_app.domain.errors import PlanError, ScaleError
 
@@ -58,7 +59,7 @@ class Operation:
     gives: type of the JSON answer, None for an answer without. media: content types of other answers, which `answer`
     returns as a Response. takes: type of the JSON body, None for none. query: dataclass of the parameters,
     None when the query is not looked at. errors: what it refuses with, beside what every route may. refuses: further
-    statuses, of HTTP's own. example: a body that works.
+    statuses, of HTTP's own. refusal: type of every error's body. example: a body that works.
     """
 
     method: str
@@ -73,6 +74,7 @@ class Operation:
     query: type | None = Nothing
     errors: tuple[type[ScaleError], ...] = ()
     refuses: tuple[int, ...] = ()
+    refusal: Any = Problem
     media: tuple[str, ...] = ()
     does: str = ""
     example: object = None

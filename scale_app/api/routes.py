@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 
 from scale_app.api.bodies import document
 from scale_app.api.door import Door
+from scale_app.api.first_routes import TESTS, first_operations
 from scale_app.api.messages import (
     comparison_wire,
     demo_wire,
@@ -43,7 +44,6 @@ from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.plan import PlanEdit
 from scale_app.settings import Settings
 
-TESTS = "/api/load-test"
 NO_CACHE = {"Cache-Control": "no-cache"}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
@@ -96,7 +96,7 @@ def operations(hub: Door) -> list[Operation]:
 
 def described_api(hub: Door) -> dict[str, Any]:
     """The OpenAPI document."""
-    return openapi(operations(hub), get_args(Message))
+    return openapi([*operations(hub), *first_operations()], get_args(Message))
 
 
 class _Tests:
@@ -185,9 +185,11 @@ def _documents(hub: Door) -> list[BaseRoute]:
 
 async def _nowhere(request: Request) -> Response:
     """The end of all paths under /api; it also hides Starlette's own 405, which is given back here."""
-    partly = (route for route in request.app.routes if route.matches(request.scope)[0] is Match.PARTIAL)
-    if allowed := sorted({method for route in partly for method in route.methods}):
-        raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
+    partly = [route for route in request.app.routes if route.matches(request.scope)[0] is Match.PARTIAL]
+    if partly:
+        # The first path that fits is the one that is meant: /api/load-test/start is no test called "start".
+        allowed = {method for route in partly if route.path == partly[0].path for method in route.methods}
+        raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
     raise HTTPException(404, f"There is nothing at {request.url.path[:200]}. The API begins at {V1}/runs and {TESTS}.")
 
 

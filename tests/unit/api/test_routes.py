@@ -357,6 +357,7 @@ def test_a_wrong_method_says_which_are_right(client: TestClient) -> None:
         ("DELETE", "/api/demo", "GET, HEAD, PATCH"),
         ("GET", f"{TESTS}/x/stop", "POST"),
         ("PUT", f"{TESTS}/x", "GET, HEAD, PATCH"),
+        ("OPTIONS", f"{TESTS}/start", "POST"),
         ("POST", "/healthz", "GET, HEAD"),
     ):
         response = client.request(method, path)
