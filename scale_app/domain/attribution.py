@@ -21,6 +21,7 @@ ANSWERS_TO_CHOOSE = 20
 ANSWERS_TO_SETTLE = 500
 WAITING_AT_MOST = 64
 STALE_AFTER_S = 10.0
+FAR_MORE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,23 @@ def choose(wish: CountingWish, present: Source, standings: Mapping[Source, Sourc
     """The source to judge by: the one asked for, or the best that ascribes nearly all requests. Pure.
 
     Sources that work alike are preferred in this order: what the answers say, then the order of COUNTERS. While none
-    works, or before there are answers to judge by, it stays as it is.
+    works, the one in use stays unless another ascribes far more. Before there are answers it stays as it is.
     """
     if wish.source != "auto":
         return present if wish.source == "header" else Source(wish.source)
     if answers < ANSWERS_TO_CHOOSE:
         return present
     named = [source for source in standings if source in NAMED_BY_ANSWERS]
-    return next((source for source in (*named, *COUNTERS) if _works(standings.get(source))), present)
+    ranked = [source for source in (*named, *COUNTERS) if source in standings]
+    working = next((source for source in ranked if _coverage(standings, source) >= COVERAGE_FLOOR), None)
+    best = working or max(ranked, key=lambda source: _coverage(standings, source), default=present)
+    far_more = _coverage(standings, best) > _coverage(standings, present) + FAR_MORE
+    return best if working or far_more else present
 
 
-def _works(standing: SourceStanding | None) -> bool:
-    return standing is not None and standing.coverage is not None and standing.coverage >= COVERAGE_FLOOR
+def _coverage(standings: Mapping[Source, SourceStanding], source: Source) -> float:
+    standing = standings.get(source)
+    return 0.0 if standing is None else standing.coverage or 0.0
 
 
 class Attribution:
@@ -102,20 +108,23 @@ class Attribution:
         self._newest = sample
         self._settle_readings(sample.at_s)
         self._doubt_stale(sample)
+        self._judge(sample)
+
+    def _judge(self, sample: TrafficSample) -> None:
+        """What every source is worth at this sample, and which one is used."""
         joined = self._join.traffic_seen(sample)
         if joined is not None:
             self._take_joined(joined, sample)
-        answered = sample.unnamed.requests + sum(count.requests for count in sample.pods.values())
         named = sum(count.requests for count in sample.pods.values())
+        answered = sample.unnamed.requests + named
         self._note(self.named, coverage=named / answered if answered else None)
         self.source = choose(self._wish, self.source, self._standings, answered)
 
     def end(self) -> None:
         """The load is over: readings made since then see all of it."""
         self._settle_readings(None)
-        joined = self._join.traffic_seen(self._newest) if self._newest else None
-        if joined is not None and self._newest is not None:
-            self._take_joined(joined, self._newest)
+        if self._newest is not None:
+            self._judge(self._newest)
 
     def counted(self) -> Mapping[Source, Counted]:
         """What every source that is read beside the load has counted up to now, itself unchanging."""
@@ -130,7 +139,7 @@ class Attribution:
     @property
     def settled(self) -> bool:
         """True when the answers name their pods and have done so often enough that nothing else need be read."""
-        named = self.source in NAMED_BY_ANSWERS and _works(self._standings.get(self.source))
+        named = self.source in NAMED_BY_ANSWERS and _coverage(self._standings, self.source) >= COVERAGE_FLOOR
         return named and self._timeline.newest >= ANSWERS_TO_SETTLE
 
     @property

@@ -32,12 +32,11 @@ def _counts(at_s: float, source: Source = Source.PROMETHEUS, **requests: int) ->
         (_standings(header=0.0, connection_map=1.0, proxy=1.0, network=1.0), Source.CONNECTION_MAP),
         (_standings(header=0.0, proxy=0.95, network=1.0), Source.PROXY),
         (_standings(header=0.0, network=1.0), Source.NETWORK),
-        (_standings(header=0.0, prometheus=0.5), Source.HEADER),
+        (_standings(header=0.0, prometheus=0.5, access_log=0.6), Source.ACCESS_LOG),
+        (_standings(header=0.7, prometheus=0.8), Source.HEADER),
     ],
 )
-def test_the_best_source_that_ascribes_nearly_all_requests_is_chosen(
-    standings: dict[Source, SourceStanding], best: Source
-) -> None:
+def test_the_best_source_is_chosen(standings: dict[Source, SourceStanding], best: Source) -> None:
     assert choose(AUTO, Source.HEADER, standings, answers=100) is best
 
 
