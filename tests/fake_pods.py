@@ -41,12 +41,13 @@ class PodLife:
 
 
 class FakePods(FakeApiServer):
-    """streams: logs that are being followed now. asked: what was asked of pods, in order."""
+    """streams: logs that are being followed now. asked: what was asked of pods, in order. pod_port: of the Service."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lives: dict[str, PodLife] = {}
         self.streams = 0
+        self.pod_port = 8080
         self.asked: list[tuple[str, str]] = []
         self.lagging_s = 0.0
         self._stamps = 0
@@ -58,9 +59,10 @@ class FakePods(FakeApiServer):
         for name in names:
             self.lives.setdefault(name, PodLife())
             self.put("pods", pod(name, restarts=self.lives[name].started - 1))
-        addresses = {name: [f"10.1.0.{number}"] for number, name in enumerate(self.lives, 1)}
+        # Addresses of this machine: nothing that a test does may leave it.
+        addresses = {name: [f"127.1.{number // 250}.{number % 250}"] for number, name in enumerate(self.lives, 1)}
         document = endpoint_slice(*(endpoint(name, addresses=addresses[name]) for name in names))
-        document["ports"] = [{"name": "http", "port": 8080, "protocol": "TCP"}]
+        document["ports"] = [{"name": "http", "port": self.pod_port, "protocol": "TCP"}]
         self.put("services", service())
         self.put("endpointslices", document)
 
@@ -122,7 +124,7 @@ class FakePods(FakeApiServer):
         return {"metadata": {"name": name}, "spec": {}, "status": {"ephemeralContainerStatuses": states}}
 
     def _page(self, life: PodLife, port: str, path: str) -> web.Response:
-        if port != "8080" or path != "metrics":
+        if port != str(self.pod_port) or path != "metrics":
             return web.Response(status=404, text="404 page not found")
         own = (
             "# TYPE http_requests_total counter\n"

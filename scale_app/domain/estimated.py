@@ -8,11 +8,14 @@ from scale_app.domain.balance import THRESHOLD
 from scale_app.domain.verdict import Verdict, VerdictKind
 
 SCORE_ERROR = 0.05
-"""How far a score from estimated counts was off at most, measured against exact counts: docs/counting-sources.md."""
+"""How far a score from estimated counts is off at pods that get nothing but this run's requests.
+
+Other traffic of a pod, its probes included, cannot be told from it and moves the score further, mostly towards even.
+"""
 
 TOO_ROUGH = (
-    "Undecided: the counts are estimates, which can move the score by about 0.05, and that is more than what would "
-    "tell even from uneven here. Count by an exact source."
+    "Undecided: the counts are estimates, which can move the score by 0.05 and more, and that is too much to tell "
+    "even from uneven here. Count by an exact source."
 )
 
 

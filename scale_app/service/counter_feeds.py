@@ -18,6 +18,8 @@ FIRST_READING_LIMIT_S = 45.0
 """A container that is added to the pods needs a while; what fails does so sooner."""
 LAST_READING_LIMIT_S = 5.0
 LAST_ESTIMATE_LIMIT_S = 25.0
+LAST_READINGS = 5.0
+"""Of many pods a reading takes long: one is under way, then there is a rest, and then comes the last one."""
 NO_COUNTER = (
     "This run is to be counted by {source}, which needs a Kubernetes cluster that this installation may read. "
     "Set one up (SCALE_KUBE_CONFIG), or count by the answers' header."
@@ -44,6 +46,7 @@ class CounterFeeds:
         self._tasks: dict[Source, asyncio.Task[None]] = {}
         self._spoken = {source: asyncio.Event() for source in self._counters}
         self._known_to_s: dict[Source, float] = {}
+        self._took_s = 0.0
         self._heard = asyncio.Event()
 
     async def open(self, target: Admitted) -> str:
@@ -71,7 +74,7 @@ class CounterFeeds:
         Estimates, which lag by many seconds, are waited for only where there is nothing better.
         """
         exact = self._tasks.keys() - {Source.NETWORK}
-        limit_s = LAST_READING_LIMIT_S if exact else LAST_ESTIMATE_LIMIT_S
+        limit_s = max(LAST_READING_LIMIT_S, LAST_READINGS * self._took_s) if exact else LAST_ESTIMATE_LIMIT_S
         try:
             async with asyncio.timeout(limit_s):
                 while self._behind(exact or self._tasks.keys(), ended_at_s):
@@ -112,6 +115,7 @@ class CounterFeeds:
         self._put(sample)
         lag_s = sample.lag_s if isinstance(sample, CountsSample) else 0.0
         self._known_to_s[source] = sample.at_s - lag_s
+        self._took_s = max(self._took_s, sample.took_s)
         self._spoken[source].set()
         self._heard.set()
 

@@ -43,7 +43,7 @@ SOURCES = {
         "Counted from each pod's table of connections and our own counts.",
     ),
     Source.PROXY: ("Measured at the proxy", "Counted by the proxy that hands the requests to the pods."),
-    Source.NETWORK: ("Estimated from network", "Estimated from the bytes that each pod received; good to about 0.05."),
+    Source.NETWORK: ("Estimated from network", "Estimated from the bytes that each pod received, whoever sent them."),
     Source.SIMULATED: ("Simulated", "These counts are invented to try the page out. No request was sent."),
 }
 

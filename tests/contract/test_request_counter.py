@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from scale_app.adapters.kubernetes.client import Cluster
 from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter
@@ -259,6 +261,41 @@ async def test_the_counter_of_requests_is_recognised_by_the_load(server: FakePod
             assert isinstance(sample, CountsSample)
             if sample.requests == {"cart-1": 100}:
                 break
+
+
+async def test_without_the_right_to_the_proxy_a_page_is_read_at_the_pods_address(
+    server: FakePods, cluster: Cluster
+) -> None:
+    page = b"# TYPE http_requests_total counter\nhttp_requests_total 5\n"
+
+    async def give(request: web.Request) -> web.Response:
+        return web.Response(body=page) if request.path == "/metrics" else web.Response(status=404)
+
+    async with serving_at("127.1.0.1", give) as port:
+        server.pod_port = port
+        server.denied.add("proxy pods")
+        server.shop("cart-1")
+        counter = PrometheusCounter(lambda _: cluster, SystemClock(), EVERY_S)
+        async with _reading(counter) as samples:
+            await anext(samples)
+            page = page.replace(b" 5", b" 8")
+            async for sample in samples:
+                if sample.requests == {"cart-1": 3}:
+                    break
+        assert [what for what, _ in server.asked] == ["proxy"]
+
+
+@asynccontextmanager
+async def serving_at(host: str, give: Handler) -> AsyncIterator[int]:
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", give)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.01)
+    await runner.setup()
+    await web.TCPSite(runner, host, 0).start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
 
 
 @pytest.mark.parametrize(

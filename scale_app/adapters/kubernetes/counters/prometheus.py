@@ -9,11 +9,12 @@ from urllib.parse import quote, urlsplit
 
 from scale_app.adapters.kubernetes.border import NotThere
 from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.kubernetes.counters.address import page_at
 from scale_app.adapters.kubernetes.counters.gains import CounterGains
 from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods, service_of
 from scale_app.adapters.kubernetes.counters.polling import EVERY_S, Reading, readings
 from scale_app.adapters.kubernetes.directory import ClusterOf
-from scale_app.domain.errors import ClusterForbidden, CountingFailed, ScaleError
+from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
 from scale_app.domain.source import Source
@@ -29,7 +30,7 @@ SERIES_PER_POD = (50, 2_000)
 
 
 class PrometheusCounter:
-    """Fulfils RequestCounter, through the API server's pod proxy: where the pods are reachable only there, too."""
+    """Fulfils RequestCounter, through the API server's pod proxy, or else at the pods' own addresses."""
 
     def __init__(self, cluster_of: ClusterOf, clock: Clock, every_s: float = EVERY_S) -> None:
         self._cluster_of = cluster_of
@@ -78,6 +79,7 @@ class _Pages:
         self._pods = pods
         self._place: tuple[int, str] | None = None
         self._finding = asyncio.Lock()
+        self._forbidden: dict[str, ClusterForbidden] = {}
 
     async def read(self, pod: CountedPod) -> Page:
         """Raises CountingFailed, ClusterForbidden, ClusterUnavailable."""
@@ -112,9 +114,8 @@ class _Pages:
         )
 
     async def _page(self, pod: CountedPod, port: int, path: str) -> Page:
-        where = f"{pod.path}:{port}/proxy/{quote(path.lstrip('/'))}"
         try:
-            text = await self._cluster.text(where, limit_s=PAGE_LIMIT_S)
+            text = await self._text(pod, port, path)
         except NotThere:
             raise _NothingThere(f"The pod {pod.name} has nothing at :{port}{path} (404).") from None
         if len(text) > LARGEST_PAGE:
@@ -122,6 +123,24 @@ class _Pages:
                 f"The Prometheus page of {pod.name} has {len(text):,} bytes, more than the {LARGEST_PAGE:,} that are "
                 "read. Count by another source."
             )
+        return await self._read(pod, text, f":{port}{path}")
+
+    async def _text(self, pod: CountedPod, port: int, path: str) -> bytes:
+        """Through the API server; where the account may not do that, at the pod's own address."""
+        if pod.name not in self._forbidden:
+            try:
+                where = f"{pod.path}:{port}/proxy/{quote(path.lstrip('/'))}"
+                return await self._cluster.text(where, limit_s=PAGE_LIMIT_S)
+            except ClusterForbidden as forbidden:
+                self._forbidden[pod.name] = forbidden
+        try:
+            return await page_at(pod, port, path, PAGE_LIMIT_S)
+        except NotThere:
+            raise
+        except ClusterUnavailable:
+            raise self._forbidden[pod.name] from None
+
+    async def _read(self, pod: CountedPod, text: bytes, place: str) -> Page:
         least, most = SERIES_PER_POD
         keep = min(most, max(least, MOST_SERIES // max(1, self._pods())))
         try:
@@ -130,6 +149,6 @@ class _Pages:
             return await asyncio.to_thread(counters_of, text, self._name, keep)
         except NotAPage as error:
             raise CountingFailed(
-                f"What {pod.name} gives at :{port}{path} is not a Prometheus page ({str(error)[:80]!r}). "
+                f"What {pod.name} gives at {place} is not a Prometheus page ({str(error)[:80]!r}). "
                 "Count by another source."
             ) from None
