@@ -50,6 +50,11 @@ MEANINGS = {
     Exit.WRONG_USE: "a flag, file, id, plan or setting that is not accepted; nothing was started",
 }
 
+
+class ServerRefused(ScaleError):
+    """A server answered that it will not; the sentence is the server's own."""
+
+
 REFUSED: tuple[type[ScaleError], ...] = (
     SettingsError,
     PlanError,
@@ -60,6 +65,7 @@ REFUSED: tuple[type[ScaleError], ...] = (
     RunNotActive,
     RunStillActive,
     BadRunFile,
+    ServerRefused,
 )
 """Errors that say the same each time until the command is put right."""
 

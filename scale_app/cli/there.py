@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx2
 
 from scale_app.api.v1.shapes import EventPage, History, RunPage, RunSummary
+from scale_app.cli.exits import ServerRefused
 from scale_app.codec import from_json, to_wire
 from scale_app.domain.cluster import PermissionList, TargetList
 from scale_app.domain.compare import Comparison
@@ -30,10 +31,6 @@ TRIES = 20
 
 class ServerAway(ScaleError):
     """The server did not answer, or what answered is not Scale."""
-
-
-class ServerRefused(ScaleError):
-    """The server answered that it will not; the sentence is the server's own."""
 
 
 class Server:
@@ -74,10 +71,18 @@ class Server:
                     raise
             else:
                 away = 0
-                yield record
-                if not record.state.active:
+                if not record.state.active and await self._settled(record):
+                    yield await self.run(run_id)
                     return
+                yield record
             await asyncio.sleep(EVERY_S)
+
+    async def _settled(self, record: RunRecord) -> bool:
+        """True once everything of an ended run is stored: its last second is the last thing that is."""
+        if record.last is None:
+            return True
+        history = await self._get(History, f"runs/{_part(record.run_id)}/history")
+        return bool(history.points) and history.points[-1].elapsed_s >= record.last.elapsed_s
 
     async def stop(self, run_id: str) -> None:
         await self._ask("POST", f"runs/{_part(run_id)}/stop", json={})
@@ -151,7 +156,7 @@ class Server:
             return ServerAway(
                 f"{self._url} answered with status {answer.status_code} and not as Scale does: is the URL right?"
             )
-        refused = _REFUSALS.get(kind, ServerRefused if answer.status_code in (403, 409, 422) else ServerAway)
+        refused = _REFUSALS.get(kind, ServerRefused if answer.status_code in (403, 404, 409, 422) else ServerAway)
         return _said(refused, sentence)
 
 
