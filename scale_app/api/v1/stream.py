@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from scale_app.domain.run import RunRecord
 from scale_app.service.catch_up import Followed
 
 HEARTBEAT_S = 5.0
+TEXTS_KEPT = 16
 UNKNOWN_RUN, BAD_NUMBER = 4404, 4422
 CUT_OFF = "This client fell too far behind; connect again with ?after= the last number that it has."
 
@@ -98,9 +100,11 @@ async def _not_so(_asked: Asked) -> object:
 def run_stream(hub: Door, heartbeat_s: float = HEARTBEAT_S) -> Callable[[WebSocket], Awaitable[None]]:
     """The endpoint of /api/v1/runs/{run_id}/stream."""
 
+    texts = Texts()
+
     async def stream(socket: WebSocket) -> None:
         await socket.accept()
-        feed = _Feed(socket, heartbeat_s)
+        feed = _Feed(socket, texts, heartbeat_s)
         try:
             query = query_from_wire(StreamQuery, dict(socket.query_params))
             async with hub.follow(socket.path_params["run_id"], query.after) as followed:
@@ -116,11 +120,28 @@ def run_stream(hub: Door, heartbeat_s: float = HEARTBEAT_S) -> Callable[[WebSock
     return stream
 
 
+class Texts:
+    """Events as text. All clients of a run get the same event within a moment, so the newest few are kept."""
+
+    def __init__(self) -> None:
+        self._kept: deque[tuple[Event, str]] = deque(maxlen=TEXTS_KEPT)
+
+    def text(self, message: Happened) -> str:
+        """The message as JSON, made once however many clients there are."""
+        for event, text in self._kept:
+            if event is message.event:
+                return text
+        text = to_json(message).decode()
+        self._kept.append((message.event, text))
+        return text
+
+
 class _Feed:
     """What one client is told."""
 
-    def __init__(self, socket: WebSocket, heartbeat_s: float) -> None:
+    def __init__(self, socket: WebSocket, texts: Texts, heartbeat_s: float) -> None:
         self._socket = socket
+        self._texts = texts
         self._heartbeat_s = heartbeat_s
         self._seq = -1
 
@@ -144,7 +165,7 @@ class _Feed:
         return await close(self._socket, ENDED, "The run has ended.")
 
     async def _send(self, message: Message) -> None:
-        text = to_json(message).decode()
+        text = self._texts.text(message) if isinstance(message, Happened) else to_json(message).decode()
         async with asyncio.timeout(SEND_LIMIT_S):
             await self._socket.send_text(text)
 

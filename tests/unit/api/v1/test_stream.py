@@ -8,15 +8,19 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from scale_app.api.v1.stream import with_pauses
+from scale_app.api.v1.stream import TEXTS_KEPT, Happened, Texts, run_stream, with_pauses
 from scale_app.codec import to_wire
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.events import Numbered, StateChanged
 from scale_app.domain.snapshot import RunState
 from tests.unit.api.conftest import RUNS, Site
 from tests.unit.api.v1.test_runs import assert_problem
+from tests.unit.service.house import House
 
 
 def messages(socket: Any) -> list[dict[str, Any]]:
@@ -104,6 +108,27 @@ def test_a_plain_request_is_told_to_open_a_websocket(site: Site) -> None:
     response = site.client.get(f"{RUNS}/x/stream")
     assert_problem(response, 426)
     assert response.headers["Upgrade"] == "websocket"
+
+
+def test_a_quiet_feed_has_a_pulse() -> None:
+    house = House()
+    feed = WebSocketRoute("/{run_id}", run_stream(house.hub, heartbeat_s=0.01))
+    with TestClient(Starlette(routes=[feed])) as client:
+        assert client.portal is not None
+        run_id = client.portal.call(house.started)
+        with client.websocket_connect(f"/{run_id}") as socket:
+            found = [socket.receive_json() for _ in range(3)]
+        client.portal.call(house.hub.close)
+    assert [each["kind"] for each in found] == ["run", "heartbeat", "heartbeat"]
+    assert {each["seq"] for each in found} == {found[0]["seq"]}
+
+
+def test_an_event_is_written_once_for_all_clients() -> None:
+    texts, event = Texts(), StateChanged(1.0, RunState.RUNNING)
+    assert texts.text(Happened(3, event)) is texts.text(Happened(3, event))
+    for seq in range(TEXTS_KEPT):
+        texts.text(Happened(seq, StateChanged(2.0, RunState.RUNNING)))
+    assert texts.text(Happened(3, event)) == texts.text(Happened(3, event))
 
 
 async def test_a_pause_is_told_and_loses_nothing() -> None:
