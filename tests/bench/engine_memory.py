@@ -25,7 +25,8 @@ def measured(seconds: float, rate: float, most: int | None) -> dict[str, float]:
     plan = LoadPlan(users=50, duration_s=seconds, arrivals_per_s=rate, requests_per_connection=most)
     with slow_server(DELAYS_MS, None) as (url, _):
         said = run_worker(plan, url, None)
-    settled = said.resident_mib[int(len(said.resident_mib) * SETTLED_AFTER) : -1]
+    running = [mib for mib in said.resident_mib if mib]  # at the last samples the process may be gone
+    settled = running[int(len(running) * SETTLED_AFTER) :]
     last = said.samples[-1]
     return {
         "settled_mib": round(settled[0], 1),

@@ -61,6 +61,12 @@ def test_an_interim_answer_is_not_the_answer() -> None:
     assert (answer.status, answer.pod) == (200, b"pod-a")
 
 
+def test_a_trailer_names_no_pod_and_closes_nothing() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n"
+    answer = read(head + b"X-Pod-Name: late\r\nConnection: close\r\n\r\n")
+    assert (answer.complete, answer.pod, answer.reusable) == (True, b"", True)
+
+
 def test_a_second_answer_on_the_connection_starts_afresh() -> None:
     answer = read(OK)
     answer.expect()

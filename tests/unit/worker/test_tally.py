@@ -74,6 +74,17 @@ def test_a_connection_that_is_answered_by_several_pods_is_switched_once() -> Non
     assert loads.switched == 1
 
 
+def test_an_answer_without_a_name_is_no_evidence_of_another_pod() -> None:
+    tally = Tally()
+    named_first, unnamed_first = tally.opened(), tally.opened()
+    for first, second in ((b"a", b""), (b"", b"a"), (b"a", b"")):
+        answer(tally, named_first, first)
+        answer(tally, unnamed_first, second)
+    loads = sample(tally).loads
+    assert loads is not None
+    assert loads.switched == 0
+
+
 def test_connections_opened_and_closed_between_two_samples_are_short_and_cumulative() -> None:
     tally = Tally()
     for answers in (2, 2, 5):
