@@ -26,7 +26,8 @@ LOOK_EVERY_S = 0.05
 class PodLife:
     """One pod. page: given in place of its own, None for its own. table: what `cat /proc/net/...` writes in it.
 
-    denied: "proxy", "log" or "exec" that is forbidden for it. commands: programs that its image has.
+    admin: Envoy's page /clusters, "" for none. denied: "proxy", "log" or "exec" that is forbidden for it.
+    commands: programs that its image has.
     """
 
     requests: int = 0
@@ -38,6 +39,7 @@ class PodLife:
     commands: set[str] = field(default_factory=lambda: {"cat"})
     log: list[tuple[str, str]] = field(default_factory=list)
     entered: bool = False
+    admin: str = ""
 
 
 class FakePods(FakeApiServer):
@@ -124,6 +126,8 @@ class FakePods(FakeApiServer):
         return {"metadata": {"name": name}, "spec": {}, "status": {"ephemeralContainerStatuses": states}}
 
     def _page(self, life: PodLife, port: str, path: str) -> web.Response:
+        if port == "9901" and path == "clusters" and life.admin:
+            return web.Response(text=life.admin)
         if port != str(self.pod_port) or path != "metrics":
             return web.Response(status=404, text="404 page not found")
         own = (

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from scale_app.adapters.kubernetes.client import Cluster, Json
 from scale_app.adapters.kubernetes.feed import Feed, Timing, listed
-from scale_app.adapters.kubernetes.objects import SERVICE_LABEL, int_at, labels_at, list_at, text_at
+from scale_app.adapters.kubernetes.objects import SERVICE_LABEL, at, int_at, labels_at, list_at, text_at
 from scale_app.domain.cluster import ServiceRef
 from scale_app.domain.errors import ClusterForbidden, CountingFailed
 
@@ -20,8 +20,11 @@ DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 @dataclass(frozen=True, slots=True)
 class CountedPod:
-    """ports: on which it serves the Service's requests. restarts, container, scrape: 0 and empty when the account may
-    not list pods. container: the one that serves those ports. scrape: "port/path" of its metrics by its annotations."""
+    """A pod of the Service. ports: on which it serves the Service's requests. ending: it was asked to end.
+
+    restarts, container, metrics_ports, metrics_path: empty when the account may not list pods. container: the one that
+    serves those ports. metrics_*: where its annotations and port names say that its Prometheus page is.
+    """
 
     namespace: str
     name: str
@@ -33,6 +36,7 @@ class CountedPod:
     container: str = ""
     metrics_ports: tuple[int, ...] = ()
     metrics_path: str = ""
+    ending: bool = False
 
     @property
     def path(self) -> str:
@@ -94,11 +98,10 @@ class TargetPods:
         details = self._pods.objects.get(f"{pod.namespace}/{pod.name}")
         if details is None:
             return pod
-        container = _serving(details, pod.ports)
         return replace(
             pod,
             restarts=details.restarts,
-            container=container,
+            container=_serving(details, pod.ports),
             metrics_ports=details.metrics_ports,
             metrics_path=details.metrics_path,
         )
@@ -155,6 +158,7 @@ def _endpoints(document: Json) -> tuple[CountedPod, ...]:
             ip=next((address for address in list_at(item, "addresses") if isinstance(address, str)), ""),
             node=text_at(item, "nodeName"),
             ports=ports,
+            ending=at(item, "conditions", "terminating") is True,
         )
         for item in list_at(document, "endpoints")
         if text_at(item, "targetRef", "kind") == "Pod" and text_at(item, "targetRef", "name")
