@@ -6,12 +6,11 @@ import asyncio
 
 import click
 from rich.table import Table
-from rich.text import Text
 
 from scale_app.cli.exits import sentence_and_exit
 from scale_app.cli.house import opened
 from scale_app.cli.options import json_option, server_option
-from scale_app.cli.showing import output, print_json
+from scale_app.cli.showing import output, plain, print_json
 from scale_app.codec import plan_schema, to_wire
 from scale_app.domain.cluster import TargetList
 
@@ -38,7 +37,7 @@ def _print_targets(found: TargetList) -> None:
         table.add_column(name)
     for each in found.targets:
         ready = f"{each.ready} ready of {each.pods}"
-        table.add_row(*map(Text, (each.kind, each.name, str(each.service), ready, each.problem or each.url)))
+        table.add_row(*map(plain, (each.kind, each.name, str(each.service), ready, each.problem or each.url)))
     console.print(table if found.targets else "No targets.")
     if found.problem:
         click.echo(found.problem, err=True)

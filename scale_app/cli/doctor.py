@@ -9,14 +9,13 @@ from typing import cast
 
 import click
 from rich.table import Table
-from rich.text import Text
 
 from scale_app.cli import checks
 from scale_app.cli.checks import Row
 from scale_app.cli.exits import Exit, sentence_and_exit
 from scale_app.cli.house import opened
 from scale_app.cli.options import json_option, server_option
-from scale_app.cli.showing import output, print_json
+from scale_app.cli.showing import output, plain, print_json
 from scale_app.codec import to_wire
 from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.plan import LoadPlan
@@ -87,5 +86,5 @@ def _print(rows: list[Row]) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for row in rows:
         said = f"{row.found} {row.remedy}".strip()
-        table.add_row(Text(row.status, STYLES[row.status]), Text(row.name), Text(said))
+        table.add_row(plain(row.status, STYLES[row.status]), plain(row.name), plain(said))
     output().print(table)

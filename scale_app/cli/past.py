@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 from rich.table import Table
-from rich.text import Text
 
 from scale_app.api.v1.shapes import RunSummary
 from scale_app.cli.exits import Exit, sentence_and_exit, verdict_exit
@@ -24,7 +23,7 @@ from scale_app.cli.options import (
     write_file,
     write_reports,
 )
-from scale_app.cli.showing import output, print_json, print_run, run_document
+from scale_app.cli.showing import output, plain, print_json, print_run, run_document
 from scale_app.codec import to_wire
 from scale_app.domain.compare import Change, Comparison, compare
 from scale_app.domain.errors import PlanError
@@ -67,7 +66,7 @@ def _print_runs(found: list[RunSummary]) -> None:
             verdict,
             shown.score(each.score),
         )
-        table.add_row(*cells, each.baseline, Text(each.target_url))
+        table.add_row(*cells, each.baseline, plain(each.target_url))
     output().print(table if found else "No runs yet.")
 
 
@@ -154,13 +153,13 @@ def _print_comparison(first: WholeRun, second: WholeRun, compared: Comparison) -
     console = output()
     for line in (view.sentence, view.conclusion, *view.remarks):
         if line:
-            console.print(Text(line))
+            console.print(plain(line))
     for title, rows in (("Pod", view.pods), ("Latency", view.latency), ("Plan", view.plan)):
         table = Table(box=None, padding=(0, 2, 0, 0))
         for name in (title, "First", "Second"):
             table.add_column(name)
         for row in rows:
-            table.add_row(Text(row.name), *[Text(cell.text) for cell in row.cells])
+            table.add_row(plain(row.name), *[plain(cell.text) for cell in row.cells])
         if rows:
             console.print(table)
 

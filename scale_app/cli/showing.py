@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -10,7 +11,6 @@ from typing import Protocol
 import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -28,6 +28,7 @@ LINE_EVERY_S = 5.0
 MOST_PODS = 20
 BAR_CELLS = 12
 LOG_COLUMNS = 120
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Progress(Protocol):
@@ -80,6 +81,11 @@ class _Lines:
         click.echo(line_of(run_view(record, ())), err=True)
 
 
+def plain(text: str, style: str = "") -> Text:
+    """Text that a terminal only shows: names come from answers and files, and may hold what moves its cursor."""
+    return Text(CONTROL.sub("\ufffd", text), style)
+
+
 def output() -> Console:
     """Stdout: as wide as the terminal, or as a log's line."""
     console = Console(highlight=False)
@@ -107,8 +113,8 @@ def _verdict(view: RunView) -> list[RenderableType]:
     figures = view.figures
     grade = f" (grade {figures.grade})" if figures.grade else ""
     head = Text.assemble((figures.kind_text, KIND_STYLES.get(figures.kind, "bold")), f"  score {figures.score}{grade}")
-    invented = [Text(f"Simulated. {view.source_note}", "bold magenta")] if view.source == "simulated" else []
-    said = [Text(text) for text in dict.fromkeys((figures.sentence, view.message)) if text]
+    invented = [plain(f"Simulated. {view.source_note}", "bold magenta")] if view.source == "simulated" else []
+    said = [plain(text) for text in dict.fromkeys((figures.sentence, view.message)) if text]
     return [*invented, head, *said]
 
 
@@ -121,20 +127,20 @@ def _figures(view: RunView) -> RenderableType:
         ("Latency p95", figures.p95, figures.p95_note),
         ("Failures", figures.failures, figures.failures_note),
     ):
-        table.add_row(name, Text(value, "bold"), Text(note, "dim"))
+        table.add_row(name, plain(value, "bold"), plain(note, "dim"))
     return table
 
 
 def _checks(whole: WholeRun) -> RenderableType:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for check in whole.gate.checks:
-        table.add_row(Text(check.outcome, OUTCOME_STYLES[check.outcome]), check_name(check), Text(check.sentence))
-    return table if table.row_count else Text("No thresholds were asked for.", "dim")
+        table.add_row(plain(check.outcome, OUTCOME_STYLES[check.outcome]), check_name(check), plain(check.sentence))
+    return table if table.row_count else plain("No thresholds were asked for.", "dim")
 
 
 def _pods(pods: Sequence[PodRow]) -> RenderableType:
     if not pods:
-        return Text("No pod has given its name.", "dim")
+        return plain("No pod has given its name.", "dim")
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name, side in (
         ("Pod", "left"),
@@ -149,12 +155,12 @@ def _pods(pods: Sequence[PodRow]) -> RenderableType:
         style = "yellow" if pod.outlier else ""
         bar = "█" * round(float(pod.bar.rstrip("%")) / 100 * BAR_CELLS)
         table.add_row(
-            escape(pod.name),
+            plain(pod.name),
             pod.requests,
-            Text(bar, style or "blue"),
+            plain(bar, style or "blue"),
             pod.share,
-            Text(pod.against, style),
-            Text(pod.state, style),
+            plain(pod.against, style),
+            plain(pod.state, style),
         )
     if len(pods) > MOST_PODS:
         table.add_row(f"… and {len(pods) - MOST_PODS} more")
@@ -164,10 +170,10 @@ def _pods(pods: Sequence[PodRow]) -> RenderableType:
 def _causes(view: RunView) -> list[RenderableType]:
     lines: list[RenderableType] = []
     for finding in view.findings:
-        lines.append(Text.assemble((finding.title, "bold"), f" ({finding.certainty_text.lower()}): {finding.evidence}"))
-        lines.append(Text(f"What to do: {finding.remedy}"))
+        lines.append(plain(f"{finding.title} ({finding.certainty_text.lower()}): {finding.evidence}", "bold"))
+        lines.append(plain(f"What to do: {finding.remedy}"))
     return lines
 
 
 def _foot(view: RunView) -> RenderableType:
-    return Text(f"{view.state_text} after {view.progress.elapsed}. {view.source_text}. Run {view.run_id}", "dim")
+    return plain(f"{view.state_text} after {view.progress.elapsed}. {view.source_text}. Run {view.run_id}", "dim")
