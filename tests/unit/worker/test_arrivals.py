@@ -83,12 +83,14 @@ def test_an_arrival_without_a_free_user_waits_and_counts_from_when_it_was_due(cl
     slot = FakeSlot()
     begin(pace, slot)
     ring(alarms, clock, 100.35)
-    assert len(slot.fired) == 1
+    assert slot.fired == [(100.35, pytest.approx(100.1))]  # nobody was busy, but we were late ourselves
     pace.ready(cast(Slot, slot), 100.4)
     assert slot.fired[1] == (100.4, pytest.approx(100.2))
     health = pace.take(GeneratorHealth())
     assert (health.arrivals, health.late_arrivals, health.dropped_arrivals) == (3, 2, 0)
     assert health.schedule_lag_max_ms == pytest.approx(250)
+    later = pace.take(GeneratorHealth())
+    assert (later.arrivals, later.schedule_lag_max_ms, later.schedule_lag_p99_ms) == (3, 0, 0)
 
 
 def test_the_loop_s_own_lateness_is_not_the_target_s(clock: Clock) -> None:
@@ -138,3 +140,4 @@ def test_a_new_rate_holds_from_now_on_and_sends_nothing_twice(clock: Clock) -> N
     for step in range(1, 101):
         ring(alarms, clock, 100.5 + step / 100)
     assert pace.take(GeneratorHealth()).arrivals in (10, 11)
+    assert len(alarms.asked) == 1  # those of earlier rates have gone

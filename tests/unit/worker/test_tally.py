@@ -36,6 +36,16 @@ def test_an_error_status_is_a_failure_of_its_pod_and_a_cause() -> None:
     assert seen.errors == {"HTTP 400": 1, "HTTP 503": 2}
 
 
+def test_an_answer_may_count_as_failed_whatever_its_status() -> None:
+    tally = Tally()
+    tally.reported(b"a", 200, "", 0.01, 2)
+    tally.reported(b"a", 200, "the basket is empty", 0.01, 2)
+    tally.reported(b"a", 503, "", 0.01, 2)
+    seen = sample(tally)
+    assert (seen.pods["a"].requests, seen.pods["a"].failures, seen.connections) == (3, 2, 0)
+    assert seen.errors == {"the basket is empty": 1, "HTTP 503": 1}
+
+
 def test_a_request_without_an_answer_is_counted_for_no_pod() -> None:
     tally = Tally()
     tally.unanswered("timeout", 10.0)
