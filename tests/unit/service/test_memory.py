@@ -95,12 +95,13 @@ async def test_an_unknown_run_cannot_be_followed(house: House) -> None:
             pass
 
 
-async def test_the_end_that_is_still_being_stored_is_not_lost(house: House) -> None:
+@pytest.mark.parametrize("after", [None, 0])
+async def test_the_end_that_is_still_being_stored_is_not_lost(house: House, after: int | None) -> None:
     run_id = await house.started()
     gate = house.store.hold_appends()
     house.load.end(2)
     await settled()
-    async with house.hub.follow(run_id) as followed:
+    async with house.hub.follow(run_id, after) as followed:
         gate.set()
         seen = [each.event async for each in followed.updates]
     assert [event.state for event in seen if isinstance(event, StateChanged)] == [RunState.FAILED]
