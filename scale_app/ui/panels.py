@@ -39,6 +39,7 @@ def run_panels(view: RunView, experiment: Part) -> Part:
             "Pods over time", _heat_or_why_not(view), heat_legend(), note=view.heat.caption, about="heat", look="lazy"
         ),
         pod_table(),
+        rx.cond(view.counting != "", rx.el.p(view.counting, class_name="quiet", data_testid="counting")),
         rx.el.div(happened(view), errors(view), class_name="pair lazy"),
         class_name="panels",
     )

@@ -18,6 +18,7 @@ from scale_app.pictures.scale_bar import scale_bar
 from scale_app.pictures.shares import shares_picture
 from scale_app.pictures.times import times_picture
 from scale_app.views import format as shown
+from scale_app.views.counting import counting_note
 from scale_app.views.diagnosis import alert_rows, finding_rows, findings_note, generator_note
 from scale_app.views.happenings import alert_spans, happenings, marks
 from scale_app.views.pod_table import MANY_PODS, outlier_side, pod_table, share_decimals
@@ -54,6 +55,7 @@ def run_view(
         source=record.source.value,
         source_text=source_text,
         source_note=source_note,
+        counting=counting_note(snapshot.counting) if snapshot else "",
         message=record.message or (snapshot.message if snapshot else ""),
         alerts=alert_rows(snapshot.alerts) if snapshot else [],
         when=shown.moment(record.created_at_epoch_s),

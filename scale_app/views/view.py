@@ -224,6 +224,7 @@ class RunView:
     source: str = ""
     source_text: str = ""
     source_note: str = ""
+    counting: str = ""
     message: str = ""
     alerts: list[AlertRow] = field(default_factory=list)
     when: str = ""
