@@ -2,8 +2,9 @@
 
 A browser sends a page's scripts' requests with an Origin that the page cannot forge. CORS does not cover WebSockets,
 and a foreign page may POST without asking, so both are checked here: the Origin must be the host that was asked, or
-one that the operator listed. A program that is no browser sends no Origin and passes. X-Forwarded-Host is not
-believed: whoever can set it can claim to be any host; a proxy has to pass Host on, or its origin has to be listed.
+one that the operator listed. A program that is no browser sends no Origin and passes. A foreign page may ask, as any
+link does, but Reflex's permission for it to read the answer is taken away. X-Forwarded-Host is not believed: whoever
+can set it can claim to be any host; a proxy has to pass Host on, or its origin has to be listed.
 
 Which names the Host header may have is checked where the operator lists them in SCALE_ALLOWED_HOSTS: behind a proxy
 any name can be right. Without the list, a page whose name is re-pointed to this machine is not told apart; targets are
@@ -39,6 +40,7 @@ SAFETY_HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
+CORS = b"access-control-"
 POLICY = b"content-security-policy"
 PAGE_POLICY = b"frame-ancestors 'self'; base-uri 'self'; form-action 'self'; object-src 'none'"
 DATA_POLICY = b"default-src 'none'; frame-ancestors 'none'"
@@ -59,11 +61,12 @@ class Guard:
         if objection := host_objection(scope["path"], _header(scope, b"host"), self._allowed_hosts):
             return await _refuse(scope, send, 421, objection)
         writes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
-        if writes and (objection := self._origin_objection(scope)):
+        objection = self._origin_objection(scope)
+        if writes and objection:
             return await _refuse(scope, send, 403, objection)
         if scope["type"] == "websocket":
             return await self._app(scope, receive, send)
-        send = _with_headers(scope, send)
+        send = _with_headers(scope, send, foreign=bool(objection))
         if writes:
             try:
                 receive = await _whole_body(scope, receive)
@@ -168,12 +171,17 @@ async def _refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
         await refuse(scope, send, status, sentence)
 
 
-def _with_headers(scope: Scope, send: Send) -> Send:
-    """A `send` that adds how long an answer may be kept, and what browsers may not do with it."""
+def _with_headers(scope: Scope, send: Send, foreign: bool) -> Send:
+    """A `send` that adds how long an answer may be kept, and what browsers may not do with it.
+
+    foreign: asked by a page that is not ours; its browser is not told that it may let the page read the answer.
+    """
 
     async def adding(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = list(message.get("headers", []))
+            headers = [
+                pair for pair in message.get("headers", []) if not (foreign and pair[0].lower().startswith(CORS))
+            ]
             if keeping := _keeping(scope["path"], message["status"], headers):
                 headers.append((b"cache-control", keeping))
             message = {**message, "headers": [*headers, *SAFETY_HEADERS, *_policy(headers)]}

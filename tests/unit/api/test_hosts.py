@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -80,3 +82,20 @@ def test_every_answer_says_what_browsers_may_do_with_it(path: str, policy: str) 
     assert headers.get_list("Content-Security-Policy") == [policy]
     assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "same-origin")
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("origin", "readable"),
+    [("http://evil.example", False), ("null", False), ("https://listed.example", True), ("http://testserver", True)],
+)
+def test_only_our_own_and_listed_pages_may_read_what_a_get_gives(origin: str, readable: bool) -> None:
+    open_to_all = Middleware(CORSMiddleware, allow_origins=["*"], allow_credentials=True, allow_methods=["*"])
+    inside = Starlette(routes=[Route("/api/v1/x", data)], middleware=[open_to_all])
+    client = TestClient(Guard(inside, Settings(allowed_origins=("https://listed.example",))))
+    preflight = {"Origin": origin, "Access-Control-Request-Method": "PATCH"}
+    for answer in (
+        client.get("/api/v1/x", headers={"Origin": origin}),
+        client.options("/api/v1/x", headers=preflight),
+    ):
+        assert answer.status_code == 200
+        assert ("Access-Control-Allow-Origin" in answer.headers) is readable
