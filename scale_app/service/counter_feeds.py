@@ -16,6 +16,7 @@ from scale_app.ports import Admitted, Clock, RequestCounter
 log = logging.getLogger(__name__)
 FIRST_READING_LIMIT_S = 45.0
 """A container that is added to the pods needs a while; what fails does so sooner."""
+AUTO_LIMIT_S = 10.0
 LAST_READING_LIMIT_S = 5.0
 LAST_ESTIMATE_LIMIT_S = 25.0
 LAST_READINGS = 5.0
@@ -50,7 +51,7 @@ class CounterFeeds:
         self._heard = asyncio.Event()
 
     async def open(self, target: Admitted) -> str:
-        """Begin to read. Returns when every source has been read once, or after FIRST_READING_LIMIT_S.
+        """Begin to read. Returns when every source has been read once, or after a limit; a named one has more time.
 
         Gives the sentence that says why the run cannot be counted as asked, "" when it can.
         """
@@ -58,7 +59,7 @@ class CounterFeeds:
             self._tasks[source] = asyncio.create_task(self._follow(source, counter, target))
         first_words = [asyncio.create_task(event.wait()) for event in self._spoken.values()]
         if first_words:
-            await asyncio.wait(first_words, timeout=FIRST_READING_LIMIT_S)
+            await asyncio.wait(first_words, timeout=FIRST_READING_LIMIT_S if self._asked else AUTO_LIMIT_S)
         for word in first_words:
             word.cancel()
         return self._why_not_as_asked()

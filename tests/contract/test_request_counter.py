@@ -320,6 +320,17 @@ async def test_a_page_that_is_of_no_use_is_said_to_be_so(
     assert said in told
 
 
+async def test_of_many_pods_without_a_page_only_a_few_are_tried(server: FakePods, cluster: Cluster) -> None:
+    for i in range(60):
+        server.lives[f"cart-{i}"] = PodLife(page=b"<html>")
+    server.shop(*server.lives)
+    counter = PrometheusCounter(lambda _: cluster, SystemClock(), EVERY_S)
+    with pytest.raises(CountingFailed, match="60 of 60 pods"):
+        async with _reading(counter) as samples:
+            await anext(samples)
+    assert len({name for _, name in server.asked}) == 3
+
+
 async def test_each_line_of_a_log_counts_once_though_the_stream_is_cut(server: FakePods, cluster: Cluster) -> None:
     server.shop("cart-1")
     await server.answered("cart-1", 7)

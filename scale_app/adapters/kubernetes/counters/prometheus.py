@@ -23,6 +23,7 @@ from scale_app.readings.prometheus_page import NotAPage, Page, counters_of
 
 PATHS = ("/metrics", "/actuator/prometheus", "/q/metrics")
 PAGE_LIMIT_S = 5.0
+MOST_TRIED = 3
 LARGEST_PAGE = 50_000_000
 PARSED_ASIDE_FROM_BYTES = 20_000
 MOST_SERIES = 200_000
@@ -79,6 +80,7 @@ class _Pages:
         self._pods = pods
         self._place: tuple[int, str] | None = None
         self._finding = asyncio.Lock()
+        self._pageless: dict[str, str] = {}
         self._forbidden: dict[str, ClusterForbidden] = {}
 
     async def read(self, pod: CountedPod) -> Page:
@@ -86,8 +88,18 @@ class _Pages:
         place = self._place
         if place is None:
             async with self._finding:
-                place = self._place or await self._find(pod)
+                place = self._place or await self._found_at(pod)
         return await self._page(pod, *place)
+
+    async def _found_at(self, pod: CountedPod) -> tuple[int, str]:
+        """Where the page is. Pods of a Service are alike, so a few are tried and not all of 1,000."""
+        if len(self._pageless) >= MOST_TRIED and pod.name not in self._pageless:
+            raise CountingFailed(next(iter(self._pageless.values())))
+        try:
+            return await self._find(pod)
+        except CountingFailed as error:
+            self._pageless[pod.name] = str(error)
+            raise
 
     async def _find(self, pod: CountedPod) -> tuple[int, str]:
         tried: list[str] = []
