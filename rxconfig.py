@@ -24,6 +24,8 @@ config = rx.Config(
     telemetry_enabled=False,
     show_built_with_reflex=False,
     backend_host="127.0.0.1",
+    # Reflex would let every web page read what a GET gives. Who may open its socket, api/guard.py says.
+    cors_allowed_origins=[],
     state_manager_mode=StateManagerMode.MEMORY,
     bun_path=bun_path(),
     plugins=[rx.plugins.RadixThemesPlugin(theme=THEME), BrowserLocationPlugin()],

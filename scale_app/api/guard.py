@@ -3,8 +3,9 @@
 A browser sends a page's scripts' requests with an Origin that the page cannot forge. CORS does not cover WebSockets,
 and a foreign page may POST without asking, so both are checked here: the Origin must be the host that was asked, or
 one that the operator listed. A program that is no browser sends no Origin and passes. A foreign page may ask, as any
-link does, but Reflex's permission for it to read the answer is taken away. X-Forwarded-Host is not believed: whoever
-can set it can claim to be any host; a proxy has to pass Host on, or its origin has to be listed.
+link does, but no answer from in here permits it to read; Reflex's own permission, given outside of the guard, is
+switched off in rxconfig.py. X-Forwarded-Host is not believed: whoever can set it can claim to be any host; a proxy has
+to pass Host on, or its origin has to be listed.
 
 Which names the Host header may have is checked where the operator lists them in SCALE_ALLOWED_HOSTS: behind a proxy
 any name can be right. Without the list, a page whose name is re-pointed to this machine is not told apart; targets are

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -99,3 +102,8 @@ def test_only_our_own_and_listed_pages_may_read_what_a_get_gives(origin: str, re
     ):
         assert answer.status_code == 200
         assert ("Access-Control-Allow-Origin" in answer.headers) is readable
+
+
+def test_reflex_gives_no_foreign_page_permission_to_read() -> None:
+    config = runpy.run_path(str(Path(__file__).parents[3] / "rxconfig.py"))["config"]
+    assert list(config.cors_allowed_origins) == []
