@@ -55,6 +55,7 @@ class TargetPods:
         self._slices = Feed(cluster, f"/apis/discovery.k8s.io/v1{base}/endpointslices", _endpoints, of_service, timing)
         self._pods = Feed(cluster, f"/api/v1{base}/pods", _details, timing=timing)
         self._known = asyncio.Event()
+        self._now: Mapping[str, CountedPod] | None = None
         self._trouble = ""
         self._tasks: list[asyncio.Task[None]] = []
         self.changed = asyncio.Event()
@@ -84,6 +85,11 @@ class TargetPods:
 
     def now(self) -> Mapping[str, CountedPod]:
         """{pod name: pod}, whether ready or not: a pod on its way out still answers."""
+        if self._now is None:
+            self._now = self._put_together()
+        return self._now
+
+    def _put_together(self) -> Mapping[str, CountedPod]:
         namespace = self._service.namespace
         found: dict[str, CountedPod] = {}
         for of_slice in self._slices.objects.values():
@@ -118,6 +124,7 @@ class TargetPods:
         self._trouble = trouble
 
     def _wake(self) -> None:
+        self._now = None
         self.changed.set()
         if self._slices.known and self._pods.known:
             self._known.set()
