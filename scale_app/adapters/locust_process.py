@@ -30,7 +30,7 @@ class Patience:
     duration and timeout, or beyond the timeout after a stop.
     """
 
-    ready_s: float = 20.0
+    ready_s: float = 30.0
     silence_s: float = 10.0
     overdue_s: float = 15.0
 

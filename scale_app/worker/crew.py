@@ -23,7 +23,7 @@ from scale_app.worker.merge import Books
 from scale_app.worker.reception import Reception
 from scale_app.worker.sealed import seal
 
-JOIN_WITHIN_S = 12.0
+JOIN_WITHIN_S = 20.0
 ASK_EVERY_S = 0.5
 ANSWER_WITHIN_S = 0.4
 LOOK_EVERY_S = 0.1

@@ -109,9 +109,9 @@ def counted(run: Following) -> Callable[[], bool]:
 
 async def test_a_worker_joins_serves_and_leaves_in_order(port: int) -> None:
     async with CountingServer(delay_s=0.005).running() as server, worker(port) as helper:
-        await until(lambda: "nobody listens" in helper.said, 20)
+        await until(lambda: "nobody listens" in helper.said, 30)
         run = await following(PLAN, server.port)
-        await until(counted(run), 20)
+        await until(counted(run), 30)
         assert run.traffic[-1].generator.processes == 3
         helper.process.send_signal(signal.SIGTERM)
         await until(lambda: len(run.notices) == 2 and run.users() == PLAN.users, 10)
@@ -129,7 +129,7 @@ async def test_strangers_get_nothing_and_an_old_worker_is_told_why(port: int) ->
         assert await asyncio.gather(*(heard_by_stranger(port, kind) for kind in kinds)) == list(kinds.values())
         async with worker(port, processes=1) as helper:
             run = await starting
-            await until(counted(run), 20)
+            await until(counted(run), 30)
             # Neither does a worker work for a master that does not know its secret.
             await until(lambda: "does not know the secret" in outsider.said, 10)
             assert "Sending load" not in outsider.said
