@@ -42,7 +42,7 @@ async def _pod() -> AsyncIterator[tuple[int, set[str]]]:
 async def test_ports_are_named_where_they_are_asked_for_and_pods_by_the_answers_json(plan: dict[str, Any]) -> None:
     async with asyncio.timeout(LIMIT_S), _pod() as (port, clients):
         url = f"http://127.0.0.1:{port}/"
-        keep = LoadPlan(target_url=url, users=4, duration_s=2.0, requests_per_connection=None, **plan)
+        keep = LoadPlan(target_url=url, users=4, duration_s=1.0, requests_per_connection=None, **plan)
         load = await LocustProcess(SystemClock()).start(keep, Admitted(url, Source.HEADER, ("127.0.0.0/8",)))
         samples = [sample async for sample in load.samples() if isinstance(sample, TrafficSample)]
         named = {endpoint for sample in samples if sample.loads for endpoint in sample.loads.endpoints.values()}
