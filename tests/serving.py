@@ -94,13 +94,14 @@ def served(
     environment: Mapping[str, str] | None = None,
     *,
     scratch: Path,
+    port: int = 0,
 ) -> Iterator[Served]:
     """Run the command in the folder until the block ends; ready when it enters.
 
     environment: all of it (default: this process's); SCALE_HOST, SCALE_PORT are put in, and a database in `scratch`
-    unless it names one.
+    unless it names one. port: 0 for any that is free.
     """
-    port, log = free_port(), scratch / "served.log"
+    port, log = port or free_port(), scratch / "served.log"
     own = {"SCALE_HOST": "127.0.0.1", "SCALE_PORT": str(port)}
     given = {"SCALE_DATABASE_URL": f"sqlite+aiosqlite:///{scratch}/scale.db"} | dict(environment or os.environ)
     with log.open("wb") as output:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
+from scale_app.reports.formats import FORMATS
 from scale_app.ui import controls
 from scale_app.ui.experiment import experiment_panel
 from scale_app.ui.intent import Intent
@@ -17,6 +18,15 @@ from scale_app.ui.state import Follower
 from scale_app.views.run_list import RunRow
 from scale_app.views.view import PlanLine, RunView
 
+_FILE_NAMES = {
+    "json": "JSON",
+    "csv": "CSV, pods",
+    "seconds": "CSV, seconds",
+    "junit": "JUnit",
+    "markdown": "Markdown",
+    "html": "HTML, offline",
+}
+
 
 def run_page() -> Part:
     """`/runs/[run_id]`"""
@@ -25,7 +35,7 @@ def run_page() -> Part:
         rx.cond(
             view.run_id != "",
             rx.el.div(
-                rx.el.div(_head(view), _plan(view), class_name="side"),
+                rx.el.div(_head(view), _downloads(view), _plan(view), class_name="side"),
                 rx.el.div(
                     rx.cond(
                         view.active | view.has_data,
@@ -102,6 +112,32 @@ def _against(baseline: RunRow) -> Part:
         title="The baseline of " + local_text(baseline.created_at_epoch_s),
         class_name="button",
         data_testid="against-baseline",
+    )
+
+
+def _downloads(view: RunView) -> Part:
+    """The run as files; the browser asks the API for them."""
+    return rx.el.section(
+        rx.el.h2("Take it with you"),
+        rx.el.ul(
+            *[
+                rx.el.li(
+                    rx.el.a(
+                        rx.icon("download", size=14, aria_hidden=True),
+                        _FILE_NAMES[name],
+                        href=f"/api/v1/runs/{view.run_id}/export?format={name}",
+                        download=True,
+                        class_name="with-icon",
+                        data_testid=f"export-{name}",
+                    ),
+                    rx.el.span(form.about, class_name="quiet"),
+                )
+                for name, form in FORMATS.items()
+            ],
+            class_name="downloads",
+        ),
+        class_name="card stack no-print",
+        aria_label="Downloads",
     )
 
 

@@ -46,16 +46,27 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_page(request: pytest.FixtureRequest, server: Served, chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens another browser of its own: `new_page("/runs", width=390, color_scheme="dark")`."""
+    """Opens another browser of its own: `new_page("/runs", width=390, color_scheme="dark")`.
+
+    server_url: another server than the shared one. prepare: called with the page before it goes anywhere.
+    """
     opened: list[Page] = []
     errors: list[str] = []
 
-    def open_page(path: str = "/", width: int = 1_400, height: int = 980, **context: object) -> Page:
+    def open_page(
+        path: str = "/",
+        width: int = 1_400,
+        height: int = 980,
+        server_url: str = server.url,
+        prepare: Callable[[Page], None] = lambda _: None,
+        **context: object,
+    ) -> Page:
         page = chromium.new_context(viewport={"width": width, "height": height}, **context).new_page()
         page.set_default_timeout(LIMIT_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
         opened.append(page)
-        page.goto(server.url + path)
+        prepare(page)
+        page.goto(server_url + path)
         # Only once the server has spoken does a control do anything.
         page.get_by_test_id("connected").wait_for(state="attached")
         return page

@@ -22,12 +22,6 @@ def overflow_px(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("path", ["/", "/runs", "/runs/no-such-run"])
-def test_axe_finds_nothing_before_a_run(new_page: Callable[..., Page], path: str, theme: str) -> None:
-    assert violations(new_page(path, color_scheme=theme)) == []
-
-
 def test_axe_finds_nothing_and_nothing_overflows_while_an_uneven_run_goes_on(new_page: Callable[..., Page]) -> None:
     first = new_page()
     first.get_by_test_id("demo-policy").select_option("weighted")
@@ -46,9 +40,30 @@ def test_axe_finds_nothing_and_nothing_overflows_while_an_uneven_run_goes_on(new
     expect(first.get_by_test_id("demo-policy")).to_have_value("random")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_an_empty_page_does_not_overflow(new_page: Callable[..., Page], width: int) -> None:
-    assert overflow_px(new_page(width=width)) <= 0
+def test_a_figure_is_explained_by_keyboard_alone(new_page: Callable[..., Page], past_runs: dict[str, str]) -> None:
+    page = new_page(f"/runs/{past_runs['even']}")
+    button, text = page.get_by_test_id("info-cv").first, page.get_by_test_id("meaning-cv")
+    expect(text).to_be_hidden()
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(text).to_be_visible()
+    expect(text).to_contain_text("standard deviation of requests per pod / their mean")
+    page.keyboard.press("Escape")
+    expect(text).to_be_hidden()
+    expect(button).to_be_focused()
+
+
+def test_on_paper_there_is_dark_ink_on_white_and_nothing_to_press(
+    new_page: Callable[..., Page], past_runs: dict[str, str]
+) -> None:
+    page = new_page(f"/runs/{past_runs['even']}", width=760, color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    card = page.locator(".card").first
+    expect(card).to_have_css("background-color", "rgb(255, 255, 255)")
+    expect(card).to_have_css("color", "rgb(28, 32, 36)")
+    expect(page.get_by_test_id("score")).to_be_visible()
+    for gone in (page.get_by_test_id("nav-runs"), page.get_by_test_id("rerun"), page.locator(".info").first):
+        expect(gone).to_be_hidden()
 
 
 @pytest.mark.parametrize("theme", THEMES)

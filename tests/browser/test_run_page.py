@@ -23,6 +23,10 @@ def test_an_ended_run_shows_its_figures_its_plan_and_what_can_be_done(
     page.get_by_text("As text").click()
     expect(page.get_by_test_id("plan-text").locator("pre")).to_contain_text("requests_per_connection: null")
     expect(page).to_have_title(re.compile(r"Finished · Scale$"))
+    with page.expect_download() as started:
+        page.get_by_test_id("export-html").click()
+    assert started.value.suggested_filename == f"scale-{past_runs['pinned'][:8]}.html"
+    assert "<html" in started.value.path().read_text()[:200]
 
 
 def test_a_failed_run_says_why_instead_of_showing_empty_pictures(

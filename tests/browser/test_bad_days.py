@@ -1,0 +1,204 @@
+"""What people meet on a bad day has a state of its own: it says what is wrong, and it goes when that is over."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from scale_app.ui.build_id import BUILD_ID
+from tests.browser.black_hole import black_hole
+from tests.browser.conftest import active_runs, start_run
+from tests.browser.test_live_page import see_score, start
+from tests.browser.test_reading import THEMES, violations
+from tests.fake_api_server import FakeApiServer
+from tests.kubernetes_objects import endpoint, endpoint_slice, service, shop
+from tests.serving import Served, build_page, free_port, served
+
+HOLE_S = 12.0
+BACK_LIMIT_MS = 40_000
+EARLIER = "an-earlier-build"
+
+
+class OwnServer:
+    """A server that a test may kill and start again, at the same address and with the same history."""
+
+    def __init__(self, folder: pytest.TempPathFactory, environment: dict[str, str]) -> None:
+        self._scratch = folder.mktemp("own")
+        self._environment = environment
+        self._port = free_port()
+        self._stack = ExitStack()
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> Served:
+        serving = served(scratch=self._scratch, environment=self._environment, port=self._port)
+        self._running = self._stack.enter_context(serving)
+        return self._running
+
+    def kill(self) -> None:
+        self._running.process.kill()
+        self.end()
+
+    def end(self) -> None:
+        self._stack.close()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[FakeApiServer]:
+    """A cluster with two Services, which this account may list but neither read the logs of nor enter."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    api = FakeApiServer(denied={"get pods/log", "get pods/exec", "create pods/exec"})
+    asyncio.run_coroutine_threadsafe(api.start(), loop).result()
+    shop(api)
+    api.put("services", service("checkout", sessionAffinity="ClientIP"))
+    api.put("endpointslices", endpoint_slice(endpoint("checkout-1", ready=False), service="checkout"))
+    yield api
+    asyncio.run_coroutine_threadsafe(api.stop(), loop).result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture(scope="module")
+def own_server(cluster: FakeApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
+    build_page()
+    own = {name: value for name, value in os.environ.items() if not name.startswith("SCALE_")}
+    config = cluster.kubeconfig(tmp_path_factory.mktemp("kube"))
+    server = OwnServer(tmp_path_factory, own | {"SCALE_KUBE_CONFIG": config})
+    server.start()
+    yield server
+    server.end()
+
+
+def test_a_missing_right_is_named_and_the_rest_is_shown(new_page: Callable[..., Page], own_server: OwnServer) -> None:
+    page = new_page("/targets", server_url=own_server.url, reduced_motion="reduce")
+    cart = page.get_by_test_id("target-row").filter(has_text="shop/cart")
+    expect(cart.get_by_test_id("ready-pods")).to_have_text("3 of 3 pods ready")
+    checkout = page.get_by_test_id("target-row").filter(has_text="shop/checkout")
+    expect(checkout).to_contain_text("sessionAffinity: ClientIP")
+    expect(checkout.get_by_test_id("ready-pods")).to_have_text("0 of 1 pods ready")
+    logs = page.get_by_test_id("right").filter(has_text="access log")
+    expect(logs).to_contain_text("✕ No")
+    expect(logs).to_contain_text("get pods/log")
+    expect(page.get_by_test_id("right").filter(has_text="targets").first).to_contain_text("✓ Yes")
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        assert violations(page) == []
+    cart.get_by_test_id("use").click()
+    expect(page.get_by_test_id("target")).to_have_value(re.compile(r"^http://.*:8080/"))
+
+
+def test_a_cluster_that_refuses_to_list_says_so(
+    new_page: Callable[..., Page], own_server: OwnServer, cluster: FakeApiServer
+) -> None:
+    page = new_page("/targets", server_url=own_server.url)
+    expect(page.get_by_test_id("target-row")).to_have_count(2)
+    cluster.denied.add("list services")
+    try:
+        page.get_by_test_id("ask-again").click()
+        expect(page.get_by_test_id("cluster-problem")).to_contain_text("services")
+        expect(page.get_by_test_id("right").filter(has_text="targets").first).to_contain_text("list services")
+    finally:
+        cluster.denied.discard("list services")
+    page.get_by_test_id("ask-again").click()
+    expect(page.get_by_test_id("cluster-problem")).to_have_count(0)
+
+
+def test_a_server_that_was_killed_comes_back_with_every_second_and_the_run_as_interrupted(
+    new_page: Callable[..., Page], own_server: OwnServer
+) -> None:
+    page = new_page(server_url=own_server.url)
+    start(page)
+    see_score(page)
+    own_server.kill()
+    expect(page.get_by_test_id("lost")).to_be_visible()
+    assert violations(page) == []
+    own_server.start()
+    expect(page.get_by_test_id("lost")).to_be_hidden(timeout=BACK_LIMIT_MS)
+    expect(page.get_by_test_id("run-state")).to_have_text("Interrupted", timeout=BACK_LIMIT_MS)
+    see_score(page)
+    expect(page.get_by_test_id("run-message")).to_contain_text("The server ended while this run was sending load")
+    expect(page.get_by_test_id("start")).to_be_enabled()
+
+
+def test_a_socket_that_swallows_everything_is_noticed_and_nothing_is_missing_afterwards(
+    new_page: Callable[..., Page], server: Served
+) -> None:
+    with black_hole(server.port) as proxy:
+        page = new_page(server_url=proxy.url)
+        start(page)
+        see_score(page)
+        began = time.monotonic()
+        proxy.swallow()
+        expect(page.get_by_test_id("silent")).to_be_visible(timeout=10_000)
+        page.wait_for_timeout(1_000 * max(0.0, HOLE_S - (time.monotonic() - began)))
+        proxy.give_back()
+        expect(page.get_by_test_id("silent")).to_be_hidden()
+        expect(page.get_by_test_id("run-state")).to_have_text("Running")
+        fresh = new_page()
+        see_score(fresh)
+        # One line without a gap: the path begins anew where seconds are missing.
+        expect(page.locator("path.line").first).to_have_attribute("d", re.compile(r"^M[^M]*(L[^ML]*){12,}$"))
+
+
+def test_two_people_who_press_start_at_once_each_see_their_own_run_and_the_other_one(
+    new_page: Callable[..., Page], server: Served
+) -> None:
+    pages = [new_page(), new_page()]
+    for page in pages:
+        page.get_by_test_id("start").click(no_wait_after=True)
+    for page in pages:
+        expect(page.get_by_test_id("run-state")).to_have_text("Running", timeout=BACK_LIMIT_MS)
+        expect(page.get_by_text("Another run sends load")).to_be_visible()
+    links = {page.locator('.notice a[href^="/runs/"]').get_attribute("href") for page in pages}
+    assert links == {f"/runs/{run_id}" for run_id in active_runs(server)}
+
+
+def test_a_history_that_cannot_be_written_is_told_where_start_was_pressed(page: Page, server: Served) -> None:
+    path = server.database_url.partition("///")[2]
+    refuse = "BEGIN SELECT RAISE(FAIL, 'attempt to write a readonly database'); END"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"CREATE TRIGGER refuse BEFORE INSERT ON runs {refuse}")
+        try:
+            page.get_by_test_id("start").click()
+            expect(page.get_by_test_id("problem")).to_contain_text("readonly database")
+            expect(page.get_by_test_id("problem")).to_contain_text("Let Scale write to the database's file")
+            expect(page.get_by_test_id("start")).to_be_enabled()
+        finally:
+            database.execute("DROP TRIGGER refuse")
+    start(page)
+
+
+def test_a_page_of_another_version_asks_to_be_reloaded(new_page: Callable[..., Page]) -> None:
+    def age(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace(BUILD_ID, EARLIER))
+
+    # No transitions, so that axe-core does not meet a colour half way.
+    page = new_page(prepare=lambda page: page.route(re.compile(r"\.js(\?|$)"), age), reduced_motion="reduce")
+    expect(page.get_by_test_id("upgraded")).to_contain_text("This page is of an earlier version")
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        assert violations(page) == []
+    page.unroute_all()
+    page.get_by_test_id("reload").click()
+    expect(page.get_by_test_id("upgraded")).to_have_count(0)
+
+
+def test_a_failed_run_is_told_in_the_list_and_on_its_page(
+    new_page: Callable[..., Page], server: Served, past_runs: dict[str, str]
+) -> None:
+    begun = start_run(server, target_url=f"http://127.0.0.1:{free_port()}/", users=5, spawn_rate=50, duration=3)
+    page = new_page(f"/runs/{begun}")
+    expect(page.get_by_test_id("nothing-measured")).to_be_visible(timeout=BACK_LIMIT_MS)
+    expect(page.get_by_test_id("run-message")).to_contain_text("refused")
