@@ -10,12 +10,15 @@ from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
 from scale_app.ui.compare import Compared, compare_page
 from scale_app.ui.demo_panel import DemoControl
+from scale_app.ui.intent import Intent
 from scale_app.ui.live import live_page
 from scale_app.ui.one_run import OneRun
 from scale_app.ui.run import run_page
 from scale_app.ui.run_list import RunList
 from scale_app.ui.runs import runs_page
+from scale_app.ui.saved_plans import SavedPlans
 from scale_app.ui.state import Follower
+from scale_app.ui.target_picker import TargetChoices
 from scale_app.ui.targets import Offered, targets_page
 from scale_app.ui.theme import OVERLAY, STYLESHEETS, head
 
@@ -33,7 +36,12 @@ app = rx.App(
 )
 app.app_wraps.pop(OVERLAY)  # Reflex's own words for a lost connection; ui/connection.py has ours
 app.register_lifespan_task(wiring.lifespan)
-app.add_page(live_page, route="/", title=Follower.view.title, on_load=[Follower.follow, DemoControl.look])
+app.add_page(
+    live_page,
+    route="/",
+    title=Follower.view.title,
+    on_load=[Intent.look, Follower.follow, DemoControl.look, TargetChoices.look, SavedPlans.look],
+)
 app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, RunList.follow, Follower.follow])
 app.add_page(run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=[OneRun.load, Follower.follow])
 app.add_page(targets_page, route="/targets", title="Targets · Scale", on_load=[Offered.load, Follower.follow])

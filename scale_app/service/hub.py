@@ -21,7 +21,7 @@ from scale_app.domain.errors import (
 )
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, no_experiment_sentence
-from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
+from scale_app.domain.plan import Limits, LoadPlan, PlanEdit, is_demo, is_simulated
 from scale_app.domain.run import Run, RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import (
@@ -173,6 +173,16 @@ class Hub(Memory):
         """Runs that send load, newest first."""
         records = [live.record for live in self._live.values() if live.record.state.active]
         return sorted(records, key=lambda record: -record.created_at_epoch_s)
+
+    async def reachable(self, target_url: str) -> tuple[str, ...]:
+        """The networks to which a run of this target could connect, () for one that needs none; sends nothing there.
+
+        Raises PlanError, TargetRefused, TargetUnavailable.
+        """
+        plan = LoadPlan(target_url=target_url)
+        if is_demo(target_url) or is_simulated(target_url):
+            return ()
+        return (await self._outside.gatekeeper.admit(plan)).networks
 
     async def targets(self) -> TargetList:
         """What the configured Kubernetes clusters offer; an empty list and a sentence when there is none."""

@@ -149,10 +149,11 @@ def choice(
     value: Text,
     on_choose: Handler,
     disabled: Flag = False,
+    about: Part = None,
 ) -> Part:
-    """A labelled list to choose from, with a sentence about what is chosen."""
+    """A labelled list to choose from, with a sentence about what is chosen. about: an info button."""
     return rx.el.div(
-        rx.el.label(label, html_for=name),
+        rx.el.span(rx.el.label(label, html_for=name), about or rx.fragment(), class_name="explained"),
         rx.el.select(
             *[rx.el.option(text, value=str(key)) for key, (text, _) in options.items()],
             id=name,
@@ -167,6 +168,36 @@ def choice(
             rx.match(value, *[(str(key), sentence) for key, (_, sentence) in options.items()], ""),
             class_name="note",
             id=f"{name}-note",
+        ),
+        class_name="field",
+    )
+
+
+def text_area(
+    name: str,
+    label: str,
+    value: Text,
+    on_type: Handler,
+    disabled: Flag = False,
+    wrong: Flag = False,
+    rows: int = 3,
+    **more: Any,
+) -> Part:
+    """Several labelled lines of text."""
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        rx.el.textarea(
+            id=name,
+            value=value,
+            on_change=on_type,
+            rows=str(rows),
+            spell_check=False,
+            class_name="input area mono",
+            disabled=disabled,
+            aria_invalid=wrong,
+            aria_describedby="problem",
+            data_testid=name,
+            **more,
         ),
         class_name="field",
     )

@@ -2,144 +2,164 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import reflex as rx
 
 from scale_app import wiring
+from scale_app.codec import plan_from_text, plan_to_text
 from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.plan import DEMO_TARGET, LoadPlan, PlanEdit
+from scale_app.pictures.pattern import pattern_picture
+from scale_app.ui.plan_texts import DEFAULT, IN_FORM, plan_of, texts_of
 from scale_app.ui.steps import duration_stops, nearest, stops
 from scale_app.views import format as shown
+from scale_app.views.words import allowed_sentence
 
-DEFAULTS = LoadPlan()
-DEFAULT_EVERY = DEFAULTS.requests_per_connection or 1
-USERS = stops(wiring.settings().limits.users)
-SPAWN_RATES = stops(wiring.settings().limits.spawn_rate)
-DURATIONS_S = duration_stops(wiring.settings().limits.duration_s)
+TEXTS = texts_of(DEFAULT)
+MOST_ARRIVALS_PER_S = 10_000
+SLIDERS = {
+    "users": stops(wiring.settings().limits.users),
+    "spawn_rate": stops(wiring.settings().limits.spawn_rate),
+    "duration": duration_stops(wiring.settings().limits.duration_s),
+    "arrivals_per_s": stops(MOST_ARRIVALS_PER_S),
+}
+TYPING_PAUSE_S = 0.4
+
+
+def _kept(field: str) -> str:
+    """A text that the tab keeps, so that neither a reload nor a restart of the server loses it."""
+    return rx.SessionStorage(TEXTS[field])
 
 
 class Intent(rx.State):
     """The form. Numbers are texts so that a wrong one stays where it was typed until it is put right.
 
-    The texts are kept in the tab as well, so that neither a reload nor a restart of the server loses them.
+    base: the plan that was loaded, as text; what the form does not show comes from it. extras: names of that.
+    preview, preview_area: paths of the pattern. adopted: what the running load has of users, rate and arrivals.
     """
 
-    target: str = rx.SessionStorage(DEFAULTS.target_url)
-    users: str = rx.SessionStorage(shown.plain(DEFAULTS.users))
-    spawn_rate: str = rx.SessionStorage(shown.plain(DEFAULTS.spawn_rate))
-    duration: str = rx.SessionStorage(shown.plain(DEFAULTS.duration_s))
-    connections: str = rx.SessionStorage("some")
-    every: str = rx.SessionStorage(shown.plain(DEFAULT_EVERY))
-    think_ms: str = rx.SessionStorage(shown.plain(DEFAULTS.think_time_s * 1_000))
-    pod_header: str = rx.SessionStorage(DEFAULTS.pod_header)
-    warm_up: str = rx.SessionStorage(shown.plain(DEFAULTS.warm_up_s))
-    alert_rule: str = rx.SessionStorage(DEFAULTS.alert_rule)
-    pod_share: str = rx.SessionStorage("")
-    p95: str = rx.SessionStorage("")
-    failures: str = rx.SessionStorage("")
+    target: str = _kept("target")
+    service: str = _kept("service")
+    users: str = _kept("users")
+    spawn_rate: str = _kept("spawn_rate")
+    duration: str = _kept("duration")
+    connections: str = _kept("connections")
+    every: str = _kept("every")
+    model: str = _kept("model")
+    arrivals_per_s: str = _kept("arrivals_per_s")
+    arrivals: str = _kept("arrivals")
+    think_ms: str = _kept("think_ms")
+    timeout: str = _kept("timeout")
+    pod_header: str = _kept("pod_header")
+    counting: str = _kept("counting")
+    warm_up: str = _kept("warm_up")
+    alert_rule: str = _kept("alert_rule")
+    pod_share: str = _kept("pod_share")
+    p95: str = _kept("p95")
+    failures: str = _kept("failures")
+    method: str = _kept("method")
+    headers: str = _kept("headers")
+    body: str = _kept("body")
+    tls: str = _kept("tls")
+    ca_pem: str = _kept("ca_pem")
+    dns: str = _kept("dns")
+    json_field: str = _kept("json_field")
+    pattern: str = _kept("pattern")
+    low: str = _kept("low")
+    period: str = _kept("period")
+    begins: str = _kept("begins")
+    steps: str = _kept("steps")
+    points: str = _kept("points")
+    base: str = rx.SessionStorage("")
+    extras: str = ""
+    preview: str = ""
+    preview_area: str = ""
+    preview_note: str = ""
+    duration_words: str = ""
+    answer: str = ""
+    answer_good: bool = True
     problem: str = ""
     problem_field: str = ""
     starting: bool = False
     started: str = ""
-    adopted: tuple[float, float] = (0, 0)
+    adopted: tuple[float, float, float] = (0, 0, 0)
 
     @rx.var
     def is_demo(self) -> bool:
         return self.target.strip() == DEMO_TARGET
 
     @rx.var
-    def users_last_stop(self) -> int:
-        return len(USERS) - 1
-
-    @rx.var
     def users_at(self) -> list[int]:
-        return _slider(USERS, self.users)
-
-    @rx.var
-    def spawn_rate_last_stop(self) -> int:
-        return len(SPAWN_RATES) - 1
+        return _stop("users", self.users)
 
     @rx.var
     def spawn_rate_at(self) -> list[int]:
-        return _slider(SPAWN_RATES, self.spawn_rate)
-
-    @rx.var
-    def duration_last_stop(self) -> int:
-        return len(DURATIONS_S) - 1
+        return _stop("spawn_rate", self.spawn_rate)
 
     @rx.var
     def duration_at(self) -> list[int]:
-        return _slider(DURATIONS_S, self.duration)
+        return _stop("duration", self.duration)
 
     @rx.var
-    def duration_words(self) -> str:
-        seconds = shown.number(self.duration)
-        return shown.span(seconds) if isinstance(seconds, int | float) and shown.known(seconds) else ""
+    def arrivals_at(self) -> list[int]:
+        return _stop("arrivals_per_s", self.arrivals_per_s)
 
     @rx.event
-    def type_target(self, text: str) -> None:
-        self.target = text
+    def look(self) -> None:
+        """Judge what the form holds, and draw its pattern; the first thing a page does."""
+        self._judge()
 
     @rx.event
-    def type_users(self, text: str) -> None:
-        self.users = text
+    def write(self, field: str, text: str) -> Any:
+        """A text as it is typed, or a choice."""
+        if field not in TEXTS:
+            return None
+        setattr(self, field, text)
+        if field == "target":
+            self.service = ""
+            return Intent.ask_about_target
+        return self._judge()
 
     @rx.event
-    def type_spawn_rate(self, text: str) -> None:
-        self.spawn_rate = text
+    def slide(self, field: str, at: list[float]) -> None:
+        """A slider was moved to one of its stops."""
+        if field in SLIDERS and at and 0 <= int(at[0]) < len(SLIDERS[field]):
+            setattr(self, field, shown.plain(SLIDERS[field][int(at[0])]))
+            self._judge()
 
     @rx.event
-    def type_duration(self, text: str) -> None:
-        self.duration = text
+    def choose_service(self, url: str, service: str) -> Any:
+        """Load a Service that the cluster showed."""
+        self.target, self.service = url, service
+        return Intent.ask_about_target
 
     @rx.event
-    def type_every(self, text: str) -> None:
-        self.every = text
+    def choose_demo(self) -> Any:
+        """Load the built-in pods."""
+        self.target, self.service = DEMO_TARGET, ""
+        return Intent.ask_about_target
 
-    @rx.event
-    def type_think(self, text: str) -> None:
-        self.think_ms = text
-
-    @rx.event
-    def type_pod_header(self, text: str) -> None:
-        self.pod_header = text
-
-    @rx.event
-    def type_warm_up(self, text: str) -> None:
-        self.warm_up = text
-
-    @rx.event
-    def type_pod_share(self, text: str) -> None:
-        self.pod_share = text
-
-    @rx.event
-    def type_p95(self, text: str) -> None:
-        self.p95 = text
-
-    @rx.event
-    def type_failures(self, text: str) -> None:
-        self.failures = text
-
-    @rx.event
-    def choose_alert_rule(self, choice: str) -> None:
-        self.alert_rule = choice
-
-    @rx.event
-    def choose_connections(self, choice: str) -> None:
-        self.connections = choice
-
-    @rx.event
-    def slide_users(self, at: list[float]) -> None:
-        self.users = shown.plain(USERS[int(at[0])])
-
-    @rx.event
-    def slide_spawn_rate(self, at: list[float]) -> None:
-        self.spawn_rate = shown.plain(SPAWN_RATES[int(at[0])])
-
-    @rx.event
-    def slide_duration(self, at: list[float]) -> None:
-        self.duration = shown.plain(DURATIONS_S[int(at[0])])
+    @rx.event(background=True, supersedes=True)
+    async def ask_about_target(self) -> AsyncIterator[Any]:
+        """What the allow-list says to the target, once the typing pauses. Sends nothing to it."""
+        async with self:
+            self._judge()
+            self.answer = ""
+            target, wrong = self.target.strip(), self.problem_field == "target_url"
+        yield
+        if wrong:
+            return
+        await asyncio.sleep(TYPING_PAUSE_S)
+        try:
+            answer, good = allowed_sentence(await wiring.hub().reachable(target)), True
+        except ScaleError as error:
+            answer, good = str(error), False
+        async with self:
+            if self.target.strip() == target:
+                self.answer, self.answer_good = answer, good
 
     @rx.event
     async def start(self) -> Any:
@@ -147,7 +167,7 @@ class Intent(rx.State):
         self.starting = True
         yield
         try:
-            self.started = await wiring.hub().start(self._plan())
+            self.started = await wiring.hub().start(self.plan())
             self._clear()
         except ScaleError as error:
             yield self._refuse(error)
@@ -181,51 +201,72 @@ class Intent(rx.State):
     @rx.event
     async def settle(self, run_id: str, running: bool) -> Any:
         """A value stands: the running load follows it. Before a run there is nothing to change."""
-        users, spawn_rate = shown.number(self.users), shown.number(self.spawn_rate)
-        if not running or (users, spawn_rate) == self.adopted:
+        is_open = self.model == "open"
+        users, rate = shown.number(self.users), shown.number(self.spawn_rate)
+        arrivals = shown.number(self.arrivals_per_s) if is_open else None
+        if not running or (users, rate, arrivals or 0) == self.adopted:
             return
         try:
-            await wiring.hub().edit(run_id, PlanEdit(users, spawn_rate))  # type: ignore[arg-type]
+            await wiring.hub().edit(run_id, PlanEdit(users, rate, arrivals))  # type: ignore[arg-type]
             self._clear()
         except ScaleError as error:
             yield self._refuse(error)
 
+    @rx.event
+    def forget(self) -> None:
+        """Back to the defaults."""
+        self._take(DEFAULT)
+
     def adopt(self, plan: LoadPlan, everything: bool) -> None:
         """Show a running plan in the form: all of it for a run just turned to, else what another face edited."""
-        if everything or self.adopted != (plan.users, plan.spawn_rate):
-            self.users, self.spawn_rate = shown.plain(plan.users), shown.plain(plan.spawn_rate)
-            self.adopted = (plan.users, plan.spawn_rate)
+        now = (plan.users, plan.spawn_rate, plan.arrivals_per_s or 0)
         if everything:
-            self.target, self.duration = plan.target_url, shown.plain(plan.duration_s)
-            self.think_ms, self.pod_header = shown.plain(plan.think_time_s * 1_000), plan.pod_header
-            self.connections = {None: "keep", 1: "each"}.get(plan.requests_per_connection, "some")
-            self.every = shown.plain(plan.requests_per_connection or DEFAULT_EVERY)
-            self.warm_up, self.alert_rule = shown.plain(plan.warm_up_s), plan.alert_rule
-            self.pod_share, self.failures = _hundredfold(plan.max_pod_share), _hundredfold(plan.max_failure_share)
-            self.p95 = "" if plan.max_p95_ms is None else shown.plain(plan.max_p95_ms)
+            self._take(plan)
+        elif self.adopted != now:
+            texts = texts_of(plan)
+            self.users, self.spawn_rate = texts["users"], texts["spawn_rate"]
+            if plan.arrivals_per_s is not None:
+                self.arrivals_per_s = texts["arrivals_per_s"]
+        if self.adopted != now:
+            self.adopted = now
 
-    def _plan(self) -> LoadPlan:
-        """The plan as typed; a text that is no number reaches LoadPlan as it is, which says what it accepts."""
-        return LoadPlan(
-            target_url=self.target.strip(),
-            users=shown.number(self.users),  # type: ignore[arg-type]
-            spawn_rate=shown.number(self.spawn_rate),  # type: ignore[arg-type]
-            duration_s=shown.number(self.duration),  # type: ignore[arg-type]
-            requests_per_connection=self._requests_per_connection(),  # type: ignore[arg-type]
-            think_time_s=_thousandth(shown.number(self.think_ms)),  # type: ignore[arg-type]
-            pod_header=self.pod_header.strip(),
-            warm_up_s=shown.number(self.warm_up),  # type: ignore[arg-type]
-            alert_rule=self.alert_rule,  # type: ignore[arg-type]
-            max_pod_share=_limit(self.pod_share, 100),  # type: ignore[arg-type]
-            max_p95_ms=_limit(self.p95),  # type: ignore[arg-type]
-            max_failure_share=_limit(self.failures, 100),  # type: ignore[arg-type]
+    def _take(self, plan: LoadPlan) -> None:
+        """Fill the whole form from a plan."""
+        for field, text in texts_of(plan).items():
+            if getattr(self, field) != text:
+                setattr(self, field, text)
+        text = plan_to_text(plan)
+        if self.base != text:
+            self.base = text
+        self.extras = ", ".join(extra for extra in _written(text) if extra not in IN_FORM)
+        self._judge()
+
+    def plan(self) -> LoadPlan:
+        """The plan as typed. Raises PlanError."""
+        base = plan_from_text(self.base) if self.base else DEFAULT
+        return plan_of({field: getattr(self, field) for field in TEXTS}, base)
+
+    def _judge(self) -> None:
+        """Say what is wrong as it is typed; draw what is right."""
+        seconds = shown.number(self.duration)
+        self.duration_words = shown.span(seconds) if isinstance(seconds, int | float) and shown.known(seconds) else ""
+        try:
+            plan = self.plan()
+            plan.check_limits(wiring.settings().limits)
+        except PlanError as error:
+            self.problem, self.problem_field = str(error), error.field
+            return
+        self._clear()
+        picture = pattern_picture(plan.pattern, plan.duration_s)
+        self.preview, self.preview_area = picture.line, picture.area
+        self.preview_note = (
+            f"From {shown.percent(picture.lowest, 0)} to {shown.percent(1, 0)} of the load, "
+            f"{shown.percent(picture.mean, 0)} on average"
         )
 
-    def _requests_per_connection(self) -> int | float | str | None:
-        return {"keep": None, "each": 1}.get(self.connections, shown.number(self.every))
-
     def _clear(self) -> None:
-        self.problem = self.problem_field = ""
+        if self.problem:
+            self.problem = self.problem_field = ""
 
     def _refuse(self, error: ScaleError) -> Any:
         """Say what is wrong beside the form and in a toast; nothing typed is lost."""
@@ -234,22 +275,12 @@ class Intent(rx.State):
         return rx.toast.error(str(error), duration=10_000)
 
 
-def _slider(all_stops: list[float], text: str) -> list[int]:
+def _written(plan_text: str) -> list[str]:
+    """Names of the fields at the top of a plan's text."""
+    return [line.partition(":")[0] for line in plan_text.splitlines() if line[:1].isalpha() and ":" in line]
+
+
+def _stop(field: str, text: str) -> list[int]:
     value = shown.number(text)
-    return [nearest(all_stops, value) if isinstance(value, int | float) and shown.known(value) else 0]
-
-
-def _thousandth(value: int | float | str) -> float | str:
-    return value if isinstance(value, str) else value / 1_000
-
-
-def _limit(text: str, per: int = 1) -> float | str | None:
-    """A limit as typed, in units of 1/per; None when nothing was typed; as it is when it is no number."""
-    value = shown.number(text)
-    if isinstance(value, str):
-        return value if value.strip() else None
-    return value / per
-
-
-def _hundredfold(share: float | None) -> str:
-    return "" if share is None else shown.plain(share * 100)
+    known = isinstance(value, int | float) and shown.known(value)
+    return [nearest(SLIDERS[field], value) if known else 0]  # type: ignore[arg-type]

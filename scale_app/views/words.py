@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scale_app.domain.alert import AlertKind
 from scale_app.domain.compare import Change
+from scale_app.domain.counting import AskedSource
 from scale_app.domain.demo import Fault, Policy
 from scale_app.domain.finding import Certainty
-from scale_app.domain.plan import AlertRule, LoadPlan
+from scale_app.domain.pattern import PatternKind
+from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy, LoadPlan
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
@@ -110,6 +114,50 @@ CONNECTIONS = {
     "each": ("New connection each time", "Every request connects anew, so the balancer picks a pod each time."),
 }
 
+MODELS = {
+    "closed": ("Users who wait", "Each user waits for its answer before it sends again, as people and clients do."),
+    "open": (
+        "Requests per second",
+        "Requests arrive by the clock, however slow the answers are.",
+    ),
+}
+
+ARRIVALS: dict[Arrivals, tuple[str, str]] = {
+    "constant": ("Evenly spaced", "One request after the other at equal distances."),
+    "poisson": ("At random moments", "As from many people who do not know of one another (Poisson)."),
+}
+
+PATTERNS: dict[PatternKind, tuple[str, str]] = {
+    "constant": ("Constant", "All of the load, all the time."),
+    "ramp": ("Ramp", "Rises evenly from the lowest load to all of it, then stays."),
+    "steps": ("Steps", "Rises in equal steps of the given length."),
+    "spike": ("Spike", "The lowest load, and all of it once for the given length."),
+    "wave": ("Wave", "Up and down between the lowest load and all of it, once in the given length."),
+    "replayed": ("Replayed", "As recorded: each line holds until the next."),
+}
+
+TLS = {
+    "verify": ("Verify", "A certificate that cannot be verified is a failure."),
+    "any": ("Accept any", "Certificates are not verified; only for test environments."),
+}
+
+DNS: dict[DnsPolicy, tuple[str, str]] = {
+    "connection": ("For each connection", "As many clients do; it loads the name server as well."),
+    "second": ("At most once a second", "Follows a name that changes, and spares the name server."),
+    "once": ("Once for the run", "All connections go to the addresses found at the start."),
+}
+
+COUNTING: dict[AskedSource, tuple[str, str]] = {
+    "auto": ("The best source that works", "Scale tries the sources in turn and shows which one it took."),
+    "header": ("Response header", "Each answer names its pod in a header."),
+    "json": ("JSON field", "Each answer names its pod in its body; say which field."),
+    "prometheus": ("Prometheus metrics", "The pods' own request counters."),
+    "access_log": ("Access logs", "The pods' access logs, read through the cluster."),
+    "connection_map": ("Connections in the pods", "Which connection ended in which pod, read inside the pods."),
+    "proxy": ("Proxy's statistics", "What a layer-7 proxy says of its upstreams."),
+    "network": ("Network counters", "Bytes that each pod received, from the nodes; coarse."),
+}
+
 POLICIES = {
     Policy.RANDOM: ("Random", "Any pod with equal chance, as kube-proxy does."),
     Policy.ROUND_ROBIN: ("Round robin", "Pods in turn."),
@@ -129,6 +177,15 @@ FAULTS = {
     Fault.OVERLOADED_POD: ("One busy pod", "The first pod does one request after the other; try it with a weight."),
     Fault.FAST_FAILING_POD: ("One pod fails fast", "The first pod fails at once, the others work 20 ms for an answer."),
 }
+
+
+def allowed_sentence(networks: Sequence[str]) -> str:
+    """What the allow-list says to a target that may be loaded. networks: CIDR; () when nothing is sent out."""
+    if not networks:
+        return ""
+    places = ", ".join(network.removesuffix("/32").removesuffix("/128") for network in networks[:3])
+    more = f" and {len(networks) - 3} more" if len(networks) > 3 else ""
+    return f"Allowed: load may be sent to {places}{more}."
 
 
 def connection_text(requests_per_connection: int | None) -> str:

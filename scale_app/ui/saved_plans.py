@@ -1,0 +1,146 @@
+"""Plans that people keep under a name, and the form's plan as text to copy, paste and keep beside code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from scale_app import wiring
+from scale_app.codec import plan_from_text, plan_to_text
+from scale_app.domain.errors import PlanError, ScaleError
+from scale_app.ui import controls
+from scale_app.ui.intent import Intent
+from scale_app.ui.meant import Flag, Part
+
+
+class SavedPlans(rx.State):
+    """names: of the plans of this installation. name: the one chosen, or to be given. text: a plan as YAML."""
+
+    names: rx.Field[list[str]] = rx.field(default_factory=list)
+    name: str = ""
+    text: str = ""
+    problem: str = ""
+
+    @rx.event
+    async def look(self) -> None:
+        """Read the names."""
+        try:
+            self.names, self.problem = [saved.name for saved in await wiring.hub().plans()], ""
+        except ScaleError as error:
+            self.problem = str(error)
+
+    @rx.event
+    def write_name(self, name: str) -> None:
+        self.name = name
+
+    @rx.event
+    def write_text(self, text: str) -> None:
+        self.text = text
+
+    @rx.event
+    async def choose(self, name: str) -> Any:
+        """Fill the form from a saved plan."""
+        if not name:
+            return None
+        return await self._tried(self._fill(name), f"The form holds the plan {name}.")
+
+    @rx.event
+    async def save(self) -> Any:
+        """Keep the form's plan under the typed name."""
+        return await self._tried(self._save(), f"The plan was saved as {self.name.strip()}.")
+
+    @rx.event
+    async def delete(self) -> Any:
+        """Forget the plan of this name."""
+        return await self._tried(self._delete(), f"The plan {self.name} was deleted.")
+
+    @rx.event
+    async def show_text(self) -> Any:
+        """The form's plan as text."""
+        return await self._tried(self._show_text(), "")
+
+    @rx.event
+    async def read_text(self) -> Any:
+        """Fill the form from the text."""
+        return await self._tried(self._read_text(), "The form holds the plan of the text.")
+
+    async def _fill(self, name: str) -> None:
+        saved = await wiring.hub().plan(name)
+        self.name = name
+        (await self.get_state(Intent)).adopt(saved.plan, everything=True)
+
+    async def _save(self) -> None:
+        saved = await wiring.hub().save_plan(self.name.strip(), (await self.get_state(Intent)).plan())
+        self.name = saved.name
+        self.names = [plan.name for plan in await wiring.hub().plans()]
+
+    async def _delete(self) -> None:
+        await wiring.hub().delete_plan(self.name)
+        self.names, self.name = [plan.name for plan in await wiring.hub().plans()], ""
+
+    async def _show_text(self) -> None:
+        self.text = plan_to_text((await self.get_state(Intent)).plan())
+
+    async def _read_text(self) -> None:
+        (await self.get_state(Intent)).adopt(plan_from_text(self.text), everything=True)
+
+    async def _tried(self, work: Any, done: str) -> Any:
+        try:
+            await work
+        except ScaleError as error:
+            self.problem = error.message if isinstance(error, PlanError) and hasattr(error, "message") else str(error)
+            return rx.toast.error(self.problem, duration=10_000)
+        self.problem = ""
+        return rx.toast.success(done) if done else None
+
+
+def saved_plans_fold(running: Flag) -> Part:
+    """Load, save, delete; and the plan as text."""
+    return rx.el.details(
+        rx.el.summary("Saved plans", data_testid="saved-plans"),
+        rx.cond(
+            SavedPlans.names,
+            rx.el.div(
+                rx.el.label("Load a saved plan", html_for="saved-plan"),
+                rx.el.select(
+                    rx.el.option("Choose …", value=""),
+                    rx.foreach(SavedPlans.names, lambda name: rx.el.option(name, value=name)),
+                    id="saved-plan",
+                    value=rx.cond(SavedPlans.names.contains(SavedPlans.name), SavedPlans.name, ""),
+                    on_change=SavedPlans.choose,
+                    disabled=running,
+                    class_name="input",
+                    data_testid="saved-plan",
+                ),
+                class_name="field",
+            ),
+            rx.el.p("No plan has been saved yet.", class_name="note"),
+        ),
+        controls.text_entry("plan-name", "Name", SavedPlans.name, SavedPlans.write_name),
+        rx.el.div(
+            controls.button("Save", SavedPlans.save, "save-plan", look="small", disabled=SavedPlans.name == ""),
+            controls.button(
+                "Delete",
+                SavedPlans.delete,
+                "delete-plan",
+                look="small",
+                disabled=~SavedPlans.names.contains(SavedPlans.name),
+            ),
+            class_name="quick",
+        ),
+        controls.text_area("plan-text", "Plan as text", SavedPlans.text, SavedPlans.write_text, rows=6),
+        rx.el.div(
+            controls.button("Show the form's plan", SavedPlans.show_text, "show-plan-text", look="small"),
+            controls.button(
+                "Read into the form",
+                SavedPlans.read_text,
+                "read-plan-text",
+                look="small",
+                disabled=running | (SavedPlans.text == ""),
+            ),
+            class_name="quick",
+        ),
+        rx.el.p(SavedPlans.problem, class_name="problem", role="alert", data_testid="plan-problem"),
+        class_name="fold",
+    )
