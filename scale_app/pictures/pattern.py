@@ -13,11 +13,12 @@ from scale_app.pictures.lines import POINTS
 
 @dataclass(frozen=True, slots=True)
 class PatternPicture:
-    """Paths in a box of SIDE x SIDE. lowest, mean: of the load over the duration, as shares of the plan's figures."""
+    """Paths in a box of SIDE x SIDE. lowest, highest, mean: of the load, as shares of the plan's figures."""
 
     line: str
     area: str
     lowest: float
+    highest: float
     mean: float
 
 
@@ -28,4 +29,4 @@ def pattern_picture(pattern: Pattern, duration_s: float) -> PatternPicture:
     x = np.rint(np.linspace(0, SIDE, POINTS + 1)).astype(int).tolist()
     steps = "".join(f"V{level}H{end}" for level, end in zip(y, x[1:], strict=True))
     line = f"M0 {y[0]}{steps}"
-    return PatternPicture(line, f"{line}V{SIDE}H0Z", float(shares.min()), float(shares.mean()))
+    return PatternPicture(line, f"{line}V{SIDE}H0Z", float(shares.min()), float(shares.max()), float(shares.mean()))

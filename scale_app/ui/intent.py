@@ -259,9 +259,9 @@ class Intent(rx.State):
         self._clear()
         picture = pattern_picture(plan.pattern, plan.duration_s)
         self.preview, self.preview_area = picture.line, picture.area
+        spread = f"From {shown.percent(picture.lowest, 0)} to {shown.percent(picture.highest, 0)} of the load"
         self.preview_note = (
-            f"From {shown.percent(picture.lowest, 0)} to {shown.percent(1, 0)} of the load, "
-            f"{shown.percent(picture.mean, 0)} on average"
+            "" if plan.pattern.kind == "constant" else f"{spread}, {shown.percent(picture.mean, 0)} on average"
         )
 
     def _clear(self) -> None:

@@ -8,7 +8,7 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.codec import plan_from_text, plan_to_text
-from scale_app.domain.errors import PlanError, ScaleError
+from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
 from scale_app.ui.intent import Intent
 from scale_app.ui.meant import Flag, Part
@@ -89,7 +89,7 @@ class SavedPlans(rx.State):
         try:
             await work
         except ScaleError as error:
-            self.problem = error.message if isinstance(error, PlanError) and hasattr(error, "message") else str(error)
+            self.problem = str(error)
             return rx.toast.error(self.problem, duration=10_000)
         self.problem = ""
         return rx.toast.success(done) if done else None

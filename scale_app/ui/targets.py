@@ -50,11 +50,10 @@ class Offered(rx.State):
         self.rows = narrowed(self.view.targets, text)
 
     @rx.event
-    async def use(self, url: str, service: str) -> Any:
-        """Take a target into the plan, and go to where it is started."""
-        intent = await self.get_state(Intent)
-        intent.target = url
-        return rx.redirect("/")
+    def use(self, url: str, service: str) -> Any:
+        """Take a target and the Service behind it into the plan, and go to where it is started."""
+        choose: Handler = Intent.choose_service
+        return [choose(url, service), rx.redirect("/")]
 
 
 def targets_page() -> Part:

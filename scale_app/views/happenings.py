@@ -15,6 +15,7 @@ from scale_app.domain.events import (
     PodChanged,
     StateChanged,
 )
+from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState
 from scale_app.views import format as shown
 from scale_app.views.view import Happening
@@ -65,10 +66,15 @@ def _line(event: Event) -> Happening | None:
         case GeneratorNoticed(message=message):
             return Happening(at, message, "bad")
         case PlanEdited(plan=plan):
-            rate = f"{shown.plain(plan.spawn_rate)} a second"
-            return Happening(at, f"Changed to {shown.count(plan.users)} users, {rate}.")
+            return Happening(at, _edit(plan))
         case _:
             return None
+
+
+def _edit(plan: LoadPlan) -> str:
+    """The three figures that can be changed while load is sent."""
+    arrivals = "" if plan.arrivals_per_s is None else f"{shown.plain(plan.arrivals_per_s)} requests a second, "
+    return f"Changed to {arrivals}{shown.count(plan.users)} users, {shown.plain(plan.spawn_rate)} a second."
 
 
 MOST_MARKS = 40

@@ -96,6 +96,11 @@ def test_a_missing_right_is_named_and_the_rest_is_shown(new_page: Callable[..., 
         assert violations(page) == []
     cart.get_by_test_id("use").click()
     expect(page.get_by_test_id("target")).to_have_value(re.compile(r"^http://.*:8080/"))
+    expect(page.get_by_test_id("choose-service")).to_have_value(re.compile(r"^http://.*:8080/ .*shop/cart$"))
+    # The plan that would be started counts at the pods of that Service.
+    page.get_by_test_id("saved-plans").click()
+    page.get_by_test_id("show-plan-text").click()
+    expect(page.get_by_test_id("plan-text")).to_have_value(re.compile(r"^service: .*shop/cart$", re.MULTILINE))
 
 
 def test_a_cluster_that_refuses_to_list_says_so(

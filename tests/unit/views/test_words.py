@@ -7,10 +7,12 @@ import pytest
 
 from scale_app.domain.alert import Alert, AlertKind
 from scale_app.domain.compare import Change
+from scale_app.domain.counting import AskedSource
 from scale_app.domain.demo import Fault, Policy
 from scale_app.domain.events import AlertCleared, AlertRaised, PlanEdited, PodChanged, StateChanged
 from scale_app.domain.finding import Certainty
-from scale_app.domain.plan import AlertRule, LoadPlan
+from scale_app.domain.pattern import PatternKind
+from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy, LoadPlan
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import words
@@ -27,6 +29,10 @@ def test_nothing_is_without_words():
     assert set(words.CERTAINTIES) == set(get_args(Certainty))
     assert set(words.ALERTS) == set(get_args(AlertKind))
     assert set(words.ALERT_RULES) == set(get_args(AlertRule))
+    assert set(words.PATTERNS) == set(get_args(PatternKind))
+    assert set(words.ARRIVALS) == set(get_args(Arrivals))
+    assert set(words.DNS) == set(get_args(DnsPolicy))
+    assert set(words.COUNTING) == set(get_args(AskedSource))
 
 
 @pytest.mark.parametrize(
@@ -35,6 +41,22 @@ def test_nothing_is_without_words():
 )
 def test_a_connection_policy_in_words(requests, text):
     assert words.connection_text(requests) == text
+
+
+@pytest.mark.parametrize(
+    ("networks", "text"),
+    [
+        ((), ""),
+        (("127.0.0.1/32",), "Allowed: load may be sent to 127.0.0.1."),
+        (("10.0.0.0/8", "::1/128"), "Allowed: load may be sent to 10.0.0.0/8, ::1."),
+        (
+            tuple(f"10.0.0.{n}/32" for n in range(5)),
+            "Allowed: load may be sent to 10.0.0.0, 10.0.0.1, 10.0.0.2 and 2 more.",
+        ),
+    ],
+)
+def test_an_allowed_target_in_words(networks, text):
+    assert words.allowed_sentence(networks) == text
 
 
 def test_a_plan_is_told_completely():
@@ -81,3 +103,8 @@ def test_a_long_list_keeps_the_newest():
     told = happenings([PlanEdited(float(i), LoadPlan(users=i)) for i in range(1, MOST + 50)])
     assert len(told) == MOST
     assert told[0].at == "2:29"
+
+
+def test_an_edit_of_an_open_load_tells_its_rate():
+    told = happenings([PlanEdited(7.0, LoadPlan(users=200, spawn_rate=10.0, arrivals_per_s=1_500.0))])
+    assert told[0].text == "Changed to 1500 requests a second, 200 users, 10 a second."

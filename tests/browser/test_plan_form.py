@@ -1,0 +1,98 @@
+"""The plan's form: what it says while somebody types, and the plans that it keeps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_live_page import see_score, start
+from tests.serving import Served, fetch
+
+
+def test_a_typed_target_is_answered_by_the_allow_list_before_anything_is_sent(page: Page) -> None:
+    answer = page.get_by_test_id("target-answer")
+    page.get_by_test_id("target").fill("http://192.0.2.7/")
+    expect(answer).to_contain_text("192.0.2.7")
+    expect(answer).to_contain_text("SCALE_ALLOWED_TARGETS")
+    expect(page.get_by_test_id("target")).to_have_attribute("aria-invalid", "true")
+    page.get_by_test_id("target").fill("http://127.0.0.1:9/")
+    expect(answer).to_have_text("Allowed: load may be sent to 127.0.0.1.")
+    page.get_by_test_id("choose-demo").click()
+    expect(page.get_by_test_id("target")).to_have_value("demo")
+    expect(answer).to_contain_text("built-in pods")
+
+
+def test_a_pattern_shows_its_shape_and_only_its_own_numbers(page: Page) -> None:
+    note, shape = page.get_by_test_id("preview-note"), page.locator(".preview path.line")
+    expect(shape).to_have_attribute("d", re.compile(r"^M0 "))
+    constant = shape.get_attribute("d")
+    page.get_by_test_id("pattern").select_option("ramp")
+    page.get_by_test_id("period").fill("60")
+    page.get_by_test_id("low").fill("20")
+    expect(note).to_have_text(re.compile(r"^From 20\s?% to 100\s?% of the load, 60\s?% on average$"))
+    assert shape.get_attribute("d") != constant
+    expect(page.get_by_test_id("steps")).to_have_count(0)
+
+    page.get_by_test_id("low").fill("150")
+    expect(page.get_by_test_id("problem")).to_contain_text("pattern.low")
+    expect(page.get_by_test_id("low")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_test_id("low")).to_have_value("150")
+
+
+def test_requests_by_the_clock_are_a_plan_of_their_own_and_are_edited_while_they_come(page: Page) -> None:
+    page.get_by_test_id("model").select_option("open")
+    page.get_by_test_id("arrivals-entry").fill("80")
+    page.get_by_test_id("arrivals-kind").select_option("poisson")
+    start(page)
+    see_score(page)
+    page.get_by_test_id("arrivals-entry").fill("120")
+    page.get_by_test_id("arrivals-entry").press("Tab")
+    expect(page.get_by_test_id("happened")).to_contain_text("Changed to 120 requests a second")
+
+
+def test_a_moved_slider_changes_the_running_load(page: Page) -> None:
+    start(page)
+    see_score(page)
+    thumb = page.get_by_role("slider", name="Users")
+    thumb.focus()
+    thumb.press("ArrowRight")
+    expect(page.get_by_test_id("happened")).to_contain_text("Changed to 150 users")
+
+
+def test_a_plan_is_saved_for_everybody_loaded_again_and_deleted(
+    page: Page, new_page: Callable[..., Page], server: Served
+) -> None:
+    page.get_by_test_id("users-entry").fill("37")
+    page.get_by_test_id("connections").select_option("keep")
+    page.get_by_test_id("saved-plans").click()
+    page.get_by_test_id("plan-name").fill("smoke")
+    page.get_by_test_id("save-plan").click()
+    expect(page.get_by_test_id("saved-plan")).to_have_value("smoke")
+
+    second = new_page()
+    second.get_by_test_id("saved-plans").click()
+    second.get_by_test_id("saved-plan").select_option("smoke")
+    expect(second.get_by_test_id("users-entry")).to_have_value("37")
+    expect(second.get_by_test_id("connections")).to_have_value("keep")
+    second.get_by_test_id("delete-plan").click()
+    expect(second.get_by_test_id("saved-plan")).to_have_count(0)
+    assert fetch(f"{server.url}/api/v1/plans/smoke")[0] == 404
+
+
+def test_a_plan_is_shown_as_text_and_read_from_it(page: Page) -> None:
+    page.get_by_test_id("saved-plans").click()
+    page.get_by_test_id("show-plan-text").click()
+    text = page.get_by_test_id("plan-text")
+    expect(text).to_have_value(re.compile(r"^users: 100$", re.MULTILINE))
+    text.fill("users: 12\nprocesses: 2\npattern: {kind: steps, steps: 3, low: 0.5, period_s: 10}\n")
+    page.get_by_test_id("read-plan-text").click()
+    expect(page.get_by_test_id("users-entry")).to_have_value("12")
+    expect(page.get_by_test_id("steps")).to_have_value("3")
+    expect(page.get_by_test_id("extras")).to_contain_text("processes")
+
+    text.fill("users: nobody\n")
+    page.get_by_test_id("read-plan-text").click()
+    expect(page.get_by_test_id("plan-problem")).to_contain_text("users = 'nobody' cannot be used")
+    expect(page.get_by_test_id("users-entry")).to_have_value("12")

@@ -1,0 +1,93 @@
+"""A plan as the form's texts, and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from scale_app.domain.errors import PlanError
+from scale_app.domain.pattern import Pattern
+from scale_app.domain.plan import LoadPlan
+from scale_app.ui.plan_texts import DEFAULT, plan_of, texts_of
+
+PLANS = {
+    "default": LoadPlan(),
+    "keep-alive": LoadPlan(requests_per_connection=None, think_time_s=0.25),
+    "new connection each time": LoadPlan(requests_per_connection=1),
+    "open": LoadPlan(arrivals_per_s=300.0, arrivals="poisson"),
+    "request": LoadPlan(
+        target_url="http://127.0.0.1:8080/cart",
+        method="POST",
+        headers={"Accept": "a/b", "X-Trace": "1:2"},
+        body='{"id": 1}',
+        verify_tls=False,
+        dns="once",
+        counting="json",
+        json_field="pod.name",
+    ),
+    "alerts": LoadPlan(warm_up_s=5.0, max_pod_share=0.4, max_p95_ms=250.0, max_failure_share=0.01),
+    "steps": LoadPlan(pattern=Pattern("steps", low=0.25, period_s=20.0, steps=4)),
+    "spike": LoadPlan(pattern=Pattern("spike", low=0.5, begins_s=10.0, period_s=5.0)),
+    "replayed": LoadPlan(pattern=Pattern("replayed", low=0.25, points=((0.0, 0.5), (30.0, 1.0)))),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_plan_survives_the_form(name: str) -> None:
+    assert plan_of(texts_of(PLANS[name])) == PLANS[name]
+
+
+def test_what_the_form_does_not_show_stays_as_it_was_loaded() -> None:
+    loaded = LoadPlan(processes=2, counter_name="http_requests_total", users=10)
+    typed = texts_of(loaded) | {"users": "20"}
+    edited = plan_of(typed, base=loaded)
+    assert (edited.processes, edited.counter_name, edited.users) == (2, "http_requests_total", 20)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "wrong"),
+    [
+        ("users", "many", "users"),
+        ("users", "", "users"),
+        ("duration", "-1", "duration_s"),
+        ("every", "0", "requests_per_connection"),
+        ("pod_share", "150", "max_pod_share"),
+        ("p95", "fast", "max_p95_ms"),
+        ("target", "ftp://shop", "target_url"),
+    ],
+)
+def test_a_wrong_text_is_refused_with_the_name_of_its_field(field: str, text: str, wrong: str) -> None:
+    with pytest.raises(PlanError) as refused:
+        plan_of(texts_of(DEFAULT) | {field: text})
+    assert refused.value.field == wrong
+
+
+@pytest.mark.parametrize(
+    ("texts", "wrong"),
+    [
+        ({"pattern": "ramp", "low": "150"}, "pattern.low"),
+        ({"pattern": "ramp", "period": "soon"}, "pattern.period_s"),
+        ({"pattern": "steps", "steps": "0"}, "pattern.steps"),
+        ({"pattern": "replayed", "points": "0 20\nafter lunch 100"}, "pattern.points"),
+        ({"model": "open", "arrivals_per_s": "lots"}, "arrivals_per_s"),
+    ],
+)
+def test_a_wrong_shape_is_refused_with_the_name_of_its_field(texts: dict[str, str], wrong: str) -> None:
+    with pytest.raises(PlanError) as refused:
+        plan_of(texts_of(DEFAULT) | texts)
+    assert refused.value.field == wrong
+
+
+def test_a_text_that_is_not_shown_cannot_stand_in_the_way() -> None:
+    hidden = {"period": "soon", "steps": "none", "points": "?", "arrivals_per_s": "lots"}
+    assert plan_of(texts_of(DEFAULT) | hidden) == DEFAULT
+
+
+@pytest.mark.parametrize("text", ["0 20\n30 100", "0, 20%\n\n30; 100%", "  0   20\n30\t100"])
+def test_points_may_be_typed_with_commas_semicolons_and_percent_signs(text: str) -> None:
+    plan = plan_of(texts_of(DEFAULT) | {"pattern": "replayed", "points": text})
+    assert plan.pattern.points == ((0, 0.2), (30, 1.0))
+
+
+def test_blanks_around_a_target_and_empty_header_lines_do_not_count() -> None:
+    plan = plan_of(texts_of(DEFAULT) | {"target": "  demo ", "headers": "\nAccept:  text/plain \n\n"})
+    assert (plan.target_url, dict(plan.headers)) == ("demo", {"Accept": "text/plain"})
