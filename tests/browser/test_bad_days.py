@@ -153,7 +153,9 @@ def test_a_socket_that_swallows_everything_is_noticed_and_nothing_is_missing_aft
         fresh = new_page()
         see_score(fresh)
         # One line without a gap: the path begins anew where seconds are missing.
-        expect(page.locator("path.line").first).to_have_attribute("d", re.compile(r"^M[^M]*(L[^ML]*){12,}$"))
+        expect(page.get_by_role("img", name="Balance score over time").locator("path.line")).to_have_attribute(
+            "d", re.compile(r"^M[^M]*(L[^ML]*){12,}$")
+        )
 
 
 def test_two_people_who_press_start_at_once_each_see_their_own_run_and_the_other_one(

@@ -86,7 +86,7 @@ def test_a_comparison_without_two_runs_says_what_to_do(new_page: Callable[..., P
 
 
 def test_a_wrong_alert_limit_is_named(page: Page) -> None:
-    page.get_by_test_id("more").click()
+    page.get_by_test_id("limits").click()
     page.get_by_test_id("max-pod-share").fill("150")
     page.get_by_test_id("start").click()
     expect(page.get_by_test_id("problem")).to_contain_text("max_pod_share = ")

@@ -57,10 +57,14 @@ def test_a_second_browser_and_a_refresh_see_the_same_run_with_its_history(
 ) -> None:
     start(page)
     see_score(page)
-    expect(page.locator("path.line").first).to_have_attribute("d", re.compile(r"L.*L.*L"))
+    expect(page.get_by_role("img", name="Balance score over time").locator("path.line")).to_have_attribute(
+        "d", re.compile(r"L.*L.*L")
+    )
     second = new_page()
     expect(second.get_by_test_id("run-state")).to_have_text("Running", timeout=2_000)
-    expect(second.locator("path.line").first).to_have_attribute("d", re.compile(r"L.*L.*L"), timeout=2_000)
+    expect(second.get_by_role("img", name="Balance score over time").locator("path.line")).to_have_attribute(
+        "d", re.compile(r"L.*L.*L"), timeout=2_000
+    )
     page.reload()
     expect(page.get_by_test_id("run-state")).to_have_text("Running", timeout=4_000)
 
