@@ -125,7 +125,11 @@ def pod_shares(figures: Figures, roster: Roster) -> tuple[PodShare, ...]:
     due = sum(whole.expected.values())
     fair = {name: expected / due for name, expected in whole.expected.items()}
     listed = sorted({*whole.pods, *roster.listed()})
-    rows = [_row(name, whole, recent, roster, fair.get(name), judged.get(name)) for name in listed]
+    attributed = whole.attributed  # a sum over the pods: asked for by each of them it would be their square
+    rows = [
+        _row(name, whole.pods.get(name, PodCount()), attributed, recent, roster, fair.get(name), judged.get(name))
+        for name in listed
+    ]
     return _with_outliers(rows, recent)
 
 
@@ -142,14 +146,15 @@ def _with_outliers(rows: Sequence[PodShare], recent: Window) -> tuple[PodShare, 
 
 def _row(
     name: str,
-    whole: Window,
+    count: PodCount,
+    attributed: int,
     recent: Window,
     roster: Roster,
     fair: float | None,
     judged: tuple[float, bool] | None,
 ) -> PodShare:
-    count, pod, usage = whole.pods.get(name, PodCount()), roster.pod(name), roster.usage.get(name)
-    share = count.requests / whole.attributed if whole.attributed else 0.0
+    pod, usage = roster.pod(name), roster.usage.get(name)
+    share = count.requests / attributed if attributed else 0.0
     now = recent.pods.get(name, PodCount())
     rate, mean_ms = recent.per_second(now.requests), now.latency.mean_ms()
     return PodShare(

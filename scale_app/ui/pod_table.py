@@ -12,7 +12,7 @@ from scale_app.domain.run import RunRecord
 from scale_app.ui.charts import placed
 from scale_app.ui.info import info
 from scale_app.ui.meant import Handler, Part, Text
-from scale_app.ui.shared_views import table_of
+from scale_app.ui.shared_views import rows_of, table_of
 from scale_app.views.pod_table import BAR, COLUMNS, OUTLIER, Column
 
 HEADS: dict[Column, tuple[str, str, str]] = {
@@ -58,7 +58,7 @@ class PodRows(rx.State):
         """Take the pods of a run's newest snapshot."""
         self.run_id = record.run_id if record else ""
         table = table_of(record, self.by, self.falling)  # type: ignore[arg-type]
-        self.rows, self.note = table.plain(), table.note
+        self.rows, self.note = rows_of(table), table.note
         if self.cpu != table.cpu:
             self.cpu = table.cpu
 

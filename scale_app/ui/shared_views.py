@@ -37,6 +37,11 @@ def table_of(record: RunRecord | None, by: Column, falling: bool) -> PodTable:
     return _once(("table", last.run_id, last.seq, by, falling), last, lambda: pod_table(last.pods, by, falling))
 
 
+def rows_of(table: PodTable) -> list[list[str]]:
+    """What the page's socket sends of a table: one list for all tabs, which nobody changes."""
+    return _once(("rows", id(table)), table, table.plain)
+
+
 @rx.serializer
 def plain_view(view: RunView) -> dict[str, Any]:
     """What the page's socket sends of a view; made once, however many tabs it is sent to."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
 
 from scale_app.domain.snapshot import PodShare
@@ -21,6 +21,9 @@ BAR, OUTLIER = len(COLUMNS), len(COLUMNS) + 1
 """Places in a row that is sent, after those of COLUMNS: see PodRow."""
 
 
+_PLACES = tuple(each.name for each in fields(PodRow))
+
+
 @dataclass(frozen=True)
 class PodTable:
     """cpu: whether any pod's CPU is known."""
@@ -31,7 +34,7 @@ class PodTable:
 
     def plain(self) -> list[list[str]]:
         """The rows as they are sent: a list for a row costs a fifth of what an object would."""
-        return [list(astuple(row)) for row in self.rows]
+        return [[getattr(row, place) for place in _PLACES] for row in self.rows]
 
 
 _VALUES: dict[Column, Callable[[PodShare], tuple[bool, float | str]]] = {
