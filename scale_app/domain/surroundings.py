@@ -64,4 +64,15 @@ def _settings(old: ServiceSettings | None, new: ServiceSettings | None) -> Itera
     if old is None or new is None or old == new:
         return
     changed = [field.name for field in fields(new) if getattr(old, field.name) != getattr(new, field.name)]
-    yield "Service", "settings", ", ".join(f"{name.replace('_', ' ')} is now {getattr(new, name)}" for name in changed)
+    yield "Service", "settings", ", ".join(_setting(name, getattr(new, name)) for name in changed)
+
+
+def _setting(name: str, value: object) -> str:
+    """A setting as a sentence's part. A mapping is told entry by entry, for people read no dictionaries."""
+    words = name.replace("_", " ")
+    if not isinstance(value, Mapping):
+        return f"{words} is now {value}"
+    entries = ", ".join(
+        f"{key}: {part:g}" if isinstance(part, float) else f"{key}: {part}" for key, part in value.items()
+    )
+    return f"{words} are now {entries or 'none'}"

@@ -41,6 +41,11 @@ def test_changed_settings_are_told_with_what_they_are_now() -> None:
     ]
 
 
+def test_changed_weights_are_told_pod_by_pod() -> None:
+    after = replace(PODS, service=ServiceSettings(weights={"cart-1": 3.0, "cart-2": 1.0}))
+    assert told(PODS, after) == [("Service", "settings", "weights are now cart-1: 3, cart-2: 1")]
+
+
 def test_a_watch_that_is_lost_is_told_once_and_so_is_its_return() -> None:
     surroundings = Surroundings()
     lost = [*surroundings.lost(1.0, "Away."), *surroundings.lost(2.0, "Still away.")]
