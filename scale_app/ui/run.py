@@ -127,6 +127,7 @@ def _downloads(view: RunView) -> Part:
                         _FILE_NAMES[name],
                         href=f"/api/v1/runs/{view.run_id}/export?format={name}",
                         download=True,
+                        custom_attrs={"reloadDocument": True},  # else the page's router takes it for a page of its own
                         class_name="with-icon",
                         data_testid=f"export-{name}",
                     ),
