@@ -99,6 +99,7 @@ def _images(folder: Path) -> Sequence[Image]:
     return (
         Image("scale.test/pause:1", {"/pause": folder / "pause"}, ["/pause"]),
         Image("scale.test/echo:1", {"/echo": folder / "echo"}, ["/echo"]),
+        Image("scale.test/echo-cat:1", {"/echo": folder / "echo", "/bin/busybox": busybox}, ["/echo"], tools),
         Image("scale.test/shell:1", {"/bin/busybox": busybox}, ["/bin/sh"], tools),
         Image("scale.test/nginx:1", {"/usr/sbin/nginx": nginx}, ["/usr/sbin/nginx", "-c", "/config/nginx.conf"]),
     )

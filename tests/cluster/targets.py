@@ -32,13 +32,15 @@ def echo(
     name: str = "echo",
     environment: Mapping[str, str] | None = None,
     pod: Mapping[str, Any] | None = None,
+    image: str = "scale.test/echo:1",
 ) -> Thing:
-    """The echo Deployment. environment: see echo/main.go. pod: more of the pods' spec, such as a nodeName."""
+    """The echo Deployment. environment: see echo/main.go. pod: more of the pods' spec, such as a nodeName.
+    image: "scale.test/echo-cat:1" for one with a `cat`."""
     variables = [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
     variables += [{"name": key, "value": value} for key, value in (environment or {}).items()]
     container = {
         "name": "echo",
-        "image": "scale.test/echo:1",
+        "image": image,
         "imagePullPolicy": "Never",
         "ports": [{"name": "http", "containerPort": ECHO_PORT}],
         "env": variables,

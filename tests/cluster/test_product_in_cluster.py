@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import websockets
@@ -25,13 +26,16 @@ SCALE, SHOP, EDGE = "scale", "shop", "edge"
 NODE = "n1"
 HOST = "scale.example.com"
 TARGET = f"http://echo.{SHOP}.svc.cluster.local/"
-# What the operator of an installation sets, and nothing else.
-KUSTOMIZATION = f"""
+# What docs/kubernetes.md tells an operator to write, and where this machine has its image from.
+INSTALLATION = f"""
 resources: [manifests]
+components: [manifests/in-cluster]
+namespace: {SCALE}
 images:
   - {{name: scale, newName: docker.io/library/scale, newTag: latest}}
 patches:
-  - patch: |
+  - target: {{kind: Deployment, name: scale}}
+    patch: |-
       apiVersion: apps/v1
       kind: Deployment
       metadata: {{name: scale}}
@@ -42,7 +46,12 @@ patches:
               - name: scale
                 imagePullPolicy: Never
                 env:
-                  - {{name: SCALE_ALLOWED_TARGETS, value: "*.{SHOP}.svc.cluster.local"}}
+                  - {{name: SCALE_KUBE_NAMESPACES, value: {SHOP}}}
+                  - {{name: SCALE_ALLOWED_TARGETS, value: "kubernetes:{SHOP}/*"}}
+"""
+RIGHTS = f"""
+namespace: {SHOP}
+components: [manifests/rights/targets, manifests/rights/pods, manifests/rights/prometheus]
 """
 
 
@@ -56,7 +65,9 @@ def deployed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
     cluster.apply([namespace(SCALE, "restricted"), namespace(SHOP, "restricted"), namespace(EDGE, "restricted")])
     cluster.apply([echo(5), service("echo")], SHOP)
     cluster.apply([volume(cluster)])
-    deploy(cluster, tmp_path_factory.mktemp("kustomize"))
+    folder = tmp_path_factory.mktemp("kustomize")
+    deploy(cluster, folder / "scale", INSTALLATION)
+    deploy(cluster, folder / "rights", RIGHTS)
     cluster.kubectl("rollout", "status", "deployment/scale", "-n", SCALE, "--timeout=50s")
     ingress = cluster.get("ingress", "scale-ingress", "-n", SCALE)
     cluster.apply(proxy_for(ingress, lambda name, port: port_of(cluster, name, port)), EDGE)
@@ -68,12 +79,13 @@ def deployed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
     cluster.kubectl("delete", "persistentvolume", "scale")
 
 
-def deploy(cluster: Cluster, folder: Path) -> None:
-    """`kubectl apply -k` with the manifests as they are."""
+def deploy(cluster: Cluster, folder: Path, kustomization: str) -> None:
+    """`kubectl apply -k` of a kustomization over the manifests as they are."""
+    folder.mkdir()
     (folder / "manifests").symlink_to(PROJECT / "k8s")
-    (folder / "kustomization.yaml").write_text(KUSTOMIZATION)
+    (folder / "kustomization.yaml").write_text(kustomization)
     made = cluster.kubectl("kustomize", "--load-restrictor=LoadRestrictionsNone", str(folder))
-    cluster.kubectl("apply", "-n", SCALE, "-f", "-", given=made)
+    cluster.kubectl("apply", "-f", "-", given=made)
 
 
 def volume(cluster: Cluster) -> dict[str, object]:
@@ -133,12 +145,20 @@ def test_a_service_that_the_operator_did_not_allow_is_refused(deployed: Product)
 
 async def test_the_live_feed_passes_the_proxy_as_a_websocket(deployed: Product) -> None:
     test_id = await asyncio.to_thread(deployed.start, TARGET, duration=6)
-    url = f"{deployed.url.replace('http', 'ws')}/ws/metrics?test_id={test_id}"
-    async with websockets.connect(url, additional_headers={"Host": HOST}) as feed:
+    proxy = urlsplit(deployed.url)
+    url = f"ws://{HOST}/ws/metrics?test_id={test_id}"
+    async with websockets.connect(url, host=proxy.hostname, port=proxy.port) as feed:
         messages = [json.loads(text) async for text in feed]  # it closes with the test
     updates = [message for message in messages if message["type"] == "metrics_update"]
     assert len(updates) >= 5
     assert updates[-1]["data"]["metrics"]["total_requests"] > 0
+
+
+def test_a_service_is_counted_at_its_pods_with_the_account_of_the_pod(cluster: Cluster, deployed: Product) -> None:
+    with TruthOf(cluster, SHOP, "app=echo") as truth:
+        ran = deployed.run(TARGET, requests_per_connection=1, counting="prometheus")
+    assert ran.counted == truth.answered
+    assert ran.last["counting"]["now"]["source"] == "prometheus"
 
 
 def test_two_runs_at_once_are_told_apart(cluster: Cluster, deployed: Product) -> None:
