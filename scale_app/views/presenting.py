@@ -106,7 +106,8 @@ def figures(snapshot: Snapshot) -> Figures:
         failures=shown.count(snapshot.failures),
         failures_note=_of(snapshot.failures, snapshot.requests),
         rate=shown.rate(snapshot.requests_per_s),
-        rate_note=f"by {shown.count(snapshot.users)} users",
+        # Once a run has ended nobody sends any more; the rate is that of its end.
+        rate_note=f"by {shown.count(snapshot.users)} users" if snapshot.users else "in the last 10 s",
         dot=_css(bar.dot),
         low=_css(bar.low),
         width="" if bar.low is None or bar.high is None else _css(max(bar.high - bar.low, 0.0)),

@@ -53,6 +53,11 @@ def test_a_failed_run_shows_its_message():
     assert not view.active
 
 
+def test_the_rate_of_a_run_that_has_ended_is_not_said_to_be_by_nobody():
+    assert figures(snapshot(users=40)).rate_note == "by 40 users"
+    assert figures(snapshot(users=0)).rate_note == "in the last 10 s"
+
+
 def test_the_alert_and_the_verdict_come_word_for_word():
     alert = Alert("verdict", 0.2, 0.95, "Pod a gets too much.", 3.0)
     view = run_view(record(snapshot(alert=alert, alerts=(alert,))), [])
