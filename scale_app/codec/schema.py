@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import re
 from dataclasses import fields
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from scale_app.codec.docstrings import meanings_of
 from scale_app.domain.plan import LoadPlan
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -24,14 +24,10 @@ def plan_schema() -> dict[str, Any]:
 def field_texts(kind: type) -> dict[str, str]:
     """What the docstring of a dataclass says of its fields: {field: sentence}, in the order of the fields.
 
-    It names them as "users: ..." or "method, headers, body: ...", at the begin of a line or of a sentence. None is
-    written as in files: null.
+    None is written as in files: null.
     """
     names = [field.name for field in fields(kind)]
-    one = "|".join(map(re.escape, names))
-    text = " ".join(inspect.cleandoc(kind.__doc__ or "").split("\n\nRaises")[0].split())
-    pieces = re.split(rf"(?:^|(?<=[.;]) )((?:(?:{one})(?:, )?)+): ", text)
-    told = {name: said for heads, said in zip(pieces[1::2], pieces[2::2], strict=True) for name in heads.split(", ")}
+    _, told = meanings_of(inspect.cleandoc(kind.__doc__ or ""), names)
     return {name: _sentence(told[name]) for name in names if name in told}
 
 
