@@ -104,7 +104,9 @@ def _files(path: Path) -> list[Path]:
 
 def _buildah(*arguments: str, check: bool = True) -> str:
     own = cache_folder() / "buildah"
-    return _run("buildah", "--root", str(own / "root"), "--runroot", str(own / "run"), *arguments, check=check)
+    # In a mount namespace of its own, so that none of its mounts is left behind, also when it is killed.
+    storage = ("--root", str(own / "root"), "--runroot", str(own / "run"))
+    return _run("unshare", "--mount", "buildah", *storage, *arguments, check=check)
 
 
 def _run(*command: str, check: bool = True) -> str:
