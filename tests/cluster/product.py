@@ -101,8 +101,11 @@ class Product:
 @contextmanager
 def serving(scratch: Path, **environment: str) -> Iterator[Product]:
     """`scale serve` until the block ends; it may load every address of the cluster."""
-    cluster = {"SCALE_KUBE_CONFIG": os.environ["KUBECONFIG"], "SCALE_KUBE_NAMESPACES": "*"}
-    cluster["SCALE_DEBUG_IMAGE"] = "scale.test/shell:1"
+    cluster = {
+        "SCALE_KUBE_CONFIG": os.environ["KUBECONFIG"],
+        "SCALE_KUBE_NAMESPACES": "*",
+        "SCALE_DEBUG_IMAGE": "scale.test/shell:1",
+    }
     allowed = {"SCALE_ALLOWED_TARGETS": f"{ALL_ADDRESSES},*.cluster.local,*.svc"}
     own = {**os.environ, **cluster, **allowed, **environment}
     with served(environment=own, scratch=scratch) as server:

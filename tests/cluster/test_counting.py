@@ -14,7 +14,7 @@ import pytest
 
 from tests.cluster.counting_table import keep, row_of
 from tests.cluster.handle import Cluster
-from tests.cluster.product import Product, Ran, serving
+from tests.cluster.product import Product, Ran
 from tests.cluster.targets import NGINX_LOG, echo, namespace, nginx, service
 from tests.cluster.truth import TruthOf
 
@@ -62,13 +62,6 @@ WAYS = {
 # An estimate, and a map of connections that die with the container, say nothing about the last moments before a crash.
 CRASHES = ("response header", "JSON field", "Prometheus counter", "access log", "proxy's log")
 TABLE = [(source, case) for source in WAYS for case in CASES if case != CRASH or source in CRASHES]
-
-
-@pytest.fixture(scope="module")
-def product(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """Scale, with an image to add to pods that is known to this cluster."""
-    with serving(tmp_path_factory.mktemp("scale"), SCALE_DEBUG_IMAGE="scale.test/shell:1") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
