@@ -71,8 +71,8 @@ def first_steps() -> Part:
             "seconds you see each pod's share, a score, and whether the difference is more than chance."
         ),
         rx.el.p(
-            "To test a service of your own, put its URL into Target. Its pods must name themselves in a "
-            "response header, X-Pod-Name unless you choose another.",
+            "To test a service of your own, put its URL into Target. Its pods are told apart by a response "
+            "header, X-Pod-Name unless you choose another, or counted in the cluster, unchanged.",
             class_name="quiet",
         ),
         rx.cond(Follower.problem != "", rx.el.p(Follower.problem, class_name="problem", role="alert")),
