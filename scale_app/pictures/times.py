@@ -17,7 +17,7 @@ class TimesPicture:
     """Path strings in a box of SIDE x SIDE, and the marks of each axis.
 
     span_s: seconds that the time axis covers. score runs from 0 to 1; rate_marks in requests per second,
-    latency_marks in milliseconds, time_marks in seconds.
+    latency_marks in milliseconds, time_marks in seconds; rate_top, latency_top: the upper ends of those axes.
     """
 
     span_s: float
@@ -33,6 +33,8 @@ class TimesPicture:
     time_marks: tuple[Mark, ...]
     rate_marks: tuple[Mark, ...]
     latency_marks: tuple[Mark, ...]
+    rate_top: float
+    latency_top: float
 
 
 def times_picture(points: Sequence[Point], duration_s: float, active: bool) -> TimesPicture:
@@ -60,6 +62,8 @@ def times_picture(points: Sequence[Point], duration_s: float, active: bool) -> T
         time_marks=tuple(time_marks(span)),
         rate_marks=tuple(rate_marks),
         latency_marks=tuple(latency_marks),
+        rate_top=rate_top,
+        latency_top=latency_top,
     )
 
 

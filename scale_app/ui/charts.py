@@ -28,9 +28,10 @@ def placed(**lengths: Text) -> dict[str, Any]:
     return {"style": rx.Var.create(lengths)}
 
 
-def path(d: Text, look: str) -> Part:
-    """One stretched path. look: a class of the stylesheet."""
-    return rx.el.path(d=d, class_name=look, custom_attrs={"vectorEffect": "non-scaling-stroke"})
+def path(d: Text, look: str, series: str = "") -> Part:
+    """One stretched path. look: a class of the stylesheet; series: what the read-out calls its values."""
+    name = {"data-series": series} if series else {}
+    return rx.el.path(d=d, class_name=look, custom_attrs={"vectorEffect": "non-scaling-stroke"} | name)
 
 
 def plot(label: Text, *paths: Part) -> Part:
@@ -45,14 +46,35 @@ def plot(label: Text, *paths: Part) -> Part:
     )
 
 
-def frame(*inside: Part, y_ticks: Figure, x_axis: Part) -> Part:
-    """A plot with a horizontal grid, labels at its left and an axis below."""
+def frame(*inside: Part, y_ticks: Figure, x_axis: Part, read: dict[str, Any] | None = None) -> Part:
+    """A plot with a horizontal grid, labels at its left and an axis below. read: what `readable` says of it."""
     return rx.el.div(
         rx.el.div(_each(y_ticks, _y_label), class_name="axis-y", aria_hidden=True),
-        rx.el.div(_each(y_ticks, _grid_line), *inside, class_name="plot"),
+        rx.el.div(_each(y_ticks, _grid_line), *inside, cursor() if read else "", class_name="plot", **(read or {})),
         x_axis,
         class_name="chart",
     )
+
+
+def readable(label: str, kind: str, **data: Text) -> dict[str, Any]:
+    """Attributes of a plot that assets/readout.js reads out. label: what it shows; data: its axes, in their units."""
+    return {
+        "tab_index": 0,
+        "role": "group",
+        "aria_label": f"{label}. The arrow keys read it out.",
+        "custom_attrs": {"data-readout": kind} | {f"data-{name}": value for name, value in data.items()},
+        "data_testid": f"plot-{kind}",
+    }
+
+
+def cursor() -> Part:
+    """The line that the read-out moves across a plot."""
+    return rx.el.div(class_name="cursor", aria_hidden=True)
+
+
+def readout() -> Part:
+    """Where a panel's chart is read out, told to those who move along it by keys as well."""
+    return rx.el.output(class_name="readout", aria_live="polite", data_testid="readout")
 
 
 def _each(ticks: Figure, draw: Any) -> Part:
@@ -143,12 +165,13 @@ def score_chart(times: Times) -> Part:
             path(times.score_area, "area"),
             path(THRESHOLD_PATH, "threshold"),
             path(times.events, "event-line"),
-            path(times.recent_score, "line-second"),
-            path(times.score, "line"),
+            path(times.recent_score, "line-second", "last seconds"),
+            path(times.score, "line", "score since the start"),
         ),
         _marks(times),
         y_ticks=SCORE_TICKS,
         x_axis=time_axis(times),
+        read=readable("Balance score over time", "score", span=times.span_s, top="1"),
     )
 
 
@@ -168,11 +191,12 @@ def rate_chart(times: Times) -> Part:
             "Requests per second over time",
             path(times.requests_area, "area"),
             path(times.events, "event-line"),
-            path(times.requests, "line"),
-            path(times.failures, "line-failures"),
+            path(times.requests, "line", "requests"),
+            path(times.failures, "line-failures", "failures"),
         ),
         y_ticks=times.rates,
         x_axis=time_axis(times),
+        read=readable("Requests per second over time", "rate", span=times.span_s, top=times.rate_top, unit=" /s"),
     )
 
 
@@ -182,12 +206,13 @@ def latency_chart(times: Times) -> Part:
         plot(
             "Latency over time",
             path(times.events, "event-line"),
-            path(times.p99, "line-dotted"),
-            path(times.p50, "line-second"),
-            path(times.p95, "line"),
+            path(times.p50, "line-second", "p50"),
+            path(times.p95, "line", "p95"),
+            path(times.p99, "line-dotted", "p99"),
         ),
         y_ticks=times.latencies,
         x_axis=time_axis(times),
+        read=readable("Latency over time", "latency", span=times.span_s, top=times.latency_top, unit=" ms"),
     )
 
 

@@ -13,12 +13,16 @@ from scale_app.ui.pod_table import pod_table
 from scale_app.views.view import AlertRow, ErrorRow, Happening, RunView
 
 
-def panel(title: str, *inside: Part, note: Text = "", look: str = "", about: str = "") -> Part:
-    """A card with a heading and, below it, a quiet line. about: what its info button explains."""
+def panel(title: str, *inside: Part, note: Text = "", look: str = "", about: str = "", read_out: bool = False) -> Part:
+    """A card with a heading and, below it, a quiet line. about: what its info button explains.
+
+    read_out: whether its chart can be read out; the text then takes the quiet line's place.
+    """
     return rx.el.section(
         rx.el.div(
             rx.el.h2(title, info(about)) if about else rx.el.h2(title),
             rx.el.p(note, class_name="quiet"),
+            charts.readout() if read_out else rx.fragment(),
             class_name="panel-head",
         ),
         *inside,
@@ -36,7 +40,13 @@ def run_panels(view: RunView, experiment: Part) -> Part:
         experiment,
         _charts(view),
         panel(
-            "Pods over time", _heat_or_why_not(view), heat_legend(), note=view.heat.caption, about="heat", look="lazy"
+            "Pods over time",
+            _heat_or_why_not(view),
+            rx.cond(view.heat.image != "", heat_legend()),
+            note=view.heat.caption,
+            about="heat",
+            look="lazy",
+            read_out=True,
         ),
         pod_table(),
         rx.cond(view.counting != "", rx.el.p(view.counting, class_name="quiet", data_testid="counting")),
@@ -59,6 +69,7 @@ def _charts(view: RunView) -> Part:
                 ("event-line", "event"),
             ),
             about="score",
+            read_out=True,
         ),
         panel(
             "Requests per second",
@@ -66,6 +77,7 @@ def _charts(view: RunView) -> Part:
             charts.legend(("line", "requests"), ("line-failures", "failures")),
             about="rate",
             look="lazy",
+            read_out=True,
         ),
         panel(
             "Latency in milliseconds",
@@ -73,6 +85,7 @@ def _charts(view: RunView) -> Part:
             charts.legend(("line-second", "p50"), ("line", "p95"), ("line-dotted", "p99")),
             about="latency",
             look="lazy",
+            read_out=True,
         ),
         class_name="pair",
     )

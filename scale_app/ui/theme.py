@@ -14,4 +14,7 @@ STYLESHEETS = ["/scale.css"]
 
 def head() -> list[Part]:
     """What every page's head holds beside Reflex's own."""
-    return [rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml")]
+    return [
+        rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml"),
+        rx.el.script(src="/readout.js", defer=True),
+    ]

@@ -221,6 +221,9 @@ def times(points: Sequence[Point], duration_s: float, active: bool, happened: Se
         times=[Tick(_css(mark.at_percent), shown.clock(mark.value)) for mark in picture.time_marks],
         rates=_number_ticks(picture.rate_marks),
         latencies=_number_ticks(picture.latency_marks),
+        span_s=shown.plain(picture.span_s),
+        rate_top=shown.plain(picture.rate_top),
+        latency_top=shown.plain(picture.latency_top),
     )
 
 

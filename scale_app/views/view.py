@@ -91,6 +91,8 @@ class Shares:
 
 @dataclass(frozen=True)
 class Times:
+    """Paths and marks. span_s: of the time axis; rate_top (requests/s), latency_top (ms): upper ends of the others."""
+
     score: str = ""
     score_area: str = ""
     recent_score: str = ""
@@ -106,6 +108,9 @@ class Times:
     times: list[Tick] = field(default_factory=list)
     rates: list[Tick] = field(default_factory=list)
     latencies: list[Tick] = field(default_factory=list)
+    span_s: str = "1"
+    rate_top: str = "1"
+    latency_top: str = "1"
 
 
 @dataclass(frozen=True)
