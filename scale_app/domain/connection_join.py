@@ -10,70 +10,128 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 from scale_app.domain.samples import ConnectionsSample, TrafficSample
 
 ESTIMATED_FROM = 0.05
+WAITING_AT_MOST = 64
+CLOSED_KEPT_S = 30.0
+CLOSED_AT_MOST = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """requests, connections: {pod name: since the start}. estimated: more than ESTIMATED_FROM was dealt."""
+    """requests, connections: {pod name: since the start}. estimated: what was dealt, and so could belong to another
+    pod, is more than ESTIMATED_FROM of a pod's fair share."""
 
     requests: Mapping[str, int]
     connections: Mapping[str, int]
     estimated: bool
 
 
+@dataclass(slots=True)
+class _Connection:
+    """One of ours. It was opened after born_after_s, and was gone by gone_by_s. pod: "" while no table named it."""
+
+    endpoint: str
+    born_after_s: float
+    answers: int = 0
+    gone_by_s: float = inf
+    pod: str = ""
+
+    def may_be_in(self, table: ConnectionsSample) -> bool:
+        """Could the table, which took a while to read, hold this connection?"""
+        return self.born_after_s <= table.at_s + table.took_s and table.at_s <= self.gone_by_s
+
+
 class ConnectionJoin:
-    """Feed it both kinds of samples in the order in which they come."""
+    """Feed it both kinds of samples as they come, late or together: their times say which belong together.
+
+    A table is joined once the generator's counts reach its end, with every connection that was open meanwhile, also
+    with those that are closed by then. So a table that took long to read, or came together with another, is not lost.
+    """
 
     def __init__(self) -> None:
-        self._first: ConnectionsSample | None = None
-        self._latest: ConnectionsSample | None = None
-        self._fresh = False
-        self._pod_of: dict[int, str] = {}
-        self._answers: dict[int, int] = {}
+        self._begun = False
+        self._before: dict[str, int] = {}
+        self._listed_first: frozenset[str] = frozenset()
+        self._opened: dict[str, int] = {}
+        self._pods: set[str] = set()
+        self._waiting: list[ConnectionsSample] = []
+        self._open: dict[int, _Connection] = {}
+        self._closed: list[_Connection] = []
+        self._looked_s = -inf
         self._ended: Counter[str] = Counter()
         self._seen: Counter[str] = Counter()
 
     def connections_seen(self, sample: ConnectionsSample) -> None:
         """Take a reading of the pods' tables."""
-        self._first = self._first or sample
-        self._latest, self._fresh = sample, True
+        if not self._begun:
+            self._begun = True
+            self._before = dict(sample.opened)
+            self._listed_first = frozenset({*sample.opened, *sample.unread})
+        self._opened.update(sample.opened)  # of a pod that is not read this time the last one stands
+        self._pods.update(sample.clients)
+        self._waiting = [*self._waiting, sample][-WAITING_AT_MOST:]
 
     def traffic_seen(self, sample: TrafficSample) -> Joined | None:
         """The counts now; None before the first reading."""
-        if self._latest is None:
+        if sample.loads is not None:
+            self._follow(sample.at_s, sample.loads.long, sample.loads.endpoints)
+        if not self._begun:
             return None
-        loads = sample.loads
-        if loads is not None:
-            if self._fresh:
-                self._match(loads.endpoints, self._latest.clients)
-                self._fresh = False
-            self._follow(loads.long)
+        if sample.loads is not None:
+            self._join_until(sample.at_s)
         return self._joined(_answered(sample), sample.connections)
 
-    def _match(self, endpoints: Mapping[int, str], clients: Mapping[str, tuple[str, ...]]) -> None:
-        times = Counter(client for of_pod in clients.values() for client in of_pod)
-        pods = {client: pod for pod, of_pod in clients.items() for client in of_pod if times[client] == 1}
-        ours = Counter(endpoints.values())
-        for connection, endpoint in endpoints.items():
-            pod = pods.get(endpoint)
-            if pod is not None and connection not in self._pod_of and ours[endpoint] == 1:
-                self._pod_of[connection] = pod
-                self._seen[pod] += 1
+    def _follow(self, at_s: float, long: Mapping[int, int], endpoints: Mapping[int, str]) -> None:
+        """Take up what each connection carried. One that is listed no more was closed before the last sample."""
+        for number in self._open.keys() - long.keys():
+            self._end(self._open.pop(number))
+        for number, answers in long.items():
+            known = self._open.get(number)
+            if known is None and number in endpoints:
+                known = self._open[number] = _Connection(endpoints[number], self._looked_s)
+            if known is not None:
+                known.answers = answers
+        self._looked_s = at_s
+        recent = [each for each in self._closed if each.gone_by_s >= at_s - CLOSED_KEPT_S]
+        self._closed = recent[-CLOSED_AT_MOST:]
 
-    def _follow(self, long: Mapping[int, int]) -> None:
-        for connection in self._answers.keys() - long.keys():
-            self._ended[self._pod_of.pop(connection)] += self._answers[connection]
-        self._answers = {connection: long[connection] for connection in self._pod_of if connection in long}
+    def _end(self, connection: _Connection) -> None:
+        connection.gone_by_s = self._looked_s
+        self._closed.append(connection)
+        if connection.pod:
+            self._ended[connection.pod] += connection.answers
+
+    def _join_until(self, at_s: float) -> None:
+        """Join the tables that were read by this time."""
+        ready = [table for table in self._waiting if table.at_s + table.took_s <= at_s]
+        self._waiting = [table for table in self._waiting if table.at_s + table.took_s > at_s]
+        for table in ready:
+            self._match(table)
+
+    def _match(self, table: ConnectionsSample) -> None:
+        times = Counter(client for of_pod in table.clients.values() for client in of_pod)
+        pods = {client: pod for pod, of_pod in table.clients.items() for client in of_pod if times[client] == 1}
+        ours = [each for each in (*self._open.values(), *self._closed) if each.may_be_in(table)]
+        sharing = Counter(each.endpoint for each in ours)
+        for connection in ours:
+            pod = pods.get(connection.endpoint)
+            if pod is None or connection.pod or sharing[connection.endpoint] > 1:
+                continue
+            connection.pod = pod
+            self._seen[pod] += 1
+            if connection.gone_by_s < inf:
+                self._ended[pod] += connection.answers
 
     def _joined(self, answered: int, opened: int) -> Joined:
-        requests = Counter(dict.fromkeys(self._pods(), 0))
+        requests = Counter(dict.fromkeys((*self._pods, *self._seen), 0))
         requests.update(self._ended)
-        for connection, answers in self._answers.items():
-            requests[self._pod_of[connection]] += answers
+        for connection in self._open.values():
+            if connection.pod:
+                requests[connection.pod] += connection.answers
         unseen = max(0, answered - sum(requests.values()))
         accepted = self._accepted_unseen()
         total = sum(accepted.values())
@@ -82,22 +140,13 @@ class ConnectionJoin:
             requests.update(_dealt(unseen, accepted))
             # A pod's network also accepts probes and the like, so of what it accepted only our number is ours.
             connections.update(_dealt(max(0, opened - sum(self._seen.values())), accepted))
-        return Joined(dict(requests), dict(connections), bool(total) and unseen > ESTIMATED_FROM * answered)
-
-    def _pods(self) -> set[str]:
-        assert self._latest is not None
-        return {*self._latest.clients, *self._seen}
+        estimated = bool(total) and unseen * len(requests) > ESTIMATED_FROM * answered
+        return Joined(dict(requests), dict(connections), estimated)
 
     def _accepted_unseen(self) -> dict[str, int]:
         """{pod: connections that it accepted since the first reading and that were not seen as one of ours}."""
-        assert self._first is not None
-        assert self._latest is not None
-        before = self._first.opened
-        listed = {*before, *self._first.unread}
-        gained = {
-            pod: opened - before.get(pod, opened if pod in listed else 0) for pod, opened in self._latest.opened.items()
-        }
-        return {pod: max(0, opened - self._seen[pod]) for pod, opened in gained.items()}
+        first = {pod: self._before.get(pod, n if pod in self._listed_first else 0) for pod, n in self._opened.items()}
+        return {pod: max(0, n - first[pod] - self._seen[pod]) for pod, n in self._opened.items()}
 
 
 def _answered(sample: TrafficSample) -> int:

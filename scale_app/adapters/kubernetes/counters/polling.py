@@ -50,11 +50,13 @@ async def readings(
         reading = await read_all(pods(), read, clock)
         if first and reading.failed and not reading.got:
             raise CountingFailed(reading.problem)
-        first = False
         yield reading
         # What a pod answers after its last reading is lost, so one that is about to end is read more often.
         pause_s = every_s / OFTENER if any(pod.ending for pod in pods().values()) else every_s
-        await asyncio.sleep(max(pause_s - reading.took_s, REST_PER_READING * reading.took_s))
+        # The load begins after the first look, and the second one should find it at its beginning.
+        rest_s = 0.0 if first else REST_PER_READING * reading.took_s
+        await asyncio.sleep(max(pause_s - reading.took_s, rest_s))
+        first = False
 
 
 async def read_all(
