@@ -22,7 +22,7 @@ from scale_app.domain.snapshot import Source
 from scale_app.ports import Admitted
 from tests.cluster.accounts import account, kubeconfig_of
 from tests.cluster.handle import Cluster
-from tests.cluster.layout import PROJECT
+from tests.cluster.installation import made_of
 from tests.cluster.targets import echo, service
 
 LIMIT_S = 20.0
@@ -139,11 +139,9 @@ async def test_an_account_that_is_removed_during_a_run_is_told(cluster: Cluster,
 def test_the_manifests_grant_what_their_names_say(
     cluster: Cluster, namespace: str, tmp_path: Path, everywhere: bool
 ) -> None:
-    (tmp_path / "k8s").symlink_to(PROJECT / "k8s")
     chosen = ["targets", "access-log", *(["everywhere"] if everywhere else [])]
     listed = "".join(f"\n  - k8s/rights/{name}" for name in chosen)
-    (tmp_path / "kustomization.yaml").write_text(f"namespace: {namespace}\ncomponents:{listed}\n")
-    made = cluster.kubectl("kustomize", "--load-restrictor=LoadRestrictionsNone", str(tmp_path))
+    made = made_of(cluster, tmp_path, f"namespace: {namespace}\ncomponents:{listed}\n")
     cluster.kubectl("apply", "-f", "-", given=made)
     try:
         assert may(cluster, namespace, "list services") is True
