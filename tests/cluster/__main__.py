@@ -82,7 +82,8 @@ def _image(_rest: list[str]) -> int:
 
 def _test(arguments: list[str]) -> int:
     make_available()
-    image = make_product_image()  # before there is a cluster: inside it nothing can be fetched
+    # Before there is a cluster: inside it nothing can be fetched.
+    image = os.environ.get(IMAGE_BY) or make_product_image()
     with owned_cluster(f"test-{os.getpid()}") as cluster:
         command = [sys.executable, "-m", "pytest", *(arguments or [str(HERE)])]
         tests = subprocess.Popen(

@@ -2,7 +2,7 @@
 
 `python -m tests.cluster.keeper CLUSTER [--stay]`. Its standard input is a pipe of the owner: when the pipe closes,
 the owner is gone, however that came. With --stay only SIGTERM ends it. When the keeper itself is killed, the kernel
-still ends every process, network and mount of the cluster; the next start takes away the folder that was left.
+still ends every process, network and mount of the cluster; its owner takes away what was left, or the next start.
 """
 
 from __future__ import annotations
@@ -18,17 +18,10 @@ import time
 from pathlib import Path
 
 from tests.cluster.control_groups import make_control_groups, remove_control_groups
+from tests.cluster.kernel_settings import KernelSettings
 from tests.cluster.layout import Layout
 
 NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-KERNEL = Path("/proc/sys")
-# The kubelet sets these, which no namespace holds.
-SYSCTLS = (
-    *("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops"),
-    *("kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes"),
-)
-# Three kubelets watch more files than a machine allows one user by default.
-AT_LEAST = {"fs/inotify/max_user_instances": 2_048, "fs/inotify/max_user_watches": 131_072}
 FIRST_PROCESS_LIMIT_S = 10.0
 
 
@@ -37,16 +30,15 @@ def main() -> None:
     asked, ask = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: os.write(ask, b"."))
-    saved = {name: (KERNEL / name).read_text() for name in (*SYSCTLS, *AT_LEAST)}
     layout.keeper_pid.write_text(str(os.getpid()))
-    try:
-        make_control_groups(layout)
-        for name, least in AT_LEAST.items():
-            (KERNEL / name).write_text(str(max(least, int(saved[name]))))
-        _watch(layout, [asked] if stay else [asked, 0])
-    finally:
-        for problem in _tidied(layout, saved):
-            print(problem, file=sys.stderr)
+    with KernelSettings().kept():
+        try:
+            make_control_groups(layout)
+            KernelSettings().raise_limits()
+            _watch(layout, [asked] if stay else [asked, 0])
+        finally:
+            for problem in _tidied(layout):
+                print(problem, file=sys.stderr)
 
 
 def _watch(layout: Layout, ends: list[int]) -> None:
@@ -77,12 +69,9 @@ def _first_child(process: subprocess.Popen[bytes]) -> int:
     raise RuntimeError(f"`{' '.join(NAMESPACES)}` started nothing (exit code {process.poll()})")
 
 
-def _tidied(layout: Layout, saved: dict[str, str]) -> list[str]:
-    """Take away control groups, changed settings of the kernel, and the folder; what could not be taken away."""
+def _tidied(layout: Layout) -> list[str]:
+    """Take away control groups and the folder; what could not be taken away."""
     problems = [f"could not remove {path}" for path in remove_control_groups(layout)]
-    for name, value in saved.items():
-        with contextlib.suppress(OSError):  # where it may not be written, the kubelet could not either
-            (KERNEL / name).write_text(value)
     if layout.failed.exists():
         return problems  # whoever started it reads the logs, then removes the folder
     shutil.rmtree(layout.folder, ignore_errors=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.cluster.binaries import make_programs
 from tests.cluster.control_groups import remove_control_groups
 from tests.cluster.handle import Cluster
+from tests.cluster.kernel_settings import KernelSettings
 from tests.cluster.layout import PROJECT, Layout, cache_folder
 from tests.cluster.packages import make_available
 
@@ -38,6 +39,8 @@ def owned_cluster(name: str) -> Iterator[Cluster]:
         assert keeper.stdin is not None
         keeper.stdin.close()
         keeper.wait(STOP_LIMIT_S)
+        with _one_at_a_time() as runs:  # it may have been killed
+            _clear_away_dead(runs)
 
 
 def kept_cluster(name: str) -> Cluster:
@@ -95,10 +98,7 @@ def _wait_until_ready(layout: Layout, keeper: subprocess.Popen[bytes]) -> None:
 
 def _claimed(name: str) -> tuple[Layout, int]:
     """The folder of a new cluster, and the lock on it for the keeper to hold. Raises NoStart."""
-    runs = cache_folder() / "run"
-    runs.mkdir(parents=True, exist_ok=True)
-    with (runs / ".lock").open("w") as one_at_a_time:
-        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+    with _one_at_a_time() as runs:
         _clear_away_dead(runs)
         layout = Layout.of(name)
         if layout.folder.exists():
@@ -109,6 +109,16 @@ def _claimed(name: str) -> tuple[Layout, int]:
         return layout, alive
 
 
+@contextmanager
+def _one_at_a_time() -> Iterator[Path]:
+    """The folder of all clusters, for as long as nobody else begins or clears one away."""
+    runs = cache_folder() / "run"
+    runs.mkdir(parents=True, exist_ok=True)
+    with (runs / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield runs
+
+
 def _clear_away_dead(runs: Path) -> None:
     """What a keeper could not tidy up because it was killed itself: its processes are gone, its files are not."""
     for folder in runs.iterdir():
@@ -116,6 +126,7 @@ def _clear_away_dead(runs: Path) -> None:
         if folder.is_dir() and not _alive(layout):
             remove_control_groups(layout)
             shutil.rmtree(folder, ignore_errors=True)
+    KernelSettings().put_back_if_unused()
 
 
 def _alive(layout: Layout) -> bool:
