@@ -6,7 +6,7 @@ what the generator had sent at that very moment, so that a lag is not taken for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scale_app.domain.connection_join import ConnectionJoin, Joined
@@ -22,6 +22,7 @@ ANSWERS_TO_SETTLE = 500
 WAITING_AT_MOST = 64
 STALE_AFTER_S = 10.0
 FAR_MORE = 0.2
+PODS_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,22 @@ def choose(wish: CountingWish, present: Source, standings: Mapping[Source, Sourc
     best = working or max(ranked, key=lambda source: _coverage(standings, source), default=present)
     far_more = _coverage(standings, best) > _coverage(standings, present) + FAR_MORE
     return best if working or far_more else present
+
+
+def lost_sentence(lost: int, pods: Sequence[str]) -> str:
+    """Why so many requests are ascribed to nobody, "" when none are. pods: whose counters ended or are out of reach."""
+    if not lost:
+        return ""
+    named = ", ".join(pods[:PODS_NAMED]) + (f" and {len(pods) - PODS_NAMED} more" if len(pods) > PODS_NAMED else "")
+    return (
+        f"At least {lost:,} of our requests are in no reading: the counter of {named} ended with its container or pod, "
+        "or cannot be read, and what it had counted since its last reading is missing. An access log loses none."
+    )
+
+
+def _cut_off(sample: CountsSample) -> tuple[str, ...]:
+    """The pods that may have answered what nobody read."""
+    return tuple(dict.fromkeys((*sample.cut_off, *sample.unread)))
 
 
 def _coverage(standings: Mapping[Source, SourceStanding], source: Source) -> float:
@@ -169,6 +186,7 @@ class Attribution:
         requests = {pod: total - base.get(pod, 0) for pod, total in ledger.totals.items()}
         ended = self._timeline.at(sample.at_s + sample.took_s / 2 - sample.lag_s)
         self._counted[source] = Counted(requests, ended, estimated=sample.approximate)
+        lost = self._lost(sample, sum(requests.values()))
         self._note(
             source,
             coverage=self._coverage(sample, sum(requests.values()), ended),
@@ -176,11 +194,21 @@ class Attribution:
             lag_s=sample.lag_s,
             took_s=sample.took_s,
             unread=sample.unread,
-            problem=sample.problem,
+            problem=f"{sample.problem} {lost_sentence(lost, _cut_off(sample))}".strip(),
+            lost=lost,
         )
         self._read_at_s[source] = sample.at_s
         if not sample.approximate:
             self._tell_others(sample, sum(requests.values()))
+
+    def _lost(self, sample: CountsSample, counted: int) -> int:
+        """What had ended when the reading began and is in no counter; where others' requests are counted too, less.
+
+        A log that cannot be read now is still there to be read later.
+        """
+        if sample.approximate or sample.source is Source.ACCESS_LOG or not _cut_off(sample):
+            return 0
+        return max(0, int(self._timeline.at(sample.at_s - sample.lag_s)) - counted)
 
     def _tell_others(self, sample: CountsSample, counted: int) -> None:
         """Held against what we had sent a little later, so that requests of ours are never taken for another's.

@@ -77,7 +77,8 @@ class SourceStanding:
     coverage: requests that it ascribes to pods over those that we sent; above 1 when other clients are in it, None
         before it has counted. approximate: its counts are estimates. lag_s: how old its newest counts are at least.
     took_s: how long its last reading took, all pods together. unread: pods that could not be read the last time.
-    problem: why it cannot be used, or not fully, "" when it can.
+    problem: why it cannot be used, or not fully, "" when it can. lost: requests of ours, at least, that are in
+        no reading, because a pod's counter ended or cannot be read.
     """
 
     source: Source
@@ -87,6 +88,7 @@ class SourceStanding:
     took_s: float = 0.0
     unread: tuple[str, ...] = ()
     problem: str = ""
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

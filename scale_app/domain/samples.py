@@ -161,6 +161,7 @@ class CountsSample:
     unread: pods of the target that could not be read this time. since: {pod name: text that changes when the pod's
         counter began anew}, where known.
     others: requests that the source itself tells to be other clients', not in `requests`; since the first reading.
+    cut_off: pods whose counter began anew or went with the pod, so that what it counted after its last reading is lost.
     problem: a complete sentence on what could not be read and why, "" when everything was.
     """
 
@@ -170,6 +171,7 @@ class CountsSample:
     unread: tuple[str, ...] = ()
     since: Mapping[str, str] = field(default_factory=dict)
     others: int = 0
+    cut_off: tuple[str, ...] = ()
     took_s: float = 0.0
     lag_s: float = 0.0
     approximate: bool = False

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scale_app.domain.attribution import Attribution, choose
+from scale_app.domain.attribution import Attribution, choose, lost_sentence
 from scale_app.domain.counting import CountingWish, SourceStanding
 from scale_app.domain.samples import ConnectionLoads, ConnectionsSample, CountsSample, PodCount, TrafficSample
 from scale_app.domain.source import Source
@@ -170,3 +170,47 @@ def test_a_field_of_the_answers_takes_the_headers_place() -> None:
     assert Attribution(CountingWish(json_field="pod.name"), Source.HEADER).source is Source.JSON
     assert Attribution(CountingWish("header", json_field="pod.name"), Source.HEADER).source is Source.HEADER
     assert Attribution(AUTO, Source.DEMO).source is Source.DEMO
+
+
+def test_what_went_with_a_counter_that_ended_is_told_and_nothing_while_all_is_counted() -> None:
+    attribution = Attribution(CountingWish("prometheus"), Source.HEADER)
+    attribution.counts_seen(_counts(0, a=0, b=0))
+    attribution.begin(0)
+    attribution.counts_seen(CountsSample(1, Source.PROMETHEUS, {"a": 50, "b": 50}, cut_off=("a",)))
+    attribution.traffic_seen(_traffic(2, unnamed=200))
+    assert attribution.counting.now.problem == ""
+    attribution.counts_seen(CountsSample(2, Source.PROMETHEUS, {"a": 53, "b": 100}, cut_off=("a",)))
+    attribution.end()
+    now = attribution.counting.now
+    assert now.lost == 47
+    assert now.problem == (
+        "At least 47 of our requests are in no reading: the counter of a ended with its container or pod, or cannot be "
+        "read, and what it had counted since its last reading is missing. An access log loses none."
+    )
+
+
+def test_a_pod_that_cannot_be_read_since_it_crashed_is_told_with_what_is_missing() -> None:
+    attribution = Attribution(CountingWish("prometheus"), Source.HEADER)
+    attribution.counts_seen(_counts(0, a=0, b=0))
+    attribution.begin(0)
+    attribution.traffic_seen(_traffic(2, unnamed=200))
+    attribution.counts_seen(CountsSample(2, Source.PROMETHEUS, {"a": 53, "b": 100}, unread=("a",), problem="No a."))
+    attribution.end()
+    assert attribution.counting.now.lost == 47
+    assert attribution.counting.now.problem.startswith("No a. At least 47 of our requests")
+
+
+def test_what_is_missing_while_no_counter_ended_is_not_put_down_to_one() -> None:
+    attribution = Attribution(CountingWish("prometheus"), Source.HEADER)
+    attribution.counts_seen(_counts(0, a=0))
+    attribution.begin(0)
+    attribution.counts_seen(_counts(1, a=53))
+    attribution.traffic_seen(_traffic(2, unnamed=200))
+    assert attribution.counting.now.lost == 0
+
+
+def test_of_many_pods_whose_counters_ended_a_few_are_named() -> None:
+    sentence = lost_sentence(1_200, ["a", "b", "c", "d", "e"])
+    assert sentence.startswith(
+        "At least 1,200 of our requests are in no reading: the counter of a, b, c and 2 more ended"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
 from scale_app.readings.counter_choice import counter_of_requests, series_of_path
@@ -13,20 +13,39 @@ from scale_app.readings.prometheus_page import Page, Series
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """requests: {pod name: gained since the first look}. others: gained by series about other paths than ours."""
+    """requests: {pod name: gained since the first look}. others: gained by series about other paths than ours.
+    restarted: pods whose counters began anew since the first look."""
 
     requests: Mapping[str, int]
     others: int
+    restarted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """What counts. started: what its page says of its beginning, "" when nothing. restarts: of its pod's containers."""
+
+    uid: str
+    restarts: int
+    started: str
+
+    def is_new_after(self, before: _Process) -> bool:
+        """True when this one began to count anew. The page's own word is the surer: the cluster tells of a restart
+        some time before or after the first page of the new container, which must not be taken for a second one."""
+        if self.uid != before.uid or (self.started and before.started):
+            return (self.uid, self.started) != (before.uid, before.started)
+        return self.restarts > before.restarts
 
 
 @dataclass(slots=True)
 class _Life:
-    """One pod. process: changes when its counters begin anew."""
+    """One pod. restarted: it began to count anew since the first look."""
 
-    process: tuple[str, int, str]
+    process: _Process
     last: dict[Series, float]
     gained: dict[Series, float]
     looks: int = 1
+    restarted: bool = False
 
 
 class CounterGains:
@@ -48,7 +67,7 @@ class CounterGains:
     ) -> None:
         """Take a look at the pods' pages; sent: what the load has sent so far. unread: pods that gave none."""
         for name, (pod, page) in pages.items():
-            self._take(name, (pod.uid, pod.restarts, page.started) if pod else ("", 0, page.started), page)
+            self._take(name, _process(pod, page, self._lives.get(name)), page)
         if not self._begun:
             self._sent_at_first = sent
             self._base_unknown = set(unread)
@@ -63,7 +82,8 @@ class CounterGains:
         requests = {name: self._of(life, ours) for name, life in self._lives.items()}
         total = sum(self._of(life, frozenset()) for life in self._lives.values())
         looks = sum(life.looks for life in self._lives.values()) if ours else 0
-        return Counted(requests, max(0, total - sum(requests.values()) - looks))
+        restarted = tuple(name for name, life in self._lives.items() if life.restarted)
+        return Counted(requests, max(0, total - sum(requests.values()) - looks), restarted)
 
     def _of(self, life: _Life, ours: frozenset[tuple[tuple[str, str], ...]]) -> int:
         """ours: the labels that count, all of them when empty."""
@@ -73,7 +93,7 @@ class CounterGains:
         )
         return round(sum(gained))
 
-    def _take(self, name: str, process: tuple[str, int, str], page: Page) -> None:
+    def _take(self, name: str, process: _Process, page: Page) -> None:
         life = self._lives.get(name)
         counters = {series: value for series, value in page.counters.items() if self._wanted(series)}
         if life is None:
@@ -82,7 +102,13 @@ class CounterGains:
             gained = dict(counters) if came_later else {}
             self._lives[name] = _Life(process, counters, gained)
             return
-        last = life.last if life.process == process else {}
+        last = life.last
+        fell = any(value < last.get(series, 0.0) for series, value in counters.items())
+        if process.is_new_after(life.process):
+            life.restarted, last = True, {}
+        elif fell and not process.started:
+            # It began anew though the cluster does not tell yet: that it will tell is no second restart.
+            life.restarted, process = True, replace(process, restarts=process.restarts + 1)
         for series, value in counters.items():
             before = last.get(series, 0.0)
             gain = value - before if value >= before else value
@@ -119,3 +145,11 @@ class CounterGains:
         for life in self._lives.values():
             life.last = {series: value for series, value in life.last.items() if self._wanted(series)}
             life.gained = {series: value for series, value in life.gained.items() if self._wanted(series)}
+
+
+def _process(pod: CountedPod | None, page: Page, before: _Life | None) -> _Process:
+    """What gave the page; of a pod that is not listed any more it is the one known before."""
+    known = before.process if before else _Process("", 0, "")
+    if pod is None:
+        return replace(known, started=page.started)
+    return _Process(pod.uid, max(pod.restarts, known.restarts if known.uid == pod.uid else 0), page.started)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from urllib.parse import quote, urlsplit
 
@@ -52,16 +52,18 @@ class PrometheusCounter:
                     now = pods.now()
                     pages_of = {name: (now.get(name), page) for name, page in reading.got.items()}
                     gains.observe(pages_of, sent(), reading.failed)
-                    yield self._sample(reading, gains)
+                    yield self._sample(reading, gains, now)
 
-    def _sample(self, reading: Reading[Page], gains: CounterGains) -> CountsSample:
+    def _sample(self, reading: Reading[Page], gains: CounterGains, now: Collection[str]) -> CountsSample:
         counted = gains.counted()
+        gone = tuple(name for name in counted.requests if name not in now)
         return CountsSample(
             reading.at_s,
             Source.PROMETHEUS,
             requests=counted.requests,
             unread=tuple(reading.failed),
             others=counted.others,
+            cut_off=tuple(dict.fromkeys((*counted.restarted, *gone))),
             took_s=reading.took_s,
             problem=reading.problem or gains.problem,
         )
