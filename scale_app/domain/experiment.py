@@ -28,6 +28,8 @@ LUCK = 0.05
 FEW_USERS_PER_POD = 2
 ENOUGH_USERS_PER_POD = 10
 WORTH_WHILE = 1.2
+EXPLAIN = frozenset({"session_affinity", "internal_traffic_policy", "topology", "unequal_weights", "late_pods"})
+"""Causes that, where they are certain, say by themselves why work is uneven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,20 @@ def decisive_plan(record: RunRecord, limits: Limits | None = None) -> Experiment
     if record.state.active or last is None or last.balance.pods < 2 or last.elapsed_s <= 0:
         return None
     allowed = limits or Limits()
-    if last.verdict.kind not in (VerdictKind.UNEVEN, VerdictKind.UNDECIDED):
+    if last.verdict.kind not in (VerdictKind.UNEVEN, VerdictKind.UNDECIDED) or _explained(last):
         return None
     if _shares_connections(record.plan, last):
         return _new_connections(record.plan, last, allowed)
     if last.verdict.kind is VerdictKind.UNDECIDED:
         return _longer(record.plan, last, allowed)
     return _more_users(record.plan, last, allowed)
+
+
+def _explained(last: Snapshot) -> str:
+    """The title of the cause that is certain and makes the work uneven; "" while that is open."""
+    if last.verdict.kind is not VerdictKind.UNEVEN:
+        return ""
+    return next((each.title for each in last.findings if each.certainty == "certain" and each.code in EXPLAIN), "")
 
 
 def no_experiment_sentence(record: RunRecord) -> str:
@@ -65,6 +74,11 @@ def no_experiment_sentence(record: RunRecord) -> str:
         return f"{name} has no verdict that a second run could decide. Start it again once pods answer and give names."
     if record.last.verdict.kind is VerdictKind.EVEN:
         return f"{name} is decided: {record.last.verdict.sentence} There is nothing left for a second run."
+    if explained := _explained(record.last):
+        return (
+            f"{name} is explained: {explained}. A second run would tell nothing new. "
+            "Change that, run the same plan again and compare the two."
+        )
     return (
         f"No second run within the limits would tell more than run {record.run_id}. "
         "Change the service, run the same plan again and compare the two."

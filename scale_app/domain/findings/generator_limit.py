@@ -18,23 +18,39 @@ SUSTAINED = 3
 
 
 def find(facts: Facts) -> Finding | None:
-    """One bad second is no finding: SUSTAINED samples in a row are."""
+    """One bad second is no finding: SUSTAINED samples in a row are.
+
+    Certain where the generator itself used a core up or had no port left all that time. Being late alone may have
+    another reason, such as a machine that others keep busy, so it is only likely.
+    """
     last = facts.health[-SUSTAINED:]
     if len(last) < SUSTAINED or not all(_strained(health) for health in last):
         return None
     said = "; ".join(sentence for sentence in (_time(last), _schedule(last), _ports(last)) if sentence)
-    return CAUSE.found("certain", f"In the last {SUSTAINED} samples {said}.")
+    evidence = f"In the last {SUSTAINED} samples {said}."
+    if any(all(limit(health) for health in last) for limit in (_busy, _out_of_ports)):
+        return CAUSE.found("certain", evidence)
+    waited = " It had time of its own left, so it may have waited for a machine that other work keeps busy."
+    return CAUSE.found("likely", evidence + waited)
 
 
 def _strained(health: GeneratorHealth) -> bool:
     return any(limit(health) for limit in LIMITS)
 
 
+def _busy(health: GeneratorHealth) -> bool:
+    return health.cpu_share >= BUSY_FROM
+
+
+def _out_of_ports(health: GeneratorHealth) -> bool:
+    return health.ports_left is not None and health.ports_left < PORTS_FROM
+
+
 LIMITS: tuple[Callable[[GeneratorHealth], bool], ...] = (
-    lambda health: health.cpu_share >= BUSY_FROM,
+    _busy,
+    _out_of_ports,
     lambda health: health.loop_lag_ms > LATE_FROM_MS,
     lambda health: health.schedule_lag_p99_ms > BEHIND_FROM_MS,
-    lambda health: health.ports_left is not None and health.ports_left < PORTS_FROM,
 )
 
 

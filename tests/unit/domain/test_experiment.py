@@ -6,6 +6,7 @@ import pytest
 
 from scale_app.domain.balance import balance
 from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, no_experiment_sentence
+from scale_app.domain.finding import Certainty, Finding
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import RunState, Source
@@ -118,6 +119,27 @@ def test_what_is_even_running_or_blind_has_no_experiment_and_says_why() -> None:
     for record, why in ((even, "is decided: "), (running, "is still running"), (blind, "has no verdict")):
         assert decisive_plan(record) is None
         assert why in no_experiment_sentence(record)
+
+
+@pytest.mark.parametrize(
+    ("code", "certainty", "decided"),
+    [("session_affinity", "certain", True), ("topology", "likely", False), ("layer7", "certain", False)],
+)
+def test_a_cause_that_is_certain_leaves_nothing_to_decide(code: str, certainty: Certainty, decided: bool) -> None:
+    record = a_run(KEPT, HOT, 200)
+    assert record.last is not None
+    cause = Finding(code, "The cause", "c", "e", certainty, "r")
+    explained = replace(record, last=replace(record.last, findings=(cause,)))
+    assert (decisive_plan(explained) is None) is decided
+    if decided:
+        assert "is explained: The cause. A second run" in no_experiment_sentence(explained)
+
+
+def test_what_chance_may_have_made_is_open_whatever_the_settings_are() -> None:
+    record = a_run(KEPT, BY_CHANCE, 20)
+    assert record.last is not None
+    cause = Finding("session_affinity", "The cause", "c", "e", "certain", "r")
+    assert decisive_plan(replace(record, last=replace(record.last, findings=(cause,)))) is not None
 
 
 def test_unknown_connections_are_not_taken_for_shared_ones() -> None:
