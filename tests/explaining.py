@@ -21,8 +21,14 @@ STRIP_AT = TOP + CHART + 44
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1c2024; }
 .quiet { fill: #60646c; font-size: 12px; }
+.paper { fill: #fff; } .ink { fill: #1c2024; } .soft { fill: #60646c; } .track { fill: #e8e8ec; }
+.dot { fill: #3e63dd; stroke: #fff; stroke-width: 2; }
 .bars { fill: #3e63dd; } .bars-outlier { fill: #ffc53d; } .band { fill: #e8e8ec; }
 .fair { stroke: #1c2024; stroke-width: 1.5; stroke-dasharray: 5 4; fill: none; }
+@media (prefers-color-scheme: dark) {
+  text, .ink { fill: #edeef0; } .quiet, .soft { fill: #b0b4ba; } .paper { fill: #18191b; }
+  .track, .band { fill: #363a3f; } .fair { stroke: #edeef0; } .dot { stroke: #18191b; }
+}
 """
 
 
@@ -69,7 +75,7 @@ def picture(scene: Scene) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {STRIP_AT + 44}" role="img">',
             f"<title>{escape(scene.title)}: {escape(verdict.sentence)}</title>",
             f"<style>{STYLE}</style>",
-            f'<rect width="{WIDTH}" height="{STRIP_AT + 44}" rx="12" fill="#fff"/>',
+            f'<rect width="{WIDTH}" height="{STRIP_AT + 44}" rx="12" class="paper"/>',
             f'<text x="{LEFT}" y="26" font-weight="600">{escape(scene.title)}: {verdict.kind.value.lower()}</text>',
             f'<text class="quiet" x="{LEFT}" y="46">score {shown.score(figures.score)}, '
             f"by chance alone {shown.score(verdict.noise_score)}</text>",
@@ -112,10 +118,10 @@ def _strip(low: float | None, high: float | None, dot: float | None, threshold: 
         return LEFT + wide * (at or 0.0) / 100
 
     return (
-        f'<rect x="{LEFT}" y="{STRIP_AT}" width="{wide}" height="6" rx="3" fill="#e8e8ec"/>',
-        f'<rect x="{x(low):.1f}" y="{STRIP_AT + 1}" width="{max(2.0, x(high) - x(low)):.1f}" height="4"/>',
-        f'<rect x="{x(threshold) - 1:.1f}" y="{STRIP_AT - 7}" width="2" height="20" fill="#60646c"/>',
-        f'<circle cx="{x(dot):.1f}" cy="{STRIP_AT + 3}" r="5" fill="#3e63dd" stroke="#fff" stroke-width="2"/>',
+        f'<rect x="{LEFT}" y="{STRIP_AT}" width="{wide}" height="6" rx="3" class="track"/>',
+        f'<rect x="{x(low):.1f}" y="{STRIP_AT + 1}" width="{max(2.0, x(high) - x(low)):.1f}" height="4" class="ink"/>',
+        f'<rect x="{x(threshold) - 1:.1f}" y="{STRIP_AT - 7}" width="2" height="20" class="soft"/>',
+        f'<circle cx="{x(dot):.1f}" cy="{STRIP_AT + 3}" r="5" class="dot"/>',
         f'<text class="quiet" x="{LEFT}" y="{STRIP_AT + 26}">0</text>',
         f'<text class="quiet" x="{LEFT + wide}" y="{STRIP_AT + 26}" text-anchor="end">1</text>',
         f'<text class="quiet" x="{x(threshold):.1f}" y="{STRIP_AT + 26}" text-anchor="middle">0.95</text>',
