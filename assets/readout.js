@@ -40,9 +40,12 @@
     return [...new Set(all)].sort((a, b) => a - b);
   };
 
-  const events = (plot, x) =>
+  const closest = (all, x) => all.reduce((best, at) => (Math.abs(at - x) < Math.abs(best - x) ? at : best), all[0]);
+
+  /* What happened is told at the one stop that is next to it. */
+  const events = (plot, x, all) =>
     [...plot.querySelectorAll(".mark")]
-      .filter((mark) => Math.abs(parseFloat(mark.style.left) * 10 - x) <= NEAR)
+      .filter((mark) => closest(all, parseFloat(mark.style.left) * 10) === x)
       .map((mark) => mark.title);
 
   const lines = (plot, x) => {
@@ -90,12 +93,12 @@
     const all = stops(plot);
     if (!all.length) return hide();
     if (shown && shown.plot !== plot) hide();
-    const x = all.reduce((best, at) => (Math.abs(at - wanted) < Math.abs(best - wanted) ? at : best), all[0]);
+    const x = closest(all, wanted);
     const span = +plot.dataset.span;
     const cursor = plot.querySelector(".cursor");
     cursor.style.display = "block";
     cursor.style.left = `${x / 10}%`;
-    const told = plot.dataset.readout === "heat" ? heat(plot, x, y) : [...lines(plot, x), ...events(plot, x)];
+    const told = plot.dataset.readout === "heat" ? heat(plot, x, y) : [...lines(plot, x), ...events(plot, x, all)];
     const text = [clock((x / SIDE) * span), ...told].join(" · ");
     if (output(plot).textContent !== text) output(plot).textContent = text;
     if (!shown) {

@@ -11,7 +11,7 @@ from scale_app.domain.errors import ScaleError
 from scale_app.ui.info import explained
 from scale_app.ui.layout import page
 from scale_app.ui.local_time import local_time
-from scale_app.ui.meant import Part, Text
+from scale_app.ui.meant import Handler, Part
 from scale_app.ui.panels import panel
 from scale_app.views.comparing import MOST_RUNS, NO_COMPARISON, Cell, CompareRow, CompareView, Side, compare_view
 from scale_app.views.view import Tick
@@ -43,6 +43,14 @@ class Compared(rx.State):
             self.problem = str(error)
         else:
             self.view = compare_view(reference, others)
+
+    @rx.event
+    async def rerun(self, run_id: str) -> Any:
+        """Begin a run with the same plan, and go to it."""
+        try:
+            return rx.redirect(f"/runs/{await wiring.hub().rerun(run_id)}")
+        except ScaleError as error:
+            return rx.toast.error(str(error), duration=10_000)
 
 
 def compare_page() -> Part:
@@ -215,12 +223,21 @@ def _score_row(side: Side, view: Any) -> Part:
 
 
 def _run(side: Side) -> Part:
+    rerun: Handler = Compared.rerun
     return rx.el.div(
         rx.el.span(side.label, class_name="run-letter"),
         rx.el.div(
             rx.link(local_time(side.created_at_epoch_s), href="/runs/" + side.run_id),
             rx.el.div(side.target, class_name="mono target", title=side.target),
             rx.cond(side.baseline != "", rx.el.span("Baseline: " + side.baseline, class_name="badge baseline")),
+            rx.el.button(
+                "Run again",
+                on_click=rerun(side.run_id),
+                type="button",
+                class_name="link-button no-print",
+                aria_label="Run " + side.label + " again",
+                data_testid="compared-rerun",
+            ),
         ),
         class_name="run-name",
     )
@@ -235,6 +252,7 @@ def _strip(side: Side, view: Any) -> Part:
         ),
         rx.cond(side.dot != "", rx.el.div(class_name="strip-dot", style={"left": side.dot})),
         class_name="strip",
+        data_kind=side.figures.kind,
         role="img",
         aria_label=rx.cond(
             side.figures.interval_text != "",
@@ -248,7 +266,9 @@ def _table(head: str, rows: Any, view: Any, name: str, bars: bool = False) -> Pa
     """A table with a column for each run. bars: the figures are shares."""
 
     def cell(figure: Cell) -> Part:
-        return rx.el.td(_share(figure.text, figure.bar) if bars else figure.text)
+        if not bars:
+            return rx.el.td(figure.text)
+        return rx.el.td(_share(figure), custom_attrs={"data-outlier": figure.outlier})
 
     def row(figures: CompareRow) -> Part:
         return rx.el.tr(
@@ -275,10 +295,11 @@ def _table(head: str, rows: Any, view: Any, name: str, bars: bool = False) -> Pa
     )
 
 
-def _share(text: Text, bar: Text) -> Part:
+def _share(figure: Cell) -> Part:
     return rx.el.span(
-        rx.el.span(rx.el.span(class_name="meter-fill", style={"width": bar}), class_name="meter"),
-        text,
+        rx.el.span(rx.el.span(class_name="meter-fill", style={"width": figure.bar}), class_name="meter"),
+        figure.text,
+        rx.match(figure.outlier, ("over", " ▲"), ("under", " ▼"), ""),
         class_name="meter-box tabular",
     )
 

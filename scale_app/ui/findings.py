@@ -13,7 +13,7 @@ def findings_panel(view: RunView) -> Part:
     return rx.cond(
         view.findings,
         rx.el.section(
-            rx.el.h2("Likely causes"),
+            rx.el.h2("Why, and what to change"),
             rx.el.div(
                 rx.foreach(view.findings, _finding),
                 class_name="findings",
@@ -22,7 +22,7 @@ def findings_panel(view: RunView) -> Part:
                 aria_label="List of causes",
             ),
             class_name="card findings-card",
-            aria_label="Likely causes",
+            aria_label="Why, and what to change",
             data_testid="findings",
         ),
         rx.cond(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import reflex as rx
 
 from scale_app.ui.connection import connection_notices
 from scale_app.ui.info import info_texts
-from scale_app.ui.meant import Part
+from scale_app.ui.meant import Flag, Part
 from scale_app.ui.state import Follower
 
 MODES: tuple[tuple[Literal["system", "light", "dark"], str, str], ...] = (
@@ -16,7 +16,7 @@ MODES: tuple[tuple[Literal["system", "light", "dark"], str, str], ...] = (
     ("light", "Light", "sun"),
     ("dark", "Dark", "moon"),
 )
-PAGES = (("Live", "/"), ("Runs", "/runs"), ("Targets", "/targets"))
+SHOW_A_RUN = ("Live", "Run")
 
 
 def page(*inside: Part, here: str) -> Part:
@@ -25,14 +25,14 @@ def page(*inside: Part, here: str) -> Part:
         rx.el.a("Skip to content", href="#content", class_name="skip"),
         rx.el.header(
             rx.el.a(rx.icon("scale", size=22, aria_hidden=True), rx.el.span("Scale"), href="/", class_name="brand"),
-            _state_chip(),
+            _state_chip(here),
             rx.el.nav(
                 _link("Live", "/", here),
                 _link("Runs", "/runs", here),
                 _link("Targets", "/targets", here),
                 aria_label="Pages",
             ),
-            rx.el.div(_source_badge(), _theme_switch(), class_name="top-right"),
+            rx.el.div(_source_badge(here), _theme_switch(), class_name="top-right"),
             class_name="top",
         ),
         connection_notices(),
@@ -47,10 +47,16 @@ def _link(text: str, to: str, here: str) -> Part:
     return rx.link(text, href=to, class_name="nav-link", data_testid=f"nav-{text.lower()}", **current)
 
 
-def _state_chip() -> Part:
+def _told(here: str) -> Flag:
+    """Whether the bar speaks of the run: where it is shown, and elsewhere for as long as it sends load."""
+    view: Any = Follower.view
+    return view.run_id != "" if here in SHOW_A_RUN else view.active
+
+
+def _state_chip(here: str) -> Part:
     view = Follower.view
     return rx.cond(
-        view.run_id != "",
+        _told(here),
         rx.el.span(
             rx.el.span(class_name="dot", aria_hidden=True),
             rx.el.span(view.state_text, data_testid="run-state"),
@@ -61,10 +67,10 @@ def _state_chip() -> Part:
     )
 
 
-def _source_badge() -> Part:
+def _source_badge(here: str) -> Part:
     view = Follower.view
     return rx.cond(
-        view.run_id != "",
+        _told(here),
         rx.el.span(
             view.source_text,
             class_name="badge source",

@@ -38,6 +38,15 @@ def run_panels(view: RunView, experiment: Part) -> Part:
         verdict_card(view),
         findings_panel(view),
         experiment,
+        # A run that failed before a pod answered has nothing to draw; empty axes would only look broken.
+        rx.cond(view.active | view.has_data, _pictures(view)),
+        rx.el.div(happened(view), errors(view), class_name="pair lazy"),
+        class_name="panels",
+    )
+
+
+def _pictures(view: RunView) -> Part:
+    return rx.fragment(
         _charts(view),
         panel(
             "Pods over time",
@@ -50,8 +59,6 @@ def run_panels(view: RunView, experiment: Part) -> Part:
         ),
         pod_table(),
         rx.cond(view.counting != "", rx.el.p(view.counting, class_name="quiet", data_testid="counting")),
-        rx.el.div(happened(view), errors(view), class_name="pair lazy"),
-        class_name="panels",
     )
 
 

@@ -97,18 +97,22 @@ def _head(column: Column) -> Part:
     sort: Handler = PodRows.sort
     text, look, about = HEADS[column]
     sorted_by_it = PodRows.by == column
+    sign = rx.el.span(
+        rx.cond(sorted_by_it, rx.cond(PodRows.falling, "▾", "▴"), ""), class_name="sort-sign", aria_hidden=True
+    )
+    of_numbers = "number" in look
+    more = info(about) if about else rx.fragment()
     return rx.el.th(
+        # A number's heading ends where the numbers end.
+        more if of_numbers else rx.fragment(),
         rx.el.button(
-            text,
-            rx.el.span(
-                rx.cond(sorted_by_it, rx.cond(PodRows.falling, "▾", "▴"), ""), class_name="sort-sign", aria_hidden=True
-            ),
+            *((sign, text) if of_numbers else (text, sign)),
             on_click=sort(column),
             type="button",
             class_name="sort",
             data_testid=f"sort-{column}",
         ),
-        info(about) if about else rx.fragment(),
+        rx.fragment() if of_numbers else more,
         class_name=look,
         scope="col",
         custom_attrs={"aria-sort": rx.cond(sorted_by_it, rx.cond(PodRows.falling, "descending", "ascending"), "none")},

@@ -115,5 +115,14 @@ def _quick() -> Part:
                 data_testid="choose-service",
             ),
         ),
+        rx.foreach(TargetChoices.choices, _chosen),
         class_name="quick",
+    )
+
+
+def _chosen(choice: Choice) -> Part:
+    """What matters of the Service that is in the form."""
+    return rx.cond(
+        (choice.note != "") & (choice.key == Intent.target + " " + Intent.service),
+        rx.el.p("Its settings that matter: " + choice.note, class_name="note", data_testid="service-note"),
     )

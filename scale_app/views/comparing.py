@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from string import ascii_uppercase
 
@@ -11,7 +11,7 @@ from scale_app.domain.compare import Comparison, LatencyPair
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.run import RunRecord
 from scale_app.views import format as shown
-from scale_app.views.pod_table import share_decimals
+from scale_app.views.pod_table import outlier_side, share_decimals
 from scale_app.views.presenting import figures
 from scale_app.views.view import Figures, Sequel, Tick
 from scale_app.views.words import CHANGES, PLAN_FIELDS
@@ -48,10 +48,11 @@ class Side:
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure of one run. bar: its CSS width where the figures are shares."""
+    """A figure of one run. bar: its CSS width where the figures are shares; outlier: "" or "over" or "under"."""
 
     text: str
     bar: str = ""
+    outlier: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,17 @@ def compare_view(reference: RunRecord, others: Sequence[tuple[RunRecord, Compari
     comparisons = [comparison for _, comparison in others]
     scale = _Scale.of(records)
     by_rank = any(comparison.pods_by == "rank" for comparison in comparisons)
-    pods = _pod_rows(comparisons, by_rank)
+    pods = _pod_rows(records, comparisons, by_rank)
+    letters = {record.run_id: label for record, label in zip(records, ascii_uppercase, strict=False)}
     return CompareView(
         title=f"{shown.count(len(records))} runs compared" if len(records) > 2 else "Two runs compared",
-        sentence=comparisons[0].sentence if len(comparisons) == 1 else "",
+        sentence=_lettered(comparisons[0].sentence, letters) if len(comparisons) == 1 else "",
         conclusion=" ".join(comparison.conclusion for comparison in comparisons if comparison.conclusion),
         comparable=any(comparison.comparable for comparison in comparisons),
         remarks=_remarks(comparisons),
-        sides=[_side(records, place, scale, comparison) for place, comparison in enumerate([None, *comparisons])],
+        sides=[
+            _side(records, place, scale, comparison, letters) for place, comparison in enumerate([None, *comparisons])
+        ],
         ticks=scale.ticks(),
         threshold=scale.at(THRESHOLD),
         pods=pods[:MOST_PODS],
@@ -161,7 +165,20 @@ class _Scale:
         return min(max((score - self.least) / (1 - self.least), 0.0), 1.0)
 
 
-def _side(records: Sequence[RunRecord], place: int, scale: _Scale, compared: Comparison | None) -> Side:
+def _lettered(text: str, letters: Mapping[str, str]) -> str:
+    """A sentence of the domain with the letters that the page gives the runs, in place of their ids."""
+    for run_id, letter in letters.items():
+        text = text.replace(run_id, letter)
+    return shown.prose(text)
+
+
+def _side(
+    records: Sequence[RunRecord],
+    place: int,
+    scale: _Scale,
+    compared: Comparison | None,
+    letters: Mapping[str, str],
+) -> Side:
     record = records[place]
     last = record.last
     low, high = (last.verdict.score_low, last.verdict.score_high) if last else (None, None)
@@ -180,7 +197,7 @@ def _side(records: Sequence[RunRecord], place: int, scale: _Scale, compared: Com
         changed=compared.changed.name if compared and compared.changed else "",
         changed_text=_changed_text(compared) if compared else "",
         difference=_difference(compared) if compared else "",
-        sentence=compared.sentence if compared else "",
+        sentence=_lettered(compared.sentence, letters) if compared else "",
         make_reference=compare_href(record.run_id, *[other for other in ids if other != record.run_id]),
     )
 
@@ -196,14 +213,21 @@ def _difference(compared: Comparison) -> str:
     return f"{shown.signed_ratio(compared.difference)} ({low} to {high})"
 
 
-def _pod_rows(comparisons: Sequence[Comparison], by_rank: bool) -> list[CompareRow]:
+def _pod_rows(records: Sequence[RunRecord], comparisons: Sequence[Comparison], by_rank: bool) -> list[CompareRow]:
     """Every pod's share in each run, by name; or every rank's, when pods were replaced between the runs."""
     columns = _ranked(comparisons) if by_rank else _named(comparisons)
     names = list(dict.fromkeys(name for column in columns for name in column))
     most = max((share for column in columns for share in column.values()), default=0.0)
     decimals = share_decimals(len(names))
+    sides = [{} if by_rank else _outliers(record) for record in records]
     return [
-        CompareRow(name, [_share(column.get(name), most, decimals) for column in columns])
+        CompareRow(
+            name,
+            [
+                _share(column.get(name), most, decimals, side.get(name, ""))
+                for column, side in zip(columns, sides, strict=True)
+            ],
+        )
         for name in (names if by_rank else sorted(names))
     ]
 
@@ -229,9 +253,13 @@ def _ranked(comparisons: Sequence[Comparison]) -> list[dict[str, float]]:
     ]
 
 
-def _share(share: float | None, most: float, decimals: int) -> Cell:
+def _outliers(record: RunRecord) -> dict[str, str]:
+    return {pod.name: outlier_side(pod) for pod in record.last.pods} if record.last else {}
+
+
+def _share(share: float | None, most: float, decimals: int, outlier: str) -> Cell:
     bar = f"{100 * (share or 0.0) / most if most > 0 else 0.0:.2f}%"
-    return Cell(shown.percent(share, decimals), bar)
+    return Cell(shown.percent(share, decimals), bar, outlier if share is not None else "")
 
 
 def _pods_note(count: int, by_rank: bool) -> str:
@@ -258,6 +286,16 @@ def _plan_rows(comparisons: Sequence[Comparison]) -> list[CompareRow]:
     differing = [{d.field: d.second for d in comparison.plan} for comparison in comparisons]
     order = {name: place for place, name in enumerate(PLAN_FIELDS)}
     return [
-        CompareRow(PLAN_FIELDS.get(name, name), [Cell(first), *[Cell(other.get(name, first)) for other in differing]])
+        CompareRow(
+            PLAN_FIELDS.get(name, name),
+            [Cell(_setting(name, text)) for text in (first, *[other.get(name, first) for other in differing])],
+        )
         for name, first in sorted(reference.items(), key=lambda item: order.get(item[0], len(order)))
     ]
+
+
+def _setting(name: str, text: str) -> str:
+    """A value of the plan as people read it: nothing set is said as what it means."""
+    if text != "none":
+        return text
+    return "all (keep-alive)" if name == "requests_per_connection" else shown.NONE

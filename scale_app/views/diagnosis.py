@@ -8,6 +8,7 @@ from scale_app.domain.alert import Alert
 from scale_app.domain.finding import Finding
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
+from scale_app.views import format as shown
 from scale_app.views.view import AlertRow, FindingRow
 from scale_app.views.words import ALERTS, CERTAINTIES
 
@@ -17,7 +18,7 @@ GENERATOR_LIMIT = "generator_limit"
 
 def alert_rows(alerts: Sequence[Alert]) -> list[AlertRow]:
     """Those that are on, in the snapshot's order."""
-    return [AlertRow(ALERTS[alert.rule], alert.message) for alert in alerts]
+    return [AlertRow(ALERTS[alert.rule], shown.prose(alert.message)) for alert in alerts]
 
 
 def finding_rows(findings: Sequence[Finding]) -> list[FindingRow]:
@@ -29,8 +30,8 @@ def finding_rows(findings: Sequence[Finding]) -> list[FindingRow]:
             certainty=finding.certainty,
             certainty_text=CERTAINTIES[finding.certainty],
             cause=finding.cause,
-            evidence=finding.evidence,
-            remedy=finding.remedy,
+            evidence=shown.prose(finding.evidence),
+            remedy=shown.prose(finding.remedy),
             patch=finding.patch,
         )
         for finding in findings
@@ -45,4 +46,8 @@ def findings_note(snapshot: Snapshot) -> str:
 
 def generator_note(findings: Sequence[Finding]) -> str:
     """Why the load generator limits what is measured, "" when no finding says so."""
-    return next((f"{each.title}. {each.evidence}" for each in findings if each.code == GENERATOR_LIMIT), "")
+    found = next((each for each in findings if each.code == GENERATOR_LIMIT), None)
+    if found is None:
+        return ""
+    title = found.title if found.certainty == "certain" else found.title.replace(" is ", " may be ", 1)
+    return shown.prose(f"{title}. {found.evidence}")

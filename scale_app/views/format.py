@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 
 NONE = "–"
 _NARROW = "\u202f"
+_NO_BREAK = "\u00a0"
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min|h)(?![A-Za-z0-9]))")
+_MINUS = re.compile(r"(?<![\w.)-])-(?=\d)")
 
 
 def known(value: float | None) -> bool:
     """True for a number that can be shown."""
     return value is not None and math.isfinite(value)
+
+
+def prose(text: str) -> str:
+    """A sentence in which no figure is parted from its unit at a line's end, with true minus signs."""
+    return _MINUS.sub("−", _BEFORE_UNIT.sub(_NO_BREAK, text))
 
 
 def count(value: float | None) -> str:

@@ -19,6 +19,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState
 from scale_app.views import format as shown
 from scale_app.views.view import Happening
+from scale_app.views.words import CHANGED_STATES
 
 MOST = 100
 POD_CHANGES = {
@@ -53,9 +54,9 @@ def _line(event: Event) -> Happening | None:
     match event:
         case StateChanged(state=state, message=message):
             tone = "bad" if state in (RunState.FAILED, RunState.INTERRUPTED) else ""
-            return Happening(at, message or f"The run is {state.value}.", tone)
+            return Happening(at, shown.prose(message or CHANGED_STATES[state]), tone)
         case AlertRaised(alert=alert):
-            return Happening(at, alert.message, "bad")
+            return Happening(at, shown.prose(alert.message), "bad")
         case AlertCleared(alert=alert):
             return Happening(at, alert.cleared)
         case PodChanged(pod=pod, change=change, detail=detail):
@@ -64,7 +65,7 @@ def _line(event: Event) -> Happening | None:
             tone = "bad" if change == "watch_lost" else ""
             return Happening(at, CLUSTER_CHANGES[change].format(subject=subject, detail=detail), tone)
         case GeneratorNoticed(message=message):
-            return Happening(at, message, "bad")
+            return Happening(at, shown.prose(message), "bad")
         case PlanEdited(plan=plan):
             return Happening(at, _edit(plan))
         case _:

@@ -96,7 +96,7 @@ def figures(snapshot: Snapshot) -> Figures:
         gauge_label="No score yet" if balance.score is None else f"Balance score {score} of 1, grade {balance.grade}",
         kind=verdict.kind.value,
         kind_text=VERDICTS[verdict.kind],
-        sentence=verdict.sentence,
+        sentence=shown.prose(verdict.sentence),
         requests=shown.count(snapshot.requests),
         requests_note=f"{shown.count(snapshot.connections)} connections",
         cv=shown.ratio(balance.cv),

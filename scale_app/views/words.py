@@ -26,6 +26,17 @@ STATES = {
     RunState.INTERRUPTED: "Interrupted",
 }
 
+CHANGED_STATES = {
+    RunState.STARTING: "The run was asked for.",
+    RunState.RUNNING: "Load is sent.",
+    RunState.STOPPING: "Somebody asked to stop.",
+    RunState.FINISHED: "The run has ended: its time was over.",
+    RunState.STOPPED: "The run was stopped.",
+    RunState.FAILED: "The run has failed.",
+    RunState.INTERRUPTED: "The run was interrupted.",
+}
+"""What is said when a run turns to a state and gives no reason."""
+
 VERDICTS = {
     VerdictKind.EVEN: "Even",
     VerdictKind.UNEVEN: "Uneven",

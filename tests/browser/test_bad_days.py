@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import resource
 import sqlite3
 import threading
 import time
@@ -196,6 +197,20 @@ def test_a_history_that_cannot_be_written_is_told_where_start_was_pressed(page: 
             expect(page.get_by_test_id("start")).to_be_enabled()
         finally:
             database.execute("DROP TRIGGER refuse")
+    start(page)
+
+
+def test_a_disk_that_takes_no_more_is_told_where_start_was_pressed(page: Page, server: Served) -> None:
+    """The kernel itself refuses every further byte of the server's files, as a full disk or a quota would."""
+    usual = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (0, usual[1]))
+    try:
+        page.get_by_test_id("start").click()
+        expect(page.get_by_test_id("problem")).to_contain_text("its free space")
+        expect(page.get_by_test_id("start")).to_be_enabled()
+        assert active_runs(server) == []
+    finally:
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, usual)
     start(page)
 
 

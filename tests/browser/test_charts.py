@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.test_keyboard import tab_to
+from tests.browser.test_live_page import FIRST_SCORE_LIMIT_MS, start
 
 READ = {
     "score": r"^0:0\d · last seconds 0\.\d{3} · score since the start 0\.\d{3}",
@@ -46,7 +49,7 @@ def test_the_arrow_keys_read_a_chart_second_by_second(new_page: Callable[..., Pa
     page.keyboard.press("ArrowRight")
     expect(readout(page, "rate")).to_have_text(re.compile(r"^0:02 · "))
     page.keyboard.press("End")
-    expect(readout(page, "rate")).to_have_text(re.compile(r"^0:04 · "))
+    expect(readout(page, "rate")).to_have_text(re.compile(r"^0:0[4-9] · "))
     page.keyboard.press("Escape")
     expect(readout(page, "rate")).to_have_text("")
 
@@ -60,3 +63,57 @@ def test_the_heat_map_is_read_out_pod_by_pod(new_page: Callable[..., Page], past
     expect(told).to_have_text(re.compile(r"^0:0\d( · \w+: [^·]+ its fair share){5}$"))
     plot(page, "heat").hover()
     expect(told).to_have_text(re.compile(r"^0:0\d · \w+: [^·]+ its fair share$"))
+
+
+@pytest.fixture
+def starved(page: Page) -> Iterator[Page]:
+    """A run of 10 s in which only the pods of one node got anything, and somebody changed the users; it is over."""
+    page.get_by_test_id("connections").select_option("each")
+    page.get_by_test_id("duration-entry").fill("10")
+    page.get_by_test_id("demo-policy").select_option("local")
+    expect(page.get_by_test_id("demo-policy")).to_have_value("local")
+    try:
+        start(page)
+        expect(page.get_by_test_id("alert")).to_be_visible(timeout=FIRST_SCORE_LIMIT_MS)
+        page.get_by_test_id("users-entry").fill("40")
+        page.get_by_test_id("users-entry").press("Tab")
+        expect(page.get_by_test_id("run-state")).to_have_text("Finished", timeout=FIRST_SCORE_LIMIT_MS)
+        yield page
+    finally:
+        page.get_by_test_id("demo-policy").select_option("random")
+        expect(page.get_by_test_id("demo-policy")).to_have_value("random")
+
+
+def test_pods_that_got_nothing_are_seen_in_the_heat_map_the_axis_and_the_table(starved: Page) -> None:
+    page = starved
+    plot(page, "heat").focus()
+    page.keyboard.press("End")
+    told = readout(page, "heat").inner_text()
+    assert told.count("less than 0.25 of its fair share") == 3, told
+    assert told.count("2 to 4 of its fair share") == 2, told
+
+    marks = plot(page, "score").locator(".mark")
+    expect(marks.and_(page.locator('[data-tone="bad"]')).first).to_have_attribute("title", re.compile("Uneven"))
+    edited = marks.and_(page.locator('[title*="Changed to 40 users"]'))
+    edited.hover()
+    expect(readout(page, "score")).to_contain_text("Changed to 40 users")
+    expect(plot(page, "score").locator("path.alert-span")).to_have_attribute("d", re.compile(r"^M\d+ 0H"))
+    _sorting(page)
+
+
+def _sorting(page: Page) -> None:
+    """The table of pods is sorted by a press, and by keys."""
+    shares = page.get_by_test_id("pod").locator(".requests")
+    page.get_by_test_id("sort-share").click()
+    heading = page.get_by_role("columnheader").filter(has=page.get_by_test_id("sort-share"))
+    expect(heading).to_have_attribute("aria-sort", "descending")
+    expect(page.get_by_test_id("pod").first).to_contain_text("▲ Over-used")
+    expect(page.get_by_test_id("pod").last).to_contain_text("▼ Under-used")
+    page.get_by_test_id("sort-share").focus()
+    page.keyboard.press("Enter")
+    expect(heading).to_have_attribute("aria-sort", "ascending")
+    expect(page.get_by_test_id("pod").first).to_contain_text("▼ Under-used")
+    tab_to(page, "sort-against")
+    page.keyboard.press("Space")
+    expect(heading).to_have_attribute("aria-sort", "none")
+    expect(shares.last).to_have_text("0")

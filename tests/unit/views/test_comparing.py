@@ -113,3 +113,21 @@ def test_a_sequel_offers_an_experiment_or_tells_what_one_decided():
     assert (decided.first_id, decided.conclusion) == ("r1", "The connections were the cause.")
     assert decided.compare_href == compare_href("r1", "r2") == "/compare?ids=r1,r2"
     assert sequel_of(replace(second, state=RunState.RUNNING), None, None).first_id == "r1"
+
+
+def test_runs_are_called_by_their_letters_and_what_stands_out_is_marked():
+    last = FIRST.last
+    assert last is not None
+    busy = replace(last.pods[0], outlier=True, against_fair=0.8)
+    first = replace(FIRST, last=replace(last, pods=(busy, *last.pods[1:])))
+    pods = (PodPair(busy.name, busy.name, 0.6, 0.3),)
+    told = replace(COMPARED, sentence="Not comparable: run r2 has no data (-0.5).", pods=pods)
+    view = compare_view(first, [(replace(SECOND, last=replace(last, pods=())), told)])
+    assert view.sentence == "Not comparable: run B has no data (−0.5)."
+    assert [cell.outlier for cell in view.pods[0].cells] == ["over", ""]
+
+
+def test_a_setting_that_is_not_set_is_said_as_what_it_means():
+    plan = (PlanDifference("requests_per_connection", "1", "none"), PlanDifference("max_p95_ms", "none", "50"))
+    rows = compare_view(FIRST, [(SECOND, replace(COMPARED, plan=plan))]).plan
+    assert [[cell.text for cell in row.cells] for row in rows] == [["1", "all (keep-alive)"], ["–", "50"]]

@@ -120,10 +120,16 @@ def test_what_would_decide_is_told_beside_the_verdict():
     assert figures(snapshot()).decides == ""
 
 
+def test_what_is_not_certain_of_the_generator_is_not_told_as_certain():
+    limit = Finding("generator_limit", "The load generator is the limit", "c", "It was late.", "likely", "r")
+    told = run_view(record(snapshot(findings=(limit,))), []).generator
+    assert told == "The load generator may be the limit. It was late."
+
+
 def test_a_generator_at_its_limit_is_told_at_the_top():
     limit = Finding("generator_limit", "The load generator is the limit", "c", "It used 99 %.", "certain", "r")
     assert run_view(record(snapshot(findings=(limit,))), []).generator == (
-        "The load generator is the limit. It used 99 %."
+        "The load generator is the limit. It used 99\u00a0%."
     )
 
 

@@ -94,7 +94,7 @@ def test_what_happened_is_told_newest_first():
         "Changed to 200 users, 10 a second.",
         "Pod b is gone.",
         "Pod a gets too much.",
-        "The run is running.",
+        "Load is sent.",
     ]
     assert [line.tone for line in told] == ["bad", "", "", "", "bad", ""]
 
