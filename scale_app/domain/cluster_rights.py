@@ -57,6 +57,16 @@ SOURCES: tuple[Need, ...] = (
     Need("usage", "shows CPU and memory of the pods", _rules("list", "pods", METRICS)),
     Need("prometheus", "counts requests by the pods' Prometheus counters", _rules("get", "pods/proxy")),
     Need("access_log", "counts requests by the pods' access logs", _rules("get", "pods/log")),
+    Need(
+        "proxy",
+        "counts requests at a layer-7 proxy by its pods' logs, granted where the proxy runs",
+        (*_rules("list", "pods"), *_rules("get", "pods/log")),
+    ),
+    Need(
+        "envoy",
+        "counts requests at an Envoy by its admin page, granted where the Envoy runs",
+        (*_rules("list", "pods"), *_rules("get", "pods/proxy")),
+    ),
     Need("kubelet", "estimates shares by the pods' network bytes", _rules("get", "nodes/proxy"), cluster_wide=True),
     Need(
         "connections",

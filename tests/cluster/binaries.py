@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cluster.envoy import make_envoy
 from tests.cluster.layout import HERE, KUBERNETES, cache_folder
 from tests.cluster.oci import Image, write_archive
 
@@ -56,6 +57,7 @@ def make_programs() -> None:
             _build(program, kept)
         _point(folder / program.name, kept)
     _make_images(folder)
+    make_envoy()
 
 
 def _build(program: Program, kept: Path) -> None:

@@ -9,7 +9,7 @@
 //	  GET /truth    {"pod", "started", "requests", "connections", "by_code"}: what was really answered
 //	  GET /crash    says the truth a last time and dies, with connections open and requests in hand
 //
-// Environment: POD_NAME; LOG=common|combined|json|none; NAMELESS=1 answers without header, field and metrics;
+// Environment: POD_NAME; LOG=common|combined|json|bars|none; NAMELESS=1 answers without header, field and metrics;
 // READY_AFTER=5s; DRAIN=2s is how long a pod that is told to end goes on answering.
 package main
 
@@ -116,6 +116,8 @@ func (p *pod) log(r *http.Request, code, size int, began time.Time) {
 		return
 	case "combined":
 		line += fmt.Sprintf(" %q %q", "-", r.UserAgent())
+	case "bars": // nobody's format: read by a pattern of the user's
+		line = fmt.Sprintf("%s|%s|%d|%s|%s", address, r.Method+" "+r.RequestURI+" "+r.Proto, code, r.UserAgent(), at)
 	case "json":
 		encoded, _ := json.Marshal(map[string]any{
 			"time": began.Format(time.RFC3339Nano), "method": r.Method, "path": r.RequestURI, "status": code,
