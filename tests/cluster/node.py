@@ -124,7 +124,9 @@ def _kubelet(layout: Layout, node: str) -> list[str]:
         # Images come from files: one that is cleared away cannot be fetched again.
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
-        "containerLogMaxSize": "10Mi",
+        # Small enough that a run's logs are rotated while they are followed.
+        "containerLogMaxSize": "1Mi",
+        "containerLogMonitorInterval": "3s",
         "containerLogMaxFiles": 3,
         "nodeStatusUpdateFrequency": "5s",
         "shutdownGracePeriod": "0s",

@@ -27,6 +27,7 @@ HERE = "counting"
 APP = "app=echo"
 PODS = 5
 BEFORE_CHANGE_S = 4.0
+ROTATED_WITHIN_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,20 @@ def test_requests_are_ascribed_to_the_pods_that_answered(
     if case == OTHERS:
         assert ran.last["counting"]["others"] is not None
         assert ANOTHERS * 0.8 <= ran.last["counting"]["others"] <= ANOTHERS
+
+
+@pytest.mark.usefixtures("target")
+def test_a_log_is_counted_through_its_rotations(cluster: Cluster, product: Product) -> None:
+    cluster.apply([echo(1, "echo-one", {"LOG": "combined"}), service("echo-one", "echo-one")], HERE)
+    (pod,) = cluster.wait_for_pods(HERE, "app=echo-one", 1)
+    url = cluster.url_of("echo-one", HERE)
+    with TruthOf(cluster, HERE, "app=echo-one") as truth:
+        ran = product.run(url, counting="access_log", requests_per_connection=None, users=20, duration=ROTATED_WITHIN_S)
+    folder = f"{cluster.layout.of_node(pod.node)}/pod-logs/{HERE}_{pod.name}_*"
+    files = cluster.on_node(pod.node, "sh", "-c", f"ls {folder}/echo/").split()
+    assert len(files) > 1, f"{ran.sent} requests, and the log was not rotated"
+    keep(row_of("access log, combined", "a log that is rotated", ran.counted, truth.answered, ran.sent, *costs(ran)))
+    assert ran.counted == truth.answered
 
 
 def ours(truth: TruthOf, ran: Ran, case: str) -> dict[str, int]:
