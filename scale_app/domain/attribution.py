@@ -140,6 +140,7 @@ class Attribution:
     def end(self) -> None:
         """The load is over: readings made since then see all of it."""
         self._settle_readings(None)
+        self._join.load_ended()
         if self._newest is not None:
             self._judge(self._newest)
 

@@ -75,6 +75,10 @@ class ConnectionJoin:
         self._pods.update(sample.clients)
         self._waiting = [*self._waiting, sample][-WAITING_AT_MOST:]
 
+    def load_ended(self) -> None:
+        """No more counts will come: join the tables whose reading outlasted the load."""
+        self._join_until(inf)
+
     def traffic_seen(self, sample: TrafficSample) -> Joined | None:
         """The counts now; None before the first reading."""
         if sample.loads is not None:

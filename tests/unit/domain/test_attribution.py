@@ -172,6 +172,17 @@ def test_a_field_of_the_answers_takes_the_headers_place() -> None:
     assert Attribution(AUTO, Source.DEMO).source is Source.DEMO
 
 
+def test_a_connection_table_that_came_after_the_last_answer_still_counts() -> None:
+    attribution = Attribution(CountingWish("connection_map", enter_pods="exec"), Source.HEADER)
+    attribution.connections_seen(ConnectionsSample(0, {"a": ()}))
+    attribution.begin(0)
+    loads = ConnectionLoads({}, {1: 30}, endpoints={1: "198.18.0.9:4001"})
+    attribution.traffic_seen(TrafficSample(1, 1, 30, unnamed=PodCount(30), connections=1, loads=loads))
+    attribution.connections_seen(ConnectionsSample(0.5, {"a": ("198.18.0.9:4001",)}, took_s=4))
+    attribution.end()
+    assert attribution.counted()[Source.CONNECTION_MAP].requests == {"a": 30}
+
+
 def test_what_went_with_a_counter_that_ended_is_told_and_nothing_while_all_is_counted() -> None:
     attribution = Attribution(CountingWish("prometheus"), Source.HEADER)
     attribution.counts_seen(_counts(0, a=0, b=0))

@@ -51,6 +51,18 @@ def test_a_table_that_took_long_to_read_tells_also_of_connections_closed_meanwhi
     assert joined == Joined({"a": 0, "b": 25}, {"a": 0, "b": 1}, estimated=False)
 
 
+def test_a_table_whose_reading_outlasted_the_load_is_joined_at_its_end() -> None:
+    join = ConnectionJoin()
+    join.connections_seen(_table(a=[], b=[]))
+    for at_s, answers in ((1, 10), (2, 20)):
+        join.traffic_seen(_traffic(answers, {1: answers}, {1: 4001}, at_s=at_s))
+    end = _traffic(20, {}, {}, at_s=2.1)
+    join.traffic_seen(end)
+    join.connections_seen(_table(a=[], b=[4001], at_s=1.5, took_s=8))
+    join.load_ended()
+    assert join.traffic_seen(end) == Joined({"a": 0, "b": 20}, {"a": 0, "b": 1}, estimated=False)
+
+
 def test_of_two_tables_that_come_together_neither_is_lost() -> None:
     join = ConnectionJoin()
     join.traffic_seen(_traffic(5, {1: 5}, {1: 4001}, at_s=1))

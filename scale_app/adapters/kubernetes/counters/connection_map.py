@@ -53,7 +53,7 @@ class ConnectionMap:
         tables = _Tables(cluster, image)
         async with (
             TargetPods(cluster, service) as pods,
-            aclosing(readings(pods.now, tables.read, self._clock, self._every_s)) as looks,
+            aclosing(readings(pods.now, tables.read, self._clock, self._every_s, sent)) as looks,
         ):
             async for reading in looks:
                 yield _sample(reading)

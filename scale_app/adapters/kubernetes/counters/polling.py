@@ -42,21 +42,25 @@ async def readings(
     pods: Callable[[], Mapping[str, CountedPod]],
     read: Callable[[CountedPod], Awaitable[T]],
     clock: Clock,
-    every_s: float = EVERY_S,
+    every_s: float,
+    sent: Callable[[], int],
 ) -> AsyncGenerator[Reading[T], None]:
-    """For ever, one every so many seconds. Raises CountingFailed when the first look gets nothing from any pod."""
+    """For ever, one every so many seconds. sent: requests of ours so far.
+
+    Raises CountingFailed when the first look gets nothing from any pod.
+    """
     first = True
     while True:
         reading = await read_all(pods(), read, clock)
         if first and reading.failed and not reading.got:
             raise CountingFailed(reading.problem)
+        first = False
         yield reading
         # What a pod answers after its last reading is lost, so one that is about to end is read more often.
         pause_s = every_s / OFTENER if any(pod.ending for pod in pods().values()) else every_s
-        # The load begins after the first look, and the second one should find it at its beginning.
-        rest_s = 0.0 if first else REST_PER_READING * reading.took_s
+        # No long rest before the load: what it begins with should be seen, be it connections or counters.
+        rest_s = REST_PER_READING * reading.took_s if sent() else 0.0
         await asyncio.sleep(max(pause_s - reading.took_s, rest_s))
-        first = False
 
 
 async def read_all(

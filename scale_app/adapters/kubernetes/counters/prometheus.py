@@ -47,7 +47,7 @@ class PrometheusCounter:
         async with TargetPods(cluster, service) as pods:
             pages = _Pages(cluster, plan.counter_name, lambda: len(pods.now()))
             gains = CounterGains(plan.counter_name, urlsplit(target.url).path or "/")
-            async with aclosing(readings(pods.now, pages.read, self._clock, self._every_s)) as looks:
+            async with aclosing(readings(pods.now, pages.read, self._clock, self._every_s, sent)) as looks:
                 async for reading in looks:
                     now = pods.now()
                     pages_of = {name: (now.get(name), page) for name, page in reading.got.items()}
