@@ -128,10 +128,11 @@ def _row(row: Any) -> Part:
 def _cell(column: Column, text: Text, row: Any) -> Part:
     look = HEADS[column][1]
     if column == "name":
-        return rx.el.th(text, class_name="mono", scope="row")
+        return rx.el.th(text, class_name="mono", scope="row", title=text)
     if column == "share":
         fill = rx.el.span(class_name="meter-fill", custom_attrs=placed(width=row[BAR]))
         return rx.el.td(rx.el.span(rx.el.span(fill, class_name="meter"), text, class_name="meter-box"))
     if column == "state":
         return rx.el.td(rx.el.span(text, class_name="badge pod-state"))
-    return rx.el.td(text, class_name=f"{look} {column}")
+    # A name is cut off where there is no room for it.
+    return rx.el.td(text, class_name=f"{look} {column}", title=text if column == "node" else None)
