@@ -60,10 +60,10 @@ class Histogram:
         """The q-quantile (0..1) in milliseconds, or None when nothing was counted."""
         rank = math.ceil(q * self.total)
         seen = 0
-        for index in sorted(self.counts):
-            seen += self.counts[index]
+        for index, n in sorted(self.counts.items()):
+            seen += n
             if seen >= rank:
-                return bucket_ms(index)
+                return _middle_ms(index)
         return None
 
 

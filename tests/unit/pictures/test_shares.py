@@ -59,7 +59,21 @@ def test_any_shares_give_a_picture_inside_its_box(requests, noise_cv):
     assert all(0 <= at <= 100 for at in (*picture.labels_at, *picture.centres))
 
 
-def test_a_thousand_pods_are_one_path():
+def test_a_thousand_pods_are_one_outline():
     picture = shares_picture(pods(*np.arange(1, 1_001).tolist()))
-    assert picture.even.count("M") == 1_000 > MOST_APART
-    assert len(picture.even) < 60_000
+    assert picture.even.count("M") == 1 < MOST_APART
+    assert len(picture.even) < 16_000
+
+
+def test_an_outlier_among_many_pods_parts_the_outline():
+    picture = shares_picture(pods(*[100] * 30, 300, *[100] * 69, outliers={30}))
+    assert (picture.outliers.count("M"), picture.even.count("M")) == (1, 2)
+    assert picture.outliers.startswith("M300.0 1000V")
+    assert picture.outliers.endswith("H310.0V1000Z")
+    assert "M310.0 1000V" in picture.even
+
+
+def test_equal_neighbours_are_one_tread():
+    picture = shares_picture(pods(*[100] * 50, *[50] * 50))
+    assert picture.even.count("H") == 2
+    assert "H500.0V" in picture.even
