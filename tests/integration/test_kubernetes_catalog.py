@@ -14,18 +14,9 @@ from scale_app.domain.cluster import Place, Rule, ServiceRef
 from scale_app.domain.cluster_rights import SOURCES
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, TargetRefused, TargetUnavailable
 from tests.fake_api_server import Document, FakeApiServer
-from tests.kubernetes_objects import endpoint, endpoint_slice, service, shop
+from tests.kubernetes_objects import endpoint, endpoint_slice, service
 
 CART = ServiceRef("shop", "cart")
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeApiServer]:
-    made = FakeApiServer()
-    await made.start()
-    shop(made)
-    yield made
-    await made.stop()
 
 
 @pytest.fixture

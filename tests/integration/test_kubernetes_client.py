@@ -26,15 +26,6 @@ from tests.kubernetes_objects import pod, shop
 PODS = "/api/v1/namespaces/shop/pods"
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[FakeApiServer]:
-    made = FakeApiServer()
-    await made.start()
-    shop(made)
-    yield made
-    await made.stop()
-
-
 async def trouble(cluster: Cluster, path: str = PODS) -> ClusterUnavailable:
     try:
         with pytest.raises(ClusterUnavailable) as caught:

@@ -19,7 +19,7 @@ from scale_app.domain.samples import PodsLost, PodsSample, PodUsage, Sample
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Admitted
 from tests.fake_api_server import FakeApiServer
-from tests.kubernetes_objects import deployment, endpoint, endpoint_slice, node, pod, service, shop
+from tests.kubernetes_objects import deployment, endpoint, endpoint_slice, node, pod, service
 
 TARGET = Admitted("http://127.0.0.9:8080/", Source.HEADER, (), ServiceRef("shop", "cart"))
 LIMIT_S = 10.0
@@ -53,15 +53,6 @@ class Watched:
     async def close(self) -> None:
         await self.samples.aclose()
         await self.clusters.close()
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeApiServer]:
-    made = FakeApiServer()
-    await made.start()
-    shop(made)
-    yield made
-    await made.stop()
 
 
 @pytest.fixture
