@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -83,8 +84,10 @@ def fetch(url: str, headers: Mapping[str, str] | None = None, body: bytes | None
 
 
 def build_page() -> None:
-    """The project's page in .web/; done at once when it is current."""
-    subprocess.run([sys.executable, "-m", "scale_app.cli", "build"], cwd=PROJECT, check=True)
+    """The project's page in .web/; done at once when it is current, and by one process at a time."""
+    with (PROJECT / "rxconfig.py").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        subprocess.run([sys.executable, "-m", "scale_app.cli", "build"], cwd=PROJECT, check=True)
 
 
 @contextlib.contextmanager

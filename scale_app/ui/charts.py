@@ -265,7 +265,7 @@ def scale_strip(figures: Figures) -> Part:
         ),
         rx.el.ul(
             _strip_key("dot", "score", figures.score),
-            _strip_key("interval", "chance taken out, 95 %", figures.interval_text),
+            _strip_key("interval", "the balancer's own, 95 % sure", figures.interval_text),
             _strip_key("chance", "chance alone gives", figures.chance_text),
             _strip_key("even", "even from", f"{THRESHOLD:g}"),
             class_name="strip-keys",

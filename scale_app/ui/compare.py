@@ -285,7 +285,7 @@ def _table(head: str, rows: Any, view: Any, name: str, bars: bool = False) -> Pa
                 )
             ),
             rx.el.tbody(rx.foreach(rows, row)),
-            class_name="table",
+            class_name="table compared",
             data_testid=name,
         ),
         class_name="table-box bounded",

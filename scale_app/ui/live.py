@@ -68,7 +68,8 @@ def first_steps() -> Part:
         rx.el.h2("Do your pods share the work evenly?"),
         rx.el.p(
             "Press Start. Real requests go to five built-in demo pods behind a real balancer, and within "
-            "seconds you see each pod's share, a score, and whether the difference is more than chance."
+            "seconds you see each pod's share, a score, and whether the difference is more than chance. Then make the "
+            "balancer unfair under Demo pods, and see what Scale says of it."
         ),
         rx.el.p(
             "To test a service of your own, put its URL into Target. Its pods are told apart by a response "
