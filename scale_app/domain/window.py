@@ -28,12 +28,14 @@ NO_LOADS = ConnectionLoads()
 class Mark:
     """The counters at one sample. expected: requests that each pod could have got since the start.
 
-    counted: what each source beside the load had counted by then.
+    counted: what each source beside the load had counted by then. latency: of all pods, and of answers without a name;
+    summed once, since every window asks for it.
     """
 
     sample: TrafficSample
     expected: Mapping[str, float] = field(default_factory=dict)
     counted: Mapping[Source, Counted] = field(default_factory=dict)
+    latency: Histogram = field(default_factory=Histogram)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class Windows:
             self.begin(sample.at_s)
         self._expect(sample)
         self._connections.observe(sample.loads or NO_LOADS)
-        self._marks.append(Mark(sample, dict(self._expected), counted or {}))
+        self._marks.append(Mark(sample, dict(self._expected), counted or {}, _latency(sample)))
         self._end_warm_up()
         while len(self._marks) > 2 and self._marks[1].sample.at_s <= sample.at_s - MINUTE_S:
             self._marks.popleft()
@@ -193,7 +195,7 @@ class Windows:
             failures=_failures(last.sample) - _failures(first.sample),
             pods=pods,
             expected=expected,
-            latency=_latency(last.sample).minus(_latency(first.sample)),
+            latency=last.latency.minus(first.latency),
             loads=loads if last.sample.loads else None,
             switched=self._source is Source.PROXY or _switched(last.sample) > _switched(first.sample),
             due=gained.due,
