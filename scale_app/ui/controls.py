@@ -11,6 +11,15 @@ from reflex_components_radix.primitives.slider import slider  # type: ignore[imp
 from scale_app.ui.meant import Figure, Flag, Handler, Part, Text
 
 THROTTLE_MS = 60
+TYPING_MS = 150
+
+
+def typed(entry: Part) -> Part:
+    """An entry that keeps what is typed, and tells it after a short pause, on Enter and on leaving.
+
+    Otherwise the browser would show the server's value until its next answer, and lose what is typed in between.
+    """
+    return rx.debounce_input(entry, debounce_timeout=TYPING_MS)
 
 
 def number_slider(
@@ -33,19 +42,21 @@ def number_slider(
         rx.el.div(
             rx.el.label(label, html_for=f"{name}-entry", id=f"{name}-label"),
             rx.el.span(
-                rx.el.input(
-                    id=f"{name}-entry",
-                    value=text,
-                    on_change=on_type,
-                    on_blur=settled,
-                    type="text",
-                    input_mode="decimal",
-                    auto_complete="off",
-                    class_name="entry",
-                    disabled=disabled,
-                    aria_invalid=wrong,
-                    aria_describedby="problem",
-                    data_testid=f"{name}-entry",
+                typed(
+                    rx.el.input(
+                        id=f"{name}-entry",
+                        value=text,
+                        on_change=on_type,
+                        on_blur=settled,
+                        type="text",
+                        input_mode="decimal",
+                        auto_complete="off",
+                        class_name="entry",
+                        disabled=disabled,
+                        aria_invalid=wrong,
+                        aria_describedby="problem",
+                        data_testid=f"{name}-entry",
+                    )
                 ),
                 rx.el.span(unit, class_name="unit"),
                 class_name="entry-box",
@@ -88,19 +99,21 @@ def text_entry(
     """A labelled line of text."""
     return rx.el.div(
         rx.el.label(label, html_for=name),
-        rx.el.input(
-            id=name,
-            value=value,
-            on_change=on_type,
-            type="text",
-            auto_complete="off",
-            spell_check=False,
-            class_name="input",
-            disabled=disabled,
-            aria_invalid=wrong,
-            aria_describedby="problem",
-            data_testid=name,
-            **more,
+        typed(
+            rx.el.input(
+                id=name,
+                value=value,
+                on_change=on_type,
+                type="text",
+                auto_complete="off",
+                spell_check=False,
+                class_name="input",
+                disabled=disabled,
+                aria_invalid=wrong,
+                aria_describedby="problem",
+                data_testid=name,
+                **more,
+            )
         ),
         rx.el.p(note, class_name="note") if _given(note) else rx.fragment(),
         class_name="field",
@@ -121,19 +134,21 @@ def small_entry(
     return rx.el.div(
         rx.el.label(label, html_for=name),
         rx.el.span(
-            rx.el.input(
-                id=name,
-                value=value,
-                on_change=on_type,
-                type="text",
-                input_mode="decimal",
-                auto_complete="off",
-                class_name="entry",
-                disabled=disabled,
-                aria_invalid=wrong,
-                aria_describedby="problem",
-                data_testid=name,
-                **more,
+            typed(
+                rx.el.input(
+                    id=name,
+                    value=value,
+                    on_change=on_type,
+                    type="text",
+                    input_mode="decimal",
+                    auto_complete="off",
+                    class_name="entry",
+                    disabled=disabled,
+                    aria_invalid=wrong,
+                    aria_describedby="problem",
+                    data_testid=name,
+                    **more,
+                )
             ),
             rx.el.span(unit, class_name="unit"),
             class_name="entry-box solo",
@@ -186,18 +201,20 @@ def text_area(
     """Several labelled lines of text."""
     return rx.el.div(
         rx.el.label(label, html_for=name),
-        rx.el.textarea(
-            id=name,
-            value=value,
-            on_change=on_type,
-            rows=str(rows),
-            spell_check=False,
-            class_name="input area mono",
-            disabled=disabled,
-            aria_invalid=wrong,
-            aria_describedby="problem",
-            data_testid=name,
-            **more,
+        typed(
+            rx.el.textarea(
+                id=name,
+                value=value,
+                on_change=on_type,
+                rows=str(rows),
+                spell_check=False,
+                class_name="input area mono",
+                disabled=disabled,
+                aria_invalid=wrong,
+                aria_describedby="problem",
+                data_testid=name,
+                **more,
+            )
         ),
         class_name="field",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import reflex as rx
 
+from scale_app.ui import controls
 from scale_app.ui.local_time import local_time
 from scale_app.ui.meant import Handler, Part, Text
 from scale_app.views.run_list import RunRow
@@ -57,13 +58,15 @@ def baseline_dialog(asked: RunRow, name: Text, on_type: Handler, mark: Handler) 
         "Hold later runs against this one",
         _which(asked),
         rx.el.label("Name of the baseline", html_for="baseline-name"),
-        rx.el.input(
-            id="baseline-name",
-            value=name,
-            on_change=on_type,
-            auto_complete="off",
-            class_name="input",
-            data_testid="baseline-name",
+        controls.typed(
+            rx.el.input(
+                id="baseline-name",
+                value=name,
+                on_change=on_type,
+                auto_complete="off",
+                class_name="input",
+                data_testid="baseline-name",
+            )
         ),
         rx.el.p("One run has a name at a time: another run that has it now loses it.", class_name="note"),
         _buttons(

@@ -63,18 +63,20 @@ def target_picker(running: Flag) -> Part:
     write: Handler = Intent.write
     return rx.el.div(
         rx.el.label("Target", html_for="target"),
-        rx.el.input(
-            id="target",
-            value=Intent.target,
-            on_change=lambda text: write("target", text),
-            type="text",
-            auto_complete="off",
-            spell_check=False,
-            class_name="input",
-            disabled=running,
-            aria_invalid=(Intent.problem_field == "target_url") | ~Intent.answer_good,
-            aria_describedby="target-note",
-            data_testid="target",
+        controls.typed(
+            rx.el.input(
+                id="target",
+                value=Intent.target,
+                on_change=lambda text: write("target", text),
+                type="text",
+                auto_complete="off",
+                spell_check=False,
+                class_name="input",
+                disabled=running,
+                aria_invalid=(Intent.problem_field == "target_url") | ~Intent.answer_good,
+                aria_describedby="target-note",
+                data_testid="target",
+            )
         ),
         rx.el.p(
             rx.cond(

@@ -24,6 +24,17 @@ def test_a_typed_target_is_answered_by_the_allow_list_before_anything_is_sent(pa
     expect(answer).to_contain_text("built-in pods")
 
 
+def test_no_letter_is_lost_when_the_server_answers_slower_than_somebody_types(page: Page) -> None:
+    for name, text in (("users-entry", "1234"), ("target", "http://127.0.0.1:9/a/long/path?of=many&letters=1")):
+        page.get_by_test_id(name).focus()
+        page.keyboard.press("ControlOrMeta+A")
+        page.keyboard.type(text)
+        page.keyboard.press("Tab")
+        expect(page.get_by_test_id(name)).to_have_value(text)
+    expect(page.get_by_test_id("target-answer")).to_have_text("Allowed: load may be sent to 127.0.0.1.")
+    expect(page.get_by_test_id("users-entry")).to_have_value("1234")
+
+
 def test_a_pattern_shows_its_shape_and_only_its_own_numbers(page: Page) -> None:
     note, shape = page.get_by_test_id("preview-note"), page.locator(".preview path.line")
     expect(shape).to_have_attribute("d", re.compile(r"^M0 "))
