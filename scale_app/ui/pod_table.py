@@ -9,6 +9,7 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.run import RunRecord
+from scale_app.ui.audience import AUDIENCE, Seat, session_of
 from scale_app.ui.charts import placed
 from scale_app.ui.info import info
 from scale_app.ui.meant import Handler, Part, Text
@@ -53,6 +54,7 @@ class PodRows(rx.State):
             self.show(await wiring.hub().run(self.run_id))
         except ScaleError:
             return  # the run is gone, and its page says so
+        await AUDIENCE.move(session_of(self.router), Seat(self.run_id, self.by, self.falling))
 
     def show(self, record: RunRecord | None) -> None:
         """Take the pods of a run's newest snapshot."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
@@ -10,23 +12,44 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.domain.compare import Comparison
 from scale_app.domain.errors import NoExperiment, RunNotFound, ScaleError
-from scale_app.domain.events import AlertRaised, Event
+from scale_app.domain.events import AlertRaised, Event, SnapshotTaken
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import RunState
+from scale_app.ui.audience import AUDIENCE, Changes, Seat, session_of
 from scale_app.ui.build_id import BUILD_ID
 from scale_app.ui.following import Following
 from scale_app.ui.intent import Intent
 from scale_app.ui.pacing import paced
 from scale_app.ui.pod_table import PodRows
-from scale_app.ui.shared_views import view_of
+from scale_app.ui.shared_views import rows_of, table_of, view_of
 from scale_app.views.comparing import sequel_of
 from scale_app.views.view import NO_SEQUEL, NOTHING, OtherRun, RunView, Sequel
 
 Item = tuple[str, Event]
 GAP_S = 0.3
 IDLE_S = 5.0
+OWN_S = 20.0
+"""A tab's own state is renewed so often: what a reload of the page begins with, and what keeps it from expiring."""
 RUN_ROUTE = "/runs/"
+
+
+@dataclass(slots=True)
+class Tab:
+    """What only this tab was told. session: of its socket; at_s: when, on the loop's clock."""
+
+    session: str = ""
+    at_s: float = 0.0
+    notify_problem: str = ""
+
+    def told(self, notify_problem: str) -> None:
+        self.at_s, self.notify_problem = asyncio.get_running_loop().time(), notify_problem
+
+    @property
+    def due(self) -> bool:
+        """Whether there is something to tell this tab alone."""
+        too_old = asyncio.get_running_loop().time() - self.at_s >= OWN_S
+        return too_old or self.notify_problem != wiring.hub().notify_problem
 
 
 class Shown(rx.State):
@@ -70,12 +93,13 @@ class Follower(rx.State):
             self.ready, self.problem, self.build = False, "", BUILD_ID
             if only not in ("", self.view.run_id):
                 self.view, self.sequel = NOTHING, NO_SEQUEL
+            own = Tab(session_of(self.router))
         following = Following()
         try:
             async with wiring.hub().subscribe(only or None) as events:
-                await _show_first(self, following, only)
+                await _show_first(self, own, following, only)
                 async for batch in paced(events, GAP_S, IDLE_S):
-                    for toast in await _take(self, following, batch, only):
+                    for toast in await _take(self, own, following, batch, only):
                         yield toast
             async with self:
                 self.beat = 0
@@ -83,18 +107,20 @@ class Follower(rx.State):
             async with self:
                 self.view, self.sequel, self.problem, self.ready = NOTHING, NO_SEQUEL, str(error), True
                 self.beat = 0
+        finally:
+            await AUDIENCE.leave(own.session, own)
 
 
-async def _show_first(tab: Follower, following: Following, only: str) -> None:
+async def _show_first(tab: Follower, own: Tab, following: Following, only: str) -> None:
     """The run of the page's address; else the newest that is running; else the newest."""
     hub = wiring.hub()
     first = [await hub.run(only)] if only else hub.active()[:1] or await hub.runs(1)
     if first:
         await _turn_to(following, first[0].run_id)
-    await _push(tab, following, turned=True)
+    await _push(tab, own, following, turned=True)
 
 
-async def _take(tab: Follower, following: Following, batch: list[Item], only: str) -> list[Any]:
+async def _take(tab: Follower, own: Tab, following: Following, batch: list[Item], only: str) -> list[Any]:
     """Take a batch of events in, show them, and give the toasts that they call for."""
     wanted = only
     if not only and any(run_id != following.run_id for run_id, _ in batch):
@@ -110,8 +136,10 @@ async def _take(tab: Follower, following: Following, batch: list[Item], only: st
             told = True
             if isinstance(event, AlertRaised):
                 toasts.append(rx.toast.warning(event.alert.message, duration=10_000))
-    if told or turned:
-        await _push(tab, following, turned)
+    if turned or (told and (own.due or not _only_figures(batch))):
+        await _push(tab, own, following, turned)
+    elif told:
+        await _tell_all(following)
     else:
         # A sign of life, which also keeps the tab's state from expiring while nothing happens.
         async with tab:
@@ -119,7 +147,30 @@ async def _take(tab: Follower, following: Following, batch: list[Item], only: st
     return toasts
 
 
-async def _push(tab: Follower, following: Following, turned: bool) -> None:
+def _only_figures(batch: list[Item]) -> bool:
+    """True when nothing has happened but that time went on."""
+    return all(isinstance(event, SnapshotTaken) for _, event in batch)
+
+
+async def _tell_all(following: Following) -> None:
+    """The newest second, to every tab that looks at this run; the first tab to notice it tells all."""
+    record = following.record
+    if record is None or record.last is None:
+        return
+    seen, seq = record, record.last.seq
+
+    def changes(seat: Seat) -> Changes:
+        view = view_of(seen, following.points, following.happened, following.pods)
+        table = table_of(seen, seat.by, seat.falling)  # type: ignore[arg-type]
+        return {
+            Follower: {"view": view, "beat": seq},
+            PodRows: {"rows": rows_of(table), "note": table.note, "cpu": table.cpu},
+        }
+
+    await AUDIENCE.tell(record.run_id, seq, changes)
+
+
+async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> None:
     """One look at the tab's state, hence one message to the browser."""
     record = following.record
     view = view_of(record, following.points, following.happened, following.pods) if record else NOTHING
@@ -135,9 +186,13 @@ async def _push(tab: Follower, following: Following, turned: bool) -> None:
         if tab.notify_problem != wiring.hub().notify_problem:
             tab.notify_problem = wiring.hub().notify_problem
         (await tab.get_state(Shown)).show(record)
-        (await tab.get_state(PodRows)).show(record)
+        rows = await tab.get_state(PodRows)
+        rows.show(record)
+        seat = Seat(rows.run_id, rows.by, rows.falling)
         if record and record.state.active:
             (await tab.get_state(Intent)).adopt(record.plan, everything=turned)
+    own.told(wiring.hub().notify_problem)
+    await AUDIENCE.sit(own.session, seat, own)
 
 
 async def _sequel(record: RunRecord) -> Sequel:
