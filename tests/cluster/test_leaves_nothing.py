@@ -18,9 +18,11 @@ from tests.cluster.handle import Cluster, until
 from tests.cluster.kernel_settings import AT_LEAST, CHANGED, KernelSettings
 from tests.cluster.layout import PROJECT, Layout
 
+# Whoever starts tests in the background may have them ignore SIGINT, which would be inherited.
 OWN_ONE = """
-import sys, time
+import signal, sys, time
 from tests.cluster.owning import owned_cluster
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with owned_cluster(sys.argv[1]):
     print("up", flush=True)
     time.sleep(600)
