@@ -24,6 +24,7 @@ from tests.cluster.layout import HERE, PROJECT, Layout
 from tests.cluster.owning import NoStart, end_kept, kept_cluster, owned_cluster
 from tests.cluster.packages import Unavailable, make_available
 from tests.cluster.product_image import IMAGE_BY, make_product_image
+from tests.serving import build_page
 
 SKIPPED = 0
 FAILED = 1
@@ -83,6 +84,7 @@ def _image(_rest: list[str]) -> int:
 def _test(arguments: list[str]) -> int:
     make_available()
     # Before there is a cluster: inside it nothing can be fetched.
+    build_page()
     image = os.environ.get(IMAGE_BY) or make_product_image()
     with owned_cluster(f"test-{os.getpid()}") as cluster:
         command = [sys.executable, "-m", "pytest", *(arguments or [str(HERE)])]

@@ -22,7 +22,7 @@ from tests.cluster.layout import PROJECT, Layout, cache_folder
 from tests.cluster.packages import make_available
 
 START_LIMIT_S = 180.0
-STOP_LIMIT_S = 30.0
+STOP_LIMIT_S = 120.0
 
 
 class NoStart(Exception):
