@@ -73,17 +73,27 @@ class Product:
         assert status == 200, body
         return body
 
+    def so_far(self, test_id: str) -> Ran:
+        """The run as it is now, in short."""
+        run = self.look(test_id)
+        return Ran(test_id, run["status"], run["message"], run["last"] or {"pods": []})
+
+    def stop(self, test_id: str) -> None:
+        """Ask a run to end; requests in flight still count."""
+        status, body = self.ask(f"/api/load-test/{test_id}/stop", {})
+        assert status == 200, body
+
     def ended(self, test_id: str) -> Ran:
         """Wait for the end of a run."""
         duration_s = float(self.look(test_id)["plan"]["duration"])
 
-        def over() -> dict[str, Any] | None:
-            run = self.look(test_id)
-            return run if run["status"] in ENDED else None
+        def over() -> Ran | None:
+            ran = self.so_far(test_id)
+            return ran if ran.status in ENDED else None
 
-        run = until(over, f"run {test_id} ends", duration_s + RUN_SPARE_S)
-        assert run is not None
-        return Ran(test_id, run["status"], run["message"], run["last"] or {})
+        ran = until(over, f"run {test_id} ends", duration_s + RUN_SPARE_S)
+        assert ran is not None
+        return ran
 
     def run(self, target_url: str, **plan: object) -> Ran:
         """Start a run and wait for its end. Raises AssertionError unless it ended as planned."""
