@@ -62,10 +62,18 @@ class OneRun(rx.State):
         self.baseline_name = text
 
     @rx.event
-    async def mark(self, run_id: str, name: str) -> Any:
-        """Mark the run as a baseline, in place of the one that had the name; "" to end it."""
+    async def mark(self, run_id: str) -> Any:
+        """Mark the run as a baseline under the typed name, in place of the one that had it."""
+        return await self._name(run_id, self.baseline_name.strip())
+
+    @rx.event
+    async def unmark(self, run_id: str) -> Any:
+        """The run is no baseline any more."""
+        return await self._name(run_id, "")
+
+    async def _name(self, run_id: str, name: str) -> Any:
         try:
-            await wiring.hub().mark_baseline(run_id, name.strip())
+            await wiring.hub().mark_baseline(run_id, name)
             await self._look()
         except ScaleError as error:
             return _refusal(error)

@@ -49,7 +49,7 @@ def run_page() -> Part:
             rx.cond(Follower.ready, _unknown(), _loading()),
         ),
         delete_dialog(OneRun.row, OneRun.delete),
-        baseline_dialog(OneRun.row, OneRun.baseline_name, OneRun.type_baseline, OneRun.mark),
+        baseline_dialog(OneRun.row, OneRun.baseline_name, OneRun.type_baseline, OneRun.mark, OneRun.unmark),
         here="Run",
     )
 

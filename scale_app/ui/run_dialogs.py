@@ -51,7 +51,7 @@ def delete_dialog(asked: RunRow, delete: Handler) -> Part:
     )
 
 
-def baseline_dialog(asked: RunRow, name: Text, on_type: Handler, mark: Handler) -> Part:
+def baseline_dialog(asked: RunRow, name: Text, on_type: Handler, mark: Handler, unmark: Handler) -> Part:
     """A baseline has a name, so that a script can ask for it whichever run it is."""
     return _dialog(
         BASELINE_DIALOG,
@@ -75,7 +75,7 @@ def baseline_dialog(asked: RunRow, name: Text, on_type: Handler, mark: Handler) 
                 asked.baseline != "",
                 rx.el.button(
                     "No baseline any more",
-                    on_click=mark(asked.run_id, ""),
+                    on_click=unmark(asked.run_id),
                     type="button",
                     class_name="button",
                     custom_attrs=_closes(BASELINE_DIALOG),
@@ -84,7 +84,8 @@ def baseline_dialog(asked: RunRow, name: Text, on_type: Handler, mark: Handler) 
             ),
             rx.el.button(
                 "Mark as baseline",
-                on_click=mark(asked.run_id, name),
+                # The typed name is the server's by then: leaving the entry told it, and events keep their order.
+                on_click=mark(asked.run_id),
                 disabled=(asked.run_id == "") | (name == ""),
                 type="button",
                 class_name="button primary",

@@ -154,10 +154,18 @@ class RunList(rx.State):
         await self._draw()
 
     @rx.event
-    async def mark(self, run_id: str, name: str) -> Any:
-        """Mark a run as a baseline, in place of the one that had the name; "" to end it."""
+    async def mark(self, run_id: str) -> Any:
+        """Mark a run as a baseline under the typed name, in place of the one that had it."""
+        return await self._name(run_id, self.baseline_name.strip())
+
+    @rx.event
+    async def unmark(self, run_id: str) -> Any:
+        """The run is no baseline any more."""
+        return await self._name(run_id, "")
+
+    async def _name(self, run_id: str, name: str) -> Any:
         try:
-            await wiring.hub().mark_baseline(run_id, name.strip())
+            await wiring.hub().mark_baseline(run_id, name)
         except ScaleError as error:
             return self._refuse(error)
         await self._show()

@@ -42,7 +42,7 @@ def runs_page() -> Part:
             aria_label="Runs",
         ),
         delete_dialog(RunList.asked, RunList.delete),
-        baseline_dialog(RunList.asked, RunList.baseline_name, RunList.type_baseline, RunList.mark),
+        baseline_dialog(RunList.asked, RunList.baseline_name, RunList.type_baseline, RunList.mark, RunList.unmark),
         here="Runs",
     )
 

@@ -29,7 +29,7 @@ from tests.serving import build_page
 SKIPPED = 0
 FAILED = 1
 USAGE = 2
-TESTS_LIMIT_S = 2_400
+TESTS_LIMIT_S = 3_000
 
 
 def main(arguments: list[str]) -> int:
