@@ -102,10 +102,13 @@ class Product:
         return ran
 
     def ask(self, path: str, body: Mapping[str, object] | None = None) -> tuple[int, Any]:
-        """Status and document of a GET, or of a POST when there is a body."""
+        """Status and document of a GET, or of a POST when there is a body; None for a page of a proxy's own."""
         content = None if body is None else json.dumps(body).encode()
         status, answer = fetch(f"{self.url}{path}", self._headers, content)
-        return status, json.loads(answer)
+        try:
+            return status, json.loads(answer)
+        except json.JSONDecodeError:
+            return status, None
 
 
 @contextmanager
