@@ -8,12 +8,13 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
+from scale_app.ui.compare_tables import runs_table
 from scale_app.ui.info import explained
 from scale_app.ui.layout import page
 from scale_app.ui.local_time import local_time
 from scale_app.ui.meant import Handler, Part
 from scale_app.ui.panels import panel
-from scale_app.views.comparing import MOST_RUNS, NO_COMPARISON, Cell, CompareRow, CompareView, Side, compare_view
+from scale_app.views.comparing import MOST_RUNS, NO_COMPARISON, CompareView, Side, compare_view
 from scale_app.views.view import Tick
 
 
@@ -72,14 +73,14 @@ def _comparison(view: Any) -> Part:
         _scores(view),
         rx.cond(
             view.comparable,
-            panel("Share per pod", _table("Pod", view.pods, view, "compared-pods", bars=True), note=view.pods_note),
+            panel("Share per pod", runs_table("Pod", view.pods, view, "compared-pods", bars=True), note=view.pods_note),
         ),
         rx.el.div(
             rx.cond(
                 view.comparable,
                 panel(
                     "Latency",
-                    _table("Percentile", view.latency, view, "compared-latency"),
+                    runs_table("Percentile", view.latency, view, "compared-latency"),
                     note="Of the last seconds of each run",
                 ),
             ),
@@ -87,7 +88,7 @@ def _comparison(view: Any) -> Part:
                 "Plans",
                 rx.cond(
                     view.plan,
-                    _table("What differs", view.plan, view, "compared-plan"),
+                    runs_table("What differs", view.plan, view, "compared-plan"),
                     rx.el.p("All runs had the same plan.", class_name="quiet"),
                 ),
             ),
@@ -259,48 +260,6 @@ def _strip(side: Side, view: Any) -> Part:
             side.figures.gauge_label + ", chance taken out " + side.figures.interval_text + " with 95 % confidence",
             side.figures.gauge_label,
         ),
-    )
-
-
-def _table(head: str, rows: Any, view: Any, name: str, bars: bool = False) -> Part:
-    """A table with a column for each run. bars: the figures are shares."""
-
-    def cell(figure: Cell) -> Part:
-        if not bars:
-            return rx.el.td(figure.text)
-        return rx.el.td(_share(figure), custom_attrs={"data-outlier": figure.outlier})
-
-    def row(figures: CompareRow) -> Part:
-        return rx.el.tr(
-            rx.el.th(figures.name, scope="row", class_name="mono" if bars else ""),
-            rx.foreach(figures.cells, cell),
-        )
-
-    return rx.el.div(
-        rx.el.table(
-            rx.el.thead(
-                rx.el.tr(
-                    rx.el.th(head, scope="col"),
-                    rx.foreach(view.sides, lambda side: rx.el.th(side.label, scope="col")),
-                )
-            ),
-            rx.el.tbody(rx.foreach(rows, row)),
-            class_name="table compared",
-            data_testid=name,
-        ),
-        class_name="table-box bounded",
-        tab_index=0,
-        role="region",
-        aria_label=f"Table: {head.lower()} in all runs",
-    )
-
-
-def _share(figure: Cell) -> Part:
-    return rx.el.span(
-        rx.el.span(rx.el.span(class_name="meter-fill", style={"width": figure.bar}), class_name="meter"),
-        figure.text,
-        rx.match(figure.outlier, ("over", " ▲"), ("under", " ▼"), ""),
-        class_name="meter-box tabular",
     )
 
 

@@ -42,22 +42,7 @@ def number_slider(
         rx.el.div(
             rx.el.label(label, html_for=f"{name}-entry", id=f"{name}-label"),
             rx.el.span(
-                typed(
-                    rx.el.input(
-                        id=f"{name}-entry",
-                        value=text,
-                        on_change=on_type,
-                        on_blur=settled,
-                        type="text",
-                        input_mode="decimal",
-                        auto_complete="off",
-                        class_name="entry",
-                        disabled=disabled,
-                        aria_invalid=wrong,
-                        aria_describedby="problem",
-                        data_testid=f"{name}-entry",
-                    )
-                ),
+                _number_entry(f"{name}-entry", text, on_type, disabled, wrong, on_blur=settled),
                 rx.el.span(unit, class_name="unit"),
                 class_name="entry-box",
             ),
@@ -134,26 +119,31 @@ def small_entry(
     return rx.el.div(
         rx.el.label(label, html_for=name),
         rx.el.span(
-            typed(
-                rx.el.input(
-                    id=name,
-                    value=value,
-                    on_change=on_type,
-                    type="text",
-                    input_mode="decimal",
-                    auto_complete="off",
-                    class_name="entry",
-                    disabled=disabled,
-                    aria_invalid=wrong,
-                    aria_describedby="problem",
-                    data_testid=name,
-                    **more,
-                )
-            ),
+            _number_entry(name, value, on_type, disabled, wrong, **more),
             rx.el.span(unit, class_name="unit"),
             class_name="entry-box solo",
         ),
         class_name="field row-field",
+    )
+
+
+def _number_entry(name: str, value: Text, on_type: Handler, disabled: Flag, wrong: Flag, **more: Any) -> Part:
+    """Where a number is typed. name: its id and its test id."""
+    return typed(
+        rx.el.input(
+            id=name,
+            value=value,
+            on_change=on_type,
+            type="text",
+            input_mode="decimal",
+            auto_complete="off",
+            class_name="entry",
+            disabled=disabled,
+            aria_invalid=wrong,
+            aria_describedby="problem",
+            data_testid=name,
+            **more,
+        )
     )
 
 
