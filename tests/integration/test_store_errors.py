@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,14 @@ async def test_a_missing_folder(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/no/such/scale.db"
     with refused("Preparing the tables failed on", f"{tmp_path}/no/such/scale.db", "unable to open", "folder"):
         await migrate(url)
+
+
+@pytest.mark.parametrize("_attempt", range(20))
+async def test_a_database_that_cannot_be_opened_leaves_no_thread(tmp_path: Path, _attempt: int) -> None:
+    before = set(threading.enumerate())
+    with refused("unable to open"):
+        await migrate(f"sqlite+aiosqlite:///{tmp_path}/no/such/scale.db")
+    assert [thread.name for thread in set(threading.enumerate()) - before if "asyncio" not in thread.name] == []
 
 
 async def test_a_file_that_is_no_database(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ for the disk once a second per run to guard against that alone. PostgreSQL keeps
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -31,10 +33,26 @@ def open_engine(database_url: str) -> AsyncEngine:
     if make_url(database_url).get_backend_name() != "sqlite":
         limits = {"timeout": CONNECT_LIMIT_S, "command_timeout": STATEMENT_LIMIT_S}
         return create_async_engine(database_url, pool_pre_ping=True, connect_args=limits)
-    engine = create_async_engine(database_url, connect_args={"timeout": BUSY_LIMIT_S})
+    engine = create_async_engine(database_url, connect_args={"timeout": BUSY_LIMIT_S, "async_creator_fn": _connection})
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+async def _connection(*where: Any, **options: Any) -> aiosqlite.Connection:
+    """A connection; when it cannot be opened, its thread has ended before the error is raised.
+
+    aiosqlite lets that thread end by itself, and one that outlives the event loop prints a traceback of its own. It
+    has no public way to wait for the thread (https://github.com/omnilib/aiosqlite/issues/387).
+    """
+    connection = aiosqlite.connect(*where, **options)
+    thread = connection._thread
+    thread.daemon = True
+    try:
+        return await connection
+    except BaseException:
+        await asyncio.to_thread(thread.join)
+        raise
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:
