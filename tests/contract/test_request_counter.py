@@ -375,7 +375,7 @@ TABLE = (
 async def test_the_pods_connections_are_read_from_inside(server: FakePods, cluster: Cluster) -> None:
     server.lives["cart-1"] = PodLife(table=TABLE)
     server.shop("cart-1")
-    counter = ConnectionMap(lambda _: cluster, SystemClock(), "tools:1", EVERY_S)
+    counter = ConnectionMap(lambda _: cluster, SystemClock(), EVERY_S, image="tools:1")
     async with _reading(counter) as samples:
         sample = await anext(samples)
     assert isinstance(sample, ConnectionsSample)
@@ -388,7 +388,7 @@ async def test_a_pod_without_cat_is_left_as_it_is_unless_the_plan_allows_more(
 ) -> None:
     server.lives["cart-1"] = PodLife(table=TABLE, commands=set())
     server.shop("cart-1")
-    counter = ConnectionMap(lambda _: cluster, SystemClock(), "tools:1", EVERY_S)
+    counter = ConnectionMap(lambda _: cluster, SystemClock(), EVERY_S, image="tools:1")
     with pytest.raises(CountingFailed, match="no cat"):
         async with _reading(counter) as samples:
             await anext(samples)

@@ -3,61 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from scale_app.adapters.kubernetes.counters.at_pods import AtPods
 from scale_app.adapters.kubernetes.counters.log_following import LogFollowing
-from scale_app.adapters.kubernetes.counters.pods import TargetPods, service_of
-from scale_app.adapters.kubernetes.counters.polling import EVERY_S, Reading
-from scale_app.adapters.kubernetes.directory import ClusterOf
+from scale_app.adapters.kubernetes.counters.polling import Reading
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.request import USER_AGENT
 from scale_app.domain.samples import ConnectionsSample, CountsSample
 from scale_app.domain.source import Source
-from scale_app.ports import Admitted, Clock
+from scale_app.ports import Admitted
 from scale_app.readings.access_log import LogFormat, Ours, Whose
 
 LAG_S = 0.25
 """From a request's end to its line's arrival; measured: a thousandth of it mostly, 0.1 s at the 99th percentile."""
 
 
-class AccessLogCounter:
+@dataclass(frozen=True, slots=True)
+class AccessLogCounter(AtPods):
     """Fulfils RequestCounter."""
-
-    def __init__(self, cluster_of: ClusterOf, clock: Clock, every_s: float = EVERY_S) -> None:
-        self._cluster_of = cluster_of
-        self._clock = clock
-        self._every_s = every_s
 
     async def counts(
         self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
     ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
         """See RequestCounter."""
-        service = service_of(target.service, plan.target_url)
-        cluster = self._cluster_of(service)
+        pods = self.pods_of(plan, target)
         counts = LineCounts(plan)
-        following = LogFollowing(cluster, counts.take)
+        following = LogFollowing(pods.cluster, counts.take)
         try:
-            async with TargetPods(cluster, service) as pods:
+            async with pods:
                 while True:
                     pods.changed.clear()
                     now = pods.now()
                     await following.follow(now)
-                    at_s = self._clock.monotonic_s()
-                    failed = following.problems(now)
-                    requests = {name: counts.ours.get(name, 0) for name in {*now, *counts.ours} - failed.keys()}
-                    yield CountsSample(
-                        at_s,
-                        Source.ACCESS_LOG,
-                        requests,
-                        unread=tuple(failed),
-                        others=counts.others,
-                        lag_s=LAG_S,
-                        problem=Reading(at_s, 0.0, requests, failed).problem,
-                    )
-                    await _pause(pods.changed, self._every_s)
+                    yield _sample(self.clock.monotonic_s(), counts, now, following.problems(now))
+                    await _pause(pods.changed, self.every_s)
         finally:
             await following.close()
+
+
+def _sample(at_s: float, counts: LineCounts, now: Collection[str], failed: Mapping[str, str]) -> CountsSample:
+    """now: names of the pods that are there. failed: {pod name: why its log cannot be followed}."""
+    requests = {name: counts.ours.get(name, 0) for name in {*now, *counts.ours} - failed.keys()}
+    return CountsSample(
+        at_s,
+        Source.ACCESS_LOG,
+        requests,
+        unread=tuple(failed),
+        others=counts.others,
+        lag_s=LAG_S,
+        problem=Reading(at_s, 0.0, requests, failed).problem,
+    )
 
 
 class LineCounts:

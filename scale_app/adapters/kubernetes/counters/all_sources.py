@@ -19,7 +19,7 @@ def counters_of_cluster(cluster_of: ClusterOf, clock: Clock, debug_image: str) -
     return {
         Source.PROMETHEUS: PrometheusCounter(cluster_of, clock),
         Source.ACCESS_LOG: AccessLogCounter(cluster_of, clock),
-        Source.CONNECTION_MAP: ConnectionMap(cluster_of, clock, debug_image),
+        Source.CONNECTION_MAP: ConnectionMap(cluster_of, clock, image=debug_image),
         Source.PROXY: ProxyCounter(cluster_of, clock),
         Source.NETWORK: NetworkShare(cluster_of, clock),
     }

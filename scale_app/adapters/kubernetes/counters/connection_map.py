@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from itertools import count
 
 from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.kubernetes.counters.at_pods import AtPods
 from scale_app.adapters.kubernetes.counters.execution import NoSuchCommand, output_of
-from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods, service_of
-from scale_app.adapters.kubernetes.counters.polling import EVERY_S, Reading, readings
-from scale_app.adapters.kubernetes.directory import ClusterOf
+from scale_app.adapters.kubernetes.counters.pods import CountedPod
+from scale_app.adapters.kubernetes.counters.polling import Reading, readings
 from scale_app.adapters.kubernetes.objects import dict_at, list_at, text_at
 from scale_app.domain.errors import CountingFailed
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
-from scale_app.ports import Admitted, Clock
+from scale_app.ports import Admitted
 from scale_app.readings.connection_table import ConnectionTable, connection_table
 
 READ = ("cat", "/proc/net/tcp", "/proc/net/tcp6", "/proc/net/snmp")
@@ -34,27 +35,20 @@ AS_RESTRICTED = {
 """As little as the strictest pod security allows; the tables may be read by everybody."""
 
 
-class ConnectionMap:
+@dataclass(frozen=True, slots=True)
+class ConnectionMap(AtPods):
     """Fulfils RequestCounter by ConnectionsSamples. image: of the container that is added where the plan allows it."""
 
-    def __init__(self, cluster_of: ClusterOf, clock: Clock, image: str, every_s: float = EVERY_S) -> None:
-        self._cluster_of = cluster_of
-        self._clock = clock
-        self._image = image
-        self._every_s = every_s
+    image: str = field(kw_only=True)
 
     async def counts(
         self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
     ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
         """See RequestCounter."""
-        service = service_of(target.service, plan.target_url)
-        cluster = self._cluster_of(service)
-        image = self._image if plan.enter_pods == "ephemeral" else ""
-        tables = _Tables(cluster, image)
-        async with (
-            TargetPods(cluster, service) as pods,
-            aclosing(readings(pods.now, tables.read, self._clock, self._every_s, sent)) as looks,
-        ):
+        pods = self.pods_of(plan, target)
+        tables = _Tables(pods.cluster, self.image if plan.enter_pods == "ephemeral" else "")
+        looks = readings(pods.now, tables.read, self.clock, self.every_s, sent)
+        async with pods, aclosing(looks):
             async for reading in looks:
                 yield _sample(reading)
 

@@ -4,51 +4,47 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 
 from scale_app.adapters.kubernetes.client import Cluster
-from scale_app.adapters.kubernetes.counters.pods import TargetPods, service_of
-from scale_app.adapters.kubernetes.directory import ClusterOf
+from scale_app.adapters.kubernetes.counters.at_pods import AtPods
 from scale_app.domain.errors import CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
 from scale_app.domain.source import Source
-from scale_app.ports import Admitted, Clock
+from scale_app.ports import Admitted
 from scale_app.readings.network_share import PodBytes, received_bytes
 
 EVERY_S = 2.0
 SUMMARY_LIMIT_S = 5.0
 
 
-class NetworkShare:
+@dataclass(frozen=True, slots=True)
+class NetworkShare(AtPods):
     """Fulfils RequestCounter, approximately."""
 
-    def __init__(self, cluster_of: ClusterOf, clock: Clock, every_s: float = EVERY_S) -> None:
-        self._cluster_of = cluster_of
-        self._clock = clock
-        self._every_s = every_s
+    every_s: float = EVERY_S
 
     async def counts(
         self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
     ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
         """See RequestCounter."""
-        service = service_of(target.service, plan.target_url)
-        cluster = self._cluster_of(service)
         first = True
-        async with TargetPods(cluster, service) as pods:
+        async with self.pods_of(plan, target) as pods:
             while True:
                 now = pods.now()
-                began_s = self._clock.monotonic_s()
+                began_s = self.clock.monotonic_s()
                 nodes = sorted({pod.node for pod in now.values() if pod.node})
-                seen, problem = await _look(cluster, nodes, service.namespace)
+                seen, problem = await _look(pods.cluster, nodes, pods.service.namespace)
                 got = {name: seen[name] for name in now if name in seen}
                 if first and now and not got:
                     raise CountingFailed(problem or "The kubelets tell nothing of the pods' networks. Count otherwise.")
                 first = False
                 yield self._sample(began_s, got, tuple(name for name in now if name not in got), problem)
-                await asyncio.sleep(self._every_s)
+                await asyncio.sleep(self.every_s)
 
     def _sample(self, began_s: float, got: dict[str, PodBytes], unread: tuple[str, ...], problem: str) -> CountsSample:
-        clock = self._clock
+        clock = self.clock
         oldest_s = min((each.measured_at_epoch_s for each in got.values()), default=clock.epoch_s())
         return CountsSample(
             began_s,

@@ -51,7 +51,8 @@ class TargetPods:
         timing = timing or Timing()
         base = f"/namespaces/{service.namespace}"
         of_service = {"labelSelector": f"{SERVICE_LABEL}={service.name}"}
-        self._service = service
+        self.cluster = cluster
+        self.service = service
         self._slices = Feed(cluster, f"/apis/discovery.k8s.io/v1{base}/endpointslices", _endpoints, of_service, timing)
         self._pods = Feed(cluster, f"/api/v1{base}/pods", _details, timing=timing)
         self._known = asyncio.Event()
@@ -90,7 +91,7 @@ class TargetPods:
         return self._now
 
     def _put_together(self) -> Mapping[str, CountedPod]:
-        namespace = self._service.namespace
+        namespace = self.service.namespace
         found: dict[str, CountedPod] = {}
         for of_slice in self._slices.objects.values():
             for pod in of_slice:
@@ -133,16 +134,6 @@ class TargetPods:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def service_of(service: ServiceRef | None, url: str) -> ServiceRef:
-    """The Service to count at. Raises CountingFailed when there is none."""
-    if service is None:
-        raise CountingFailed(
-            f"{url} is not known as a Service of a cluster that Scale may read, so nothing can be counted at its pods. "
-            "Name its Service in the plan."
-        )
-    return service
 
 
 @dataclass(frozen=True, slots=True)

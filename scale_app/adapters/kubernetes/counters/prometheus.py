@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
+from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from scale_app.adapters.kubernetes.border import NotThere
 from scale_app.adapters.kubernetes.client import Cluster
 from scale_app.adapters.kubernetes.counters.address import page_at
+from scale_app.adapters.kubernetes.counters.at_pods import AtPods
 from scale_app.adapters.kubernetes.counters.gains import CounterGains
-from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods, service_of
-from scale_app.adapters.kubernetes.counters.polling import EVERY_S, Reading, readings
-from scale_app.adapters.kubernetes.directory import ClusterOf
+from scale_app.adapters.kubernetes.counters.pods import CountedPod
+from scale_app.adapters.kubernetes.counters.polling import Reading, readings
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
 from scale_app.domain.source import Source
-from scale_app.ports import Admitted, Clock
+from scale_app.ports import Admitted
 from scale_app.readings.prometheus_page import NotAPage, Page, counters_of
 
 PATHS = ("/metrics", "/actuator/prometheus", "/q/metrics")
@@ -30,24 +31,18 @@ MOST_SERIES = 200_000
 SERIES_PER_POD = (50, 2_000)
 
 
-class PrometheusCounter:
+@dataclass(frozen=True, slots=True)
+class PrometheusCounter(AtPods):
     """Fulfils RequestCounter, through the API server's pod proxy, or else at the pods' own addresses."""
-
-    def __init__(self, cluster_of: ClusterOf, clock: Clock, every_s: float = EVERY_S) -> None:
-        self._cluster_of = cluster_of
-        self._clock = clock
-        self._every_s = every_s
 
     async def counts(
         self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
     ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
         """See RequestCounter."""
-        service = service_of(target.service, plan.target_url)
-        cluster = self._cluster_of(service)
-        async with TargetPods(cluster, service) as pods:
-            pages = _Pages(cluster, plan.counter_name, lambda: len(pods.now()))
+        async with self.pods_of(plan, target) as pods:
+            pages = _Pages(pods.cluster, plan.counter_name, lambda: len(pods.now()))
             gains = CounterGains(plan.counter_name, urlsplit(target.url).path or "/")
-            async with aclosing(readings(pods.now, pages.read, self._clock, self._every_s, sent)) as looks:
+            async with aclosing(readings(pods.now, pages.read, self.clock, self.every_s, sent)) as looks:
                 async for reading in looks:
                     now = pods.now()
                     pages_of = {name: (now.get(name), page) for name, page in reading.got.items()}

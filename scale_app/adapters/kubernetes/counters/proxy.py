@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from scale_app.adapters.kubernetes.client import Cluster
 from scale_app.adapters.kubernetes.counters.access_log import our_requests
+from scale_app.adapters.kubernetes.counters.at_pods import AtPods
 from scale_app.adapters.kubernetes.counters.log_following import LogFollowing
-from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods, pods_of_selector, service_of
-from scale_app.adapters.kubernetes.counters.polling import EVERY_S
-from scale_app.adapters.kubernetes.directory import ClusterOf
+from scale_app.adapters.kubernetes.counters.pods import CountedPod, pods_of_selector
 from scale_app.domain.errors import CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
 from scale_app.domain.source import Source
-from scale_app.ports import Admitted, Clock
+from scale_app.ports import Admitted
 from scale_app.readings.access_log import LogFormat, Whose
 from scale_app.readings.upstream import envoy_requests, upstream_ip
 
@@ -25,45 +25,40 @@ ADMIN_PORTS = (9901, 19000, 15000)
 ADMIN_LIMIT_S = 5.0
 
 
-class ProxyCounter:
+@dataclass(frozen=True, slots=True)
+class ProxyCounter(AtPods):
     """Fulfils RequestCounter at the pods that the plan names as the proxy's."""
-
-    def __init__(self, cluster_of: ClusterOf, clock: Clock, every_s: float = EVERY_S) -> None:
-        self._cluster_of = cluster_of
-        self._clock = clock
-        self._every_s = every_s
 
     async def counts(
         self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
     ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
         """See RequestCounter."""
-        service = service_of(target.service, plan.target_url)
-        cluster = self._cluster_of(service)
         namespace, _, selector = plan.proxy_pods.partition("/")
-        async with TargetPods(cluster, service) as pods:
-            at_proxy = _AtProxy(cluster, plan, pods.now)
-            await at_proxy.open(await self._proxies(cluster, namespace, selector))
+        async with self.pods_of(plan, target) as pods:
+            at_proxy = _AtProxy(pods.cluster, plan, pods.now)
+            await at_proxy.open(await _proxies(pods.cluster, namespace, selector))
             try:
                 while True:
-                    began_s = self._clock.monotonic_s()
-                    problem = await at_proxy.look(await self._proxies(cluster, namespace, selector))
-                    took_s = self._clock.monotonic_s() - began_s
+                    began_s = self.clock.monotonic_s()
+                    problem = await at_proxy.look(await _proxies(pods.cluster, namespace, selector))
+                    took_s = self.clock.monotonic_s() - began_s
                     requests, others = at_proxy.counted()
                     yield CountsSample(
                         began_s, Source.PROXY, requests, others=others, took_s=took_s, lag_s=LAG_S, problem=problem
                     )
-                    await asyncio.sleep(self._every_s)
+                    await asyncio.sleep(self.every_s)
             finally:
                 await at_proxy.close()
 
-    async def _proxies(self, cluster: Cluster, namespace: str, selector: str) -> Mapping[str, CountedPod]:
-        found = await pods_of_selector(cluster, namespace, selector)
-        if not found:
-            raise CountingFailed(
-                f"There is no pod of the proxy: no pod in the namespace {namespace} has the labels {selector}. "
-                "Correct the plan's proxy_pods."
-            )
-        return found
+
+async def _proxies(cluster: Cluster, namespace: str, selector: str) -> Mapping[str, CountedPod]:
+    found = await pods_of_selector(cluster, namespace, selector)
+    if not found:
+        raise CountingFailed(
+            f"There is no pod of the proxy: no pod in the namespace {namespace} has the labels {selector}. "
+            "Correct the plan's proxy_pods."
+        )
+    return found
 
 
 class _AtProxy:
