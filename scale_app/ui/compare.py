@@ -14,6 +14,7 @@ from scale_app.ui.layout import page
 from scale_app.ui.local_time import local_time
 from scale_app.ui.meant import Handler, Part
 from scale_app.ui.panels import panel
+from scale_app.ui.run_actions import run_again
 from scale_app.views.comparing import MOST_RUNS, NO_COMPARISON, CompareView, Side, compare_view
 from scale_app.views.view import Tick
 
@@ -48,10 +49,7 @@ class Compared(rx.State):
     @rx.event
     async def rerun(self, run_id: str) -> Any:
         """Begin a run with the same plan, and go to it."""
-        try:
-            return rx.redirect(f"/runs/{await wiring.hub().rerun(run_id)}")
-        except ScaleError as error:
-            return rx.toast.error(str(error), duration=10_000)
+        return await run_again(run_id)
 
 
 def compare_page() -> Part:

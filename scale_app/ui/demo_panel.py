@@ -13,6 +13,7 @@ from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
 from scale_app.ui.meant import Part
+from scale_app.ui.run_actions import refusal
 from scale_app.views import format as shown
 from scale_app.views.words import FAULTS, POLICIES
 
@@ -35,7 +36,7 @@ class DemoControl(rx.State):
         except ScaleError as error:
             async with self:
                 self.problem = str(error)
-            yield rx.toast.error(str(error))
+            yield refusal(error)
             return
         async with self:
             self.adopt(status)
@@ -82,7 +83,7 @@ class DemoControl(rx.State):
             self.adopt(await wiring.hub().demo.change(plan_from_wire(DemoChange, change)))
         except ScaleError as error:
             self.problem = str(error)
-            return rx.toast.error(str(error))
+            return refusal(error)
         return None
 
 

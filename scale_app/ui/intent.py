@@ -14,6 +14,7 @@ from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.plan import DEMO_TARGET, LoadPlan, PlanEdit
 from scale_app.pictures.pattern import pattern_picture
 from scale_app.ui.plan_texts import DEFAULT, IN_FORM, plan_of, texts_of
+from scale_app.ui.run_actions import refusal
 from scale_app.ui.steps import duration_stops, nearest, stops
 from scale_app.views import format as shown
 from scale_app.views.words import allowed_sentence
@@ -272,7 +273,7 @@ class Intent(rx.State):
         """Say what is wrong beside the form and in a toast; nothing typed is lost."""
         self.problem = str(error)
         self.problem_field = error.field if isinstance(error, PlanError) else ""
-        return rx.toast.error(str(error), duration=10_000)
+        return refusal(error)
 
 
 def _written(plan_text: str) -> list[str]:

@@ -11,36 +11,33 @@ from scale_app import wiring
 from scale_app.codec import plan_to_text
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.run_filter import RunFilter
+from scale_app.ui.run_actions import BaselineMarking, refusal, run_again
 from scale_app.ui.state import run_of_path
 from scale_app.views.run_list import NO_ROW, RunRow, run_row
 
 MOST_BASELINES = 5
 
 
-class OneRun(rx.State):
+class OneRun(BaselineMarking, rx.State):
     """The run of this tab's address. baselines: other runs of the same target that are marked as one."""
 
     row: RunRow = NO_ROW
     plan_text: str = ""
     baselines: rx.Field[list[RunRow]] = rx.field(default_factory=list)
-    baseline_name: str = ""
 
     @rx.event
     async def load(self) -> None:
         """Look the run up. That it is unknown is told by the page's figures, which are asked for as well."""
         self.row, self.plan_text, self.baselines = NO_ROW, "", []
         try:
-            await self._look()
+            await self._look_again()
         except ScaleError:
             return
 
     @rx.event
     async def rerun(self) -> Any:
         """Begin a run with the same plan, and go to it."""
-        try:
-            return rx.redirect(f"/runs/{await wiring.hub().rerun(self.row.run_id)}")
-        except ScaleError as error:
-            return _refusal(error)
+        return await run_again(self.row.run_id)
 
     @rx.event
     async def delete(self, run_id: str) -> AsyncIterator[Any]:
@@ -48,7 +45,7 @@ class OneRun(rx.State):
         try:
             await wiring.hub().delete(run_id)
         except ScaleError as error:
-            yield _refusal(error)
+            yield refusal(error)
         else:
             yield rx.toast.success("The run was deleted.")
             yield rx.redirect("/runs")
@@ -57,36 +54,10 @@ class OneRun(rx.State):
     def ask_name(self) -> None:
         self.baseline_name = self.row.baseline_hint
 
-    @rx.event
-    def type_baseline(self, text: str) -> None:
-        self.baseline_name = text
-
-    @rx.event
-    async def mark(self, run_id: str) -> Any:
-        """Mark the run as a baseline under the typed name, in place of the one that had it."""
-        return await self._name(run_id, self.baseline_name.strip())
-
-    @rx.event
-    async def unmark(self, run_id: str) -> Any:
-        """The run is no baseline any more."""
-        return await self._name(run_id, "")
-
-    async def _name(self, run_id: str, name: str) -> Any:
-        try:
-            await wiring.hub().mark_baseline(run_id, name)
-            await self._look()
-        except ScaleError as error:
-            return _refusal(error)
-        return None
-
-    async def _look(self) -> None:
+    async def _look_again(self) -> None:
         hub = wiring.hub()
         record = await hub.run(run_of_path(self.router.url.path))
         same_target = RunFilter(target=record.plan.target_url, marked=True)
         marked = await hub.runs(MOST_BASELINES + 1, 0, same_target)
         self.row, self.plan_text = run_row(record), plan_to_text(record.plan)
         self.baselines = [run_row(other) for other in marked if other.run_id != record.run_id][:MOST_BASELINES]
-
-
-def _refusal(error: ScaleError) -> Any:
-    return rx.toast.error(str(error), duration=10_000)

@@ -16,6 +16,7 @@ from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
 from scale_app.pictures.sparkline import sparkline
 from scale_app.ui.pacing import paced
+from scale_app.ui.run_actions import BaselineMarking, refusal, run_again
 from scale_app.views.comparing import MOST_RUNS, compare_href
 from scale_app.views.run_list import NO_ROW, RunRow, page_text, run_row
 
@@ -25,7 +26,7 @@ IDLE_S = 20.0
 ANY = "any"
 
 
-class RunList(rx.State):
+class RunList(BaselineMarking, rx.State):
     """One page of the list. The filter is a part of the address, so that a list can be sent to somebody.
 
     chosen: {run id: when it began} of the runs to compare, also of those on other pages. asked: the run that a
@@ -43,7 +44,6 @@ class RunList(rx.State):
     ready: bool = False
     problem: str = ""
     asked: RunRow = NO_ROW
-    baseline_name: str = ""
 
     @rx.var
     def filtered(self) -> bool:
@@ -73,8 +73,7 @@ class RunList(rx.State):
                     if changed & {row.run_id for row in self.rows}:
                         await self._refresh(changed)
                     elif changed and self.first == 0:
-                        await self._show()
-                        await self._draw()
+                        await self._look_again()
 
     @rx.event
     async def type_target(self, text: str) -> AsyncIterator[Any]:
@@ -124,10 +123,7 @@ class RunList(rx.State):
     @rx.event
     async def rerun(self, run_id: str) -> Any:
         """Begin a run with the same plan, and go to it."""
-        try:
-            return rx.redirect(f"/runs/{await wiring.hub().rerun(run_id)}")
-        except ScaleError as error:
-            return self._refuse(error)
+        return await run_again(run_id)
 
     @rx.event
     def ask(self, run_id: str) -> None:
@@ -136,16 +132,12 @@ class RunList(rx.State):
         self.baseline_name = self.asked.baseline_hint
 
     @rx.event
-    def type_baseline(self, text: str) -> None:
-        self.baseline_name = text
-
-    @rx.event
     async def delete(self, run_id: str) -> AsyncIterator[Any]:
         """Forget a run, as the dialog that named it was told to."""
         try:
             await wiring.hub().delete(run_id)
         except ScaleError as error:
-            yield self._refuse(error)
+            yield refusal(error)
         else:
             self.chosen = {chosen: at for chosen, at in self.chosen.items() if chosen != run_id}
             yield rx.toast.success("The run was deleted.")
@@ -153,24 +145,9 @@ class RunList(rx.State):
         yield
         await self._draw()
 
-    @rx.event
-    async def mark(self, run_id: str) -> Any:
-        """Mark a run as a baseline under the typed name, in place of the one that had it."""
-        return await self._name(run_id, self.baseline_name.strip())
-
-    @rx.event
-    async def unmark(self, run_id: str) -> Any:
-        """The run is no baseline any more."""
-        return await self._name(run_id, "")
-
-    async def _name(self, run_id: str, name: str) -> Any:
-        try:
-            await wiring.hub().mark_baseline(run_id, name)
-        except ScaleError as error:
-            return self._refuse(error)
+    async def _look_again(self) -> None:
         await self._show()
         await self._draw()
-        return None
 
     async def _search(self, first: int = 0) -> AsyncIterator[Any]:
         self.first = first
@@ -212,9 +189,6 @@ class RunList(rx.State):
 
     async def _refresh(self, changed: set[str]) -> None:
         self.rows = [await _row(row) if row.run_id in changed else row for row in self.rows]
-
-    def _refuse(self, error: ScaleError) -> Any:
-        return rx.toast.error(str(error), duration=10_000)
 
 
 async def _row(row: RunRow) -> RunRow:

@@ -12,6 +12,7 @@ from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
 from scale_app.ui.intent import Intent
 from scale_app.ui.meant import Flag, Part
+from scale_app.ui.run_actions import refusal
 
 
 class SavedPlans(rx.State):
@@ -90,7 +91,7 @@ class SavedPlans(rx.State):
             await work
         except ScaleError as error:
             self.problem = str(error)
-            return rx.toast.error(self.problem, duration=10_000)
+            return refusal(error)
         self.problem = ""
         return rx.toast.success(done) if done else None
 

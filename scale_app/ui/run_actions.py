@@ -1,0 +1,57 @@
+"""What can be done with a run wherever it is shown, and how an action that was refused is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from scale_app import wiring
+from scale_app.domain.errors import ScaleError
+
+READ_MS = 10_000
+
+
+def refusal(error: ScaleError) -> Any:
+    """The error's sentence as a toast, for as long as it takes to read it."""
+    return rx.toast.error(str(error), duration=READ_MS)
+
+
+async def run_again(run_id: str) -> Any:
+    """Begin a run with the same plan, and go to it."""
+    try:
+        return rx.redirect(f"/runs/{await wiring.hub().rerun(run_id)}")
+    except ScaleError as error:
+        return refusal(error)
+
+
+class BaselineMarking(rx.State, mixin=True):
+    """What the baseline dialog does, on every page that has it. baseline_name: as typed."""
+
+    baseline_name: str = ""
+
+    @rx.event
+    def type_baseline(self, text: str) -> None:
+        self.baseline_name = text
+
+    @rx.event
+    async def mark(self, run_id: str) -> Any:
+        """Mark a run as a baseline under the typed name, in place of the one that had it."""
+        return await self._mark_as(run_id, self.baseline_name.strip())
+
+    @rx.event
+    async def unmark(self, run_id: str) -> Any:
+        """The run is no baseline any more."""
+        return await self._mark_as(run_id, "")
+
+    async def _mark_as(self, run_id: str, name: str) -> Any:
+        try:
+            await wiring.hub().mark_baseline(run_id, name)
+            await self._look_again()
+        except ScaleError as error:
+            return refusal(error)
+        return None
+
+    async def _look_again(self) -> None:
+        """Show what is now. Each page's own. May raise ScaleError."""
+        raise NotImplementedError
