@@ -8,10 +8,8 @@ depend on the machine, ratios much less. Goals are ratios: docs/benchmarks.md sa
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import signal
 import statistics
 import sys
@@ -34,6 +32,7 @@ from tests.bench.engine_contenders import (
     wrk,
 )
 from tests.bench.engine_servers import Nginx, nginx, nginx_program, slow_server
+from tests.bench.machine import circumstances
 
 CONTENDERS: dict[str, Contender] = {
     "ours": ours,
@@ -192,13 +191,7 @@ def measure(rounds: int, seconds: float, short: bool = False) -> Json:
         "frozen_server": frozen_server(core, server_core),
         "slow_answers": slow_answers(max(seconds, 2.0), core, server_core),
         "requests_per_s": per_s,
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": {
-            "cores": os.cpu_count(),
-            "kernel": platform.release(),
-            "python": platform.python_version(),
-            "load_before": round(load_before, 2),
-        },
+        **circumstances(load_before),
     }
 
 

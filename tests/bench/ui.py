@@ -8,10 +8,8 @@ The counts come from the simulated source, so that nothing but the page and its 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
+from tests.bench.machine import circumstances
 from tests.bench.ui_browser import CHROMIUM, chromium, join_s, main_thread, wire_kb
 from tests.bench.ui_history import keep_an_hour
 from tests.bench.ui_server import server_core_percent, simulated_run
@@ -54,13 +53,7 @@ def measure(seconds: int) -> Json:
         "server_core_percent": percent,
         "join_s": joined_s,
         "wire_kb": weight_kb,
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": {
-            "cores": os.cpu_count(),
-            "kernel": platform.release(),
-            "python": platform.python_version(),
-            "load_before": round(load_before, 2),
-        },
+        **circumstances(load_before),
     }
 
 

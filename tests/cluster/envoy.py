@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.cluster.layout import cache_folder
 from tests.cluster.oci import Image, write_archive
-from tests.cluster.targets import RESTRICTED, Thing, deployment, service
+from tests.cluster.targets import Thing, proxy
 
 VERSION = "1.39.3"
 PORT, ADMIN_PORT = 8080, 9901
@@ -57,25 +57,8 @@ def make_envoy() -> None:
 def envoy(name: str, ips: Iterable[str], pod_port: int = PORT) -> list[Thing]:
     """One Envoy as one pod behind a Service, that spreads requests over the pods at these addresses in turn."""
     config = {"admin": {"address": _address("0.0.0.0", ADMIN_PORT)}, "static_resources": _resources(ips, pod_port)}
-    container = {
-        "name": "envoy",
-        "image": "scale.test/envoy:1",
-        "imagePullPolicy": "Never",
-        "args": ["--concurrency", "1"],
-        "ports": [{"name": "http", "containerPort": PORT}, {"name": "admin", "containerPort": ADMIN_PORT}],
-        "readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 1},
-        "securityContext": RESTRICTED,
-        "volumeMounts": [{"name": "config", "mountPath": "/config"}, {"name": "tmp", "mountPath": "/tmp"}],
-    }
-    volumes = [{"name": "config", "configMap": {"name": name}}, {"name": "tmp", "emptyDir": {}}]
-    pod = {"automountServiceAccountToken": False, "containers": [container], "volumes": volumes}
-    config_map = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": name},
-        "data": {"envoy.json": json.dumps(config)},
-    }
-    return [config_map, deployment(name, 1, pod), service(name, name, PORT)]
+    ports = {"http": PORT, "admin": ADMIN_PORT}
+    return proxy(name, "envoy", ["--concurrency", "1"], ports, {"envoy.json": json.dumps(config)})
 
 
 def _resources(ips: Iterable[str], pod_port: int) -> Thing:

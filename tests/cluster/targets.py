@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Thing = dict[str, Any]
@@ -101,25 +101,26 @@ http {{
   }}
 }}
 """
+    program = ["-g", "daemon off;"]
+    return proxy(name, "nginx", program, {"http": NGINX_PORT}, {"nginx.conf": configuration})
+
+
+def proxy(
+    name: str, program: str, arguments: Sequence[str], ports: Mapping[str, int], files: Mapping[str, str]
+) -> list[Thing]:
+    """A proxy as one pod behind a Service. program: of its image. ports: {name: number}, "http" among them.
+    files: {name: text} in /config."""
     container = {
-        "name": "nginx",
-        "image": "scale.test/nginx:1",
+        "name": program,
+        "image": f"scale.test/{program}:1",
         "imagePullPolicy": "Never",
-        "args": ["-g", "daemon off;"],
-        "ports": [{"name": "http", "containerPort": NGINX_PORT}],
+        "args": list(arguments),
+        "ports": [{"name": port, "containerPort": number} for port, number in ports.items()],
         "readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 1},
         "securityContext": RESTRICTED,
-        "volumeMounts": [
-            {"name": "config", "mountPath": "/config"},
-            {"name": "tmp", "mountPath": "/tmp"},
-        ],
+        "volumeMounts": [{"name": "config", "mountPath": "/config"}, {"name": "tmp", "mountPath": "/tmp"}],
     }
     volumes = [{"name": "config", "configMap": {"name": name}}, {"name": "tmp", "emptyDir": {}}]
     pod = {"automountServiceAccountToken": False, "containers": [container], "volumes": volumes}
-    config_map = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": name},
-        "data": {"nginx.conf": configuration},
-    }
-    return [config_map, deployment(name, 1, pod), service(name, name, NGINX_PORT)]
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": dict(files)}
+    return [config_map, deployment(name, 1, pod), service(name, name, ports["http"])]
