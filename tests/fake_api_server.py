@@ -127,8 +127,12 @@ class FakeApiServer:
 
     async def watched(self, kind: str, times: int = 1) -> None:
         """Wait until this kind was watched so often."""
+        await self.asked("watch", kind, times)
+
+    async def asked(self, verb: str, kind: str, times: int = 1) -> None:
+        """Wait until this was asked of this kind so often."""
         async with asyncio.timeout(LIMIT_S):
-            while self.requests.count(("watch", kind)) < times:
+            while self.requests.count((verb, kind)) < times:
                 await asyncio.sleep(0.005)
 
     def kubeconfig(self, folder: Path, token: str | None = None, context: str = "test", namespace: str = "shop") -> str:
@@ -167,15 +171,16 @@ class FakeApiServer:
 
     async def _list_or_watch(self, request: web.Request, found: re.Match[str]) -> web.StreamResponse:
         kind, namespace = found["kind"], found["namespace"] or ""
+        verb = "watch" if request.query.get("watch") == "true" else "list"
+        group = f".{found['group']}" if found["group"] else ""
+        forbidden = f"{verb} {kind}{group}" in self.denied
         if found["group"] == "metrics.k8s.io":
             kind = "podmetrics"
-            if not any(self._of(kind)):  # as without a metrics server
-                return _status(404, "the server could not find the requested resource")
-        verb = "watch" if request.query.get("watch") == "true" else "list"
         self.requests.append((verb, kind))
-        group = f".{found['group']}" if found["group"] else ""
-        if f"{verb} {kind}{group}" in self.denied:
-            return _forbidden(verb, kind, found["group"] or "", namespace)
+        if forbidden:  # a right is asked for before it is asked whether there is anything
+            return _forbidden(verb, found["kind"], found["group"] or "", namespace)
+        if kind == "podmetrics" and not any(self._of(kind)):  # as without a metrics server
+            return _status(404, "the server could not find the requested resource")
         if kind in self.broken:
             return _status(500, "etcdserver: request timed out")
         if verb == "watch":

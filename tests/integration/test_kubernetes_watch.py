@@ -229,6 +229,28 @@ async def test_cpu_and_memory_are_shown_where_a_metrics_server_is(server: FakeAp
     assert seen.usage == {"cart-1": PodUsage(1.5, 64 * 2**20)}
 
 
+async def test_without_the_right_to_cpu_and_memory_it_is_named_where_there_is_a_metrics_server(
+    server: FakeApiServer, watched: Watched
+) -> None:
+    server.denied.add("list pods.metrics.k8s.io")
+    seen = await watched.until(lambda seen: seen.missing)
+    assert (ready(seen), seen.usage) == (["cart-1", "cart-2", "cart-3"], None)
+    assert "CPU and memory of the pods (list pods.metrics.k8s.io)" in seen.missing
+    server.put("podmetrics", {"metadata": {"name": "cart-1", "namespace": "shop"}, "containers": []})
+    server.denied.clear()
+    assert (await watched.until(lambda seen: not seen.missing)).usage == {"cart-1": PodUsage(0.0, 0)}
+
+
+async def test_a_right_to_what_the_cluster_does_not_have_is_not_missed(server: FakeApiServer, watched: Watched) -> None:
+    server.groups.remove("metrics.k8s.io")
+    server.denied.update({"list pods.metrics.k8s.io", "list nodes"})
+    seen = await watched.until(lambda seen: "list nodes" in seen.missing)
+    await server.asked("list", "podmetrics", 3)
+    assert "CPU" not in seen.missing
+    server.remove("endpointslices", "shop", "cart-abc")
+    assert "CPU" not in (await watched.until(lambda seen: not ready(seen))).missing
+
+
 async def test_a_thousand_pods_are_seen_in_a_few_seconds(server: FakeApiServer, watched: Watched) -> None:
     names = [f"cart-{number}" for number in range(1_000)]
     for name in names:

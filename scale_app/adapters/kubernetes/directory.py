@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from scale_app.adapters.kubernetes import objects
 from scale_app.adapters.kubernetes.client import Cluster, Json
 from scale_app.adapters.kubernetes.feed import Feed, Timing, listed
+from scale_app.adapters.kubernetes.permissions import serves
 from scale_app.adapters.kubernetes.sight import Seen
 from scale_app.domain.cluster import NO_CLUSTER, ServiceRef
 from scale_app.domain.cluster_rights import METRICS
@@ -190,13 +191,22 @@ class Watch:
         path = f"/apis/{METRICS}/v1beta1/namespaces/{self._namespace}/pods"
         while True:
             try:
-                self._usage = dict(used for item in (await listed(self._cluster, path))[0] for used in _usage(item))
-            except ClusterForbidden:
-                return
+                self._usage = await self._used(path)
             except ClusterUnavailable:  # few clusters have no metrics server; it may also come later
                 self._usage = None
             self._wake()
             await asyncio.sleep(self._pace.usage_every_s)
+
+    async def _used(self, path: str) -> dict[str, PodUsage] | None:
+        """None when the account may not see it, which is said where there is something to see."""
+        try:
+            items, _ = await listed(self._cluster, path)
+        except ClusterForbidden as error:
+            if await serves(self._cluster, METRICS):
+                self._missing[path] = f"CPU and memory of the pods ({error.rule})"
+            return None
+        self._missing.pop(path, None)
+        return dict(used for item in items for used in _usage(item))
 
     def _note(self, path: str, trouble: str) -> None:
         self._troubles[path] = trouble

@@ -21,7 +21,7 @@ async def rows(cluster: Cluster, namespace: str) -> tuple[SourcePermission, ...]
     asked = list(dict.fromkeys((need.cluster_wide, rule) for need in SOURCES for rule in need.rules))
     answers = await asyncio.gather(*(_may(cluster, rule, "*" if wide else namespace) for wide, rule in asked))
     groups = dict(
-        zip(NOT_EVERYWHERE, await asyncio.gather(*(_serves(cluster, group) for group in NOT_EVERYWHERE)), strict=True)
+        zip(NOT_EVERYWHERE, await asyncio.gather(*(serves(cluster, group) for group in NOT_EVERYWHERE)), strict=True)
     )
     allowed = dict(zip(asked, answers, strict=True))
     return tuple(
@@ -30,7 +30,8 @@ async def rows(cluster: Cluster, namespace: str) -> tuple[SourcePermission, ...]
     )
 
 
-async def _serves(cluster: Cluster, group: str) -> bool:
+async def serves(cluster: Cluster, group: str) -> bool:
+    """True unless the cluster has no such API group. Raises ClusterUnavailable."""
     try:
         await cluster.get(f"/apis/{group}")
     except NotThere:
