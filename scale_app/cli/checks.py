@@ -15,7 +15,8 @@ import websockets
 
 from scale_app.cli.build import CONFIG_FILE, page_is_current
 from scale_app.cli.serve import free_address, shown_url
-from scale_app.domain.cluster import PermissionList
+from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
+from scale_app.domain.cluster_rights import SOURCES
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.plan import LoadPlan
 from scale_app.ports import Admitted
@@ -25,6 +26,9 @@ PATIENCE_S = 10.0
 PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 FILES_PER_USER = 2
 FILES_BESIDE = 200
+NEEDED = {need.source for need in SOURCES if need.needed}
+
+Status = Literal["ok", "problem", "note"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Row:
     """status: "note" is for what is not wrong but worth knowing. remedy: what to do, "" for nothing."""
 
     name: str
-    status: Literal["ok", "problem", "note"]
+    status: Status
     found: str
     remedy: str = ""
 
@@ -78,17 +82,18 @@ def local_ports_row(settings: Settings) -> Row:
 
 
 def source_rows(found: PermissionList) -> list[Row]:
-    """What may be read in the cluster."""
+    """What may be read in the cluster. Only what cannot be done without is a problem: rights are chosen, and to have no
+    cluster is as well."""
     if found.problem:
-        return [Row("sources", "note", found.problem)]
-    return [
-        Row(
-            f"source {row.source}",
-            "ok" if row.allowed else "note" if row.allowed is None else "problem",
-            row.sentence or row.used_for,
-        )
-        for row in found.rows
-    ]
+        return [Row("sources", "note" if found.problem == NO_CLUSTER else "problem", found.problem)]
+    return [_source_row(row) for row in found.rows]
+
+
+def _source_row(row: SourcePermission) -> Row:
+    status: Status = "ok" if row.allowed else "note"
+    if row.allowed is False and row.source in NEEDED:
+        status = "problem"
+    return Row(f"source {row.source}", status, row.sentence or row.used_for)
 
 
 async def target_row(plan: LoadPlan, admit: Callable[[LoadPlan], Awaitable[Admitted]]) -> Row:

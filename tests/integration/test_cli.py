@@ -30,6 +30,14 @@ gate:
   failure_share: {fail: 0.01}
   p95_ms: {warn: 1, fail: 60000}
 """
+CONFIG = json.dumps(
+    {
+        "current-context": "test",
+        "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
+        "users": [{"name": "u", "user": {"token": "any"}}],
+    }
+)
 CODES = {"EVEN": 0, "UNEVEN": 1, "UNDECIDED": 2, "NO_DATA": 3}
 
 
@@ -144,6 +152,33 @@ def test_targets_without_a_cluster_says_how_to_configure_one(terminal: Terminal)
     assert result.exit_code == 0
     assert "SCALE_KUBE_CONFIG" in result.stderr
     assert terminal.json("targets")["targets"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "context", "said"),
+    [
+        (None, "", "There is no kubeconfig at"),
+        ("hello", "", "cannot be used"),
+        (CONFIG, "staging", "with the context 'staging'"),
+        (CONFIG, "", "could not be asked"),
+    ],
+    ids=["no file", "no kubeconfig", "wrong context", "nobody there"],
+)
+def test_a_cluster_that_cannot_be_asked_is_a_problem_with_the_reason(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, context: str, said: str
+) -> None:
+    file = tmp_path / "config"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("SCALE_KUBE_CONFIG", str(file))
+    monkeypatch.setenv("SCALE_KUBE_CONTEXTS", context)
+    listed = terminal.types("targets")
+    assert said in listed.stderr
+    assert len(listed.stderr.splitlines()) == 1
+    examined = terminal.types("doctor", "--json")
+    row = next(row for row in json.loads(examined.stdout) if row["name"] == "sources")
+    assert (row["status"], examined.exit_code) == ("problem", 3)
+    assert said in row["found"]
 
 
 def test_schema_is_json(terminal: Terminal) -> None:

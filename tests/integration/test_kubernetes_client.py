@@ -48,9 +48,10 @@ async def test_a_list_comes_whole_however_many_pages_it_has(server: FakeApiServe
     assert int(version) > 1_000
 
 
-async def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
+async def test_a_kubeconfig_that_is_not_there_is_named_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = str(tmp_path / "nothing")
     assert f"There is no kubeconfig at {path} (SCALE_KUBE_CONFIG)." in str(await trouble(Cluster(path)))
+    assert caplog.messages == []
 
 
 async def test_a_wrong_context_is_named(server: FakeApiServer, tmp_path: Path) -> None:

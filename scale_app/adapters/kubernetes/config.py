@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from kubernetes.aio.client.api_client import ApiClient
@@ -36,8 +37,15 @@ async def _read(config: str, context: str) -> tuple[Configuration, str]:
     if config == "in-cluster":
         incluster_config.load_incluster_config(configuration)
         return configuration, _pod_namespace()
+    if not _any_file(config):
+        raise FileNotFoundError(config)  # the package would tell its log instead, and go on
     loader = await kube_config.load_kube_config(config, context or None, configuration, persist_config=False)
     return configuration, str(loader.current_context["context"].get("namespace") or "default")
+
+
+def _any_file(config: str) -> bool:
+    """The package takes several files, as KUBECONFIG does."""
+    return any(Path(part).expanduser().is_file() for part in config.split(os.pathsep))
 
 
 def _pod_namespace() -> str:

@@ -1,0 +1,34 @@
+"""What `scale doctor` makes of what may be read in a cluster."""
+
+from __future__ import annotations
+
+import pytest
+
+from scale_app.cli.checks import Row, Status, source_rows
+from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
+from scale_app.domain.cluster_rights import SOURCES
+
+
+def of(source: str, allowed: bool | None) -> Row:
+    need = next(need for need in SOURCES if need.source == source)
+    return source_rows(PermissionList((SourcePermission(source, need.used_for, need.rules, allowed, (), "Said."),)))[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "allowed", "status"),
+    [
+        ("targets", True, "ok"),
+        ("targets", None, "note"),
+        ("targets", False, "problem"),
+        ("ephemeral", False, "note"),
+        ("usage", False, "note"),
+        ("usage", True, "ok"),
+    ],
+)
+def test_a_right_that_may_be_done_without_is_no_problem(source: str, allowed: bool | None, status: Status) -> None:
+    assert of(source, allowed) == Row(f"source {source}", status, "Said.")
+
+
+@pytest.mark.parametrize(("problem", "status"), [(NO_CLUSTER, "note"), ("The token has expired.", "problem")])
+def test_to_have_no_cluster_is_no_problem_but_to_be_kept_out_of_one_is(problem: str, status: Status) -> None:
+    assert source_rows(PermissionList(problem=problem)) == [Row("sources", status, problem)]
