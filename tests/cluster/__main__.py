@@ -30,6 +30,8 @@ SKIPPED = 0
 FAILED = 1
 USAGE = 2
 TESTS_LIMIT_S = 3_000
+SKIP_NOTICE = PROJECT / "build" / "cluster-tests-skipped"
+"""Says why the tests were skipped the last time; not there when they ran. `.ci/run` ends with it."""
 
 
 def main(arguments: list[str]) -> int:
@@ -82,6 +84,7 @@ def _image(_rest: list[str]) -> int:
 
 
 def _test(arguments: list[str]) -> int:
+    SKIP_NOTICE.unlink(missing_ok=True)
     make_available()
     # Before there is a cluster: inside it nothing can be fetched.
     build_page()
@@ -107,8 +110,11 @@ def _name(rest: list[str]) -> str:
 
 
 def _skipped(why: str) -> int:
-    banner = "#" * 100
-    print(f"{banner}\n#  THE TESTS ON A REAL CLUSTER WERE SKIPPED. {why}\n{banner}", file=sys.stderr)
+    line = "#" * 100
+    banner = f"{line}\n#  THE TESTS ON A REAL CLUSTER WERE SKIPPED. {why}\n{line}"
+    SKIP_NOTICE.parent.mkdir(exist_ok=True)
+    SKIP_NOTICE.write_text(f"{banner}\n")
+    print(banner, file=sys.stderr)
     return SKIPPED
 
 
