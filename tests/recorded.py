@@ -8,7 +8,7 @@ from dataclasses import replace
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.histogram import Histogram, bucket_of
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.recording import Began, Recorded, WholeRun
+from scale_app.domain.recording import Began, Recorded, WholeRun, pods_of
 from scale_app.domain.run import Run, RunRecord
 from scale_app.domain.samples import (
     ConnectionLoads,
@@ -49,6 +49,7 @@ def analysed(began: Began, samples: list[Sample], run_id: str = RUN_ID) -> Whole
         tuple(point_of(event.snapshot) for event in events if isinstance(event, SnapshotTaken)),
         tuple(event for event in events if not isinstance(event, SnapshotTaken)),
         recording,
+        pods=pods_of(events),
     )
 
 

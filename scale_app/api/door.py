@@ -12,6 +12,7 @@ from scale_app.domain.events import Event, Numbered
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.gating import GateResult
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
+from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
@@ -73,10 +74,13 @@ class Door(Protocol):
     async def history(self, run_id: str) -> list[Point]:
         """A point for each second so far."""
 
+    async def pod_history(self, run_id: str) -> PodHistory:
+        """Each pod's part of the traffic over time, so far."""
+
     async def happenings(self, run_id: str) -> list[Numbered]:
         """Every event but snapshots, with its number, in order."""
 
-    async def whole(self, run_id: str, recording: bool = False) -> WholeRun:
+    async def whole(self, run_id: str, recording: bool = False, pods: bool = False) -> WholeRun:
         """Everything that is known of a run. Raises RunNotFound."""
 
     async def gate(self, run_id: str) -> GateResult:

@@ -56,9 +56,10 @@ def wanted_reports(reports: tuple[str, ...]) -> list[tuple[str, Path]]:
     return wanted
 
 
-def needs_recording(wanted: list[tuple[str, Path]]) -> bool:
-    """True when one of them holds the run's samples."""
-    return any(FORMATS[name].needs_recording for name, _ in wanted)
+def needs(wanted: list[tuple[str, Path]]) -> dict[str, bool]:
+    """What to ask `whole` for, that these can be written."""
+    forms = [FORMATS[name] for name, _ in wanted]
+    return {"recording": any(form.needs_recording for form in forms), "pods": any(form.needs_pods for form in forms)}
 
 
 def write_reports(whole: WholeRun, wanted: list[tuple[str, Path]]) -> None:

@@ -16,7 +16,7 @@ from scale_app.cli.options import (
     fail_on_of,
     fail_on_option,
     json_option,
-    needs_recording,
+    needs,
     report_option,
     server_option,
     wanted_reports,
@@ -82,7 +82,7 @@ def export_run(run_id: str, form: str, output: str | None, server: str | None, a
     """Write a run as a file: json (everything, for `scale replay`), csv, seconds, junit, markdown or html."""
     with sentence_and_exit():
         wanted = wanted_reports((f"{form}={output}",)) if output not in (None, "-") else [(form, Path())]
-        made = export(asyncio.run(_whole(server, run_id, needs_recording(wanted))), FORMATS[form].name)
+        made = export(asyncio.run(_whole(server, run_id, **needs(wanted))), FORMATS[form].name)
         if output == "-":
             sys.stdout.buffer.write(made.content)
             return
@@ -91,9 +91,9 @@ def export_run(run_id: str, form: str, output: str | None, server: str | None, a
         print_json({"file": str(path), "bytes": len(made.content)}) if as_json else click.echo(f"Wrote {path}.")
 
 
-async def _whole(server: str | None, run_id: str, recording: bool) -> WholeRun:
+async def _whole(server: str | None, run_id: str, recording: bool, pods: bool = False) -> WholeRun:
     async with opened(server) as house:
-        return await house.whole(run_id, recording)
+        return await house.whole(run_id, recording, pods)
 
 
 @click.command("compare")

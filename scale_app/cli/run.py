@@ -17,7 +17,7 @@ from scale_app.cli.options import (
     fail_on_of,
     fail_on_option,
     json_option,
-    needs_recording,
+    needs,
     report_option,
     server_option,
     wanted_reports,
@@ -78,7 +78,7 @@ async def _run(
         with progress(quiet) as shown, _stop_by_signal(house, run_id):
             async for record in house.watch(run_id):
                 shown.show(record)
-        whole = await house.whole(run_id, needs_recording(wanted))
+        whole = await house.whole(run_id, **needs(wanted))
         write_reports(whole, wanted)
         if baseline is not None and verdict_exit(whole) == 0:
             await house.mark_baseline(run_id, baseline)

@@ -18,6 +18,7 @@ from scale_app.domain.compare import Comparison
 from scale_app.domain.errors import BaselineNotFound, PlanError, RunNotFound, ScaleError
 from scale_app.domain.events import Event
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.pod_history import PodSpans
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.run import RunRecord
 from scale_app.reports import run_from_json
@@ -87,14 +88,14 @@ class Server:
     async def stop(self, run_id: str) -> None:
         await self._ask("POST", f"runs/{_part(run_id)}/stop", json={})
 
-    async def whole(self, run_id: str, recording: bool = False) -> WholeRun:
+    async def whole(self, run_id: str, recording: bool = False, pods: bool = False) -> WholeRun:
         if recording:
             return run_from_json(await self._ask("GET", f"runs/{_part(run_id)}/export", params={"format": "json"}))
         record = await self.run(run_id)
         history = await self._get(History, f"runs/{_part(run_id)}/history")
-        return WholeRun(
-            record, history.points, tuple(await self._events(run_id)), baseline=await self._baseline(record)
-        )
+        events, baseline = tuple(await self._events(run_id)), await self._baseline(record)
+        spans = await self._get(PodSpans, f"runs/{_part(run_id)}/pod-history") if pods else PodSpans()
+        return WholeRun(record, history.points, events, baseline=baseline, pods=spans)
 
     async def compare(self, first_id: str, second_id: str) -> Comparison:
         return await self._get(Comparison, "compare", ids=f"{first_id},{second_id}")

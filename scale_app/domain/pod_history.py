@@ -26,6 +26,35 @@ class PodTimes:
     requests: np.ndarray
     expected: np.ndarray
 
+    def plain(self) -> PodSpans:
+        """The same to write down."""
+        return PodSpans(self.names, self.span_s, _rows(self.requests), _rows(self.expected))
+
+
+@dataclass(frozen=True, slots=True)
+class PodSpans:
+    """Each pod's part of the traffic over time, in plain numbers for files and answers.
+
+    names: of the pods. span_s: seconds of one span. requests: a row for each pod, in it the requests of each span from
+    the start on. expected: likewise, the pod's fair share of that span's requests; 0 where it had none.
+    """
+
+    names: tuple[str, ...] = ()
+    span_s: float = 1.0
+    requests: tuple[tuple[float, ...], ...] = ()
+    expected: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def times(self) -> PodTimes:
+        """The same to compute with."""
+        if not self.names:
+            return NO_TIMES
+        return PodTimes(self.names, self.span_s, np.array(self.requests, float), np.array(self.expected, float))
+
+
+def _rows(table: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    return tuple(map(tuple, table.tolist()))
+
 
 NO_TIMES = PodTimes((), 1.0, np.zeros((0, 0)), np.zeros((0, 0)))
 

@@ -13,6 +13,7 @@ from scale_app.domain.errors import NoRecording
 from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.gating import GateResult, gated
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.pod_history import PodHistory, PodSpans
 from scale_app.domain.run import Run, RunRecord
 from scale_app.domain.samples import Sample
 from scale_app.domain.snapshot import Point, RunState, Source, point_of
@@ -36,7 +37,8 @@ class WholeRun:
     """Everything that is known of one run: what reports are made of and what the JSON export holds.
 
     points: one a second. happened: the events, snapshots apart. recording: () when it was not kept or not asked for.
-    baseline: the run that the plan's gate names, None when there is none.
+    baseline: the run that the plan's gate names, None when there is none. pods: each pod's part over time, of no pods
+    when it was not asked for.
     """
 
     record: RunRecord
@@ -44,6 +46,7 @@ class WholeRun:
     happened: tuple[Event, ...] = ()
     recording: tuple[Recorded, ...] = ()
     baseline: RunRecord | None = None
+    pods: PodSpans = PodSpans()
 
     @property
     def gate(self) -> GateResult:
@@ -74,7 +77,13 @@ def replayed(whole: WholeRun) -> WholeRun:
         tuple(event for event in events if not isinstance(event, SnapshotTaken)),
         whole.recording,
         whole.baseline,
+        pods_of(events),
     )
+
+
+def pods_of(events: Sequence[Event]) -> PodSpans:
+    """Each pod's part of the traffic over time, of a run's events."""
+    return PodHistory(event.snapshot for event in events if isinstance(event, SnapshotTaken)).times().plain()
 
 
 def _checked(whole: WholeRun) -> tuple[Began, *tuple[Sample, ...]]:

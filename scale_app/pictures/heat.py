@@ -43,7 +43,8 @@ CLEARLY_OVER, CLEARLY_UNDER = 1.35, 0.75
 class HeatPicture:
     """image: PNG as a data URI, "" without data. span_s: seconds of one column; columns: how many from the start on.
 
-    names: of the rows from top to bottom, () when a row stands for several pods. sorted_by_share: the busiest first.
+    names: of the rows from top to bottom, a row that stands for several pods by its first; held: how many each stands
+    for. sorted_by_share: the busiest first.
     over, under: pods clearly above and below their fair share in the newest column.
     """
 
@@ -51,6 +52,7 @@ class HeatPicture:
     span_s: float = 1.0
     columns: int = 0
     names: tuple[str, ...] = ()
+    held: tuple[int, ...] = ()
     sorted_by_share: bool = False
     over: int = 0
     under: int = 0
@@ -77,7 +79,8 @@ def heat_picture(times: PodTimes, sort_from: int = 60) -> HeatPicture:
         image=_data_uri(_classes(cells)),
         span_s=times.span_s * merged,
         columns=requests.shape[1],
-        names=tuple(times.names[i] for i in order) if rows == len(order) else (),
+        names=tuple(times.names[i] for i in order[firsts]),
+        held=tuple(np.diff(firsts, append=len(order)).tolist()),
         sorted_by_share=many,
         over=int((newest > CLEARLY_OVER).sum()),
         under=int((newest < CLEARLY_UNDER).sum()),

@@ -18,7 +18,7 @@ FormatName = Literal["json", "csv", "seconds", "junit", "markdown", "html"]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One kind of report. ending: of the file's name. needs_recording: ask for the run's samples, too."""
+    """One kind of report. ending: of the file's name. needs_recording, needs_pods: what to ask `whole` for, too."""
 
     name: FormatName
     about: str
@@ -26,6 +26,7 @@ class Format:
     media_type: str
     write: Callable[[WholeRun], str]
     needs_recording: bool = False
+    needs_pods: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Export:
     content: bytes
 
 
+ABOUT_PAGE = "one page to look at offline, or to print"
+
 FORMATS: dict[str, Format] = {
     form.name: form
     for form in (
@@ -45,12 +48,12 @@ FORMATS: dict[str, Format] = {
         Format("seconds", "a row for each second", "seconds.csv", "text/csv; charset=utf-8", seconds_csv),
         Format("junit", "a test case for each threshold", "junit.xml", "application/xml", junit),
         Format("markdown", "a summary for a pull request", "md", "text/markdown; charset=utf-8", markdown),
-        Format("html", "one page to look at offline, or to print", "html", "text/html; charset=utf-8", page),
+        Format("html", ABOUT_PAGE, "html", "text/html; charset=utf-8", page, needs_pods=True),
     )
 }
 
 
 def export(whole: WholeRun, name: FormatName) -> Export:
-    """The run as a file. Give a run with its recording where the format needs that."""
+    """The run as a file. Give a run with what the format needs."""
     form = FORMATS[name]
     return Export(f"scale-{whole.record.run_id[:8]}.{form.ending}", form.media_type, form.write(whole).encode())

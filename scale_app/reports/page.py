@@ -1,10 +1,13 @@
-"""A run as one HTML file that looks like its page: no network, no script, light or dark as the reader's, printable.
+"""A run as one HTML file that looks like its page: no network, light or dark as the reader's, printable.
 
-The same views and pictures as the page, put into a template; nothing is computed here.
+The same views and pictures as the page, put into a template; nothing is computed here. Its one script is the page's
+own, which reads the pictures out; the file's policy names it by its hash, so that no text of a run can be another.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,68 +21,90 @@ from scale_app.pictures.axes import SIDE
 from scale_app.pictures.gauge import RING
 from scale_app.reports.markdown import check_name
 from scale_app.views import format as shown
+from scale_app.views.heat import CLASSES, LEGEND
 from scale_app.views.presenting import run_view
-from scale_app.views.view import Tick
+from scale_app.views.view import Tick, Times
 
 SCORE_TICKS = tuple(Tick(f"{100 * at:g}%", f"{at:g}") for at in (0, 0.25, 0.5, 0.75, 1))
 THRESHOLD_PATH = f"M0 {SIDE * (1 - THRESHOLD):g}H{SIDE}"
 
 
 @dataclass(frozen=True)
+class Line:
+    """One path. look: a class of the stylesheet; series: what the read-out calls its values, "" when it has none."""
+
+    look: str
+    d: str
+    series: str = ""
+
+
+@dataclass(frozen=True)
 class Chart:
-    """A chart over time. lines: (class of the stylesheet, path); legend: (class, text)."""
+    """A chart over time. kind, top, unit: for the read-out, top the axis' upper end; legend: (class, text)."""
 
     title: str
     label: str
+    kind: str
+    top: str
+    unit: str
     ticks: Sequence[Tick]
-    lines: tuple[tuple[str, str], ...]
+    lines: tuple[Line, ...]
     legend: tuple[tuple[str, str], ...]
 
 
 def page(whole: WholeRun) -> str:
     """The whole file."""
-    view = run_view(whole.record, whole.points, whole.happened)
-    times = view.times
-    charts = (
-        Chart(
-            "Score over time",
-            "Balance score over time",
-            SCORE_TICKS,
-            (
-                ("alert-span", times.alerts),
-                ("area", times.score_area),
-                ("threshold", THRESHOLD_PATH),
-                ("line-second", times.recent_score),
-                ("line", times.score),
-            ),
-            (("line", "since the start"), ("line-second", "last seconds"), ("threshold", "even from 0.95")),
-        ),
-        Chart(
-            "Requests per second",
-            "Requests per second over time",
-            times.rates,
-            (("area", times.requests_area), ("line", times.requests), ("line-failures", times.failures)),
-            (("line", "requests"), ("line-failures", "failures")),
-        ),
-        Chart(
-            "Latency in milliseconds",
-            "Latency over time",
-            times.latencies,
-            (("line-dotted", times.p99), ("line-second", times.p50), ("line", times.p95)),
-            (("line-second", "p50"), ("line", "p95"), ("line-dotted", "p99")),
-        ),
-    )
+    view = run_view(whole.record, whole.points, whole.happened, whole.pods.times)
     checks = [(check.outcome.value, check_name(check), check.sentence) for check in whole.gate.checks]
+    script = files("scale_app.pictures").joinpath("readout.js").read_text("utf-8")
     return _template().render(
         view=view,
-        charts=charts,
+        charts=(_score(view.times), _rate(view.times), _latency(view.times)),
         checks=checks,
         cpu=any(pod.cpu != shown.NONE for pod in view.pods),
+        heat_classes=CLASSES,
+        heat_legend=LEGEND,
         style=files("scale_app.reports").joinpath("page.css").read_text("utf-8"),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         ring=RING,
         side=SIDE,
         threshold=f"{100 * THRESHOLD:g}%",
     )
+
+
+def _score(times: Times) -> Chart:
+    lines = (
+        Line("alert-span", times.alerts),
+        Line("area", times.score_area),
+        Line("threshold", THRESHOLD_PATH),
+        Line("line-second", times.recent_score, "last seconds"),
+        Line("line", times.score, "score since the start"),
+    )
+    legend = (("line", "since the start"), ("line-second", "last seconds"), ("threshold", "even from 0.95"))
+    return Chart("Score over time", "Balance score over time", "score", "1", "", SCORE_TICKS, lines, legend)
+
+
+def _rate(times: Times) -> Chart:
+    title, label = "Requests per second", "Requests per second over time"
+    lines = (
+        Line("area", times.requests_area),
+        Line("line", times.requests, "requests"),
+        Line("line-failures", times.failures, "failures"),
+    )
+    legend = (("line", "requests"), ("line-failures", "failures"))
+    return Chart(title, label, "rate", times.rate_top, " /s", times.rates, lines, legend)
+
+
+def _latency(times: Times) -> Chart:
+    title, label = "Latency in milliseconds", "Latency over time"
+    lines = (
+        Line("line-second", times.p50, "p50"),
+        Line("line", times.p95, "p95"),
+        Line("line-dotted", times.p99, "p99"),
+    )
+    legend = (("line-second", "p50"), ("line", "p95"), ("line-dotted", "p99"))
+    return Chart(title, label, "latency", times.latency_top, " ms", times.latencies, lines, legend)
 
 
 @cache

@@ -13,7 +13,7 @@ from scale_app.domain.errors import BaselineNotFound, PlanNotFound, RunStillActi
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.gating import GateResult, gated
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.pod_history import PodHistory
+from scale_app.domain.pod_history import PodHistory, PodSpans
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
@@ -70,12 +70,17 @@ class Memory:
         live = self._live.get(run_id)
         return list(live.happenings) if live else await self._store.happenings(run_id)
 
-    async def whole(self, run_id: str, recording: bool = False) -> WholeRun:
-        """Everything that is known of a run, for reports. recording: its samples too, which may be many megabytes."""
+    async def whole(self, run_id: str, recording: bool = False, pods: bool = False) -> WholeRun:
+        """Everything that is known of a run, for reports.
+
+        recording: its samples and pods too, which may be many megabytes. pods: its pods over time, which take a moment
+        to read.
+        """
         record, points, happened = await self.run(run_id), await self.history(run_id), await self.events(run_id)
         samples = await self._store.recording(run_id) if recording else []
         baseline = await self._gate_baseline(record)
-        return WholeRun(record, tuple(points), tuple(happened), tuple(samples), baseline)
+        spans = (await self.pod_history(run_id)).times().plain() if pods or recording else PodSpans()
+        return WholeRun(record, tuple(points), tuple(happened), tuple(samples), baseline, spans)
 
     async def gate(self, run_id: str) -> GateResult:
         """The run against the thresholds of its plan, so far. Raises RunNotFound."""

@@ -119,3 +119,13 @@ def number(text: str) -> int | float | str:
         except ValueError:
             continue
     return text
+
+
+def short_name(pod: str) -> str:
+    """The part of a pod's name that tells it from its siblings."""
+    return pod if len(pod) <= 9 else pod.rpartition("-")[2][-9:]
+
+
+def css(percent: float | None) -> str:
+    """A CSS length; "" for none."""
+    return "" if percent is None else f"{percent:.2f}%"

@@ -10,10 +10,9 @@ from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import PodShare, Point, Snapshot
 from scale_app.domain.verdict import Verdict
 from scale_app.domain.verdict_sentence import count, rounded
-from scale_app.pictures.axes import Mark, time_span
+from scale_app.pictures.axes import Mark
 from scale_app.pictures.gauge import gauge
 from scale_app.pictures.happened import event_lines
-from scale_app.pictures.heat import HeatPicture, heat_picture
 from scale_app.pictures.scale_bar import scale_bar
 from scale_app.pictures.shares import shares_picture
 from scale_app.pictures.times import times_picture
@@ -21,13 +20,14 @@ from scale_app.views import format as shown
 from scale_app.views.counting import counting_note
 from scale_app.views.diagnosis import alert_rows, finding_rows, findings_note, generator_note
 from scale_app.views.happenings import alert_spans, happenings, marks
+from scale_app.views.heat import heat
 from scale_app.views.pod_table import MANY_PODS, outlier_side, pod_table, share_decimals
 from scale_app.views.view import (
+    MOST_LABELS,
     BarLabel,
     ErrorRow,
     EventMark,
     Figures,
-    Heat,
     Progress,
     RunView,
     Shares,
@@ -35,8 +35,6 @@ from scale_app.views.view import (
     Times,
 )
 from scale_app.views.words import SOURCES, STATES, VERDICTS, plan_lines
-
-MOST_LABELS = 16
 
 
 def run_view(
@@ -108,10 +106,10 @@ def figures(snapshot: Snapshot) -> Figures:
         rate=shown.rate(snapshot.requests_per_s),
         # Once a run has ended nobody sends any more; the rate is that of its end.
         rate_note=f"by {shown.count(snapshot.users)} users" if snapshot.users else "in the last 10 s",
-        dot=_css(bar.dot),
-        low=_css(bar.low),
-        width="" if bar.low is None or bar.high is None else _css(max(bar.high - bar.low, 0.0)),
-        chance=_css(bar.chance),
+        dot=shown.css(bar.dot),
+        low=shown.css(bar.low),
+        width="" if bar.low is None or bar.high is None else shown.css(max(bar.high - bar.low, 0.0)),
+        chance=shown.css(bar.chance),
         chance_text="" if bar.chance is None else shown.score(verdict.noise_score),
         interval_text=_interval(verdict.score_low, verdict.score_high),
         decides=_decides(verdict),
@@ -158,7 +156,7 @@ def shares(snapshot: Snapshot) -> Shares:
         outliers=picture.outliers,
         fair=picture.fair,
         band=picture.band,
-        ticks=[Tick(_css(mark.at_percent), _axis_percent(mark.value)) for mark in picture.marks],
+        ticks=[Tick(shown.css(mark.at_percent), _axis_percent(mark.value)) for mark in picture.marks],
         labels=_bar_labels(shown_pods, picture.centres, picture.labels_at) if len(pods) <= MOST_LABELS else [],
         caption=_shares_caption(len(pods), many),
         summary=_shares_summary(pods),
@@ -167,7 +165,9 @@ def shares(snapshot: Snapshot) -> Shares:
 
 def _bar_labels(pods: Sequence[PodShare], centres: Sequence[float], tops: Sequence[float]) -> list[BarLabel]:
     return [
-        BarLabel(_short(pod.name), shown.percent(pod.share), _css(left), _css(top), outlier_side(pod))
+        BarLabel(
+            shown.short_name(pod.name), shown.percent(pod.share), shown.css(left), shown.css(top), outlier_side(pod)
+        )
         for pod, left, top in zip(pods, centres, tops, strict=True)
     ]
 
@@ -195,11 +195,6 @@ def _shares_summary(pods: Sequence[PodShare]) -> str:
     )
 
 
-def _short(name: str) -> str:
-    """The part of a pod's name that tells it from its siblings."""
-    return name if len(name) <= 9 else name.rpartition("-")[2][-9:]
-
-
 def times(points: Sequence[Point], duration_s: float, active: bool, happened: Sequence[Event] = ()) -> Times:
     """Score, requests per second and latency over time, and what happened on the same axis."""
     picture = times_picture(points, duration_s, active)
@@ -217,8 +212,8 @@ def times(points: Sequence[Point], duration_s: float, active: bool, happened: Se
         p99=picture.p99,
         events=events.lines,
         alerts=events.spans,
-        marks=[EventMark(_css(100 * mark.at_s / picture.span_s), mark.text, mark.tone) for mark in told],
-        times=[Tick(_css(mark.at_percent), shown.clock(mark.value)) for mark in picture.time_marks],
+        marks=[EventMark(shown.css(100 * mark.at_s / picture.span_s), mark.text, mark.tone) for mark in told],
+        times=[Tick(shown.css(mark.at_percent), shown.clock(mark.value)) for mark in picture.time_marks],
         rates=_number_ticks(picture.rate_marks),
         latencies=_number_ticks(picture.latency_marks),
         span_s=shown.plain(picture.span_s),
@@ -227,34 +222,8 @@ def times(points: Sequence[Point], duration_s: float, active: bool, happened: Se
     )
 
 
-def heat(pods: PodTimes, points: Sequence[Point], duration_s: float, active: bool) -> Heat:
-    """Pods by time, on the time charts' axis."""
-    picture = heat_picture(pods, MANY_PODS)
-    if not picture.image:
-        return Heat()
-    span_s = time_span(points[-1].elapsed_s if points else picture.width_s, duration_s, active)
-    return Heat(
-        image=picture.image,
-        width=_css(100 * picture.width_s / span_s),
-        names=[_short(name) for name in picture.names] if len(picture.names) <= MOST_LABELS else [],
-        caption=_heat_caption(picture),
-        summary=_heat_summary(picture, len(pods.names)),
-    )
-
-
-def _heat_caption(picture: HeatPicture) -> str:
-    order = "the busiest pods at the top" if picture.sorted_by_share else "one row for a pod"
-    return f"Share against the fair share, {order}; a column is {shown.span(picture.span_s)}"
-
-
-def _heat_summary(picture: HeatPicture, pods: int) -> str:
-    """The picture in words, for those who do not see it."""
-    lately = f"{shown.count(picture.over)} clearly above and {shown.count(picture.under)} clearly below"
-    return f"{shown.count(pods)} pods over time. In the newest column {lately} the fair share."
-
-
 def _number_ticks(marks: Sequence[Mark]) -> list[Tick]:
-    return [Tick(_css(mark.at_percent), f"{mark.value:,g}") for mark in marks]
+    return [Tick(shown.css(mark.at_percent), f"{mark.value:,g}") for mark in marks]
 
 
 def _errors(snapshot: Snapshot) -> list[ErrorRow]:
@@ -266,7 +235,3 @@ def _unnamed(snapshot: Snapshot) -> str:
     """How many requests tell nothing about any pod, "" when all do."""
     count = shown.count(snapshot.unattributed)
     return f"{count} requests ended without naming a pod and count for none." if snapshot.unattributed else ""
-
-
-def _css(percent: float | None) -> str:
-    return "" if percent is None else f"{percent:.2f}%"

@@ -11,6 +11,8 @@ from scale_app.domain.verdict import VerdictKind
 
 OFFLINE = "offline"
 """Marks fields that are not sent to tabs."""
+MOST_LABELS = 16
+"""Pods that a picture has room to name."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,16 @@ class EventMark:
 
 @dataclass(frozen=True)
 class Heat:
-    """Pods by time. image: a data URI, "" without data; width: CSS length, of the time axis; names: of its rows."""
+    """Pods by time. image: a data URI, "" without data; width: CSS length, of the time axis.
+
+    names: beside its rows, none when there are too many. rows: all of them to be read out, one a line: a name, and
+    after a tab how many more pods the row stands for.
+    """
 
     image: str = ""
     width: str = "0%"
     names: list[str] = field(default_factory=list)
+    rows: str = ""
     caption: str = ""
     summary: str = ""
 

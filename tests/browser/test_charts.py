@@ -63,6 +63,25 @@ def test_the_heat_map_is_read_out_pod_by_pod(new_page: Callable[..., Page], past
     expect(told).to_have_text(re.compile(r"^0:0\d · \w+: [^·]+ its fair share$"))
 
 
+def test_many_pods_are_read_out_by_name_at_the_pointer_and_one_by_one_by_keys(
+    new_page: Callable[..., Page], past_runs: dict[str, str]
+) -> None:
+    page = new_page(f"/runs/{past_runs['simulated']}")
+    page.locator(".heat-image").evaluate("image => image.decode()")
+    plot(page, "heat").focus()
+    page.keyboard.press("End")
+    told, ends = readout(page, "heat"), re.compile(r"^0:0\d · 0001: [^·]+ · 0040: [^·]+$")
+    expect(told).to_have_text(ends)
+    for key, pod in (("ArrowDown", "0001"), ("ArrowDown", "0002"), ("ArrowLeft", "0002"), ("ArrowUp", "0001")):
+        page.keyboard.press(key)
+        expect(told).to_have_text(re.compile(rf"^0:0\d · {pod}: [^·]+$"))
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowUp")
+    expect(told).to_have_text(re.compile(r"^0:0\d · 0040: [^·]+$"))
+    plot(page, "heat").hover()
+    expect(told).to_have_text(re.compile(r"^0:0\d · 002[01]: [^·]+$"))
+
+
 @pytest.fixture
 def starved(page: Page) -> Iterator[Page]:
     """A run of 10 s in which only the pods of one node got anything, and somebody changed the users; it is over."""

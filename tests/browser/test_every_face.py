@@ -71,6 +71,8 @@ def test_a_runs_figures_are_the_same_on_every_face(
         assert on_page[name] in printed
 
     types("export", run_id, "--format", "html", "-o", "report.html")
+    _, downloaded = server.get(f"/api/v1/runs/{run_id}/export?format=html")
+    assert (tmp_path / "report.html").read_bytes() == downloaded
     offline = chromium.new_context(offline=True, java_script_enabled=False).new_page()
     offline.goto(f"file://{tmp_path}/report.html")
     assert shown_on(offline) == on_page

@@ -51,7 +51,7 @@ class _Reports:
 
     async def export(self, asked: Asked) -> Response:
         form = FORMATS[asked.query.format]
-        whole = await self._hub.whole(asked.run_id, form.needs_recording)
+        whole = await self._hub.whole(asked.run_id, form.needs_recording, form.needs_pods)
         # An hour of a run takes a moment to write; runs that go on meanwhile must not wait for it.
         made = await asyncio.to_thread(export, whole, form.name)
         headers = {"Content-Disposition": f'attachment; filename="{made.name}"', "Content-Security-Policy": POLICY}

@@ -35,6 +35,7 @@ from scale_app.domain.errors import (
 )
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.pod_history import PodSpans
 from scale_app.domain.run import RunRecord
 
 RUNS = f"{V1}/runs"
@@ -87,6 +88,10 @@ def _looking(runs: _Runs) -> list[Operation]:
         Operation(
             "GET", f"{RUN}/history", "getHistory", "Runs", "A point for each second", runs.history, History,
             errors=lost,
+        ),
+        Operation(
+            "GET", f"{RUN}/pod-history", "getPodHistory", "Runs", "Each pod's part over time", runs.pod_history,
+            PodSpans, errors=lost, does="What the heat map draws: spans get longer as a run does.",
         ),
         Operation(
             "GET", f"{RUN}/experiment", "planExperiment", "Runs", "The run that would decide what this one left open",
@@ -176,6 +181,10 @@ class _Runs:
     async def history(self, asked: Asked) -> History:
         await self._hub.run(asked.run_id)
         return History(asked.run_id, tuple(await self._hub.history(asked.run_id)))
+
+    async def pod_history(self, asked: Asked) -> PodSpans:
+        await self._hub.run(asked.run_id)
+        return (await self._hub.pod_history(asked.run_id)).times().plain()
 
     async def planned(self, asked: Asked) -> Experiment:
         return await self._hub.planned_experiment(asked.run_id)

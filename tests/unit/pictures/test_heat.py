@@ -32,7 +32,7 @@ def times(requests, expected, span_s=1.0):
 def test_a_pod_is_a_row_and_a_span_is_a_column():
     picture = heat_picture(times([[100, 100], [400, 10]], [[100, 100], [100, 100]]))
     assert cells(picture.image).tolist() == [[EVEN, EVEN], [len(STEPS), 0]]
-    assert picture.names == ("pod-0000", "pod-0001")
+    assert (picture.names, picture.held) == (("pod-0000", "pod-0001"), (1, 1))
     assert (picture.columns, picture.width_s) == (2, 2.0)
 
 
@@ -59,7 +59,8 @@ def test_many_pods_stand_by_share_and_a_row_may_hold_several():
     painted = cells(picture.image)
     assert painted.shape == (MOST_ROWS, 30)
     assert painted[0, 0] > EVEN > painted[-1, 0]
-    assert (picture.names, picture.sorted_by_share) == ((), True)
+    assert picture.sorted_by_share
+    assert (picture.names[:2], picture.names[-1], set(picture.held)) == (("pod-0999", "pod-0995"), "pod-0003", {4})
     assert len(picture.image) < 15_000
 
 

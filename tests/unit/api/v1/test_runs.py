@@ -83,6 +83,10 @@ def test_pods_and_history_are_the_snapshots(site: Site) -> None:
     points = site.client.get(f"{RUNS}/{run_id}/history").json()["points"]
     assert [point["elapsed_s"] for point in points] == [59, 60]
     assert points[-1]["score"] == last["balance"]["score"]
+    spans = site.client.get(f"{RUNS}/{run_id}/pod-history").json()
+    assert dict(zip(spans["names"], map(sum, spans["requests"]), strict=True)) == {
+        pod["name"]: pod["requests"] for pod in last["pods"]
+    }
 
 
 def test_events_come_in_pages_by_number_and_none_is_lost(site: Site) -> None:
@@ -231,11 +235,14 @@ def test_a_plan_with_a_large_body_is_taken(site: Site) -> None:
     assert site.client.post(RUNS, json={"method": "POST", "body": "ä" * 2**19}).status_code == 201
 
 
+ASKED_OF_A_RUN = ("", "/balance", "/pods", "/events", "/history", "/pod-history", "/experiment")
+
+
 @pytest.mark.parametrize("run_id", ["no-such", "%00", "..%2f..", "a" * 2_000, "%ED%A0%80"])
 def test_an_unknown_run_is_not_found_by_any_route(site: Site, run_id: str) -> None:
     run = f"{RUNS}/{run_id}"
     answers = [
-        *(site.client.get(f"{run}{part}") for part in ("", "/balance", "/pods", "/events", "/history", "/experiment")),
+        *(site.client.get(f"{run}{part}") for part in ASKED_OF_A_RUN),
         *(site.client.post(f"{run}/{part}") for part in ("stop", "rerun", "experiment")),
         *(site.client.delete(f"{run}{part}") for part in ("", "/baseline")),
         site.client.patch(run, json={"users": 1}),
