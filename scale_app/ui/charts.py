@@ -258,7 +258,7 @@ def scale_strip(figures: Figures) -> Part:
         rx.el.div(
             *[
                 rx.el.span(f"{at:g}", custom_attrs=placed(left=f"{100 * at:g}%"))
-                for at in (0, 0.25, 0.5, 0.75, THRESHOLD)
+                for at in (0, 0.25, 0.5, 0.75, THRESHOLD, 1)
             ],
             class_name="strip-ticks",
             aria_hidden=True,

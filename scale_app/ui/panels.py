@@ -178,7 +178,7 @@ def verdict_card(view: RunView) -> Part:
         ),
         rx.el.dl(
             figure("Requests", figures.requests, figures.requests_note, "requests", "requests"),
-            figure("Requests per second", figures.rate, figures.rate_note, "rate", "rate"),
+            figure("Requests/s", figures.rate, figures.rate_note, "rate", "rate"),
             figure("Spread (CV)", figures.cv, figures.cv_note, "cv", "cv"),
             figure("Latency p95", figures.p95, figures.p95_note, "p95", "latency"),
             figure("Failures", figures.failures, figures.failures_note, "failures", "failures"),
