@@ -105,7 +105,7 @@ class Intent(rx.State):
         return _stop("duration", self.duration)
 
     @rx.var
-    def arrivals_at(self) -> list[int]:
+    def arrivals_per_s_at(self) -> list[int]:
         return _stop("arrivals_per_s", self.arrivals_per_s)
 
     @rx.event

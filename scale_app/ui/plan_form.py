@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import reduce
+from operator import or_
 
 import reflex as rx
 
+from scale_app.domain.pattern import PatternKind
 from scale_app.ui import controls
+from scale_app.ui import plan_fields as plan
 from scale_app.ui.charts import path, plot
 from scale_app.ui.info import info
-from scale_app.ui.intent import SLIDERS, Intent
-from scale_app.ui.meant import Flag, Handler, Part, Text
+from scale_app.ui.intent import Intent
+from scale_app.ui.meant import Flag, Handler, Part
 from scale_app.ui.request_form import limits_fold, request_fold
 from scale_app.ui.saved_plans import saved_plans_fold
 from scale_app.ui.state import Follower, Shown
@@ -42,115 +45,53 @@ def load_form() -> Part:
     )
 
 
-def writes(field: str) -> Handler:
-    """Keeps what is typed or chosen in this field."""
-    write: Handler = Intent.write
-    return lambda text: write(field, text)
-
-
-def _slides(field: str) -> Handler:
-    slide: Handler = Intent.slide
-    return slide(field)
-
-
-def _settled() -> Handler:
-    """What stands now changes the load that is running, if one is."""
-    settle: Handler = Intent.settle
-    return settle(Shown.run_id, Shown.active)
-
-
-def _slider(field: str, name: str, label: str, unit: str, text: Text, at: Any, wrong: str, **more: Any) -> Part:
-    return controls.number_slider(
-        name,
-        label,
-        unit,
-        text,
-        at,
-        len(SLIDERS[field]) - 1,
-        writes(field),
-        _slides(field),
-        wrong=Intent.problem_field == wrong,
-        **more,
-    )
-
-
-def _small(name: str, field: str, label: str, unit: str, value: Text, wrong: str, running: Flag) -> Part:
-    return controls.small_entry(
-        name, label, unit, value, writes(field), disabled=running, wrong=Intent.problem_field == wrong
-    )
-
-
 def _model(running: Flag) -> Part:
     """Who decides when a request is sent: users who wait for their answer, or a clock."""
+    is_open = Intent.model == "open"
+    at_most = rx.cond(is_open, "At most so many requests are under way at once", "")
     return rx.fragment(
-        controls.choice("model", "Load model", MODELS, Intent.model, writes("model"), disabled=running),
+        plan.choice("model", "model", "Load model", MODELS, running),
         rx.cond(
-            Intent.model == "open",
+            is_open,
             rx.fragment(
-                _slider(
-                    "arrivals_per_s",
-                    "arrivals",
-                    "Requests",
-                    "per s",
-                    Intent.arrivals_per_s,
-                    Intent.arrivals_at,
-                    "arrivals_per_s",
-                    on_settled=_settled(),
-                ),
-                controls.choice(
-                    "arrivals-kind", "Arrivals", ARRIVALS, Intent.arrivals, writes("arrivals"), disabled=running
-                ),
+                plan.live_slider("arrivals_per_s", "arrivals", "Requests", "per s"),
+                plan.choice("arrivals", "arrivals-kind", "Arrivals", ARRIVALS, running),
             ),
         ),
-        _slider(
-            "users",
-            "users",
-            "Users",
-            "",
-            Intent.users,
-            Intent.users_at,
-            "users",
-            on_settled=_settled(),
-            note=rx.cond(Intent.model == "open", "At most so many requests are under way at once", ""),
-        ),
-        _slider(
-            "spawn_rate",
-            "spawn-rate",
-            "Spawn rate",
-            "users/s",
-            Intent.spawn_rate,
-            Intent.spawn_rate_at,
-            "spawn_rate",
-            on_settled=_settled(),
-        ),
+        plan.live_slider("users", "users", "Users", "", note=at_most),
+        plan.live_slider("spawn_rate", "spawn-rate", "Spawn rate", "users/s"),
     )
 
 
 def _duration(running: Flag) -> Part:
-    return _slider(
-        "duration",
-        "duration",
-        "Duration",
-        "s",
-        Intent.duration,
-        Intent.duration_at,
-        "duration_s",
-        note="Stops by itself after " + Intent.duration_words,
-        disabled=running,
-    )
+    ends = "Stops by itself after " + Intent.duration_words
+    return plan.slider("duration", "duration", "Duration", "s", wrong="duration_s", note=ends, disabled=running)
 
 
 def _pattern(running: Flag) -> Part:
     """The pattern with a picture of its shape, and only the numbers that the chosen kind has."""
 
-    def has(*kinds: str) -> Flag:
-        wanted = Intent.pattern == kinds[0]
-        for kind in kinds[1:]:
-            wanted = wanted | (Intent.pattern == kind)
-        return wanted
+    def number(field: str, label: str, unit: str, wrong: str) -> Part:
+        return plan.number(field, field, label, unit, running, f"pattern.{wrong}")
 
     return rx.fragment(
-        controls.choice("pattern", "Pattern", PATTERNS, Intent.pattern, writes("pattern"), disabled=running),
+        plan.choice("pattern", "pattern", "Pattern", PATTERNS, running),
+        _preview(),
+        rx.cond(Intent.pattern != "constant", number("low", "Lowest load", "%", "low")),
+        rx.cond(_has("ramp", "steps", "spike", "wave"), number("period", "Length", "s", "period_s")),
+        rx.cond(_has("steps"), number("steps", "Steps", "", "steps")),
+        rx.cond(_has("spike"), number("begins", "Begins at", "s", "begins_s")),
+        rx.cond(_has("replayed"), _points(running)),
+    )
+
+
+def _has(*kinds: PatternKind) -> Flag:
+    """True for a pattern of one of these kinds."""
+    return reduce(or_, (Intent.pattern == kind for kind in kinds))
+
+
+def _preview() -> Part:
+    return rx.fragment(
         rx.el.div(
             plot(
                 "The load over the duration. " + Intent.preview_note,
@@ -160,43 +101,25 @@ def _pattern(running: Flag) -> Part:
             class_name="preview",
         ),
         rx.el.p(Intent.preview_note, class_name="note", data_testid="preview-note"),
-        rx.cond(~has("constant"), _small("low", "low", "Lowest load", "%", Intent.low, "pattern.low", running)),
-        rx.cond(
-            has("ramp", "steps", "spike", "wave"),
-            _small("period", "period", "Length", "s", Intent.period, "pattern.period_s", running),
-        ),
-        rx.cond(has("steps"), _small("steps", "steps", "Steps", "", Intent.steps, "pattern.steps", running)),
-        rx.cond(has("spike"), _small("begins", "begins", "Begins at", "s", Intent.begins, "pattern.begins_s", running)),
-        rx.cond(
-            has("replayed"),
-            controls.text_area(
-                "points",
-                "Seconds and percent, a pair a line",
-                Intent.points,
-                writes("points"),
-                placeholder="0 20\n30 100\n45 50",
-                disabled=running,
-                wrong=Intent.problem_field == "pattern.points",
-            ),
-        ),
+    )
+
+
+def _points(running: Flag) -> Part:
+    return plan.lines(
+        "points",
+        "points",
+        "Seconds and percent, a pair a line",
+        running,
+        "pattern.points",
+        placeholder="0 20\n30 100\n45 50",
     )
 
 
 def _connections(running: Flag) -> Part:
+    every = plan.number("every", "every", "Requests per connection", "", running, "requests_per_connection")
     return rx.fragment(
-        controls.choice(
-            "connections",
-            "Connections",
-            CONNECTIONS,
-            Intent.connections,
-            writes("connections"),
-            disabled=running,
-            about=info("connections"),
-        ),
-        rx.cond(
-            Intent.connections == "some",
-            _small("every", "every", "Requests per connection", "", Intent.every, "requests_per_connection", running),
-        ),
+        plan.choice("connections", "connections", "Connections", CONNECTIONS, running, about=info("connections")),
+        rx.cond(Intent.connections == "some", every),
     )
 
 
