@@ -15,6 +15,7 @@ from scale_app.ui.local_time import local_time
 from scale_app.ui.meant import Handler, Part
 from scale_app.ui.panels import panel
 from scale_app.ui.run_actions import run_again
+from scale_app.ui.tables import heads, table_box
 from scale_app.views.comparing import MOST_RUNS, NO_COMPARISON, CompareView, Side, compare_view
 from scale_app.views.view import Tick
 
@@ -140,41 +141,36 @@ def _sentence(side: Side) -> Part:
 
 def _scores(view: Any) -> Part:
     """Every run's score on one scale, and its difference from the reference."""
-    heads = (
-        ("Run", ""),
-        (explained("Verdict", "verdict"), ""),
-        (explained("Score", "score"), "number"),
-        (explained("On one scale", "interval"), "scale-cell"),
-        (explained("Changed?", "changed"), ""),
-        (explained("Difference", "difference"), "wide"),
-    )
     return panel(
         "Scores",
-        rx.el.div(
+        table_box(
+            "Table of scores",
             rx.el.table(
-                rx.el.thead(rx.el.tr(*[rx.el.th(text, scope="col", class_name=look) for text, look in heads])),
-                rx.el.tbody(rx.foreach(view.sides, lambda side: _score_row(side, view))),
-                rx.el.tfoot(
-                    rx.el.tr(
-                        rx.el.td(col_span=3),
-                        rx.el.td(
-                            rx.el.div(rx.foreach(view.ticks, _tick), class_name="scale-ticks tabular"),
-                            class_name="scale-cell",
-                        ),
-                        rx.el.td(),
-                        rx.el.td(class_name="wide"),
-                    ),
-                    aria_hidden=True,
+                heads(
+                    ("Run", ""),
+                    (explained("Verdict", "verdict"), ""),
+                    (explained("Score", "score"), "number"),
+                    (explained("On one scale", "interval"), "scale-cell"),
+                    (explained("Changed?", "changed"), ""),
+                    (explained("Difference", "difference"), "wide"),
                 ),
+                rx.el.tbody(rx.foreach(view.sides, lambda side: _score_row(side, view))),
+                _scale(view),
                 class_name="table scores-table",
                 data_testid="compared-scores",
             ),
-            class_name="table-box",
-            tab_index=0,
-            role="region",
-            aria_label="Table of scores",
         ),
         note="The bar is the 95 % interval with chance taken out, the dot the score as it was, the line 0.95",
+    )
+
+
+def _scale(view: Any) -> Part:
+    ticks = rx.el.div(rx.foreach(view.ticks, _tick), class_name="scale-ticks tabular")
+    return rx.el.tfoot(
+        rx.el.tr(
+            rx.el.td(col_span=3), rx.el.td(ticks, class_name="scale-cell"), rx.el.td(), rx.el.td(class_name="wide")
+        ),
+        aria_hidden=True,
     )
 
 
@@ -183,6 +179,8 @@ def _tick(tick: Tick) -> Part:
 
 
 def _score_row(side: Side, view: Any) -> Part:
+    reference = rx.el.span("Reference", class_name="quiet")
+    changed = rx.el.span(side.changed_text, class_name="badge", data_changed=side.changed)
     return rx.el.tr(
         rx.el.th(_run(side), scope="row"),
         rx.el.td(rx.el.span(side.figures.kind_text, class_name="badge", data_kind=side.figures.kind)),
@@ -192,32 +190,23 @@ def _score_row(side: Side, view: Any) -> Part:
             class_name="number",
         ),
         rx.el.td(_strip(side, view), class_name="scale-cell"),
-        rx.el.td(
-            rx.cond(
-                side.is_reference,
-                rx.el.span("Reference", class_name="quiet"),
-                rx.el.span(side.changed_text, class_name="badge", data_changed=side.changed),
-            )
-        ),
-        rx.el.td(
-            rx.cond(
-                side.is_reference,
-                "",
-                rx.fragment(
-                    rx.el.div(side.difference, class_name="tabular"),
-                    rx.link(
-                        "Make this the reference",
-                        href=side.make_reference,
-                        class_name="back no-print",
-                        custom_attrs={"aria-label": "Make " + side.label + " the reference"},
-                        data_testid="make-reference",
-                    ),
-                ),
-            ),
-            class_name="wide",
-        ),
+        rx.el.td(rx.cond(side.is_reference, reference, changed)),
+        rx.el.td(rx.cond(side.is_reference, "", _difference(side)), class_name="wide"),
         key=side.run_id,
         data_testid="side",
+    )
+
+
+def _difference(side: Side) -> Part:
+    return rx.fragment(
+        rx.el.div(side.difference, class_name="tabular"),
+        rx.link(
+            "Make this the reference",
+            href=side.make_reference,
+            class_name="back no-print",
+            custom_attrs={"aria-label": "Make " + side.label + " the reference"},
+            data_testid="make-reference",
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import reflex as rx
 
 from scale_app.ui.meant import Part
+from scale_app.ui.tables import table_box
 from scale_app.views.comparing import Cell, CompareRow
 
 
@@ -24,7 +25,8 @@ def runs_table(head: str, rows: Any, view: Any, name: str, bars: bool = False) -
             rx.foreach(figures.cells, cell),
         )
 
-    return rx.el.div(
+    return table_box(
+        f"Table: {head.lower()} in all runs",
         rx.el.table(
             rx.el.thead(
                 rx.el.tr(
@@ -36,10 +38,7 @@ def runs_table(head: str, rows: Any, view: Any, name: str, bars: bool = False) -
             class_name="table compared",
             data_testid=name,
         ),
-        class_name="table-box bounded",
-        tab_index=0,
-        role="region",
-        aria_label=f"Table: {head.lower()} in all runs",
+        look="bounded",
     )
 
 

@@ -49,13 +49,7 @@ def number_slider(
             class_name="row",
         ),
         slider.root(
-            slider.track(slider.range(class_name="slider-range"), class_name="slider-track"),
-            slider.thumb(
-                class_name="slider-thumb",
-                aria_labelledby=f"{name}-label",
-                aria_valuetext=text + f" {unit}",
-                data_testid=f"{name}-slider",
-            ),
+            *_track_and_thumb(name, text + f" {unit}"),
             value=at,
             min=0,
             max=last_stop,
@@ -66,8 +60,21 @@ def number_slider(
             on_value_commit=[on_slide, settled],
             class_name="slider",
         ),
-        rx.el.p(note, class_name="note") if _given(note) else rx.fragment(),
+        _note(note),
         class_name="field",
+    )
+
+
+def _track_and_thumb(name: str, said: Text) -> tuple[Part, Part]:
+    """said: what a screen reader says of where the thumb is."""
+    return (
+        slider.track(slider.range(class_name="slider-range"), class_name="slider-track"),
+        slider.thumb(
+            class_name="slider-thumb",
+            aria_labelledby=f"{name}-label",
+            aria_valuetext=said,
+            data_testid=f"{name}-slider",
+        ),
     )
 
 
@@ -100,7 +107,7 @@ def text_entry(
                 **more,
             )
         ),
-        rx.el.p(note, class_name="note") if _given(note) else rx.fragment(),
+        _note(note),
         class_name="field",
     )
 
@@ -210,8 +217,9 @@ def text_area(
     )
 
 
-def _given(note: Text) -> bool:
-    return not isinstance(note, str) or note != ""
+def _note(text: Text) -> Part:
+    """A sentence below the control; nothing for ""."""
+    return rx.fragment() if isinstance(text, str) and text == "" else rx.el.p(text, class_name="note")
 
 
 def button(text: Text, on_click: Handler, name: str, look: str = "", icon: str = "", **more: Any) -> Part:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
 
 from scale_app.ui import charts
@@ -10,7 +12,7 @@ from scale_app.ui.heat_map import heat_legend, heat_map
 from scale_app.ui.info import explained, info
 from scale_app.ui.meant import Part, Text
 from scale_app.ui.pod_table import pod_table
-from scale_app.views.view import AlertRow, ErrorRow, Happening, RunView
+from scale_app.views.view import AlertRow, ErrorRow, Figures, Happening, RunView
 
 
 def panel(title: str, *inside: Part, note: Text = "", look: str = "", about: str = "", read_out: bool = False) -> Part:
@@ -111,28 +113,23 @@ def notices(view: RunView) -> Part:
     return rx.el.div(
         rx.cond(
             view.source == "simulated",
-            rx.el.div(
-                rx.icon("flask-conical", size=18, aria_hidden=True),
+            _notice(
+                "flask-conical",
                 rx.el.span(rx.el.strong("Simulated. "), view.source_note),
-                class_name="notice",
                 data_testid="simulated-notice",
             ),
         ),
         rx.cond(
             view.message != "",
-            rx.el.div(
-                rx.icon("circle-alert", size=18, aria_hidden=True),
+            _notice(
+                "circle-alert",
                 rx.el.span(view.message, data_testid="run-message"),
-                class_name=rx.cond(view.state == "failed", "notice notice-bad", "notice"),
+                rx.cond(view.state == "failed", "notice notice-bad", "notice"),
             ),
         ),
         rx.cond(
             view.generator != "",
-            rx.el.div(
-                rx.icon("gauge", size=18, aria_hidden=True),
-                rx.el.span(view.generator, data_testid="generator-limit"),
-                class_name="notice notice-bad",
-            ),
+            _notice("gauge", rx.el.span(view.generator, data_testid="generator-limit"), "notice notice-bad"),
         ),
         rx.foreach(view.alerts, _alert),
         class_name="notices",
@@ -141,12 +138,12 @@ def notices(view: RunView) -> Part:
 
 
 def _alert(alert: AlertRow) -> Part:
-    return rx.el.div(
-        rx.icon("triangle-alert", size=18, aria_hidden=True),
-        rx.el.span(rx.el.strong(alert.title, ". "), alert.message),
-        class_name="notice notice-alert",
-        data_testid="alert",
-    )
+    said = rx.el.span(rx.el.strong(alert.title, ". "), alert.message)
+    return _notice("triangle-alert", said, "notice notice-alert", data_testid="alert")
+
+
+def _notice(icon: str, said: Part, look: Text = "notice", **more: Any) -> Part:
+    return rx.el.div(rx.icon(icon, size=18, aria_hidden=True), said, class_name=look, **more)
 
 
 def verdict_card(view: RunView) -> Part:
@@ -156,16 +153,7 @@ def verdict_card(view: RunView) -> Part:
         rx.el.div(
             charts.gauge(figures),
             rx.el.div(
-                rx.el.div(
-                    rx.el.h2("Balance", info("score")),
-                    rx.el.span(figures.kind_text, class_name="badge", data_kind=figures.kind, data_testid="verdict"),
-                    info("verdict"),
-                    rx.cond(
-                        figures.decides != "",
-                        rx.el.span(figures.decides, class_name="decides", data_testid="decides"),
-                    ),
-                    class_name="head-line",
-                ),
+                _verdict(figures),
                 rx.el.p(
                     rx.cond(figures.sentence != "", figures.sentence, "Waiting for the first answers from the pods."),
                     class_name="sentence",
@@ -176,17 +164,34 @@ def verdict_card(view: RunView) -> Part:
             ),
             class_name="verdict",
         ),
-        rx.el.dl(
-            figure("Requests", figures.requests, figures.requests_note, "requests", "requests"),
-            figure("Requests/s", figures.rate, figures.rate_note, "rate", "rate"),
-            figure("Spread (CV)", figures.cv, figures.cv_note, "cv", "cv"),
-            figure("Latency p95", figures.p95, figures.p95_note, "p95", "latency"),
-            figure("Failures", figures.failures, figures.failures_note, "failures", "failures"),
-            class_name="figures",
-        ),
+        _headline_figures(figures),
         class_name="card verdict-card",
         aria_label="Balance",
         aria_busy=(view.state == "starting") | (view.state == "running") & ~view.has_data,
+    )
+
+
+def _verdict(figures: Figures) -> Part:
+    return rx.el.div(
+        rx.el.h2("Balance", info("score")),
+        rx.el.span(figures.kind_text, class_name="badge", data_kind=figures.kind, data_testid="verdict"),
+        info("verdict"),
+        rx.cond(
+            figures.decides != "",
+            rx.el.span(figures.decides, class_name="decides", data_testid="decides"),
+        ),
+        class_name="head-line",
+    )
+
+
+def _headline_figures(figures: Figures) -> Part:
+    return rx.el.dl(
+        figure("Requests", figures.requests, figures.requests_note, "requests", "requests"),
+        figure("Requests/s", figures.rate, figures.rate_note, "rate", "rate"),
+        figure("Spread (CV)", figures.cv, figures.cv_note, "cv", "cv"),
+        figure("Latency p95", figures.p95, figures.p95_note, "p95", "latency"),
+        figure("Failures", figures.failures, figures.failures_note, "failures", "failures"),
+        class_name="figures",
     )
 
 

@@ -14,6 +14,7 @@ from scale_app.ui.charts import placed
 from scale_app.ui.info import info
 from scale_app.ui.meant import Handler, Part, Text
 from scale_app.ui.shared_views import rows_of, table_of
+from scale_app.ui.tables import table_box
 from scale_app.views.pod_table import BAR, COLUMNS, OUTLIER, Column
 
 HEADS: dict[Column, tuple[str, str, str]] = {
@@ -80,7 +81,8 @@ def pod_table() -> Part:
 
 
 def _table() -> Part:
-    return rx.el.div(
+    return table_box(
+        "Table of pods",
         rx.el.table(
             rx.el.thead(rx.el.tr(*[_head(column) for column in COLUMNS])),
             rx.el.tbody(rx.foreach(PodRows.rows, _row)),
@@ -88,10 +90,6 @@ def _table() -> Part:
             data_testid="pods",
             data_cpu=PodRows.cpu,
         ),
-        class_name="table-box",
-        tab_index=0,
-        role="region",
-        aria_label="Table of pods",
     )
 
 

@@ -16,6 +16,7 @@ from scale_app.ui.local_time import local_text, local_time
 from scale_app.ui.meant import Handler, Part
 from scale_app.ui.run_dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_dialog, delete_dialog, opens
 from scale_app.ui.run_list import ANY, PAGE_SIZE, RunList
+from scale_app.ui.tables import heads, table_box, unseen
 from scale_app.views.run_list import RunRow
 from scale_app.views.words import STATES, VERDICTS
 
@@ -110,75 +111,72 @@ def _compare() -> Part:
 
 
 def _table() -> Part:
-    heads = (
-        (rx.el.span("Compare", class_name="sr-only"), "at-tick"),
-        ("When", "at-when"),
-        ("Target and plan", "at-target"),
-        (explained("Verdict", "verdict"), "at-verdict"),
-        (explained("Score", "sparkline"), "at-score"),
-        (explained("Requests", "requests"), "number at-requests"),
-        ("State", "at-state"),
-        (rx.el.span("Actions", class_name="sr-only"), "at-actions"),
-    )
-    return rx.el.div(
+    return table_box(
+        "Table of runs",
         rx.el.table(
-            rx.el.thead(rx.el.tr(*[rx.el.th(text, class_name=look, scope="col") for text, look in heads])),
+            heads(
+                (unseen("Compare"), "at-tick"),
+                ("When", "at-when"),
+                ("Target and plan", "at-target"),
+                (explained("Verdict", "verdict"), "at-verdict"),
+                (explained("Score", "sparkline"), "at-score"),
+                (explained("Requests", "requests"), "number at-requests"),
+                ("State", "at-state"),
+                (unseen("Actions"), "at-actions"),
+            ),
             rx.el.tbody(rx.foreach(RunList.rows, _row)),
             class_name="table runs-table",
             data_testid="runs",
         ),
-        class_name="table-box",
-        tab_index=0,
-        role="region",
-        aria_label="Table of runs",
     )
 
 
 def _row(row: RunRow) -> Part:
-    choose: Handler = RunList.choose
+    badge = rx.el.span(row.verdict, class_name="badge", data_kind=row.kind)
+    state = rx.el.span(row.state_text, class_name="run-state", data_state=row.state, title=row.message)
     return rx.el.tr(
-        rx.el.td(
-            rx.el.input(
-                type="checkbox",
-                checked=RunList.chosen.contains(row.run_id),
-                on_change=lambda wanted: choose(row.run_id, wanted),
-                aria_label="Compare the run of " + local_text(row.created_at_epoch_s),
-                class_name="tick",
-                data_testid="choose",
-            ),
-            class_name="at-tick",
-        ),
+        rx.el.td(_tick(row), class_name="at-tick"),
         rx.el.td(
             rx.link(local_time(row.created_at_epoch_s), href="/runs/" + row.run_id, data_testid="open"),
             rx.cond(row.baseline != "", _baseline(row)),
             class_name="at-when",
         ),
-        rx.el.td(
-            rx.el.div(row.target, class_name="mono target", title=row.target),
-            rx.el.div(
-                row.plan,
-                rx.el.span(row.source_text, class_name="badge source", data_source=row.source),
-                class_name="quiet under",
-            ),
-            class_name="at-target",
-        ),
-        rx.el.td(rx.el.span(row.verdict, class_name="badge", data_kind=row.kind), class_name="at-verdict"),
-        rx.el.td(
-            rx.el.div(
-                rx.el.span(row.score, " ", rx.el.span(row.grade, class_name="quiet"), class_name="tabular"),
-                rx.cond(row.spark != "", _spark(row)),
-                class_name="score-cell",
-            ),
-            class_name="at-score",
-        ),
+        rx.el.td(*_target(row), class_name="at-target"),
+        rx.el.td(badge, class_name="at-verdict"),
+        rx.el.td(_score(row), class_name="at-score"),
         rx.el.td(row.requests, class_name="number at-requests"),
-        rx.el.td(
-            rx.el.span(row.state_text, class_name="run-state", data_state=row.state, title=row.message),
-            class_name="at-state",
-        ),
+        rx.el.td(state, class_name="at-state"),
         rx.el.td(_actions(row), class_name="at-actions"),
         data_testid="run",
         key=row.run_id,
+    )
+
+
+def _tick(row: RunRow) -> Part:
+    choose: Handler = RunList.choose
+    return rx.el.input(
+        type="checkbox",
+        checked=RunList.chosen.contains(row.run_id),
+        on_change=lambda wanted: choose(row.run_id, wanted),
+        aria_label="Compare the run of " + local_text(row.created_at_epoch_s),
+        class_name="tick",
+        data_testid="choose",
+    )
+
+
+def _target(row: RunRow) -> tuple[Part, Part]:
+    source = rx.el.span(row.source_text, class_name="badge source", data_source=row.source)
+    return (
+        rx.el.div(row.target, class_name="mono target", title=row.target),
+        rx.el.div(row.plan, source, class_name="quiet under"),
+    )
+
+
+def _score(row: RunRow) -> Part:
+    return rx.el.div(
+        rx.el.span(row.score, " ", rx.el.span(row.grade, class_name="quiet"), class_name="tabular"),
+        rx.cond(row.spark != "", _spark(row)),
+        class_name="score-cell",
     )
 
 

@@ -17,6 +17,7 @@ from scale_app.ui.layout import page
 from scale_app.ui.local_time import local_time
 from scale_app.ui.meant import Handler, Part
 from scale_app.ui.panels import panel
+from scale_app.ui.tables import heads, table_box
 from scale_app.views.targets import NO_TARGETS, PlaceRow, RightRow, TargetRow, TargetsView, narrowed, targets_view
 
 MANY = 8
@@ -86,42 +87,50 @@ def _cluster(view: Any) -> Part:
             ),
         ),
         rx.el.section(
-            rx.el.div(
-                rx.el.div(
-                    rx.el.h1("Targets"),
-                    rx.el.p(view.looked_at, " · asked ", local_time(Offered.asked_at_epoch_s), class_name="quiet"),
-                    class_name="panel-head",
-                ),
-                rx.cond(view.targets.length() > MANY, _filter()),
-                rx.el.div(
-                    controls.button(
-                        rx.cond(Offered.asking, "Asking…", "Ask again"),
-                        Offered.load,
-                        "ask-again",
-                        icon="refresh-cw",
-                        disabled=Offered.asking,
-                    ),
-                    class_name="buttons no-print",
-                ),
-                class_name="list-head",
-            ),
+            _head(view),
             rx.cond(
                 Offered.rows,
                 rx.el.ul(rx.foreach(Offered.rows, _target), class_name="targets", data_testid="targets"),
-                rx.el.p(
-                    rx.cond(
-                        view.targets,
-                        "No target fits the filter.",
-                        "The cluster shows no Service here. Look at other namespaces with SCALE_KUBE_NAMESPACES.",
-                    ),
-                    class_name="quiet",
-                    data_testid="no-targets",
-                ),
+                _no_target(view),
             ),
             class_name="card",
             aria_label="Targets",
         ),
         _rights(view),
+    )
+
+
+def _head(view: Any) -> Part:
+    return rx.el.div(
+        rx.el.div(
+            rx.el.h1("Targets"),
+            rx.el.p(view.looked_at, " · asked ", local_time(Offered.asked_at_epoch_s), class_name="quiet"),
+            class_name="panel-head",
+        ),
+        rx.cond(view.targets.length() > MANY, _filter()),
+        rx.el.div(
+            controls.button(
+                rx.cond(Offered.asking, "Asking…", "Ask again"),
+                Offered.load,
+                "ask-again",
+                icon="refresh-cw",
+                disabled=Offered.asking,
+            ),
+            class_name="buttons no-print",
+        ),
+        class_name="list-head",
+    )
+
+
+def _no_target(view: Any) -> Part:
+    return rx.el.p(
+        rx.cond(
+            view.targets,
+            "No target fits the filter.",
+            "The cluster shows no Service here. Look at other namespaces with SCALE_KUBE_NAMESPACES.",
+        ),
+        class_name="quiet",
+        data_testid="no-targets",
     )
 
 
@@ -143,22 +152,11 @@ def _filter() -> Part:
 
 
 def _target(row: TargetRow) -> Part:
-    use: Handler = Offered.use
     return rx.el.li(
         rx.el.div(
             rx.el.h2(rx.el.span(row.where + "/", class_name="quiet"), row.name),
             rx.el.span(row.kind, class_name="badge"),
-            rx.cond(
-                row.usable,
-                rx.el.button(
-                    "Use as target",
-                    on_click=use(row.url, row.service),
-                    type="button",
-                    class_name="button small no-print",
-                    aria_label="Use " + row.name + " as target",
-                    data_testid="use",
-                ),
-            ),
+            rx.cond(row.usable, _use(row)),
             class_name="head-line",
         ),
         rx.cond(row.url != "", rx.el.p(row.url, class_name="mono")),
@@ -182,6 +180,18 @@ def _target(row: TargetRow) -> Part:
     )
 
 
+def _use(row: TargetRow) -> Part:
+    use: Handler = Offered.use
+    return rx.el.button(
+        "Use as target",
+        on_click=use(row.url, row.service),
+        type="button",
+        class_name="button small no-print",
+        aria_label="Use " + row.name + " as target",
+        data_testid="use",
+    )
+
+
 def _place(place: PlaceRow) -> Part:
     return rx.el.span(
         place.node, " ", rx.el.strong(place.text), class_name=rx.cond(place.all_ready, "fact", "fact fact-short")
@@ -193,34 +203,31 @@ def _setting(setting: Any) -> Part:
 
 
 def _rights(view: Any) -> Part:
-    heads = (
-        (explained("Source", "counting"), ""),
-        ("May Scale?", ""),
-        ("What it is for", ""),
-        ("Missing rule", "mono-head"),
-    )
     return panel(
         "What Scale may read",
         rx.cond(
             view.rights_problem != "",
             rx.el.p(view.rights_problem, class_name="problem", role="alert", data_testid="rights-problem"),
         ),
-        rx.cond(
-            view.rights,
-            rx.el.div(
-                rx.el.table(
-                    rx.el.thead(rx.el.tr(*[rx.el.th(text, scope="col", class_name=look) for text, look in heads])),
-                    rx.el.tbody(rx.foreach(view.rights, _right)),
-                    class_name="table rights-table",
-                    data_testid="rights",
-                ),
-                class_name="table-box",
-                tab_index=0,
-                role="region",
-                aria_label="Table of rights",
-            ),
-        ),
+        rx.cond(view.rights, _rights_table(view)),
         note=view.rights_of,
+    )
+
+
+def _rights_table(view: Any) -> Part:
+    return table_box(
+        "Table of rights",
+        rx.el.table(
+            heads(
+                (explained("Source", "counting"), ""),
+                ("May Scale?", ""),
+                ("What it is for", ""),
+                ("Missing rule", "mono-head"),
+            ),
+            rx.el.tbody(rx.foreach(view.rights, _right)),
+            class_name="table rights-table",
+            data_testid="rights",
+        ),
     )
 
 
