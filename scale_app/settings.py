@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,8 @@ from scale_app.domain.plan import Limits
 
 T = TypeVar("T")
 TARGETS_ACCEPTED = "hosts, *.domains, addresses, CIDR ranges, or Services as in kubernetes:shop/cart, kubernetes:shop/*"
+HOSTS_ACCEPTED = "names such as scale.example or *.example, without ports"
+DATABASES_ACCEPTED = "sqlite+aiosqlite:///... or postgresql+asyncpg://..."
 MOST_REMOTE_WORKERS = 256
 LEAST_SECRET = 32
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///scale.db"
@@ -84,52 +87,49 @@ class Settings:
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the environment. Raises SettingsError for the first value that is not accepted."""
-    defaults = Settings()
-    remote_workers = MOST_REMOTE_WORKERS if load_worker_door(environment).listen else 0
-
-    def read(name: str, default: T, parse: Callable[[str], T], accepted: str) -> T:
-        text = environment.get(name, "").strip()
-        if not text:
-            return default
-        try:
-            return parse(text)
-        except ValueError:
-            raise SettingsError(f"{name} = {text!r} is not accepted: {accepted}.") from None
-
+    own, read = Settings(), partial(_read, environment)
     return Settings(
-        host=read("SCALE_HOST", defaults.host, _host, "an address or a host name to listen on"),
-        port=read("SCALE_PORT", defaults.port, _port, "a whole number from 1 to 65535"),
-        database_url=read(
-            "SCALE_DATABASE_URL",
-            defaults.database_url,
-            _database,
-            "sqlite+aiosqlite:///... or postgresql+asyncpg://...",
-        ),
+        host=read("SCALE_HOST", own.host, _host, "an address or a host name to listen on"),
+        port=read("SCALE_PORT", own.port, _port, "a whole number from 1 to 65535"),
+        database_url=read("SCALE_DATABASE_URL", own.database_url, _database, DATABASES_ACCEPTED),
         allowed_targets=read("SCALE_ALLOWED_TARGETS", (), _targets, TARGETS_ACCEPTED),
-        allowed_hosts=read(
-            "SCALE_ALLOWED_HOSTS", (), _hosts, "names such as scale.example or *.example, without ports"
-        ),
+        allowed_hosts=read("SCALE_ALLOWED_HOSTS", (), _hosts, HOSTS_ACCEPTED),
         allowed_origins=read("SCALE_ALLOWED_ORIGINS", (), _origins, "origins such as https://scale.example"),
-        limits=Limits(
-            users=read("SCALE_MAX_USERS", defaults.limits.users, _count, "a whole number above 0"),
-            spawn_rate=read("SCALE_MAX_SPAWN_RATE", defaults.limits.spawn_rate, _positive, "a number above 0"),
-            duration_s=read("SCALE_MAX_DURATION_S", defaults.limits.duration_s, _positive, "seconds above 0"),
-            arrivals_per_s=read(
-                "SCALE_MAX_ARRIVALS_PER_S", defaults.limits.arrivals_per_s, _positive, "a number above 0"
-            ),
-            processes=read("SCALE_MAX_PROCESSES", defaults.limits.processes, _count, "a whole number above 0"),
-            remote_workers=remote_workers,
-        ),
-        max_runs=read("SCALE_MAX_RUNS", defaults.max_runs, _count, "a whole number above 0"),
+        limits=_load_limits(environment),
+        max_runs=read("SCALE_MAX_RUNS", own.max_runs, _count, "a whole number above 0"),
         notify_urls=_notify_urls(environment.get("SCALE_NOTIFY_URLS", "")),
         kube_config=read("SCALE_KUBE_CONFIG", "", _kube_config, "in-cluster, or the path of a kubeconfig file"),
         kube_contexts=read("SCALE_KUBE_CONTEXTS", (), _items, "contexts of the kubeconfig"),
         kube_namespaces=read("SCALE_KUBE_NAMESPACES", (), _namespaces, "namespaces, or * for all"),
         kube_node=read("SCALE_KUBE_NODE", "", _host, "a node's name"),
-        debug_image=read("SCALE_DEBUG_IMAGE", defaults.debug_image, _image, "an image such as busybox:1.37"),
+        debug_image=read("SCALE_DEBUG_IMAGE", own.debug_image, _image, "an image such as busybox:1.37"),
         locustfiles=read("SCALE_LOCUSTFILES", "", _folder, "a folder that exists"),
         public_url=read("SCALE_PUBLIC_URL", "", _public_url, "a URL such as https://scale.example"),
     )
+
+
+def _load_limits(environment: Mapping[str, str]) -> Limits:
+    """Without a door for them, no worker of another machine can join."""
+    own, read = Limits(), partial(_read, environment)
+    return Limits(
+        users=read("SCALE_MAX_USERS", own.users, _count, "a whole number above 0"),
+        spawn_rate=read("SCALE_MAX_SPAWN_RATE", own.spawn_rate, _positive, "a number above 0"),
+        duration_s=read("SCALE_MAX_DURATION_S", own.duration_s, _positive, "seconds above 0"),
+        arrivals_per_s=read("SCALE_MAX_ARRIVALS_PER_S", own.arrivals_per_s, _positive, "a number above 0"),
+        processes=read("SCALE_MAX_PROCESSES", own.processes, _count, "a whole number above 0"),
+        remote_workers=MOST_REMOTE_WORKERS if load_worker_door(environment).listen else 0,
+    )
+
+
+def _read(environment: Mapping[str, str], name: str, default: T, parse: Callable[[str], T], accepted: str) -> T:
+    """One value; the default where it is not set or empty. accepted: what would have been. Raises SettingsError."""
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        return parse(text)
+    except ValueError:
+        raise SettingsError(f"{name} = {text!r} is not accepted: {accepted}.") from None
 
 
 def load_worker_door(environment: Mapping[str, str] = os.environ) -> WorkerDoor:

@@ -14,7 +14,7 @@ from scale_app.views import format as shown
 from scale_app.views.pod_table import outlier_side, share_decimals
 from scale_app.views.presenting import figures
 from scale_app.views.view import Figures, Sequel, Tick
-from scale_app.views.words import CHANGES, PLAN_FIELDS
+from scale_app.views.words import CHANGES, PLAN_FIELDS, setting_text
 
 MOST_RUNS = 8
 MOST_PODS = 200
@@ -288,14 +288,7 @@ def _plan_rows(comparisons: Sequence[Comparison]) -> list[CompareRow]:
     return [
         CompareRow(
             PLAN_FIELDS.get(name, name),
-            [Cell(_setting(name, text)) for text in (first, *[other.get(name, first) for other in differing])],
+            [Cell(setting_text(name, text)) for text in (first, *[other.get(name, first) for other in differing])],
         )
         for name, first in sorted(reference.items(), key=lambda item: order.get(item[0], len(order)))
     ]
-
-
-def _setting(name: str, text: str) -> str:
-    """A value of the plan as people read it: nothing set is said as what it means."""
-    if text != "none":
-        return text
-    return "all (keep-alive)" if name == "requests_per_connection" else shown.NONE

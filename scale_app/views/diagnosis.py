@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from scale_app.domain.alert import Alert
 from scale_app.domain.finding import Finding
+from scale_app.domain.findings import generator_limit
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
 from scale_app.views.view import AlertRow, FindingRow
-from scale_app.views.words import ALERTS, CERTAINTIES
+from scale_app.views.words import ALERTS, CERTAINTIES, GENERATOR_LIMIT
 
 NO_CAUSE = "No cause stands out."
-GENERATOR_LIMIT = "generator_limit"
 
 
 def alert_rows(alerts: Sequence[Alert]) -> list[AlertRow]:
@@ -46,8 +46,5 @@ def findings_note(snapshot: Snapshot) -> str:
 
 def generator_note(findings: Sequence[Finding]) -> str:
     """Why the load generator limits what is measured, "" when no finding says so."""
-    found = next((each for each in findings if each.code == GENERATOR_LIMIT), None)
-    if found is None:
-        return ""
-    title = found.title if found.certainty == "certain" else found.title.replace(" is ", " may be ", 1)
-    return shown.prose(f"{title}. {found.evidence}")
+    found = next((each for each in findings if each.code == generator_limit.CAUSE.code), None)
+    return shown.prose(f"{GENERATOR_LIMIT[found.certainty]} {found.evidence}") if found else ""

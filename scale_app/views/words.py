@@ -112,6 +112,12 @@ PLAN_FIELDS = {
     "remote_workers": "Workers of other machines",
 }
 
+GENERATOR_LIMIT: dict[Certainty, str] = {
+    "certain": "The load generator is the limit.",
+    "likely": "The load generator may be the limit.",
+    "possible": "The load generator may be the limit.",
+}
+
 CERTAINTIES: dict[Certainty, str] = {"certain": "Certain", "likely": "Likely", "possible": "Possible"}
 
 ALERT_RULES: dict[AlertRule, tuple[str, str]] = {
@@ -206,6 +212,13 @@ def connection_text(requests_per_connection: int | None) -> str:
     if requests_per_connection == 1:
         return CONNECTIONS["each"][0]
     return f"New connection every {shown.count(requests_per_connection)} requests"
+
+
+def setting_text(field: str, text: str) -> str:
+    """A value of a plan's field as people read it: nothing set is said as what it means."""
+    if text != "none":
+        return text
+    return "all (keep-alive)" if field == "requests_per_connection" else shown.NONE
 
 
 def plan_lines(plan: LoadPlan) -> list[PlanLine]:
