@@ -125,6 +125,18 @@ class LoadPlan:
 
     def __post_init__(self) -> None:
         check_target(self.target_url)
+        self._check_load()
+        self._check_alerts()
+        check_request(self.method, self.headers, self.body)
+        check_authorities(self.ca_pem)
+        check_locustfile(self.locustfile, self.requests_per_connection, self.arrivals_per_s)
+        if self.dns not in DNS_POLICIES:
+            raise PlanError("dns", self.dns, f"one of {', '.join(DNS_POLICIES)}")
+        _check_service(self.service, self.target_url)
+        self._check_senders()
+        self._check_counting()
+
+    def _check_load(self) -> None:
         _whole("users", self.users, 1)
         _number("spawn_rate", self.spawn_rate, 0.1)
         _number("duration_s", self.duration_s, 1.0)
@@ -135,33 +147,30 @@ class LoadPlan:
             raise PlanError("warm_up_s", self.warm_up_s, f"less than the duration of {self.duration_s:g} s")
         _number("think_time_s", self.think_time_s, 0.0)
         _number("timeout_s", self.timeout_s, 0.1)
-        if not isinstance(self.pod_header, str) or not HEADER_NAME.fullmatch(self.pod_header):
-            raise PlanError("pod_header", self.pod_header, "a response header's name such as X-Pod-Name")
+        _check_arrivals(self.arrivals_per_s, self.arrivals)
+
+    def _check_alerts(self) -> None:
         if self.alert_rule not in ("verdict", "score"):
             raise PlanError("alert_rule", self.alert_rule, "either verdict or score")
         _share("max_pod_share", self.max_pod_share)
         _share("max_failure_share", self.max_failure_share)
         if self.max_p95_ms is not None:
             _number("max_p95_ms", self.max_p95_ms, 0.001)
-        _check_arrivals(self.arrivals_per_s, self.arrivals)
-        check_request(self.method, self.headers, self.body)
-        check_authorities(self.ca_pem)
-        check_locustfile(self.locustfile, self.requests_per_connection, self.arrivals_per_s)
-        if self.dns not in DNS_POLICIES:
-            raise PlanError("dns", self.dns, f"one of {', '.join(DNS_POLICIES)}")
-        _check_service(self.service, self.target_url)
-        _whole("processes", self.processes, 1)
-        _whole("remote_workers", self.remote_workers, 0)
-        self._check_senders()
-        if self.counted_beside and (is_demo(self.target_url) or is_simulated(self.target_url)):
-            raise PlanError("counting", self.counting, f"auto for the target {self.target_url}, which names its pods")
 
     def _check_senders(self) -> None:
+        _whole("processes", self.processes, 1)
+        _whole("remote_workers", self.remote_workers, 0)
         if self.processes + self.remote_workers > self.users:
             field = "remote_workers" if self.remote_workers else "processes"
             raise PlanError(field, getattr(self, field), f"at most one process for each of the {self.users:,} users")
         if self.remote_workers and is_demo(self.target_url):
             raise PlanError("remote_workers", self.remote_workers, "other machines cannot reach the built-in target")
+
+    def _check_counting(self) -> None:
+        if not isinstance(self.pod_header, str) or not HEADER_NAME.fullmatch(self.pod_header):
+            raise PlanError("pod_header", self.pod_header, "a response header's name such as X-Pod-Name")
+        if self.counted_beside and (is_demo(self.target_url) or is_simulated(self.target_url)):
+            raise PlanError("counting", self.counting, f"auto for the target {self.target_url}, which names its pods")
 
     @property
     def wish(self) -> CountingWish:
