@@ -27,7 +27,7 @@ def _entries(pods: list[Any], namespace: str) -> Iterator[tuple[str, PodBytes]]:
         try:
             named, network = pod["podRef"], pod["network"]
             received, measured = network["rxBytes"], datetime.fromisoformat(network["time"])
-            if named["namespace"] == namespace and isinstance(received, int) and received >= 0:
+            if named["namespace"] == namespace and type(received) is int and received >= 0:
                 yield str(named["name"]), PodBytes(received, measured.timestamp())
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             continue

@@ -62,6 +62,7 @@ async def _until(counter: ProxyCounter, act: list[object], requests: dict[str, i
             assert isinstance(sample, CountsSample)
             if sample.requests == requests and sample.others == others:
                 return
+    raise AssertionError("the counter ended")
 
 
 async def test_nginx_log_says_which_pod_answered(server: FakePods, counter: ProxyCounter) -> None:

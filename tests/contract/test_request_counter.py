@@ -352,9 +352,9 @@ async def test_lines_of_other_clients_are_told_apart(server: FakePods, cluster: 
         await server.answered("cart-1", 2)
         await server.answered("cart-1", 3, '10.0.0.1 - - [t] "GET /healthz HTTP/1.1" 200 2 "-" "kube-probe/1.35"')
         await server.answered("cart-1", 5, "some words of the program")
-        async for sample in samples:
-            if sample.others == 3 and sample.requests == {"cart-1": 2}:
-                break
+        while (sample := await anext(samples)).others < 3 or sample.requests["cart-1"] < 2:
+            pass
+    assert (sample.others, sample.requests) == (3, {"cart-1": 2})
 
 
 async def test_more_pods_than_logs_can_be_followed_are_refused(server: FakePods, cluster: Cluster) -> None:

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from scale_app.cli import main
-from scale_app.codec import plan_from_text
+from scale_app.codec import plan_from_text, plan_to_text, to_wire
 from scale_app.domain.balance import balance
+from scale_app.domain.gate import Gate
 from tests.explaining import SCENES, picture
 from tests.reference import PAGES
 
@@ -60,9 +61,17 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     assert [link for link in inside if not (page.parent / link).exists()] == []
 
 
+COMMAND = re.compile(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*scale ([a-z]+)((?: .*)?)$", re.MULTILINE)
+
+
+def test_the_pages_show_most_commands() -> None:
+    shown = {name for page in PAGES_WRITTEN for name, _ in COMMAND.findall(page.read_text())}
+    assert {"run", "compare", "export", "worker"} <= shown
+
+
 @pytest.mark.parametrize("page", PAGES_WRITTEN, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_commands_in_pages_exist_with_their_flags(page: Path) -> None:
-    for line in re.findall(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*scale ([a-z]+)((?: .*)?)$", page.read_text(), re.MULTILINE):
+    for line in COMMAND.findall(page.read_text()):
         command = main.commands[line[0]]
         known = {flag for each in command.params for flag in each.opts} | {"--help"}
         assert set(re.findall(r"(?<=\s)--[a-z-]+", line[1])) <= known, line
@@ -70,7 +79,12 @@ def test_commands_in_pages_exist_with_their_flags(page: Path) -> None:
 
 @pytest.mark.parametrize("plan", sorted((DOCS / "examples").glob("*plan*.yaml")), ids=lambda plan: plan.name)
 def test_an_example_plan_can_be_run(plan: Path) -> None:
-    plan_from_text(plan.read_bytes())
+    read = plan_from_text(plan.read_bytes())
+    assert plan_from_text(plan_to_text(read)) == read
+    written = yaml.safe_load(plan.read_bytes())
+    asks_a_gate = written.pop("gate", None) is not None
+    assert written.items() <= to_wire(read).items()
+    assert (read.gate != Gate()) is asks_a_gate
 
 
 def test_the_example_workflow_runs_commands_that_exist() -> None:

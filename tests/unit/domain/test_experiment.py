@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from scale_app.domain.balance import balance
+from scale_app.domain.errors import PlanError
 from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, no_experiment_sentence
 from scale_app.domain.finding import Certainty, Finding
 from scale_app.domain.plan import Limits, LoadPlan
@@ -149,7 +150,12 @@ def test_unknown_connections_are_not_taken_for_shared_ones() -> None:
 def test_a_planned_run_can_always_be_started() -> None:
     limits = Limits(users=30, duration_s=45)
     for counts, connections in ((BY_CHANCE, 20), (HOT, 20), (HOT, 200)):
-        planned(a_run(KEPT, counts, connections), limits).plan.check_limits(limits)
+        record = a_run(KEPT, counts, connections)
+        with pytest.raises(PlanError, match="at most"):
+            planned(record).plan.check_limits(limits)
+        cut = planned(record, limits).plan
+        cut.check_limits(limits)
+        assert cut.duration_s == 45
 
 
 def test_even_with_new_connections_means_that_it_was_chance() -> None:

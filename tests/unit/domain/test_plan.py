@@ -89,8 +89,13 @@ def test_more_than_the_installation_allows_is_refused(field: str) -> None:
         plan.check_limits(Limits(**caps))  # type: ignore[arg-type]
 
 
-def test_a_closed_model_has_no_arrivals_to_cap() -> None:
-    LoadPlan().check_limits(Limits(arrivals_per_s=1))
+def test_only_a_plan_with_arrivals_has_arrivals_to_cap() -> None:
+    limits = Limits(arrivals_per_s=1)
+    with pytest.raises(PlanError, match="arrivals_per_s = 2 "):
+        LoadPlan(arrivals_per_s=2).check_limits(limits)
+    closed = LoadPlan()
+    closed.check_limits(limits)
+    assert closed.arrivals_per_s is None
 
 
 def test_an_edit_changes_only_what_it_names() -> None:

@@ -1,12 +1,13 @@
 """Lines of access logs: whose request each is, whatever was logged."""
 
+import json
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scale_app.readings.access_log import Entry, LogFormat, Ours, Whose
+from scale_app.readings.access_log import METHODS, Entry, LogFormat, Ours, Whose
 
 OURS = Ours("GET", "/cart?x=1", "scale-load-test")
 
@@ -86,11 +87,28 @@ def test_a_pattern_with_the_whole_request_in_it_is_read() -> None:
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_are_read_without_an_error(line: bytes) -> None:
+def test_bytes_that_are_no_request_count_for_nobody(noise: bytes) -> None:
+    bare = noise.replace(b'"', b"")
     for pattern in ("", PATTERN, "$request $status"):
-        LogFormat(pattern).entry(line)
-        LogFormat(pattern).entry(b'{"a":' + line + b"}")
-        LogFormat(pattern).entry(b'x "GET ' + line + b'" 200')
+        for line in (bare, b'{"a":' + noise + b"}", b'x "GET ' + bare + b'"', b'x "GET ' + bare):
+            assert OURS.whose(LogFormat(pattern).entry(line)) is Whose.NOBODYS
+
+
+PRINTED = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters='"|'), min_size=1, max_size=60)
+METHOD = st.sampled_from(sorted(METHODS))
+
+
+@example("GET", "go?to=http://b/", "a", "b")
+@given(METHOD, PRINTED, PRINTED, PRINTED)
+def test_whatever_a_request_asks_for_is_read_as_it_was_logged(method: str, path: str, agent: str, seen: str) -> None:
+    target = f"/{path}"
+    combined = f'{seen} [t] "{method} {target} HTTP/1.1" 200 5 "-" "{agent}"'
+    as_json = json.dumps({"seen": seen, "method": method, "path": target, "status": 200, "user_agent": agent})
+    own = f'{seen}|{method} {target}|200|"{agent}"|{seen}'
+    for pattern, line in (("", combined), ("", as_json), (PATTERN, own)):
+        entry = LogFormat(pattern).entry(line.encode())
+        assert entry is not None
+        assert (entry.method, entry.target, entry.agent) == (method, target, agent)
 
 
 @pytest.mark.parametrize("line", ['" ' * 500_000, '"GET ' * 200_000, "| |" * 300_000, "{" + '"a":{' * 150_000])

@@ -1,9 +1,13 @@
 """The kernel's tables of connections."""
 
+from ipaddress import IPv4Address, IPv6Address
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scale_app.readings.connection_table import connection_table
+
+Address = IPv4Address | IPv6Address
 
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1
@@ -37,8 +41,28 @@ def test_another_port_is_another_service() -> None:
     assert connection_table(TCP, {9090}).opened is None
 
 
-@given(st.text(max_size=300))
-def test_any_text_is_read_without_an_error(text: str) -> None:
-    connection_table(text, {8080})
-    connection_table(f"   1: {text} 090112C6:A47E 01 0\nTcp: PassiveOpens\nTcp: {text}", {8080})
-    connection_table(f"   1: 050113C6:1F90 {text} 01 0", {8080})
+def _written(address: Address, port: int) -> str:
+    """As 32-bit words, each in this machine's order, and the port."""
+    words = [address.packed[i : i + 4][::-1] for i in range(0, len(address.packed), 4)]
+    return f"{b''.join(words).hex().upper()}:{port:04X}"
+
+
+def _said(address: Address) -> str:
+    """An IPv4 address that an IPv6 socket met is told as IPv4."""
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+NOWHERE = (IPv4Address(0), 0)
+PORT = st.integers(0, 65_535)
+ENDPOINT = st.tuples(st.ip_addresses(), PORT)
+
+
+@given(st.lists(st.tuples(ENDPOINT, st.sampled_from([8080, 9090])), max_size=5), st.text(max_size=100))
+def test_every_connection_is_read_as_the_kernel_wrote_it_whatever_stands_beside_it(
+    connections: list[tuple[tuple[Address, int], int]], noise: str
+) -> None:
+    """noise: a line that is none of the table's, and a part of two more, which are left out then."""
+    lines = [noise, f" 7: {_written(*NOWHERE)} {noise} 01 0", f" 8: {noise} {_written(*NOWHERE)} 01 0"]
+    lines += [f" 9: {_written(client[0], own)} {_written(*client)} 01 0" for client, own in connections]
+    table = connection_table("\n".join(lines), {8080})
+    assert table.clients == tuple(f"{_said(at)}:{port}" for (at, port), own in connections if own == 8080)

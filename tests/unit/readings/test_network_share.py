@@ -26,7 +26,10 @@ def test_the_bytes_of_the_namespaces_pods_are_read_with_their_time() -> None:
 
 
 @given(json_values)
-def test_any_document_is_read_without_an_error(value: Any) -> None:
-    received_bytes({"pods": [value]}, "shop")
-    received_bytes({"pods": value}, "shop")
-    received_bytes({"pods": [_pod("a", rxBytes=value)]}, "shop")
+def test_what_is_not_as_documented_is_left_out_and_costs_no_other_pod_its_bytes(value: Any) -> None:
+    known = {"b": PodBytes(7, 1795514400.0)}
+    counted = {"a": PodBytes(value, 1795514400.0)} if type(value) is int and value >= 0 else {}
+    neighbour = _pod("b", rxBytes=7)
+    assert received_bytes({"pods": [value, neighbour]}, "shop") == known
+    assert received_bytes({"pods": [_pod("a", rxBytes=value), neighbour]}, "shop") == known | counted
+    assert received_bytes({"pods": value}, "shop") == {}

@@ -1,5 +1,7 @@
 """Pods that are named in the answers' JSON."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,24 @@ def test_each_answer_of_a_connection_is_read_by_itself() -> None:
         assert reader.named() == name
 
 
+KEYS = st.lists(st.text(max_size=9), min_size=1, max_size=4)
+
+
+@given(st.text(max_size=50) | st.integers(), KEYS)
+def test_any_text_or_whole_number_is_found_however_deep_it_is(value: str | int, keys: list[str]) -> None:
+    body: object = value
+    for key in reversed(keys):
+        body = {key: body, key + "x": "another"}
+    assert field_of(json.dumps(body).encode(), keys) == str(value).encode()
+    assert field_of(json.dumps(body).encode(), [*keys, "deeper"]) == b""
+
+
+@given(st.none() | st.booleans() | st.floats() | st.lists(st.integers()) | st.dictionaries(st.text(), st.integers()))
+def test_a_value_that_is_no_name_names_none(value: object) -> None:
+    assert field_of(json.dumps({"a": value}).encode(), ("a",)) == b""
+
+
 @given(st.binary(max_size=200))
-def test_any_body_is_read_without_an_error(body: bytes) -> None:
-    field_of(body, ("a", "b"))
-    field_of(b'{"a":' + body + b"}", ("a",))
+def test_bytes_that_are_no_json_object_name_none(noise: bytes) -> None:
+    assert field_of(b"x" + noise, ("a", "b")) == b""
+    assert field_of(b'{"a":' + noise, ("a",)) == b""
