@@ -20,6 +20,7 @@ from tests.browser.black_hole import black_hole
 from tests.browser.conftest import active_runs, start_run
 from tests.browser.test_live_page import see_score, start
 from tests.browser.test_reading import THEMES, violations
+from tests.browser.test_screens import fits_every_screen
 from tests.fake_api_server import FakeApiServer
 from tests.kubernetes_objects import endpoint, endpoint_slice, service, shop
 from tests.serving import Served, build_page, free_port, served
@@ -96,9 +97,7 @@ def test_a_missing_right_is_named_and_the_rest_is_shown(new_page: Callable[..., 
     expect(logs).to_contain_text("✕ No")
     expect(logs).to_contain_text("get pods/log")
     expect(page.get_by_test_id("right").filter(has_text="targets").first).to_contain_text("✓ Yes")
-    for theme in THEMES:
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        assert violations(page) == []
+    fits_every_screen(page, "targets-of-a-cluster")
     cart.get_by_test_id("use").click()
     expect(page.get_by_test_id("target")).to_have_value(re.compile(r"^http://.*:8080/"))
     expect(page.get_by_test_id("choose-service")).to_have_value(re.compile(r"^http://.*:8080/ .*shop/cart$"))

@@ -30,19 +30,7 @@ def test_a_page_fits_every_screen_and_everybody_can_read_it(
     new_page: Callable[..., Page], past_runs: dict[str, str], name: str
 ) -> None:
     # No transitions, so that axe-core does not meet a colour half way.
-    page = new_page(PAGES[name].format(**past_runs), reduced_motion="reduce")
-    expect(page.locator("main .skeleton")).to_have_count(0)
-    # What is far below the screen is drawn only when somebody scrolls there; a picture shows it without.
-    page.add_style_tag(content="* { content-visibility: visible !important; }")
-    for theme in THEMES:
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        expect(page.locator("html")).to_contain_class(theme)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            assert overflow_px(page) <= 0, width
-            keep(page, f"{name}-{theme}-{width}")
-        page.set_viewport_size({"width": 1_400, "height": 900})
-        assert violations(page) == []
+    fits_every_screen(new_page(PAGES[name].format(**past_runs), reduced_motion="reduce"), name)
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -61,6 +49,22 @@ def test_what_opens_over_a_page_is_readable_too(
         assert violations(page) == []
         keep(page, f"{dialog}-{theme}")
         page.keyboard.press("Escape")
+
+
+def fits_every_screen(page: Page, name: str) -> None:
+    """See that nothing overflows and axe-core finds nothing; keep a picture of each theme and width."""
+    expect(page.locator("main .skeleton")).to_have_count(0)
+    # What is far below the screen is drawn only when somebody scrolls there; a picture shows it without.
+    page.add_style_tag(content="* { content-visibility: visible !important; }")
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        expect(page.locator("html")).to_contain_class(theme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            assert overflow_px(page) <= 0, width
+            keep(page, f"{name}-{theme}-{width}")
+        page.set_viewport_size({"width": 1_400, "height": 900})
+        assert violations(page) == []
 
 
 def keep(page: Page, name: str) -> None:
