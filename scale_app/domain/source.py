@@ -28,6 +28,3 @@ COUNTERS = (Source.PROMETHEUS, Source.ACCESS_LOG, Source.CONNECTION_MAP, Source.
 
 NAMED_BY_ANSWERS = frozenset({Source.DEMO, Source.HEADER, Source.SIMULATED, Source.JSON})
 """Sources in which every answer says itself which pod gave it, so that requests of other clients cannot slip in."""
-
-ENTERING_PODS = frozenset({Source.CONNECTION_MAP})
-"""Sources that run something inside the pods: used only where the plan allows it."""

@@ -55,10 +55,3 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
     cluster.apply([namespace_object(name)])
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
-
-
-@pytest.fixture
-def iptables(cluster: Cluster) -> None:
-    """kube-proxy as it is by default."""
-    if cluster.status()["proxy_mode"] != "iptables":
-        cluster.proxy_mode("iptables")

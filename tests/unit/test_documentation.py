@@ -77,6 +77,26 @@ def test_commands_in_pages_exist_with_their_flags(page: Path) -> None:
         assert set(re.findall(r"(?<=\s)--[a-z-]+", line[1])) <= known, line
 
 
+def test_what_a_page_calls_by_its_label_is_on_the_screen() -> None:
+    shown = "".join(
+        path.read_text() for room in ("ui", "views") for path in (PROJECT / "scale_app" / room).glob("*.py")
+    )
+    guides = [PROJECT / "README.md", DOCS / "tutorial.md", *(DOCS / "how-to").glob("*.md")]
+    labels = {label for page in guides for label in re.findall(r"[a-z*:] \*\*([A-Z][^*.?]+)\*\*", page.read_text())}
+    assert {"Start", "Targets", "Run the deciding experiment"} <= labels
+    assert [label for label in sorted(labels) if f'"{label}"' not in shown] == []
+
+
+def test_the_files_that_pages_name_are_there() -> None:
+    named = {
+        (page.name, name)
+        for page in [*PAGES_WRITTEN, PROJECT / "tests/cluster/README.md"]
+        for name in re.findall(r"\b(?:tests|docs|scale_app|k8s)/[\w./-]+\.[a-z]{2,4}\b", page.read_text())
+    }
+    assert len(named) > 10
+    assert [f"{page}: {name}" for page, name in sorted(named) if not (PROJECT / name).exists()] == []
+
+
 @pytest.mark.parametrize("plan", sorted((DOCS / "examples").glob("*plan*.yaml")), ids=lambda plan: plan.name)
 def test_an_example_plan_can_be_run(plan: Path) -> None:
     read = plan_from_text(plan.read_bytes())
