@@ -116,7 +116,12 @@ async def test_a_service_that_cannot_be_loaded_says_why(
 
 
 @pytest.mark.parametrize(
-    ("pods", "said"), [((), "no pod matches"), ((endpoint("a", ready=False),), "none of its 1 pods is ready")]
+    ("pods", "said"),
+    [
+        ((), "no pod matches"),
+        ((endpoint("a", ready=False),), "its only pod is not ready"),
+        ((endpoint("a", ready=False), endpoint("b", ready=False)), "none of its 2 pods is ready"),
+    ],
 )
 async def test_a_service_without_a_ready_pod_is_idle(
     server: FakeApiServer, catalog: KubernetesCatalog, pods: tuple[Document, ...], said: str

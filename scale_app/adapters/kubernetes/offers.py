@@ -66,9 +66,17 @@ def problem_of(service: Service, endpoints: Mapping[str, Endpoint]) -> tuple[str
     if not service.ports:
         return f"Service {name} has no TCP port, so it does not speak HTTP. Choose another Service.", False
     if not any(endpoint.ready for endpoint in endpoints.values()):
-        pods = f"none of its {len(endpoints)} pods is ready" if endpoints else "no pod matches its selector"
-        return f"Service {name} would not answer: {pods}. See kubectl -n {service.namespace} get pods.", True
+        return (
+            f"Service {name} would not answer: {_not_ready(len(endpoints))}. See kubectl -n {service.namespace} get pods.",
+            True,
+        )
     return "", False
+
+
+def _not_ready(pods: int) -> str:
+    if pods == 0:
+        return "no pod matches its selector"
+    return "its only pod is not ready" if pods == 1 else f"none of its {pods} pods is ready"
 
 
 def notable_of(settings: ServiceSettings, endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
