@@ -17,7 +17,8 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.settings import Settings
-from tests.fakes import FakeHub, a_snapshot
+from tests.fakes import a_snapshot
+from tests.fakes_hub import FakeHub
 
 EVERY_S = 0.01
 PODS = 300

@@ -17,7 +17,8 @@ from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.snapshot import Source
 from scale_app.service.hub import Hub, Outside
-from tests.fakes import FakeDemo, FakeStore
+from tests.fakes import FakeStore
+from tests.fakes_hub import FakeDemo
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator
 from tests.webhook import running_webhook
 

@@ -26,7 +26,8 @@ from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.settings import Settings
 from tests.examples import an_ended_run
-from tests.fakes import FakeHub, a_snapshot
+from tests.fakes import a_snapshot
+from tests.fakes_hub import FakeHub
 
 GOOD = {"target_url": "http://example.com", "users": 100, "spawn_rate": 10, "duration": 60}
 TESTS = "/api/load-test"

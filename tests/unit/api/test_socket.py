@@ -19,7 +19,8 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.settings import Settings
-from tests.fakes import FakeHub, a_snapshot
+from tests.fakes import a_snapshot
+from tests.fakes_hub import FakeHub
 
 ALERT = AlertRaised(9.0, Alert("verdict", 0.82, 0.95, "pod-0 gets twice its share.", 9.0))
 

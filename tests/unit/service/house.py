@@ -10,7 +10,8 @@ from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.snapshot import Source
 from scale_app.ports import PodDirectory, RequestCounter
 from scale_app.service.hub import Hub, Outside
-from tests.fakes import FakeClock, FakeDemo, FakeStore
+from tests.fakes import FakeClock, FakeStore
+from tests.fakes_hub import FakeDemo
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator, PlayedLoad
 
 

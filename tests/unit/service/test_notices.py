@@ -16,7 +16,8 @@ from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.service.hub import Hub, Outside
 from scale_app.service.notices import MINUTE_S, MOST_PER_MINUTE, Notices, Outbox, Receiver
-from tests.fakes import FakeClock, FakeDemo, FakeHub, FakeNotifier, FakeStore, a_snapshot
+from tests.fakes import FakeClock, FakeNotifier, FakeStore, a_snapshot
+from tests.fakes_hub import FakeDemo, FakeHub
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator
 
 ALERT = Alert("verdict", 0.4, 0.95, "Uneven.", 3.0, 0.4)

@@ -1,0 +1,167 @@
+"""What is one source's own: Prometheus pages, access logs and tables of connections at pods of a fake API server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter
+from scale_app.adapters.kubernetes.counters.connection_map import ConnectionMap
+from scale_app.adapters.kubernetes.counters.prometheus import PrometheusCounter
+from scale_app.adapters.system_clock import SystemClock
+from scale_app.domain.errors import CountingFailed, ScaleError
+from scale_app.domain.ledger import CounterLedger
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import ConnectionsSample
+from tests.contract.counting import EVERY_S, PLAN, reading, until, until_totals
+from tests.fake_pods import FakePods, PodLife
+
+
+async def test_the_counter_of_requests_is_recognised_by_the_load(server: FakePods, cluster: Cluster) -> None:
+    server.shop("cart-1")
+    counter = PrometheusCounter(lambda _: cluster, SystemClock(), EVERY_S)
+    plan = LoadPlan(target_url=PLAN.target_url)
+    async with reading(counter, plan, lambda: 100) as samples:
+        assert (await anext(samples)).requests == {"cart-1": 0}
+    asked = iter([0, 0, *([100] * 1_000)])
+    async with reading(counter, plan, lambda: next(asked)) as samples:
+        await anext(samples)
+        await server.answered("cart-1", 100)
+        await until(samples, lambda sample: sample.requests == {"cart-1": 100})
+
+
+async def test_without_the_right_to_the_proxy_a_page_is_read_at_the_pods_address(
+    server: FakePods, cluster: Cluster
+) -> None:
+    page = b"# TYPE http_requests_total counter\nhttp_requests_total 5\n"
+
+    async def give(request: web.Request) -> web.Response:
+        return web.Response(body=page) if request.path == "/metrics" else web.Response(status=404)
+
+    async with serving_at("127.1.0.1", give) as port:
+        server.pod_port = port
+        server.denied.add("proxy pods")
+        server.shop("cart-1")
+        counter = PrometheusCounter(lambda _: cluster, SystemClock(), EVERY_S)
+        async with reading(counter) as samples:
+            await anext(samples)
+            page = page.replace(b" 5", b" 8")
+            await until(samples, lambda sample: sample.requests == {"cart-1": 3})
+        assert [what for what, _ in server.asked] == ["proxy"]
+
+
+@asynccontextmanager
+async def serving_at(host: str, give: Handler) -> AsyncIterator[int]:
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", give)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.01)
+    await runner.setup()
+    await web.TCPSite(runner, host, 0).start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        (b"<html>not metrics</html>{", "is not a Prometheus page"),
+        (b"# TYPE other_total counter\nother_total 1\n", "no counter http_requests_total"),
+        (b"# TYPE a_total counter\n" + b"x" * 51_000_000, "more than the 50,000,000"),
+    ],
+)
+async def test_a_page_that_is_of_no_use_is_said_to_be_so(
+    server: FakePods, cluster: Cluster, page: bytes, said: str
+) -> None:
+    server.lives["cart-1"] = PodLife(page=page)
+    server.shop("cart-1")
+    counter = PrometheusCounter(lambda _: cluster, SystemClock(), EVERY_S)
+    try:
+        async with reading(counter) as samples:
+            told = (await anext(samples)).problem
+    except ScaleError as error:
+        told = str(error)
+    assert said in told
+
+
+async def test_of_many_pods_without_a_page_only_a_few_are_tried(server: FakePods, cluster: Cluster) -> None:
+    for i in range(60):
+        server.lives[f"cart-{i}"] = PodLife(page=b"<html>")
+    server.shop(*server.lives)
+    counter = PrometheusCounter(lambda _: cluster, SystemClock(), EVERY_S)
+    with pytest.raises(CountingFailed, match="60 of 60 pods"):
+        async with reading(counter) as samples:
+            await anext(samples)
+    assert len({name for _, name in server.asked}) == 3
+
+
+async def test_each_line_of_a_log_counts_once_though_the_stream_is_cut(server: FakePods, cluster: Cluster) -> None:
+    server.shop("cart-1")
+    await server.answered("cart-1", 7)
+    counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
+    ledger = CounterLedger()
+    async with reading(counter) as samples:
+        ledger.observe(await anext(samples))
+        for total in range(1, 4):
+            await server.answered("cart-1", 10)
+            await until_totals(samples, ledger, {"cart-1": total * 10})
+            await server.cut_logs()
+
+
+async def test_lines_of_other_clients_are_told_apart(server: FakePods, cluster: Cluster) -> None:
+    server.shop("cart-1")
+    counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
+    async with reading(counter) as samples:
+        await anext(samples)
+        await server.answered("cart-1", 2)
+        await server.answered("cart-1", 3, '10.0.0.1 - - [t] "GET /healthz HTTP/1.1" 200 2 "-" "kube-probe/1.35"')
+        await server.answered("cart-1", 5, "some words of the program")
+        sample = await until(samples, lambda sample: sample.others >= 3 and sample.requests["cart-1"] >= 2)
+    assert (sample.others, sample.requests) == (3, {"cart-1": 2})
+
+
+async def test_more_pods_than_logs_can_be_followed_are_refused(server: FakePods, cluster: Cluster) -> None:
+    server.shop(*(f"cart-{i}" for i in range(201)))
+    counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
+    with pytest.raises(CountingFailed, match="more than the 200"):
+        async with reading(counter) as samples:
+            await anext(samples)
+    assert not server.streams
+
+
+TABLE = (
+    "   1: 0100010A:1F90 0900010A:A47E 01 0 0\n   2: 0100010A:2382 0900010A:A47F 01 0 0\n"
+    "Tcp: RtoAlgorithm PassiveOpens\nTcp: 1 17\n"
+)
+
+
+async def test_the_pods_connections_are_read_from_inside(server: FakePods, cluster: Cluster) -> None:
+    server.lives["cart-1"] = PodLife(table=TABLE)
+    server.shop("cart-1")
+    counter = ConnectionMap(lambda _: cluster, SystemClock(), EVERY_S, image="tools:1")
+    async with reading(counter) as samples:
+        sample = await anext(samples)
+    assert isinstance(sample, ConnectionsSample)
+    assert sample.clients == {"cart-1": ("10.1.0.9:42110",)}
+    assert sample.opened == {"cart-1": 17}
+
+
+async def test_a_pod_without_cat_is_left_as_it_is_unless_the_plan_allows_more(
+    server: FakePods, cluster: Cluster
+) -> None:
+    server.lives["cart-1"] = PodLife(table=TABLE, commands=set())
+    server.shop("cart-1")
+    counter = ConnectionMap(lambda _: cluster, SystemClock(), EVERY_S, image="tools:1")
+    with pytest.raises(CountingFailed, match="no cat"):
+        async with reading(counter) as samples:
+            await anext(samples)
+    assert ("ephemeralcontainers", "cart-1") not in server.asked
+    allowed = LoadPlan(target_url=PLAN.target_url, enter_pods="ephemeral")
+    async with reading(counter, allowed) as samples:
+        assert (await anext(samples)).opened == {"cart-1": 17}
