@@ -52,7 +52,7 @@ class OneRun(BaselineMarking, rx.State):
 
     @rx.event
     def ask_name(self) -> None:
-        self.baseline_name = self.row.baseline_hint
+        self._ask_name(self.row.baseline_hint)
 
     async def _look_again(self) -> None:
         hub = wiring.hub()

@@ -7,6 +7,7 @@ import reflex as rx
 from scale_app.reports.formats import FORMATS
 from scale_app.ui import controls
 from scale_app.ui.experiment import experiment_panel
+from scale_app.ui.info import info
 from scale_app.ui.intent import Intent
 from scale_app.ui.layout import page
 from scale_app.ui.local_time import local_text, local_time
@@ -49,7 +50,7 @@ def run_page() -> Part:
             rx.cond(Follower.ready, _unknown(), _loading()),
         ),
         delete_dialog(OneRun.row, OneRun.delete),
-        baseline_dialog(OneRun.row, OneRun.baseline_name, OneRun.type_baseline, OneRun.mark, OneRun.unmark),
+        baseline_dialog(OneRun.row, OneRun),
         here="Run",
     )
 
@@ -63,9 +64,9 @@ def _head(view: RunView) -> Part:
             row.baseline != "",
             rx.el.p(
                 rx.icon("flag", size=14, aria_hidden=True),
-                "Baseline: " + row.baseline,
+                rx.el.span("Baseline: " + row.baseline, data_testid="baseline"),
+                info("baseline"),
                 class_name="with-icon",
-                data_testid="baseline",
             ),
         ),
         rx.el.dl(

@@ -8,6 +8,8 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
+from scale_app.domain.saved_plan import check_name
+from scale_app.ui.run_dialogs import BASELINE_DIALOG, close
 
 READ_MS = 10_000
 
@@ -26,31 +28,46 @@ async def run_again(run_id: str) -> Any:
 
 
 class BaselineMarking(rx.State, mixin=True):
-    """What the baseline dialog does, on every page that has it. baseline_name: as typed."""
+    """What the baseline dialog does, on every page that has it. baseline_name: as typed; baseline_problem: with it."""
 
     baseline_name: str = ""
+    baseline_problem: str = ""
 
     @rx.event
     def type_baseline(self, text: str) -> None:
-        self.baseline_name = text
+        self.baseline_name, self.baseline_problem = text, ""
 
     @rx.event
     async def mark(self, run_id: str) -> Any:
-        """Mark a run as a baseline under the typed name, in place of the one that had it."""
-        return await self._mark_as(run_id, self.baseline_name.strip())
+        """Mark a run as a baseline under the typed name, in place of the one that had it.
+
+        The dialog stays open until that is done: a name that cannot be used is told where it was typed.
+        """
+        name = self.baseline_name.strip()
+        try:
+            check_name(name)
+            await self._mark_as(run_id, name)
+        except ScaleError as error:
+            self.baseline_problem = str(error)
+            return None
+        return close(BASELINE_DIALOG)
 
     @rx.event
     async def unmark(self, run_id: str) -> Any:
         """The run is no baseline any more."""
-        return await self._mark_as(run_id, "")
-
-    async def _mark_as(self, run_id: str, name: str) -> Any:
         try:
-            await wiring.hub().mark_baseline(run_id, name)
-            await self._look_again()
+            await self._mark_as(run_id, "")
         except ScaleError as error:
             return refusal(error)
         return None
+
+    def _ask_name(self, hint: str) -> None:
+        """The dialog opens. hint: a name to begin with."""
+        self.baseline_name, self.baseline_problem = hint, ""
+
+    async def _mark_as(self, run_id: str, name: str) -> None:
+        await wiring.hub().mark_baseline(run_id, name)
+        await self._look_again()
 
     async def _look_again(self) -> None:
         """Show what is now. Each page's own. May raise ScaleError."""

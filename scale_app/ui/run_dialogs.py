@@ -6,11 +6,13 @@ them cannot be used.
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
 
 from scale_app.ui import controls
 from scale_app.ui.local_time import local_time
-from scale_app.ui.meant import Handler, Part, Text
+from scale_app.ui.meant import Handler, Part
 from scale_app.views.run_list import RunRow
 
 DELETE_DIALOG = "delete-dialog"
@@ -20,6 +22,11 @@ BASELINE_DIALOG = "baseline-dialog"
 def opens(dialog: str) -> dict[str, str]:
     """Attributes of a button that opens the dialog."""
     return {"command": "show-modal", "commandfor": dialog}
+
+
+def close(dialog: str) -> Any:
+    """What closes it once the server has done what was asked."""
+    return rx.call_script(f"document.getElementById({dialog!r}).close()")
 
 
 def _closes(dialog: str) -> dict[str, str]:
@@ -51,8 +58,8 @@ def delete_dialog(asked: RunRow, delete: Handler) -> Part:
     )
 
 
-def baseline_dialog(asked: RunRow, name: Text, on_type: Handler, mark: Handler, unmark: Handler) -> Part:
-    """A baseline has a name, so that a script can ask for it whichever run it is."""
+def baseline_dialog(asked: RunRow, marking: Any) -> Part:
+    """A baseline has a name, so that a script can ask for it whichever run it is. marking: a BaselineMarking."""
     return _dialog(
         BASELINE_DIALOG,
         "Hold later runs against this one",
@@ -61,12 +68,21 @@ def baseline_dialog(asked: RunRow, name: Text, on_type: Handler, mark: Handler, 
         controls.typed(
             rx.el.input(
                 id="baseline-name",
-                value=name,
-                on_change=on_type,
+                value=marking.baseline_name,
+                on_change=marking.type_baseline,
                 auto_complete="off",
                 class_name="input",
+                aria_invalid=marking.baseline_problem != "",
+                aria_describedby="baseline-problem",
                 data_testid="baseline-name",
             )
+        ),
+        rx.el.p(
+            marking.baseline_problem,
+            id="baseline-problem",
+            class_name="problem",
+            role="alert",
+            data_testid="baseline-problem",
         ),
         rx.el.p("One run has a name at a time: another run that has it now loses it.", class_name="note"),
         _buttons(
@@ -75,7 +91,7 @@ def baseline_dialog(asked: RunRow, name: Text, on_type: Handler, mark: Handler, 
                 asked.baseline != "",
                 rx.el.button(
                     "No baseline any more",
-                    on_click=unmark(asked.run_id),
+                    on_click=marking.unmark(asked.run_id),
                     type="button",
                     class_name="button",
                     custom_attrs=_closes(BASELINE_DIALOG),
@@ -85,11 +101,10 @@ def baseline_dialog(asked: RunRow, name: Text, on_type: Handler, mark: Handler, 
             rx.el.button(
                 "Mark as baseline",
                 # The typed name is the server's by then: leaving the entry told it, and events keep their order.
-                on_click=mark(asked.run_id),
-                disabled=(asked.run_id == "") | (name == ""),
+                on_click=marking.mark(asked.run_id),
+                disabled=asked.run_id == "",
                 type="button",
                 class_name="button primary",
-                custom_attrs=_closes(BASELINE_DIALOG),
                 data_testid="confirm-mark",
             ),
         ),

@@ -129,7 +129,7 @@ class RunList(BaselineMarking, rx.State):
     def ask(self, run_id: str) -> None:
         """A dialog opens that asks about this run."""
         self.asked = next((row for row in self.rows if row.run_id == run_id), NO_ROW)
-        self.baseline_name = self.asked.baseline_hint
+        self._ask_name(self.asked.baseline_hint)
 
     @rx.event
     async def delete(self, run_id: str) -> AsyncIterator[Any]:

@@ -43,7 +43,7 @@ def runs_page() -> Part:
             aria_label="Runs",
         ),
         delete_dialog(RunList.asked, RunList.delete),
-        baseline_dialog(RunList.asked, RunList.baseline_name, RunList.type_baseline, RunList.mark, RunList.unmark),
+        baseline_dialog(RunList.asked, RunList),
         here="Runs",
     )
 

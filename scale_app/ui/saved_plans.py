@@ -120,14 +120,9 @@ def saved_plans_fold(running: Flag) -> Part:
         ),
         controls.text_entry("plan-name", "Name", SavedPlans.name, SavedPlans.write_name),
         rx.el.div(
-            controls.button("Save", SavedPlans.save, "save-plan", look="small", disabled=SavedPlans.name == ""),
-            controls.button(
-                "Delete",
-                SavedPlans.delete,
-                "delete-plan",
-                look="small",
-                disabled=~SavedPlans.names.contains(SavedPlans.name),
-            ),
+            # Never out of reach: the server hears of a name a moment after it was typed, and refuses with a sentence.
+            controls.button("Save", SavedPlans.save, "save-plan", look="small"),
+            controls.button("Delete", SavedPlans.delete, "delete-plan", look="small"),
             class_name="quick",
         ),
         controls.text_area("plan-text", "Plan as text", SavedPlans.text, SavedPlans.write_text, rows=6),
@@ -138,7 +133,7 @@ def saved_plans_fold(running: Flag) -> Part:
                 SavedPlans.read_text,
                 "read-plan-text",
                 look="small",
-                disabled=running | (SavedPlans.text == ""),
+                disabled=running,
             ),
             class_name="quick",
         ),

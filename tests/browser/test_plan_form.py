@@ -92,6 +92,23 @@ def test_a_plan_is_saved_for_everybody_loaded_again_and_deleted(
     assert fetch(f"{server.url}/api/v1/plans/smoke")[0] == 404
 
 
+def test_a_plan_is_saved_at_once_after_its_name_was_typed_and_without_one_it_is_said(page: Page) -> None:
+    page.get_by_test_id("saved-plans").click()
+    for button, said in (
+        ("save-plan", "printable characters"),
+        ("delete-plan", "No plan is saved"),
+        ("read-plan-text", "plan"),
+    ):
+        page.get_by_test_id(button).click()
+        expect(page.get_by_test_id("plan-problem")).to_contain_text(said)
+    page.get_by_test_id("plan-name").fill("at once")
+    page.get_by_test_id("save-plan").click(force=True)
+    expect(page.get_by_test_id("saved-plan")).to_contain_text("at once")
+    expect(page.get_by_test_id("plan-problem")).to_have_text("")
+    page.get_by_test_id("delete-plan").click()
+    expect(page.get_by_text("No plan has been saved yet.")).to_be_visible()
+
+
 def test_a_plan_is_shown_as_text_and_read_from_it(page: Page) -> None:
     page.get_by_test_id("saved-plans").click()
     page.get_by_test_id("show-plan-text").click()

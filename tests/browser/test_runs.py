@@ -107,6 +107,25 @@ def test_a_run_becomes_a_baseline_by_name_and_ends_being_one(
     expect(row.get_by_test_id("baseline")).to_have_count(0)
 
 
+def test_a_name_counts_at_once_and_one_that_cannot_be_used_is_told_where_it_was_typed(
+    new_page: Callable[..., Page], past_runs: dict[str, str]
+) -> None:
+    page = new_page(f"/runs/{past_runs['simulated']}")
+    page.get_by_test_id("mark").click()
+    name, problem = page.get_by_test_id("baseline-name"), page.get_by_test_id("baseline-problem")
+    for unusable in ("", "a/b"):
+        name.fill(unusable)
+        page.get_by_test_id("confirm-mark").click(force=True)
+        expect(problem).to_contain_text("no slash")
+    name.fill("x")
+    page.get_by_test_id("confirm-mark").click(force=True)
+    expect(page.get_by_test_id("baseline-dialog")).to_be_hidden()
+    expect(page.get_by_test_id("baseline")).to_have_text("Baseline: x")
+    page.get_by_test_id("mark").click()
+    page.get_by_test_id("unmark").click()
+    expect(page.get_by_test_id("baseline")).to_have_count(0)
+
+
 def test_deleting_is_asked_once_more_and_can_be_left_by_keyboard(
     new_page: Callable[..., Page], server: Served, past_runs: dict[str, str]
 ) -> None:
