@@ -13,7 +13,7 @@ from scale_app.ui.audience import AUDIENCE, Seat, session_of
 from scale_app.ui.charts import placed
 from scale_app.ui.info import info
 from scale_app.ui.meant import Handler, Part, Text
-from scale_app.ui.shared_views import rows_of, table_of
+from scale_app.ui.shared_views import Renewed, newest_of, rows_of, table_of
 from scale_app.ui.tables import table_box
 from scale_app.views.pod_table import BAR, COLUMNS, OUTLIER, Column
 
@@ -34,7 +34,7 @@ HEADS: dict[Column, tuple[str, str, str]] = {
 TEXT_COLUMNS: tuple[Column, ...] = ("name", "node")
 
 
-class PodRows(rx.State):
+class PodRows(Renewed, rx.State):
     """The table as this tab wants it. by: a Column; run_id: whose pods these are."""
 
     rows: rx.Field[list[list[str]]] = rx.field(default_factory=list)
@@ -56,6 +56,11 @@ class PodRows(rx.State):
         except ScaleError:
             return  # the run is gone, and its page says so
         await AUDIENCE.move(session_of(self.router), Seat(self.run_id, self.by, self.falling))
+
+    def _renew(self) -> None:
+        newest = newest_of(self.run_id)
+        if newest is not None:
+            self.show(newest.record)
 
     def show(self, record: RunRecord | None) -> None:
         """Take the pods of a run's newest snapshot."""

@@ -22,7 +22,7 @@ from scale_app.ui.following import Following
 from scale_app.ui.intent import Intent
 from scale_app.ui.pacing import paced
 from scale_app.ui.pod_table import PodRows
-from scale_app.ui.shared_views import rows_of, table_of, view_of
+from scale_app.ui.shared_views import Renewed, newest_of, rows_of, table_of, view_of
 from scale_app.views.comparing import sequel_of
 from scale_app.views.view import NO_SEQUEL, NOTHING, OtherRun, RunView, Sequel
 
@@ -30,7 +30,7 @@ Item = tuple[str, Event]
 GAP_S = 0.3
 IDLE_S = 5.0
 OWN_S = 20.0
-"""A tab's own state is renewed so often: what a reload of the page begins with, and what keeps it from expiring."""
+"""A tab's own state is renewed so often, which keeps it from expiring."""
 RUN_ROUTE = "/runs/"
 
 
@@ -70,7 +70,7 @@ class Shown(rx.State):
             self.run_id, self.active, self.stopping = now
 
 
-class Follower(rx.State):
+class Follower(Renewed, rx.State):
     """The run that this tab shows. `ready` turns true once the hub has told what there is.
 
     beat: rises with each sign of life from the server, 0 while none is to be expected. build: the server's build.
@@ -84,6 +84,11 @@ class Follower(rx.State):
     notify_problem: str = ""
     beat: int = 0
     build: str = ""
+
+    def _renew(self) -> None:
+        newest = newest_of(self.view.run_id)
+        if newest is not None and newest.view is not self.view:
+            self.view = newest.view
 
     @rx.event(background=True, supersedes=True)
     async def follow(self) -> AsyncIterator[Any]:
@@ -176,6 +181,9 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
     view = view_of(record, following.points, following.happened, following.pods) if record else NOTHING
     sequel = await _sequel(record) if record else NO_SEQUEL
     others = [_other(r) for r in wiring.hub().active() if r.run_id != following.run_id]
+    if turned:
+        # What others are still told of the former run must not come after the new one.
+        await AUDIENCE.leave(own.session, own)
     async with tab:
         tab.view, tab.ready = view, True
         tab.beat += 1

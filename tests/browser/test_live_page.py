@@ -122,3 +122,17 @@ def test_invented_counts_are_always_labelled(page: Page) -> None:
     expect(page.get_by_test_id("simulated-notice")).to_contain_text("invented")
     expect(page.get_by_test_id("source")).to_have_text("Simulated")
     expect(page.get_by_test_id("pod")).to_have_count(40)
+
+
+def test_a_reload_begins_with_the_figures_that_were_shown_before_it(page: Page) -> None:
+    """The server's copy of a tab may be 20 s old; the page must not show it, not even until its first look."""
+    start(page)
+    see_score(page)
+    expect(page.get_by_text(re.compile(r"^0:0[789]$")).first).to_be_visible(timeout=FIRST_SCORE_LIMIT_MS)
+    got: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: got.append(str(frame))))
+    page.reload()
+    page.get_by_test_id("connected").wait_for(state="attached")
+    told = [at for frame in got for at in re.findall(r'"elapsed": ?"(0:\d\d)"', frame)]
+    assert told
+    assert told[0] >= "0:07", told
