@@ -12,6 +12,7 @@ import reflex as rx
 from scale_app.domain.balance import THRESHOLD
 from scale_app.pictures.axes import SIDE
 from scale_app.pictures.gauge import RING
+from scale_app.ui.info import info
 from scale_app.ui.meant import Figure, Part, Text
 from scale_app.views.view import BarLabel, EventMark, Figures, Shares, Tick, Times
 
@@ -57,7 +58,7 @@ def frame(*inside: Part, y_ticks: Figure, x_axis: Part, read: dict[str, Any] | N
 
 
 def readable(label: str, kind: str, **data: Text) -> dict[str, Any]:
-    """Attributes of a plot that assets/readout.js reads out. label: what it shows; data: its axes, in their units."""
+    """Attributes of a plot that pictures/readout.js reads out. label: what it shows; data: its axes, in their units."""
     return {
         "tab_index": 0,
         "role": "group",
@@ -114,9 +115,9 @@ def gauge(figures: Figures) -> Part:
         rx.el.div(
             rx.el.div(figures.score, class_name="gauge-score", data_testid="score"),
             rx.el.div(
-                rx.cond(figures.grade != "", "Grade " + figures.grade, "No grade yet"),
+                rx.el.span(rx.cond(figures.grade != "", "Grade " + figures.grade, "No grade yet"), data_testid="grade"),
+                info("grade"),
                 class_name="quiet",
-                data_testid="grade",
             ),
             class_name="gauge-text",
         ),
@@ -216,15 +217,16 @@ def latency_chart(times: Times) -> Part:
     )
 
 
-def legend(*entries: tuple[str, str]) -> Part:
-    """What each line is. entries: (class of the line, text)."""
+def legend(*entries: tuple[str, ...]) -> Part:
+    """What each line is. entries: (class of the line, text), and what an info button explains if there is one."""
     return rx.el.ul(
         *[
             rx.el.li(
                 rx.el.svg(path("M0 5H20", look), view_box="0 0 20 10", class_name="legend-line", aria_hidden=True),
                 text,
+                *map(info, about),
             )
-            for look, text in entries
+            for look, text, *about in entries
         ],
         class_name="legend",
     )
@@ -265,8 +267,8 @@ def scale_strip(figures: Figures) -> Part:
         ),
         rx.el.ul(
             _strip_key("dot", "score", figures.score),
-            _strip_key("interval", "the balancer's own, 95 % sure", figures.interval_text),
-            _strip_key("chance", "chance alone gives", figures.chance_text),
+            _strip_key("interval", "the balancer's own, 95 % sure", figures.interval_text, "interval"),
+            _strip_key("chance", "chance alone gives", figures.chance_text, "noise"),
             _strip_key("even", "even from", f"{THRESHOLD:g}"),
             class_name="strip-keys",
         ),
@@ -274,9 +276,10 @@ def scale_strip(figures: Figures) -> Part:
     )
 
 
-def _strip_key(look: str, text: str, value: Text) -> Part:
+def _strip_key(look: str, text: str, value: Text, about: str = "") -> Part:
     return rx.el.li(
         rx.el.span(class_name=f"strip-key strip-key-{look}", aria_hidden=True),
         text + " ",
         rx.el.strong(rx.cond(value != "", value, "–")),
+        info(about) if about else rx.fragment(),
     )

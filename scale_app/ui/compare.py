@@ -72,7 +72,12 @@ def _comparison(view: Any) -> Part:
         _scores(view),
         rx.cond(
             view.comparable,
-            panel("Share per pod", runs_table("Pod", view.pods, view, "compared-pods", bars=True), note=view.pods_note),
+            panel(
+                "Share per pod",
+                runs_table("Pod", view.pods, view, "compared-pods", bars=True),
+                note=view.pods_note,
+                about="share",
+            ),
         ),
         rx.el.div(
             rx.cond(
@@ -81,6 +86,7 @@ def _comparison(view: Any) -> Part:
                     "Latency",
                     runs_table("Percentile", view.latency, view, "compared-latency"),
                     note="Of the last seconds of each run",
+                    about="latency",
                 ),
             ),
             panel(

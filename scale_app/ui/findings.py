@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
+from scale_app.ui.info import info
 from scale_app.ui.meant import Part
 from scale_app.views.view import FindingRow, RunView
 
@@ -13,7 +14,7 @@ def findings_panel(view: RunView) -> Part:
     return rx.cond(
         view.findings,
         rx.el.section(
-            rx.el.h2("Why, and what to change"),
+            rx.el.h2("Why, and what to change", info("findings")),
             rx.el.div(
                 rx.foreach(view.findings, _finding),
                 class_name="findings",

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import reflex as rx
 
 from scale_app.ui.connection import connection_notices
-from scale_app.ui.info import info_texts
+from scale_app.ui.info import info, info_texts
 from scale_app.ui.meant import Flag, Part
 from scale_app.ui.state import Follower
 
@@ -72,11 +72,15 @@ def _source_badge(here: str) -> Part:
     return rx.cond(
         _told(here),
         rx.el.span(
-            view.source_text,
-            class_name="badge source",
-            title=view.source_note,
-            data_source=view.source,
-            data_testid="source",
+            rx.el.span(
+                view.source_text,
+                class_name="badge source",
+                title=view.source_note,
+                data_source=view.source,
+                data_testid="source",
+            ),
+            info("counts_source"),
+            class_name="explained",
         ),
     )
 

@@ -72,7 +72,7 @@ def _charts(view: RunView) -> Part:
             charts.score_chart(view.times),
             charts.legend(
                 ("line", "since the start"),
-                ("line-second", "last seconds"),
+                ("line-second", "last seconds", "recent_score"),
                 ("threshold", "even from 0.95"),
                 ("alert-span", "alert"),
                 ("event-line", "event"),
@@ -138,7 +138,7 @@ def notices(view: RunView) -> Part:
 
 
 def _alert(alert: AlertRow) -> Part:
-    said = rx.el.span(rx.el.strong(alert.title, ". "), alert.message)
+    said = rx.el.span(rx.el.strong(alert.title, ". "), alert.message, info("alerts"))
     return _notice("triangle-alert", said, "notice notice-alert", data_testid="alert")
 
 

@@ -11,7 +11,7 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.domain.plan import DEMO_TARGET
 from scale_app.ui import controls
-from scale_app.ui.info import explained
+from scale_app.ui.info import explained, info
 from scale_app.ui.intent import Intent
 from scale_app.ui.layout import page
 from scale_app.ui.local_time import local_time
@@ -168,6 +168,7 @@ def _target(row: TargetRow) -> Part:
                 class_name=rx.cond(row.short, "fact fact-short", "fact"),
                 data_testid="ready-pods",
             ),
+            info("ready_pods"),
             rx.foreach(row.places, _place),
             class_name="facts",
         ),

@@ -92,7 +92,7 @@ def compare_href(*run_ids: str) -> str:
 def sequel_of(record: RunRecord, planned: Experiment | None, compared: Comparison | None) -> Sequel:
     """What can follow a run, or what it decided. compared: the first run against this one, once it has ended."""
     return Sequel(
-        reason=planned.reason if planned else "",
+        reason=shown.prose(planned.reason) if planned else "",
         first_id=record.experiment_of,
         conclusion=compared.conclusion if compared else "",
         sentence=compared.sentence if compared else "",

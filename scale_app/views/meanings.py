@@ -18,7 +18,7 @@ class Meaning:
     source: str
 
 
-_COUNTS = "Counted by the load generator from the pod's name in each answer."
+_COUNTS = "Each pod's requests: by its name in the answers, or as the run's source of counts has counted them."
 _HISTOGRAM = "A histogram of every answer of the last 10 seconds; within 1 % of the true value."
 
 MEANINGS: dict[str, Meaning] = {
@@ -73,9 +73,10 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "requests": Meaning(
         "Requests",
-        "Requests that have ended since the start, failed ones included; the warm-up is left out.",
+        "Requests that have ended since the start, failed ones included; the warm-up is left out. Of a pod: those that "
+        "it answered.",
         "",
-        "Counted by the load generator.",
+        "All are counted by the load generator; a pod's by the run's source of counts.",
     ),
     "rate": Meaning(
         "Requests per second",
@@ -153,9 +154,10 @@ MEANINGS: dict[str, Meaning] = {
     "counts_source": Meaning(
         "Where the counts come from",
         "Demo pods and header: each pod names itself in its answers. Simulated: invented to try the page out, "
-        "no request was sent.",
+        "no request was sent. The others count at the pods of a Service that nobody changed; below the table of pods "
+        "stands which one it is, how much of the load it has seen and how old it is.",
         "",
-        "Chosen at the start of the run, and part of every snapshot.",
+        "Chosen at the start of the run, and part of every snapshot. How exact each is: docs/counting.md.",
     ),
     "sparkline": Meaning(
         "Score over the run",
@@ -178,7 +180,7 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "baseline": Meaning(
         "Baseline",
-        "The run that others are held against. There is at most one for each target.",
+        "A run that later ones are held against, by its name. A name belongs to one run at a time.",
         "",
         "Marked by a person.",
     ),

@@ -6,11 +6,11 @@ import asyncio
 import os
 import re
 import resource
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -184,19 +184,53 @@ def test_two_people_who_press_start_at_once_each_see_their_own_run_and_the_other
     assert {other.get_attribute("href") for other in others} == started
 
 
-def test_a_history_that_cannot_be_written_is_told_where_start_was_pressed(page: Page, server: Served) -> None:
-    path = server.database_url.partition("///")[2]
-    refuse = "BEGIN SELECT RAISE(FAIL, 'attempt to write a readonly database'); END"
-    with closing(sqlite3.connect(path)) as database:
-        database.execute(f"CREATE TRIGGER refuse BEFORE INSERT ON runs {refuse}")
-        try:
-            page.get_by_test_id("start").click()
-            expect(page.get_by_test_id("problem")).to_contain_text("readonly database")
-            expect(page.get_by_test_id("problem")).to_contain_text("Let Scale write to the database's file")
-            expect(page.get_by_test_id("start")).to_be_enabled()
-        finally:
-            database.execute("DROP TRIGGER refuse")
-    start(page)
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Served]:
+    """A server with one ended run, whose database SQLite opens for reading only: root could write to any file."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("SCALE_")}
+    with served(scratch=tmp_path, environment=own) as writing:
+        start_run(writing, target_url="simulated", users=5, spawn_rate=50, duration=1)
+        deadline = time.monotonic() + SHORT_LIMIT_S
+        while active_runs(writing):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    for_reading = f"sqlite+aiosqlite:///file:{tmp_path}/scale.db?mode=ro&uri=true"
+    with served(scratch=tmp_path, environment=own | {"SCALE_DATABASE_URL": for_reading}) as reading:
+        yield reading
+
+
+def test_a_database_that_may_only_be_read_shows_its_history_and_tells_what_cannot_be_kept(
+    new_page: Callable[..., Page], read_only: Served
+) -> None:
+    page = new_page(server_url=read_only.url, reduced_motion="reduce")
+    page.add_style_tag(content="* { content-visibility: visible !important; }")
+    see_score(page)
+    page.get_by_test_id("start").click()
+    expect(page.get_by_test_id("problem")).to_contain_text("readonly database")
+    expect(page.get_by_test_id("problem")).to_contain_text("Let Scale write to the database's file")
+    expect(page.get_by_test_id("start")).to_be_enabled()
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        expect(page.locator("html")).to_contain_class(theme)
+        expect(page.locator("[data-sonner-toaster]")).to_have_attribute("data-sonner-theme", theme)
+        assert violations(page) == []
+    page.get_by_test_id("saved-plans").click()
+    page.get_by_test_id("plan-name").fill("kept")
+    page.get_by_test_id("save-plan").click()
+    expect(page.get_by_test_id("plan-problem")).to_contain_text("readonly database")
+
+    page.get_by_test_id("nav-runs").click()
+    expect(page.get_by_test_id("run")).to_have_count(1)
+    page.get_by_test_id("mark").click()
+    page.get_by_test_id("baseline-name").fill("kept")
+    page.get_by_test_id("confirm-mark").click()
+    expect(page.get_by_test_id("baseline-problem")).to_contain_text("readonly database")
+    page.keyboard.press("Escape")
+    page.get_by_test_id("delete").click()
+    page.get_by_test_id("confirm-delete").click()
+    expect(page.get_by_text("readonly database").last).to_be_visible()
+    expect(page.get_by_test_id("run")).to_have_count(1)
+    assert active_runs(read_only) == []
 
 
 def test_a_disk_that_takes_no_more_is_told_where_start_was_pressed(page: Page, server: Served) -> None:
