@@ -66,10 +66,8 @@ def problem_of(service: Service, endpoints: Mapping[str, Endpoint]) -> tuple[str
     if not service.ports:
         return f"Service {name} has no TCP port, so it does not speak HTTP. Choose another Service.", False
     if not any(endpoint.ready for endpoint in endpoints.values()):
-        return (
-            f"Service {name} would not answer: {_not_ready(len(endpoints))}. See kubectl -n {service.namespace} get pods.",
-            True,
-        )
+        why = _not_ready(len(endpoints))
+        return f"Service {name} would not answer: {why}. See kubectl -n {service.namespace} get pods.", True
     return "", False
 
 
