@@ -1,14 +1,50 @@
-"""Pods of a Service behind a fake API server, and a client of it."""
+"""What contracts are held by: pods behind a fake API server with a client of it, and every store of runs."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.ports import RunStore
 from tests.fake_pods import FakePods
+from tests.fakes import FakeClock, FakeStore
+from tests.postgres import Postgres, binaries, running_postgres
+
+DATABASES = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    folder = binaries()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
+    with running_postgres(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=["fake", "sqlite", "postgres"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[RunStore]:
+    if request.param == "fake":
+        yield FakeStore(clock)
+        return
+    url = f"sqlite+aiosqlite:///{tmp_path}/scale.db"
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        url = await server.create_database(f"contract{next(DATABASES)}")
+    await migrate(url)
+    kept = SqlRunStore(url, clock)
+    yield kept
+    await kept.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The API over a real hub whose load is played by hand."""
+"""The API over a real hub whose load is played by hand (`site`), and over a fake one (`client`, `hub`)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
 from scale_app.settings import Settings
+from tests.fakes_hub import FakeHub
 from tests.unit.service.house import House, settled
 
 PLAN = {"target_url": "http://shop.example/", "users": 10, "spawn_rate": 10, "duration_s": 60}
@@ -51,6 +52,18 @@ class Site:
         self.traffic(59, **dict(zip("abcdef", counts, strict=False)))
         self.end()
         return run_id
+
+
+@pytest.fixture
+def hub() -> FakeHub:
+    return FakeHub()
+
+
+@pytest.fixture
+def client(hub: FakeHub) -> Iterator[TestClient]:
+    settings = Settings()
+    with TestClient(Guard(api_app(hub, settings), settings), raise_server_exceptions=False) as client:
+        yield client
 
 
 @pytest.fixture

@@ -26,11 +26,6 @@ ALERT = AlertRaised(9.0, Alert("verdict", 0.82, 0.95, "pod-0 gets twice its shar
 
 
 @pytest.fixture
-def hub() -> FakeHub:
-    return FakeHub()
-
-
-@pytest.fixture
 def client(hub: FakeHub) -> Iterator[TestClient]:
     with TestClient(api_app(hub, Settings())) as client:
         yield client

@@ -1,0 +1,93 @@
+"""What every RunStore promises of lists: runs by filter and page, baselines and saved plans by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from scale_app.domain.errors import PlanNotFound, RunNotFound
+from scale_app.domain.events import SnapshotTaken, StateChanged
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.run import RunRecord
+from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.saved_plan import SavedPlan
+from scale_app.domain.snapshot import RunState, Source
+from scale_app.domain.verdict import Verdict, VerdictKind
+from scale_app.ports import RunStore
+from tests.contract.records import record
+from tests.fakes import a_snapshot
+
+
+async def test_runs_are_listed_newest_first_and_by_page(store: RunStore) -> None:
+    for n in (2, 0, 4, 1, 3):
+        await store.create(record(f"run-{n}", at_s=float(n)))
+    assert [run.run_id for run in await store.runs(2, 0)] == ["run-4", "run-3"]
+    assert [run.run_id for run in await store.runs(10, 3)] == ["run-1", "run-0"]
+    assert await store.runs(10, 5) == []
+
+
+async def some_runs(store: RunStore) -> None:
+    uneven = replace(a_snapshot("b"), verdict=Verdict(VerdictKind.UNEVEN, "Uneven."))
+    await store.create(RunRecord("a", LoadPlan("http://shop_1.example/50%"), Source.HEADER, RunState.RUNNING, 1.0))
+    await store.create(RunRecord("b", LoadPlan(), Source.DEMO, RunState.STARTING, 2.0))
+    await store.create(
+        RunRecord("c", LoadPlan("http://SHOPX1.example/"), Source.HEADER, RunState.FAILED, 3.0, experiment_of="a")
+    )
+    await store.append("b", 0, [StateChanged(0.0, RunState.RUNNING), SnapshotTaken(1.0, uneven)])
+    await store.mark_baseline("b", "main")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (RunFilter(), "cba"),
+        (RunFilter(state=RunState.RUNNING), "ba"),
+        (RunFilter(source=Source.HEADER), "ca"),
+        (RunFilter(source=Source.HEADER, state=RunState.RUNNING), "a"),
+        (RunFilter(verdict=VerdictKind.UNEVEN), "b"),
+        (RunFilter(verdict=VerdictKind.NO_DATA), ""),
+        (RunFilter(target="ShoP"), "ca"),
+        (RunFilter(target="shop_1"), "a"),
+        (RunFilter(target="50%"), "a"),
+        (RunFilter(target="%"), "a"),
+        (RunFilter(target="emo"), "b"),
+        (RunFilter(target="a\x00\ud800'"), ""),
+        (RunFilter(baseline="main"), "b"),
+        (RunFilter(baseline="other"), ""),
+        (RunFilter(marked=True), "b"),
+        (RunFilter(experiment_of="a"), "c"),
+    ],
+)
+async def test_a_list_may_be_of_some_runs_only(store: RunStore, wanted: RunFilter, found: str) -> None:
+    await some_runs(store)
+    assert "".join(run.run_id for run in await store.runs(10, 0, wanted)) == found
+    assert await store.count(wanted) == len(found)
+    assert "".join(run.run_id for run in await store.runs(1, 1, wanted)) == found[1:2]
+
+
+async def test_a_baselines_name_is_taken_from_the_run_that_had_it(store: RunStore) -> None:
+    for run_id in ("a", "b", "c"):
+        await store.create(record(run_id, state=RunState.FINISHED))
+        await store.mark_baseline(run_id, "main" if run_id != "b" else "other")
+    assert [run.baseline for run in await store.runs(3, 0)] == ["main", "other", ""]
+    await store.mark_baseline("c", "")
+    assert [run.baseline for run in await store.runs(3, 0)] == ["", "other", ""]
+    with pytest.raises(RunNotFound):
+        await store.mark_baseline("no-such", "other")
+    assert (await store.run("b")).baseline == "other"
+
+
+async def test_saved_plans_come_back_by_name_and_are_replaced_by_name(store: RunStore) -> None:
+    saved = [SavedPlan(name, LoadPlan(users=n), float(n)) for n, name in enumerate(("Z", "a", "ä 'x'"), 1)]
+    for each in (*saved, replace(saved[0], saved_at_epoch_s=9.0)):
+        await store.save_plan(each)
+    assert await store.plans() == [replace(saved[0], saved_at_epoch_s=9.0), *saved[1:]]
+    await store.delete_plan("a")
+    assert [each.name for each in await store.plans()] == ["Z", "ä 'x'"]
+
+
+@pytest.mark.parametrize("name", ["", "no-such", "\x00", "\ud800"])
+async def test_an_unknown_plan_cannot_be_deleted(store: RunStore, name: str) -> None:
+    with pytest.raises(PlanNotFound):
+        await store.delete_plan(name)
