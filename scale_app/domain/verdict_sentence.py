@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-NO_REQUEST = "No data yet: no request has been answered by a pod."
+NO_REQUEST = "No data: no request has been answered by a pod."
 ONE_POD = "Even: there is one pod, so nothing to share."
 
 

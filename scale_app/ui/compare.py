@@ -223,7 +223,11 @@ def _run(side: Side) -> Part:
         rx.el.div(
             rx.link(local_time(side.created_at_epoch_s), href="/runs/" + side.run_id),
             rx.el.div(side.target, class_name="mono target", title=side.target),
-            rx.cond(side.baseline != "", rx.el.span("Baseline: " + side.baseline, class_name="badge baseline")),
+            rx.el.div(
+                rx.el.span(side.source_text, class_name="badge source", data_source=side.source, data_testid="source"),
+                rx.cond(side.baseline != "", rx.el.span("Baseline: " + side.baseline, class_name="badge baseline")),
+                class_name="under",
+            ),
             rx.el.button(
                 "Run again",
                 on_click=rerun(side.run_id),

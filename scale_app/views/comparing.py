@@ -14,7 +14,7 @@ from scale_app.views import format as shown
 from scale_app.views.pod_table import outlier_side, share_decimals
 from scale_app.views.presenting import figures
 from scale_app.views.view import Figures, Sequel, Tick
-from scale_app.views.words import CHANGES, PLAN_FIELDS, setting_text
+from scale_app.views.words import CHANGES, PLAN_FIELDS, SOURCES, setting_text
 
 MOST_RUNS = 8
 MOST_PODS = 200
@@ -34,6 +34,8 @@ class Side:
     created_at_epoch_s: float = 0.0
     target: str = ""
     baseline: str = ""
+    source: str = ""
+    source_text: str = ""
     is_reference: bool = False
     figures: Figures = field(default_factory=Figures)
     dot: str = ""
@@ -189,6 +191,8 @@ def _side(
         created_at_epoch_s=record.created_at_epoch_s,
         target=record.plan.target_url,
         baseline=record.baseline,
+        source=record.source.value,
+        source_text=SOURCES[record.source][0],
         is_reference=compared is None,
         figures=figures(last) if last else Figures(),
         dot=scale.at(last.balance.score if last else None),

@@ -132,7 +132,7 @@ class Figures:
     gauge: str = ""
     gauge_label: str = "No score yet"
     kind: str = VerdictKind.NO_DATA.value
-    kind_text: str = "No data yet"
+    kind_text: str = "No data"
     sentence: str = ""
     requests: str = "–"
     requests_note: str = ""

@@ -41,7 +41,7 @@ VERDICTS = {
     VerdictKind.EVEN: "Even",
     VerdictKind.UNEVEN: "Uneven",
     VerdictKind.UNDECIDED: "Undecided",
-    VerdictKind.NO_DATA: "No data yet",
+    VerdictKind.NO_DATA: "No data",
 }
 
 SOURCES = {

@@ -223,7 +223,7 @@ def test_one_connection_is_singular() -> None:
 def test_no_request_is_no_data(requests: list[int]) -> None:
     verdict = judge(requests, {}, coverage=0.0)
     assert verdict.kind is NO_DATA
-    assert verdict.sentence == "No data yet: no request has been answered by a pod."
+    assert verdict.sentence == "No data: no request has been answered by a pod."
     assert not numbers(verdict)
 
 

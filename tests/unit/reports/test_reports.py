@@ -82,7 +82,7 @@ def test_a_file_that_is_no_run_says_why_in_one_sentence(text: str, said: str) ->
 def test_every_report_of_a_run_without_data_says_so(run: WholeRun) -> None:
     record = replace(run.record, last=None, state=RunState.FAILED, message="Nobody answered.")
     empty = WholeRun(record)
-    assert "No data yet" in text_of(empty, "markdown")
+    assert "No data" in text_of(empty, "markdown")
     assert "Nobody answered." in text_of(empty, "html")
     assert text_of(empty, "csv").count("\n") == text_of(empty, "seconds").count("\n") == 1
     suite = next(iter(JUnitXml.fromstring(export(empty, "junit").content)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from scale_app.domain.compare import Change, Comparison, LatencyPair, PlanDifference, PodPair
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.snapshot import RunState
+from scale_app.domain.snapshot import RunState, Source
 from scale_app.views.comparing import MOST_PODS, compare_href, compare_view, sequel_of
 from tests.unit.ui.samples import record, snapshot
 
@@ -54,6 +54,11 @@ def test_two_runs_are_told_in_the_domains_words():
     assert [side.figures.score for side in view.sides] == ["0.000", "1.000"]
     assert told(view.plan) == [("Users", ["100", "200"])]
     assert told(view.latency) == [("p95", ["12 ms", "–"])]
+
+
+def test_each_run_tells_where_its_counts_come_from():
+    sides = compare_view(FIRST, [(replace(SECOND, source=Source.SIMULATED), COMPARED)]).sides
+    assert [(side.source, side.source_text) for side in sides] == [("demo", "Demo pods"), ("simulated", "Simulated")]
 
 
 def test_shares_stand_side_by_side_on_one_scale_and_a_missing_pod_has_a_dash():

@@ -25,7 +25,7 @@ def test_a_run_is_told_in_one_row():
 
 def test_a_run_that_ended_without_data_does_not_promise_any():
     assert run_row(record(None, RunState.FAILED, message="Refused.")).verdict == "No data"
-    assert run_row(record(None, RunState.RUNNING)).verdict == "No data yet"
+    assert run_row(record(None, RunState.RUNNING)).verdict == "No data"
 
 
 @pytest.mark.parametrize(
