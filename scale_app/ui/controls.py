@@ -22,6 +22,11 @@ def typed(entry: Part) -> Part:
     return rx.debounce_input(entry, debounce_timeout=TYPING_MS)
 
 
+def on_enter(act: Handler) -> Any:
+    """For an entry's `on_key_down`: Enter does what the button beside it does."""
+    return lambda key: rx.cond(key == "Enter", act, rx.noop())
+
+
 def number_slider(
     name: str,
     label: str,

@@ -70,6 +70,7 @@ def baseline_dialog(asked: RunRow, marking: Any) -> Part:
                 id="baseline-name",
                 value=marking.baseline_name,
                 on_change=marking.type_baseline,
+                on_key_down=controls.on_enter(marking.mark(asked.run_id)),
                 auto_complete="off",
                 class_name="input",
                 aria_invalid=marking.baseline_problem != "",

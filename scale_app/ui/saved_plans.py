@@ -118,7 +118,13 @@ def saved_plans_fold(running: Flag) -> Part:
             ),
             rx.el.p("No plan has been saved yet.", class_name="note"),
         ),
-        controls.text_entry("plan-name", "Name", SavedPlans.name, SavedPlans.write_name),
+        controls.text_entry(
+            "plan-name",
+            "Name",
+            SavedPlans.name,
+            SavedPlans.write_name,
+            on_key_down=controls.on_enter(SavedPlans.save),
+        ),
         rx.el.div(
             # Never out of reach: the server hears of a name a moment after it was typed, and refuses with a sentence.
             controls.button("Save", SavedPlans.save, "save-plan", look="small"),

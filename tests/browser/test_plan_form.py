@@ -107,6 +107,11 @@ def test_a_plan_is_saved_at_once_after_its_name_was_typed_and_without_one_it_is_
     expect(page.get_by_test_id("plan-problem")).to_have_text("")
     page.get_by_test_id("delete-plan").click()
     expect(page.get_by_text("No plan has been saved yet.")).to_be_visible()
+    page.get_by_test_id("plan-name").press_sequentially("by keys")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("saved-plan")).to_contain_text("by keys")
+    page.get_by_test_id("delete-plan").click()
+    expect(page.get_by_text("No plan has been saved yet.")).to_be_visible()
 
 
 def test_a_plan_is_shown_as_text_and_read_from_it(page: Page) -> None:

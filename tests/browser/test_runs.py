@@ -117,11 +117,13 @@ def test_a_name_counts_at_once_and_one_that_cannot_be_used_is_told_where_it_was_
         name.fill(unusable)
         page.get_by_test_id("confirm-mark").click(force=True)
         expect(problem).to_contain_text("no slash")
-    name.fill("x")
-    page.get_by_test_id("confirm-mark").click(force=True)
-    expect(page.get_by_test_id("baseline-dialog")).to_be_hidden()
-    expect(page.get_by_test_id("baseline")).to_have_text("Baseline: x")
-    page.get_by_test_id("mark").click()
+    confirm = page.get_by_test_id("confirm-mark")
+    for marked, press in (("x", lambda: confirm.click(force=True)), ("y", lambda: page.keyboard.press("Enter"))):
+        name.fill(marked)
+        press()
+        expect(page.get_by_test_id("baseline-dialog")).to_be_hidden()
+        expect(page.get_by_test_id("baseline")).to_have_text(f"Baseline: {marked}")
+        page.get_by_test_id("mark").click()
     page.get_by_test_id("unmark").click()
     expect(page.get_by_test_id("baseline")).to_have_count(0)
 
