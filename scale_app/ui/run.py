@@ -100,7 +100,7 @@ def _actions(view: RunView) -> Part:
 
 def _for_ended_runs() -> Part:
     return rx.fragment(
-        controls.button("Baseline", OneRun.ask_name, "mark", icon="flag", custom_attrs=opens(BASELINE_DIALOG)),
+        controls.button("Baseline", rx.noop(), "mark", icon="flag", custom_attrs=opens(BASELINE_DIALOG)),
         controls.button("Delete", rx.noop(), "delete", icon="trash-2", custom_attrs=opens(DELETE_DIALOG)),
     )
 

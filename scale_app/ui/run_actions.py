@@ -62,7 +62,7 @@ class BaselineMarking(rx.State, mixin=True):
         return None
 
     def _ask_name(self, hint: str) -> None:
-        """The dialog opens. hint: a name to begin with."""
+        """What the dialog begins with. hint: a name."""
         self.baseline_name, self.baseline_problem = hint, ""
 
     async def _mark_as(self, run_id: str, name: str) -> None:

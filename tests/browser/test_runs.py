@@ -113,11 +113,12 @@ def test_a_name_counts_at_once_and_one_that_cannot_be_used_is_told_where_it_was_
     page = new_page(f"/runs/{past_runs['simulated']}")
     page.get_by_test_id("mark").click()
     name, problem = page.get_by_test_id("baseline-name"), page.get_by_test_id("baseline-problem")
+    confirm = page.get_by_test_id("confirm-mark")
+    expect(confirm).to_be_enabled()  # once the run is known, and nothing else has to be
     for unusable in ("", "a/b"):
         name.fill(unusable)
-        page.get_by_test_id("confirm-mark").click(force=True)
+        confirm.click(force=True)
         expect(problem).to_contain_text("no slash")
-    confirm = page.get_by_test_id("confirm-mark")
     for marked, press in (("x", lambda: confirm.click(force=True)), ("y", lambda: page.keyboard.press("Enter"))):
         name.fill(marked)
         press()
