@@ -82,7 +82,8 @@ def _score(times: Times) -> Chart:
         Line("line", times.score, "score since the start"),
     )
     legend = (("line", "since the start"), ("line-second", "last seconds"), ("threshold", "even from 0.95"))
-    return Chart("Score over time", "Balance score over time", "score", "1", "", SCORE_TICKS, lines, legend)
+    alert = (("alert-span", "alert"),) if times.alerts else ()
+    return Chart("Score over time", "Balance score over time", "score", "1", "", SCORE_TICKS, lines, legend + alert)
 
 
 def _rate(times: Times) -> Chart:

@@ -15,6 +15,8 @@ from tests.browser.test_reading import THEMES, overflow_px, violations
 from tests.serving import Served
 
 WIDTHS = (390, 1_400)
+A4_PX = 688
+"""The paper's width within the report's margins."""
 
 
 @pytest.fixture
@@ -82,6 +84,15 @@ def test_it_fits_every_screen_and_everybody_can_read_it(report: Callable[..., Pa
             page.set_viewport_size({"width": width, "height": 900})
             assert overflow_px(page) <= 0, width
             page.screenshot(path=SCREENS / f"report-{name}-{theme}-{width}.png", full_page=True)
+
+
+@pytest.mark.parametrize("name", ["pinned", "simulated"])
+def test_on_paper_nothing_is_cut_off(report: Callable[..., Page], name: str) -> None:
+    page = report(name, viewport={"width": A4_PX, "height": 1_000})
+    page.emulate_media(media="print")
+    assert overflow_px(page) <= 0
+    for table in page.locator(".table-box").all():
+        assert table.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
 
 
 def test_where_no_script_may_run_it_shows_all_the_same(report: Callable[..., Page]) -> None:
