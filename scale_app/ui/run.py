@@ -73,6 +73,7 @@ def _head(view: RunView) -> Part:
             _line("Started", rx.cond(row.run_id != "", local_time(row.created_at_epoch_s), "…")),
             _line("State", rx.el.span(view.state_text, class_name="run-state", data_state=view.state)),
             _line("Ran", view.progress.elapsed + " of " + view.progress.total),
+            _line("Counts", view.source_text),
             class_name="plan tabular",
         ),
         _actions(view),
