@@ -1,12 +1,15 @@
-"""Service accounts with exactly the rules they are given, and kubeconfigs to act as them."""
+"""Service accounts with exactly the rules they are given, kubeconfigs to act as them, and Scale acting as one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from scale_app.domain.cluster_rights import SOURCES
 from tests.cluster.handle import Cluster
+from tests.cluster.product import Product, serving
 from tests.cluster.targets import Thing
 
 RBAC = "rbac.authorization.k8s.io"
@@ -42,3 +45,17 @@ def kubeconfig_of(cluster: Cluster, namespace: str, name: str, folder: Path) -> 
     path = folder / f"{namespace}-{name}.conf"
     path.write_text(json.dumps(config))
     return path
+
+
+@contextmanager
+def scale_with(cluster: Cluster, namespace: str, folder: Path, *sources: str) -> Iterator[Product]:
+    """`scale serve` as an account that has the rights of these rows everywhere, beside the needed ones, and no others.
+
+    namespace: where the account is. folder: an empty one.
+    """
+    name = "-".join(("scale", *sources)).replace("_", "-")
+    rules = [rule for need in SOURCES if need.needed or need.source in sources for rule in need.rules]
+    given = ((rule.verb, rule.resource, rule.api_group) for rule in rules)
+    account(cluster, namespace, name, given, everywhere=True)
+    with serving(folder, SCALE_KUBE_CONFIG=str(kubeconfig_of(cluster, namespace, name, folder))) as product:
+        yield product

@@ -7,6 +7,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import tests.cluster.metrics_server as metrics_server
 from tests.cluster.layout import API_SERVER, API_SERVICE_IP, CONTROL_PLANE_IP, NODES, node_ip
 
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
@@ -35,6 +36,8 @@ def make_certificates(folder: Path) -> None:
     for user, subject in USERS.items():
         _certificate(folder, user, subject)
         _kubeconfig(folder, user)
+    _certificate(folder, metrics_server.NAME, f"/CN={metrics_server.NAME}", (f"DNS:{metrics_server.SERVICE_NAME}",))
+    _kubeconfig(folder, metrics_server.NAME)
     for node in NODES:
         _certificate(folder, node, f"/O=system:nodes/CN=system:node:{node}", (f"IP:{node_ip(node)}", f"DNS:{node}"))
         _kubeconfig(folder, node)

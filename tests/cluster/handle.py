@@ -90,7 +90,7 @@ class Cluster:
         return url
 
     def stop(self, component: str, grace_s: float = 5.0) -> None:
-        """End etcd, apiserver, controller-manager, scheduler, dns, n1 .. n3 or n1-proxy .. n3-proxy."""
+        """End etcd, apiserver, controller-manager, scheduler, dns, metrics-server, n1 .. n3 or n1-proxy .. n3-proxy."""
         self._control(do="stop", name=component, grace_s=grace_s)
 
     def start(self, component: str) -> None:

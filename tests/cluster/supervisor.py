@@ -22,6 +22,8 @@ from tests.cluster.api import api_get
 from tests.cluster.certificates import make_certificates
 from tests.cluster.components import ProxyMode
 from tests.cluster.layout import DNS_SERVICE_IP, NODES, Layout
+from tests.cluster.metrics_server import NAME as METRICS_SERVER
+from tests.cluster.metrics_server import metrics_server, metrics_server_objects
 from tests.cluster.network import in_network, make_network
 
 START_LIMIT_S = 150.0
@@ -34,7 +36,7 @@ class StartFailed(Exception):
 
 
 class Supervisor:
-    """The components by name: etcd, apiserver, controller-manager, scheduler, dns, n1, n1-proxy, ..."""
+    """The components by name: etcd, apiserver, controller-manager, scheduler, dns, metrics-server, n1, n1-proxy, ..."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -47,6 +49,7 @@ class Supervisor:
             "controller-manager": lambda: components.controller_manager(layout),
             "scheduler": lambda: components.scheduler(layout),
             "dns": lambda: components.coredns(layout),
+            METRICS_SERVER: lambda: metrics_server(layout),
         }
         for node in NODES:
             self._commands[node] = lambda node=node: _node(layout, node)
@@ -67,7 +70,9 @@ class Supervisor:
         self._say("API server ready")
         for name in ("controller-manager", "scheduler", *(f"{node}-proxy" for node in NODES)):
             await self.start(name)
-        await self._names()
+        await self._create([*components.dns_objects(), *metrics_server_objects(self._layout)])
+        await self.start("dns")
+        await self.start(METRICS_SERVER)
         await self._until(self._nodes_ready, *NODES)
         self._say(f"{len(NODES)} nodes ready")
 
@@ -143,12 +148,11 @@ class Supervisor:
         process = self._running.get(name)
         return process is not None and process.returncode is None
 
-    async def _names(self) -> None:
-        objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": components.dns_objects()})
+    async def _create(self, things: list[dict[str, Any]]) -> None:
+        objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": things})
         kubectl = (self._layout.binary("kube"), "kubectl", f"--kubeconfig={self._layout.kubeconfig}")
         creating = await asyncio.create_subprocess_exec(*kubectl, "create", "-f", "-", stdin=subprocess.PIPE)
         await creating.communicate(objects.encode())
-        await self.start("dns")
 
     def _nodes_ready(self) -> bool:
         answer = json.loads(self._get("/api/v1/nodes") or "{}")
