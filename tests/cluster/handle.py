@@ -70,18 +70,25 @@ class Cluster:
 
     def pods(self, namespace: str, selector: str) -> list[Pod]:
         """Those that are not on their way out, by name."""
-        path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(selector)}"
-        items = json.loads(api_get(self.layout, path) or '{"items": []}')["items"]
-        return sorted((_pod(item) for item in items if not item["metadata"].get("deletionTimestamp")), key=_name)
+        return sorted((_pod(item) for item in self._listed(namespace, selector) if not _ending(item)), key=_name)
 
     def wait_for_pods(self, namespace: str, selector: str, count: int) -> list[Pod]:
-        """Exactly so many, all ready and listed by a kube-proxy that had a moment. Raises AssertionError."""
+        """Exactly so many, all ready, once none is on its way out any more. Raises AssertionError.
+
+        Connections still go for a moment to a pod that has been told to end, and it takes its last counts with it.
+        """
 
         def all_ready() -> list[Pod]:
-            pods = self.pods(namespace, selector)
-            return pods if len(pods) == count and all(pod.ready for pod in pods) else []
+            listed = self._listed(namespace, selector)
+            pods = sorted((_pod(item) for item in listed if not _ending(item)), key=_name)
+            return pods if len(listed) == len(pods) == count and all(pod.ready for pod in pods) else []
 
         return until(all_ready, f"{count} ready pods of {selector} in {namespace}")
+
+    def _listed(self, namespace: str, selector: str) -> list[dict[str, Any]]:
+        path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(selector)}"
+        items: list[dict[str, Any]] = json.loads(api_get(self.layout, path) or '{"items": []}')["items"]
+        return items
 
     def url_of(self, service: str, namespace: str) -> str:
         """A Service's URL, once its name is known and its pods answer there."""
@@ -164,6 +171,10 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
+
+
+def _ending(item: dict[str, Any]) -> bool:
+    return bool(item["metadata"].get("deletionTimestamp"))
 
 
 def _pod(item: dict[str, Any]) -> Pod:
