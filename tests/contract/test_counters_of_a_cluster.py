@@ -152,6 +152,14 @@ async def test_the_pods_connections_are_read_from_inside(server: FakePods, clust
     assert sample.opened == {"cart-1": 17}
 
 
+async def test_without_the_right_to_enter_pods_its_rules_are_named(server: FakePods, cluster: Cluster) -> None:
+    server.lives["cart-1"] = PodLife(table=TABLE, denied={"exec"})
+    server.shop("cart-1")
+    with pytest.raises(CountingFailed, match="does not let this account get and create pods/exec"):
+        async with reading(ConnectionMap(lambda _: cluster, SystemClock(), EVERY_S, image="")) as samples:
+            await anext(samples)
+
+
 async def test_a_pod_without_cat_is_left_as_it_is_unless_the_plan_allows_more(
     server: FakePods, cluster: Cluster
 ) -> None:

@@ -71,6 +71,15 @@ def of_status(host: str, method: str, path: str, status: int, body: bytes) -> Cl
     )
 
 
+def forbidden(host: str, path: str, rule: str) -> ClusterForbidden:
+    """The error for an account that lacks the rule, as in "list pods"."""
+    return ClusterForbidden(
+        f"The cluster {host} does not let this account {rule} (403, asked for {path}). "
+        f"Grant the rule {rule!r} in a Role, or do without what needs it.",
+        rule,
+    )
+
+
 def quoted(text: str) -> str:
     """A stranger's text, safe to show in one line: printable, and not too long."""
     line = "".join(char if char.isprintable() else " " for char in text)
@@ -81,11 +90,7 @@ def quoted(text: str) -> str:
 def _forbidden(host: str, method: str, path: str, said: str) -> ClusterForbidden:
     found = FORBIDDEN.search(said)
     rule = str(Rule(found["verb"], found["resource"], found["group"])) if found else f"{method.lower()} {path}"
-    return ClusterForbidden(
-        f"The cluster {host} does not let this account {rule} (403, asked for {path}). "
-        f"Grant the rule {rule!r} in a Role, or do without what needs it.",
-        rule,
-    )
+    return forbidden(host, path, rule)
 
 
 def _message(body: bytes) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from scale_app.adapters.kubernetes.border import border, of_status, quoted
+from scale_app.adapters.kubernetes.border import border, forbidden, of_status, quoted
 from scale_app.adapters.kubernetes.client import TOKEN, Cluster
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
 from scale_app.domain.errors import ClusterUnavailable, CountingFailed
@@ -14,6 +14,7 @@ from scale_app.domain.errors import ClusterUnavailable, CountingFailed
 LIMIT_S = 10.0
 MOST_BYTES = 32 * 1024 * 1024
 STDOUT, STDERR, STATUS = 1, 2, 3
+RULES = "get and create pods/exec"
 PROTOCOL = "v4.channel.k8s.io"
 NO_COMMAND = ("executable file", "no such file or directory", "not found in $PATH")
 
@@ -48,6 +49,8 @@ async def output_of(cluster: Cluster, pod: CountedPod, command: tuple[str, ...],
             ):
                 return await _read(socket, pod, command)
         except WSServerHandshakeError as refused:
+            if refused.status == 403:  # what the cluster says of it is not to be had here
+                raise forbidden(host, path, RULES) from refused
             raise of_status(host, "GET", path, refused.status, _said(refused)) from refused
 
 

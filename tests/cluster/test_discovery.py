@@ -1,0 +1,128 @@
+"""What the target picker offers of a real cluster: Services, Ingresses, and routes if the Gateway API is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
+from scale_app.adapters.kubernetes.clusters import Clusters
+from scale_app.domain.cluster import ClusterTarget, TargetList
+from scale_app.domain.cluster_rights import GATEWAY, SOURCES
+from tests.cluster.accounts import account, kubeconfig_of
+from tests.cluster.handle import Cluster
+from tests.cluster.targets import Thing, echo, service
+
+SHOWN = ("targets", "ingresses", "routes")
+KINDS = {"Gateway": "gateways", "HTTPRoute": "httproutes"}
+INGRESS_PATH: Thing = {
+    "path": "/cart",
+    "pathType": "Prefix",
+    "backend": {"service": {"name": "echo", "port": {"number": 80}}},
+}
+INGRESS: Thing = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "Ingress",
+    "metadata": {"name": "shop"},
+    "spec": {
+        "tls": [{"hosts": ["shop.example"]}],
+        "rules": [{"host": "shop.example", "http": {"paths": [INGRESS_PATH]}}],
+    },
+}
+ROUTES: list[Thing] = [
+    {
+        "apiVersion": f"{GATEWAY}/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "edge"},
+        "spec": {"gatewayClassName": "any", "listeners": [{"name": "web", "protocol": "HTTP", "port": 8080}]},
+    },
+    {
+        "apiVersion": f"{GATEWAY}/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "checkout"},
+        "spec": {
+            "parentRefs": [{"name": "edge"}],
+            "hostnames": ["route.example"],
+            "rules": [{"backendRefs": [{"name": "echo", "port": 80, "weight": 3}, {"name": "idle", "port": 80}]}],
+        },
+    },
+]
+
+
+def definition(kind: str, plural: str) -> Thing:
+    """The Gateway API's kind as far as it matters here: its names, and any content."""
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{plural}.{GATEWAY}",
+            # The API server takes definitions of a protected group only with such a word.
+            "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
+        },
+        "spec": {
+            "group": GATEWAY,
+            "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
+
+
+@pytest.fixture
+def gateway_api(cluster: Cluster) -> Iterator[None]:
+    """The kinds that a cluster has only when somebody installed them."""
+    names = [f"customresourcedefinition/{plural}.{GATEWAY}" for plural in KINDS.values()]
+    cluster.apply([definition(kind, plural) for kind, plural in KINDS.items()])
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
+    yield
+    cluster.kubectl("delete", *names)
+
+
+async def offered(cluster: Cluster, namespace: str, folder: Path, *sources: str) -> TargetList:
+    """To an account with these rows' rights."""
+    rules = [rule for need in SOURCES if need.source in sources for rule in need.rules]
+    name = "-".join(sources)
+    account(cluster, namespace, name, ((rule.verb, rule.resource, rule.api_group) for rule in rules))
+    clusters = Clusters(str(kubeconfig_of(cluster, namespace, name, folder)))
+    try:
+        return await KubernetesCatalog(clusters).targets()
+    finally:
+        await clusters.close()
+
+
+def by_kind(found: TargetList) -> dict[tuple[str, str], ClusterTarget]:
+    return {(target.kind, target.service.name): target for target in found.targets}
+
+
+@pytest.mark.usefixtures("gateway_api")
+async def test_services_ingresses_and_routes_are_offered_with_their_urls_each_by_its_right(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    cluster.apply([echo(2), service("echo"), service("idle", app="nobody"), INGRESS, *ROUTES], namespace)
+    cluster.wait_for_pods(namespace, "app=echo", 2)
+    found = await offered(cluster, namespace, tmp_path, *SHOWN)
+    targets = by_kind(found)
+    assert found.problem == ""
+    assert targets.keys() == {
+        *((kind, name) for kind in ("Service", "HTTPRoute") for name in ("echo", "idle")),
+        ("Ingress", "echo"),
+    }
+    assert (targets["Service", "echo"].ready, targets["Service", "idle"].ready) == (2, 0)
+    assert targets["Ingress", "echo"].url == "https://shop.example/cart"
+    assert targets["HTTPRoute", "echo"].url == "http://route.example:8080/"
+    assert "backendRefs by weight: echo 3, idle 1" in targets["HTTPRoute", "echo"].notable
+    less = await offered(cluster, namespace, tmp_path, "targets", "ingresses")
+    assert by_kind(less).keys() == {("Service", "echo"), ("Service", "idle"), ("Ingress", "echo")}
+    assert f"list httproutes.{GATEWAY}" in less.problem
+
+
+async def test_a_cluster_without_the_gateway_api_offers_the_rest_and_misses_nothing(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    cluster.apply([service("echo"), INGRESS], namespace)
+    found = await offered(cluster, namespace, tmp_path, *SHOWN)
+    assert by_kind(found).keys() == {("Service", "echo"), ("Ingress", "echo")}
+    assert found.problem == ""
