@@ -20,7 +20,7 @@ from tests.cluster.truth import TruthOf
 
 HERE = "choosing"
 PODS = 3
-REFUSED = {"access_log": "get pods/log", "connection_map": "pods/exec", "network": "get nodes/proxy"}
+REFUSED = {"access_log": "get pods/log", "connection_map": "get and create pods/exec", "network": "get nodes/proxy"}
 """The rule that each source's problem names where it is not granted."""
 BY_EXEC = {"enter_pods": "exec"}
 

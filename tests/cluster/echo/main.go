@@ -57,7 +57,11 @@ func main() {
 	}
 	paths := http.NewServeMux()
 	paths.HandleFunc("/healthz", self.health)
-	if !self.nameless {
+	if self.nameless { // not counted: whoever looks for a page of metrics is no client
+		for _, usual := range []string{"/metrics", "/actuator/prometheus", "/q/metrics"} {
+			paths.HandleFunc(usual, http.NotFound)
+		}
+	} else {
 		paths.HandleFunc("/metrics", self.metrics)
 	}
 	paths.HandleFunc("/", self.answer)
