@@ -6,15 +6,13 @@ import time
 
 import pytest
 
-from tests.cluster.handle import Cluster, until
+from tests.cluster.handle import Cluster
 from tests.cluster.product import Product, Ran
 from tests.cluster.targets import echo, service
 from tests.cluster.truth import TruthOf
 
 APP = "app=echo"
 BEFORE_CHANGE_S = 3.0
-AWAY_S = 10.0
-SEEN_LIMIT_S = 90.0
 USERS = 10
 
 
@@ -82,21 +80,21 @@ def test_a_rolling_update_loses_no_request_and_no_count(
     assert {name: ran.counted[name] for name in counted_later} == counted_later
 
 
-def test_a_run_outlives_the_api_server(cluster: Cluster, product: Product, namespace: str, url: str) -> None:
-    with TruthOf(cluster, namespace, APP) as truth:
-        test_id = product.start(url, users=USERS, requests_per_connection=5, duration=240)
+def test_a_pod_that_is_replaced_under_its_own_name_loses_no_count(
+    cluster: Cluster, product: Product, namespace: str
+) -> None:
+    ordered = echo(2, "ordered", {"LOG": "combined"})
+    ordered = {**ordered, "kind": "StatefulSet", "spec": {**ordered["spec"], "serviceName": "ordered"}}
+    cluster.apply([ordered, service("ordered", "ordered")], namespace)
+    cluster.wait_for_pods(namespace, "app=ordered", 2)
+    url = cluster.url_of("ordered", namespace)
+    with TruthOf(cluster, namespace, "app=ordered") as truth:
+        test_id = product.start(url, users=USERS, requests_per_connection=5, duration=30, counting="access_log")
         time.sleep(BEFORE_CHANGE_S)
-        with cluster.without("apiserver"):
-            time.sleep(AWAY_S)
-            assert product.look(test_id)["status"] == "running"
-        cluster.kubectl("scale", "deployment/echo", "--replicas=4", "-n", namespace)
-        pods = {pod.name for pod in cluster.wait_for_pods(namespace, APP, 4)}
-        until(
-            lambda: pods <= product.so_far(test_id).counted.keys(),
-            "the watch goes on where it was cut off",
-            SEEN_LIMIT_S,
-        )
-        product.stop(test_id)
+        before = cluster.get("pod", "ordered-0", "-n", namespace)["metadata"]["uid"]
+        cluster.kubectl("delete", "pod", "ordered-0", "-n", namespace)
+        cluster.wait_for_pods(namespace, "app=ordered", 2)
         ran = product.ended(test_id)
-    assert ran.status == "stopped", ran.message
+    assert cluster.get("pod", "ordered-0", "-n", namespace)["metadata"]["uid"] != before
+    assert ran.counted.keys() == {"ordered-0", "ordered-1"}
     assert not wrong(ran, truth)

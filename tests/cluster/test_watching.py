@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import suppress
 from http.client import HTTPException
@@ -11,13 +12,20 @@ import pytest
 
 from tests.cluster.handle import Cluster, until
 from tests.cluster.product import Product, Ran
-from tests.cluster.targets import echo, service
+from tests.cluster.targets import Thing, echo, service
 from tests.cluster.truth import TruthOf
 from tests.cluster.truth import told as told_by_pod
 
 APP = "app=echo"
-AWAY_S = 6.0
+AWAY_S = 60.0
 MOST_S = 120.0
+LATE_NODE: Thing = {
+    "apiVersion": "v1",
+    "kind": "Node",
+    "metadata": {"name": "late"},
+    "spec": {"unschedulable": True},
+}
+"""Without a machine behind it: no pod may come to it."""
 
 
 @pytest.fixture
@@ -34,6 +42,10 @@ def told(product: Product, test_id: str) -> list[tuple[str, str]]:
     assert status == 200, page
     events: list[dict[str, Any]] = [each.get("event", each) for each in page["events"]]
     return [(each.get("pod", each.get("subject", "")), each["change"]) for each in events if "change" in each]
+
+
+def wait_until_told(product: Product, test_id: str, subject: str, change: str) -> None:
+    until(lambda: (subject, change) in told(product, test_id), f"it is told of {subject}: {change}")
 
 
 def sent_some(product: Product, test_id: str) -> None:
@@ -66,7 +78,7 @@ def test_pods_that_come_crash_and_end_are_told_and_nothing_else(
     cluster.wait_for_pods(namespace, APP, 3)
     cluster.kubectl("scale", "deployment/echo", "--replicas=4", "-n", namespace)
     cluster.wait_for_pods(namespace, APP, 4)
-    until(lambda: (second.name, "left") in told(product, test_id), "the deleted pod is gone")
+    wait_until_told(product, test_id, second.name, "left")
     ran = stopped(product, test_id)
     happened = told(product, test_id)
     new = {pod.name for pod in cluster.pods(namespace, APP)} - {first.name, second.name, third.name}
@@ -78,21 +90,22 @@ def test_pods_that_come_crash_and_end_are_told_and_nothing_else(
     assert ran.last["pods_problem"] == ""
 
 
-def test_an_api_server_that_is_started_again_costs_no_run_and_no_count(
+def test_an_api_server_that_is_away_for_a_minute_costs_no_run_and_no_count(
     cluster: Cluster, product: Product, namespace: str, url: str
 ) -> None:
     with TruthOf(cluster, namespace, APP) as truth:
-        test_id = product.start(url, users=5, requests_per_connection=5, think_time_s=0.05, duration=MOST_S)
+        test_id = product.start(url, users=5, requests_per_connection=5, think_time_s=0.05, duration=MOST_S + AWAY_S)
         sent_some(product, test_id)
         cluster.stop("apiserver")
         try:
             problem = until(lambda: problem_of(product, test_id), "the run says that it is away")
             time.sleep(AWAY_S)
+            assert product.look(test_id)["status"] == "running"
         finally:
             cluster.start("apiserver")
         until(lambda: not problem_of(product, test_id), "the run says that it is back")
         cluster.kubectl("scale", "deployment/echo", "--replicas=4", "-n", namespace)
-        until(lambda: ("Deployment echo", "scaled") in told(product, test_id), "the scaling is told")
+        wait_until_told(product, test_id, "Deployment echo", "scaled")
         ran = stopped(product, test_id)
     assert "could not be asked" in problem
     assert {name: count for name, count in ran.counted.items() if count} == {
@@ -100,6 +113,31 @@ def test_an_api_server_that_is_started_again_costs_no_run_and_no_count(
     }
     changes = [change for _, change in told(product, test_id)]
     assert changes.index("watch_lost") < changes.index("watch_back") < changes.index("scaled")
+
+
+def test_nodes_that_come_fail_and_go_are_told(cluster: Cluster, product: Product, namespace: str, url: str) -> None:
+    test_id = product.start(url, users=2, think_time_s=0.1, duration=MOST_S)
+    sent_some(product, test_id)
+    cluster.apply([LATE_NODE])
+    try:
+        wait_until_told(product, test_id, "late", "node_joined")
+        for ready, change in (("True", "node_ready"), ("False", "node_unready")):
+            condition = {"type": "Ready", "status": ready, "reason": "Said", "message": "by the test"}
+            patch = json.dumps({"status": {"conditions": [condition]}})
+            cluster.kubectl("patch", "node", "late", "--subresource=status", "-p", patch)
+            wait_until_told(product, test_id, "late", change)
+    finally:
+        cluster.kubectl("delete", "node", "late")
+    wait_until_told(product, test_id, "late", "node_left")
+    assert stopped(product, test_id).last["pods_problem"] == ""
+    happened = told(product, test_id)
+    assert [what for node, what in happened if node == "late"] == [
+        "node_joined",
+        "node_ready",
+        "node_unready",
+        "node_left",
+    ]
+    assert {node for node, what in happened if what.startswith("node_")} == {"late"}
 
 
 def test_settings_nodes_and_zones_are_kept_with_the_run(
