@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.accounts import scale_with
+from scale_app.domain.cluster_rights import SOURCES
+from tests.cluster.accounts import account, kubeconfig_of
 from tests.cluster.counting_table import keep, row_of
 from tests.cluster.envoy import envoy, envoy_archive
-from tests.cluster.handle import Cluster, until
-from tests.cluster.product import Product, Ran
+from tests.cluster.handle import Cluster
+from tests.cluster.product import Product, Ran, serving
 from tests.cluster.targets import NGINX_LOG, echo, namespace, nginx, service
 from tests.cluster.truth import TruthOf
 
@@ -91,7 +92,7 @@ TABLE = [
     *((source, case) for source in WAYS for case in (NEW, KEPT) if case == KEPT or source not in ONE_FORMAT),
     *((source, case) for case, sources in CHANGES.items() for source in sources),
 ]
-LEAST = {AT_ADDRESS: ("pods",), "nginx' log": ("proxy",), "Envoy's counters": ("envoy",)}
+LEAST = {AT_ADDRESS: ("targets", "pods"), "nginx' log": ("targets", "proxy"), "Envoy's counters": ("targets", "envoy")}
 READS_COUNTERS = ("Prometheus counter", AT_ADDRESS, "Envoy's counters")
 
 
@@ -132,7 +133,10 @@ def counting_product(
     if source not in LEAST:
         yield request.getfixturevalue("product")
         return
-    with scale_with(cluster, HERE, tmp_path, *LEAST[source]) as running:
+    name = LEAST[source][-1]
+    rules = [rule for need in SOURCES if need.source in LEAST[source] for rule in need.rules]
+    account(cluster, HERE, name, ((rule.verb, rule.resource, rule.api_group) for rule in rules), everywhere=True)
+    with serving(tmp_path, SCALE_KUBE_CONFIG=str(kubeconfig_of(cluster, HERE, name, tmp_path))) as running:
         yield running
 
 
@@ -226,13 +230,11 @@ DURING: dict[str, Callable[[Cluster, Way, TruthOf, str], None]] = {
 
 
 def restore(cluster: Cluster, case: str, way: Way) -> None:
-    """As many pods as before, the old ones gone: one that ends could still answer what the next case sends first."""
+    """As many pods as before, the old ones gone."""
     if case == GROWING:
         cluster.kubectl("scale", f"deployment/{way.pods}", f"--replicas={PODS}", "-n", HERE)
     if case in (GROWING, ROLLING):
         cluster.kubectl("rollout", "status", f"deployment/{way.pods}", "-n", HERE, "--timeout=60s")
-        selector = ("-n", HERE, "-l", f"app={way.pods}")
-        until(lambda: len(cluster.get("pods", *selector)["items"]) == PODS, f"{PODS} pods and none on its way out")
 
 
 def costs(ran: Ran) -> tuple[float | None, float | None]:
