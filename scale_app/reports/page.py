@@ -26,6 +26,7 @@ from scale_app.views.presenting import run_view
 from scale_app.views.view import Tick, Times
 
 SCORE_TICKS = tuple(Tick(f"{100 * at:g}%", f"{at:g}") for at in (0, 0.25, 0.5, 0.75, 1))
+SCALE_TICKS = (*SCORE_TICKS[:-1], Tick(f"{100 * THRESHOLD:g}%", f"{THRESHOLD:g}"), SCORE_TICKS[-1])
 THRESHOLD_PATH = f"M0 {SIDE * (1 - THRESHOLD):g}H{SIDE}"
 
 
@@ -70,6 +71,8 @@ def page(whole: WholeRun) -> str:
         ring=RING,
         side=SIDE,
         threshold=f"{100 * THRESHOLD:g}%",
+        even_from=f"{THRESHOLD:g}",
+        scale_ticks=SCALE_TICKS,
     )
 
 
