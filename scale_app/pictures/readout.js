@@ -110,8 +110,10 @@
     const text = [clock((x / SIDE) * span), ...told].join(" · ");
     if (output(plot).textContent !== text) output(plot).textContent = text;
     if (!shown) {
-      // An update may move the axis under the line: then the same second is read anew.
-      watch = new MutationObserver(() => shown && show(plot, (shown.at_s / +plot.dataset.span) * SIDE, shown.y));
+      // An update may move the axis under the line: then the same second is read anew, a picture once it is decoded.
+      const again = () => shown && shown.plot === plot && show(plot, (shown.at_s / +plot.dataset.span) * SIDE, shown.y);
+      const image = plot.querySelector("img");
+      watch = new MutationObserver(() => (image ? image.decode().then(again, () => {}) : again()));
       watch.observe(plot, { attributes: true, subtree: true, attributeFilter: ["d", "data-span", "src"] });
     }
     shown = { plot, x, y, at_s: (x / SIDE) * span };

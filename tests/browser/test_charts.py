@@ -82,6 +82,24 @@ def test_many_pods_are_read_out_by_name_at_the_pointer_and_one_by_one_by_keys(
     expect(told).to_have_text(re.compile(r"^0:0\d · 002[01]: [^·]+$"))
 
 
+def test_an_update_of_the_heat_map_is_read_out_from_the_new_picture(
+    new_page: Callable[..., Page], past_runs: dict[str, str]
+) -> None:
+    """Its rows' names are there at once, the picture only when the browser has decoded it."""
+    pages = [new_page(f"/runs/{past_runs[name]}") for name in ("pinned", "simulated")]
+    for page in pages:
+        page.locator(".heat-image").evaluate("image => image.decode()")
+        plot(page, "heat").focus()
+        page.keyboard.press("End")
+    expect(readout(pages[1], "heat")).to_have_text(re.compile("0001"))
+    first, second = (plot(page, "heat") for page in pages)
+    rows, source = second.get_attribute("data-rows"), second.locator("img").get_attribute("src")
+    change = "(plot, [rows, source]) => { plot.dataset.rows = rows; plot.querySelector('img').src = source; }"
+    first.evaluate(change, [rows, source])
+    told = readout(pages[1], "heat").inner_text().partition(" · ")[2]
+    expect(readout(pages[0], "heat")).to_have_text(re.compile(rf"^0:0\d · {re.escape(told)}$"))
+
+
 @pytest.fixture
 def starved(page: Page) -> Iterator[Page]:
     """A run of 10 s in which only the pods of one node got anything, and somebody changed the users; it is over."""
