@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 SCORE = re.compile(r"^[01]\.\d{3}$")
@@ -34,6 +35,18 @@ def test_one_press_with_nothing_configured_gives_a_score_and_every_pod(page: Pag
     expect(page.get_by_test_id("run-state")).to_have_text("Stopped")
     expect(page.get_by_test_id("start")).to_be_enabled()
     see_score(page)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1_280, 720), (1_400, 900), (390, 844)])
+def test_start_and_stop_are_on_the_screen_without_scrolling(
+    new_page: Callable[..., Page], width: int, height: int
+) -> None:
+    page = new_page(width=width, height=height)
+    expect(page.get_by_test_id("start")).to_be_in_viewport(ratio=1)
+    page.get_by_test_id("start").click()
+    expect(page.get_by_test_id("stop")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_test_id("remaining")).to_be_in_viewport(ratio=1)
+    assert page.evaluate("window.scrollY") == 0
 
 
 def test_a_run_has_a_page_of_its_own_with_its_plan(page: Page) -> None:
