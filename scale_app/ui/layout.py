@@ -80,7 +80,7 @@ def _source_badge(here: str) -> Part:
                 data_testid="source",
             ),
             info("counts_source"),
-            class_name="explained",
+            class_name="explained told-source",
         ),
     )
 
