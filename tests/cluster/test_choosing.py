@@ -44,7 +44,7 @@ CASES = {
     "connections by an added container": Case(
         "connection_map", ("ephemeral", "kubelet"), plan={"enter_pods": "ephemeral"}
     ),
-    "an estimate": Case("network", ("kubelet",), plan={"duration": 40}),
+    "an estimate": Case("network", ("kubelet",), plan={"duration": 20}),
 }
 
 
