@@ -63,8 +63,8 @@ def stopped(product: Product, test_id: str) -> Ran:
 
 
 def recovered(cluster: Cluster, namespace: str, pods: int) -> None:
-    """Wait until the cluster makes pods again: its own parts ask more and more seldom while the API server is away, so a
-    minute of that costs it more than another one."""
+    """Wait until the cluster makes pods again: its own parts ask more and more seldom while the API server is away, so
+    a minute of that costs it more than another one."""
     until(
         lambda: sum(pod.ready for pod in cluster.pods(namespace, APP)) == pods,
         f"{pods} pods are ready after the outage",
