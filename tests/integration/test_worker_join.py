@@ -17,8 +17,6 @@ from tests.integration.test_worker_counts import CountingServer, check_equal, un
 from tests.integration.test_worker_processes import Following, following
 from tests.serving import free_port
 
-pytestmark = pytest.mark.alone
-
 SECRET = "a secret that only the two of them know"
 OTHER_SECRET = "a secret that nobody else has ever heard"
 PLAN = LoadPlan(
