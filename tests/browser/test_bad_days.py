@@ -257,6 +257,7 @@ def test_a_page_of_another_version_asks_to_be_reloaded(new_page: Callable[..., P
     expect(page.get_by_test_id("upgraded")).to_contain_text("This page is of an earlier version")
     for theme in THEMES:
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        expect(page.locator("html")).to_contain_class(theme)
         assert violations(page) == []
     page.unroute_all()
     page.get_by_test_id("reload").click()
