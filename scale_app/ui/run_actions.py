@@ -35,7 +35,9 @@ class BaselineMarking(rx.State, mixin=True):
 
     @rx.event
     def type_baseline(self, text: str) -> None:
-        self.baseline_name, self.baseline_problem = text, ""
+        """An entry may tell the same text again after it was judged: that is no new name."""
+        if text != self.baseline_name:
+            self.baseline_name, self.baseline_problem = text, ""
 
     @rx.event
     async def mark(self, run_id: str) -> Any:
