@@ -19,7 +19,7 @@ from scale_app.ui.build_id import BUILD_ID
 from tests.browser.black_hole import black_hole
 from tests.browser.conftest import active_runs, start_run
 from tests.browser.test_live_page import see_score, start
-from tests.browser.test_reading import THEMES, violations
+from tests.browser.test_reading import THEMES, take_theme, violations
 from tests.browser.test_screens import fits_every_screen
 from tests.fake_api_server import FakeApiServer
 from tests.kubernetes_objects import endpoint, endpoint_slice, service, shop
@@ -210,8 +210,7 @@ def test_a_database_that_may_only_be_read_shows_its_history_and_tells_what_canno
     expect(page.get_by_test_id("problem")).to_contain_text("Let Scale write to the database's file")
     expect(page.get_by_test_id("start")).to_be_enabled()
     for theme in THEMES:
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        expect(page.locator("html")).to_contain_class(theme)
+        take_theme(page, theme)
         expect(page.locator("[data-sonner-toaster]")).to_have_attribute("data-sonner-theme", theme)
         assert violations(page) == []
     page.get_by_test_id("saved-plans").click()
@@ -256,8 +255,7 @@ def test_a_page_of_another_version_asks_to_be_reloaded(new_page: Callable[..., P
     page = new_page(prepare=lambda page: page.route(re.compile(r"\.js(\?|$)"), age), reduced_motion="reduce")
     expect(page.get_by_test_id("upgraded")).to_contain_text("This page is of an earlier version")
     for theme in THEMES:
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        expect(page.locator("html")).to_contain_class(theme)
+        take_theme(page, theme)
         assert violations(page) == []
     page.unroute_all()
     page.get_by_test_id("reload").click()

@@ -11,11 +11,24 @@ from playwright.sync_api import Page, expect
 THEMES = ("light", "dark")
 WIDTHS = (390, 768, 1_024, 1_400, 2_560)
 
+COLOURS_TURNED = """async () => {
+  for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+  const turning = document.getAnimations().filter(each => each instanceof CSSTransition);
+  await Promise.allSettled(turning.map(each => each.finished));
+}"""
+
 
 def violations(page: Page) -> list[str]:
     """What axe-core finds, with the places."""
     found = Axe().run(page).response["violations"]
     return [f"{v['id']}: {node['html'][:160]}" for v in found for node in v["nodes"]]
+
+
+def take_theme(page: Page, theme: str) -> None:
+    """Turn to the theme; return once its colours are there, which is a frame or two after its name."""
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    expect(page.locator("html")).to_contain_class(theme)
+    page.evaluate(COLOURS_TURNED)
 
 
 def overflow_px(page: Page) -> int:

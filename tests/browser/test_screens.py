@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import SCREENS
-from tests.browser.test_reading import THEMES, overflow_px, violations
+from tests.browser.test_reading import THEMES, overflow_px, take_theme, violations
 
 WIDTHS = (390, 1_400, 2_560)
 PAGES = {
@@ -57,8 +57,7 @@ def fits_every_screen(page: Page, name: str) -> None:
     # What is far below the screen is drawn only when somebody scrolls there; a picture shows it without.
     page.add_style_tag(content="* { content-visibility: visible !important; }")
     for theme in THEMES:
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        expect(page.locator("html")).to_contain_class(theme)
+        take_theme(page, theme)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             assert overflow_px(page) <= 0, width

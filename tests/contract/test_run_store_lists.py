@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -85,6 +86,14 @@ async def test_saved_plans_come_back_by_name_and_are_replaced_by_name(store: Run
     assert await store.plans() == [replace(saved[0], saved_at_epoch_s=9.0), *saved[1:]]
     await store.delete_plan("a")
     assert [each.name for each in await store.plans()] == ["Z", "ä 'x'"]
+
+
+async def test_people_who_save_at_the_same_time_wait_for_one_another(store: RunStore) -> None:
+    plans = [SavedPlan(f"plan {n % 4}", LoadPlan(users=n), 0.0) for n in range(1, 41)]
+    await asyncio.gather(*(store.save_plan(plan) for plan in plans))
+    kept = await store.plans()
+    assert [plan.name for plan in kept] == ["plan 0", "plan 1", "plan 2", "plan 3"]
+    assert all(plan in plans for plan in kept)
 
 
 @pytest.mark.parametrize("name", ["", "no-such", "\x00", "\ud800"])

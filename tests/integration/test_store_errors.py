@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from sqlalchemy import event
 
 from scale_app.adapters.store import SqlRunStore, database, migrate
 from scale_app.domain.errors import StoreUnavailable
-from scale_app.domain.events import SnapshotTaken
+from scale_app.domain.events import SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import RunState, Source
@@ -46,6 +47,18 @@ async def test_a_database_that_cannot_be_opened_leaves_no_thread(tmp_path: Path,
     with refused("unable to open"):
         await migrate(f"sqlite+aiosqlite:///{tmp_path}/no/such/scale.db")
     assert [thread.name for thread in set(threading.enumerate()) - before if "asyncio" not in thread.name] == []
+
+
+async def test_who_reads_and_then_writes_waits_for_who_writes_meanwhile(tmp_path: Path) -> None:
+    await migrate(url := f"sqlite+aiosqlite:///{tmp_path}/scale.db")
+    store = SqlRunStore(url, FakeClock())
+    try:
+        await store.create(RUN)
+        writing = [store.append("run-1", n, [StateChanged(float(n), RunState.RUNNING)]) for n in range(0, 40, 2)]
+        await asyncio.gather(*writing, *(store.mark_interrupted("The server was killed.") for _ in range(20)))
+        assert len(await store.events("run-1")) > 20
+    finally:
+        await store.close()
 
 
 async def test_a_file_that_is_no_database(tmp_path: Path) -> None:

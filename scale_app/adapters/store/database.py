@@ -19,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 BUSY_LIMIT_S = 5.0
 CONNECT_LIMIT_S = 5.0
 STATEMENT_LIMIT_S = 30.0
+WRITES = "writes"
+"""Execution option of an engine whose transactions write."""
 PRAGMAS = (
     # First of all: the switch to WAL below already may have to wait for another process.
     f"PRAGMA busy_timeout={int(BUSY_LIMIT_S * 1000)}",
@@ -70,4 +72,9 @@ def _set_pragmas(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    """A transaction that is going to write takes SQLite's one write lock at once, and waits for it.
+
+    One that reads first and then wants to write is refused without waiting when another has written in between.
+    """
+    writes = connection.get_execution_options().get(WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

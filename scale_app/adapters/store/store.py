@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import CursorResult, Select, delete, func, insert, select, update
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
 from scale_app.adapters.store.border import border
-from scale_app.adapters.store.database import open_engine
+from scale_app.adapters.store.database import WRITES, open_engine
 from scale_app.adapters.store.rows import (
     event_values,
     events_of,
@@ -50,11 +51,12 @@ class SqlRunStore:
         self._clock = clock
         with border("Opening the database", database_url):
             self._engine = open_engine(database_url)
+            self._writer = self._engine.execution_options(**{WRITES: True})
 
     async def create(self, record: RunRecord) -> None:
         """Keep a new run."""
         with border(f"Keeping the new run {record.run_id}", self._url):
-            async with self._session() as session, session.begin():
+            async with self._writing() as session:
                 await session.execute(insert(RunRow), [run_values(record)])
 
     async def append(self, run_id: str, first_seq: int, events: Sequence[Event]) -> None:
@@ -67,7 +69,7 @@ class SqlRunStore:
             return
         changed = summary_values(events, self._clock.epoch_s())
         with border(f"Keeping what happened in run {run_id}", self._url):
-            async with self._session() as session, session.begin():
+            async with self._writing() as session:
                 await _update_run(session, run_id, changed)
                 await session.execute(self._insert(EventRow), event_values(run_id, first_seq, events))
 
@@ -77,7 +79,7 @@ class SqlRunStore:
             return
         values = await asyncio.to_thread(recorded_values, run_id, first_seq, lines)
         with border(f"Keeping the recording of run {run_id}", self._url):
-            async with self._session() as session, session.begin():
+            async with self._writing() as session:
                 await session.execute(self._insert(RecordedRow), values)
 
     async def recording(self, run_id: str) -> list[Recorded]:
@@ -148,7 +150,7 @@ class SqlRunStore:
     async def delete(self, run_id: str) -> None:
         """Forget a run and its events. Raises RunNotFound."""
         with border(f"Deleting run {run_id}", self._url):
-            async with self._session() as session, session.begin():
+            async with self._writing() as session:
                 gone = await session.execute(delete(RunRow).where(col(RunRow.id) == storable(run_id)))
                 if _rows(gone) == 0:
                     raise RunNotFound(run_id)
@@ -159,7 +161,7 @@ class SqlRunStore:
         Raises RunNotFound.
         """
         with border(f"Marking run {run_id} as a baseline", self._url):
-            async with self._session() as session, session.begin():
+            async with self._writing() as session:
                 if name:
                     had_it = update(RunRow).where(col(RunRow.baseline) == storable(name))
                     await session.execute(had_it.values(baseline=""))
@@ -176,13 +178,15 @@ class SqlRunStore:
     async def save_plan(self, saved: SavedPlan) -> None:
         """Keep a plan, in place of the one that had its name."""
         with border(f"Saving the plan {saved.name!r}", self._url):
-            async with self._session() as session, session.begin():
-                await session.merge(PlanRow(**plan_values(saved)))
+            async with self._writing() as session:
+                values = plan_values(saved)
+                kept = self._new(PlanRow).on_conflict_do_update(index_elements=[col(PlanRow.name)], set_=values)
+                await session.execute(kept, [values])
 
     async def delete_plan(self, name: str) -> None:
         """Raises PlanNotFound."""
         with border(f"Deleting the saved plan {name!r}", self._url):
-            async with self._session() as session, session.begin():
+            async with self._writing() as session:
                 gone = await session.execute(delete(PlanRow).where(col(PlanRow.name) == storable(name)))
                 if _rows(gone) == 0:
                     raise PlanNotFound(name)
@@ -193,7 +197,7 @@ class SqlRunStore:
         The end of such a run is its newest snapshot's time: the last moment that anything is known of it.
         """
         with border("Marking interrupted runs", self._url):
-            async with self._session() as session, session.begin():
+            async with self._writing() as session:
                 rows = (await session.scalars(select(RunRow).where(col(RunRow.state).in_(ACTIVE)))).all()
                 for row in rows:
                     await self._interrupt(session, row, message)
@@ -220,13 +224,22 @@ class SqlRunStore:
     def _session(self) -> AsyncSession:
         return AsyncSession(self._engine, expire_on_commit=False)
 
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncSession]:
+        """One transaction, kept when the block ends and undone when it raises."""
+        async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
     def _insert(self, table: type[SQLModel]) -> Any:
+        return self._new(table).on_conflict_do_nothing()
+
+    def _new(self, table: type[SQLModel]) -> Any:
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
-        return dialect.insert(table).on_conflict_do_nothing()
+        return dialect.insert(table)
 
 
 async def _update_run(session: AsyncSession, run_id: str, changed: dict[str, Any]) -> None:
-    # Always writes, even when nothing changed: it tells an unknown run, and takes SQLite's write lock first.
+    # Always writes, even when nothing changed: it tells an unknown run.
     values = {"state": RunRow.state, **changed}
     if _rows(await session.execute(update(RunRow).where(col(RunRow.id) == run_id).values(values))) == 0:
         raise RunNotFound(run_id)
