@@ -31,10 +31,10 @@ LATE_NODE: Thing = {
 
 @pytest.fixture
 def url(cluster: Cluster, namespace: str) -> str:
-    """Three pods behind a Service."""
+    """Three pods behind a Service that knows them, which takes longer than usual once the API server was away."""
     cluster.apply([echo(3, environment={"LOG": "none"}), service("echo")], namespace)
     cluster.wait_for_pods(namespace, APP, 3)
-    return f"http://echo.{namespace}.svc/"
+    return cluster.url_of("echo", namespace)
 
 
 def told(product: Product, test_id: str) -> list[tuple[str, str]]:
