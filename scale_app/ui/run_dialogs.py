@@ -78,14 +78,20 @@ def baseline_dialog(asked: RunRow, marking: Any) -> Part:
                 data_testid="baseline-name",
             )
         ),
-        rx.el.p(
-            marking.baseline_problem,
-            id="baseline-problem",
-            class_name="problem",
-            role="alert",
-            data_testid="baseline-problem",
+        rx.el.div(
+            rx.el.p(
+                marking.baseline_problem,
+                id="baseline-problem",
+                class_name="problem",
+                role="alert",
+                data_testid="baseline-problem",
+            ),
+            rx.cond(
+                marking.baseline_problem == "",
+                rx.el.p("One run has a name at a time: another run that has it now loses it.", class_name="note"),
+            ),
+            class_name="answer",
         ),
-        rx.el.p("One run has a name at a time: another run that has it now loses it.", class_name="note"),
         _buttons(
             BASELINE_DIALOG,
             rx.cond(
