@@ -23,11 +23,8 @@ from scale_app.reports.markdown import check_name
 from scale_app.views import format as shown
 from scale_app.views.heat import CLASSES, LEGEND
 from scale_app.views.presenting import run_view
+from scale_app.views.scales import EVEN_FROM, SCALE_TICKS, SCORE_TICKS, THRESHOLD_AT, THRESHOLD_PATH
 from scale_app.views.view import Tick, Times
-
-SCORE_TICKS = tuple(Tick(f"{100 * at:g}%", f"{at:g}") for at in (0, 0.25, 0.5, 0.75, 1))
-SCALE_TICKS = (*SCORE_TICKS[:-1], Tick(f"{100 * THRESHOLD:g}%", f"{THRESHOLD:g}"), SCORE_TICKS[-1])
-THRESHOLD_PATH = f"M0 {SIDE * (1 - THRESHOLD):g}H{SIDE}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def page(whole: WholeRun) -> str:
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         ring=RING,
         side=SIDE,
-        threshold=f"{100 * THRESHOLD:g}%",
+        threshold=THRESHOLD_AT,
         even_from=f"{THRESHOLD:g}",
         scale_ticks=SCALE_TICKS,
     )
@@ -84,7 +81,7 @@ def _score(times: Times) -> Chart:
         Line("line-second", times.recent_score, "last seconds"),
         Line("line", times.score, "score since the start"),
     )
-    legend = (("line", "since the start"), ("line-second", "last seconds"), ("threshold", "even from 0.95"))
+    legend = (("line", "since the start"), ("line-second", "last seconds"), ("threshold", EVEN_FROM))
     alert = (("alert-span", "alert"),) if times.alerts else ()
     return Chart("Score over time", "Balance score over time", "score", "1", "", SCORE_TICKS, lines, legend + alert)
 

@@ -14,10 +14,8 @@ from scale_app.pictures.axes import SIDE
 from scale_app.pictures.gauge import RING
 from scale_app.ui.info import info
 from scale_app.ui.meant import Figure, Part, Text
+from scale_app.views.scales import SCALE_TICKS, SCORE_TICKS, THRESHOLD_AT, THRESHOLD_PATH
 from scale_app.views.view import BarLabel, EventMark, Figures, Shares, Tick, Times
-
-SCORE_TICKS = [Tick(f"{100 * at:g}%", f"{at:g}") for at in (0, 0.25, 0.5, 0.75, 1)]
-THRESHOLD_PATH = f"M0 {SIDE * (1 - THRESHOLD):g}H{SIDE}"
 
 
 def placed(**lengths: Text) -> dict[str, Any]:
@@ -236,12 +234,12 @@ def scale_strip(figures: Figures) -> Part:
     """The score with its 95 % interval on a scale from 0 to 1, beside the threshold and what chance alone gives."""
     return rx.el.div(
         rx.el.div(
-            rx.el.div(class_name="strip-even", custom_attrs=placed(left=f"{100 * THRESHOLD:g}%")),
+            rx.el.div(class_name="strip-even", custom_attrs=placed(left=THRESHOLD_AT)),
             rx.cond(
                 figures.chance != "",
                 rx.el.div(class_name="strip-chance", custom_attrs=placed(left=figures.chance)),
             ),
-            rx.el.div(class_name="strip-threshold", custom_attrs=placed(left=f"{100 * THRESHOLD:g}%")),
+            rx.el.div(class_name="strip-threshold", custom_attrs=placed(left=THRESHOLD_AT)),
             rx.cond(
                 figures.width != "",
                 rx.el.div(class_name="strip-interval", custom_attrs=placed(left=figures.low, width=figures.width)),
@@ -258,10 +256,7 @@ def scale_strip(figures: Figures) -> Part:
             data_testid="scale",
         ),
         rx.el.div(
-            *[
-                rx.el.span(f"{at:g}", custom_attrs=placed(left=f"{100 * at:g}%"))
-                for at in (0, 0.25, 0.5, 0.75, THRESHOLD, 1)
-            ],
+            *[rx.el.span(tick.label, custom_attrs=placed(left=tick.at)) for tick in SCALE_TICKS],
             class_name="strip-ticks",
             aria_hidden=True,
         ),

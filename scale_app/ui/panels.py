@@ -12,6 +12,7 @@ from scale_app.ui.heat_map import heat_legend, heat_map
 from scale_app.ui.info import explained, info
 from scale_app.ui.meant import Part, Text
 from scale_app.ui.pod_table import pod_table
+from scale_app.views.scales import EVEN_FROM
 from scale_app.views.view import AlertRow, ErrorRow, Figures, Happening, RunView
 
 
@@ -73,7 +74,7 @@ def _charts(view: RunView) -> Part:
             charts.legend(
                 ("line", "since the start"),
                 ("line-second", "last seconds", "recent_score"),
-                ("threshold", "even from 0.95"),
+                ("threshold", EVEN_FROM),
                 ("alert-span", "alert"),
                 ("event-line", "event"),
             ),

@@ -19,7 +19,7 @@ from scale_app.ui.build_id import BUILD_ID
 from tests.browser.black_hole import black_hole
 from tests.browser.conftest import active_runs, start_run
 from tests.browser.test_live_page import see_score, start
-from tests.browser.test_reading import THEMES, take_theme, violations
+from tests.browser.test_reading import THEMES, draw_all, take_theme, violations
 from tests.browser.test_screens import fits_every_screen
 from tests.fake_api_server import FakeApiServer
 from tests.kubernetes_objects import endpoint, endpoint_slice, service, shop
@@ -203,7 +203,7 @@ def test_a_database_that_may_only_be_read_shows_its_history_and_tells_what_canno
     new_page: Callable[..., Page], read_only: Served
 ) -> None:
     page = new_page(server_url=read_only.url, reduced_motion="reduce")
-    page.add_style_tag(content="* { content-visibility: visible !important; }")
+    draw_all(page)
     see_score(page)
     page.get_by_test_id("start").click()
     expect(page.get_by_test_id("problem")).to_contain_text("readonly database")

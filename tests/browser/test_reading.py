@@ -31,6 +31,11 @@ def take_theme(page: Page, theme: str) -> None:
     page.evaluate(COLOURS_TURNED)
 
 
+def draw_all(page: Page) -> None:
+    """What is far below the screen is drawn only when somebody scrolls there; now without."""
+    page.add_style_tag(content="* { content-visibility: visible !important; }")
+
+
 def overflow_px(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import SCREENS
-from tests.browser.test_reading import THEMES, overflow_px, take_theme, violations
+from tests.browser.test_reading import THEMES, draw_all, overflow_px, take_theme, violations
 
 WIDTHS = (390, 1_400, 2_560)
 PAGES = {
@@ -54,8 +54,7 @@ def test_what_opens_over_a_page_is_readable_too(
 def fits_every_screen(page: Page, name: str) -> None:
     """See that nothing overflows and axe-core finds nothing; keep a picture of each theme and width."""
     expect(page.locator("main .skeleton")).to_have_count(0)
-    # What is far below the screen is drawn only when somebody scrolls there; a picture shows it without.
-    page.add_style_tag(content="* { content-visibility: visible !important; }")
+    draw_all(page)
     for theme in THEMES:
         take_theme(page, theme)
         for width in WIDTHS:

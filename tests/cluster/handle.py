@@ -70,7 +70,7 @@ class Cluster:
 
     def pods(self, namespace: str, selector: str) -> list[Pod]:
         """Those that are not on their way out, by name."""
-        return sorted((_pod(item) for item in self._listed(namespace, selector) if not _ending(item)), key=_name)
+        return _staying(self._listed(namespace, selector))
 
     def wait_for_pods(self, namespace: str, selector: str, count: int) -> list[Pod]:
         """Exactly so many, all ready, once none is on its way out any more. Raises AssertionError.
@@ -80,7 +80,7 @@ class Cluster:
 
         def all_ready() -> list[Pod]:
             listed = self._listed(namespace, selector)
-            pods = sorted((_pod(item) for item in listed if not _ending(item)), key=_name)
+            pods = _staying(listed)
             return pods if len(listed) == len(pods) == count and all(pod.ready for pod in pods) else []
 
         return until(all_ready, f"{count} ready pods of {selector} in {namespace}")
@@ -173,8 +173,8 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _ending(item: dict[str, Any]) -> bool:
-    return bool(item["metadata"].get("deletionTimestamp"))
+def _staying(items: Iterable[dict[str, Any]]) -> list[Pod]:
+    return sorted((_pod(item) for item in items if not item["metadata"].get("deletionTimestamp")), key=_name)
 
 
 def _pod(item: dict[str, Any]) -> Pod:
