@@ -88,12 +88,13 @@ class FakeHub:
     async def compare(self, first_id: str, second_id: str) -> Comparison:
         return compare(await self.run(first_id), await self.run(second_id))
 
-    async def edit(self, run_id: str, edit: PlanEdit) -> None:
+    async def edit(self, run_id: str, edit: PlanEdit) -> RunRecord:
         record = self._active(run_id)
         plan = record.plan.edited(edit)
         plan.check_limits(self._limits)
         self.edits.append((run_id, edit))
         self._records[run_id] = replace(record, plan=plan)
+        return self._records[run_id]
 
     async def stop(self, run_id: str) -> None:
         self.publish(run_id, StateChanged(1.0, RunState.STOPPED))

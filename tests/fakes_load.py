@@ -15,11 +15,17 @@ TARGET = Admitted("http://127.0.0.1:1/", Source.HEADER, ("127.0.0.0/8",))
 
 
 class PlayedLoad:
-    """A load whose samples the test gives. stopped, killed and edits tell what the service asked of it."""
+    """A load whose samples the test gives. stopped, killed and edits tell what the service asked of it.
+
+    may_edit: cleared while an edit should take its time. refuses: what an edit raises.
+    """
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[Sample] = asyncio.Queue()
         self.edits: list[PlanEdit] = []
+        self.may_edit = asyncio.Event()
+        self.may_edit.set()
+        self.refuses: Exception | None = None
         self.stopped = False
         self.killed = False
 
@@ -31,7 +37,17 @@ class PlayedLoad:
                 return
 
     async def edit(self, edit: PlanEdit) -> None:
+        await asyncio.sleep(0)
+        await self.may_edit.wait()
+        if self.refuses:
+            raise self.refuses
         self.edits.append(edit)
+
+    def runs(self, began_as: LoadPlan) -> LoadPlan:
+        """What runs now, of a plan that it began with."""
+        for edit in self.edits:
+            began_as = began_as.edited(edit)
+        return began_as
 
     async def stop(self) -> None:
         self.stopped = True

@@ -56,8 +56,8 @@ class Door(Protocol):
     async def compare(self, first_id: str, second_id: str) -> Comparison:
         """Raises RunNotFound."""
 
-    async def edit(self, run_id: str, edit: PlanEdit) -> None:
-        """Raises PlanError, RunNotFound, RunNotActive."""
+    async def edit(self, run_id: str, edit: PlanEdit) -> RunRecord:
+        """The run with its new plan. Raises PlanError, RunNotFound, RunNotActive, GeneratorFailed."""
 
     async def stop(self, run_id: str) -> None:
         """Raises RunNotFound, RunNotActive."""

@@ -70,10 +70,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """test_id: of the test that was changed."""
+    """test_id: of the test that was changed. plan: as it is from now on."""
 
     test_id: str
     status: Literal["edited"]
+    plan: TestPlan
 
 
 @dataclass(frozen=True, slots=True)

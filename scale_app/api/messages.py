@@ -63,6 +63,11 @@ def page_of(query: dict[str, str]) -> tuple[int, int]:
     return limit, offset
 
 
+def plan_wire(plan: LoadPlan) -> dict[str, Any]:
+    """A plan in the wire's names."""
+    return {("duration" if name == "duration_s" else name): value for name, value in asdict(plan).items()}
+
+
 def run_wire(record: RunRecord) -> dict[str, Any]:
     """A run in the list."""
     last = record.last
@@ -71,7 +76,7 @@ def run_wire(record: RunRecord) -> dict[str, Any]:
         "status": record.state.value,
         "message": record.message,
         "source": record.source.value,
-        "plan": {("duration" if name == "duration_s" else name): value for name, value in asdict(record.plan).items()},
+        "plan": plan_wire(record.plan),
         "created_at": record.created_at_epoch_s,
         "ended_at": record.ended_at_epoch_s,
         "total_requests": 0 if last is None else last.requests,

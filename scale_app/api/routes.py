@@ -24,6 +24,7 @@ from scale_app.api.messages import (
     page_of,
     pair_of,
     plan_of,
+    plan_wire,
     run_detail_wire,
     run_wire,
 )
@@ -123,8 +124,8 @@ class _Tests:
 
     async def edit(self, request: Request) -> Response:
         test_id = request.path_params["test_id"]
-        await self._hub.edit(test_id, plan_from_wire(PlanEdit, await _flat_document(request)))
-        return answered({"test_id": test_id, "status": "edited"})
+        record = await self._hub.edit(test_id, plan_from_wire(PlanEdit, await _flat_document(request)))
+        return answered({"test_id": test_id, "status": "edited", "plan": plan_wire(record.plan)})
 
     async def stop(self, request: Request) -> Response:
         test_id = request.path_params["test_id"]

@@ -159,11 +159,12 @@ class Hub(Memory):
             return compared
         return replace(compared, conclusion=conclusion(first, second))
 
-    async def edit(self, run_id: str, edit: PlanEdit) -> None:
-        """Change a running load. Raises PlanError, RunNotFound, RunNotActive."""
-        live = await self._active_run(run_id)
-        live.record.plan.edited(edit).check_limits(self._limits)
-        await live.edit(edit)
+    async def edit(self, run_id: str, edit: PlanEdit) -> RunRecord:
+        """Change a running load; the run as it is then. Raises PlanError, RunNotFound, RunNotActive, GeneratorFailed.
+
+        Edits are taken one after the other, each on top of the one before it.
+        """
+        return await (await self._active_run(run_id)).edit(edit, self._limits)
 
     async def stop(self, run_id: str) -> None:
         """Stop a running load; requests in flight still count. Raises RunNotFound, RunNotActive."""

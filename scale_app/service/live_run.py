@@ -9,16 +9,17 @@ from dataclasses import replace
 
 from scale_app.domain.errors import RunNotActive, ScaleError
 from scale_app.domain.events import Event, Numbered, SnapshotTaken
-from scale_app.domain.plan import PlanEdit
+from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.recording import Began, Recorded
 from scale_app.domain.run import Run, RunRecord
-from scale_app.domain.samples import LoadEnded, PlanChanged, PodsLost, Sample, StopAsked
-from scale_app.domain.snapshot import Point, point_of
+from scale_app.domain.samples import LoadEnded, LoadReady, PlanChanged, PodsLost, Sample, StopAsked
+from scale_app.domain.snapshot import Point, RunState, point_of
 from scale_app.domain.source import Source
 from scale_app.ports import Admitted, Clock, Load, LoadGenerator, PodDirectory, RequestCounter, RunStore
 from scale_app.service.broadcast import Broadcast
 from scale_app.service.counter_feeds import CounterFeeds
+from scale_app.service.edits import Edits
 from scale_app.service.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class LiveRun:
         self._clock = clock
         self._samples: asyncio.Queue[Sample] = asyncio.Queue()
         self._counters = CounterFeeds(counters or {}, run.plan, self._samples.put_nowait, clock)
+        self._edits = Edits(run.run_id, run.plan, clock, self._plan_changed)
         self._load: Load | None = None
         self._stop_asked = False
         self._ended_at_epoch_s: float | None = None
@@ -62,7 +64,7 @@ class LiveRun:
         run = self._run
         return replace(
             self._created,
-            plan=run.plan,
+            plan=self._edits.plan if run.state.active else run.plan,
             source=run.source,
             state=run.state,
             message=run.message,
@@ -101,15 +103,12 @@ class LiveRun:
         await self._recorder.append([])
         return not self.store_problem
 
-    async def edit(self, edit: PlanEdit) -> None:
-        """Change the load. Raises PlanError, or RunNotActive once the run is ending."""
-        plan = self._run.plan.edited(edit)
-        if self._load is None or not self._run.state.active:
-            raise RunNotActive(f"Run {self._run.run_id} is {self._run.state}, so its load cannot be changed.")
-        await self._load.edit(edit)
-        self._samples.put_nowait(
-            PlanChanged(self._clock.monotonic_s(), plan.users, plan.spawn_rate, plan.arrivals_per_s)
-        )
+    async def edit(self, edit: PlanEdit, limits: Limits) -> RunRecord:
+        """Change the load; the run with its new plan. Raises PlanError, GeneratorFailed, RunNotActive at its end."""
+        if not self._run.state.active:
+            self._edits.end(self._run.state)
+        plan = await self._edits.edit(edit, limits)
+        return replace(self.record, plan=plan)
 
     async def stop(self) -> None:
         """Let the requests in flight finish, then end. Raises RunNotActive when that was asked before."""
@@ -117,17 +116,25 @@ class LiveRun:
             state = "stopping already" if self._run.state.active else self._run.state
             raise RunNotActive(f"Run {self._run.run_id} is {state}, so it cannot be stopped.")
         self._stop_asked = True
+        self._edits.end(RunState.STOPPING)
         self._samples.put_nowait(StopAsked(self._clock.monotonic_s()))
         if self._load is not None:
             await self._load.stop()
+
+    def _plan_changed(self, plan: LoadPlan) -> None:
+        self._samples.put_nowait(
+            PlanChanged(self._clock.monotonic_s(), plan.users, plan.spawn_rate, plan.arrivals_per_s)
+        )
 
     async def _feed_load(self, generator: LoadGenerator, target: Admitted) -> None:
         problem = await self._counters.open(target)
         if problem:
             self._samples.put_nowait(LoadEnded(self._clock.monotonic_s(), problem))
             return
+        plan = self._edits.plan
         try:
-            self._load = await generator.start(self._run.plan, target)
+            self._load = await generator.start(plan, target)
+            await self._edits.follow(self._load, plan)
         except ScaleError as error:
             self._samples.put_nowait(LoadEnded(self._clock.monotonic_s(), str(error)))
             return
@@ -146,6 +153,10 @@ class LiveRun:
     async def _feed(self, source: AsyncIterator[Sample]) -> None:
         try:
             async for sample in source:
+                if isinstance(sample, LoadReady):
+                    self._edits.begun(sample.at_s)
+                if isinstance(sample, LoadEnded):
+                    self._edits.end("ending")
                 if isinstance(sample, LoadEnded) and not self._run.counts_by_answers:
                     await self._counters.last_reading(sample.at_s)
                 self._samples.put_nowait(sample)

@@ -27,6 +27,8 @@ SLIDERS = {
     "duration": duration_stops(wiring.settings().limits.duration_s),
     "arrivals_per_s": stops(MOST_ARRIVALS_PER_S),
 }
+EDITED = ("users", "spawn_rate", "arrivals_per_s")
+"""Fields of a plan that may change while its load runs."""
 TYPING_PAUSE_S = 0.4
 
 
@@ -39,7 +41,7 @@ class Intent(rx.State):
     """The form. Numbers are texts so that a wrong one stays where it was typed until it is put right.
 
     base: the plan that was loaded, as text; what the form does not show comes from it. extras: names of that.
-    preview, preview_area: paths of the pattern. adopted: what the running load has of users, rate and arrivals.
+    preview, preview_area: paths of the pattern. adopted: what the running load has of the EDITED fields.
     """
 
     target: str = _kept("target")
@@ -86,7 +88,7 @@ class Intent(rx.State):
     problem_field: str = ""
     starting: bool = False
     started: str = ""
-    adopted: tuple[float, float, float] = (0, 0, 0)
+    adopted: rx.Field[dict[str, float]] = rx.field(default_factory=dict)
 
     @rx.var
     def is_demo(self) -> bool:
@@ -200,15 +202,16 @@ class Intent(rx.State):
             yield self._refuse(error)
 
     @rx.event
-    async def settle(self, run_id: str, running: bool) -> Any:
-        """A value stands: the running load follows it. Before a run there is nothing to change."""
-        is_open = self.model == "open"
-        users, rate = shown.number(self.users), shown.number(self.spawn_rate)
-        arrivals = shown.number(self.arrivals_per_s) if is_open else None
-        if not running or (users, rate, arrivals or 0) == self.adopted:
+    async def settle(self, field: str, run_id: str, running: bool) -> Any:
+        """A value stands: the running load follows it, in this field alone. Before a run nothing is to be changed."""
+        if not running or field not in EDITED:
+            return
+        value = shown.number(getattr(self, field))
+        if value == self.adopted.get(field):
             return
         try:
-            await wiring.hub().edit(run_id, PlanEdit(users, rate, arrivals))  # type: ignore[arg-type]
+            record = await wiring.hub().edit(run_id, PlanEdit(**{field: value}))  # type: ignore[arg-type]
+            self.adopt(record.plan, everything=False)
             self._clear()
         except ScaleError as error:
             yield self._refuse(error)
@@ -219,15 +222,14 @@ class Intent(rx.State):
         self._take(DEFAULT)
 
     def adopt(self, plan: LoadPlan, everything: bool) -> None:
-        """Show a running plan in the form: all of it for a run just turned to, else what another face edited."""
-        now = (plan.users, plan.spawn_rate, plan.arrivals_per_s or 0)
+        """Show a running plan in the form: all of it for a run just turned to, else the figures that were edited."""
+        now = {field: value for field in EDITED if (value := getattr(plan, field)) is not None}
         if everything:
             self._take(plan)
         elif self.adopted != now:
             texts = texts_of(plan)
-            self.users, self.spawn_rate = texts["users"], texts["spawn_rate"]
-            if plan.arrivals_per_s is not None:
-                self.arrivals_per_s = texts["arrivals_per_s"]
+            for field in [field for field in now if now[field] != self.adopted.get(field)]:
+                setattr(self, field, texts[field])
         if self.adopted != now:
             self.adopted = now
 

@@ -34,7 +34,7 @@ def slider(field: str, name: str, label: str, unit: str, wrong: str = "", **more
 def live_slider(field: str, name: str, label: str, unit: str, **more: Any) -> Part:
     """A slider whose number, once it stands, changes the load that is running, if one is."""
     settle: Handler = Intent.settle
-    return slider(field, name, label, unit, on_settled=settle(Shown.run_id, Shown.active), **more)
+    return slider(field, name, label, unit, on_settled=settle(field, Shown.run_id, Shown.active), **more)
 
 
 def number(field: str, name: str, label: str, unit: str, running: Flag, wrong: str = "") -> Part:

@@ -14,6 +14,7 @@ from scale_app.domain.compare import Comparison
 from scale_app.domain.errors import NoExperiment, RunNotFound, ScaleError
 from scale_app.domain.events import AlertRaised, Event, SnapshotTaken
 from scale_app.domain.experiment import Experiment
+from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import RunState
 from scale_app.ui.audience import AUDIENCE, Changes, Seat, session_of
@@ -198,7 +199,7 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
         rows.show(record)
         seat = Seat(rows.run_id, rows.by, rows.falling)
         if record and record.state.active:
-            (await tab.get_state(Intent)).adopt(record.plan, everything=turned)
+            (await tab.get_state(Intent)).adopt(_plan_now(record), everything=turned)
     own.told(wiring.hub().notify_problem)
     await AUDIENCE.sit(own.session, seat, own)
 
@@ -236,6 +237,11 @@ async def _turn_to(following: Following, run_id: str) -> None:
 def run_of_path(path: str) -> str:
     """The run's id in the page's address, "" on the live page."""
     return path.partition(RUN_ROUTE)[2].strip("/")
+
+
+def _plan_now(record: RunRecord) -> LoadPlan:
+    """Not as of the last event that this tab has heard of: it may have edited the plan itself since."""
+    return next((run.plan for run in wiring.hub().active() if run.run_id == record.run_id), record.plan)
 
 
 def _other(record: RunRecord) -> OtherRun:

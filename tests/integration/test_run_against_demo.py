@@ -1,5 +1,6 @@
 """The main job on real parts: hub, Locust worker, database and built-in pods, over real sockets."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +71,23 @@ async def test_a_stop_and_an_edit_lose_no_request(tmp_path: Path) -> None:
     assert record.plan.users == 25
     assert record.last is not None
     assert record.last.requests == sum(answered.values())
+
+
+async def test_edits_in_pairs_right_from_the_start_are_all_what_runs_in_the_end(tmp_path: Path) -> None:
+    async with house(tmp_path) as hub:
+        run_id = await hub.start(LoadPlan(users=3, spawn_rate=30, duration_s=60, think_time_s=0.01))
+        for users in range(4, 29):
+            pair = (PlanEdit(users=users), PlanEdit(spawn_rate=30.0 + users))
+            await asyncio.gather(*(hub.edit(run_id, edit) for edit in pair))
+            plan = (await hub.run(run_id)).plan
+            assert (plan.users, plan.spawn_rate) == (users, 30.0 + users)
+            await asyncio.sleep(0.05)
+        async with hub.subscribe(run_id) as events:
+            async for _, event in events:
+                if isinstance(event, SnapshotTaken) and event.snapshot.users == 28:
+                    break
+        await hub.stop(run_id)
+    assert event.snapshot.users == 28
 
 
 async def test_a_killed_pod_is_seen_to_leave_and_its_successor_gets_its_share(tmp_path: Path) -> None:

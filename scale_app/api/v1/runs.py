@@ -106,7 +106,8 @@ def _changing(runs: _Runs) -> list[Operation]:
         Operation(
             "PATCH", RUN, "editRun", "Runs", "Change the load while it runs", runs.edit, RunRecord, takes=PlanEdit,
             errors=(*over, GeneratorFailed), example={"users": 8},
-            does="In force within a second; a field that is left out or null stays as it is.",
+            does="In force within a second; a field that is left out or null stays as it is. The answer has the new "
+            "plan. Of edits at the same time each is taken on top of the one before it.",
         ),
         Operation(
             "POST", f"{RUN}/stop", "stopRun", "Runs", "Stop a run", runs.stop, RunRecord, 202, errors=over,
@@ -190,8 +191,7 @@ class _Runs:
         return await self._hub.planned_experiment(asked.run_id)
 
     async def edit(self, asked: Asked) -> RunRecord:
-        await self._hub.edit(asked.run_id, asked.body)
-        return await self._hub.run(asked.run_id)
+        return await self._hub.edit(asked.run_id, asked.body)
 
     async def stop(self, asked: Asked) -> RunRecord:
         await self._hub.stop(asked.run_id)

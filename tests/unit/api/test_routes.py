@@ -200,7 +200,9 @@ def test_stop_says_stopping_once_and_conflict_after(client: TestClient) -> None:
 def test_an_edit_changes_users_and_rate(client: TestClient, hub: FakeHub) -> None:
     test_id = start(client)
     response = client.patch(f"{TESTS}/{test_id}", json={"users": 7, "spawn_rate": 1.5})
-    assert (response.status_code, response.json()) == (200, {"test_id": test_id, "status": "edited"})
+    plan = client.get(f"{TESTS}/{test_id}").json()["plan"]
+    assert (plan["users"], plan["spawn_rate"]) == (7, 1.5)
+    assert (response.status_code, response.json()) == (200, {"test_id": test_id, "status": "edited", "plan": plan})
     assert hub.edits == [(test_id, PlanEdit(7, 1.5))]
 
 

@@ -25,6 +25,7 @@ class House:
     max_runs: int = 2
     counters: Mapping[Source, RequestCounter] = field(default_factory=dict)
     directory: PodDirectory = field(default_factory=lambda: PlayedDirectory("a", "b"))
+    clock: FakeClock = field(default_factory=FakeClock)
     outside: Outside = field(init=False)
     hub: Hub = field(init=False)
 
@@ -35,7 +36,7 @@ class House:
             {Source.HEADER: self.directory},
             self.store,
             FakeDemo(),
-            FakeClock(),
+            self.clock,
             counters=self.counters,
         )
         self.hub = Hub(self.outside, Limits(users=500, spawn_rate=500, duration_s=500), self.max_runs)

@@ -106,7 +106,7 @@ async def test_an_edit_reaches_the_load_and_the_plan(house: House) -> None:
     run_id = await house.started()
     await house.hub.edit(run_id, PlanEdit(users=9))
     await settled()
-    assert house.load.edits == [PlanEdit(users=9)]
+    assert house.load.runs(LoadPlan()) == LoadPlan(users=9)
     assert (await house.hub.run(run_id)).plan.users == 9
 
 

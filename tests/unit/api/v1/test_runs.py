@@ -102,11 +102,22 @@ def test_events_come_in_pages_by_number_and_none_is_lost(site: Site) -> None:
     assert seen == whole["events"]
 
 
-def test_an_edit_is_answered_with_the_run(site: Site) -> None:
+def test_an_edit_is_answered_with_the_run_and_its_new_plan(site: Site) -> None:
     run_id = site.started()
     response = site.client.patch(f"{RUNS}/{run_id}", json={"users": 7})
     assert (response.status_code, response.json()["run_id"]) == (200, run_id)
-    assert site.house.load.edits == [PlanEdit(7)]
+    assert response.json()["plan"]["users"] == 7
+    assert site.house.load.edits == [PlanEdit(7, 10)]
+
+
+def test_an_edit_right_after_the_start_is_kept(site: Site) -> None:
+    site.call(site.house.generator.may_start.clear)
+    run_id = site.client.post(RUNS, json=PLAN).json()["run_id"]
+    edited = site.client.patch(f"{RUNS}/{run_id}", json={"users": 7})
+    assert (edited.status_code, edited.json()["plan"]["users"]) == (200, 7)
+    site.call(site.house.generator.may_start.set)
+    assert site.client.get(f"{RUNS}/{run_id}").json()["plan"]["users"] == 7
+    assert site.call(lambda: site.house.load.runs(site.house.generator.plans[-1])).users == 7
 
 
 def test_stop_is_taken_once(site: Site) -> None:
