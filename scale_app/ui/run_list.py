@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 import reflex as rx
 
@@ -27,7 +26,9 @@ ANY = "any"
 
 
 class RunList(BaselineMarking, rx.State):
-    """One page of the list. The filter is a part of the address, so that a list can be sent to somebody.
+    """One page of the list. Filter and page are a part of the address, so that a list can be sent to somebody.
+
+    The browser writes them there before it tells the server (`address.in_address`).
 
     chosen: {run id: when it began} of the runs to compare, also of those on other pages. asked: the run that a
     dialog asks about. first: place of the page's first row in the list, from 0.
@@ -44,6 +45,11 @@ class RunList(BaselineMarking, rx.State):
     ready: bool = False
     problem: str = ""
     asked: RunRow = NO_ROW
+
+    @rx.var
+    def number(self) -> int:
+        """Of the page that is shown, from 1."""
+        return self.first // PAGE_SIZE + 1
 
     @rx.var
     def filtered(self) -> bool:
@@ -94,9 +100,9 @@ class RunList(BaselineMarking, rx.State):
             yield news
 
     @rx.event
-    async def turn(self, pages: int) -> AsyncIterator[Any]:
-        """Older runs for a positive number of pages, newer ones for a negative."""
-        async for news in self._search(max(0, self.first + pages * PAGE_SIZE)):
+    async def turn_to(self, number: int) -> AsyncIterator[Any]:
+        """Show this page of the list, from 1."""
+        async for news in self._search((max(1, number) - 1) * PAGE_SIZE):
             yield news
 
     @rx.event
@@ -152,18 +158,8 @@ class RunList(BaselineMarking, rx.State):
     async def _search(self, first: int = 0) -> AsyncIterator[Any]:
         self.first = first
         await self._show()
-        yield rx.call_script(f"window.history.replaceState(window.history.state, '', {self._address()!r})")
+        yield
         await self._draw()
-
-    def _address(self) -> str:
-        asked = {
-            "target": self.target,
-            "verdict": "" if self.verdict == ANY else self.verdict,
-            "state": "" if self.run_state == ANY else self.run_state,
-            "page": str(self.first // PAGE_SIZE + 1) if self.first else "",
-        }
-        query = urlencode({name: value for name, value in asked.items() if value})
-        return "/runs" + (f"?{query}" if query else "")
 
     async def _show(self) -> None:
         wanted = RunFilter(

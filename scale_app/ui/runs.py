@@ -9,11 +9,12 @@ import reflex as rx
 from scale_app.domain.balance import THRESHOLD
 from scale_app.pictures.axes import SIDE
 from scale_app.ui import controls
+from scale_app.ui.address import in_address
 from scale_app.ui.charts import path
 from scale_app.ui.info import explained
 from scale_app.ui.layout import page
 from scale_app.ui.local_time import local_text, local_time
-from scale_app.ui.meant import Handler, Part
+from scale_app.ui.meant import Flag, Handler, Part
 from scale_app.ui.run_dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_dialog, delete_dialog, opens
 from scale_app.ui.run_list import ANY, PAGE_SIZE, RunList
 from scale_app.ui.tables import heads, table_box, unseen
@@ -63,30 +64,31 @@ def _filter() -> Part:
         rx.el.input(
             default_value=RunList.target,
             key=rx.cond(RunList.ready, "asked", "blank"),
-            on_change=typed.debounce(TYPING_MS),
+            on_change=lambda text: [in_address("target", text, ""), typed(text).debounce(TYPING_MS)],
             type="search",
             placeholder="Target contains",
             aria_label="Target contains",
             class_name="input",
             data_testid="filter-target",
         ),
-        _choice("Verdict", "Any verdict", VERDICTS, RunList.verdict, RunList.choose_verdict, "filter-verdict"),
-        _choice("State", "Any state", STATES, RunList.run_state, RunList.choose_state, "filter-state"),
+        _choice("verdict", "Verdict", VERDICTS, RunList.verdict, RunList.choose_verdict),
+        _choice("state", "State", STATES, RunList.run_state, RunList.choose_state),
         class_name="filter",
         role="search",
         aria_label="Filter of the runs",
     )
 
 
-def _choice(label: str, every: str, options: Any, value: Any, on_choose: Handler, name: str) -> Part:
+def _choice(name: str, label: str, options: Any, value: Any, on_choose: Handler) -> Part:
+    """name: in the address."""
     return rx.el.select(
-        rx.el.option(every, value=ANY),
+        rx.el.option(f"Any {name}", value=ANY),
         *[rx.el.option(text, value=key.value) for key, text in options.items()],
         value=value,
-        on_change=on_choose,
+        on_change=lambda chosen: [in_address(name, chosen, ANY), on_choose(chosen)],
         aria_label=label,
         class_name="input",
-        data_testid=name,
+        data_testid=f"filter-{name}",
     )
 
 
@@ -237,16 +239,20 @@ def _icon_button(icon: str, what: str, of: Any, name: str, **more: Any) -> Part:
 
 
 def _paging() -> Part:
-    turn: Handler = RunList.turn
+    is_last = RunList.first + RunList.rows.length() >= RunList.total
     return rx.el.nav(
         rx.el.span(RunList.part, class_name="quiet tabular", data_testid="part"),
-        controls.button("Newer", turn(-1), "newer", disabled=RunList.first == 0, look="small"),
-        controls.button(
-            "Older", turn(1), "older", disabled=RunList.first + RunList.rows.length() >= RunList.total, look="small"
-        ),
+        _turn("Newer", RunList.number - 1, "newer", RunList.first == 0),
+        _turn("Older", RunList.number + 1, "older", is_last),
         class_name="paging",
         aria_label="Pages of the list",
     )
+
+
+def _turn(label: str, number: Any, name: str, disabled: Flag) -> Part:
+    turn_to: Handler = RunList.turn_to
+    to_page = [in_address("page", number, "1"), turn_to(number)]
+    return controls.button(label, to_page, name, disabled=disabled, look="small")
 
 
 def _nothing() -> Part:

@@ -11,6 +11,12 @@ from tests.browser.conftest import start_run
 from tests.serving import Served
 
 SHORT_LIMIT_MS = 15_000
+KEEP_ADDRESSES = """() => {
+  window.addresses = [];
+  const seen = new MutationObserver(() => window.addresses.push(window.location.href));
+  seen.observe(document.querySelector('[data-testid="part"]'), {subtree: true, childList: true, characterData: true});
+}"""
+"""The address at each moment at which the list says another part of itself: a reload may come at any of them."""
 
 
 def row_of(page: Page, run_id: str) -> Locator:
@@ -61,10 +67,10 @@ def test_a_row_tells_when_what_and_how_even(new_page: Callable[..., Page], past_
 def test_a_filter_narrows_the_list_and_is_a_part_of_the_address(
     new_page: Callable[..., Page], past_runs: dict[str, str]
 ) -> None:
-    page = new_page("/runs")
+    page = new_page("/runs?page=2")
     page.get_by_test_id("filter-target").fill("PODS=40")
     expect(page.get_by_test_id("run")).to_have_count(1)
-    expect(page).to_have_url(re.compile(r"/runs\?target=PODS%3D40$"))
+    expect(page).to_have_url(re.compile(r"/runs/?\?target=PODS%3D40$"))
     page.get_by_test_id("filter-state").select_option("failed")
     expect(page.get_by_test_id("empty")).to_contain_text("No run fits the filter")
     expect(page).to_have_url(re.compile(r"&state=failed$"))
@@ -153,8 +159,13 @@ def test_older_runs_are_on_further_pages(new_page: Callable[..., Page], many_run
     expect(page.get_by_test_id("run")).to_have_count(25)
     expect(page.get_by_test_id("part")).to_have_text(f"1–25 of {many_runs}")
     expect(page.get_by_test_id("newer")).to_be_disabled()
+    page.evaluate(KEEP_ADDRESSES)
     page.get_by_test_id("older").click()
     expect(page.get_by_test_id("part")).to_have_text(f"26–{many_runs} of {many_runs}")
     expect(page.get_by_test_id("older")).to_be_disabled()
+    assert page.evaluate("window.addresses")[0].endswith("?target=archive&page=2")
     page.reload()
     expect(page.get_by_test_id("run")).to_have_count(many_runs - 25)
+    page.get_by_test_id("newer").click()
+    expect(page.get_by_test_id("part")).to_have_text(f"1–25 of {many_runs}")
+    expect(page).to_have_url(re.compile(r"/runs/?\?target=archive$"))
