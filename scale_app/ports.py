@@ -103,27 +103,35 @@ class Gatekeeper(Protocol):
 
 
 class RunStore(Protocol):
-    """The history: appended to by the hub alone. Every method raises StoreUnavailable."""
+    """The history: appended to by the hub alone. Every method raises StoreUnavailable, and does so in bounded time.
+
+    Repeating a write whose outcome is unknown is safe.
+    """
 
     async def create(self, record: RunRecord) -> None:
-        """Keep a new run."""
+        """Keep a new run. One that is kept already stays as it is."""
 
-    async def append(self, run_id: str, first_seq: int, events: Sequence[Event]) -> None:
+    async def append(
+        self, run_id: str, first_seq: int, events: Sequence[Event], at_epoch_s: float | None = None
+    ) -> None:
         """Keep events durably before returning; seq counts up from first_seq. The run's summary follows them.
 
-        Repeating an append whose outcome is unknown is safe. Raises RunNotFound.
+        at_epoch_s: when the last of them happened, wall clock: a run that they end has ended then; None is now.
+        Raises RunNotFound.
         """
 
     async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded]) -> None:
-        """Keep lines of the run's recording durably; seq counts up from first_seq. Repeating is safe."""
+        """Keep lines of the run's recording durably; seq counts up from first_seq. Raises RunNotFound."""
 
     async def recording(self, run_id: str) -> list[Recorded]:
         """The recording in order, up to the first line that is missing. Empty when there is none."""
 
-    async def runs(self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
-        """Those that are wanted, newest first."""
+    async def runs(
+        self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()
+    ) -> list[RunRecord]:
+        """Those that are wanted, newest first. without: ids of runs that are not looked at."""
 
-    async def count(self, wanted: RunFilter = ALL_RUNS) -> int:
+    async def count(self, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()) -> int:
         """How many runs are wanted."""
 
     async def run(self, run_id: str) -> RunRecord:

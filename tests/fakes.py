@@ -44,7 +44,10 @@ class FakeClock:
 
 
 class FakeStore:
-    """Runs and events in memory. `broken`: an error that every further call raises, None for none."""
+    """Runs and events in memory.
+
+    broken: an error that every further call raises, None for none. refused: events that no append ever takes.
+    """
 
     def __init__(self, clock: FakeClock | None = None) -> None:
         self._clock = clock or FakeClock()
@@ -53,35 +56,40 @@ class FakeStore:
         self._recordings: dict[str, dict[int, Recorded]] = {}
         self._plans: dict[str, SavedPlan] = {}
         self.broken: StoreUnavailable | None = None
+        self.refused: list[Event] = []
         self.closed = False
         self._may_append = asyncio.Event()
         self._may_append.set()
 
     async def create(self, record: RunRecord) -> None:
         self._check()
-        if record.run_id in self._runs:
-            raise StoreUnavailable(f"Keeping the new run {record.run_id} failed: the id is taken.")
-        self._runs[record.run_id] = record
-        self._events[record.run_id] = {}
+        if record.run_id not in self._runs:
+            self._runs[record.run_id] = record
+            self._events[record.run_id] = {}
 
-    async def append(self, run_id: str, first_seq: int, events: Sequence[Event]) -> None:
+    async def append(
+        self, run_id: str, first_seq: int, events: Sequence[Event], at_epoch_s: float | None = None
+    ) -> None:
         self._check()
         await self._may_append.wait()
+        self._refuse(events)
         if not events:
             return
         record = self._known(run_id)
         for seq, event in enumerate(events, first_seq):
             self._events[run_id].setdefault(seq, event)
-            record = record.followed(event, self._clock.epoch_s())
+            record = record.followed(event, self._clock.epoch_s() if at_epoch_s is None else at_epoch_s)
         self._runs[run_id] = record
 
     def hold_appends(self) -> asyncio.Event:
-        """Let appends wait until the event is set."""
-        self._may_append = asyncio.Event()
+        """Let appends wait until the event is set, those that wait already among them."""
+        self._may_append.clear()
         return self._may_append
 
     async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded]) -> None:
         self._check()
+        if lines:
+            self._known(run_id)
         for seq, line in enumerate(lines, first_seq):
             self._recordings.setdefault(run_id, {}).setdefault(seq, line)
 
@@ -90,14 +98,20 @@ class FakeStore:
         lines = self._recordings.get(run_id, {})
         return [lines[seq] for at, seq in enumerate(sorted(lines)) if at == seq]
 
-    async def runs(self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
+    def recordings_of(self, run_id: str) -> dict[int, Recorded]:
+        """What is kept of a recording, by number."""
+        return self._recordings.get(run_id, {})
+
+    async def runs(
+        self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()
+    ) -> list[RunRecord]:
         self._check()
         newest = sorted(self._runs.values(), key=lambda run: (run.created_at_epoch_s, run.run_id), reverse=True)
-        return [run for run in newest if wanted.fits(run)][offset : offset + limit]
+        found = [run for run in newest if wanted.fits(run) and run.run_id not in without]
+        return found[offset : offset + limit]
 
-    async def count(self, wanted: RunFilter = ALL_RUNS) -> int:
-        self._check()
-        return sum(map(wanted.fits, self._runs.values()))
+    async def count(self, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()) -> int:
+        return len(await self.runs(len(self._runs), 0, wanted, without))
 
     async def run(self, run_id: str) -> RunRecord:
         self._check()
@@ -165,6 +179,10 @@ class FakeStore:
     def _check(self) -> None:
         if self.broken:
             raise self.broken
+
+    def _refuse(self, events: Sequence[Event]) -> None:
+        if any(event in self.refused for event in events):
+            raise ValueError("what nobody can store")
 
     def _known(self, run_id: str) -> RunRecord:
         if run_id not in self._runs:

@@ -22,6 +22,7 @@ from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.run import RunRecord
 from scale_app.domain.samples import PodSeen
 from scale_app.domain.snapshot import Point, RunState, Source, point_of
+from scale_app.domain.storing import Storing
 
 
 class FakeDemo:
@@ -52,12 +53,14 @@ class FakeDemo:
 class FakeHub:
     """The service's door for the faces. Runs stand still: a test makes them happen with `publish`.
 
-    Snapshots are not thinned out for slow subscribers, as the real hub does. `broken`: see FakeStore.
+    Snapshots are not thinned out for slow subscribers, as the real hub does. `broken`: see FakeStore. `storing`: what
+    is said to be not stored yet.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.demo = FakeDemo()
         self.broken: ScaleError | None = None
+        self.storing = Storing()
         self.started: list[LoadPlan] = []
         self.edits: list[tuple[str, PlanEdit]] = []
         self._limits = limits or Limits()

@@ -18,6 +18,7 @@ from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point
+from scale_app.domain.storing import Storing
 from scale_app.ports import Demo
 from scale_app.service.catch_up import Followed
 
@@ -40,6 +41,10 @@ class Door(Protocol):
     @property
     def notify_problem(self) -> str:
         """Why alerts do not reach somebody, "" when they do."""
+
+    @property
+    def storing(self) -> Storing:
+        """What is not stored yet, and why."""
 
     async def start(self, plan: LoadPlan) -> str:
         """The new run's id. Raises PlanError, TargetRefused, TargetUnavailable, TooManyRuns, GeneratorFailed."""

@@ -20,6 +20,7 @@ from scale_app.api.operation import Asked
 from scale_app.domain.alert import AlertKind
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import Snapshot
+from scale_app.domain.storing import Storing
 from scale_app.domain.verdict import VerdictKind
 
 MOST_PODS = 50
@@ -35,6 +36,10 @@ class Watched(Protocol):
     @property
     def notify_problem(self) -> str:
         """See Hub.notify_problem."""
+
+    @property
+    def storing(self) -> Storing:
+        """See Hub.storing."""
 
     def active(self) -> list[RunRecord]:
         """See Hub.active."""
@@ -64,6 +69,9 @@ class RunCollector(Collector):
         yield GaugeMetricFamily("scale_runs_active", "Runs that send load.", len(active))
         failing = "1 while alerts do not reach a receiver outside."
         yield GaugeMetricFamily("scale_notify_failing", failing, float(bool(self._hub.notify_problem)))
+        storing, late = self._hub.storing, "1 while what happens is not stored yet."
+        yield GaugeMetricFamily("scale_store_failing", late, float(bool(storing.problem)))
+        yield GaugeMetricFamily("scale_store_waiting_lines", "Lines that wait to be stored.", storing.waiting_lines)
         runs = [(labels_of(record), record.last) for record in active if record.last is not None]
         for kind, name, text, further, reading in FAMILIES:
             family = kind(name, text, labels=[*RUN, *further])

@@ -62,6 +62,7 @@ class RunRecord:
 
     experiment_of: the run whose question this one was planned to decide, "" for none.
     baseline: the name under which later runs are held against this one, "" for none; one run has it at a time.
+    not_stored: why a part of it is not stored yet, "" when all is, or will be in a moment.
     """
 
     run_id: str
@@ -74,6 +75,7 @@ class RunRecord:
     last: Snapshot | None = None
     experiment_of: str = ""
     baseline: str = ""
+    not_stored: str = ""
 
     def followed(self, event: Event, at_epoch_s: float) -> RunRecord:
         """The record after an event that happened at this wall-clock time."""

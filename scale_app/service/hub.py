@@ -17,6 +17,7 @@ from scale_app.domain.compare import Comparison, compare
 from scale_app.domain.errors import (
     NoExperiment,
     RunNotActive,
+    StoreUnavailable,
     TooManyRuns,
 )
 from scale_app.domain.events import SnapshotTaken
@@ -40,11 +41,13 @@ from scale_app.service.broadcast import Item
 from scale_app.service.live_run import LiveRun
 from scale_app.service.memory import Memory
 from scale_app.service.notices import Notices, Receiver
+from scale_app.service.writer import Sleep
 
 log = logging.getLogger(__name__)
 INTERRUPTED = "The server ended while this run was sending load; the seconds before that are complete."
-FLUSH_TRIES = 30
-FLUSH_EVERY_S = 1.0
+LAST_WRITES_S = 4.0
+LAST_MARK_S = 2.0
+"""Together with what ends the loads this keeps the end of the process below ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,14 @@ class Outside:
 class Hub(Memory):
     """Starts, edits, stops and remembers runs, and tells everybody who subscribed."""
 
-    def __init__(self, outside: Outside, limits: Limits, max_runs: int, public_url: str = "") -> None:
-        """public_url: where people reach this installation, for links in messages; "" for none."""
-        super().__init__(outside.store, outside.clock)
+    def __init__(
+        self, outside: Outside, limits: Limits, max_runs: int, public_url: str = "", sleep: Sleep = asyncio.sleep
+    ) -> None:
+        """public_url: where people reach this installation, for links in messages; "" for none.
+
+        sleep: lets time pass between tries to store.
+        """
+        super().__init__(outside.store, outside.clock, sleep)
         self._outside = outside
         self._limits = limits
         self._max_runs = max_runs
@@ -110,15 +118,29 @@ class Hub(Memory):
             self._keep(self._notices.tell())
 
     async def close(self) -> None:
-        """End every run's load and let go of the store. Runs still active become interrupted."""
+        """End every run's load, store what waits and let go of the store. Runs still active become interrupted.
+
+        Bounded in time: what could not be stored is told in the log.
+        """
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._outside.store.mark_interrupted(INTERRUPTED)
+        if await self._writer.finish(LAST_WRITES_S):
+            await self._mark_interrupted()
         await self._outside.store.close()
 
+    async def _mark_interrupted(self) -> None:
+        try:
+            async with asyncio.timeout(LAST_MARK_S):
+                await self._outside.store.mark_interrupted(INTERRUPTED)
+        except (StoreUnavailable, TimeoutError) as error:
+            log.error("runs that still sent load are marked as interrupted at the next start: %s", error)
+
     async def start(self, plan: LoadPlan) -> str:
-        """Begin a run; its id. Raises PlanError, TooManyRuns, TargetRefused, TargetUnavailable, StoreUnavailable."""
+        """Begin a run; its id. Raises PlanError, TooManyRuns, TargetRefused, TargetUnavailable.
+
+        A database that is away is no reason to refuse it: the run waits to be stored like all that it does.
+        """
         return await self._start(plan)
 
     async def _start(self, plan: LoadPlan, experiment_of: str = "") -> str:
@@ -200,7 +222,8 @@ class Hub(Memory):
         return await self._outside.gatekeeper.admit(plan)
 
     async def check(self) -> None:
-        """Raises StoreUnavailable when the history cannot be read."""
+        """Raises StoreUnavailable when runs cannot be stored now, or the history cannot be read."""
+        self.storing.check()
         await self._outside.store.runs(1, 0)
 
     @asynccontextmanager
@@ -221,10 +244,9 @@ class Hub(Memory):
         record = RunRecord(
             run.run_id, plan, target.source, RunState.STARTING, clock.epoch_s(), experiment_of=experiment_of
         )
-        await self._outside.store.create(record)
         counters = self._outside.counters if target.source is Source.HEADER else {}
-        store, broadcast = self._outside.store, self._broadcast
-        live = self._live[run.run_id] = LiveRun(run, record, store, broadcast, clock, counters)
+        journal = self._writer.open(record)
+        live = self._live[run.run_id] = LiveRun(run, record, journal, self._broadcast, clock, counters)
         self._keep(self._see_through(run.run_id, live, target))
         return run.run_id
 
@@ -237,20 +259,13 @@ class Hub(Memory):
         generator = self._outside.generators[target.source]
         try:
             await live.drive(generator, self._outside.directory(target), target)
-            await self._flush(run_id, live)
+            await self._writer.until_stored(run_id)
         finally:
             del self._live[run_id]
 
-    async def _flush(self, run_id: str, live: LiveRun) -> None:
-        for _ in range(FLUSH_TRIES):
-            if await live.flush():
-                return
-            await asyncio.sleep(FLUSH_EVERY_S)
-        log.error("run %s: its last events were given up: %s", run_id, live.store_problem)
-
     async def _active_run(self, run_id: str) -> LiveRun:
         live = self._live.get(run_id)
-        if live:
+        if live and live.record.state.active:
             return live
         state = (await self.run(run_id)).state
         raise RunNotActive(f"Run {run_id} is {state} already, so nothing can be changed or stopped.")

@@ -11,12 +11,12 @@ from scale_app.domain.errors import RunNotActive, ScaleError
 from scale_app.domain.events import Event, Numbered, SnapshotTaken
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.pod_history import PodHistory
-from scale_app.domain.recording import Began, Recorded
+from scale_app.domain.recording import Began
 from scale_app.domain.run import Run, RunRecord
 from scale_app.domain.samples import LoadEnded, LoadReady, PlanChanged, PodsLost, Sample, StopAsked
 from scale_app.domain.snapshot import Point, RunState, point_of
 from scale_app.domain.source import Source
-from scale_app.ports import Admitted, Clock, Load, LoadGenerator, PodDirectory, RequestCounter, RunStore
+from scale_app.ports import Admitted, Clock, Load, LoadGenerator, PodDirectory, RequestCounter
 from scale_app.service.broadcast import Broadcast
 from scale_app.service.counter_feeds import CounterFeeds
 from scale_app.service.edits import Edits
@@ -36,15 +36,14 @@ class LiveRun:
         self,
         run: Run,
         record: RunRecord,
-        store: RunStore,
+        journal: Journal,
         broadcast: Broadcast,
         clock: Clock,
         counters: Mapping[Source, RequestCounter] | None = None,
     ) -> None:
         self._run = run
         self._created = record
-        self._journal = Journal[Event](run.run_id, "history", store.append)
-        self._recorder = Journal[Recorded](run.run_id, "recording", store.record)
+        self._journal = journal
         self._broadcast = broadcast
         self._clock = clock
         self._samples: asyncio.Queue[Sample] = asyncio.Queue()
@@ -72,36 +71,21 @@ class LiveRun:
             ended_at_epoch_s=self._ended_at_epoch_s,
         )
 
-    @property
-    def store_problem(self) -> str:
-        return self._journal.problem or self._recorder.problem
-
-    @property
-    def told_all(self) -> bool:
-        """True when the run has ended and everything of it was sent out."""
-        return not self._run.state.active and self.published_seq + 1 == self._run.next_seq
-
     async def drive(self, generator: LoadGenerator, directory: PodDirectory | None, target: Admitted) -> None:
         """Start the load and see it through to the end. The generator is gone when this returns or is cancelled."""
         feeds = [asyncio.create_task(self._feed_load(generator, target))]
         if directory is not None:
             feeds.append(asyncio.create_task(self._feed_pods(directory, target)))
         began = Began(self._run.plan, self._created.source, self._run.epoch_offset_s)
-        await self._recorder.append([began])
+        self._journal.recorded([began], self._created.created_at_epoch_s)
         try:
             while self._run.state.active:
-                await self._observe(await self._samples.get())
+                self._observe(await self._samples.get())
         except Exception:
             log.exception("run %s is ended by an error inside Scale", self._run.run_id)
-            await self._observe(LoadEnded(self._clock.monotonic_s(), INSIDE_ERROR))
+            self._observe(LoadEnded(self._clock.monotonic_s(), INSIDE_ERROR))
         finally:
             await self._release(feeds)
-
-    async def flush(self) -> bool:
-        """Try again to store what waits; True when nothing does."""
-        await self._journal.append([])
-        await self._recorder.append([])
-        return not self.store_problem
 
     async def edit(self, edit: PlanEdit, limits: Limits) -> RunRecord:
         """Change the load; the run with its new plan. Raises PlanError, GeneratorFailed, RunNotActive at its end."""
@@ -163,7 +147,7 @@ class LiveRun:
         except ScaleError as error:
             log.error("run %s lost a source of samples: %s", self._run.run_id, error)
 
-    async def _observe(self, sample: Sample) -> None:
+    def _observe(self, sample: Sample) -> None:
         first_seq = self._run.next_seq
         self._counters.traffic_seen(sample)
         events = self._run.observe(sample)
@@ -171,10 +155,12 @@ class LiveRun:
             self._counters.answers_suffice()
         if not self._run.state.active:
             self._ended_at_epoch_s = self._clock.epoch_s()
-        await self._journal.append(events)
-        await self._recorder.append([sample])
         self._remember(first_seq, events)
         self._broadcast.publish(self._run.run_id, events, first_seq)
+        # People see it first: a database that hangs must cost no viewer a second, and no alert.
+        at_epoch_s = self._ended_at_epoch_s or self._clock.epoch_s()
+        self._journal.happened(events, at_epoch_s)
+        self._journal.recorded([sample], at_epoch_s)
 
     def _remember(self, first_seq: int, events: list[Event]) -> None:
         for seq, event in enumerate(events, first_seq):

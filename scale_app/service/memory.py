@@ -1,28 +1,33 @@
 """What an installation remembers: runs that go on or have ended, baselines, saved plans.
 
-A run that goes on is read from memory, one that has ended from the store; callers see no difference.
+A run is read from memory until all of it is stored, and from the store afterwards; callers see no difference.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
-from scale_app.domain.errors import BaselineNotFound, PlanNotFound, RunStillActive
+from scale_app.domain.errors import BaselineNotFound, PlanNotFound, RunStillActive, StoreUnavailable
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.gating import GateResult, gated
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodHistory, PodSpans
-from scale_app.domain.recording import WholeRun
+from scale_app.domain.recording import Recorded, WholeRun
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.saved_plan import SavedPlan, check_name
 from scale_app.domain.snapshot import Point
+from scale_app.domain.storing import Storing
 from scale_app.ports import Clock, RunStore
+from scale_app.service.backlog import follow_on
 from scale_app.service.broadcast import Broadcast
 from scale_app.service.catch_up import Followed, following, missed, newest_of
 from scale_app.service.live_run import LiveRun
+from scale_app.service.writer import Sleep, Writer
 
 STORED_SPANS = 60
 """Of an ended run's picture of pods by time: a snapshot of 500 pods takes some 10 ms to decode."""
@@ -31,25 +36,36 @@ STORED_SPANS = 60
 class Memory:
     """The part of the hub that reads and keeps, and starts nothing. Every method may raise StoreUnavailable."""
 
-    def __init__(self, store: RunStore, clock: Clock) -> None:
+    def __init__(self, store: RunStore, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
         self._store = store
         self._clock = clock
+        self._writer = Writer(store, clock, sleep)
         self._broadcast = Broadcast()
         self._live: dict[str, LiveRun] = {}
 
+    @property
+    def storing(self) -> Storing:
+        """What is not stored yet, and why."""
+        return self._writer.storing
+
     async def runs(self, limit: int = 50, offset: int = 0, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
         """The runs that are wanted, newest first. Raises StoreUnavailable."""
-        stored = await self._store.runs(limit, offset, wanted)
-        return [self._live[r.run_id].record if r.run_id in self._live else r for r in stored]
+        here = self._here(wanted)
+        # Any of those in memory may stand before the page, so that it begins earlier in the store, or within it.
+        skipped = max(0, offset - len(here))
+        stored = await self._store.runs(limit + len(here), skipped, wanted, without=tuple(self._live))
+        merged = sorted([*here, *stored], key=lambda run: (run.created_at_epoch_s, run.run_id), reverse=True)
+        return merged[offset - skipped :][:limit]
 
     async def count(self, wanted: RunFilter = ALL_RUNS) -> int:
         """How many runs are wanted. Raises StoreUnavailable."""
-        return await self._store.count(wanted)
+        here = self._here(wanted)
+        return len(here) + await self._store.count(wanted, without=tuple(self._live))
 
     async def run(self, run_id: str) -> RunRecord:
         """One run. Raises RunNotFound, StoreUnavailable."""
         live = self._live.get(run_id)
-        return live.record if live else await self._store.run(run_id)
+        return self._record(live) if live else await self._store.run(run_id)
 
     async def history(self, run_id: str) -> list[Point]:
         """A point for each second so far."""
@@ -77,7 +93,7 @@ class Memory:
         to read.
         """
         record, points, happened = await self.run(run_id), await self.history(run_id), await self.events(run_id)
-        samples = await self._store.recording(run_id) if recording else []
+        samples = await self._recording(run_id) if recording else []
         baseline = await self._gate_baseline(record)
         spans = (await self.pod_history(run_id)).times().plain() if pods or recording else PodSpans()
         return WholeRun(record, tuple(points), tuple(happened), tuple(samples), baseline, spans)
@@ -95,6 +111,8 @@ class Memory:
         if name:
             check_name(name)
         self._check_ended(run_id, "mark it")
+        if run_id in self._live:
+            raise StoreUnavailable(f"Run {run_id} is still being stored. Mark it when it is stored.")
         await self._store.mark_baseline(run_id, name)
 
     async def baseline(self, name: str) -> RunRecord:
@@ -128,7 +146,7 @@ class Memory:
     async def delete(self, run_id: str) -> None:
         """Forget an ended run. Raises RunNotFound, RunStillActive."""
         self._check_ended(run_id, "delete it")
-        await self._store.delete(run_id)
+        await self._writer.delete(run_id)
 
     @asynccontextmanager
     async def follow(self, run_id: str, after: int | None = None) -> AsyncIterator[Followed]:
@@ -138,14 +156,22 @@ class Memory:
         """
         live = self._live.get(run_id)
         # No await between looking at a live run and subscribing to it, so that nothing falls between the two.
-        record = live.record if live else await self.run(run_id)
+        record = self._record(live) if live else await self.run(run_id)
         happenings = live.happenings if live else await self.happenings(run_id)
         newest = live.published_seq if live else newest_of(record, happenings)
         first = [] if after is None else missed(record, happenings, newest, after)
         with self._broadcast.subscribe(run_id, ()) as subscription:
-            if live is None or live.told_all:
+            if not record.state.active:
                 subscription.close()
             yield Followed(record, newest if after is None else after, following(first, subscription.numbered()))
+
+    async def _recording(self, run_id: str) -> list[Recorded]:
+        """The stored lines, and those that are not stored yet."""
+        # Looked at first: a line that is stored in the meantime is in both then, and in none the other way round.
+        waiting = self._writer.recording_of(run_id)
+        nothing_stored = bool(waiting) and waiting[0].seq == 0
+        stored = [] if nothing_stored else await self._store.recording(run_id)
+        return [*stored, *await asyncio.to_thread(follow_on, waiting, len(stored))]
 
     async def _gate_baseline(self, record: RunRecord) -> RunRecord | None:
         if not record.plan.gate.baseline:
@@ -155,5 +181,14 @@ class Memory:
         return None
 
     def _check_ended(self, run_id: str, then: str) -> None:
-        if run_id in self._live:
-            raise RunStillActive(f"Run {run_id} still sends load or is being stored. Stop it, then {then}.")
+        live = self._live.get(run_id)
+        if live and live.record.state.active:
+            raise RunStillActive(f"Run {run_id} still sends load. Stop it, then {then}.")
+
+    def _here(self, wanted: RunFilter) -> list[RunRecord]:
+        """The runs in memory that are wanted."""
+        return [record for record in map(self._record, self._live.values()) if wanted.fits(record)]
+
+    def _record(self, live: LiveRun) -> RunRecord:
+        record = live.record
+        return replace(record, not_stored=self._writer.problem_of(record.run_id))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from scale_app.domain.alert import Alert
-from scale_app.domain.errors import RunNotFound, StoreUnavailable
+from scale_app.domain.errors import RunNotFound
 from scale_app.domain.events import (
     AlertCleared,
     AlertRaised,
@@ -50,11 +50,12 @@ async def test_a_new_run_comes_back_as_it_was_kept(store: RunStore) -> None:
     assert await store.events("run-1") == []
 
 
-async def test_an_id_is_taken_once(store: RunStore) -> None:
+async def test_a_run_that_is_kept_twice_stays_as_it_is(store: RunStore) -> None:
     await store.create(record())
-    with pytest.raises(StoreUnavailable):
-        await store.create(record(at_s=5.0))
-    assert await store.run("run-1") == record()
+    await store.append("run-1", 0, [StateChanged(0.0, RunState.RUNNING)])
+    await store.create(record())
+    assert await store.run("run-1") == record(state=RunState.RUNNING)
+    assert len(await store.events("run-1")) == 1
 
 
 async def test_every_kind_of_event_comes_back_in_order_as_it_was(store: RunStore) -> None:
@@ -161,14 +162,21 @@ async def test_the_summary_follows_the_newest_snapshot_and_state(store: RunStore
 
 
 @pytest.mark.parametrize("state", [state for state in RunState if not state.active])
-async def test_a_terminal_state_ends_the_run_at_the_time_it_is_kept(
+async def test_a_terminal_state_ends_the_run_when_it_happened_and_not_when_it_is_kept(
     store: RunStore, clock: FakeClock, state: RunState
 ) -> None:
     await store.create(record())
-    clock.advance(61.5)
-    await store.append("run-1", 0, [StateChanged(60.0, state, "why")])
+    ended_at_s = clock.epoch_s() + 61.5
+    clock.advance(600.0)
+    await store.append("run-1", 0, [StateChanged(60.0, state, "why")], ended_at_s)
     run = await store.run("run-1")
-    assert (run.state, run.message, run.ended_at_epoch_s) == (state, "why", clock.epoch_s())
+    assert (run.state, run.message, run.ended_at_epoch_s) == (state, "why", ended_at_s)
+
+
+async def test_an_end_without_a_time_is_now(store: RunStore, clock: FakeClock) -> None:
+    await store.create(record())
+    await store.append("run-1", 0, [StateChanged(60.0, RunState.FINISHED)])
+    assert (await store.run("run-1")).ended_at_epoch_s == clock.epoch_s()
 
 
 async def test_events_that_change_no_summary_are_kept_too(store: RunStore) -> None:
@@ -221,6 +229,8 @@ async def test_an_unknown_run_is_not_found(store: RunStore, run_id: str) -> None
 async def test_nothing_can_be_appended_to_an_unknown_run(store: RunStore) -> None:
     with pytest.raises(RunNotFound):
         await store.append("no-such", 0, [StateChanged(0.0, RunState.RUNNING)])
+    with pytest.raises(RunNotFound):
+        await store.record("no-such", 0, RECORDING[:1])
 
 
 async def test_active_runs_are_marked_interrupted_at_the_last_known_moment(store: RunStore) -> None:

@@ -67,6 +67,12 @@ async def test_a_list_may_be_of_some_runs_only(store: RunStore, wanted: RunFilte
     assert "".join(run.run_id for run in await store.runs(1, 1, wanted)) == found[1:2]
 
 
+async def test_runs_that_are_known_from_elsewhere_are_left_out(store: RunStore) -> None:
+    await some_runs(store)
+    assert "".join(run.run_id for run in await store.runs(10, 0, without=("b", "no-such"))) == "ca"
+    assert await store.count(RunFilter(state=RunState.RUNNING), without=("b",)) == 1
+
+
 async def test_a_baselines_name_is_taken_from_the_run_that_had_it(store: RunStore) -> None:
     for run_id in ("a", "b", "c"):
         await store.create(record(run_id, state=RunState.FINISHED))

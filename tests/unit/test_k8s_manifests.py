@@ -88,7 +88,7 @@ def test_a_service_of_the_same_name_does_not_change_the_settings() -> None:
 
 @pytest.mark.parametrize(
     ("probe", "path"),
-    [("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")],
+    [("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/healthz")],
 )
 def test_the_pod_is_probed(probe: str, path: str) -> None:
     assert container()[probe]["httpGet"] == {"path": path, "port": "http"}

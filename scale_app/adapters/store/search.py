@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import ColumnElement
 from sqlmodel import col
 
@@ -10,8 +12,8 @@ from scale_app.adapters.store.tables import RunRow
 from scale_app.domain.run_filter import RunFilter
 
 
-def conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
-    """One condition for each part of the filter that is given."""
+def conditions(wanted: RunFilter, without: Sequence[str] = ()) -> list[ColumnElement[bool]]:
+    """One condition for each part of the filter that is given. without: ids that do not fit, whatever else they are."""
     equal = (
         (col(RunRow.state), wanted.state),
         (col(RunRow.source), wanted.source),
@@ -24,6 +26,8 @@ def conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
         found.append(col(RunRow.target_url).icontains(storable(wanted.target), autoescape=True))
     if wanted.marked:
         found.append(col(RunRow.baseline) != "")
+    if without:
+        found.append(col(RunRow.id).not_in(without))
     return found
 
 

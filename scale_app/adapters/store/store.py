@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import CursorResult, Select, delete, func, insert, select, update
+from sqlalchemy import CursorResult, Select, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
@@ -54,33 +55,39 @@ class SqlRunStore:
             self._writer = self._engine.execution_options(**{WRITES: True})
 
     async def create(self, record: RunRecord) -> None:
-        """Keep a new run."""
+        """Keep a new run. One that is kept already stays as it is."""
         with border(f"Keeping the new run {record.run_id}", self._url):
             async with self._writing() as session:
-                await session.execute(insert(RunRow), [run_values(record)])
+                await session.execute(self._insert(RunRow), [run_values(record)])
 
-    async def append(self, run_id: str, first_seq: int, events: Sequence[Event]) -> None:
+    async def append(
+        self, run_id: str, first_seq: int, events: Sequence[Event], at_epoch_s: float | None = None
+    ) -> None:
         """Keep events durably before returning; seq counts up from first_seq. The run's summary follows them.
 
+        at_epoch_s: when the last of them happened, wall clock: a run that they end has ended then; None is now.
         Repeating an append whose outcome is unknown is safe: an event that is already kept under its seq stays.
         Raises RunNotFound for a run that was never created or was deleted.
         """
         if not events:
             return
-        changed = summary_values(events, self._clock.epoch_s())
+        changed = summary_values(events, self._clock.epoch_s() if at_epoch_s is None else at_epoch_s)
         with border(f"Keeping what happened in run {run_id}", self._url):
             async with self._writing() as session:
                 await _update_run(session, run_id, changed)
                 await session.execute(self._insert(EventRow), event_values(run_id, first_seq, events))
 
     async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded]) -> None:
-        """Keep lines of the run's recording durably; seq counts up from first_seq. Repeating is safe."""
+        """Keep lines of the run's recording durably; seq counts up from first_seq. Raises RunNotFound."""
         if not lines:
             return
         values = await asyncio.to_thread(recorded_values, run_id, first_seq, lines)
         with border(f"Keeping the recording of run {run_id}", self._url):
             async with self._writing() as session:
-                await session.execute(self._insert(RecordedRow), values)
+                try:
+                    await session.execute(self._insert(RecordedRow), values)
+                except IntegrityError as error:  # a line that is there already is none; so there is no such run
+                    raise RunNotFound(run_id) from error
 
     async def recording(self, run_id: str) -> list[Recorded]:
         """The recording in order, up to the first line that is missing. Empty when there is none."""
@@ -90,24 +97,27 @@ class SqlRunStore:
                 rows = [(seq, body) for seq, body in await session.execute(lines.order_by(col(RecordedRow.seq)))]
         return await asyncio.to_thread(recording_of, run_id, rows)
 
-    async def runs(self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
-        """Those that are wanted, newest first."""
+    async def runs(
+        self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()
+    ) -> list[RunRecord]:
+        """Those that are wanted, newest first. without: ids of runs that are not looked at."""
         newest = (
             select(RunRow)
-            .where(*conditions(wanted))
+            .where(*conditions(wanted, without))
             .order_by(col(RunRow.created_at_epoch_s).desc(), col(RunRow.id).desc())
         )
         with border("Reading the list of runs", self._url):
             async with self._session() as session:
-                page = newest.where(*conditions(wanted)).limit(limit).offset(offset)
+                page = newest.limit(limit).offset(offset)
                 rows = (await session.scalars(page)).all()
         return [record_of(row) for row in rows]
 
-    async def count(self, wanted: RunFilter = ALL_RUNS) -> int:
+    async def count(self, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()) -> int:
         """How many runs are wanted."""
         with border("Counting the runs", self._url):
             async with self._session() as session:
-                return await session.scalar(select(func.count(col(RunRow.id))).where(*conditions(wanted))) or 0
+                counted = select(func.count(col(RunRow.id))).where(*conditions(wanted, without))
+                return await session.scalar(counted) or 0
 
     async def run(self, run_id: str) -> RunRecord:
         """Raises RunNotFound."""

@@ -89,7 +89,7 @@ class _Installation:
     async def get(self, _asked: Asked) -> Installation:
         hub = self._hub
         active = tuple(record.run_id for record in hub.active())
-        return Installation(hub.limits, hub.max_runs, active, hub.notify_problem)
+        return Installation(hub.limits, hub.max_runs, active, hub.notify_problem, hub.storing)
 
     async def targets(self, _asked: Asked) -> TargetList:
         return await self._hub.targets()

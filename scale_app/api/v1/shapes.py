@@ -14,6 +14,7 @@ from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import RunFilter
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import PodShare, Point, RunState, Snapshot, Source
+from scale_app.domain.storing import Storing
 from scale_app.domain.verdict import Verdict, VerdictKind
 
 MOST_RUNS_A_PAGE = 500
@@ -80,6 +81,7 @@ class RunSummary:
     """A run in a list. Times are wall-clock seconds since 1970.
 
     requests, score, grade, verdict: of the last snapshot; None without one, or without enough to judge.
+    not_stored: why a part of it is not stored yet, "" when all is, or will be in a moment.
     """
 
     run_id: str
@@ -97,6 +99,7 @@ class RunSummary:
     verdict: VerdictKind | None
     experiment_of: str
     baseline: str
+    not_stored: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +171,14 @@ class Installation:
 
     limits: caps of one run. max_runs: runs that may send load at the same time. active_runs: ids of those that do.
     notify_problem: why alerts do not reach somebody outside, "" when they do or when nobody is to be told.
+    storing: what of these and earlier runs is not stored yet.
     """
 
     limits: Limits
     max_runs: int
     active_runs: tuple[str, ...]
     notify_problem: str
+    storing: Storing = Storing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +207,7 @@ def summary_of(record: RunRecord) -> RunSummary:
         verdict=last.verdict.kind if last else None,
         experiment_of=record.experiment_of,
         baseline=record.baseline,
+        not_stored=record.not_stored,
     )
 
 

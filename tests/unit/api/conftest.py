@@ -71,5 +71,4 @@ def site() -> Iterator[Site]:
     settings, house = Settings(), House(max_runs=3)
     with TestClient(Guard(api_app(house.hub, settings), settings), raise_server_exceptions=False) as client:
         yield Site(client, house)
-        house.store.broken = None
-        client.portal.call(house.hub.close)  # type: ignore[union-attr]
+        client.portal.call(house.close)  # type: ignore[union-attr]

@@ -14,6 +14,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.snapshot import RunState, Snapshot, Source
+from scale_app.domain.storing import Storing
 from tests.examples import pod_share, snapshot
 from tests.unit.api.conftest import RUNS, Site
 
@@ -69,6 +70,7 @@ class Still:
 
     records: list[RunRecord]
     notify_problem: str = ""
+    storing: Storing = Storing("The disk is full.", 1, 7)
 
     def active(self) -> list[RunRecord]:
         return self.records
@@ -103,6 +105,7 @@ def test_alerts_lag_and_an_unreached_receiver_are_told() -> None:
     assert found["scale_generator_schedule_lag_seconds"] == {(): 0.25}
     assert found["scale_request_latency_seconds"][("0.95",)] == 0.7
     assert found["scale_notify_failing"] == {(): 1}
+    assert (found["scale_store_failing"], found["scale_store_waiting_lines"]) == ({(): 1}, {(): 7})
 
 
 @pytest.mark.parametrize(

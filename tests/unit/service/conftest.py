@@ -11,4 +11,4 @@ from tests.unit.service.house import House
 async def house() -> AsyncIterator[House]:
     built = House()
     yield built
-    await built.hub.close()
+    await built.close()

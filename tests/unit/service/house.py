@@ -15,9 +15,27 @@ from tests.fakes_hub import FakeDemo
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator, PlayedLoad
 
 
+class Naps:
+    """Sleep that ends when the test wakes it. asked_s: how long each was to be."""
+
+    def __init__(self) -> None:
+        self.asked_s: list[float] = []
+        self._wake = asyncio.Event()
+
+    async def __call__(self, seconds: float) -> None:
+        self.asked_s.append(seconds)
+        await self._wake.wait()
+
+    async def end(self) -> None:
+        """End those that sleep now, and let what comes of it happen."""
+        self._wake.set()
+        self._wake = asyncio.Event()
+        await settled()
+
+
 @dataclass
 class House:
-    """A hub among fakes."""
+    """A hub among fakes. naps: of whoever waits before storing is tried again."""
 
     gate: OpenGate = field(default_factory=OpenGate)
     generator: PlayedGenerator = field(default_factory=PlayedGenerator)
@@ -26,6 +44,7 @@ class House:
     counters: Mapping[Source, RequestCounter] = field(default_factory=dict)
     directory: PodDirectory = field(default_factory=lambda: PlayedDirectory("a", "b"))
     clock: FakeClock = field(default_factory=FakeClock)
+    naps: Naps = field(default_factory=Naps)
     outside: Outside = field(init=False)
     hub: Hub = field(init=False)
 
@@ -39,11 +58,27 @@ class House:
             self.clock,
             counters=self.counters,
         )
-        self.hub = Hub(self.outside, Limits(users=500, spawn_rate=500, duration_s=500), self.max_runs)
+        limits = Limits(users=500, spawn_rate=500, duration_s=500)
+        self.hub = Hub(self.outside, limits, self.max_runs, sleep=self.naps)
 
     @property
     def load(self) -> PlayedLoad:
         return self.generator.loads[-1]
+
+    async def database_is_back(self) -> None:
+        """It takes everything again, and what waited is stored."""
+        self.store.broken = None
+        self.store.hold_appends().set()
+        await self.naps.end()
+        async with asyncio.timeout(10):  # what was packed is unpacked in a thread
+            while self.hub.storing.waiting_lines:
+                await asyncio.sleep(0)
+        await settled()
+
+    async def close(self) -> None:
+        """The end of the process, with a database that works."""
+        await self.database_is_back()
+        await self.hub.close()
 
     async def started(self, plan: LoadPlan | None = None) -> str:
         """A run whose generator is ready."""

@@ -13,7 +13,6 @@ from scale_app.domain.errors import (
     RunNotActive,
     RunNotFound,
     RunStillActive,
-    StoreUnavailable,
     TargetRefused,
     TargetUnavailable,
     TooManyRuns,
@@ -45,16 +44,6 @@ async def test_the_generator_gets_the_plan_as_it_was_asked(house: House) -> None
     plan = LoadPlan(users=7, spawn_rate=3)
     await house.started(plan)
     assert house.generator.plans == [plan]
-
-
-async def test_every_event_is_stored_before_anybody_sees_it(house: House) -> None:
-    run_id = await house.started()
-    async with house.hub.subscribe(run_id) as events:
-        house.load.traffic(1, a=5, b=5)
-        house.load.end(2)
-        seen = [(event, event in await house.store.events(run_id)) async for _, event in events]
-    assert SnapshotTaken in {type(event) for event, _ in seen}
-    assert all(stored for _, stored in seen)
 
 
 async def test_stored_events_are_numbered_without_a_gap(house: House) -> None:
@@ -213,20 +202,6 @@ async def test_a_run_that_sends_load_cannot_be_deleted_and_an_ended_one_can(hous
     await house.hub.delete(run_id)
     with pytest.raises(RunNotFound):
         await house.hub.run(run_id)
-
-
-async def test_a_database_that_fails_costs_no_run_and_no_event(house: House) -> None:
-    run_id = await house.started()
-    house.store.broken = StoreUnavailable("The database is read-only.")
-    house.load.traffic(1, a=5)
-    await settled()
-    assert (await house.hub.run(run_id)).last is not None
-    house.store.broken = None
-    house.load.traffic(2, a=9)
-    house.load.end(3)
-    await settled()
-    stored = await house.store.events(run_id)
-    assert [e.elapsed_s for e in stored if isinstance(e, SnapshotTaken)] == [1, 2, 3]
 
 
 async def test_closing_the_hub_ends_the_load_and_marks_the_run_interrupted(house: House) -> None:

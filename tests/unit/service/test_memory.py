@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from scale_app.domain.errors import BaselineNotFound, PlanError, PlanNotFound, RunNotFound, RunStillActive
-from scale_app.domain.events import Numbered, SnapshotTaken, StateChanged
+from scale_app.domain.events import Numbered, SnapshotTaken
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.snapshot import RunState
 from tests.unit.service.house import House, settled
@@ -17,7 +17,7 @@ from tests.unit.service.house import House, settled
 async def house() -> AsyncIterator[House]:
     built = House()
     yield built
-    await built.hub.close()
+    await built.close()
 
 
 async def test_a_viewer_by_number_gets_every_event_once_and_then_the_end(house: House) -> None:
@@ -93,18 +93,6 @@ async def test_an_unknown_run_cannot_be_followed(house: House) -> None:
     with pytest.raises(RunNotFound):
         async with house.hub.follow("no-such"):
             pass
-
-
-@pytest.mark.parametrize("after", [None, 0])
-async def test_the_end_that_is_still_being_stored_is_not_lost(house: House, after: int | None) -> None:
-    run_id = await house.started()
-    gate = house.store.hold_appends()
-    house.load.end(2)
-    await settled()
-    async with house.hub.follow(run_id, after) as followed:
-        gate.set()
-        seen = [each.event async for each in followed.updates]
-    assert [event.state for event in seen if isinstance(event, StateChanged)] == [RunState.FAILED]
 
 
 async def test_a_run_can_be_run_again_as_it_was_edited_last(house: House) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from scale_app.codec import to_wire
 from scale_app.domain.errors import StoreUnavailable, TargetUnavailable
+from scale_app.domain.storing import Storing
 from tests.unit.api.conftest import PLAN, RUNS, Site
 from tests.unit.api.v1.test_runs import assert_problem
 
@@ -57,7 +58,20 @@ def test_the_installation_says_its_limits_and_what_runs(site: Site) -> None:
         "max_runs": 3,
         "active_runs": [run_id],
         "notify_problem": "",
+        "storing": to_wire(Storing()),
     }
+
+
+def test_what_is_not_stored_yet_is_said_of_the_run_the_installation_and_the_server(site: Site) -> None:
+    site.house.store.broken = StoreUnavailable("The disk is full.")
+    run_id = site.started()
+    storing = site.client.get("/api/v1/installation").json()["storing"]
+    assert storing["problem"] == "Not stored yet; tests go on. The disk is full."
+    assert (storing["waiting_runs"], storing["waiting_lines"] > 0) == (1, True)
+    assert site.client.get(f"{RUNS}/{run_id}").json()["not_stored"] == storing["problem"]
+    response = site.client.get("/readyz")
+    assert_problem(response, 503)
+    assert response.json()["detail"] == storing["problem"]
 
 
 def test_without_a_cluster_targets_and_sources_are_empty_and_say_what_to_set(site: Site) -> None:

@@ -1,0 +1,213 @@
+"""The one writer of this process: stores what runs leave behind, behind them. No run and no viewer waits for it.
+
+Why what people see may not be stored yet: docs/decisions/0008-published-before-stored.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from scale_app.domain.errors import RunNotFound, StoreUnavailable
+from scale_app.domain.recording import Recorded
+from scale_app.domain.run import RunRecord
+from scale_app.domain.storing import Storing
+from scale_app.ports import Clock, RunStore
+from scale_app.service.backlog import Waiting
+from scale_app.service.journal import Journal
+
+log = logging.getLogger(__name__)
+MOST_WAITING_BYTES = 256 * 1024 * 1024
+"""Of packed lines, of all runs: ten minutes of four runs of 1,000 pods take less."""
+SLOW_S = 2.0
+"""Lines that wait for longer are told of. A second's line is stored in milliseconds."""
+PAUSES_S = (0.5, 1.0, 2.0, 5.0)
+"""Before the next try after one, two, ... tries that failed; the last one then stays."""
+LAST_PAUSE_S = 0.2
+REMIND_EVERY_S = 60.0
+NOT_YET = "Not stored yet; tests go on. "
+SILENT = "The database has not answered for some seconds."
+CATCHING_UP = "The database answers again, and what waited is being stored."
+INSIDE_ERROR = "An error inside Scale; the server's log has the details."
+NO_ROOM = " {lines:,} lines were given up, since there was no room for more to wait."
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Writer:
+    """Stores every run's journal in turn, and tries again for as long as the process lives."""
+
+    def __init__(self, store: RunStore, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
+        self._store = store
+        self._clock = clock
+        self._sleep = sleep
+        self._journals: dict[str, Journal] = {}
+        self._wake = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._failed = 0
+        self._tries_since_s: float | None = None
+        self._reminded_at_s: float | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self, record: RunRecord) -> Journal:
+        """The journal of a run that begins now."""
+        journal = self._journals[record.run_id] = Journal(record, self._store, self._clock, self._put_in)
+        self._task = self._task or asyncio.create_task(self._write())
+        self._put_in()
+        return journal
+
+    @property
+    def storing(self) -> Storing:
+        """What is not stored yet."""
+        waiting = [journal for journal in self._journals.values() if journal.waiting]
+        given_up = sum(journal.given_up for journal in self._journals.values())
+        return Storing(
+            self._sentence(waiting, given_up),
+            len(waiting),
+            sum(journal.waiting for journal in waiting),
+            sum(journal.size_bytes for journal in waiting),
+            given_up,
+        )
+
+    def problem_of(self, run_id: str) -> str:
+        """Why this run is not stored yet, "" when it is or will be in a moment."""
+        journal = self._journals.get(run_id)
+        if journal is None or not (journal.problem or self._late(journal)):
+            return ""
+        return self._sentence([journal], journal.given_up)
+
+    def recording_of(self, run_id: str) -> list[Waiting[Recorded]]:
+        """The lines of a run's recording that wait."""
+        journal = self._journals.get(run_id)
+        return journal.recording.lines() if journal else []
+
+    async def until_stored(self, run_id: str) -> None:
+        """Return when an ended run is stored, or deleted; its journal is closed then."""
+        await self._journals[run_id].until_stored()
+        del self._journals[run_id]
+
+    async def delete(self, run_id: str) -> None:
+        """Delete a run from the store, and what of it waits. Raises RunNotFound, StoreUnavailable."""
+        journal = self._journals.get(run_id)
+        if journal is None:
+            return await self._store.delete(run_id)
+        async with journal.turn:
+            with suppress(RunNotFound):  # nothing of it was stored yet
+                await self._store.delete(run_id)
+            journal.drop()
+            return None
+
+    async def finish(self, limit_s: float) -> bool:
+        """Store what waits, within the limit, and end. False when not everything was stored; the log says what."""
+        self._closing.set()
+        self._wake.set()
+        if self._task is not None:
+            _, late = await asyncio.wait({self._task}, timeout=limit_s)
+            if late:
+                self._task.cancel()
+                await asyncio.wait({self._task})
+        return not self._say_what_is_lost()
+
+    async def _write(self) -> None:
+        while not self._closing.is_set() or self._waiting():
+            await self._wake.wait()
+            self._wake.clear()
+            if not await self._round():
+                await self._pause()
+                self._wake.set()
+
+    async def _round(self) -> bool:
+        """Store what waits of every run in turn; False when the store refused."""
+        for journal in self._waiting():
+            try:
+                await self._empty(journal)
+            except StoreUnavailable as error:
+                self._refused(journal, str(error))
+                return False
+            except Exception:
+                log.exception("run %s cannot be stored", journal.run_id)
+                journal.problem = INSIDE_ERROR
+                self._refused(journal, INSIDE_ERROR)
+                return False
+        self._all_stored()
+        return True
+
+    async def _empty(self, journal: Journal) -> None:
+        while journal.waiting:
+            self._tries_since_s = self._clock.monotonic_s()
+            try:
+                await journal.write()
+            finally:
+                self._tries_since_s = None
+            self._failed = 0
+
+    def _waiting(self) -> list[Journal]:
+        return [journal for journal in self._journals.values() if journal.waiting]
+
+    def _refused(self, journal: Journal, problem: str) -> None:
+        # The next round begins with the others: what the store refuses of one run must not hold them up.
+        self._journals[journal.run_id] = self._journals.pop(journal.run_id)
+        self._failed += 1
+        now_s = self._clock.monotonic_s()
+        if self._reminded_at_s is None or now_s - self._reminded_at_s >= REMIND_EVERY_S:
+            now = self.storing
+            log.error(
+                "not stored yet: %d lines of %d runs wait (%.1f MB packed, %d given up); the runs go on. %s",
+                now.waiting_lines, now.waiting_runs, now.waiting_bytes / 1e6, now.given_up_lines, problem,
+            )  # fmt: skip
+            self._reminded_at_s = now_s
+
+    def _all_stored(self) -> None:
+        if self._reminded_at_s is not None:
+            given_up = self.storing.given_up_lines
+            log.warning("the database takes what happens again; what waited is stored, but %d lines given up", given_up)
+        self._reminded_at_s = None
+
+    async def _pause(self) -> None:
+        """Wait before the next try; the end of the process does not wait for that."""
+        if self._closing.is_set():
+            return await self._sleep(LAST_PAUSE_S)
+        pause_s = PAUSES_S[min(self._failed, len(PAUSES_S)) - 1]
+        waits = [asyncio.ensure_future(self._sleep(pause_s)), asyncio.ensure_future(self._closing.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        return None
+
+    def _put_in(self) -> None:
+        self._wake.set()
+        if sum(journal.size_bytes for journal in self._journals.values()) > MOST_WAITING_BYTES:
+            largest = max(self._journals.values(), key=lambda journal: journal.size_bytes)
+            if not largest.given_up:
+                log.error("run %s: there is no room for more to wait, so lines of it are given up", largest.run_id)
+            largest.shrink()
+
+    def _late(self, journal: Journal) -> bool:
+        since_s = journal.waits_since_s
+        return since_s is not None and self._clock.monotonic_s() - since_s > SLOW_S
+
+    def _sentence(self, waiting: list[Journal], given_up: int) -> str:
+        reason = next((journal.problem for journal in self._journals.values() if journal.problem), "")
+        if not reason and any(map(self._late, waiting)):
+            reason = SILENT if self._hangs() else CATCHING_UP
+        if not reason:
+            return ""
+        return NOT_YET + reason + (NO_ROOM.format(lines=given_up) if given_up else "")
+
+    def _hangs(self) -> bool:
+        return self._tries_since_s is not None and self._clock.monotonic_s() - self._tries_since_s > SLOW_S
+
+    def _say_what_is_lost(self) -> bool:
+        lost = self._waiting()
+        for journal in lost:
+            log.error(
+                "run %s: the server ends before all of it was stored; %d lines of its history and %d of its recording "
+                "are lost. %s",
+                journal.run_id, len(journal.history), len(journal.recording), journal.problem or SILENT,
+            )  # fmt: skip
+        return bool(lost)
