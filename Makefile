@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PACKAGES := requirements.txt requirements.lock pyproject.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run build test test-cluster check format bench bench-engine bench-memory bench-ui calibrate clean
+.PHONY: help run build test test-cluster check format bench bench-engine bench-memory bench-ui calibrate power clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -52,6 +52,9 @@ bench-ui: $(VENV)/.test-packages build ## measure what the page costs its viewer
 
 calibrate: $(VENV)/.test-packages ## measure the statistics behind the verdict against known balancers
 	@$(BIN)/python -m tests.bench.calibrate
+
+power: $(VENV)/.test-packages ## measure what is found and what is missed behind broken balancers (ARGS=--short to try it)
+	@$(BIN)/python -m tests.bench.power $(ARGS)
 
 clean: ## remove what was installed and built; keeps the database
 	@rm -rf $(VENV) .web build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

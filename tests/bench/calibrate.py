@@ -18,6 +18,7 @@ import numpy as np
 from scale_app.domain.balance import CV_THRESHOLD, Array, balance
 from scale_app.domain.verdict import Verdict, VerdictKind, judge
 from tests.bench.calibration_table import page
+from tests.bench.power_table import kept_section
 
 SEED = 6
 PODS = (2, 5, 20, 200)
@@ -192,7 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
     cells = [asdict(measure(case, seed)) for seed, case in enumerate(cases())]
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     asked.json.write_text(json.dumps(cells, indent=1) + "\n")
-    asked.table.write_text(page(cells, time.monotonic() - began))
+    asked.table.write_text(page(cells, time.monotonic() - began) + kept_section(asked.table))
     bad = [cell for cell in cells if breaks_a_bound(cell)]
     for cell in bad:
         sys.stderr.write(f"Outside its bounds: {cell}\n")

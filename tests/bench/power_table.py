@@ -1,0 +1,191 @@
+"""The power matrix as a section of the calibration page: what is found after how many picks, and what goes wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+from tests.bench.power_traffic import Case
+
+Measured = dict[str, Any]
+CASES = get_args(Case)
+
+HEADING = "## What is found, and what is missed\n"
+MOST_MISSES_SHOWN = 40
+
+INTRODUCTION = """
+Made by `make power` ({when}, {cores} cores, both used, {seconds:.0f} s): {trials:,} made-up runs in {cells:,} cells,
+seeded. Users whose traffic is made up ask a balancer whose truth is known; what they get goes through the load
+generator's own tally and then through the run, second by second, as in life: windows, verdict, alerts, causes. There
+are no sockets and no clock. All cells are in `build/power.json`.
+
+What is crossed:
+
+- **who decides**: layer 4 (once a connection), layer 7 (each request), hash (once a connection, and half-way a few
+  connections fail over to another pod), mixture (half of the clients by each), sticky (the next request on a
+  connection stays with a probability of 0.8). Behind a proxy a pod that refuses shows as the proxy's own 502.
+- **connections**: kept for the whole run, new after every 5 requests, new for each request.
+- **pods** 2, 5, 20, 200 and **picks** 50, 500, 5,000: decisions of the balancer within 30 seconds, in the effective
+  sense, so that kept connections at layer 4 are as many users. A few cells last 3 minutes, 5 minutes or an hour.
+- **what is wrong**: nothing; one pod gets 1.25, 2 or 3 times as much as another; one gets 2 % of a fair share; one is
+  dead though ready (its requests time out after a second, are refused, are reset, or end in a 503); all goes to one;
+  every second pod, those of one node, gets nothing; a pod joins after a third of the time. "edge" is a CV of 0.025.
+- **warm-up**: none, or 5 seconds (kept connections at 5 and 20 pods).
+
+Left out are cells that make no sense: a new connection for each request is the same behind every balancer, half of
+two pods is one, and 50 picks say nothing of 200 pods.
+
+The goals, per cell. Of a balancer that is truly even: UNEVEN at no second (99 % of trials), no alert (99 %). Of one
+that is not: EVEN at no second (95 %), an alert is not said to be over (all). One pod at 2 or 3 times, starved, dead,
+all on one, half idle: an alert (99 %) where picks are enough for evidence of 10,000 to 1 at 2.6 standard deviations
+below the mean of the best test. There the right cause is named (95 %). A wrong one is never named (99 %).
+Cells that miss a goal: **{missed}** of {cells:,}.
+
+### By what is wrong and who decides
+
+Alert and right cause: mean over the cells that have the goal, and the least of them. The other columns: the most of any
+cell. Shares of trials.
+
+"""
+
+POWER = """
+### After how many picks it is found
+
+Share of trials with an alert within a minute, mean over all balancers; **bold** where picks are enough in each of them.
+
+"""
+
+LONG = """
+### Looked at for longer
+
+"""
+
+MISSES = """
+### Cells that miss a goal
+
+"""
+
+
+def write_section(page: Path, cells: Sequence[Measured], seconds: float) -> None:
+    """Put the section into the page, in the place of the one that is there, else at the end."""
+    before, _, _ = page.read_text().partition(HEADING)
+    page.write_text(f"{before.rstrip()}\n\n{section(cells, seconds)}")
+
+
+def kept_section(page: Path) -> str:
+    """The section as it stands in the page, "" when there is none: for whoever writes the rest of the page anew."""
+    _, heading, text = page.read_text().partition(HEADING) if page.exists() else ("", "", "")
+    return f"\n{heading}{text}" if heading else ""
+
+
+def section(cells: Sequence[Measured], seconds: float) -> str:
+    """The whole section, Markdown."""
+    missed = [cell for cell in cells if not cell["ok"]]
+    introduction = INTRODUCTION.format(
+        when=datetime.now(UTC).strftime("%Y-%m-%d"),
+        cores=os.cpu_count(),
+        seconds=seconds,
+        trials=sum(cell["trials"] for cell in cells),
+        cells=len(cells),
+        missed=len(missed),
+    )
+    short = [cell for cell in cells if cell["seconds"] < 60]
+    tables = [introduction, _by_case(short), POWER, _by_picks(short), LONG, _long(cells)]
+    return HEADING + "".join(tables) + (MISSES + _misses(missed) if missed else "")
+
+
+def _by_case(cells: Sequence[Measured]) -> str:
+    head = ["what is wrong", "who decides", "cells", "miss", "alert", "wrongly ended", "ever UNEVEN", "ever EVEN"]
+    head += ["right cause", "wrong cause"]
+    rows = []
+    for (case, layer), of in sorted(_grouped(cells, "case", "layer"), key=lambda group: CASES.index(group[0][0])):
+        broken = sum(not cell["ok"] for cell in of)
+        row = [case, layer, str(len(of)), str(broken) if broken else "", _asked(of, "alerted")]
+        row += [_most(of, name) for name in ("wrongly_ended", "ever_uneven", "ever_even")]
+        rows.append([*row, _asked(of, "cause_right"), _most(of, "cause_wrong")])
+    return _table(head, rows, words=2)
+
+
+def _asked(cells: Sequence[Measured], name: str) -> str:
+    """Mean and least of the cells that have the goal; where being told is the fault, the most of any cell."""
+    asked = [cell[name] for cell in cells if name in cell["goals"]]
+    if not asked:
+        return ""
+    if name == "alerted" and "ever_uneven" in cells[0]["goals"]:
+        return _percent(max(asked))
+    return f"{_percent(sum(asked) / len(asked))} ({_percent(min(asked))})"
+
+
+def _most(cells: Sequence[Measured], name: str) -> str:
+    """The most of any cell, "" where nothing is asked of it."""
+    return _percent(max((cell[name] for cell in cells if name in cell["goals"]), default=None))
+
+
+def _by_picks(cells: Sequence[Measured]) -> str:
+    columns = list(dict.fromkeys((cell["pods"], cell["picks"]) for cell in cells))
+    head = ["what is wrong", *(f"{pods} pods, {picks:,}" for pods, picks in sorted(columns))]
+    rows = []
+    for (case,), of in sorted(_grouped(cells, "case"), key=lambda group: CASES.index(group[0][0])):
+        at = {key: list(group) for key, group in _grouped(of, "pods", "picks")}
+        rows.append([case, *(_found(at.get(column, [])) for column in sorted(columns))])
+    return _table(head, rows, words=1)
+
+
+def _found(cells: Sequence[Measured]) -> str:
+    if not cells:
+        return ""
+    share = _percent(sum(cell["alerted"] for cell in cells) / len(cells))
+    asked = all("alerted" in cell["goals"] and "ever_even" in cell["goals"] for cell in cells)
+    return f"**{share}**" if asked else share
+
+
+def _long(cells: Sequence[Measured]) -> str:
+    head = ["what is wrong", "who decides", "connections", "pods", "picks", "seconds", "trials", "alert"]
+    head += ["wrongly ended", "ever UNEVEN", "ever EVEN", "at the end"]
+    rows = []
+    for cell in cells:
+        if cell["seconds"] >= 60:
+            row = [cell["case"], cell["layer"], cell["connections"]]
+            row += [f"{cell[name]:,}" for name in ("pods", "picks", "seconds", "trials")]
+            row += [_percent(cell[name]) for name in ("alerted", "wrongly_ended", "ever_uneven", "ever_even")]
+            rows.append([*row, cell["final_verdict"]])
+    return _table(head, rows, words=3)
+
+
+def _misses(cells: Sequence[Measured]) -> str:
+    """The first so many; all of them are in the file."""
+    head = ["what is wrong", "who decides", "connections", "pods", "picks", "warm-up", "trials", "missed", "at the end"]
+    rows = [_miss(cell) for cell in cells[:MOST_MISSES_SHOWN]]
+    more = len(cells) - len(rows)
+    return _table(head, rows, words=3) + (f"\nAnd {more:,} more, in `build/power.json`.\n" if more > 0 else "")
+
+
+def _miss(cell: Measured) -> list[str]:
+    missed = ", ".join(f"{name.replace('_', ' ')} {_percent(cell[name])}" for name in cell["missed"])
+    wrong = " and ".join(sorted(cell["wrong_causes"])) if "cause_wrong" in cell["missed"] else ""
+    row = [cell["case"], cell["layer"], cell["connections"], f"{cell['pods']}", f"{cell['picks']:,}"]
+    row += [f"{cell['warm_up_s']} s", str(cell["trials"]), missed + (f" ({wrong})" if wrong else "")]
+    return [*row, cell["final_verdict"]]
+
+
+def _grouped(cells: Iterable[Measured], *names: str) -> list[tuple[tuple[Any, ...], list[Measured]]]:
+    key: Callable[[Measured], tuple[Any, ...]] = lambda cell: tuple(cell[name] for name in names)  # noqa: E731
+    groups: dict[tuple[Any, ...], list[Measured]] = {}
+    for cell in cells:
+        groups.setdefault(key(cell), []).append(cell)
+    return list(groups.items())
+
+
+def _percent(share: float | None) -> str:
+    if share is None:
+        return ""
+    return f"{100 * share:.1f} %" if 0 < share < 0.1 or 0.9 < share < 1 else f"{100 * share:.0f} %"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> str:
+    """words: how many of the first columns are text."""
+    lines = [head, ["---"] * words + ["---:"] * (len(head) - words), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

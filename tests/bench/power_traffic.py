@@ -1,0 +1,249 @@
+"""Made-up traffic whose truth is known: users behind a balancer, who sends each connection or request to which pod.
+
+Knows nothing of the project: what it makes are arrays of what ended when. Users are a closed loop, as the load
+generator's are: who waits for a pod that does not answer sends nothing meanwhile. Seeded, vectorised over the users.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+Layer = Literal["layer 4", "layer 7", "hash", "mixture", "sticky"]
+Policy = Literal["kept", "every 5", "new"]
+Case = Literal[
+    "fair",
+    "edge",
+    "hot 1.25",
+    "hot 2",
+    "hot 3",
+    "starved",
+    "dead, drops",
+    "dead, refuses",
+    "dead, resets",
+    "dead, 5xx",
+    "all on one",
+    "half idle",
+    "joined late",
+]
+
+ANSWERED, FAILED, GATEWAY, TIMEOUT, REFUSED, RESET = range(6)
+"""How a request ends: answered by its pod; by it with a 5xx; by a proxy in its place with a 502, which names no pod;
+and without an answer."""
+
+EACH = {"kept": None, "every 5": 5, "new": 1}
+SHAPES = {"hot 1.25": 1.25, "hot 2": 2.0, "hot 3": 3.0, "starved": 0.02}
+EDGE_CV = 0.025
+STICKS = 0.8
+TIMEOUT_S = 1.0
+BACKOFF_FIRST_S, BACKOFF_MOST_S = 0.1, 2.0
+JOINS_AT = 1 / 3
+FAILS_OVER_AT = 0.5
+MOST_USERS = 50
+MOST_A_SECOND, MOST_EACH = 10, 1_200
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One balancer before its pods, and who asks it.
+
+    picks: decisions of the balancer in `seconds`, in the effective sense. The first `warm_up_s` come on top.
+    Pod 0 is the hot, starved, dead or late one; of "half idle" every second pod is.
+    """
+
+    case: Case
+    layer: Layer
+    policy: Policy
+    pods: int
+    picks: int
+    seconds: int
+    warm_up_s: int = 0
+
+    @property
+    def total_s(self) -> int:
+        return self.seconds + self.warm_up_s
+
+    @property
+    def joins_at_s(self) -> int:
+        """When the late pod is ready."""
+        return self.warm_up_s + round(self.seconds * JOINS_AT)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Requests in the order in which they ended, one entry each.
+
+    second: in which it ended. user, pod: who asked, whom it was sent to. outcome: see ANSWERED.
+    opens, closes: its connection was opened for it, is closed after it.
+    """
+
+    second: Array
+    user: Array
+    pod: Array
+    outcome: Array
+    opens: Array
+    closes: Array
+    users: int
+
+
+def shares_of(case: Case, pods: int) -> Array:
+    """The part of the picks that goes to each pod, shape (pods,)."""
+    weights = np.ones(pods)
+    if case == "edge":
+        shape = (np.arange(pods) == 0).astype(float)
+        weights += EDGE_CV * (shape - shape.mean()) / shape.std()
+    elif case == "all on one":
+        weights[1:] = 0
+    elif case == "half idle":
+        weights[1::2] = 0
+    weights[0] *= SHAPES.get(case, 1.0)
+    return np.asarray(weights / weights.sum())
+
+
+def size_of(scene: Scene) -> tuple[int, int]:
+    """Users, and requests of each in `seconds`, so that the balancer picks as often as the scene says."""
+    if scene.policy == "kept" and scene.layer in ("layer 4", "hash"):
+        return _kept_users(scene.picks, scene.seconds)
+    if scene.policy == "kept" and scene.layer == "mixture":  # half of them pick so often that they hardly weigh
+        return _kept_users(max(2, scene.picks // 2), scene.seconds)
+    users = max(2, min(MOST_USERS, scene.picks // 5))
+    return users, max(1, round(scene.picks * _requests_a_pick(scene) / users))
+
+
+def _kept_users(users: int, seconds: int) -> tuple[int, int]:
+    most = min(MOST_A_SECOND * seconds, MOST_EACH)
+    return users, max(6, min(most, most * MOST_USERS // users))
+
+
+def _requests_a_pick(scene: Scene) -> float:
+    """The design effect of this balancer: requests that are worth one pick."""
+    if scene.layer == "layer 7" or scene.policy == "new":
+        return 1.0
+    if scene.layer == "sticky":
+        return (1 + STICKS) / (1 - STICKS) if scene.policy == "kept" else _sticky_effect(5)
+    return 3.0 if scene.layer == "mixture" else 5.0
+
+
+def _sticky_effect(requests: int) -> float:
+    return 1 + 2 * sum((1 - j / requests) * STICKS**j for j in range(1, requests))
+
+
+def traffic_of(scene: Scene, rng: np.random.Generator) -> Traffic:
+    """One trial."""
+    return _Users(scene, rng).run()
+
+
+class _Users:
+    """The users' state while time goes by in slots: in each, every user who is not waiting sends one request."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator) -> None:
+        self._scene, self._rng = scene, rng
+        self._users, requests = size_of(scene)
+        self._slots = max(1, round(requests * scene.total_s / scene.seconds))
+        self._slot_s = scene.total_s / self._slots
+        self._phase = rng.random(self._users)
+        self._cumulative = np.cumsum(shares_of(scene.case, scene.pods))
+        self._cumulative[-1] = 1.0
+        self._pod = np.full(self._users, -1)
+        self._left = np.zeros(self._users, dtype=int)
+        self._free = np.zeros(self._users)
+        self._streak = np.zeros(self._users, dtype=int)
+        self._repicks = self._repick_chance()
+        self._each = EACH[scene.policy] or 1 << 40
+        self._out: list[tuple[Array, ...]] = []
+
+    def run(self) -> Traffic:
+        for slot in range(self._slots):
+            self._slot(slot)
+        ended_s, user, pod, outcome, opens, closes = (np.concatenate(column) for column in zip(*self._out, strict=True))
+        kept = ended_s < self._scene.total_s
+        order = np.argsort(ended_s[kept], kind="stable")
+        columns = (column[kept][order] for column in (ended_s.astype(int), user, pod, outcome, opens, closes))
+        return Traffic(*columns, users=self._users)
+
+    def _slot(self, slot: int) -> None:
+        user = np.flatnonzero(self._free <= slot)
+        if not user.size:
+            return
+        at_s = (slot + self._phase[user]) * self._slot_s
+        opens = self._pod[user] < 0
+        self._left[user[opens]] = self._each
+        picks = opens | (self._rng.random(user.size) < self._repicks[user])
+        self._pod[user[picks]] = self._picked(at_s[picks])
+        if slot == int(self._slots * FAILS_OVER_AT) and self._scene.layer == "hash":
+            self._fail_over(user[~opens])
+        self._send(slot, user, at_s, opens)
+
+    def _send(self, slot: int, user: Array, at_s: Array, opens: Array) -> None:
+        pod = self._pod[user]
+        outcome = np.where(pod == 0, self._outcome_of_pod_0(), ANSWERED)
+        bad = outcome >= TIMEOUT
+        self._left[user] -= 1
+        closes = bad | (self._left[user] <= 0)
+        self._streak[user] = np.where(bad, self._streak[user] + 1, 0)
+        waited_s = np.where(outcome == TIMEOUT, TIMEOUT_S, 0.0)
+        pause_s = np.where(bad, np.minimum(BACKOFF_FIRST_S * 2.0 ** (self._streak[user] - 1), BACKOFF_MOST_S), 0.0)
+        self._free[user] = slot + 1 + np.floor((waited_s + pause_s) / self._slot_s)
+        self._pod[user[closes]] = -1
+        self._out.append((at_s + waited_s, user, pod, outcome, opens, closes))
+
+    def _picked(self, at_s: Array) -> Array:
+        chance = self._rng.random(at_s.size)
+        pods = np.searchsorted(self._cumulative, chance, side="right")
+        if self._scene.case == "joined late":
+            others = 1 + (chance * (self._scene.pods - 1)).astype(int)
+            pods = np.where(at_s < self._scene.joins_at_s, others, pods)
+        return np.minimum(pods, self._scene.pods - 1)
+
+    def _fail_over(self, user: Array) -> None:
+        """The pods of a few connections are lost to their hash, which takes the next one for them."""
+        few = user[: max(1, user.size // MOST_USERS)]
+        self._pod[few] = self._picked(np.full(few.size, self._scene.total_s * FAILS_OVER_AT))
+
+    def _repick_chance(self) -> Array:
+        """How probable it is that a user's next request on the same connection is a pick of its own."""
+        by_request = {"layer 7": 1.0, "sticky": 1 - STICKS}.get(self._scene.layer, 0.0)
+        if self._scene.layer == "mixture":
+            return (np.arange(self._users) % 2).astype(float)
+        return np.full(self._users, by_request)
+
+    def _outcome_of_pod_0(self) -> int:
+        proxied = self._scene.layer != "layer 4"
+        refused = {"dead, refuses": REFUSED, "dead, resets": RESET}
+        if self._scene.case in refused:
+            return GATEWAY if proxied else refused[self._scene.case]
+        return {"dead, drops": TIMEOUT, "dead, 5xx": FAILED}.get(self._scene.case, ANSWERED)
+
+
+def picks_needed(case: Case, pods: int, evidence: float) -> int | None:
+    """Picks after which evidence against a fair balancer is as large in nearly all runs; None for none.
+
+    The likelihood ratio of the true alternative, averaged over pods and a grid of six shares and halved (the other half
+    goes to "spread out"), at 2.6 standard deviations below its mean: what a test that may be looked at any time can do.
+    """
+    shares = shares_of(case, pods)
+    if case.startswith("dead"):
+        shares = np.where(np.arange(pods) == 0, 1e-3 / pods, 1 / pods)
+        shares /= shares.sum()
+    seen, fair = _as_one_pod(shares)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = np.where(seen > 0, np.log(seen / fair), 0.0)
+    mean, spread = float(seen @ gain), math.sqrt(max(0.0, float(seen @ gain**2) - float(seen @ gain) ** 2))
+    if mean <= 1e-9:
+        return None
+    wanted = math.log(evidence * 2 * 6 * pods)
+    root = (2.6 * spread + math.sqrt((2.6 * spread) ** 2 + 4 * mean * wanted)) / (2 * mean)
+    return math.ceil(root**2)
+
+
+def _as_one_pod(shares: Array) -> tuple[Array, Array]:
+    """The pod that differs against all others together: what a test can ask before it knows them apart."""
+    half = shares.size // 2 if (shares == 0).sum() > 1 and shares[0] < 1 else 1
+    picked = shares[0] if half == 1 else shares.sum()
+    fair = 1 / shares.size if half == 1 else 1 - half / shares.size
+    return np.array([picked, 1 - picked]), np.array([fair, 1 - fair])

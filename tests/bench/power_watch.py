@@ -1,0 +1,154 @@
+"""Made-up traffic through the real path: the worker's tally, then the run with its windows, verdicts, alerts, causes.
+
+Nothing is opened and no clock is read: each made-up second ends with the sample that the worker would have sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import cycle
+
+import numpy as np
+
+from scale_app.domain.events import AlertCleared, AlertRaised, Event, SnapshotTaken
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.run import Run
+from scale_app.domain.samples import GeneratorHealth, LoadEnded, LoadReady, PodSeen, PodsSample
+from scale_app.domain.snapshot import Snapshot
+from scale_app.domain.source import Source
+from scale_app.domain.verdict import VerdictKind
+from scale_app.worker.tally import Carried, Cell, Tally
+from tests.bench.power_traffic import (
+    ANSWERED,
+    EACH,
+    FAILED,
+    GATEWAY,
+    REFUSED,
+    RESET,
+    TIMEOUT,
+    TIMEOUT_S,
+    Scene,
+    Traffic,
+    traffic_of,
+)
+
+BODY_BYTES = 100
+NODES = ("node-a", "node-b")
+CAUSES = {TIMEOUT: "timeout", REFUSED: "connection refused", RESET: "connection reset"}
+LATENCIES_S = (np.random.default_rng(0).lognormal(-5.3, 0.3, 251)).tolist()
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a person who followed one run was told. Times: seconds after the warm-up, None for never.
+
+    alerted_s: of the first alert; ended_s: of the first "it is over". uneven_s, even_s: the first second at which the
+    verdict since the start was UNEVEN, EVEN. recent_uneven: that of the last 10 or 60 seconds ever was UNEVEN.
+    ever: codes of causes that were named at any second; named: at the last one. picks: as the last verdict took them.
+    """
+
+    alerted_s: int | None = None
+    ended_s: int | None = None
+    uneven_s: int | None = None
+    even_s: int | None = None
+    recent_uneven: bool = False
+    ever: set[str] = field(default_factory=set)
+    named: tuple[str, ...] = ()
+    final: VerdictKind = VerdictKind.NO_DATA
+    picks: float = 0.0
+
+
+def watch(scene: Scene, rng: np.random.Generator) -> Seen:
+    """One trial, looked at every second and at its end."""
+    traffic = traffic_of(scene, rng)
+    run, sender, seen = _run(scene, traffic.users), _Sender(scene.pods), Seen()
+    bounds = np.searchsorted(traffic.second, np.arange(scene.total_s + 1))
+    for second in range(scene.total_s):
+        sender.send(traffic, slice(int(bounds[second]), int(bounds[second + 1])))
+        at_s = second + 1
+        _note(seen, run.observe(sender.tally.sample(float(at_s), traffic.users, GeneratorHealth())), at_s, scene)
+        if scene.case == "joined late" and at_s == scene.joins_at_s:
+            run.observe(_directory(scene, at_s))
+    _note(seen, run.observe(LoadEnded(float(scene.total_s))), scene.total_s, scene)
+    return seen
+
+
+def _run(scene: Scene, users: int) -> Run:
+    plan = LoadPlan(
+        "http://shop.test/",
+        users=users,
+        duration_s=float(scene.total_s),
+        warm_up_s=float(scene.warm_up_s),
+        requests_per_connection=EACH[scene.policy],
+        timeout_s=TIMEOUT_S,
+    )
+    run = Run("power", plan, Source.HEADER, 0.0)
+    run.observe(_directory(scene, 0))
+    run.observe(LoadReady(0.0))
+    return run
+
+
+def _directory(scene: Scene, at_s: int) -> PodsSample:
+    """The pods that are ready, half of them on each node; the dead and the starved one are ready by their probes."""
+    first = 1 if scene.case == "joined late" and at_s < scene.joins_at_s else 0
+    seen = (PodSeen(_name(pod), node=NODES[pod % 2]) for pod in range(first, scene.pods))
+    return PodsSample(float(at_s), tuple(seen))
+
+
+def _name(pod: int) -> str:
+    return f"shop-{pod:03d}"
+
+
+class _Sender:
+    """The worker's place: tells its tally what happens on each user's connection."""
+
+    def __init__(self, pods: int) -> None:
+        self.tally = Tally()
+        self._open: dict[int, Carried] = {}
+        self._latency = cycle(LATENCIES_S)
+        self._good = [self.tally.cell(_name(pod).encode(), 200) for pod in range(pods)]
+        self._bad = [self.tally.cell(_name(pod).encode(), 503) for pod in range(pods)]
+        self._gateway = self.tally.cell(b"", 502)
+
+    def send(self, traffic: Traffic, part: slice) -> None:
+        """Everything that ended in one second."""
+        columns = (traffic.user, traffic.pod, traffic.outcome, traffic.opens, traffic.closes)
+        tally, is_open, latency = self.tally, self._open, self._latency
+        for user, pod, outcome, opens, closes in zip(*(column[part].tolist() for column in columns), strict=True):
+            if opens and outcome != REFUSED:
+                is_open[user] = tally.opened()
+            if outcome <= GATEWAY:
+                tally.answered(is_open[user], self._cell(pod, outcome), next(latency), BODY_BYTES)
+            else:
+                tally.unanswered(CAUSES[outcome], TIMEOUT_S if outcome == TIMEOUT else next(latency))
+            if closes and user in is_open:
+                tally.closed(is_open.pop(user))
+
+    def _cell(self, pod: int, outcome: int) -> Cell:
+        if outcome == ANSWERED:
+            return self._good[pod]
+        return self._bad[pod] if outcome == FAILED else self._gateway
+
+
+def _note(seen: Seen, events: list[Event], at_s: int, scene: Scene) -> None:
+    judged_s = at_s - scene.warm_up_s
+    for event in events:
+        if isinstance(event, AlertRaised) and seen.alerted_s is None:
+            seen.alerted_s = judged_s
+        elif isinstance(event, AlertCleared) and seen.ended_s is None:
+            seen.ended_s = judged_s
+        elif isinstance(event, SnapshotTaken):
+            _look(seen, event.snapshot, judged_s)
+
+
+def _look(seen: Seen, snapshot: Snapshot, judged_s: int) -> None:
+    verdict = snapshot.verdict
+    if verdict.kind is VerdictKind.UNEVEN and seen.uneven_s is None:
+        seen.uneven_s = judged_s
+    if verdict.kind is VerdictKind.EVEN and seen.even_s is None:
+        seen.even_s = judged_s
+    parts = (snapshot.recent_verdict, snapshot.minute_verdict)
+    seen.recent_uneven |= any(part.kind is VerdictKind.UNEVEN for part in parts)
+    seen.named = tuple(finding.code for finding in snapshot.findings)
+    seen.ever |= set(seen.named)
+    seen.final, seen.picks = verdict.kind, verdict.effective_picks or 0.0
