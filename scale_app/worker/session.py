@@ -18,7 +18,7 @@ from typing import BinaryIO
 # Locust comes first: it patches sockets and ssl, and whatever was imported before would keep the old ones.
 from scale_app.worker.engines import engine_of  # isort: skip
 import gevent  # type: ignore[import-untyped]
-from gevent.event import AsyncResult  # type: ignore[import-untyped]
+from gevent.event import AsyncResult, Event  # type: ignore[import-untyped]
 
 from scale_app.codec import from_json
 from scale_app.domain.errors import PlanError
@@ -41,6 +41,7 @@ class Session:
         self._plan = plan
         self._pipe = pipe
         self._over = AsyncResult()
+        self._drained = Event()
         self._steering: Steering | None = None
         self._began_s = time.monotonic()
 
@@ -54,13 +55,16 @@ class Session:
         self._steering = Steering(force)
         self._began_s = time.monotonic()
         self._pipe.say(LoadReady(self._began_s))
-        beside = [gevent.spawn(self._steer), gevent.spawn(self._report, force)]
+        gevent.spawn(self._steer)
+        reporting = gevent.spawn(self._report, force)
         error = self._over.wait(timeout=self._plan.duration_s) or ""
         self.stop()
         force.drain()
-        gevent.killall(beside)
+        self._drained.set()
+        reporting.join()
         self._pipe.say(force.sample())
         self._pipe.say(LoadEnded(time.monotonic(), error))
+        self._pipe.flush()
 
     def obey(self, line: bytes) -> None:
         """One later line of the owner: an edit or the stop. What cannot be applied is said on standard error."""
@@ -93,11 +97,17 @@ class Session:
             self._steering.steer(self._plan, time.monotonic() - self._began_s)
 
     def _report(self, force: Force) -> None:
-        """A sample every second, in step with the clock however long the writing takes."""
+        """A sample every second until the load is drained, in step with the clock however long the writing takes.
+
+        An owner that does not read for a while gets the newest counts when it does, not all that it missed.
+        """
         due_s = time.monotonic()
         while True:
             due_s = max(due_s + SAMPLE_EVERY_S, time.monotonic())
-            gevent.sleep(due_s - time.monotonic())
+            self._drained.wait(due_s - time.monotonic())
+            self._pipe.flush()
+            if self._drained.is_set():
+                return
             self._pipe.say(force.sample())
 
 
