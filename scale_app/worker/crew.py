@@ -11,6 +11,7 @@ from gevent.event import Event  # type: ignore[import-untyped]
 from locust.env import Environment
 from locust.rpc import Message
 
+from scale_app.child_process.lookout import Lookout
 from scale_app.codec import from_json
 from scale_app.domain.samples import GeneratorNotice, Sample, TrafficSample
 from scale_app.worker.door import door_for
@@ -22,12 +23,13 @@ from scale_app.worker.members import Member, Members
 from scale_app.worker.merge import Books
 from scale_app.worker.reception import Reception
 from scale_app.worker.sealed import seal
+from scale_app.worker.silence import PATIENCE_S
 
 JOIN_WITHIN_S = 20.0
 ASK_EVERY_S = 0.5
 ANSWER_WITHIN_S = 0.4
 LOOK_EVERY_S = 0.1
-REPORT_SPARE_S = 1.0
+REPORT_SPARE_S = 5.0
 FAREWELL_S = 0.05
 
 
@@ -176,22 +178,29 @@ class Crew:
     def _exited(self, forked: Forked) -> None:
         """The system says so, at once."""
         for member in self._members.living:
-            if member.forked is forked and not member.finished:
+            if member.forked is forked:
                 self._lose(member, f"ended ({forked.exited})")
         self._changed.set()
 
     def _keep_looking(self) -> None:
-        """A process that hangs misses Locust's heartbeats."""
+        """A process that hangs sends no heartbeats."""
         while not self._finishing:
             gevent.sleep(LOOK_EVERY_S)
             for member in self._members.working:
-                if self._master.misses(member.name) and not self._finishing:
+                if member.silence.too_long(self._master.silent_s(member.name), member.standing):
                     self._lose(member, "stopped answering")
-            for name in self._master.silent():  # died before it had joined, but Locust has given it users
+            self._forget_strangers()
+
+    def _forget_strangers(self) -> None:
+        """Those that died before they had joined, but to whom Locust has given users."""
+        for name in self._master.names():
+            if self._members.named(name) is None and self._master.silent_s(name) >= PATIENCE_S["unknown"]:
                 self._master.forget(name)
                 self._share_out()
 
     def _lose(self, member: Member, how: str) -> None:
+        if member.gone or member.finished:
+            return
         self._part_with(member)
         self._master.forget(member.name)
         if member.forked is not None:
@@ -200,16 +209,17 @@ class Crew:
         if left == 0:
             self._give_up(f"The last load-generating process {how}, so the run had to end.")
             return
+        self._share_out()
         missing = "What it had reported stays counted; answers that it got in its last half second are missing."
         self._notice(f"{member.befell(how, left, moved=not self._finishing)} {missing}")
-        self._share_out()
 
     def _part_with(self, member: Member) -> None:
         member.gone = True
         self._books.gone(member.number)
 
     def _notice(self, sentence: str) -> None:
-        self._say(GeneratorNotice(time.monotonic(), sentence))
+        if self._begun:  # the owner's first word is whether the run can begin
+            self._say(GeneratorNotice(time.monotonic(), sentence))
 
     # -- talking to members
 
@@ -239,8 +249,9 @@ class Crew:
             self._master.send_message(kind, data, member.name)
 
     def _await(self, true: Callable[[], bool], within_s: float) -> None:
-        """Return when it is true, or when the time is over."""
-        until_s = time.monotonic() + within_s
-        while not true() and (left_s := until_s - time.monotonic()) > 0:
+        """Return when it is true, or when the time is over; we may stand still ourselves meanwhile."""
+        lookout = Lookout(LOOK_EVERY_S, time.monotonic())
+        while not true() and within_s > 0:
             self._changed.clear()
-            self._changed.wait(left_s)
+            self._changed.wait(min(within_s, LOOK_EVERY_S))
+            within_s -= lookout.passed_s(time.monotonic())

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import gevent  # type: ignore[import-untyped]
 from gevent.os import fork_and_watch  # type: ignore[import-untyped]
 
 from scale_app.child_process.child import die_with_owner
@@ -35,13 +36,13 @@ class Forked:
 
 
 def fork(life: Callable[[], None], ended: Callable[[Forked], None]) -> Forked:
-    """A process that lives this life and dies with us. ended: called here when it has exited."""
+    """A process that lives this life and dies with us. ended: called in a greenlet when it has exited."""
     parent, forked = os.getpid(), Forked()
 
     def exited(watcher: Any) -> None:
         code = os.waitstatus_to_exitcode(watcher.rstatus)
         forked.exited = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        ended(forked)
+        gevent.spawn(ended, forked)  # this is a callback of the event loop, which must not wait for anything
 
     forked.pid = fork_and_watch(exited)
     if forked.pid == 0:
@@ -91,7 +92,7 @@ class LocalHands:
                 os.close(inherited)
             said = os.read(hear, 1_024).decode()
             if said:
-                Hand(job, said[PORT_DIGITS:], int(said[:PORT_DIGITS])).serve()
+                Hand(job, said[PORT_DIGITS:], int(said[:PORT_DIGITS]), near=True).serve()
 
         self.all.append(fork(life, ended))
         os.close(hear)

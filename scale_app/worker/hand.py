@@ -11,8 +11,10 @@ from typing import Any
 
 import gevent  # type: ignore[import-untyped]
 from gevent.event import Event  # type: ignore[import-untyped]
+from locust import runners
 from locust.rpc import Message
 
+from scale_app.child_process.lookout import Lookout
 from scale_app.codec import to_json
 from scale_app.worker.engines import engine_of
 from scale_app.worker.faults import watch_for_faults
@@ -20,21 +22,31 @@ from scale_app.worker.job import Job
 
 MASTER_SILENT_S = 3.0
 """A master asks for counts twice a second. One that does not is gone, and nobody would stop the load."""
+NEAR_MASTER_SILENT_S = 60.0
+"""The system ends us with a master of the same machine. One that lives and is silent was stopped, and may go on."""
 LOOK_EVERY_S = 0.25
+NEVER_S = 1e12
 EXIT_WITHOUT_MASTER = 4
 
 
 class Hand:
     """A sender, from its joining to its end."""
 
-    def __init__(self, job: Job, host: str, port: int) -> None:
-        """Joins the master at once. Raises PlanError or ValueError for a job that cannot be done here."""
+    def __init__(self, job: Job, host: str, port: int, near: bool) -> None:
+        """Joins the master at once. near: it is our parent process.
+
+        Raises PlanError or ValueError for a job that cannot be done here.
+        """
         self._engine = engine_of(job)
         environment = self._engine.environment
         # Without options of its own Locust would look for them in files of the folder that it is in.
         environment.parsed_options = environment.parsed_options or Namespace(web_base_path="")
+        # Locust would end us after a minute of a clock that may be set meanwhile.
+        runners.MASTER_HEARTBEAT_TIMEOUT = NEVER_S  # type: ignore[assignment]
         self._runner = environment.create_worker_runner(host, port)
-        self._heard_s = time.monotonic()
+        self._parent = os.getppid()
+        self._patience_s = NEAR_MASTER_SILENT_S if near else MASTER_SILENT_S
+        self._silent_s = 0.0
         self._over = Event()
         watch_for_faults(environment, self._broken, ours=not job.plan.locustfile)
         for kind, obey in {
@@ -55,7 +67,7 @@ class Hand:
         self._over.wait()
 
     def _count(self, msg: Message, **_: object) -> None:
-        self._heard_s = time.monotonic()
+        self._silent_s = 0.0
         self._say("counted", {"n": msg.data["n"], "sample": to_json(self._engine.sample())})
 
     def _pace(self, msg: Message, **_: object) -> None:
@@ -79,6 +91,9 @@ class Hand:
         self._runner.send_message(kind, data)
 
     def _watch_master(self) -> None:
-        while time.monotonic() - self._heard_s < MASTER_SILENT_S:
+        """That we stood still ourselves is no silence of the master's."""
+        lookout = Lookout(LOOK_EVERY_S, time.monotonic())
+        while self._silent_s < self._patience_s and os.getppid() == self._parent:
             gevent.sleep(LOOK_EVERY_S)
+            self._silent_s += lookout.passed_s(time.monotonic())
         os._exit(EXIT_WITHOUT_MASTER)

@@ -111,7 +111,7 @@ class Station:
 
         def life() -> None:
             forget_handlers()
-            Hand(job, self._host, self._port).serve()
+            Hand(job, self._host, self._port, near=False).serve()
 
         self._hands = [fork(life, lambda _: self._changed.set()) for _ in range(places)]
         while not all(hand.exited for hand in self._hands):

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]
+from gevent.lock import BoundedSemaphore  # type: ignore[import-untyped]
 from locust import User, runners
 from locust.env import Environment
-from locust.runners import STATE_MISSING, MasterRunner
+from locust.runners import MasterRunner
 
 HEARTBEAT_S = 0.25
-"""After three that are missed a worker counts as gone: 1.25 s at the latest."""
+BEATS_MISSED_AT_MOST = sys.maxsize
+"""Locust would call a worker missing after three and give its users to others; when that is right is decided here."""
 
 
 class Master(MasterRunner):
     """Use `of` to make one."""
 
-    _starting: gevent.Greenlet | None = None
+    def __init__(self, environment: Environment, host: str, port: int) -> None:
+        self._starting: gevent.Greenlet | None = None
+        self._turn = BoundedSemaphore()
+        self._halted = False
+        super().__init__(environment, host, port)
 
     @classmethod
     def of(cls, environment: Environment, host: str, port: int) -> Master:
         """The environment's runner, listening. Raises zmq's ZMQError when the port is taken."""
         runners.HEARTBEAT_INTERVAL = HEARTBEAT_S  # type: ignore[assignment]
+        runners.HEARTBEAT_LIVENESS = BEATS_MISSED_AT_MOST
         # Locust would wait a second for the users' number after each change, and read no messages meanwhile.
         os.environ["LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP"] = "0"
         # Workers have options of their own. Those sent by a master cost them a second with every change of users.
@@ -37,26 +45,33 @@ class Master(MasterRunner):
     def start(
         self, user_count: int, spawn_rate: float, wait: bool = False, user_classes: list[type[User]] | None = None
     ) -> None:
-        """Begin to bring the number of users to this, in place of an earlier goal; returns at once.
+        """Begin to bring the number of users to this, in place of an earlier goal; not for callbacks of the loop.
 
         Locust calls it itself when workers come and go, from greenlets that must not wait for a ramp to end.
         """
-        self.halt()
-        self._starting = gevent.spawn(MasterRunner.start, self, user_count, spawn_rate, wait, user_classes)
+        with self._turn:
+            self._stop_starting()
+            if not self._halted:
+                self._starting = gevent.spawn(MasterRunner.start, self, user_count, spawn_rate, wait, user_classes)
 
     def halt(self) -> None:
-        """Leave the number of users as it is."""
-        if self._starting is not None and self._starting is not gevent.getcurrent():
+        """Leave the number of users as it is from now on."""
+        self._halted = True
+        with self._turn:
+            self._stop_starting()
+
+    def _stop_starting(self) -> None:
+        if self._starting is not None:
             self._starting.kill()
 
-    def misses(self, name: str) -> bool:
-        """True when a worker has missed its heartbeats, or left."""
+    def silent_s(self, name: str) -> float:
+        """Seconds since a worker was heard, of those in which we could listen; infinite for one that has left."""
         worker: Any = self.clients.get(name)
-        return worker is None or worker.state == STATE_MISSING
+        return float("inf") if worker is None else (BEATS_MISSED_AT_MOST - worker.heartbeat) * HEARTBEAT_S
 
-    def silent(self) -> list[str]:
-        """Names of all that have missed their heartbeats."""
-        return [worker.id for worker in self.clients.missing]
+    def names(self) -> list[str]:
+        """All that Locust gives users to."""
+        return [worker.id for worker in self.clients.all]
 
     def forget(self, name: str) -> None:
         """Send nothing to this worker any more; the next `start` moves its users to the others."""

@@ -1,10 +1,12 @@
-"""The processes that send one run's load together: who they are and what state each is in. Pure."""
+"""The processes that send one run's load together: who they are and what state each is in."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from scale_app.child_process.standing import Standing, standing_of
 from scale_app.worker.fork import Forked
+from scale_app.worker.silence import Silence
 
 
 @dataclass(slots=True)
@@ -22,6 +24,12 @@ class Member:
     leaving: bool = False
     finished: bool = False
     gone: bool = False
+    silence: Silence = field(default_factory=Silence)
+
+    @property
+    def standing(self) -> Standing:
+        """What its system says of it."""
+        return "unknown" if self.forked is None else standing_of(self.forked.pid)
 
     def befell(self, how: str, left: int, moved: bool = True) -> str:
         """A sentence or two for people. how: what happened to it. left: how many go on."""

@@ -19,6 +19,7 @@ from typing import BinaryIO
 from scale_app.worker.engines import engine_of  # isort: skip
 import gevent  # type: ignore[import-untyped]
 from gevent.event import AsyncResult, Event  # type: ignore[import-untyped]
+from gevent.lock import BoundedSemaphore  # type: ignore[import-untyped]
 
 from scale_app.codec import from_json
 from scale_app.domain.errors import PlanError
@@ -42,6 +43,7 @@ class Session:
         self._pipe = pipe
         self._over = AsyncResult()
         self._drained = Event()
+        self._turn = BoundedSemaphore()
         self._steering: Steering | None = None
         self._began_s = time.monotonic()
 
@@ -93,8 +95,9 @@ class Session:
             gevent.sleep(STEER_EVERY_S)
 
     def _steer_now(self) -> None:
-        if self._steering is not None and not self._over.ready():
-            self._steering.steer(self._plan, time.monotonic() - self._began_s)
+        with self._turn:  # Locust may wait for an earlier goal's greenlet to end
+            if self._steering is not None and not self._over.ready():
+                self._steering.steer(self._plan, time.monotonic() - self._began_s)
 
     def _report(self, force: Force) -> None:
         """A sample every second until the load is drained, in step with the clock however long the writing takes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,20 @@ class LeavingFast(FastHttpUser):
 """
 
 
+BUSY = """
+from time import perf_counter
+from locust import FastHttpUser, constant, task
+class Busy(FastHttpUser):
+    wait_time = constant(0.02)
+    @task
+    def compute(self):
+        self.client.get("/")
+        until_s = perf_counter() + 2.5
+        while perf_counter() < until_s:
+            pass
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SCALE_LOCUSTFILES", str(tmp_path))
@@ -105,6 +120,16 @@ async def test_users_of_both_kinds_are_counted_for_the_pods_that_answered(folder
     assert set(end.errors) == {"the basket is empty"}
     assert sum(pod.failures for pod in end.pods.values()) == end.errors["the basket is empty"]
     assert all(pod.latency.total == pod.requests for pod in end.pods.values())
+
+
+async def test_processes_that_are_too_busy_to_answer_for_seconds_are_not_taken_for_dead(folder: Path) -> None:
+    (folder / "busy.py").write_text(BUSY)
+    plan = replace(PLAN, locustfile="busy.py", users=2, processes=2, duration_s=6)
+    async with CountingWithBodies().running() as server:
+        run = await following(plan, server.port)
+        assert (await asyncio.wait_for(run.ended(), 40)).error == ""
+    assert run.notices == []
+    assert run.traffic[-1].generator.lost_processes == 0
 
 
 async def test_what_goes_wrong_has_the_same_names_and_no_connection_leaves_the_admitted_networks(folder: Path) -> None:

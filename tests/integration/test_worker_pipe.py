@@ -7,10 +7,13 @@ import contextlib
 import itertools
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from tests.integration.test_worker_processes import children_of
 from tests.tiny_server import served
 
 PIPE_BYTES = 65_536
@@ -40,9 +43,17 @@ def job(port: int, processes: int) -> bytes:
     return json.dumps({"plan": plan, "target": target}).encode() + b"\n"
 
 
-@contextlib.asynccontextmanager
-async def worker(first_line: bytes) -> AsyncIterator[tuple[asyncio.StreamWriter, BinaryIO]]:
+@dataclass(frozen=True)
+class Worker:
     """A worker process: where to write to it, and its pipe, which nobody reads unless the test does."""
+
+    pid: int
+    orders: asyncio.StreamWriter
+    said: BinaryIO
+
+
+@contextlib.asynccontextmanager
+async def worker(first_line: bytes) -> AsyncIterator[Worker]:
     output, theirs = os.pipe()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "scale_app.worker", str(os.getpid()), stdin=asyncio.subprocess.PIPE, stdout=theirs
@@ -52,9 +63,10 @@ async def worker(first_line: bytes) -> AsyncIterator[tuple[asyncio.StreamWriter,
     process.stdin.write(first_line)
     try:
         with os.fdopen(output, "rb") as said:
-            yield process.stdin, said
+            yield Worker(process.pid, process.stdin, said)
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
 
 
@@ -65,14 +77,19 @@ async def lines_until_large(said: BinaryIO) -> list[bytes]:
     return lines
 
 
-async def said_around_a_stop(processes: int) -> list[dict[str, Any]]:
-    """Everything that a worker says whose owner reads nothing from before the end until after it."""
-    async with served(many_pods) as port, worker(job(port, processes)) as (orders, said):
-        lines = await lines_until_large(said)
+async def said_around_a_stop(processes: int, dying: int = 0) -> list[dict[str, Any]]:
+    """Everything that a worker says whose owner reads nothing from before the end until after it.
+
+    dying: so many of its processes are killed meanwhile.
+    """
+    async with served(many_pods) as port, worker(job(port, processes)) as it:
+        lines = await lines_until_large(it.said)
         await asyncio.sleep(STANDS_STILL_S)  # so that a sample is half in the pipe
-        orders.write(b'{"stop": true}\n')
+        for pid in children_of(it.pid)[:dying]:
+            os.kill(pid, signal.SIGKILL)
+        it.orders.write(b'{"stop": true}\n')
         await asyncio.sleep(STANDS_STILL_S)  # and the end comes
-        rest = await asyncio.wait_for(asyncio.to_thread(said.read), LIMIT_S)
+        rest = await asyncio.wait_for(asyncio.to_thread(it.said.read), LIMIT_S)
     return [json.loads(line) for line in [*lines, *rest.splitlines()]]
 
 
@@ -83,7 +100,8 @@ async def test_the_last_sample_is_whole_when_the_owner_stood_still_around_the_en
     assert traffic["requests"] == sum(pod["requests"] for pod in traffic["pods"].values())
 
 
-async def test_the_last_sample_of_several_processes_is_whole_too() -> None:
-    *_, traffic, ended = await said_around_a_stop(processes=2)
+async def test_the_last_sample_of_several_processes_is_whole_and_a_notice_cuts_no_line_in_two() -> None:
+    *before, traffic, ended = await said_around_a_stop(processes=3, dying=1)
     assert (ended["kind"], ended["error"]) == ("ended", "")
-    assert (traffic["kind"], traffic["users"]) == ("traffic", 0)
+    assert (traffic["kind"], traffic["users"], traffic["generator"]["lost_processes"]) == ("traffic", 0, 1)
+    assert [line["kind"] for line in before if line["kind"] != "traffic"] == ["ready", "notice"]
