@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 
-from scipy import special  # type: ignore[import-untyped]
-
 from scale_app.domain.alert import Alert, AlertChange, AlertKind, AlertWatch, Reading, ReadingState
 from scale_app.domain.balance import THRESHOLD, Balance
 from scale_app.domain.histogram import Histogram, bucket_ms
 from scale_app.domain.plan import AlertRule, LoadPlan
+from scale_app.domain.probability import special
 from scale_app.domain.verdict import COVERAGE_FLOOR, Verdict, VerdictKind
 from scale_app.domain.verdict_sentence import percents
 from scale_app.domain.window import Figures, Window

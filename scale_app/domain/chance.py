@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special  # type: ignore[import-untyped]
-from scipy.optimize import brentq  # type: ignore[import-untyped]
+
+from scale_app.domain.crossing import crossing
+from scale_app.domain.probability import special
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -78,7 +79,7 @@ def noncentrality_bound(t: float, df: int, probability: float) -> float:
     high = max(t, 1.0)
     while noncentral_cdf(t, df, high) > probability:
         high *= 2
-    return float(brentq(lambda x: noncentral_cdf(t, df, x) - probability, 0.0, high, xtol=1e-9, rtol=1e-8))
+    return crossing(lambda x: noncentral_cdf(t, df, x) - probability, 0.0, high, xtol=1e-9)
 
 
 def chance_above(t: float, df: int) -> float:
@@ -119,7 +120,7 @@ def deciding_picks(long_run_cv: float, threshold_cv: float, df: int, least: floa
         return None
     if short_of(first) <= 0:
         return least
-    return math.exp(float(brentq(short_of, first, last, rtol=1e-6)))
+    return math.exp(crossing(short_of, first, last, rtol=1e-6))
 
 
 def exact_p(t: float, shares: Array, picks: Picks, upper: bool, alpha: float) -> float | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import special  # type: ignore[import-untyped]
 
 from scale_app.domain.balance import Array, counted, shares
+from scale_app.domain.probability import special
 
 NAMED_FROM = 3.0
-FAMILY_ALPHA = float(2 * special.ndtr(-NAMED_FROM))
+FAMILY_ALPHA = math.erfc(NAMED_FROM / math.sqrt(2))
+"""P(|Z| > NAMED_FROM) of a standard normal Z."""
 
 
 def residuals(

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special  # type: ignore[import-untyped]
 
 from scale_app.domain.balance import Array
+from scale_app.domain.probability import special
 
 LEVEL = 0.001  # chance that any pod of a healthy target is named, all pods of a window taken together
 REQUESTS_TO_JUDGE = 20

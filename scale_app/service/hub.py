@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from scale_app.domain import probability
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, TargetList
 from scale_app.domain.compare import Comparison, compare
 from scale_app.domain.errors import (
@@ -248,6 +249,7 @@ class Hub(Memory):
         journal = self._writer.open(record)
         live = self._live[run.run_id] = LiveRun(run, record, journal, self._broadcast, clock, counters)
         self._keep(self._see_through(run.run_id, live, target))
+        self._keep(asyncio.to_thread(probability.load))
         return run.run_id
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
