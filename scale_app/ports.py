@@ -10,13 +10,15 @@ from scale_app.domain.cluster import PermissionList, ServiceRef, TargetList
 from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.notice import Notice
+from scale_app.domain.outline import RunOutline
 from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.pod_history import PodCounts
 from scale_app.domain.recording import Recorded
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.samples import ConnectionsSample, CountsSample, Sample
 from scale_app.domain.saved_plan import SavedPlan
-from scale_app.domain.snapshot import Point, Snapshot, Source
+from scale_app.domain.snapshot import Point, Source
 
 
 class Clock(Protocol):
@@ -128,8 +130,11 @@ class RunStore(Protocol):
 
     async def runs(
         self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()
-    ) -> list[RunRecord]:
+    ) -> list[RunOutline]:
         """Those that are wanted, newest first. without: ids of runs that are not looked at."""
+
+    async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
+        """The plans of those of these runs that there are."""
 
     async def count(self, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()) -> int:
         """How many runs are wanted."""
@@ -138,13 +143,20 @@ class RunStore(Protocol):
         """Raises RunNotFound."""
 
     async def events(self, run_id: str) -> list[Event]:
-        """In order. Empty when the run has none or is unknown."""
+        """In order. Empty when the run has none or is unknown.
+
+        Of the snapshots those that are kept whole: the first, one in ten seconds, those at which an alert, the state or
+        the plan changed, and those of a run that is ending; a recording gives the others again.
+        """
 
     async def points(self, run_id: str) -> list[Point]:
         """What the time charts draw, in order, without reading whole snapshots."""
 
-    async def snapshots(self, run_id: str, most: int) -> list[Snapshot]:
-        """At most so many (2 or more), evenly spread over the run and in order; the newest is always among them."""
+    async def pod_counts(self, run_id: str, most: int) -> list[PodCounts]:
+        """The pods' counts at most so many times (2 or more), evenly spread over the run's snapshots, in order.
+
+        Those of the newest snapshot are always among them.
+        """
 
     async def happenings(self, run_id: str) -> list[Numbered]:
         """The events in order, snapshots apart, each with its seq."""

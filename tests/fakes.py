@@ -15,7 +15,9 @@ from scale_app.domain.errors import (
 )
 from scale_app.domain.events import Event, Numbered, SnapshotTaken, StateChanged
 from scale_app.domain.notice import Notice
-from scale_app.domain.pod_history import spread
+from scale_app.domain.outline import RunOutline, outline_of
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.pod_history import PodCounts, counts_of, spread
 from scale_app.domain.recording import Recorded
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
@@ -104,11 +106,15 @@ class FakeStore:
 
     async def runs(
         self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()
-    ) -> list[RunRecord]:
+    ) -> list[RunOutline]:
         self._check()
         newest = sorted(self._runs.values(), key=lambda run: (run.created_at_epoch_s, run.run_id), reverse=True)
-        found = [run for run in newest if wanted.fits(run) and run.run_id not in without]
+        found = [run for run in map(outline_of, newest) if wanted.fits(run) and run.run_id not in without]
         return found[offset : offset + limit]
+
+    async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
+        self._check()
+        return {run_id: self._runs[run_id].plan for run_id in run_ids if run_id in self._runs}
 
     async def count(self, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()) -> int:
         return len(await self.runs(len(self._runs), 0, wanted, without))
@@ -124,9 +130,9 @@ class FakeStore:
     async def points(self, run_id: str) -> list[Point]:
         return [point_of(event.snapshot) for event in await self.events(run_id) if isinstance(event, SnapshotTaken)]
 
-    async def snapshots(self, run_id: str, most: int) -> list[Snapshot]:
+    async def pod_counts(self, run_id: str, most: int) -> list[PodCounts]:
         shots = [event.snapshot for event in await self.events(run_id) if isinstance(event, SnapshotTaken)]
-        return [shots[index] for index in spread(len(shots), most)]
+        return [counts_of(shots[index]) for index in spread(len(shots), most)]
 
     async def happenings(self, run_id: str) -> list[Numbered]:
         self._check()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from scale_app.domain.errors import (
 )
 from scale_app.domain.events import Event, SnapshotTaken, StateChanged
 from scale_app.domain.experiment import Experiment, decisive_plan, no_experiment_sentence
+from scale_app.domain.outline import RunOutline, outline_of
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.run import RunRecord
 from scale_app.domain.samples import PodSeen
@@ -102,9 +103,13 @@ class FakeHub:
     async def stop(self, run_id: str) -> None:
         self.publish(run_id, StateChanged(1.0, RunState.STOPPED))
 
-    async def runs(self, limit: int = 50, offset: int = 0) -> list[RunRecord]:
+    async def runs(self, limit: int = 50, offset: int = 0) -> list[RunOutline]:
         await self.check()
-        return list(reversed(self._records.values()))[offset : offset + limit]
+        return list(map(outline_of, reversed(self._records.values())))[offset : offset + limit]
+
+    async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
+        await self.check()
+        return {run_id: self._records[run_id].plan for run_id in run_ids}
 
     async def run(self, run_id: str) -> RunRecord:
         await self.check()

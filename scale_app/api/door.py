@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from scale_app.domain.compare import Comparison
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.gating import GateResult
+from scale_app.domain.outline import RunOutline
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.recording import WholeRun
@@ -67,8 +68,11 @@ class Door(Protocol):
     async def stop(self, run_id: str) -> None:
         """Raises RunNotFound, RunNotActive."""
 
-    async def runs(self, limit: int = 50, offset: int = 0, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
+    async def runs(self, limit: int = 50, offset: int = 0, wanted: RunFilter = ALL_RUNS) -> list[RunOutline]:
         """Newest first."""
+
+    async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
+        """The plans of those of these runs that there are."""
 
     async def count(self, wanted: RunFilter = ALL_RUNS) -> int:
         """How many runs are wanted."""

@@ -16,6 +16,7 @@ from scale_app.domain.errors import (
     PlanError,
 )
 from scale_app.domain.events import AlertRaised, Event, SnapshotTaken
+from scale_app.domain.outline import RunOutline, outline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import PodShare, Snapshot, Source
@@ -68,27 +69,28 @@ def plan_wire(plan: LoadPlan) -> dict[str, Any]:
     return {("duration" if name == "duration_s" else name): value for name, value in asdict(plan).items()}
 
 
-def run_wire(record: RunRecord) -> dict[str, Any]:
+def run_wire(run: RunOutline, plan: LoadPlan) -> dict[str, Any]:
     """A run in the list."""
-    last = record.last
+    said = run.headline
     return {
-        "test_id": record.run_id,
-        "status": record.state.value,
-        "message": record.message,
-        "source": record.source.value,
-        "plan": plan_wire(record.plan),
-        "created_at": record.created_at_epoch_s,
-        "ended_at": record.ended_at_epoch_s,
-        "total_requests": 0 if last is None else last.requests,
-        "balance_score": None if last is None else last.balance.score,
-        "grade": None if last is None else last.balance.grade,
-        "experiment_of": record.experiment_of or None,
+        "test_id": run.run_id,
+        "status": run.state.value,
+        "message": run.message,
+        "source": run.source.value,
+        "plan": plan_wire(plan),
+        "created_at": run.created_at_epoch_s,
+        "ended_at": run.ended_at_epoch_s,
+        "total_requests": 0 if said is None else said.requests,
+        "balance_score": None if said is None else said.score,
+        "grade": None if said is None else said.grade,
+        "experiment_of": run.experiment_of or None,
     }
 
 
 def run_detail_wire(record: RunRecord) -> dict[str, Any]:
     """A run by itself: as in the list, and its last snapshot whole."""
-    return {**run_wire(record), "last": None if record.last is None else to_wire(record.last)}
+    last = None if record.last is None else to_wire(record.last)
+    return {**run_wire(outline_of(record), record.plan), "last": last}
 
 
 def pair_of(query: dict[str, str]) -> tuple[str, str]:

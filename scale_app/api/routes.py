@@ -117,7 +117,9 @@ class _Tests:
     async def list(self, request: Request) -> Response:
         limit, offset = page_of(dict(request.query_params))
         runs = await self._hub.runs(limit, offset)
-        return answered({"tests": [run_wire(run) for run in runs], "limit": limit, "offset": offset})
+        plans = await self._hub.plans_of([run.run_id for run in runs])
+        tests = [run_wire(run, plans[run.run_id]) for run in runs if run.run_id in plans]
+        return answered({"tests": tests, "limit": limit, "offset": offset})
 
     async def get(self, request: Request) -> Response:
         return answered(run_detail_wire(await self._hub.run(request.path_params["test_id"])))

@@ -52,7 +52,7 @@ class Here:
         self.targets, self.permissions = hub.targets, hub.permissions
 
     async def runs(self, limit: int) -> list[RunSummary]:
-        return [summary_of(record) for record in await self._hub.runs(limit)]
+        return [summary_of(run) for run in await self._hub.runs(limit)]
 
     async def watch(self, run_id: str) -> AsyncIterator[RunRecord]:
         """Ends only when everything of the run is stored."""

@@ -40,6 +40,12 @@ def from_json(kind: type[T], line: bytes | str) -> T:
     return value
 
 
+def from_wire(kind: type[T], value: object) -> T:
+    """A domain object from what `to_wire` made. Raises ValueError when it is not of this kind."""
+    made: T = _adapter(cast(Any, kind)).validate_python(value)
+    return made
+
+
 def plan_from_wire(kind: type[T], document: object) -> T:
     """A plan, or another input dataclass, from what a stranger sent.
 

@@ -12,6 +12,28 @@ from scale_app.domain.snapshot import PodShare, Snapshot
 MOST_COLUMNS = 120
 MOST_PODS = 2_000
 """Pods of one run that are remembered, gone ones included; later ones are left out of the picture."""
+FAIR_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class PodCounts:
+    """What the pods had answered by one moment.
+
+    names: of the eligible pods. requests: of each since the start, or the end of the warm-up. fair: each one's fair
+    share, 0..1, to FAIR_DIGITS significant digits.
+    """
+
+    elapsed_s: float
+    names: tuple[str, ...]
+    requests: tuple[int, ...]
+    fair: tuple[float, ...]
+
+
+def counts_of(snapshot: Snapshot) -> PodCounts:
+    """What a snapshot says of it."""
+    pods = snapshot.pods
+    fair = tuple(float(f"{share:.{FAIR_DIGITS}g}") for share in fair_shares(pods).tolist())
+    return PodCounts(snapshot.elapsed_s, tuple(pod.name for pod in pods), tuple(pod.requests for pod in pods), fair)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +82,7 @@ NO_TIMES = PodTimes((), 1.0, np.zeros((0, 0)), np.zeros((0, 0)))
 
 
 class PodHistory:
-    """Takes the snapshots of one run in order, and keeps at most MOST_COLUMNS spans of time.
+    """Takes the moments of one run in order, and keeps at most MOST_COLUMNS spans of time.
 
     When they are full, every two become one of double length, so a history may be fed every second or every minute.
     """
@@ -74,19 +96,30 @@ class PodHistory:
         for snapshot in snapshots:
             self.take(snapshot)
 
+    @classmethod
+    def of(cls, moments: Iterable[PodCounts]) -> PodHistory:
+        """Of moments, in order."""
+        history = cls()
+        for counts in moments:
+            history.count(counts)
+        return history
+
     def take(self, snapshot: Snapshot) -> None:
         """The next snapshot; what was counted since the one before goes to its span."""
-        pods = snapshot.pods
-        rows = np.array([self._row(pod.name) for pod in pods], dtype=int)
-        counted = np.array([pod.requests for pod in pods], dtype=float)
+        self.count(counts_of(snapshot))
+
+    def count(self, counts: PodCounts) -> None:
+        """The next moment; what was counted since the one before goes to its span."""
+        rows = np.array([self._row(name) for name in counts.names], dtype=int)
+        counted = np.array(counts.requests, dtype=float)
         kept = rows < MOST_PODS
         now = np.zeros((2, len(self._rows)))
-        now[:, rows[kept]] = np.stack([counted, fair_shares(pods) * counted.sum()])[:, kept]
+        now[:, rows[kept]] = np.stack([counted, np.array(counts.fair, float) * counted.sum()])[:, kept]
         before = np.zeros_like(now)
         if now[0].sum() >= self._before[0].sum():  # else a warm-up has ended, and counting began anew
             before[:, : self._before.shape[1]] = self._before
         self._before = now
-        self._add(snapshot.elapsed_s, np.maximum(now - before, 0.0))
+        self._add(counts.elapsed_s, np.maximum(now - before, 0.0))
 
     def times(self) -> PodTimes:
         """What there is so far."""

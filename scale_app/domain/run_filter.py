@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scale_app.domain.run import RunRecord
+from scale_app.domain.outline import RunOutline
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import VerdictKind
 
@@ -26,16 +26,16 @@ class RunFilter:
     experiment_of: str = ""
     marked: bool = False
 
-    def fits(self, record: RunRecord) -> bool:
+    def fits(self, run: RunOutline) -> bool:
         """True when the list shows this run."""
-        verdict = record.last.verdict.kind if record.last else None
-        pairs = ((self.state, record.state), (self.source, record.source), (self.verdict, verdict))
+        verdict = run.headline.verdict if run.headline else None
+        pairs = ((self.state, run.state), (self.source, run.source), (self.verdict, verdict))
         return (
             all(wanted is None or wanted is found for wanted, found in pairs)
-            and self.target.lower() in record.plan.target_url.lower()
-            and self.baseline in ("", record.baseline)
-            and self.experiment_of in ("", record.experiment_of)
-            and (bool(record.baseline) or not self.marked)
+            and self.target.lower() in run.target_url.lower()
+            and self.baseline in ("", run.baseline)
+            and self.experiment_of in ("", run.experiment_of)
+            and (bool(run.baseline) or not self.marked)
         )
 
 

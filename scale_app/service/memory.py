@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from scale_app.domain.errors import BaselineNotFound, PlanNotFound, RunStillActive, StoreUnavailable
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.gating import GateResult, gated
+from scale_app.domain.outline import RunOutline, outline_of
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.pod_history import PodHistory, PodSpans
+from scale_app.domain.pod_history import MOST_COLUMNS, PodHistory, PodSpans
 from scale_app.domain.recording import Recorded, WholeRun
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
@@ -29,8 +30,8 @@ from scale_app.service.catch_up import Followed, following, missed, newest_of
 from scale_app.service.live_run import LiveRun
 from scale_app.service.writer import Sleep, Writer
 
-STORED_SPANS = 60
-"""Of an ended run's picture of pods by time: a snapshot of 500 pods takes some 10 ms to decode."""
+STORED_SPANS = 2 * MOST_COLUMNS
+"""Moments that are read of an ended run's pods: so many that each column of their picture has its own."""
 
 
 class Memory:
@@ -48,7 +49,7 @@ class Memory:
         """What is not stored yet, and why."""
         return self._writer.storing
 
-    async def runs(self, limit: int = 50, offset: int = 0, wanted: RunFilter = ALL_RUNS) -> list[RunRecord]:
+    async def runs(self, limit: int = 50, offset: int = 0, wanted: RunFilter = ALL_RUNS) -> list[RunOutline]:
         """The runs that are wanted, newest first. Raises StoreUnavailable."""
         here = self._here(wanted)
         # Any of those in memory may stand before the page, so that it begins earlier in the store, or within it.
@@ -56,6 +57,11 @@ class Memory:
         stored = await self._store.runs(limit + len(here), skipped, wanted, without=tuple(self._live))
         merged = sorted([*here, *stored], key=lambda run: (run.created_at_epoch_s, run.run_id), reverse=True)
         return merged[offset - skipped :][:limit]
+
+    async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
+        """The plans of those of these runs that there are, as they are now."""
+        here = {run_id: self._live[run_id].record.plan for run_id in run_ids if run_id in self._live}
+        return here | await self._store.plans_of([run_id for run_id in run_ids if run_id not in here])
 
     async def count(self, wanted: RunFilter = ALL_RUNS) -> int:
         """How many runs are wanted. Raises StoreUnavailable."""
@@ -75,7 +81,7 @@ class Memory:
     async def pod_history(self, run_id: str) -> PodHistory:
         """Each pod's part of the traffic over time; that of a run that goes on grows with it."""
         live = self._live.get(run_id)
-        return live.pods if live else PodHistory(await self._store.snapshots(run_id, STORED_SPANS))
+        return live.pods if live else PodHistory.of(await self._store.pod_counts(run_id, STORED_SPANS))
 
     async def events(self, run_id: str) -> list[Event]:
         """Everything that happened, snapshots apart, in order."""
@@ -120,7 +126,7 @@ class Memory:
         found = await self.runs(1, 0, RunFilter(baseline=name)) if name else []
         if not found:
             raise BaselineNotFound(name)
-        return found[0]
+        return await self.run(found[0].run_id)
 
     async def plans(self) -> list[SavedPlan]:
         """Every saved plan, by name."""
@@ -185,9 +191,9 @@ class Memory:
         if live and live.record.state.active:
             raise RunStillActive(f"Run {run_id} still sends load. Stop it, then {then}.")
 
-    def _here(self, wanted: RunFilter) -> list[RunRecord]:
+    def _here(self, wanted: RunFilter) -> list[RunOutline]:
         """The runs in memory that are wanted."""
-        return [record for record in map(self._record, self._live.values()) if wanted.fits(record)]
+        return [run for run in map(outline_of, map(self._record, self._live.values())) if wanted.fits(run)]
 
     def _record(self, live: LiveRun) -> RunRecord:
         record = live.record

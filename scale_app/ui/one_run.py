@@ -10,6 +10,7 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.codec import plan_to_text
 from scale_app.domain.errors import ScaleError
+from scale_app.domain.outline import outline_of
 from scale_app.domain.run_filter import RunFilter
 from scale_app.ui.run_actions import BaselineMarking, refusal, run_again
 from scale_app.ui.state import run_of_path
@@ -55,7 +56,7 @@ class OneRun(BaselineMarking, rx.State):
         record = await hub.run(run_of_path(self.router.url.path))
         same_target = RunFilter(target=record.plan.target_url, marked=True)
         marked = await hub.runs(MOST_BASELINES + 1, 0, same_target)
-        self.row, self.plan_text = run_row(record), plan_to_text(record.plan)
+        self.row, self.plan_text = run_row(outline_of(record)), plan_to_text(record.plan)
         # Before the dialog opens: a name that comes a moment later would take the place of what is typed by then.
         self._ask_name(self.row.baseline_hint)
         self.baselines = [run_row(other) for other in marked if other.run_id != record.run_id][:MOST_BASELINES]

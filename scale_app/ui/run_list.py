@@ -10,6 +10,7 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import RunNotFound, ScaleError
+from scale_app.domain.outline import outline_of
 from scale_app.domain.run_filter import RunFilter
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
@@ -171,11 +172,11 @@ class RunList(BaselineMarking, rx.State):
         try:
             self.total = await hub.count(wanted)
             self.first = min(self.first, max(0, self.total - 1) // PAGE_SIZE * PAGE_SIZE)
-            records = await hub.runs(PAGE_SIZE, self.first, wanted)
+            runs = await hub.runs(PAGE_SIZE, self.first, wanted)
         except ScaleError as error:
             self.problem, self.ready = str(error), True
             return
-        self.rows = [replace(run_row(record), spark=drawn.get(record.run_id, "")) for record in records]
+        self.rows = [replace(run_row(run), spark=drawn.get(run.run_id, "")) for run in runs]
         self.part = page_text(self.first, len(self.rows), self.total)
         self.ready, self.problem = True, ""
 
@@ -191,7 +192,7 @@ async def _row(row: RunRow) -> RunRow:
     """The row as it is now."""
     hub = wiring.hub()
     try:
-        return run_row(await hub.run(row.run_id), await hub.history(row.run_id))
+        return run_row(outline_of(await hub.run(row.run_id)), await hub.history(row.run_id))
     except RunNotFound:
         return row
 

@@ -120,9 +120,9 @@ class Follower(Renewed, rx.State):
 async def _show_first(tab: Follower, own: Tab, following: Following, only: str) -> None:
     """The run of the page's address; else the newest that is running; else the newest."""
     hub = wiring.hub()
-    first = [await hub.run(only)] if only else hub.active()[:1] or await hub.runs(1)
+    first = [only] if only else [run.run_id for run in hub.active()[:1] or await hub.runs(1)]
     if first:
-        await _turn_to(following, first[0].run_id)
+        await _turn_to(following, first[0])
     await _push(tab, own, following, turned=True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from scale_app.domain.run import RunRecord
+from scale_app.domain.outline import RunOutline
 from scale_app.domain.snapshot import Point
 from scale_app.domain.verdict import VerdictKind
 from scale_app.pictures.sparkline import sparkline
@@ -44,29 +44,29 @@ class RunRow:
 NO_ROW = RunRow()
 
 
-def run_row(record: RunRecord, points: Sequence[Point] = ()) -> RunRow:
-    """A record as a row. points: the run's history, for its sparkline."""
-    last, state = record.last, record.state
-    kind = last.verdict.kind if last else VerdictKind.NO_DATA
+def run_row(run: RunOutline, points: Sequence[Point] = ()) -> RunRow:
+    """A run as a row. points: the run's history, for its sparkline."""
+    said, state = run.headline, run.state
+    kind = said.verdict if said else VerdictKind.NO_DATA
     return RunRow(
-        run_id=record.run_id,
-        created_at_epoch_s=record.created_at_epoch_s,
-        target=record.plan.target_url,
-        plan=f"{shown.count(record.plan.users)} users, {shown.span(record.plan.duration_s)}",
-        source=record.source.value,
-        source_text=SOURCES[record.source][0],
+        run_id=run.run_id,
+        created_at_epoch_s=run.created_at_epoch_s,
+        target=run.target_url,
+        plan=f"{shown.count(run.users)} users, {shown.span(run.duration_s)}",
+        source=run.source.value,
+        source_text=SOURCES[run.source][0],
         kind=kind.value,
         verdict=VERDICTS[kind] if state.active or kind is not VerdictKind.NO_DATA else "No data",
-        score=shown.score(last.balance.score if last else None),
-        grade=(last.balance.grade or "") if last else "",
-        requests=shown.count(last.requests if last else None),
+        score=shown.score(said.score if said else None),
+        grade=(said.grade or "") if said else "",
+        requests=shown.count(said.requests if said else None),
         state=state.value,
         state_text=STATES[state],
         active=state.active,
-        message=record.message,
+        message=run.message,
         spark=sparkline(points),
-        baseline=record.baseline,
-        baseline_hint=record.baseline or _host(record.plan.target_url),
+        baseline=run.baseline,
+        baseline_hint=run.baseline or _host(run.target_url),
     )
 
 

@@ -20,9 +20,11 @@ from scale_app.domain.events import (
 )
 from scale_app.domain.histogram import Histogram
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.pod_history import counts_of
 from scale_app.domain.recording import Began
 from scale_app.domain.samples import (
     ConnectionLoads,
+    CountsSample,
     LoadEnded,
     LoadReady,
     PlanChanged,
@@ -75,12 +77,26 @@ async def test_every_kind_of_event_comes_back_in_order_as_it_was(store: RunStore
     assert await store.events("run-1") == events
 
 
-async def test_the_pods_of_every_snapshot_are_kept(store: RunStore) -> None:
-    snapshots = [a_snapshot(seq=n, requests=range(n, n + 200)) for n in (1, 2)]
+async def test_the_pods_counts_of_every_snapshot_are_kept(store: RunStore) -> None:
+    snapshots = [a_snapshot(seq=n, requests=range(n, n + 200)) for n in (1, 2, 3)]
     await store.create(record())
     await store.append("run-1", 1, [SnapshotTaken(shot.elapsed_s, shot) for shot in snapshots])
-    kept = [event.snapshot for event in await store.events("run-1") if isinstance(event, SnapshotTaken)]
-    assert kept == snapshots
+    assert await store.pod_counts("run-1", 10) == [counts_of(shot) for shot in snapshots]
+
+
+async def test_of_the_snapshots_those_that_tell_most_are_kept_whole(store: RunStore) -> None:
+    alert, ended = Alert("verdict", 0.82, 0.95, "Uneven.", 14.0), StateChanged(32.0, RunState.FINISHED)
+    shots = {n: SnapshotTaken(float(n), replace(a_snapshot(seq=n), state=RunState.RUNNING)) for n in range(1, 32)}
+    last = SnapshotTaken(32.0, replace(a_snapshot(seq=32), state=RunState.FINISHED))
+    await store.create(record())
+    await store.append("run-1", 0, [*(shots[n] for n in range(1, 14)), AlertRaised(14.0, alert), shots[14]])
+    await store.append("run-1", 15, [*(shots[n] for n in range(15, 32)), ended, last])
+    await store.append("run-1", 15, [*(shots[n] for n in range(15, 32)), ended, last])
+    kept = [event.snapshot.seq for event in await store.events("run-1") if isinstance(event, SnapshotTaken)]
+    assert {1, 11, 14, 24, 32} <= set(kept)
+    assert kept == sorted(set(kept))
+    assert len(await store.points("run-1")) == len(await store.pod_counts("run-1", 99)) == 32
+    assert (await store.run("run-1")).last == last.snapshot
 
 
 async def test_points_and_happenings_are_the_two_halves_of_the_events(store: RunStore) -> None:
@@ -92,15 +108,13 @@ async def test_points_and_happenings_are_the_two_halves_of_the_events(store: Run
     assert await store.happenings("run-1") == [Numbered(0, changed)]
 
 
-async def test_a_few_snapshots_are_spread_over_the_run_and_hold_its_newest(store: RunStore) -> None:
+async def test_the_pods_counts_may_be_asked_a_few_times_over_the_run_and_hold_its_newest(store: RunStore) -> None:
     shots = [SnapshotTaken(float(n), a_snapshot(seq=n, requests=(n, 5))) for n in range(1, 10)]
     await store.create(record())
     await store.append("run-1", 0, [StateChanged(0.0, RunState.RUNNING), *shots])
-    few = await store.snapshots("run-1", 3)
-    assert [snapshot.seq for snapshot in few] == [1, 5, 9]
-    assert few[-1] == shots[-1].snapshot
-    assert len(await store.snapshots("run-1", 100)) == 9
-    assert await store.snapshots("no-such-run", 3) == []
+    assert [counts.elapsed_s for counts in await store.pod_counts("run-1", 3)] == [1, 5, 9]
+    assert len(await store.pod_counts("run-1", 100)) == 9
+    assert await store.pod_counts("no-such-run", 3) == []
 
 
 async def test_happenings_keep_their_numbers_among_all_events(store: RunStore) -> None:
@@ -119,7 +133,14 @@ RECORDING = [
     ),
     PlanChanged(1.5, 9, 5.0),
     StopAsked(1.75),
-    LoadEnded(2.0, "It said\x00 'no'."),
+    CountsSample(1.8, Source.ACCESS_LOG, {"pod-ü": 12}, unread=("a",)),
+    CountsSample(1.9, Source.PROXY, {"pod-ü": 12, "b": 3}),
+    TrafficSample(
+        2.1, 7, 10, {"b": PodCount(1), "pod-ü": PodCount(11, 1, 2, Histogram({300: 1, 312: 10}))}, errors={"503": 1}
+    ),
+    CountsSample(2.2, Source.ACCESS_LOG, {"b": 1}, since={"b": "0"}),
+    TrafficSample(2.3, 7, 12, {"pod-ü": PodCount(12, 1, 2, Histogram({312: 10, 300: 2}))}, loads=ConnectionLoads()),
+    LoadEnded(2.5, "It said\x00 'no'."),
 ]
 
 

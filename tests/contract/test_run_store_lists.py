@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from scale_app.domain.errors import PlanNotFound, RunNotFound
-from scale_app.domain.events import SnapshotTaken, StateChanged
+from scale_app.domain.events import PlanEdited, SnapshotTaken, StateChanged
+from scale_app.domain.outline import headline_of, outline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import RunFilter
@@ -71,6 +72,26 @@ async def test_runs_that_are_known_from_elsewhere_are_left_out(store: RunStore) 
     await some_runs(store)
     assert "".join(run.run_id for run in await store.runs(10, 0, without=("b", "no-such"))) == "ca"
     assert await store.count(RunFilter(state=RunState.RUNNING), without=("b",)) == 1
+
+
+async def test_a_list_says_what_there_is_in_the_runs_last_snapshot(store: RunStore) -> None:
+    await store.create(replace(record("a"), experiment_of="b", message="Why.", ended_at_epoch_s=5.5))
+    shot = replace(a_snapshot("a", requests=(10**12, 1)), p95_ms=12.5, failures=3)
+    (without,) = await store.runs(10, 0)
+    assert without == outline_of(await store.run("a"))
+    assert without.headline is None
+    await store.append("a", 0, [SnapshotTaken(1.0, shot), PlanEdited(1.5, LoadPlan(users=8, duration_s=7.5))])
+    (listed,) = await store.runs(10, 0)
+    assert listed == outline_of(await store.run("a"))
+    assert (listed.users, listed.duration_s, listed.headline) == (8, 7.5, headline_of(shot))
+
+
+async def test_the_plans_of_a_pages_runs_are_asked_for_by_their_ids(store: RunStore) -> None:
+    for run_id in "abc":
+        await store.create(RunRecord(run_id, LoadPlan(f"http://{run_id}.example"), Source.HEADER, RunState.FAILED, 1.0))
+    plans = await store.plans_of(["a", "c", "no-such", "\x00\ud800"])
+    assert plans == {run_id: LoadPlan(f"http://{run_id}.example") for run_id in "ac"}
+    assert await store.plans_of([]) == {}
 
 
 async def test_a_baselines_name_is_taken_from_the_run_that_had_it(store: RunStore) -> None:

@@ -4,52 +4,85 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import Any, get_args
+from dataclasses import fields
+from typing import Any, cast, get_args
 
+from sqlalchemy import Row
+
+from scale_app.adapters.store.lines import Reading
 from scale_app.adapters.store.tables import PlanRow, RunRow
-from scale_app.codec import from_json, to_json
+from scale_app.codec import from_json, from_wire, to_json
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.events import Event, PlanEdited, SnapshotTaken, StateChanged
+from scale_app.domain.outline import Headline, RunOutline, headline_of
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.pod_history import PodCounts, counts_of
 from scale_app.domain.recording import Recorded
 from scale_app.domain.run import RunRecord
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point, RunState, Snapshot, Source, point_of
+from scale_app.domain.verdict import VerdictKind
 
 KINDS: dict[str, Any] = {kind.__dataclass_fields__["kind"].default: kind for kind in get_args(Event)}
+LISTED = tuple(getattr(RunRow, name) for name in RunRow.model_fields if name not in ("plan_json", "packed"))
+"""The columns that a list reads."""
 
 
 def run_values(record: RunRecord) -> dict[str, Any]:
     """Columns of `runs` for a record."""
     return {
         "id": record.run_id,
-        "plan_json": to_json(record.plan).decode(),
         "source": record.source.value,
         "state": record.state.value,
         "created_at_epoch_s": record.created_at_epoch_s,
         "ended_at_epoch_s": record.ended_at_epoch_s,
         "message": plain(record.message),
-        "last_json": None if record.last is None else to_json(record.last).decode(),
         "experiment_of": record.experiment_of,
-        "target_url": record.plan.target_url,
-        "verdict": "" if record.last is None else record.last.verdict.kind.value,
         "baseline": record.baseline,
+        "packed": True,
+        **_of_plan(record.plan),
+        **({} if record.last is None else _of_snapshot(record.last)),
     }
 
 
-def event_values(run_id: str, first_seq: int, events: Iterable[Event]) -> list[dict[str, Any]]:
-    """Columns of `run_events` for events that follow one another."""
+def _of_plan(plan: LoadPlan) -> dict[str, Any]:
+    copies = {"target_url": plan.target_url, "users": plan.users, "duration_s": plan.duration_s}
+    return {"plan_json": to_json(plan).decode(), **copies}
+
+
+def _of_snapshot(snapshot: Snapshot) -> dict[str, Any]:
+    headline = headline_of(snapshot)
+    figures = {field.name: getattr(headline, field.name) for field in fields(Headline)}
+    return {**figures, "verdict": headline.verdict.value, "seen_at_epoch_s": snapshot.at_epoch_s}
+
+
+def newest_snapshot(events: Sequence[Event]) -> Snapshot | None:
+    """The last one among the events."""
+    return next((event.snapshot for event in reversed(events) if isinstance(event, SnapshotTaken)), None)
+
+
+def last_values(run_id: str, snapshot: Snapshot | None) -> dict[str, Any]:
+    """Columns of `run_lasts`, empty without a snapshot. Written every second, hence packed quickly rather than well."""
+    return {} if snapshot is None else {"run_id": run_id, "body": zlib.compress(to_json(snapshot), level=1)}
+
+
+def event_values(run_id: str, first_seq: int, events: Sequence[Event], whole: Sequence[bool]) -> list[dict[str, Any]]:
+    """Columns of `run_events` for events that follow one another. whole: of each, whether all of it is kept."""
     return [
-        {
-            "run_id": run_id,
-            "seq": seq,
-            "elapsed_s": event.elapsed_s,
-            "kind": event.kind,
-            "point_json": to_json(point_of(event.snapshot)).decode() if isinstance(event, SnapshotTaken) else None,
-            "body_json": to_json(event).decode(),
-        }
-        for seq, event in enumerate(events, first_seq)
+        {"run_id": run_id, "seq": seq, "elapsed_s": event.elapsed_s, "kind": event.kind, **_of_event(event, kept)}
+        for seq, (event, kept) in enumerate(zip(events, whole, strict=True), first_seq)
     ]
+
+
+def _of_event(event: Event, whole: bool) -> dict[str, Any]:
+    if not isinstance(event, SnapshotTaken):
+        return {"point_json": None, "body_json": to_json(event).decode(), "body": None, "pods": None}
+    return {
+        "point_json": to_json(point_of(event.snapshot)).decode(),
+        "body_json": "",
+        "body": packed(event) if whole else None,
+        "pods": packed(counts_of(event.snapshot)),
+    }
 
 
 def summary_values(events: Iterable[Event], now_epoch_s: float) -> dict[str, Any]:
@@ -57,11 +90,10 @@ def summary_values(events: Iterable[Event], now_epoch_s: float) -> dict[str, Any
     changed: dict[str, Any] = {}
     for event in events:
         if isinstance(event, SnapshotTaken):
-            changed["last_json"] = to_json(event.snapshot).decode()
-            changed["verdict"] = event.snapshot.verdict.kind.value
+            changed |= _of_snapshot(event.snapshot)
             changed["source"] = event.snapshot.source.value
         elif isinstance(event, PlanEdited):
-            changed["plan_json"] = to_json(event.plan).decode()
+            changed |= _of_plan(event.plan)
         elif isinstance(event, StateChanged):
             changed["state"] = event.state.value
             changed["message"] = plain(event.message)
@@ -69,8 +101,43 @@ def summary_values(events: Iterable[Event], now_epoch_s: float) -> dict[str, Any
     return changed
 
 
-def record_of(row: RunRow) -> RunRecord:
-    """The record in a row. Raises StoreUnavailable when this version cannot read it."""
+def outline_of_row(row: Row[Any]) -> RunOutline:
+    """The run in a row of LISTED. Raises StoreUnavailable when this version cannot read it."""
+    try:
+        return RunOutline(
+            run_id=row.id,
+            target_url=row.target_url,
+            users=row.users,
+            duration_s=row.duration_s,
+            source=Source(row.source),
+            state=RunState(row.state),
+            created_at_epoch_s=row.created_at_epoch_s,
+            ended_at_epoch_s=row.ended_at_epoch_s,
+            message=row.message,
+            experiment_of=row.experiment_of,
+            baseline=row.baseline,
+            headline=None if row.seen_at_epoch_s is None else _headline(row),
+        )
+    except ValueError as error:
+        raise _unreadable(row.id) from error
+
+
+def _headline(row: Row[Any]) -> Headline:
+    return Headline(
+        VerdictKind(row.verdict),
+        row.score,
+        row.grade,
+        row.requests,
+        row.failures,
+        row.requests_per_s,
+        row.p95_ms,
+        row.pods,
+        row.elapsed_s,
+    )
+
+
+def record_of(row: RunRow, last: bytes | None) -> RunRecord:
+    """The record in a row. last: body of its newest snapshot. Raises StoreUnavailable when it cannot be read."""
     try:
         return RunRecord(
             run_id=row.id,
@@ -80,12 +147,20 @@ def record_of(row: RunRow) -> RunRecord:
             created_at_epoch_s=row.created_at_epoch_s,
             ended_at_epoch_s=row.ended_at_epoch_s,
             message=row.message,
-            last=None if row.last_json is None else from_json(Snapshot, row.last_json),
+            last=None if last is None else from_json(Snapshot, unpacked(last)),
             experiment_of=row.experiment_of,
             baseline=row.baseline,
         )
     except ValueError as error:
         raise _unreadable(row.id) from error
+
+
+def plan_of(run_id: str, plan_json: str) -> LoadPlan:
+    """The plan of a run. Raises StoreUnavailable when this version cannot read it."""
+    try:
+        return from_json(LoadPlan, plan_json)
+    except ValueError as error:
+        raise _unreadable(run_id) from error
 
 
 def plan_values(saved: SavedPlan) -> dict[str, Any]:
@@ -108,10 +183,10 @@ def saved_plan_of(row: PlanRow) -> SavedPlan:
         ) from error
 
 
-def events_of(run_id: str, rows: Sequence[tuple[str, str]]) -> list[Event]:
-    """The events in (kind, body) rows. Raises StoreUnavailable when this version cannot read one."""
+def events_of(run_id: str, rows: Sequence[tuple[str, str, bytes | None]]) -> list[Event]:
+    """The events in (kind, body_json, body) rows. Raises StoreUnavailable when this version cannot read one."""
     try:
-        return [from_json(KINDS[kind], body) for kind, body in rows]
+        return [from_json(KINDS[kind], unpacked(body) if body is not None else text) for kind, text, body in rows]
     except (ValueError, KeyError) as error:
         raise _unreadable(run_id) from error
 
@@ -124,19 +199,43 @@ def points_of(run_id: str, points: Sequence[str]) -> list[Point]:
         raise _unreadable(run_id) from error
 
 
-def recorded_values(run_id: str, first_seq: int, lines: Iterable[Recorded]) -> list[dict[str, Any]]:
+def pod_counts_of(run_id: str, rows: Sequence[tuple[bytes | None, str]]) -> list[PodCounts]:
+    """The pods' counts in (pods, body_json) rows of snapshots. Raises StoreUnavailable when one cannot be read."""
+    try:
+        return [from_json(PodCounts, unpacked(pods)) if pods is not None else _counts_in(text) for pods, text in rows]
+    except ValueError as error:
+        raise _unreadable(run_id) from error
+
+
+def _counts_in(body_json: str) -> PodCounts:
+    return counts_of(from_json(SnapshotTaken, body_json).snapshot)
+
+
+def recorded_values(run_id: str, first_seq: int, bodies: Iterable[bytes]) -> list[dict[str, Any]]:
     """Columns of `run_recordings` for lines that follow one another."""
-    bodies = (zlib.compress(to_json(line), level=1) for line in lines)
     return [{"run_id": run_id, "seq": seq, "body": body} for seq, body in enumerate(bodies, first_seq)]
 
 
 def recording_of(run_id: str, rows: Sequence[tuple[int, bytes]]) -> list[Recorded]:
     """The lines in (seq, body) rows up to the first gap. Raises StoreUnavailable when this version cannot read one."""
-    whole = [body for at, (seq, body) in enumerate(rows) if at == seq]
+    reading, kind = Reading(), cast(type[Recorded], Recorded)
     try:
-        return [from_json(Recorded, zlib.decompress(body)) for body in whole]  # type: ignore[arg-type]
-    except (ValueError, zlib.error) as error:
+        return [from_wire(kind, reading.take(body)) for at, (seq, body) in enumerate(rows) if at == seq]
+    except ValueError as error:
         raise _unreadable(run_id) from error
+
+
+def packed(value: object) -> bytes:
+    """Codec JSON, compressed."""
+    return zlib.compress(to_json(value), level=6)
+
+
+def unpacked(body: bytes) -> bytes:
+    """The JSON in it. Raises ValueError."""
+    try:
+        return zlib.decompress(body)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
 
 
 def plain(text: str) -> str:

@@ -15,10 +15,18 @@ from sqlmodel import SQLModel, col
 
 from scale_app.adapters.store.border import border
 from scale_app.adapters.store.database import WRITES, open_engine
+from scale_app.adapters.store.lines import Written
+from scale_app.adapters.store.newest import Newest
 from scale_app.adapters.store.rows import (
+    LISTED,
     event_values,
     events_of,
+    last_values,
+    newest_snapshot,
+    outline_of_row,
+    plan_of,
     plan_values,
+    pod_counts_of,
     points_of,
     record_of,
     recorded_values,
@@ -28,16 +36,19 @@ from scale_app.adapters.store.rows import (
     summary_values,
 )
 from scale_app.adapters.store.search import conditions, storable
-from scale_app.adapters.store.tables import EventRow, PlanRow, RecordedRow, RunRow
-from scale_app.codec import from_json
+from scale_app.adapters.store.tables import EventRow, LastRow, PlanRow, RecordedRow, RunRow
+from scale_app.adapters.store.thinning import Thinned
 from scale_app.domain.errors import PlanNotFound, RunNotFound
-from scale_app.domain.events import Event, Numbered, SnapshotTaken, StateChanged
-from scale_app.domain.pod_history import spread
+from scale_app.domain.events import Event, Numbered, StateChanged
+from scale_app.domain.outline import RunOutline
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.pod_history import PodCounts, spread
 from scale_app.domain.recording import Recorded
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
+from scale_app.domain.samples import LoadEnded
 from scale_app.domain.saved_plan import SavedPlan
-from scale_app.domain.snapshot import Point, RunState, Snapshot
+from scale_app.domain.snapshot import Point, RunState
 from scale_app.ports import Clock
 
 ACTIVE = [state.value for state in RunState if state.active]
@@ -53,12 +64,16 @@ class SqlRunStore:
         with border("Opening the database", database_url):
             self._engine = open_engine(database_url)
             self._writer = self._engine.execution_options(**{WRITES: True})
+        self._thinned = Newest[Thinned]()
+        self._written = Newest[Written]()
 
     async def create(self, record: RunRecord) -> None:
         """Keep a new run. One that is kept already stays as it is."""
         with border(f"Keeping the new run {record.run_id}", self._url):
             async with self._writing() as session:
                 await session.execute(self._insert(RunRow), [run_values(record)])
+                if last := last_values(record.run_id, record.last):
+                    await session.execute(self._insert(LastRow), [last])
 
     async def append(
         self, run_id: str, first_seq: int, events: Sequence[Event], at_epoch_s: float | None = None
@@ -72,22 +87,30 @@ class SqlRunStore:
         if not events:
             return
         changed = summary_values(events, self._clock.epoch_s() if at_epoch_s is None else at_epoch_s)
+        whole, thinned = (self._thinned.get(run_id) or Thinned()).and_then(events)
+        values = await asyncio.to_thread(event_values, run_id, first_seq, events, whole)
+        last = await asyncio.to_thread(last_values, run_id, newest_snapshot(events))
         with border(f"Keeping what happened in run {run_id}", self._url):
             async with self._writing() as session:
                 await _update_run(session, run_id, changed)
-                await session.execute(self._insert(EventRow), event_values(run_id, first_seq, events))
+                await session.execute(self._insert(EventRow), values)
+                if last:
+                    await session.execute(self._replace(LastRow, col(LastRow.run_id), last))
+        self._thinned.keep(run_id, thinned)
 
     async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded]) -> None:
         """Keep lines of the run's recording durably; seq counts up from first_seq. Raises RunNotFound."""
         if not lines:
             return
-        values = await asyncio.to_thread(recorded_values, run_id, first_seq, lines)
+        so_far = self._written.get(run_id) or Written()
+        bodies, written = await asyncio.to_thread(so_far.and_then, first_seq, lines)
         with border(f"Keeping the recording of run {run_id}", self._url):
             async with self._writing() as session:
                 try:
-                    await session.execute(self._insert(RecordedRow), values)
+                    await session.execute(self._insert(RecordedRow), recorded_values(run_id, first_seq, bodies))
                 except IntegrityError as error:  # a line that is there already is none; so there is no such run
                     raise RunNotFound(run_id) from error
+        self._written.keep(run_id, None if isinstance(lines[-1], LoadEnded) else written)
 
     async def recording(self, run_id: str) -> list[Recorded]:
         """The recording in order, up to the first line that is missing. Empty when there is none."""
@@ -99,18 +122,22 @@ class SqlRunStore:
 
     async def runs(
         self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()
-    ) -> list[RunRecord]:
+    ) -> list[RunOutline]:
         """Those that are wanted, newest first. without: ids of runs that are not looked at."""
-        newest = (
-            select(RunRow)
-            .where(*conditions(wanted, without))
-            .order_by(col(RunRow.created_at_epoch_s).desc(), col(RunRow.id).desc())
-        )
+        newest = (col(RunRow.created_at_epoch_s).desc(), col(RunRow.id).desc())
+        page = select(*LISTED).where(*conditions(wanted, without)).order_by(*newest).limit(limit).offset(offset)
         with border("Reading the list of runs", self._url):
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(page)).all()
+        return [outline_of_row(row) for row in rows]
+
+    async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
+        """The plans of those of these runs that there are."""
+        query = select(col(RunRow.id), col(RunRow.plan_json)).where(col(RunRow.id).in_(map(storable, run_ids)))
+        with border("Reading the plans of runs", self._url):
             async with self._session() as session:
-                page = newest.limit(limit).offset(offset)
-                rows = (await session.scalars(page)).all()
-        return [record_of(row) for row in rows]
+                rows = (await session.execute(query)).all()
+        return {run_id: plan_of(run_id, plan) for run_id, plan in rows}
 
     async def count(self, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()) -> int:
         """How many runs are wanted."""
@@ -124,13 +151,16 @@ class SqlRunStore:
         with border(f"Reading run {run_id}", self._url):
             async with self._session() as session:
                 row = await session.get(RunRow, storable(run_id))
+                last = await session.scalar(select(col(LastRow.body)).where(col(LastRow.run_id) == storable(run_id)))
         if row is None:
             raise RunNotFound(run_id)
-        return record_of(row)
+        return await asyncio.to_thread(record_of, row, last)
 
     async def events(self, run_id: str) -> list[Event]:
-        """In order. Empty when the run has none or is unknown."""
-        rows = await self._rows(run_id, select(col(EventRow.kind), col(EventRow.body_json)))
+        """In order, of the snapshots those that are kept whole. Empty when the run has none or is unknown."""
+        columns = (col(EventRow.kind), col(EventRow.body_json), col(EventRow.body))
+        whole = (col(EventRow.body_json) != "") | col(EventRow.body).is_not(None)
+        rows = await self._rows(run_id, select(*columns).where(whole))
         # An hour of snapshots takes a second or more to decode; runs that go on meanwhile must not wait for it.
         return await asyncio.to_thread(events_of, run_id, rows)
 
@@ -140,21 +170,19 @@ class SqlRunStore:
         rows = await self._rows(run_id, query)
         return await asyncio.to_thread(points_of, run_id, [point for (point,) in rows])
 
-    async def snapshots(self, run_id: str, most: int) -> list[Snapshot]:
-        """At most so many (2 or more), evenly spread over the run and in order; the newest is always among them."""
+    async def pod_counts(self, run_id: str, most: int) -> list[PodCounts]:
+        """The pods' counts at most so many times (2 or more), evenly spread over the run, the newest among them."""
         taken = col(EventRow.point_json).is_not(None)
         seqs = [seq for (seq,) in await self._rows(run_id, select(col(EventRow.seq)).where(taken))]
         wanted = [seqs[index] for index in spread(len(seqs), most)]
-        query = select(col(EventRow.kind), col(EventRow.body_json)).where(col(EventRow.seq).in_(wanted))
-        rows = await self._rows(run_id, query)
-        events = await asyncio.to_thread(events_of, run_id, rows)
-        return [event.snapshot for event in events if isinstance(event, SnapshotTaken)]
+        query = select(col(EventRow.pods), col(EventRow.body_json)).where(col(EventRow.seq).in_(wanted))
+        return await asyncio.to_thread(pod_counts_of, run_id, await self._rows(run_id, query))
 
     async def happenings(self, run_id: str) -> list[Numbered]:
         """The events in order, snapshots apart, each with its seq."""
         columns = (col(EventRow.seq), col(EventRow.kind), col(EventRow.body_json))
         rows = await self._rows(run_id, select(*columns).where(col(EventRow.point_json).is_(None)))
-        events = events_of(run_id, [(kind, body) for _, kind, body in rows])
+        events = events_of(run_id, [(kind, body, None) for _, kind, body in rows])
         return [Numbered(seq, event) for (seq, _, _), event in zip(rows, events, strict=True)]
 
     async def delete(self, run_id: str) -> None:
@@ -189,9 +217,7 @@ class SqlRunStore:
         """Keep a plan, in place of the one that had its name."""
         with border(f"Saving the plan {saved.name!r}", self._url):
             async with self._writing() as session:
-                values = plan_values(saved)
-                kept = self._new(PlanRow).on_conflict_do_update(index_elements=[col(PlanRow.name)], set_=values)
-                await session.execute(kept, [values])
+                await session.execute(self._replace(PlanRow, col(PlanRow.name), plan_values(saved)))
 
     async def delete_plan(self, name: str) -> None:
         """Raises PlanNotFound."""
@@ -221,9 +247,10 @@ class SqlRunStore:
         newest = select(func.max(EventRow.seq), func.max(EventRow.elapsed_s)).where(col(EventRow.run_id) == row.id)
         seq, elapsed_s = (await session.execute(newest)).one()
         event = StateChanged(elapsed_s or 0.0, RunState.INTERRUPTED, message)
-        last_known_s = await asyncio.to_thread(_last_known_s, row)
+        last_known_s = row.created_at_epoch_s if row.seen_at_epoch_s is None else row.seen_at_epoch_s
         await _update_run(session, row.id, summary_values([event], last_known_s))
-        await session.execute(self._insert(EventRow), event_values(row.id, 0 if seq is None else seq + 1, [event]))
+        first_seq = 0 if seq is None else seq + 1
+        await session.execute(self._insert(EventRow), event_values(row.id, first_seq, [event], [True]))
 
     async def _rows(self, run_id: str, query: Select[*tuple[Any, ...]]) -> list[Any]:
         ordered = query.where(col(EventRow.run_id) == storable(run_id)).order_by(col(EventRow.seq))
@@ -243,6 +270,9 @@ class SqlRunStore:
     def _insert(self, table: type[SQLModel]) -> Any:
         return self._new(table).on_conflict_do_nothing()
 
+    def _replace(self, table: type[SQLModel], key: Any, values: dict[str, Any]) -> Any:
+        return self._new(table).values(values).on_conflict_do_update(index_elements=[key], set_=values)
+
     def _new(self, table: type[SQLModel]) -> Any:
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
         return dialect.insert(table)
@@ -257,7 +287,3 @@ async def _update_run(session: AsyncSession, run_id: str, changed: dict[str, Any
 
 def _rows(result: Any) -> int:
     return result.rowcount if isinstance(result, CursorResult) else 0
-
-
-def _last_known_s(row: RunRow) -> float:
-    return row.created_at_epoch_s if row.last_json is None else from_json(Snapshot, row.last_json).at_epoch_s

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from scale_app.domain.balance import Balance
 from scale_app.domain.events import Numbered
+from scale_app.domain.outline import RunOutline
 from scale_app.domain.plan import Limits
 from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import RunFilter
@@ -80,7 +81,8 @@ class BaselineName:
 class RunSummary:
     """A run in a list. Times are wall-clock seconds since 1970.
 
-    requests, score, grade, verdict: of the last snapshot; None without one, or without enough to judge.
+    requests, score, grade, verdict, failures, requests_per_s, p95_ms, pods, elapsed_s: of the last snapshot; None, or
+    0 of a count, without one, or without enough to judge.
     not_stored: why a part of it is not stored yet, "" when all is, or will be in a moment.
     """
 
@@ -100,6 +102,11 @@ class RunSummary:
     experiment_of: str
     baseline: str
     not_stored: str = ""
+    failures: int = 0
+    requests_per_s: float | None = None
+    p95_ms: float | None = None
+    pods: int | None = None
+    elapsed_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,26 +195,31 @@ class Status:
     status: str
 
 
-def summary_of(record: RunRecord) -> RunSummary:
+def summary_of(run: RunOutline) -> RunSummary:
     """The run as a list shows it."""
-    last, plan = record.last, record.plan
+    said = run.headline
     return RunSummary(
-        run_id=record.run_id,
-        target_url=plan.target_url,
-        source=record.source,
-        state=record.state,
-        message=record.message,
-        created_at_epoch_s=record.created_at_epoch_s,
-        ended_at_epoch_s=record.ended_at_epoch_s,
-        users=plan.users,
-        duration_s=plan.duration_s,
-        requests=last.requests if last else 0,
-        score=last.balance.score if last else None,
-        grade=last.balance.grade if last else None,
-        verdict=last.verdict.kind if last else None,
-        experiment_of=record.experiment_of,
-        baseline=record.baseline,
-        not_stored=record.not_stored,
+        run_id=run.run_id,
+        target_url=run.target_url,
+        source=run.source,
+        state=run.state,
+        message=run.message,
+        created_at_epoch_s=run.created_at_epoch_s,
+        ended_at_epoch_s=run.ended_at_epoch_s,
+        users=run.users,
+        duration_s=run.duration_s,
+        requests=said.requests if said else 0,
+        score=said.score if said else None,
+        grade=said.grade if said else None,
+        verdict=said.verdict if said else None,
+        experiment_of=run.experiment_of,
+        baseline=run.baseline,
+        not_stored=run.not_stored,
+        failures=said.failures if said else 0,
+        requests_per_s=said.requests_per_s if said else None,
+        p95_ms=said.p95_ms if said else None,
+        pods=said.pods if said else None,
+        elapsed_s=said.elapsed_s if said else None,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from scale_app.domain.outline import RunOutline, outline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState
 from scale_app.views.run_list import page_text, run_row
@@ -11,8 +12,12 @@ from tests.unit.pictures.test_times_and_gauge import point
 from tests.unit.ui.samples import record, snapshot
 
 
+def outlined(*told, **more) -> RunOutline:
+    return outline_of(record(*told, **more))
+
+
 def test_a_run_is_told_in_one_row():
-    row = run_row(record(snapshot(100, 100), RunState.FINISHED), [point(0, recent_score=1.0)])
+    row = run_row(outlined(snapshot(100, 100), RunState.FINISHED), [point(0, recent_score=1.0)])
     assert (row.verdict, row.score, row.grade, row.requests, row.state_text) == (
         "Uneven",
         "1.000",
@@ -24,8 +29,8 @@ def test_a_run_is_told_in_one_row():
 
 
 def test_a_run_that_ended_without_data_does_not_promise_any():
-    assert run_row(record(None, RunState.FAILED, message="Refused.")).verdict == "No data"
-    assert run_row(record(None, RunState.RUNNING)).verdict == "No data"
+    assert run_row(outlined(None, RunState.FAILED, message="Refused.")).verdict == "No data"
+    assert run_row(outlined(None, RunState.RUNNING)).verdict == "No data"
 
 
 @pytest.mark.parametrize(
@@ -33,8 +38,8 @@ def test_a_run_that_ended_without_data_does_not_promise_any():
     [("demo", "demo"), ("simulated?pods=200", "simulated"), ("http://api.shop.svc:8080/cart", "api.shop.svc")],
 )
 def test_a_baseline_is_offered_the_targets_name(target, hint):
-    assert run_row(replace(record(), plan=LoadPlan(target_url=target))).baseline_hint == hint
-    assert run_row(replace(record(), baseline="last release")).baseline_hint == "last release"
+    assert run_row(outline_of(replace(record(), plan=LoadPlan(target_url=target)))).baseline_hint == hint
+    assert run_row(replace(outlined(), baseline="last release")).baseline_hint == "last release"
 
 
 def test_the_shown_part_of_a_long_list_is_told():

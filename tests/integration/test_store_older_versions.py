@@ -1,0 +1,124 @@
+"""What older versions kept is readable by this one, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import text
+
+from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.adapters.store.database import open_engine
+from scale_app.adapters.store.migrate import migration_config
+from scale_app.domain.events import SnapshotTaken
+from scale_app.domain.outline import outline_of
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.pod_history import PodHistory
+from scale_app.domain.recording import WholeRun, replayed
+from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.snapshot import RunState
+from scale_app.domain.verdict import VerdictKind
+from tests.fakes import FakeClock
+from tests.old_databases import old_database
+from tests.postgres import binaries, running_postgres
+from tests.recorded import EVEN, HOT, whole_run
+
+TABLES = ("runs", "run_events", "run_recordings", "saved_plans")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """A database as the version with the tables 0004 left it."""
+    old = old_database("0004", tmp_path / "scale.db")
+    if request.param == "sqlite":
+        yield old
+        return
+    folder = binaries()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
+    with running_postgres(folder) as server:
+        new = await server.create_database("old")
+        await _fill(new, tmp_path / "scale.db")
+        yield new
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[SqlRunStore]:
+    await migrate(url)
+    opened = SqlRunStore(url, FakeClock())
+    yield opened
+    await opened.close()
+
+
+async def test_the_list_says_of_older_runs_what_it_says_of_new_ones(store: SqlRunStore) -> None:
+    listed = await store.runs(10, 0)
+    assert [run.run_id for run in listed] == ["cut", "failed", "even", "uneven"]
+    assert listed == [outline_of(await store.run(run.run_id)) for run in listed]
+    assert await store.runs(1, 0, RunFilter(verdict=VerdictKind.EVEN, experiment_of="uneven")) == [listed[2]]
+    assert [run.headline is None for run in listed] == [False, True, False, False]
+    assert (listed[3].users, listed[3].duration_s, listed[3].baseline) == (60, 12.0, "main")
+
+
+@pytest.mark.parametrize(("run_id", "per_s", "users"), [("uneven", HOT, 50), ("even", EVEN, 20)])
+async def test_an_older_run_is_opened_with_all_that_was_kept_of_it(
+    store: SqlRunStore, run_id: str, per_s: tuple[int, ...], users: int
+) -> None:
+    known = whole_run(per_s, LoadPlan(users=users, duration_s=12), run_id)
+    kept = await whole(store, run_id)
+    assert kept.points == known.points
+    assert kept.happened == known.happened
+    assert kept.pods == known.pods
+    assert kept.record.last is not None
+    assert known.record.last is not None
+    assert replace(kept.record.last, at_epoch_s=0.0) == replace(known.record.last, at_epoch_s=0.0)
+    assert replayed(kept).record.last == kept.record.last
+
+
+async def test_a_run_that_was_going_on_is_interrupted_at_its_last_second(store: SqlRunStore) -> None:
+    assert await store.mark_interrupted("It was killed.") == ["cut"]
+    cut = await store.run("cut")
+    assert cut.last is not None
+    assert (cut.state, cut.ended_at_epoch_s) == (RunState.INTERRUPTED, cut.last.at_epoch_s)
+    kept = [event for event in await store.events("cut") if isinstance(event, SnapshotTaken)]
+    assert len(kept) == len(await store.points("cut"))
+
+
+async def test_saved_plans_are_there_and_older_runs_can_be_deleted(store: SqlRunStore) -> None:
+    assert [saved.name for saved in await store.plans()] == ["nightly"]
+    await store.delete("uneven")
+    assert await store.events("uneven") == []
+    assert await store.recording("uneven") == []
+    assert await store.count() == 3
+
+
+async def whole(store: SqlRunStore, run_id: str) -> WholeRun:
+    happened = tuple(numbered.event for numbered in await store.happenings(run_id))
+    return WholeRun(
+        await store.run(run_id),
+        tuple(await store.points(run_id)),
+        happened,
+        tuple(await store.recording(run_id)),
+        pods=PodHistory.of(await store.pod_counts(run_id, 240)).times().plain(),
+    )
+
+
+async def _fill(url: str, file: Path) -> None:
+    """The rows of the file in a database of the same version."""
+    engine = open_engine(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(lambda made: command.upgrade(migration_config(made), "0004"))
+            with sqlite3.connect(file) as old:
+                for table in TABLES:
+                    rows = old.execute(f"SELECT * FROM {table}")
+                    names = [column[0] for column in rows.description]
+                    places = ", ".join(f":{name}" for name in names)
+                    insert = text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})")
+                    await connection.execute(insert, [dict(zip(names, row, strict=True)) for row in rows])
+            old.close()
+    finally:
+        await engine.dispose()
