@@ -20,7 +20,7 @@ from scale_app.service.hub import Hub, Outside
 
 
 @asynccontextmanager
-async def house(folder: Path, clusters: Clusters | None = None) -> AsyncIterator[Hub]:
+async def house(folder: Path, clusters: Clusters | None = None, max_runs: int = 4) -> AsyncIterator[Hub]:
     """A hub with its real adapters and a demo of its own."""
     clock = SystemClock()
     url = f"sqlite+aiosqlite:///{folder}/scale.db"
@@ -39,7 +39,7 @@ async def house(folder: Path, clusters: Clusters | None = None) -> AsyncIterator
         catalog=catalog,
         cluster_pods=pods,
     )
-    hub = Hub(outside, Limits(), max_runs=4)
+    hub = Hub(outside, Limits(), max_runs=max_runs)
     await hub.open()
     try:
         yield hub
