@@ -72,6 +72,7 @@ class Cell:
     layer: str
     connections: str
     warm_up_s: int
+    processes: int
     seconds: int
     trials: int
     alerted: float
@@ -96,15 +97,19 @@ def measure(scene: Scene, first: int | None = None, most: int = MOST, watching: 
     """Watch as many trials as it takes to see whether each goal is reached: few where all is well or nothing is."""
     rng = np.random.default_rng([SEED, zlib.crc32(repr(asdict(scene)).encode())])
     goals, seen = goals_of(scene), list[Seen]()
-    first = first or (HOURS if scene.seconds == HOUR_S else FIRST if _asked_much(scene, goals) else FIRST_UNASKED)
+    first = first or _first(scene, goals)
     most = first if scene.seconds == HOUR_S else max(first, most)
     while len(seen) < first or (len(seen) < most and _open(scene, goals, seen, most)):
         seen.append(watching(scene, rng))
     return _cell(scene, goals, seen)
 
 
-def _asked_much(scene: Scene, goals: Sequence[Goal]) -> bool:
-    return scene.case == "edge" or any(goal.name == "alerted" for goal in goals)
+def _first(scene: Scene, goals: Sequence[Goal]) -> int:
+    """Trials that each cell gets; many pods take long."""
+    if scene.seconds == HOUR_S:
+        return HOURS
+    much = scene.case == "edge" or any(goal.name == "alerted" for goal in goals)
+    return (FIRST if much else FIRST_UNASKED) // (2 if scene.pods == 200 else 1)
 
 
 def _open(scene: Scene, goals: Sequence[Goal], seen: Sequence[Seen], most: int) -> bool:
@@ -145,6 +150,7 @@ def _cell(scene: Scene, goals: Sequence[Goal], seen: Sequence[Seen]) -> Cell:
         scene.layer,
         scene.policy,
         scene.warm_up_s,
+        scene.processes,
         scene.seconds,
         len(seen),
         **{name: sum(each[name] for each in told) / len(told) for name in FIGURES},
@@ -170,7 +176,7 @@ SHORT = tuple(
 def line(cell: Cell) -> str:
     """One cell as one line of text."""
     what = f"{cell.case:13} {cell.layer:8} {cell.connections:8}{cell.pods:4} pods{cell.picks:7,} picks"
-    what += f" warm-up {cell.warm_up_s} {cell.seconds:5,} s x{cell.trials:3}"
+    what += f" warm-up {cell.warm_up_s} processes {cell.processes} {cell.seconds:5,} s x{cell.trials:3}"
     short = {"alerted": "alert", "recent_uneven": "recent", "cause_ever_wrong": "ever wrong"}
     figures = " ".join(f"{short.get(name, name)} {100 * getattr(cell, name):.0f}" for name in FIGURES)
     return f"{what}: {figures} {cell.final_verdict} {'ok' if cell.ok else 'MISSED ' + ', '.join(cell.missed)}"

@@ -33,7 +33,8 @@ What is crossed:
 - **what is wrong**: nothing; one pod gets 1.25, 2 or 3 times as much as another; one gets 2 % of a fair share; one is
   dead though ready (its requests time out after a second, are refused, are reset, or end in a 503); all goes to one;
   every second pod, those of one node, gets nothing; a pod joins after a third of the time. "edge" is a CV of 0.025.
-- **warm-up**: none, or 5 seconds (kept connections at 5 and 20 pods).
+- **warm-up**: none, or 5 seconds (kept connections at 5 and 20 pods). A few cells have two processes of the load
+  generator, whose counts are added up.
 
 Left out are cells that make no sense: a new connection for each request is the same behind every balancer, half of
 two pods is one, and 50 picks say nothing of 200 pods.

@@ -53,7 +53,8 @@ class Scene:
     """One balancer before its pods, and who asks it.
 
     picks: decisions of the balancer in `seconds`, in the effective sense. The first `warm_up_s` come on top.
-    Pod 0 is the hot, starved, dead or late one; of "half idle" every second pod is.
+    processes: of the load generator, which share the users. Pod 0 is the hot, starved, dead or late one; of "half idle"
+    every second pod is idle.
     """
 
     case: Case
@@ -63,6 +64,7 @@ class Scene:
     picks: int
     seconds: int
     warm_up_s: int = 0
+    processes: int = 1
 
     @property
     def total_s(self) -> int:

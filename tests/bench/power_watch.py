@@ -13,10 +13,11 @@ import numpy as np
 from scale_app.domain.events import AlertCleared, AlertRaised, Event, SnapshotTaken
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import Run
-from scale_app.domain.samples import GeneratorHealth, LoadEnded, LoadReady, PodSeen, PodsSample
+from scale_app.domain.samples import GeneratorHealth, LoadEnded, LoadReady, PodSeen, PodsSample, TrafficSample
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.source import Source
 from scale_app.domain.verdict import VerdictKind
+from scale_app.worker.merge import Books
 from scale_app.worker.tally import Carried, Cell, Tally
 from tests.bench.power_traffic import (
     ANSWERED,
@@ -61,12 +62,9 @@ class Seen:
 def watch(scene: Scene, rng: np.random.Generator) -> Seen:
     """One trial, looked at every second and at its end."""
     traffic = traffic_of(scene, rng)
-    run, sender, seen = _run(scene, traffic.users), _Sender(scene.pods), Seen()
-    bounds = np.searchsorted(traffic.second, np.arange(scene.total_s + 1))
-    for second in range(scene.total_s):
-        sender.send(traffic, slice(int(bounds[second]), int(bounds[second + 1])))
-        at_s = second + 1
-        _note(seen, run.observe(sender.tally.sample(float(at_s), traffic.users, GeneratorHealth())), at_s, scene)
+    run, senders, seen = _run(scene, traffic.users), _Senders(scene, traffic), Seen()
+    for at_s in range(1, scene.total_s + 1):
+        _note(seen, run.observe(senders.second(at_s)), at_s, scene)
         if scene.case == "joined late" and at_s == scene.joins_at_s:
             run.observe(_directory(scene, at_s))
     _note(seen, run.observe(LoadEnded(float(scene.total_s))), scene.total_s, scene)
@@ -99,8 +97,41 @@ def _name(pod: int) -> str:
     return f"shop-{pod:03d}"
 
 
+class _Senders:
+    """The worker's place, or several workers' and that of the one which adds up what they counted."""
+
+    def __init__(self, scene: Scene, traffic: Traffic) -> None:
+        self._parts = _parts(traffic, scene.processes)
+        self._senders = [_Sender(scene.pods) for _ in self._parts]
+        self._bounds = [np.searchsorted(part.second, np.arange(scene.total_s + 1)) for part in self._parts]
+        self._books = Books()
+
+    def second(self, at_s: int) -> TrafficSample:
+        """The sample at the end of this second, the first of which ends at 1."""
+        for sender, part, bounds in zip(self._senders, self._parts, self._bounds, strict=True):
+            sender.send(part, slice(int(bounds[at_s - 1]), int(bounds[at_s])))
+        samples = [
+            sender.tally.sample(float(at_s), part.users, GeneratorHealth())
+            for sender, part in zip(self._senders, self._parts, strict=True)
+        ]
+        if len(samples) == 1:
+            return samples[0]
+        for member, sample in enumerate(samples):
+            self._books.take(member, sample)
+        return self._books.total(float(at_s), len(samples))
+
+
+def _parts(traffic: Traffic, processes: int) -> list[Traffic]:
+    """Of each process: every so-manieth user is its own."""
+    if processes == 1:
+        return [traffic]
+    own = [traffic.user % processes == process for process in range(processes)]
+    columns = [traffic.second, traffic.user, traffic.pod, traffic.outcome, traffic.opens, traffic.closes]
+    return [Traffic(*(column[mask] for column in columns), users=traffic.users // processes) for mask in own]
+
+
 class _Sender:
-    """The worker's place: tells its tally what happens on each user's connection."""
+    """One process: tells its tally what happens on each user's connection."""
 
     def __init__(self, pods: int) -> None:
         self.tally = Tally()
