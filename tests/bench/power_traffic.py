@@ -43,6 +43,7 @@ STICKS = 0.8
 TIMEOUT_S = 1.0
 BACKOFF_FIRST_S, BACKOFF_MOST_S = 0.1, 2.0
 JOINS_AT = 1 / 3
+SURE = 2.6
 FAILS_OVER_AT = 0.5
 MOST_USERS = 50
 MOST_A_SECOND, MOST_EACH = 10, 1_200
@@ -225,27 +226,29 @@ class _Users:
 def picks_needed(case: Case, pods: int, evidence: float) -> int | None:
     """Picks after which evidence against a fair balancer is as large in nearly all runs; None for none.
 
-    The likelihood ratio of the true alternative, averaged over pods and a grid of six shares and halved (the other half
-    goes to "spread out"), at 2.6 standard deviations below its mean: what a test that may be looked at any time can do.
+    Of one pod that differs: the likelihood ratio of the true shares, averaged over pods and a grid of six shares and
+    halved (the other half goes to "spread out"), at 2.6 standard deviations below its mean. Where many pods differ: the
+    same of the chi-square's, in its Gaussian limit with a grid of ten. Both may be looked at any time.
     """
     shares = shares_of(case, pods)
     if case.startswith("dead"):
         shares = np.where(np.arange(pods) == 0, 1e-3 / pods, 1 / pods)
-        shares /= shares.sum()
-    seen, fair = _as_one_pod(shares)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gain = np.where(seen > 0, np.log(seen / fair), 0.0)
-    mean, spread = float(seen @ gain), math.sqrt(max(0.0, float(seen @ gain**2) - float(seen @ gain) ** 2))
+    if case == "half idle":
+        return _spread_out(float(pods * (shares**2).sum() - 1), pods - 1, math.log(evidence * 2 * 10))
+    seen, fair = (np.array([part, 1 - part]) for part in (float(shares[0] / shares.sum()), 1 / pods))
+    gain = np.array([math.log(s / f) if s else 0.0 for s, f in zip(seen, fair, strict=True)])
+    mean = float(seen @ gain)
     if mean <= 1e-9:
         return None
+    spread = math.sqrt(max(0.0, float(seen @ gain**2) - mean**2))
     wanted = math.log(evidence * 2 * 6 * pods)
-    root = (2.6 * spread + math.sqrt((2.6 * spread) ** 2 + 4 * mean * wanted)) / (2 * mean)
+    root = (SURE * spread + math.sqrt((SURE * spread) ** 2 + 4 * mean * wanted)) / (2 * mean)
     return math.ceil(root**2)
 
 
-def _as_one_pod(shares: Array) -> tuple[Array, Array]:
-    """The pod that differs against all others together: what a test can ask before it knows them apart."""
-    half = shares.size // 2 if (shares == 0).sum() > 1 and shares[0] < 1 else 1
-    picked = shares[0] if half == 1 else shares.sum()
-    fair = 1 / shares.size if half == 1 else 1 - half / shares.size
-    return np.array([picked, 1 - picked]), np.array([fair, 1 - fair])
+def _spread_out(cv_squared: float, df: int, wanted: float) -> int:
+    wanted += SURE * math.sqrt(2 * df) / 2
+    picks = 1
+    while picks * cv_squared / 2 - df / 2 * math.log1p(picks * cv_squared / df) < wanted:
+        picks += 1
+    return picks
