@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PACKAGES := requirements.txt requirements.lock pyproject.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run build test test-cluster check format bench bench-engine bench-memory bench-ui calibrate power clean
+.PHONY: help run build test test-cluster check format bench bench-engine bench-memory bench-store bench-ui calibrate power clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -46,6 +46,9 @@ bench-engine: $(VENV)/.test-packages ## measure what a request costs the load en
 
 bench-memory: $(VENV)/.test-packages ## run the load engine for ten minutes and see that its memory stays flat
 	@$(BIN)/python -m tests.bench.engine_memory $(ARGS)
+
+bench-store: $(VENV)/.test-packages ## measure what the history takes on the disk and how soon it is read (ARGS=--short without PostgreSQL)
+	@$(BIN)/python -m tests.bench.store $(ARGS)
 
 bench-ui: $(VENV)/.test-packages build ## measure what the page costs its viewers and the server, in headless Chromium
 	@$(BIN)/python -m tests.bench.ui $(ARGS)

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any, cast, get_args
 
-from sqlalchemy import Row
-
 from scale_app.adapters.store.lines import Reading
 from scale_app.adapters.store.tables import PlanRow, RunRow
 from scale_app.codec import from_json, from_wire, to_json
@@ -24,8 +22,12 @@ from scale_app.domain.snapshot import Point, RunState, Snapshot, Source, point_o
 from scale_app.domain.verdict import VerdictKind
 
 KINDS: dict[str, Any] = {kind.__dataclass_fields__["kind"].default: kind for kind in get_args(Event)}
-LISTED = tuple(getattr(RunRow, name) for name in RunRow.model_fields if name not in ("plan_json", "packed"))
-"""The columns that a list reads."""
+_OUTLINED = tuple(field.name for field in fields(RunOutline) if field.name not in ("headline", "not_stored"))
+_FIGURES = tuple(field.name for field in fields(Headline) if field.name != "verdict")
+LISTED = tuple(
+    getattr(RunRow, {"run_id": "id"}.get(name, name)) for name in (*_OUTLINED, "seen_at_epoch_s", "verdict", *_FIGURES)
+)
+"""The columns that a list reads, in the order of an outline's fields and then of a headline's."""
 
 
 def run_values(record: RunRecord) -> dict[str, Any]:
@@ -101,39 +103,17 @@ def summary_values(events: Iterable[Event], now_epoch_s: float) -> dict[str, Any
     return changed
 
 
-def outline_of_row(row: Row[Any]) -> RunOutline:
+def outline_of_row(row: Sequence[Any]) -> RunOutline:
     """The run in a row of LISTED. Raises StoreUnavailable when this version cannot read it."""
+    # By place: a page of the list is read in a third of the time that it takes by name.
+    known, (seen_at_s, verdict, *figures) = row[: len(_OUTLINED)], row[len(_OUTLINED) :]
+    run_id, target_url, users, duration_s, source, state, *others = known
     try:
-        return RunOutline(
-            run_id=row.id,
-            target_url=row.target_url,
-            users=row.users,
-            duration_s=row.duration_s,
-            source=Source(row.source),
-            state=RunState(row.state),
-            created_at_epoch_s=row.created_at_epoch_s,
-            ended_at_epoch_s=row.ended_at_epoch_s,
-            message=row.message,
-            experiment_of=row.experiment_of,
-            baseline=row.baseline,
-            headline=None if row.seen_at_epoch_s is None else _headline(row),
-        )
+        headline = None if seen_at_s is None else Headline(VerdictKind(verdict), *figures)
+        told = (Source(source), RunState(state), *others, headline)
+        return RunOutline(run_id, target_url, users, duration_s, *told)
     except ValueError as error:
-        raise _unreadable(row.id) from error
-
-
-def _headline(row: Row[Any]) -> Headline:
-    return Headline(
-        VerdictKind(row.verdict),
-        row.score,
-        row.grade,
-        row.requests,
-        row.failures,
-        row.requests_per_s,
-        row.p95_ms,
-        row.pods,
-        row.elapsed_s,
-    )
+        raise _unreadable(run_id) from error
 
 
 def record_of(row: RunRow, last: bytes | None) -> RunRecord:
