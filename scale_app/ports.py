@@ -182,6 +182,9 @@ class RunStore(Protocol):
     async def mark_interrupted(self, message: str) -> list[str]:
         """Turn every run that is stored as active into an interrupted one; ids of those."""
 
+    async def check(self) -> None:
+        """Returns when the history can be read now."""
+
     async def close(self) -> None:
         """Let go of the database."""
 

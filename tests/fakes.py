@@ -179,6 +179,9 @@ class FakeStore:
             self._runs[run.run_id] = run.followed(event, last_known_s)
         return [run.run_id for run in left]
 
+    async def check(self) -> None:
+        self._check()
+
     async def close(self) -> None:
         self.closed = True
 

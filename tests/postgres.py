@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,23 @@ START_LIMIT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
+    """port: on 127.0.0.1. pid: of its first process."""
+
     port: int
+    pid: int
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Inside, none of its processes does anything: connections are taken by the kernel, and nobody answers."""
+        family = _family(self.pid)
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in family:
+                with suppress(ProcessLookupError):  # the first ones may have let it go already
+                    os.kill(pid, signal.SIGCONT)
 
     def url(self, database: str, password: str = PASSWORD) -> str:
         return f"postgresql+asyncpg://{USER}:{password.replace(' ', '%20')}@127.0.0.1:{self.port}/{database}"
@@ -82,7 +98,7 @@ def _server(folder: Path, data: Path, user: str | None) -> Iterator[Postgres]:
         )
     try:
         _wait_until_it_listens(server, port, Path(data, "log"))
-        yield Postgres(port)
+        yield Postgres(port, server.pid)
     finally:
         server.send_signal(signal.SIGINT)  # PostgreSQL's "fast" shutdown: open connections are cut
         server.wait(timeout=30)
@@ -95,6 +111,12 @@ def _wait_until_it_listens(server: subprocess.Popen[bytes], port: int, log: Path
             return
         time.sleep(0.05)
     raise RuntimeError(f"PostgreSQL did not start on port {port}:\n{log.read_text(errors='replace')}")
+
+
+def _family(pid: int) -> list[int]:
+    """The process and all that come from it, itself first, so that it makes no more meanwhile."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in _family(int(child)))]
 
 
 def _server_user() -> str | None:

@@ -225,7 +225,7 @@ class Hub(Memory):
     async def check(self) -> None:
         """Raises StoreUnavailable when runs cannot be stored now, or the history cannot be read."""
         self.storing.check()
-        await self._outside.store.runs(1, 0)
+        await self._outside.store.check()
 
     @asynccontextmanager
     async def subscribe(self, run_id: str | None = None) -> AsyncIterator[AsyncIterator[Item]]:

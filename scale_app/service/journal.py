@@ -80,6 +80,8 @@ class Journal:
                 await self._write_next()
             except StoreUnavailable as error:
                 self.problem = str(error)
+                # One that is slow may take a few lines in the time that it is given.
+                self._most = max(1, self._most // 2)
                 raise
         self.problem = ""
         if not self.waiting:
@@ -131,7 +133,7 @@ class Journal:
         except Exception as error:  # noqa: BLE001 - whatever it is: it must not keep the lines behind it waiting
             self._refused(backlog, batch, error)
         else:
-            self._most = BATCH_LINES
+            self._most = min(BATCH_LINES, 2 * self._most)
             backlog.take_out(batch[-1].seq)
 
     async def _append(self, batch: list[Waiting[Event]], events: list[Event]) -> None:

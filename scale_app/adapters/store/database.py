@@ -16,7 +16,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-BUSY_LIMIT_S = 5.0
+BUSY_LIMIT_S = 4.0
+"""Below the store's own limit of a write, so that it is SQLite that says that the file is locked."""
 CONNECT_LIMIT_S = 5.0
 STATEMENT_LIMIT_S = 30.0
 WRITES = "writes"

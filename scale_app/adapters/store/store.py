@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from sqlalchemy import CursorResult, Select, delete, func, select, update
@@ -51,6 +51,12 @@ from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point, RunState
 from scale_app.ports import Clock
 
+CHECK_LIMIT_S = 2.0
+READ_LIMIT_S = 4.0
+WRITE_LIMIT_S = 6.0
+LONG_LIMIT_S = 30.0
+"""What reads, deletes or changes a whole run, which may be large."""
+CLOSE_LIMIT_S = 1.0
 ACTIVE = [state.value for state in RunState if state.active]
 
 
@@ -116,7 +122,7 @@ class SqlRunStore:
         """The recording in order, up to the first line that is missing. Empty when there is none."""
         lines = select(col(RecordedRow.seq), col(RecordedRow.body)).where(col(RecordedRow.run_id) == storable(run_id))
         with border(f"Reading the recording of run {run_id}", self._url):
-            async with self._session() as session:
+            async with self._session(LONG_LIMIT_S) as session:
                 rows = [(seq, body) for seq, body in await session.execute(lines.order_by(col(RecordedRow.seq)))]
         return await asyncio.to_thread(recording_of, run_id, rows)
 
@@ -127,7 +133,7 @@ class SqlRunStore:
         newest = (col(RunRow.created_at_epoch_s).desc(), col(RunRow.id).desc())
         page = select(*LISTED).where(*conditions(wanted, without)).order_by(*newest).limit(limit).offset(offset)
         with border("Reading the list of runs", self._url):
-            async with self._engine.connect() as connection:
+            async with asyncio.timeout(READ_LIMIT_S), self._engine.connect() as connection:
                 rows = (await connection.execute(page)).all()
         return [outline_of_row(row) for row in rows]
 
@@ -188,7 +194,7 @@ class SqlRunStore:
     async def delete(self, run_id: str) -> None:
         """Forget a run and its events. Raises RunNotFound."""
         with border(f"Deleting run {run_id}", self._url):
-            async with self._writing() as session:
+            async with self._writing(LONG_LIMIT_S) as session:
                 gone = await session.execute(delete(RunRow).where(col(RunRow.id) == storable(run_id)))
                 if _rows(gone) == 0:
                     raise RunNotFound(run_id)
@@ -233,15 +239,24 @@ class SqlRunStore:
         The end of such a run is its newest snapshot's time: the last moment that anything is known of it.
         """
         with border("Marking interrupted runs", self._url):
-            async with self._writing() as session:
+            async with self._writing(LONG_LIMIT_S) as session:
                 rows = (await session.scalars(select(RunRow).where(col(RunRow.state).in_(ACTIVE)))).all()
                 for row in rows:
                     await self._interrupt(session, row, message)
         return [row.id for row in rows]
 
+    async def check(self) -> None:
+        """Raises StoreUnavailable when the history cannot be read now."""
+        with border("Asking the database", self._url):
+            async with self._session(CHECK_LIMIT_S) as session:
+                await session.scalar(select(col(RunRow.id)).limit(1))
+
     async def close(self) -> None:
         """Let go of the database."""
-        await self._engine.dispose()
+        # One that hangs is not waited for: its connections end with this process.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_LIMIT_S):
+                await self._engine.dispose()
 
     async def _interrupt(self, session: AsyncSession, row: RunRow, message: str) -> None:
         newest = select(func.max(EventRow.seq), func.max(EventRow.elapsed_s)).where(col(EventRow.run_id) == row.id)
@@ -255,16 +270,20 @@ class SqlRunStore:
     async def _rows(self, run_id: str, query: Select[*tuple[Any, ...]]) -> list[Any]:
         ordered = query.where(col(EventRow.run_id) == storable(run_id)).order_by(col(EventRow.seq))
         with border(f"Reading what happened in run {run_id}", self._url):
-            async with self._session() as session:
+            async with self._session(LONG_LIMIT_S) as session:
                 return [tuple(row) for row in await session.execute(ordered)]
 
-    def _session(self) -> AsyncSession:
-        return AsyncSession(self._engine, expire_on_commit=False)
+    @asynccontextmanager
+    async def _session(self, limit_s: float = READ_LIMIT_S) -> AsyncIterator[AsyncSession]:
+        """To read with. Raises TimeoutError when that takes too long."""
+        async with asyncio.timeout(limit_s), AsyncSession(self._engine, expire_on_commit=False) as session:
+            yield session
 
     @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[AsyncSession]:
-        """One transaction, kept when the block ends and undone when it raises."""
-        async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
+    async def _writing(self, limit_s: float = WRITE_LIMIT_S) -> AsyncIterator[AsyncSession]:
+        """One transaction, kept when the block ends and undone when it raises, as TimeoutError does after the limit."""
+        writing = AsyncSession(self._writer, expire_on_commit=False)
+        async with asyncio.timeout(limit_s), writing as session, session.begin():
             yield session
 
     def _insert(self, table: type[SQLModel]) -> Any:
