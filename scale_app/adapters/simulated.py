@@ -165,8 +165,11 @@ class SimulatedLoad:
         began_s = now_s = self._clock.monotonic_s()
         ends_s = began_s + self._plan.duration_s
         yield LoadReady(now_s)
+        due_s = began_s
         while now_s < ends_s and not self._over.is_set():
-            await self._tick(min(TICK_S, ends_s - now_s))
+            # In step with the clock, however long the work between two ticks takes.
+            due_s = max(due_s + TICK_S, now_s)
+            await self._tick(min(due_s, ends_s) - now_s)
             before_s, now_s = now_s, self._clock.monotonic_s()
             self._advance(now_s - before_s, now_s - began_s)
             yield self._traffic.sample(now_s)

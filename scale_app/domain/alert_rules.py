@@ -36,7 +36,9 @@ class Alerts:
         self._watches = {rule: AlertWatch(rule) for rule in rules_of(plan)}
 
     def observe(self, at_s: float, figures: Figures) -> list[AlertChange]:
-        """Judge one sample by every rule. at_s: seconds since the load began."""
+        """Judge one sample by every rule. at_s: seconds since the load began; in the warm-up nothing is judged."""
+        if at_s < self._plan.warm_up_s:
+            return []
         changes = (watch.observe(at_s, reading(rule, self._plan, figures)) for rule, watch in self._watches.items())
         return [change for change in changes if change]
 

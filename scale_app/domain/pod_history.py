@@ -12,28 +12,28 @@ from scale_app.domain.snapshot import PodShare, Snapshot
 MOST_COLUMNS = 120
 MOST_PODS = 2_000
 """Pods of one run that are remembered, gone ones included; later ones are left out of the picture."""
-FAIR_DIGITS = 6
+DUE_DECIMALS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class PodCounts:
     """What the pods had answered by one moment.
 
-    names: of the eligible pods. requests: of each since the start, or the end of the warm-up. fair: each one's fair
-    share, 0..1, to FAIR_DIGITS significant digits.
+    names: of the pods. requests: of each since the start, or the end of the warm-up. expected: requests due to each
+    since then, to DUE_DECIMALS; a difference of two moments is what was due between them.
     """
 
     elapsed_s: float
     names: tuple[str, ...]
     requests: tuple[int, ...]
-    fair: tuple[float, ...]
+    expected: tuple[float, ...]
 
 
 def counts_of(snapshot: Snapshot) -> PodCounts:
     """What a snapshot says of it."""
     pods = snapshot.pods
-    fair = tuple(float(f"{share:.{FAIR_DIGITS}g}") for share in fair_shares(pods).tolist())
-    return PodCounts(snapshot.elapsed_s, tuple(pod.name for pod in pods), tuple(pod.requests for pod in pods), fair)
+    due = tuple(round(requests, DUE_DECIMALS) for requests in _due(pods).tolist())
+    return PodCounts(snapshot.elapsed_s, tuple(pod.name for pod in pods), tuple(pod.requests for pod in pods), due)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class PodHistory:
         counted = np.array(counts.requests, dtype=float)
         kept = rows < MOST_PODS
         now = np.zeros((2, len(self._rows)))
-        now[:, rows[kept]] = np.stack([counted, np.array(counts.fair, float) * counted.sum()])[:, kept]
+        now[:, rows[kept]] = np.stack([counted, np.array(counts.expected, float)])[:, kept]
         before = np.zeros_like(now)
         if now[0].sum() >= self._before[0].sum():  # else a warm-up has ended, and counting began anew
             before[:, : self._before.shape[1]] = self._before
@@ -124,6 +124,9 @@ class PodHistory:
     def times(self) -> PodTimes:
         """What there is so far."""
         requests, expected = self._counts[:, :, : self._columns].copy()
+        # Due is what was answered, counted is what was read by then: a source that lags must not look like idle pods.
+        due = expected.sum(axis=0)
+        expected *= np.divide(requests.sum(axis=0), due, out=np.zeros_like(due), where=due > 0)
         return PodTimes(tuple(self._rows), self._span_s, requests, expected)
 
     def _row(self, name: str) -> int:
@@ -156,14 +159,23 @@ def spread(count: int, most: int) -> list[int]:
 
 
 def fair_shares(pods: Sequence[PodShare]) -> np.ndarray:
-    """What each pod should get, shape (k,), sum 1, read back from share and against_fair.
+    """What each pod should get of all requests, shape (k,), sum 1; all 0 when nothing is due to any of them."""
+    due = _due(pods)
+    return np.asarray(due / max(float(due.sum()), 1e-300))
 
-    A pod without a request tells nothing about its fair share; such pods divide what is left of 1.
+
+def _due(pods: Sequence[PodShare]) -> np.ndarray:
+    """Requests due to each pod since the start, shape (k,).
+
+    In snapshots that do not say what was due it is read back from share and against_fair. A pod without a request tells
+    nothing there; such pods divide what is left of 1, those among them that were never ready included.
     """
+    if all(pod.expected is not None for pod in pods):
+        return np.array([pod.expected for pod in pods], dtype=float)
     ratio = np.array([1 + pod.against_fair for pod in pods])
     share = np.array([pod.share for pod in pods])
     told = (share > 0) & (ratio > 0)
     fair: np.ndarray = np.divide(share, ratio, out=np.zeros_like(share), where=told)
     if not told.all():
         fair[~told] = max(0.0, 1 - float(fair.sum())) / int((~told).sum())
-    return fair
+    return np.asarray(fair * max(1, sum(pod.requests for pod in pods)))

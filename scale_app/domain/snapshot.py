@@ -42,6 +42,8 @@ class PodShare:
     mean_ms, p95_ms: of the recent window. in_flight: requests in hand on average (Little's law), recent window.
     slow: slower than the other pods beyond chance, recent window. failing: fails more, since the start.
     zone: "" when unknown. restarts: of its containers. cpu_cores, memory_bytes: used, 15 to 30 s old; never scored.
+    expected: requests due to it, its part of those that were answered while it was ready; 0 for a pod that was never
+        ready. None where an earlier version did not keep it.
     """
 
     name: str
@@ -64,6 +66,7 @@ class PodShare:
     restarts: int = 0
     cpu_cores: float | None = None
     memory_bytes: int | None = None
+    expected: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

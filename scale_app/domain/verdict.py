@@ -46,7 +46,8 @@ class Verdict:
     p_uneven: chance that a fair balancer looks at least this uneven; p_regular: at most this uneven.
     more_even_than_chance: round robin and least connections are; their interval is the observed CV and half a pick.
     picks_to_decide: further connections like those so far (requests where each is a pick of its own) that would
-        decide an UNDECIDED verdict at the present long_run_cv; None when it is decided or more would hardly help.
+        decide an UNDECIDED verdict: at the present long_run_cv when that is beyond chance, else if the balancer is
+        fair, and fewer if it is not; None when it is decided or more would hardly help.
     connections_known: False when each request had to be taken for a pick, so the verdict may be too sure.
     sentence: the verdict for people, complete.
     """
@@ -110,6 +111,10 @@ class _Finding:
     p_uneven: float
     p_regular: float
     regular: bool = False
+
+    @property
+    def beyond_chance(self) -> bool:
+        return self.p_uneven < STRICT_ALPHA
 
 
 def judge(
@@ -263,7 +268,9 @@ def _more_picks(evidence: _Evidence, finding: _Finding) -> int | None:
         # The gap between pods stays the same number of picks while the picks grow.
         needed: float | None = n * finding.cv_high / CV_THRESHOLD
     else:
-        needed = chance.deciding_picks(evidence.long_run_cv, CV_THRESHOLD, evidence.df, max(n, PICKS_PER_POD * pods))
+        # What chance explains is no unevenness to count on: an estimate from it would jump from second to second.
+        cv = evidence.long_run_cv if finding.beyond_chance else 0.0
+        needed = chance.deciding_picks(cv, CV_THRESHOLD, evidence.df, max(n, PICKS_PER_POD * pods))
         needed = needed and needed * _widening(evidence, CV_THRESHOLD) ** 2
     if needed is None:
         return None
@@ -272,12 +279,14 @@ def _more_picks(evidence: _Evidence, finding: _Finding) -> int | None:
 
 def _sentence(kind: VerdictKind, evidence: _Evidence, finding: _Finding, noise_cv: float, more: int | None) -> str:
     if kind is VerdictKind.EVEN:
-        beyond_chance = finding.p_uneven < STRICT_ALPHA
-        return verdict_sentence.even(evidence.fair.size, score_of(finding.cv_high), beyond_chance, finding.regular)
+        lowest = score_of(finding.cv_high)
+        return verdict_sentence.even(evidence.fair.size, lowest, finding.beyond_chance, finding.regular)
     if kind is VerdictKind.UNEVEN:
         # z of every pod up to a common factor: who is furthest from the fair share.
         gap = (evidence.parts - evidence.fair) / np.sqrt(evidence.fair * (1 - evidence.fair))
         worst = int(gap.argmax() if gap.max() >= -gap.min() * (1 - 1e-9) else gap.argmin())
         return verdict_sentence.uneven(float(evidence.parts[worst]), float(evidence.fair[worst]), finding.p_uneven)
     unit = "connection" if evidence.picks.are_connections else "request"
-    return verdict_sentence.undecided(evidence.picks.total, unit, score_of(noise_cv), more, finding.regular)
+    if finding.regular:
+        return verdict_sentence.undecided_regular(evidence.picks.total, unit, more)
+    return verdict_sentence.undecided(evidence.picks.total, unit, score_of(noise_cv), more, not finding.beyond_chance)

@@ -35,16 +35,25 @@ def uneven(part: float, fair: float, p: float) -> str:
     return f"Uneven: the {which} pod gets {got} instead of {due}, more than chance explains ({chance})."
 
 
-def undecided(picks: int, unit: str, noise_score: float, more: int | None, regular: bool) -> str:
-    """unit: "connection" or "request". more: further ones that would decide, None when none would."""
-    start = f"Undecided after {count(picks, unit)}:"
-    if regular:
-        start += " they are spread more evenly than chance (round robin or least connections)"
-    else:
-        start += f" chance alone would give a score near {noise_score:.2f}"
+def undecided(picks: int, unit: str, noise_score: float, more: int | None, if_even: bool) -> str:
+    """unit: "connection" or "request". more: further ones that would decide, None when none would; if_even: so many
+    if the work is shared evenly."""
+    start = f"Undecided after {count(picks, unit)}: chance alone would give a score near {noise_score:.2f}"
+    return f"{start}; {_further(unit, more, if_even)}"
+
+
+def undecided_regular(picks: int, unit: str, more: int | None) -> str:
+    """The same of picks that are spread more evenly than chance."""
+    start = f"Undecided after {count(picks, unit)}: they are spread more evenly than chance"
+    return f"{start} (round robin or least connections); {_further(unit, more, if_even=False)}"
+
+
+def _further(unit: str, more: int | None, if_even: bool) -> str:
     if more is None:
-        return f"{start}; the score is so near 0.95 that more {unit}s will hardly decide."
-    return f"{start}; about {count(rounded(more), f'more {unit}')} would decide."
+        return f"the score is so near 0.95 that more {unit}s will hardly decide."
+    if if_even:
+        return f"about {count(rounded(more), f'more {unit}')} would decide if it is even, fewer if it is not."
+    return f"about {count(rounded(more), f'more {unit}')} would decide."
 
 
 def count(number: int, unit: str) -> str:

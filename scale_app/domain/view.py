@@ -18,6 +18,8 @@ from scale_app.domain.snapshot import PodShare, RunState, Snapshot, Source
 from scale_app.domain.window import Figures, Window
 from scale_app.domain.work import WorkBalance, cv_of, failing_pods, slow_pods
 
+DUE_DECIMALS = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -126,10 +128,7 @@ def pod_shares(figures: Figures, roster: Roster) -> tuple[PodShare, ...]:
     fair = {name: expected / due for name, expected in whole.expected.items()}
     listed = sorted({*whole.pods, *roster.listed()})
     attributed = whole.attributed  # a sum over the pods: asked for by each of them it would be their square
-    rows = [
-        _row(name, whole.pods.get(name, PodCount()), attributed, recent, roster, fair.get(name), judged.get(name))
-        for name in listed
-    ]
+    rows = [_row(name, whole, attributed, recent, roster, fair.get(name), judged.get(name)) for name in listed]
     return _with_outliers(rows, recent)
 
 
@@ -146,7 +145,7 @@ def _with_outliers(rows: Sequence[PodShare], recent: Window) -> tuple[PodShare, 
 
 def _row(
     name: str,
-    count: PodCount,
+    whole: Window,
     attributed: int,
     recent: Window,
     roster: Roster,
@@ -154,6 +153,7 @@ def _row(
     judged: tuple[float, bool] | None,
 ) -> PodShare:
     pod, usage = roster.pod(name), roster.usage.get(name)
+    count, expected = whole.pods.get(name, PodCount()), whole.expected.get(name, 0.0)
     share = count.requests / attributed if attributed else 0.0
     now = recent.pods.get(name, PodCount())
     rate, mean_ms = recent.per_second(now.requests), now.latency.mean_ms()
@@ -176,4 +176,5 @@ def _row(
         restarts=pod.restarts,
         cpu_cores=usage.cpu_cores if usage else None,
         memory_bytes=usage.memory_bytes if usage else None,
+        expected=round(expected, DUE_DECIMALS),
     )

@@ -16,12 +16,13 @@ from scale_app.domain.histogram import Histogram, merged
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, PodCount, TrafficSample
 from scale_app.domain.source import NAMED_BY_ANSWERS, Source
-from scale_app.domain.verdict import Verdict, judge
+from scale_app.domain.verdict import Verdict, VerdictKind, judge
 
 RECENT_S = 10.0
 MINUTE_S = 60.0
 OTHERS_IGNORED_TO = 0.01  # of ours: health probes and the like
 NO_LOADS = ConnectionLoads()
+NO_SCORE = "no data yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,13 @@ class Window:
         return sum(count.requests for count in self.pods.values())
 
     def judged(self) -> tuple[Balance, Verdict]:
-        """Headline and verdict of the window."""
+        """Headline and verdict of the window. Where too few answers named a pod to judge there is no score either."""
         counts = [self.pods[name].requests for name in self.eligible]
         shares = [self.expected[name] for name in self.eligible]
         coverage = self.attributed / self.due if self.due else 0.0
         verdict = judge(counts, self._picks(), coverage, shares, self.switched)
+        if verdict.kind is VerdictKind.NO_DATA:
+            return Balance(len(counts), sum(counts), note=NO_SCORE), verdict
         return balance(counts, shares), as_estimate(verdict) if self.estimated else verdict
 
     def _picks(self) -> Mapping[int, int] | None:
@@ -204,7 +207,7 @@ class Windows:
 
     def _expectations(self, first: Mark, last: Mark, pods: Mapping[str, PodCount]) -> dict[str, float]:
         if not self._roster.known:
-            return dict.fromkeys(pods, 1.0)
+            return dict.fromkeys(pods, max(1, _answered(last.sample) - _answered(first.sample)) / max(1, len(pods)))
         gained = {name: total - first.expected.get(name, 0.0) for name, total in last.expected.items()}
         return {name: requests for name, requests in gained.items() if requests > 0}
 

@@ -37,6 +37,8 @@ class OpenPace:
         self._arrivals = self._late = self._dropped = 0
         self._lags: dict[int, int] = {}
         self._worst_lag_s = 0.0
+        self._told_ms = (0.0, 0.0)
+        self._over = False
 
     def set_rate(self, rate_per_s: float) -> None:
         """Arrivals per second from now on; 0 for none."""
@@ -47,21 +49,28 @@ class OpenPace:
             self._plan_next(max(self._last_s, perf_counter() - (1 / rate_per_s if rate_per_s else 0)))
 
     def take(self, health: GeneratorHealth) -> GeneratorHealth:
-        """The health with what is known here; lags are those since the last call."""
-        lag_ms = Histogram(self._lags).quantile_ms(0.99) or 0.0
-        worst_ms, self._lags, self._worst_lag_s = self._worst_lag_s * 1_000, {}, 0.0
+        """The health with what is known here; lags are those since the last call.
+
+        When the arrivals have ended and none came since, those told last stay: the last sample is the one that is kept.
+        """
+        if self._lags or not self._over:
+            worst_ms = self._worst_lag_s * 1_000
+            self._told_ms = min(Histogram(self._lags).quantile_ms(0.99) or 0.0, worst_ms), worst_ms
+        self._lags, self._worst_lag_s = {}, 0.0
+        lag_ms, worst_ms = self._told_ms
         return replace(
             health,
             arrivals=self._arrivals,
             late_arrivals=self._late,
             dropped_arrivals=self._dropped,
-            schedule_lag_p99_ms=min(lag_ms, worst_ms),
+            schedule_lag_p99_ms=lag_ms,
             schedule_lag_max_ms=worst_ms,
         )
 
     def end(self) -> None:
         """No more arrivals; those that still wait are given up."""
         self.set_rate(0.0)
+        self._over = True
         self._dropped += len(self._waiting)
         self._waiting.clear()
 

@@ -118,6 +118,18 @@ async def test_a_run_is_ready_then_a_sample_a_second_then_ended() -> None:
     assert [sample.users for sample in traffic(samples)] == [10, 10, 10, 10, 0]
 
 
+class LateClock(FakeClock):
+    """Wakes its sleepers late, as a busy machine does."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(max(seconds, 0.0) + 0.13)
+
+
+async def test_late_wake_ups_do_not_add_up() -> None:
+    samples = await all_of(await started(LateClock(), LoadPlan(users=10, duration_s=20)))
+    assert [sample.at_s for sample in traffic(samples)][:-2] == pytest.approx([100 + s + 0.13 for s in range(1, 20)])
+
+
 async def test_users_start_at_the_spawn_rate() -> None:
     samples = await all_of(await started(FakeClock(), LoadPlan(users=10, spawn_rate=4, duration_s=4)))
     assert [sample.users for sample in traffic(samples)] == [4, 8, 10, 10, 0]

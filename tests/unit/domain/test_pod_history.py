@@ -5,7 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from scale_app.domain.events import SnapshotTaken
+from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import MOST_COLUMNS, MOST_PODS, PodHistory, fair_shares, spread
+from scale_app.domain.run import Run
+from scale_app.domain.samples import LoadReady, PodSeen, PodsSample
+from scale_app.domain.snapshot import Source
+from tests.fakes_load import traffic
 from tests.unit.ui.samples import pods, snapshot
 
 
@@ -72,3 +78,42 @@ def test_fair_shares_of_pods_without_a_request_are_what_is_left():
 @pytest.mark.parametrize(("count", "most", "wanted"), [(0, 3, []), (1, 3, [0]), (5, 3, [0, 2, 4]), (3, 9, [0, 1, 2])])
 def test_spread_takes_both_ends(count, most, wanted):
     assert spread(count, most) == wanted
+
+
+def played(*samples, roster=()):
+    """The snapshots of a run with these samples, and the names of its pods in the order of the history's rows."""
+    run = Run("r1", LoadPlan(duration_s=60), Source.HEADER, 0.0)
+    history = PodHistory()
+    for sample in [*roster, LoadReady(0.0), *samples]:
+        for event in run.observe(sample):
+            if isinstance(event, SnapshotTaken):
+                history.take(event.snapshot)
+    return history.times()
+
+
+def test_pods_that_never_became_ready_leave_the_others_their_fair_share():
+    """Eight pods that crash again and again beside four that work: each of the four is due a quarter, not 1 in 12."""
+    listed = tuple(PodSeen(name, ready=name in "abcd") for name in "abcdefghijkl")
+    # d, though ready, answers nothing before the third second
+    samples = [traffic(s, a=40 * s, b=40 * s, c=40 * s, **({"d": 1} if s > 2 else {})) for s in range(1, 6)]
+    times = played(*samples, roster=[PodsSample(0.0, listed)])
+    due = dict(zip(times.names, (times.expected / times.requests.sum(axis=0)).tolist(), strict=True))
+    assert due["a"] == pytest.approx([0.25] * 5, abs=1e-3)
+    assert due["d"] == pytest.approx([0.25] * 5, abs=1e-3)
+    assert due["e"] == [0] * 5
+
+
+def test_the_fair_part_does_not_jump_when_a_pod_leaves():
+    before = [traffic(s, a=30 * s, b=30 * s, c=30 * s) for s in range(1, 4)]
+    pods = [PodSeen(name) for name in "abc"]
+    left = PodsSample(3.0, tuple(pods[:2]))
+    after = [traffic(s, a=90 + 45 * (s - 3), b=90 + 45 * (s - 3), c=90) for s in range(4, 8)]
+    times = played(*before, left, *after, roster=[PodsSample(0.0, tuple(pods))])
+    assert times.expected == pytest.approx(
+        np.array([[30] * 3 + [45] * 4, [30] * 3 + [45] * 4, [30] * 3 + [0] * 4]), abs=0.1
+    )
+
+
+def test_a_snapshot_of_an_earlier_version_says_nothing_of_what_was_due_and_is_read_back():
+    assert all(pod.expected is None for pod in pods(10, 30))
+    assert PodHistory([at(1, 10, 30)]).times().expected == pytest.approx(np.array([[20], [20]]))

@@ -19,6 +19,7 @@ from scale_app.domain.samples import (
     LoadEnded,
     LoadReady,
     PlanChanged,
+    PodCount,
     PodSeen,
     PodsSample,
     Sample,
@@ -126,6 +127,18 @@ def test_a_three_to_one_weight_is_alerted_within_ten_seconds_and_cleared_when_me
     cleared = [event.alert for event in events if isinstance(event, AlertCleared)]
     assert [(alert.rule, alert.raised_at_s) for alert in cleared] == [("verdict", raised.alert.raised_at_s)]
     assert run.last.alert is None
+
+
+def test_nothing_is_alerted_inside_the_warm_up() -> None:
+    run = _run(LoadPlan(duration_s=60, warm_up_s=20, max_failure_share=0.01))
+    cold = [
+        TrafficSample(s, 5, s * 420, {"a": PodCount(s * 300), "b": PodCount(s * 100)}, errors={"timeout": s * 20})
+        for s in range(1, 20)
+    ]
+    events = _play(run, LoadReady(0), *cold)
+    warm = [traffic(s, a=s * 100 + 6000, b=s * 100 + 2000) for s in range(20, 40)]
+    events += _play(run, *warm)
+    assert [event for event in events if isinstance(event, AlertRaised)] == []
 
 
 def test_pods_that_come_and_go_are_events_on_the_runs_own_time() -> None:

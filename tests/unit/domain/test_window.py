@@ -5,6 +5,7 @@ import pytest
 from scale_app.domain.histogram import Histogram
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, PodCount, PodSeen, PodsSample, TrafficSample
+from scale_app.domain.verdict import VerdictKind
 from scale_app.domain.window import Windows
 from tests.fakes_load import traffic
 
@@ -132,3 +133,12 @@ def test_the_warm_up_is_left_out_of_every_window() -> None:
 def test_before_the_first_sample_nothing_is_judged() -> None:
     windows, _ = _windows("a")
     assert windows.figures().balance.score is None
+
+
+def test_where_too_few_answers_name_a_pod_there_is_neither_verdict_nor_score() -> None:
+    windows, _ = _windows("a", "b")
+    pods = {"a": PodCount(200), "b": PodCount(190)}
+    windows.observe(TrafficSample(1, 1, 500, pods, unnamed=PodCount(110)))
+    figures = windows.figures()
+    assert figures.verdict.kind is VerdictKind.NO_DATA
+    assert (figures.balance.score, figures.balance.grade, figures.balance.requests) == (None, None, 390)

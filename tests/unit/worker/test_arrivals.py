@@ -121,6 +121,17 @@ def test_arrivals_that_still_wait_at_the_end_are_dropped(clock: Clock) -> None:
     assert (health.arrivals, health.dropped_arrivals) == (4, 3)
 
 
+def test_the_last_samples_still_tell_how_late_the_last_arrivals_were(clock: Clock) -> None:
+    pace, alarms = pace_of(10)
+    begin(pace, FakeSlot())
+    ring(alarms, clock, 100.35)
+    pace.take(GeneratorHealth())
+    pace.end()
+    last = [pace.take(GeneratorHealth()) for _ in range(2)]
+    assert [health.schedule_lag_max_ms for health in last] == pytest.approx([250, 250])
+    assert last[0].schedule_lag_p99_ms > 0
+
+
 def test_a_line_of_waiting_arrivals_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrivals, "MOST_WAITING", 5)
     pace, alarms = pace_of(10)
