@@ -10,7 +10,7 @@ from rich.table import Table
 from scale_app.cli.exits import sentence_and_exit
 from scale_app.cli.house import opened
 from scale_app.cli.options import json_option, server_option
-from scale_app.cli.showing import output, plain, print_json
+from scale_app.cli.terminal import output, plain, print_json
 from scale_app.codec import plan_schema, to_wire
 from scale_app.domain.cluster import TargetList
 

@@ -1,23 +1,22 @@
-"""The table of contents of the `scale` command: one module a command, joined here."""
+"""The table of contents of the `scale` command: where each command is, and what it does."""
 
 from __future__ import annotations
 
-import click
+from scale_app.cli.group import Later, Scale
 
-from scale_app.cli.about import schema, targets
-from scale_app.cli.build import build
-from scale_app.cli.doctor import doctor
-from scale_app.cli.exits import Scale
-from scale_app.cli.past import compare_runs, export_run, replay, runs
-from scale_app.cli.run import run
-from scale_app.cli.serve import serve
-from scale_app.cli.worker import worker
-
-
-@click.group(cls=Scale)
-def main() -> None:
-    """Do the pods behind this Kubernetes service share the work evenly?"""
-
-
-for command in (serve, run, runs, compare_runs, export_run, replay, targets, doctor, schema, worker, build):
-    main.add_command(command)
+main = Scale(
+    "Do the pods behind this Kubernetes service share the work evenly?",
+    {
+        "build": Later("build:build", "Build the page, unless its sources are those of the last build."),
+        "compare": Later("compare:compare_runs", "Hold the SECOND run against the FIRST, each an id or a file."),
+        "doctor": Later("doctor:doctor", "Check this installation, or with --server a running one as seen from here."),
+        "export": Later("export:export_run", "Write a run as a file."),
+        "replay": Later("replay:replay", "Judge a recorded run again by today's rules."),
+        "run": Later("run:run", "Run one load test and judge it."),
+        "runs": Later("runs:runs", "List runs, newest first."),
+        "schema": Later("about:schema", "Print the JSON schema of plan files, for editors and checkers."),
+        "serve": Later("serve:serve", "Serve page, API and WebSocket on SCALE_HOST:SCALE_PORT (127.0.0.1:8000)."),
+        "targets": Later("about:targets", "List what the configured clusters offer to load."),
+        "worker": Later("worker:worker", "Send load for the runs of another machine, until SIGTERM or Ctrl-C."),
+    },
+)

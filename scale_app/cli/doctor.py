@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import sys
-from typing import cast
 
 import click
 from rich.table import Table
@@ -15,11 +13,10 @@ from scale_app.cli.checks import Row
 from scale_app.cli.exits import Exit, sentence_and_exit
 from scale_app.cli.house import opened
 from scale_app.cli.options import json_option, server_option
-from scale_app.cli.showing import output, plain, print_json
+from scale_app.cli.terminal import output, plain, print_json
 from scale_app.codec import to_wire
 from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.plan import LoadPlan
-from scale_app.service.hub import Hub
 from scale_app.settings import load_settings
 
 STYLES = {"ok": "green", "problem": "bold red", "note": "yellow"}
@@ -45,12 +42,14 @@ def doctor(server: str | None, target: str, pod_header: str, as_json: bool) -> N
 
 
 async def _of_here(plan: LoadPlan) -> list[Row]:
+    from scale_app import wiring  # brings every adapter along, which a look at a server has no use for
+
     settings = load_settings()
     rows = [checks.page_row(), await checks.port_row(settings), checks.local_ports_row(settings)]
     try:
         async with opened(None) as house:
             rows.append(Row("database", "ok", "The database can be read and written."))
-            rows.append(await checks.target_row(plan, _hub().admitted))
+            rows.append(await checks.target_row(plan, wiring.hub().admitted))
             rows.extend(checks.source_rows(await house.permissions()))
     except ScaleError as error:
         remedy = "If that is your server, ask it: scale doctor --server URL." if "Another Scale" in str(error) else ""
@@ -76,10 +75,6 @@ async def _of_server(url: str) -> list[Row]:
         except ScaleError as error:
             rows.append(Row("sources", "problem", str(error)))
     return rows
-
-
-def _hub() -> Hub:
-    return cast(Hub, importlib.import_module("scale_app.wiring").hub())
 
 
 def _print(rows: list[Row]) -> None:

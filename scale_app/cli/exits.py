@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from enum import IntEnum
-from typing import Any, Literal, NoReturn
+from typing import Literal, NoReturn
 
 import click
 
@@ -26,10 +26,6 @@ from scale_app.domain.errors import (
     SettingsError,
     TargetRefused,
 )
-from scale_app.domain.gating import Outcome
-from scale_app.domain.recording import WholeRun
-from scale_app.domain.snapshot import RunState
-from scale_app.domain.verdict import VerdictKind
 
 
 class Exit(IntEnum):
@@ -75,42 +71,8 @@ FAIL_ON: tuple[FailOn, ...] = ("uneven", "undecided", "threshold", "warning")
 DEFAULT_FAIL_ON: tuple[FailOn, ...] = ("uneven", "undecided", "threshold")
 
 
-def verdict_exit(whole: WholeRun, fail_on: Collection[str] = DEFAULT_FAIL_ON) -> Exit:
-    """The code of a run that has ended. No data and failure cannot be chosen away: such a run proves nothing."""
-    record, outcome = whole.record, whole.gate.outcome
-    kind = record.last.verdict.kind if record.last else VerdictKind.NO_DATA
-    if record.state in (RunState.FAILED, RunState.INTERRUPTED) or kind is VerdictKind.NO_DATA:
-        return Exit.FAILED
-    missed = any(check.outcome is Outcome.FAILED for check in whole.gate.checks if check.name != "verdict")
-    bad = {
-        "uneven": kind is VerdictKind.UNEVEN,
-        "threshold": missed,
-        "warning": outcome is Outcome.WARNED,
-    }
-    if any(bad[name] for name in fail_on if name in bad):
-        return Exit.UNEVEN
-    if "undecided" in fail_on and kind is VerdictKind.UNDECIDED:
-        return Exit.UNDECIDED
-    return Exit.EVEN
-
-
 class CannotStart(ScaleError):
     """Something outside this program has to be put right first."""
-
-
-class Scale(click.Group):
-    """A group whose usage errors are one sentence and exit code 64; click's own are three lines and 2."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().main(*args, **{**kwargs, "standalone_mode": False})
-        except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message())
-            sys.exit(Exit.WRONG_USE)
-        except click.ClickException as error:
-            _end(usage_sentence(error), Exit.WRONG_USE)
-        except click.Abort:
-            sys.exit(Exit.FAILED)
 
 
 def usage_sentence(error: click.ClickException) -> str:
@@ -127,7 +89,7 @@ def sentence_and_exit() -> Iterator[None]:
     try:
         yield
     except ScaleError as error:
-        _end(str(error), code_of(error))
+        end(str(error), code_of(error))
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(Exit.EVEN)
 
@@ -137,6 +99,7 @@ def code_of(error: ScaleError) -> Exit:
     return Exit.WRONG_USE if isinstance(error, REFUSED) else Exit.FAILED
 
 
-def _end(sentence: str, code: Exit) -> NoReturn:
+def end(sentence: str, code: Exit) -> NoReturn:
+    """Say it on stderr and end."""
     click.echo(sentence, err=True)
     sys.exit(code)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
-from scale_app.api.v1.shapes import RunSummary, summary_of
-from scale_app.cli.there import Server
-from scale_app.domain.cluster import PermissionList, TargetList
-from scale_app.domain.compare import Comparison
-from scale_app.domain.plan import LoadPlan
-from scale_app.domain.recording import WholeRun
-from scale_app.domain.run import RunRecord
-from scale_app.service.hub import Hub
+if TYPE_CHECKING:
+    from scale_app.api.v1.shapes import RunSummary
+    from scale_app.domain.cluster import PermissionList, TargetList
+    from scale_app.domain.compare import Comparison
+    from scale_app.domain.plan import LoadPlan
+    from scale_app.domain.recording import WholeRun
+    from scale_app.domain.run import RunRecord
 
 
 class House(Protocol):
@@ -42,38 +40,21 @@ class House(Protocol):
     async def permissions(self) -> PermissionList: ...
 
 
-class Here:
-    """The hub of this process."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self.start, self.stop, self.run = hub.start, hub.stop, hub.run
-        self.whole, self.compare, self.mark_baseline = hub.whole, hub.compare, hub.mark_baseline
-        self.targets, self.permissions = hub.targets, hub.permissions
-
-    async def runs(self, limit: int) -> list[RunSummary]:
-        return [summary_of(run) for run in await self._hub.runs(limit)]
-
-    async def watch(self, run_id: str) -> AsyncIterator[RunRecord]:
-        """Ends only when everything of the run is stored."""
-        async with self._hub.follow(run_id) as followed:
-            yield followed.record
-            async for _ in followed.updates:
-                yield await self._hub.run(run_id)
-        yield await self._hub.run(run_id)
-
-
 @asynccontextmanager
 async def opened(server: str | None) -> AsyncIterator[House]:
     """The house that a command works in. server: the URL of a running server, None for this process.
 
     Raises SettingsError, StoreUnavailable, ServerRefused, ServerAway.
     """
+    # As late as this: each way brings libraries along that the other has no use for.
     if server:
+        from scale_app.cli.there import Server
+
         async with Server(server) as there:
             yield there
         return
-    # As late as this, because it takes a second.
-    wiring = importlib.import_module("scale_app.wiring")
+    from scale_app import wiring
+    from scale_app.cli.here import Here
+
     async with wiring.lifespan():
-        yield Here(cast(Hub, wiring.hub()))
+        yield Here(wiring.hub())

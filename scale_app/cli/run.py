@@ -11,20 +11,19 @@ from pathlib import Path
 
 import click
 
-from scale_app.cli.exits import sentence_and_exit, verdict_exit
+from scale_app.cli.exits import sentence_and_exit
 from scale_app.cli.house import House, opened
 from scale_app.cli.options import (
     fail_on_of,
     fail_on_option,
     json_option,
-    needs,
-    report_option,
     server_option,
-    wanted_reports,
-    write_reports,
 )
 from scale_app.cli.planning import plan_of, plan_options
-from scale_app.cli.showing import print_json, print_run, progress, run_document
+from scale_app.cli.reporting import needs, report_option, wanted_reports, write_reports
+from scale_app.cli.showing import print_run, progress, run_document
+from scale_app.cli.terminal import print_json
+from scale_app.cli.verdict_exit import verdict_exit
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.recording import WholeRun

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -15,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from scale_app.cli.terminal import output, plain
 from scale_app.codec import to_wire
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.run import RunRecord
@@ -27,18 +26,11 @@ OUTCOME_STYLES = {"passed": "green", "warned": "yellow", "failed": "red"}
 LINE_EVERY_S = 5.0
 MOST_PODS = 20
 BAR_CELLS = 12
-LOG_COLUMNS = 120
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Progress(Protocol):
     def show(self, record: RunRecord) -> None:
         """The run as it is now."""
-
-
-def print_json(document: object) -> None:
-    """A document for programs, on stdout, alone there."""
-    click.echo(json.dumps(document, allow_nan=False))
 
 
 def run_document(whole: WholeRun, code: int) -> dict[str, object]:
@@ -79,17 +71,6 @@ class _Lines:
             return
         self._next_s = last.elapsed_s + LINE_EVERY_S
         click.echo(line_of(run_view(record, ())), err=True)
-
-
-def plain(text: str, style: str = "") -> Text:
-    """Text that a terminal only shows: names come from answers and files, and may hold what moves its cursor."""
-    return Text(CONTROL.sub("\ufffd", text), style)
-
-
-def output() -> Console:
-    """Stdout: as wide as the terminal, or as a log's line."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=LOG_COLUMNS)
 
 
 def line_of(view: RunView) -> str:

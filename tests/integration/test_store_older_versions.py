@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.adapters.store.database import open_engine
-from scale_app.adapters.store.migrate import migration_config
+from scale_app.adapters.store.upgrade import migration_config
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.outline import outline_of
 from scale_app.domain.plan import LoadPlan

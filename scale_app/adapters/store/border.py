@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from asyncpg import InterfaceError, PostgresError  # type: ignore[import-untyped]
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
@@ -40,7 +40,7 @@ def border(doing: str, database_url: str) -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, PostgresError, InterfaceError, OSError) as error:
+    except _foreign_errors() as error:
         raise StoreUnavailable(sentence(doing, database_url, error)) from error
 
 
@@ -59,10 +59,20 @@ def shown(database_url: str) -> str:
         return "the database"
 
 
+def _foreign_errors() -> tuple[type[Exception], ...]:
+    return (SQLAlchemyError, OSError, *_errors_of_asyncpg())
+
+
+def _errors_of_asyncpg() -> tuple[type[Exception], ...]:
+    """Those that SQLAlchemy lets through; none before the first connection to PostgreSQL has loaded the driver."""
+    asyncpg = sys.modules.get("asyncpg")
+    return (asyncpg.PostgresError, asyncpg.InterfaceError) if asyncpg else ()
+
+
 def _answer(error: Exception) -> str:
     # SQLAlchemy's own text carries the statement and its values, which help nobody who reads the page.
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    inner = cause.__cause__ if isinstance(cause.__cause__, (PostgresError, OSError)) else cause
+    inner = cause.__cause__ if isinstance(cause.__cause__, (OSError, *_errors_of_asyncpg())) else cause
     if isinstance(inner, TimeoutError):
         return "no answer in time"
     if isinstance(inner, OSError) and inner.errno is not None and inner.errno > 0:

@@ -21,6 +21,13 @@ def test_help_names_the_commands() -> None:
     assert "build" in result.output
 
 
+def test_every_command_of_the_table_is_there_under_its_name() -> None:
+    assert len(main.commands) > 10
+    for name, command in main.commands.items():
+        assert command.name == name
+        assert command.help
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

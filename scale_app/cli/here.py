@@ -1,0 +1,30 @@
+"""The hub of this process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from scale_app.api.v1.shapes import RunSummary, summary_of
+from scale_app.domain.run import RunRecord
+from scale_app.service.hub import Hub
+
+
+class Here:
+    """Fulfils House with the hub of this process."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.start, self.stop, self.run = hub.start, hub.stop, hub.run
+        self.whole, self.compare, self.mark_baseline = hub.whole, hub.compare, hub.mark_baseline
+        self.targets, self.permissions = hub.targets, hub.permissions
+
+    async def runs(self, limit: int) -> list[RunSummary]:
+        return [summary_of(run) for run in await self._hub.runs(limit)]
+
+    async def watch(self, run_id: str) -> AsyncIterator[RunRecord]:
+        """Ends only when everything of the run is stored."""
+        async with self._hub.follow(run_id) as followed:
+            yield followed.record
+            async for _ in followed.updates:
+                yield await self._hub.run(run_id)
+        yield await self._hub.run(run_id)

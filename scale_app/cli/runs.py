@@ -1,0 +1,53 @@
+"""`scale runs`: the list of runs."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+from rich.table import Table
+
+from scale_app.api.v1.shapes import RunSummary
+from scale_app.cli.exits import sentence_and_exit
+from scale_app.cli.house import opened
+from scale_app.cli.options import json_option, server_option
+from scale_app.cli.terminal import output, plain, print_json
+from scale_app.codec import to_wire
+from scale_app.views import format as shown
+from scale_app.views.words import STATES, VERDICTS
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="The most runs to list.")
+@server_option
+@json_option
+def runs(limit: int, server: str | None, as_json: bool) -> None:
+    """List runs, newest first."""
+    with sentence_and_exit():
+        found = asyncio.run(_runs(server, limit))
+        if as_json:
+            print_json([to_wire(summary) for summary in found])
+        else:
+            _print_runs(found)
+
+
+async def _runs(server: str | None, limit: int) -> list[RunSummary]:
+    async with opened(server) as house:
+        return await house.runs(limit)
+
+
+def _print_runs(found: list[RunSummary]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("Run", "Started", "State", "Verdict", "Score", "Baseline", "Target"):
+        table.add_column(name, no_wrap=name != "Target")
+    for each in found:
+        verdict = VERDICTS[each.verdict] if each.verdict else shown.NONE
+        cells = (
+            each.run_id,
+            shown.moment(each.created_at_epoch_s),
+            STATES[each.state],
+            verdict,
+            shown.score(each.score),
+        )
+        table.add_row(*cells, each.baseline, plain(each.target_url))
+    output().print(table if found else "No runs yet.")
