@@ -30,6 +30,9 @@ class Clock(Protocol):
     def epoch_s(self) -> float:
         """Wall-clock seconds since 1970."""
 
+    async def sleep(self, seconds: float) -> None:
+        """Return when so many monotonic seconds have passed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:

@@ -33,6 +33,7 @@ class FakeClock:
     def __init__(self, epoch_s: float = 1_700_000_000.0) -> None:
         self._epoch_s = epoch_s
         self._monotonic_s = 0.0
+        self._passing = asyncio.Event()
 
     def monotonic_s(self) -> float:
         return self._monotonic_s
@@ -40,9 +41,16 @@ class FakeClock:
     def epoch_s(self) -> float:
         return self._epoch_s
 
+    async def sleep(self, seconds: float) -> None:
+        until_s = self._monotonic_s + seconds
+        while self._monotonic_s < until_s:
+            await self._passing.wait()
+
     def advance(self, seconds: float) -> None:
         self._monotonic_s += seconds
         self._epoch_s += seconds
+        self._passing.set()
+        self._passing = asyncio.Event()
 
 
 class FakeStore:

@@ -71,6 +71,10 @@ class TargetUnavailable(ScaleError):
     """The target's address, pods or built-in process could not be found, started or asked."""
 
 
+class TargetGone(TargetUnavailable):
+    """The target itself has ended, so that what is sent to it measures nothing any more."""
+
+
 class ClusterUnavailable(TargetUnavailable):
     """A Kubernetes cluster cannot be asked: not configured, wrong context, expired token, unreachable."""
 
@@ -117,3 +121,9 @@ class BadRunFile(ScaleError, ValueError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The file is not a run that can be read: {reason}. Export one as JSON and give that.")
+
+
+def named(error: BaseException) -> str:
+    """An error that nobody foresaw, on one line of at most 200 characters: "RuntimeError: boom"."""
+    said = " ".join(str(error).split())
+    return (f"{type(error).__name__}: {said}" if said else type(error).__name__)[:200]

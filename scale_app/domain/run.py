@@ -147,6 +147,12 @@ class Run:
         self.next_seq += len(events)
         return events
 
+    def fail(self, at_s: float, why: str) -> list[Event]:
+        """End without figures, in whatever state this is: for a run whose samples cannot be taken in any more."""
+        self.state, self.message = RunState.FAILED, why
+        self.next_seq += 1
+        return [StateChanged(self._elapsed_s(at_s), self.state, why)]
+
     def _ready(self, sample: LoadReady) -> list[Event]:
         self._began_at_s = sample.at_s
         self._begin(sample.at_s)

@@ -7,11 +7,12 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import aclosing
 
-from scale_app.domain.errors import ScaleError
+from scale_app.domain.errors import ScaleError, named
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample, Sample, TrafficSample
 from scale_app.domain.source import COUNTERS, Source
 from scale_app.ports import Admitted, Clock, RequestCounter
+from scale_app.service.patience import cancelled, late_after
 
 log = logging.getLogger(__name__)
 FIRST_READING_LIMIT_S = 45.0
@@ -28,6 +29,11 @@ NO_COUNTER = (
 NOT_READ = (
     "Nothing was read from {source} within {limit_s:g} s, so no load was sent. Try again, or count by another source."
 )
+FAILED = (
+    "Reading {source} was ended by an error that Scale did not foresee ({error}); the server's log has the details. "
+    "Start another run, or count by another source."
+)
+ENDED = "Reading {source} ended before the run did. Start another run, or count by another source."
 
 
 class CounterFeeds:
@@ -43,6 +49,7 @@ class CounterFeeds:
         self._put = put
         self._clock = clock
         self._sent = 0
+        self._answers_suffice = False
         self._problems: dict[Source, str] = {}
         self._tasks: dict[Source, asyncio.Task[None]] = {}
         self._spoken = {source: asyncio.Event() for source in self._counters}
@@ -57,10 +64,11 @@ class CounterFeeds:
         """
         for source, counter in self._counters.items():
             self._tasks[source] = asyncio.create_task(self._follow(source, counter, target))
-        first_words = [asyncio.create_task(event.wait()) for event in self._spoken.values()]
-        if first_words:
-            await asyncio.wait(first_words, timeout=FIRST_READING_LIMIT_S if self._asked else AUTO_LIMIT_S)
-        for word in first_words:
+        first_words: set[asyncio.Future[bool]] = {
+            asyncio.ensure_future(event.wait()) for event in self._spoken.values()
+        }
+        limit_s = FIRST_READING_LIMIT_S if self._asked else AUTO_LIMIT_S
+        for word in await late_after(self._clock, limit_s, first_words):
             word.cancel()
         return self._why_not_as_asked()
 
@@ -76,41 +84,51 @@ class CounterFeeds:
         """
         exact = self._tasks.keys() - {Source.NETWORK}
         limit_s = max(LAST_READING_LIMIT_S, LAST_READINGS * self._took_s) if exact else LAST_ESTIMATE_LIMIT_S
-        try:
-            async with asyncio.timeout(limit_s):
-                while self._behind(exact or self._tasks.keys(), ended_at_s):
-                    self._heard.clear()
-                    await self._heard.wait()
-        except TimeoutError:
+        if self._answers_suffice:
+            return
+        reading = asyncio.ensure_future(self._until_read(exact or self._tasks.keys(), ended_at_s))
+        for late in await late_after(self._clock, limit_s, {reading}):
+            late.cancel()
             log.warning("not every source was read again within %g s of the load's end", limit_s)
+
+    async def _until_read(self, sources: Collection[Source], ended_at_s: float) -> None:
+        while self._behind(sources, ended_at_s):
+            self._heard.clear()
+            await self._heard.wait()
 
     def _behind(self, sources: Collection[Source], ended_at_s: float) -> bool:
         return any(source in self._tasks and self._known_to_s.get(source, 0.0) < ended_at_s for source in sources)
 
     def answers_suffice(self) -> None:
         """Let go of what is of no use when every answer names its pod."""
+        self._answers_suffice = True
         # One that is read now and then stays, since it alone can tell the requests of other clients.
         for other in self._tasks.keys() - {Source.PROMETHEUS}:
             self._tasks.pop(other).cancel()
 
     async def close(self) -> None:
         """Nothing is read any more."""
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await cancelled(*self._tasks.values())
 
     async def _follow(self, source: Source, counter: RequestCounter, target: Admitted) -> None:
         try:
             async with aclosing(counter.counts(self._plan, target, lambda: self._sent)) as samples:
                 async for sample in samples:
                     self._take(source, sample)
+            self._lose(source, ENDED.format(source=_words(source)))
         except ScaleError as error:
-            self._problems[source] = str(error)
-            self._put(CountsSample(self._clock.monotonic_s(), source, problem=str(error)))
+            self._lose(source, str(error))
+        except Exception as error:
+            log.exception("%s is not read any more", source)
+            self._lose(source, FAILED.format(source=_words(source), error=named(error)))
         finally:
             self._tasks.pop(source, None)
             self._spoken[source].set()
             self._heard.set()
+
+    def _lose(self, source: Source, problem: str) -> None:
+        self._problems[source] = problem
+        self._put(CountsSample(self._clock.monotonic_s(), source, problem=problem))
 
     def _take(self, source: Source, sample: CountsSample | ConnectionsSample) -> None:
         self._put(sample)
@@ -125,9 +143,13 @@ class CounterFeeds:
         if asked is None or asked not in COUNTERS:
             return ""
         if asked not in self._counters:
-            return NO_COUNTER.format(source=asked.value.replace("_", " "))
+            return NO_COUNTER.format(source=_words(asked))
         if asked in self._problems:
             return self._problems[asked]
         if not self._spoken[asked].is_set():
-            return NOT_READ.format(source=asked.value.replace("_", " "), limit_s=FIRST_READING_LIMIT_S)
+            return NOT_READ.format(source=_words(asked), limit_s=FIRST_READING_LIMIT_S)
         return ""
+
+
+def _words(source: Source) -> str:
+    return source.value.replace("_", " ")

@@ -42,6 +42,7 @@ from scale_app.service.broadcast import Item
 from scale_app.service.live_run import LiveRun
 from scale_app.service.memory import Memory
 from scale_app.service.notices import Notices, Receiver
+from scale_app.service.patience import settled_within
 from scale_app.service.writer import Sleep
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ INTERRUPTED = "The server ended while this run was sending load; the seconds bef
 LAST_WRITES_S = 4.0
 LAST_MARK_S = 2.0
 """Together with what ends the loads this keeps the end of the process below ten seconds."""
+PUT_DOWN_LIMIT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +192,22 @@ class Hub(Memory):
         return await (await self._active_run(run_id)).edit(edit, self._limits)
 
     async def stop(self, run_id: str) -> None:
-        """Stop a running load; requests in flight still count. Raises RunNotFound, RunNotActive."""
+        """Stop a running load; requests in flight still count. One that did not stop in time is put down.
+
+        Raises RunNotFound, and RunNotActive when it was asked before and may still stop by itself.
+        """
         await (await self._active_run(run_id)).stop()
+
+    async def delete(self, run_id: str) -> None:
+        """Forget an ended run, or one that was asked to stop and did not in time: that is put down first.
+
+        Raises RunNotFound, RunStillActive.
+        """
+        live = self._live.get(run_id)
+        if live is not None and live.stuck:
+            await live.stop()
+            await settled_within(self._clock, PUT_DOWN_LIMIT_S, f"the end of run {run_id}", live.over())
+        await super().delete(run_id)
 
     def active(self) -> list[RunRecord]:
         """Runs that send load, newest first."""
@@ -241,6 +257,7 @@ class Hub(Memory):
 
     async def _begin(self, plan: LoadPlan, target: Admitted, experiment_of: str) -> str:
         clock = self._outside.clock
+        generator, directory = self._outside.generators[target.source], self._outside.directory(target)
         run = Run(str(uuid.uuid4()), plan, target.source, clock.epoch_s() - clock.monotonic_s())
         record = RunRecord(
             run.run_id, plan, target.source, RunState.STARTING, clock.epoch_s(), experiment_of=experiment_of
@@ -248,19 +265,23 @@ class Hub(Memory):
         counters = self._outside.counters if target.source is Source.HEADER else {}
         journal = self._writer.open(record)
         live = self._live[run.run_id] = LiveRun(run, record, journal, self._broadcast, clock, counters)
-        self._keep(self._see_through(run.run_id, live, target))
+        self._keep(self._see_through(run.run_id, live.drive(generator, directory, target)))
         self._keep(asyncio.to_thread(probability.load))
         return run.run_id
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
 
-    async def _see_through(self, run_id: str, live: LiveRun, target: Admitted) -> None:
-        generator = self._outside.generators[target.source]
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a part of Scale ended that should have gone on", exc_info=error)
+
+    async def _see_through(self, run_id: str, driving: Coroutine[None, None, None]) -> None:
         try:
-            await live.drive(generator, self._outside.directory(target), target)
+            await driving
             await self._writer.until_stored(run_id)
         finally:
             del self._live[run_id]
@@ -270,6 +291,11 @@ class Hub(Memory):
         if live and live.record.state.active:
             return live
         state = (await self.run(run_id)).state
+        if state.active:
+            raise RunNotActive(
+                f"Run {run_id} is stored as {state}, but nothing of it goes on here, so nothing can be changed or "
+                "stopped. Delete it, or start the server again, which marks it as interrupted."
+            )
         raise RunNotActive(f"Run {run_id} is {state} already, so nothing can be changed or stopped.")
 
 

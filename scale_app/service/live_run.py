@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
-from scale_app.domain.errors import RunNotActive, ScaleError
-from scale_app.domain.events import Event, Numbered, SnapshotTaken
-from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
+from scale_app.domain.errors import RunNotActive, ScaleError, TargetGone, named
+from scale_app.domain.events import Event, Numbered, SnapshotTaken, StateChanged
+from scale_app.domain.plan import Limits, PlanEdit
 from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.recording import Began
 from scale_app.domain.run import Run, RunRecord
-from scale_app.domain.samples import LoadEnded, LoadReady, PlanChanged, PodsLost, Sample, StopAsked
-from scale_app.domain.snapshot import Point, RunState, point_of
+from scale_app.domain.samples import LoadEnded, PodsLost, Sample
+from scale_app.domain.snapshot import Point, point_of
 from scale_app.domain.source import Source
-from scale_app.ports import Admitted, Clock, Load, LoadGenerator, PodDirectory, RequestCounter
+from scale_app.ports import Admitted, Clock, LoadGenerator, PodDirectory, RequestCounter
 from scale_app.service.broadcast import Broadcast
 from scale_app.service.counter_feeds import CounterFeeds
-from scale_app.service.edits import Edits
 from scale_app.service.journal import Journal
+from scale_app.service.load_feed import LoadFeed
+from scale_app.service.patience import cancelled, settled_within
 
 log = logging.getLogger(__name__)
 INSIDE_ERROR = "The run was ended by an error inside Scale; the server's log has the details. Start it again."
+PODS_ERROR = (
+    "The pods cannot be watched any more because of an error that Scale did not foresee ({error}); the server's log "
+    "has the details. Those that are shown may be old; start another run to see them again."
+)
+LET_GO_LIMIT_S = 2.0
+"""For each of two tries: the end of the server waits for that as well."""
 
 
 class LiveRun:
@@ -48,9 +55,8 @@ class LiveRun:
         self._clock = clock
         self._samples: asyncio.Queue[Sample] = asyncio.Queue()
         self._counters = CounterFeeds(counters or {}, run.plan, self._samples.put_nowait, clock)
-        self._edits = Edits(run.run_id, run.plan, clock, self._plan_changed)
-        self._load: Load | None = None
-        self._stop_asked = False
+        self._load = LoadFeed(run.run_id, run.plan, self._counters, clock, self._samples.put_nowait)
+        self._over = asyncio.Event()
         self._ended_at_epoch_s: float | None = None
         self.points: list[Point] = []
         self.pods = PodHistory()
@@ -63,7 +69,7 @@ class LiveRun:
         run = self._run
         return replace(
             self._created,
-            plan=self._edits.plan if run.state.active else run.plan,
+            plan=self._load.plan if run.state.active else run.plan,
             source=run.source,
             state=run.state,
             message=run.message,
@@ -73,7 +79,7 @@ class LiveRun:
 
     async def drive(self, generator: LoadGenerator, directory: PodDirectory | None, target: Admitted) -> None:
         """Start the load and see it through to the end. The generator is gone when this returns or is cancelled."""
-        feeds = [asyncio.create_task(self._feed_load(generator, target))]
+        feeds = [asyncio.create_task(self._load.run(generator, target))]
         if directory is not None:
             feeds.append(asyncio.create_task(self._feed_pods(directory, target)))
         began = Began(self._run.plan, self._created.source, self._run.epoch_offset_s)
@@ -83,69 +89,50 @@ class LiveRun:
                 self._observe(await self._samples.get())
         except Exception:
             log.exception("run %s is ended by an error inside Scale", self._run.run_id)
-            self._observe(LoadEnded(self._clock.monotonic_s(), INSIDE_ERROR))
+            self._end_by_fault()
         finally:
             await self._release(feeds)
 
     async def edit(self, edit: PlanEdit, limits: Limits) -> RunRecord:
         """Change the load; the run with its new plan. Raises PlanError, GeneratorFailed, RunNotActive at its end."""
-        if not self._run.state.active:
-            self._edits.end(self._run.state)
-        plan = await self._edits.edit(edit, limits)
+        self._check_active("changed")
+        plan = await self._load.edit(edit, limits)
         return replace(self.record, plan=plan)
 
     async def stop(self) -> None:
-        """Let the requests in flight finish, then end. Raises RunNotActive when that was asked before."""
-        if self._stop_asked or not self._run.state.active:
-            state = "stopping already" if self._run.state.active else self._run.state
-            raise RunNotActive(f"Run {self._run.run_id} is {state}, so it cannot be stopped.")
-        self._stop_asked = True
-        self._edits.end(RunState.STOPPING)
-        self._samples.put_nowait(StopAsked(self._clock.monotonic_s()))
-        if self._load is not None:
-            await self._load.stop()
+        """Let the requests in flight finish, then end; of a load that does not answer that, put it down.
 
-    def _plan_changed(self, plan: LoadPlan) -> None:
-        self._samples.put_nowait(
-            PlanChanged(self._clock.monotonic_s(), plan.users, plan.spawn_rate, plan.arrivals_per_s)
-        )
+        Raises RunNotActive when it was asked before and may still answer.
+        """
+        self._check_active("stopped")
+        await self._load.stop()
 
-    async def _feed_load(self, generator: LoadGenerator, target: Admitted) -> None:
-        problem = await self._counters.open(target)
-        if problem:
-            self._samples.put_nowait(LoadEnded(self._clock.monotonic_s(), problem))
-            return
-        plan = self._edits.plan
-        try:
-            self._load = await generator.start(plan, target)
-            await self._edits.follow(self._load, plan)
-        except ScaleError as error:
-            self._samples.put_nowait(LoadEnded(self._clock.monotonic_s(), str(error)))
-            return
-        if self._stop_asked:
-            await self._load.stop()
-        await self._feed(self._load.samples())
+    @property
+    def stuck(self) -> bool:
+        """True when a stop was asked for and the load had the time to end."""
+        return self._run.state.active and self._load.stuck
+
+    async def over(self) -> None:
+        """Return when nothing of the run goes on."""
+        await self._over.wait()
+
+    def _check_active(self, done: str) -> None:
+        if not self._run.state.active:
+            raise RunNotActive(f"Run {self._run.run_id} is {self._run.state}, so its load cannot be {done}.")
 
     async def _feed_pods(self, directory: PodDirectory, target: Admitted) -> None:
         try:
             async for sample in directory.watch(target):
                 self._samples.put_nowait(sample)
+        except TargetGone as error:
+            log.error("run %s lost its target: %s", self._run.run_id, error)
+            await self._load.give_up(str(error))
         except ScaleError as error:
             log.error("run %s lost sight of its pods: %s", self._run.run_id, error)
             self._samples.put_nowait(PodsLost(self._clock.monotonic_s(), str(error)))
-
-    async def _feed(self, source: AsyncIterator[Sample]) -> None:
-        try:
-            async for sample in source:
-                if isinstance(sample, LoadReady):
-                    self._edits.begun(sample.at_s)
-                if isinstance(sample, LoadEnded):
-                    self._edits.end("ending")
-                if isinstance(sample, LoadEnded) and not self._run.counts_by_answers:
-                    await self._counters.last_reading(sample.at_s)
-                self._samples.put_nowait(sample)
-        except ScaleError as error:
-            log.error("run %s lost a source of samples: %s", self._run.run_id, error)
+        except Exception as error:
+            log.exception("run %s lost sight of its pods by an error inside Scale", self._run.run_id)
+            self._samples.put_nowait(PodsLost(self._clock.monotonic_s(), PODS_ERROR.format(error=named(error))))
 
     def _observe(self, sample: Sample) -> None:
         first_seq = self._run.next_seq
@@ -153,6 +140,9 @@ class LiveRun:
         events = self._run.observe(sample)
         if self._run.counts_by_answers:
             self._counters.answers_suffice()
+        self._tell(first_seq, events, sample)
+
+    def _tell(self, first_seq: int, events: list[Event], *samples: Sample) -> None:
         if not self._run.state.active:
             self._ended_at_epoch_s = self._clock.epoch_s()
         self._remember(first_seq, events)
@@ -160,7 +150,7 @@ class LiveRun:
         # People see it first: a database that hangs must cost no viewer a second, and no alert.
         at_epoch_s = self._ended_at_epoch_s or self._clock.epoch_s()
         self._journal.happened(events, at_epoch_s)
-        self._journal.recorded([sample], at_epoch_s)
+        self._journal.recorded(samples, at_epoch_s)
 
     def _remember(self, first_seq: int, events: list[Event]) -> None:
         for seq, event in enumerate(events, first_seq):
@@ -171,10 +161,27 @@ class LiveRun:
                 self.happenings.append(Numbered(seq, event))
             self.published_seq = seq
 
+    def _end_by_fault(self) -> None:
+        """The end of a run after a fault of Scale's own; without a last snapshot when none can be made any more."""
+        try:
+            self._observe(LoadEnded(self._clock.monotonic_s(), INSIDE_ERROR))
+        except Exception:
+            log.exception("run %s has no last figures", self._run.run_id)
+        if not self._end_is_told:
+            first_seq = self._run.next_seq
+            self._tell(first_seq, self._run.fail(self._clock.monotonic_s(), INSIDE_ERROR))
+
+    @property
+    def _end_is_told(self) -> bool:
+        happened = [numbered.event for numbered in self.happenings]
+        return any(isinstance(event, StateChanged) and not event.state.active for event in happened)
+
     async def _release(self, feeds: list[asyncio.Task[None]]) -> None:
-        for feed in feeds:
-            feed.cancel()
-        await asyncio.gather(*feeds, self._counters.close(), return_exceptions=True)
-        if self._load is not None:
-            await self._load.kill()
+        what = f"the end of run {self._run.run_id}"
+        parts = (self._load.kill(), cancelled(*feeds), self._counters.close())
+        await settled_within(self._clock, LET_GO_LIMIT_S, what, *parts)
+        # Once more: it may have been about to start, and there only now.
+        if not await settled_within(self._clock, LET_GO_LIMIT_S, what, self._load.kill()):
+            log.error("run %s: its load may not be gone; end its process by hand", self._run.run_id)
         self._broadcast.end(self._run.run_id)
+        self._over.set()

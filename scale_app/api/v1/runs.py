@@ -111,7 +111,8 @@ def _changing(runs: _Runs) -> list[Operation]:
         ),
         Operation(
             "POST", f"{RUN}/stop", "stopRun", "Runs", "Stop a run", runs.stop, RunRecord, 202, errors=over,
-            does="Requests in flight still count; the run has ended when its state says so.",
+            does="Requests in flight still count; the run has ended when its state says so. One that has not ended 2 s "
+            "after their deadline is put down by a second stop, or by itself 20 s after the deadline.",
         ),
         Operation(
             "POST", f"{RUN}/rerun", "rerunRun", "Runs", "Begin another run of the same plan", runs.rerun, RunRecord,
@@ -124,6 +125,7 @@ def _changing(runs: _Runs) -> list[Operation]:
         Operation(
             "DELETE", RUN, "deleteRun", "Runs", "Forget an ended run", runs.delete, status=204,
             errors=(RunNotFound, RunStillActive),
+            does="One that was asked to stop and did not in time is put down first.",
         ),
     ]  # fmt: skip
 

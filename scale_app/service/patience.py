@@ -1,0 +1,49 @@
+"""Waiting for parts that may hang or fail: never longer than so, and never in silence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from scale_app.ports import Clock
+
+log = logging.getLogger(__name__)
+
+
+async def settled_within(clock: Clock, limit_s: float, what: str, *works: Coroutine[Any, Any, object]) -> bool:
+    """Run these to their end, side by side, for at most so long; True when each ended well.
+
+    What one raises is logged, and so is that one is late: that one is cancelled and not waited for any more.
+    what: they are, for the log.
+    """
+    tasks: set[asyncio.Future[Any]] = {asyncio.ensure_future(work) for work in works}
+    late = await late_after(clock, limit_s, tasks)
+    for task in late:
+        task.cancel()
+        log.error("%s: not done within %g s, and left behind", what, limit_s)
+    errors = [error for task in tasks - late if not task.cancelled() and (error := task.exception())]
+    for error in errors:
+        log.error("%s: failed", what, exc_info=error)
+    return not late and not errors
+
+
+async def late_after(clock: Clock, limit_s: float, tasks: set[asyncio.Future[Any]]) -> set[asyncio.Future[Any]]:
+    """Wait until these are done, or so long; those that are not."""
+    limit = asyncio.ensure_future(clock.sleep(limit_s))
+    try:
+        waiting = set(tasks)
+        while waiting and not limit.done():
+            await asyncio.wait({*waiting, limit}, return_when=asyncio.FIRST_COMPLETED)
+            waiting = {task for task in waiting if not task.done()}
+        return waiting
+    finally:
+        limit.cancel()
+
+
+async def cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel them and return when they are over; what they raise is the caller's no more."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
