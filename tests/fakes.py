@@ -91,6 +91,10 @@ class FakeStore:
             record = record.followed(event, self._clock.epoch_s() if at_epoch_s is None else at_epoch_s)
         self._runs[run_id] = record
 
+    def damage(self, run_id: str) -> None:
+        """From now on a part of this run cannot be read."""
+        self._runs[run_id] = replace(self._runs[run_id], last=None, unreadable=f"The plan of {run_id} cannot be read.")
+
     def hold_appends(self) -> asyncio.Event:
         """Let appends wait until the event is set, those that wait already among them."""
         self._may_append.clear()

@@ -69,15 +69,15 @@ def plan_wire(plan: LoadPlan) -> dict[str, Any]:
     return {("duration" if name == "duration_s" else name): value for name, value in asdict(plan).items()}
 
 
-def run_wire(run: RunOutline, plan: LoadPlan) -> dict[str, Any]:
-    """A run in the list."""
+def run_wire(run: RunOutline, plan: LoadPlan | None) -> dict[str, Any]:
+    """A run in the list. plan: None for one that cannot be read."""
     said = run.headline
     return {
         "test_id": run.run_id,
         "status": run.state.value,
-        "message": run.message,
+        "message": run.unreadable or run.message,
         "source": run.source.value,
-        "plan": plan_wire(plan),
+        "plan": None if plan is None else plan_wire(plan),
         "created_at": run.created_at_epoch_s,
         "ended_at": run.ended_at_epoch_s,
         "total_requests": 0 if said is None else said.requests,

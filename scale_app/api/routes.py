@@ -118,7 +118,7 @@ class _Tests:
         limit, offset = page_of(dict(request.query_params))
         runs = await self._hub.runs(limit, offset)
         plans = await self._hub.plans_of([run.run_id for run in runs])
-        tests = [run_wire(run, plans[run.run_id]) for run in runs if run.run_id in plans]
+        tests = [run_wire(run, plans.get(run.run_id)) for run in runs]
         return answered({"tests": tests, "limit": limit, "offset": offset})
 
     async def get(self, request: Request) -> Response:

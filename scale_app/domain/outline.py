@@ -44,6 +44,7 @@ class RunOutline:
     baseline: str = ""
     headline: Headline | None = None
     not_stored: str = ""
+    unreadable: str = ""
 
 
 def outline_of(record: RunRecord) -> RunOutline:
@@ -63,6 +64,7 @@ def outline_of(record: RunRecord) -> RunOutline:
         record.baseline,
         None if record.last is None else headline_of(record.last),
         record.not_stored,
+        record.unreadable,
     )
 
 

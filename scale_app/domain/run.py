@@ -63,6 +63,8 @@ class RunRecord:
     experiment_of: the run whose question this one was planned to decide, "" for none.
     baseline: the name under which later runs are held against this one, "" for none; one run has it at a time.
     not_stored: why a part of it is not stored yet, "" when all is, or will be in a moment.
+    unreadable: what of the stored record cannot be read, "" when all can. It is None here, or stood in for: of the plan
+    only target, users and duration are known then, and an unknown state is shown as interrupted.
     """
 
     run_id: str
@@ -76,6 +78,7 @@ class RunRecord:
     experiment_of: str = ""
     baseline: str = ""
     not_stored: str = ""
+    unreadable: str = ""
 
     def followed(self, event: Event, at_epoch_s: float) -> RunRecord:
         """The record after an event that happened at this wall-clock time."""

@@ -14,12 +14,14 @@ LONGEST_NAME = 80
 class SavedPlan:
     """name: unique in this installation. saved_at_epoch_s: wall clock of the last time it was saved.
 
+    unreadable: why the stored plan cannot be read, "" when it can; plan is the default one then.
     Raises PlanError for a name that cannot be used.
     """
 
     name: str
     plan: LoadPlan
     saved_at_epoch_s: float
+    unreadable: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name)

@@ -162,6 +162,8 @@ class Hub(Memory):
     async def planned_experiment(self, run_id: str) -> Experiment:
         """The second run that would decide what this one left open. Raises NoExperiment, RunNotFound."""
         record = await self.run(run_id)
+        if record.unreadable:
+            raise NoExperiment(record.unreadable)
         planned = decisive_plan(record, self._limits)
         if planned is None:
             raise NoExperiment(no_experiment_sentence(record))
@@ -173,8 +175,11 @@ class Hub(Memory):
         return await self._start(planned.plan, experiment_of=run_id)
 
     async def rerun(self, run_id: str) -> str:
-        """Begin another run of the same plan; its id. Raises what `start` raises, and RunNotFound."""
-        return await self._start((await self.run(run_id)).plan)
+        """Begin another run of the same plan; its id. Raises what `start` raises, RunNotFound, StoreUnavailable."""
+        record = await self.run(run_id)
+        if record.unreadable:  # then what it says of its plan may not be what was asked for
+            raise StoreUnavailable(f"The run was not repeated. {record.unreadable}")
+        return await self._start(record.plan)
 
     async def compare(self, first_id: str, second_id: str) -> Comparison:
         """The second run against the first; with a conclusion when it was planned to decide it. Raises RunNotFound."""

@@ -133,9 +133,11 @@ class Memory:
         return await self._store.plans()
 
     async def plan(self, name: str) -> SavedPlan:
-        """The plan that is saved under this name. Raises PlanNotFound."""
+        """The plan that is saved under this name. Raises PlanNotFound, StoreUnavailable when it cannot be read."""
         for saved in await self.plans():
             if saved.name == name:
+                if saved.unreadable:
+                    raise StoreUnavailable(saved.unreadable)
                 return saved
         raise PlanNotFound(name)
 

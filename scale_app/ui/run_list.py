@@ -9,7 +9,7 @@ from typing import Any
 import reflex as rx
 
 from scale_app import wiring
-from scale_app.domain.errors import RunNotFound, ScaleError
+from scale_app.domain.errors import ScaleError
 from scale_app.domain.outline import outline_of
 from scale_app.domain.run_filter import RunFilter
 from scale_app.domain.snapshot import RunState
@@ -181,11 +181,24 @@ class RunList(BaselineMarking, rx.State):
         self.ready, self.problem = True, ""
 
     async def _draw(self) -> None:
-        """The sparklines that are still missing; a history is read only for these."""
+        """What the list itself does not say: plans that cannot be read, sparklines that are still missing."""
+        self.rows = await _with_damage(self.rows)
         self.rows = [row if row.spark else replace(row, spark=await _spark(row.run_id)) for row in self.rows]
 
     async def _refresh(self, changed: set[str]) -> None:
         self.rows = [await _row(row) if row.run_id in changed else row for row in self.rows]
+
+
+async def _with_damage(rows: list[RunRow]) -> list[RunRow]:
+    """The rows, with what is wrong with those whose plan cannot be read."""
+    hub = wiring.hub()
+    try:
+        readable = await hub.plans_of([row.run_id for row in rows])
+        lost = [row.run_id for row in rows if row.run_id not in readable and not row.problem]
+        problems = {run_id: (await hub.run(run_id)).unreadable for run_id in lost}
+    except ScaleError:  # a run that was deleted meanwhile, or a database that went away: the next look tells
+        return rows
+    return [replace(row, problem=problems.get(row.run_id, row.problem)) for row in rows]
 
 
 async def _row(row: RunRow) -> RunRow:
@@ -193,7 +206,7 @@ async def _row(row: RunRow) -> RunRow:
     hub = wiring.hub()
     try:
         return run_row(outline_of(await hub.run(row.run_id)), await hub.history(row.run_id))
-    except RunNotFound:
+    except ScaleError:
         return row
 
 

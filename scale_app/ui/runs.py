@@ -170,7 +170,12 @@ def _target(row: RunRow) -> tuple[Part, Part]:
     source = rx.el.span(row.source_text, class_name="badge source", data_source=row.source)
     return (
         rx.el.div(row.target, class_name="mono target", title=row.target),
-        rx.el.div(row.plan, source, class_name="quiet under"),
+        rx.fragment(
+            rx.el.div(row.plan, source, class_name="quiet under"),
+            rx.cond(
+                row.problem != "", rx.el.div(row.problem, class_name="under row-problem", data_testid="row-problem")
+            ),
+        ),
     )
 
 

@@ -123,23 +123,6 @@ async def test_a_full_disk_loses_nothing_that_was_kept(tmp_path: Path) -> None:
         await store.close()
 
 
-async def test_a_record_that_this_version_cannot_read(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path}/scale.db"
-    await migrate(url)
-    store = SqlRunStore(url, FakeClock())
-    try:
-        await store.create(RUN)
-        with sqlite3.connect(tmp_path / "scale.db") as connection:
-            connection.execute("UPDATE runs SET plan_json = '{}x'")
-        connection.close()
-        with refused("The run run-1 is stored in a form", "delete the run"):
-            await store.run("run-1")
-        await store.delete("run-1")
-        assert await store.runs(10, 0) == []
-    finally:
-        await store.close()
-
-
 async def test_a_server_that_is_not_there() -> None:
     with refused("postgresql+asyncpg://scale:***@127.0.0.1:1/scale: Connection refused", "SCALE_DATABASE_URL"):
         await migrate("postgresql+asyncpg://scale:secret@127.0.0.1:1/scale?ssl=disable")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from functools import partial
 from typing import Any
 
 import aiosqlite
@@ -52,10 +53,13 @@ async def _connection(*where: Any, **options: Any) -> aiosqlite.Connection:
     thread = connection._thread
     thread.daemon = True
     try:
-        return await connection
+        opened = await connection
     except BaseException:
         await asyncio.to_thread(thread.join)
         raise
+    # A damaged text is read as far as it goes: the driver would refuse all rows for the sake of one.
+    opened.text_factory = partial(str, encoding="utf-8", errors="replace")
+    return opened
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any, cast, get_args
 
+from sqlalchemy import Row
+
+from scale_app.adapters.store.damage import Damage, lines_of
 from scale_app.adapters.store.lines import Reading
 from scale_app.adapters.store.tables import PlanRow, RunRow
 from scale_app.codec import from_json, from_wire, to_json
-from scale_app.domain.errors import StoreUnavailable
-from scale_app.domain.events import Event, PlanEdited, SnapshotTaken, StateChanged
+from scale_app.domain.events import Event, Numbered, PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.outline import Headline, RunOutline, headline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodCounts, counts_of
@@ -21,8 +24,10 @@ from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point, RunState, Snapshot, Source, point_of
 from scale_app.domain.verdict import VerdictKind
 
+log = logging.getLogger(__name__)
 KINDS: dict[str, Any] = {kind.__dataclass_fields__["kind"].default: kind for kind in get_args(Event)}
-_OUTLINED = tuple(field.name for field in fields(RunOutline) if field.name not in ("headline", "not_stored"))
+_NO_COLUMNS = ("headline", "not_stored", "unreadable")
+_OUTLINED = tuple(field.name for field in fields(RunOutline) if field.name not in _NO_COLUMNS)
 _FIGURES = tuple(field.name for field in fields(Headline) if field.name != "verdict")
 LISTED = tuple(
     getattr(RunRow, {"run_id": "id"}.get(name, name)) for name in (*_OUTLINED, "seen_at_epoch_s", "verdict", *_FIGURES)
@@ -103,44 +108,75 @@ def summary_values(events: Iterable[Event], now_epoch_s: float) -> dict[str, Any
     return changed
 
 
-def outline_of_row(row: Sequence[Any]) -> RunOutline:
-    """The run in a row of LISTED. Raises StoreUnavailable when this version cannot read it."""
+def outline_of_row(row: Row[Any]) -> RunOutline:
+    """The run in a row of LISTED. What of it cannot be read is said in `unreadable`."""
     # By place: a page of the list is read in a third of the time that it takes by name.
     known, (seen_at_s, verdict, *figures) = row[: len(_OUTLINED)], row[len(_OUTLINED) :]
     run_id, target_url, users, duration_s, source, state, *others = known
     try:
         headline = None if seen_at_s is None else Headline(VerdictKind(verdict), *figures)
-        told = (Source(source), RunState(state), *others, headline)
+        told = (Source(source), RunState(state), float(others[0]), *others[1:], headline)
         return RunOutline(run_id, target_url, users, duration_s, *told)
-    except ValueError as error:
-        raise _unreadable(run_id) from error
+    except ValueError:
+        return _damaged_outline(known, None if seen_at_s is None else (verdict, *figures))
+
+
+def _damaged_outline(known: Sequence[Any], said: Sequence[Any] | None) -> RunOutline:
+    told = dict(zip(_OUTLINED, known, strict=True))
+    damage = Damage(f"run {told['run_id']}")
+    told |= {
+        "source": _source(damage, told["source"]),
+        "state": _state(damage, told["state"]),
+        "created_at_epoch_s": _time(damage, told["created_at_epoch_s"]),
+        "headline": damage.read("verdict", lambda: Headline(VerdictKind(said[0]), *said[1:]) if said else None, None),
+    }
+    return RunOutline(**told, unreadable=damage.sentence)
 
 
 def record_of(row: RunRow, last: bytes | None) -> RunRecord:
-    """The record in a row. last: body of its newest snapshot. Raises StoreUnavailable when it cannot be read."""
-    try:
-        return RunRecord(
-            run_id=row.id,
-            plan=from_json(LoadPlan, row.plan_json),
-            source=Source(row.source),
-            state=RunState(row.state),
-            created_at_epoch_s=row.created_at_epoch_s,
-            ended_at_epoch_s=row.ended_at_epoch_s,
-            message=row.message,
-            last=None if last is None else from_json(Snapshot, unpacked(last)),
-            experiment_of=row.experiment_of,
-            baseline=row.baseline,
-        )
-    except ValueError as error:
-        raise _unreadable(row.id) from error
+    """The record in a row. last: body of its newest snapshot. What cannot be read is said in `unreadable`."""
+    damage = Damage(f"run {row.id}")
+    plan = damage.read("plan", lambda: from_json(LoadPlan, row.plan_json), None)
+    shot = damage.read("last snapshot", lambda: None if last is None else from_json(Snapshot, unpacked(last)), None)
+    return RunRecord(
+        run_id=row.id,
+        plan=plan or _plan_as_listed(row),
+        source=_source(damage, row.source),
+        state=_state(damage, row.state),
+        created_at_epoch_s=_time(damage, row.created_at_epoch_s),
+        ended_at_epoch_s=row.ended_at_epoch_s,
+        message=row.message,
+        last=shot,
+        experiment_of=row.experiment_of,
+        baseline=row.baseline,
+        unreadable=damage.sentence,
+    )
 
 
-def plan_of(run_id: str, plan_json: str) -> LoadPlan:
-    """The plan of a run. Raises StoreUnavailable when this version cannot read it."""
+def _plan_as_listed(row: RunRow) -> LoadPlan:
+    """What is known of a plan that cannot be read."""
     try:
-        return from_json(LoadPlan, plan_json)
-    except ValueError as error:
-        raise _unreadable(run_id) from error
+        return LoadPlan(row.target_url, users=row.users, duration_s=row.duration_s)
+    except ValueError:
+        return LoadPlan()
+
+
+def _source(damage: Damage, kept: str) -> Source:
+    return damage.read("source", lambda: Source(kept), Source.HEADER)
+
+
+def _state(damage: Damage, kept: str) -> RunState:
+    """A state that is no more known than that the run is over, so that it can be deleted."""
+    return damage.read("state", lambda: RunState(kept), RunState.INTERRUPTED)
+
+
+def _time(damage: Damage, kept: Any) -> float:
+    return damage.read("time", lambda: float(kept), 0.0)
+
+
+def plan_of(plan_json: str) -> LoadPlan:
+    """The plan of a run. Raises ValueError when this version cannot read it."""
+    return from_json(LoadPlan, plan_json)
 
 
 def plan_values(saved: SavedPlan) -> dict[str, Any]:
@@ -153,38 +189,35 @@ def plan_values(saved: SavedPlan) -> dict[str, Any]:
 
 
 def saved_plan_of(row: PlanRow) -> SavedPlan:
-    """The plan in a row. Raises StoreUnavailable when this version cannot read it."""
-    try:
-        return SavedPlan(row.name, from_json(LoadPlan, row.plan_json), row.saved_at_epoch_s)
-    except ValueError as error:
-        raise StoreUnavailable(
-            f"The saved plan {row.name!r} is stored in a form that this version of Scale cannot read. "
-            "Start the version that kept it, or delete the plan."
-        ) from error
+    """The plan in a row. One that cannot be read is the default plan, and `unreadable` says so."""
+    damage = Damage(f"saved plan {row.name!r}")
+    plan = damage.read("text", lambda: from_json(LoadPlan, row.plan_json), LoadPlan())
+    return SavedPlan(row.name, plan, row.saved_at_epoch_s, damage.sentence)
 
 
-def events_of(run_id: str, rows: Sequence[tuple[str, str, bytes | None]]) -> list[Event]:
-    """The events in (kind, body_json, body) rows. Raises StoreUnavailable when this version cannot read one."""
-    try:
-        return [from_json(KINDS[kind], unpacked(body) if body is not None else text) for kind, text, body in rows]
-    except (ValueError, KeyError) as error:
-        raise _unreadable(run_id) from error
+def events_of(run_id: str, rows: Sequence[tuple[int, str, str, bytes | None]]) -> list[Numbered]:
+    """The events in (seq, kind, body_json, body) rows, without those that cannot be read."""
+    return lines_of(f"the history of run {run_id}", _event_of, rows)
+
+
+def _event_of(row: tuple[int, str, str, bytes | None]) -> Numbered:
+    seq, kind, text, body = row
+    return Numbered(seq, from_json(KINDS[kind], text if body is None else unpacked(body)))
 
 
 def points_of(run_id: str, points: Sequence[str]) -> list[Point]:
-    """The points in their JSON. Raises StoreUnavailable when this version cannot read one."""
-    try:
-        return [from_json(Point, point) for point in points]
-    except ValueError as error:
-        raise _unreadable(run_id) from error
+    """The points in their JSON, without those that cannot be read."""
+    return lines_of(f"the history of run {run_id}", lambda point: from_json(Point, point), points)
 
 
 def pod_counts_of(run_id: str, rows: Sequence[tuple[bytes | None, str]]) -> list[PodCounts]:
-    """The pods' counts in (pods, body_json) rows of snapshots. Raises StoreUnavailable when one cannot be read."""
-    try:
-        return [from_json(PodCounts, unpacked(pods)) if pods is not None else _counts_in(text) for pods, text in rows]
-    except ValueError as error:
-        raise _unreadable(run_id) from error
+    """The pods' counts in (pods, body_json) rows of snapshots, without those that cannot be read."""
+    return lines_of(f"the history of run {run_id}", _counts_of, rows)
+
+
+def _counts_of(row: tuple[bytes | None, str]) -> PodCounts:
+    pods, text = row
+    return _counts_in(text) if pods is None else from_json(PodCounts, unpacked(pods))
 
 
 def _counts_in(body_json: str) -> PodCounts:
@@ -197,12 +230,17 @@ def recorded_values(run_id: str, first_seq: int, bodies: Iterable[bytes]) -> lis
 
 
 def recording_of(run_id: str, rows: Sequence[tuple[int, bytes]]) -> list[Recorded]:
-    """The lines in (seq, body) rows up to the first gap. Raises StoreUnavailable when this version cannot read one."""
-    reading, kind = Reading(), cast(type[Recorded], Recorded)
-    try:
-        return [from_wire(kind, reading.take(body)) for at, (seq, body) in enumerate(rows) if at == seq]
-    except ValueError as error:
-        raise _unreadable(run_id) from error
+    """The lines in (seq, body) rows up to the first that is missing, or that this version cannot read."""
+    reading, kind, found = Reading(), cast(type[Recorded], Recorded), list[Recorded]()
+    for at, (seq, body) in enumerate(rows):
+        if at != seq:
+            break
+        try:
+            found.append(from_wire(kind, reading.take(body)))
+        except ValueError as error:
+            log.warning("the recording of run %s is cut at line %d, which cannot be read: %s", run_id, seq, error)
+            break
+    return found
 
 
 def packed(value: object) -> bytes:
@@ -221,10 +259,3 @@ def unpacked(body: bytes) -> bytes:
 def plain(text: str) -> str:
     """Text without NUL, which PostgreSQL refuses and nobody can read."""
     return text.replace("\x00", "")
-
-
-def _unreadable(run_id: str) -> StoreUnavailable:
-    return StoreUnavailable(
-        f"The run {run_id} is stored in a form that this version of Scale cannot read. "
-        "Start the version that kept it, or delete the run."
-    )

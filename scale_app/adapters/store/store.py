@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import CursorResult, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, Row, Select, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
 from scale_app.adapters.store.border import border
+from scale_app.adapters.store.damage import Damage
 from scale_app.adapters.store.database import WRITES, open_engine
 from scale_app.adapters.store.lines import Written
 from scale_app.adapters.store.newest import Newest
@@ -72,6 +74,7 @@ class SqlRunStore:
             self._writer = self._engine.execution_options(**{WRITES: True})
         self._thinned = Newest[Thinned]()
         self._written = Newest[Written]()
+        self._unreadable = Newest[str]()
 
     async def create(self, record: RunRecord) -> None:
         """Keep a new run. One that is kept already stays as it is."""
@@ -135,15 +138,16 @@ class SqlRunStore:
         with border("Reading the list of runs", self._url):
             async with asyncio.timeout(READ_LIMIT_S), self._engine.connect() as connection:
                 rows = (await connection.execute(page)).all()
-        return [outline_of_row(row) for row in rows]
+        return [self._outline(row) for row in rows]
 
     async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
-        """The plans of those of these runs that there are."""
+        """The plans of those of these runs that there are, and whose plan can be read."""
         query = select(col(RunRow.id), col(RunRow.plan_json)).where(col(RunRow.id).in_(map(storable, run_ids)))
         with border("Reading the plans of runs", self._url):
             async with self._session() as session:
                 rows = (await session.execute(query)).all()
-        return {run_id: plan_of(run_id, plan) for run_id, plan in rows}
+        plans = {run_id: self._plan(run_id, plan) for run_id, plan in rows}
+        return {run_id: plan for run_id, plan in plans.items() if plan is not None}
 
     async def count(self, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()) -> int:
         """How many runs are wanted."""
@@ -160,15 +164,14 @@ class SqlRunStore:
                 last = await session.scalar(select(col(LastRow.body)).where(col(LastRow.run_id) == storable(run_id)))
         if row is None:
             raise RunNotFound(run_id)
-        return await asyncio.to_thread(record_of, row, last)
+        record = await asyncio.to_thread(record_of, row, last)
+        self._unreadable.keep(run_id, record.unreadable or None)
+        return record
 
     async def events(self, run_id: str) -> list[Event]:
         """In order, of the snapshots those that are kept whole. Empty when the run has none or is unknown."""
-        columns = (col(EventRow.kind), col(EventRow.body_json), col(EventRow.body))
         whole = (col(EventRow.body_json) != "") | col(EventRow.body).is_not(None)
-        rows = await self._rows(run_id, select(*columns).where(whole))
-        # An hour of snapshots takes a second or more to decode; runs that go on meanwhile must not wait for it.
-        return await asyncio.to_thread(events_of, run_id, rows)
+        return [numbered.event for numbered in await self._events(run_id, whole)]
 
     async def points(self, run_id: str) -> list[Point]:
         """What the time charts draw, in order, without reading whole snapshots."""
@@ -186,10 +189,7 @@ class SqlRunStore:
 
     async def happenings(self, run_id: str) -> list[Numbered]:
         """The events in order, snapshots apart, each with its seq."""
-        columns = (col(EventRow.seq), col(EventRow.kind), col(EventRow.body_json))
-        rows = await self._rows(run_id, select(*columns).where(col(EventRow.point_json).is_(None)))
-        events = events_of(run_id, [(kind, body, None) for _, kind, body in rows])
-        return [Numbered(seq, event) for (seq, _, _), event in zip(rows, events, strict=True)]
+        return await self._events(run_id, col(EventRow.point_json).is_(None))
 
     async def delete(self, run_id: str) -> None:
         """Forget a run and its events. Raises RunNotFound."""
@@ -198,6 +198,7 @@ class SqlRunStore:
                 gone = await session.execute(delete(RunRow).where(col(RunRow.id) == storable(run_id)))
                 if _rows(gone) == 0:
                     raise RunNotFound(run_id)
+        self._unreadable.keep(run_id, None)
 
     async def mark_baseline(self, run_id: str, name: str) -> None:
         """Give the run this name, and take it from the run that had it; "" takes the run's own away.
@@ -266,6 +267,25 @@ class SqlRunStore:
         await _update_run(session, row.id, summary_values([event], last_known_s))
         first_seq = 0 if seq is None else seq + 1
         await session.execute(self._insert(EventRow), event_values(row.id, first_seq, [event], [True]))
+
+    def _outline(self, row: Row[Any]) -> RunOutline:
+        outline = outline_of_row(row)
+        # What the list does not read of a run may be damaged too; it is known once somebody looked at it.
+        known = self._unreadable.get(outline.run_id)
+        return replace(outline, unreadable=known) if known else outline
+
+    def _plan(self, run_id: str, plan_json: str) -> LoadPlan | None:
+        damage = Damage(f"run {run_id}")
+        plan = damage.read("plan", lambda: plan_of(plan_json), None)
+        if plan is None:
+            self._unreadable.keep(run_id, damage.sentence)
+        return plan
+
+    async def _events(self, run_id: str, wanted: ColumnElement[bool]) -> list[Numbered]:
+        columns = (col(EventRow.seq), col(EventRow.kind), col(EventRow.body_json), col(EventRow.body))
+        rows = await self._rows(run_id, select(*columns).where(wanted))
+        # An hour of snapshots takes a second or more to decode; runs that go on meanwhile must not wait for it.
+        return await asyncio.to_thread(events_of, run_id, rows)
 
     async def _rows(self, run_id: str, query: Select[*tuple[Any, ...]]) -> list[Any]:
         ordered = query.where(col(EventRow.run_id) == storable(run_id)).order_by(col(EventRow.seq))

@@ -83,7 +83,8 @@ class RunSummary:
 
     requests, score, grade, verdict, failures, requests_per_s, p95_ms, pods, elapsed_s: of the last snapshot; None, or
     0 of a count, without one, or without enough to judge.
-    not_stored: why a part of it is not stored yet, "" when all is, or will be in a moment.
+    not_stored: why a part of it is not stored yet, "" when all is, or will be in a moment. unreadable: what of the
+    stored run cannot be read, "" when nothing is known to be.
     """
 
     run_id: str
@@ -102,6 +103,7 @@ class RunSummary:
     experiment_of: str
     baseline: str
     not_stored: str = ""
+    unreadable: str = ""
     failures: int = 0
     requests_per_s: float | None = None
     p95_ms: float | None = None
@@ -215,6 +217,7 @@ def summary_of(run: RunOutline) -> RunSummary:
         experiment_of=run.experiment_of,
         baseline=run.baseline,
         not_stored=run.not_stored,
+        unreadable=run.unreadable,
         failures=said.failures if said else 0,
         requests_per_s=said.requests_per_s if said else None,
         p95_ms=said.p95_ms if said else None,

@@ -6,9 +6,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from scale_app.domain.errors import BaselineNotFound, PlanError, PlanNotFound, RunNotFound, RunStillActive
+from scale_app.domain.errors import (
+    BaselineNotFound,
+    NoExperiment,
+    PlanError,
+    PlanNotFound,
+    RunNotFound,
+    RunStillActive,
+    StoreUnavailable,
+)
 from scale_app.domain.events import Numbered, SnapshotTaken
 from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import RunState
 from tests.unit.service.house import House, settled
 
@@ -105,6 +114,28 @@ async def test_a_run_can_be_run_again_as_it_was_edited_last(house: House) -> Non
     await settled()
     assert again != run_id
     assert house.generator.plans == [LoadPlan(users=5), LoadPlan(users=9)]
+
+
+async def test_a_run_that_cannot_be_read_is_shown_and_deleted_but_neither_repeated_nor_decided(house: House) -> None:
+    run_id = await house.started()
+    house.load.traffic(1, a=5, b=5)
+    house.load.end(2)
+    await settled()
+    house.store.damage(run_id)
+    assert "cannot be read" in (await house.hub.run(run_id)).unreadable
+    with pytest.raises(StoreUnavailable, match=r"The run was not repeated\. The plan .* cannot be read"):
+        await house.hub.rerun(run_id)
+    with pytest.raises(NoExperiment, match="cannot be read"):
+        await house.hub.experiment(run_id)
+    await house.hub.delete(run_id)
+    assert await house.hub.runs() == []
+
+
+async def test_a_saved_plan_that_cannot_be_read_is_listed_but_not_given(house: House) -> None:
+    await house.store.save_plan(SavedPlan("nightly", LoadPlan(), 1.0, "The saved plan 'nightly' cannot be read."))
+    assert [saved.name for saved in await house.hub.plans()] == ["nightly"]
+    with pytest.raises(StoreUnavailable, match="cannot be read"):
+        await house.hub.plan("nightly")
 
 
 async def test_a_baseline_is_one_ended_run_at_a_time(house: House) -> None:

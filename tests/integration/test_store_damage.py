@@ -1,0 +1,147 @@
+"""One row that cannot be read is that row's problem: it is shown as far as it can be, and can be deleted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.domain.errors import RunNotFound
+from scale_app.domain.events import PodChanged, SnapshotTaken, StateChanged
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.recording import Began, WholeRun, replayed
+from scale_app.domain.run import RunRecord
+from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.samples import LoadReady, PodCount, TrafficSample
+from scale_app.domain.saved_plan import SavedPlan
+from scale_app.domain.snapshot import RunState, Source
+from tests.fakes import FakeClock, a_snapshot
+
+PLAN = LoadPlan("http://shop.example/", users=7, duration_s=30)
+SHOTS = [SnapshotTaken(float(n), a_snapshot("bad", seq=n)) for n in range(1, 4)]
+EVENTS = [StateChanged(0.0, RunState.RUNNING), *SHOTS, PodChanged(3.5, "pod-0", "left")]
+END = StateChanged(4.0, RunState.FINISHED)
+RECORDING = [
+    Began(PLAN, Source.DEMO, 0.0),
+    LoadReady(0.0),
+    *[TrafficSample(float(n), 5, requests=9 * n, pods={"a": PodCount(9 * n, n)}) for n in range(1, 4)],
+]
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqlRunStore]:
+    """Two ended runs, "bad" and then "good", and two saved plans of these names."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/scale.db"
+    await migrate(url)
+    kept = SqlRunStore(url, FakeClock())
+    for at_s, name in enumerate(("bad", "good"), 100):
+        await kept.create(RunRecord(name, PLAN, Source.DEMO, RunState.RUNNING, float(at_s)))
+        await kept.append(name, 0, [*EVENTS, END])
+        await kept.record(name, 0, RECORDING)
+        await kept.save_plan(SavedPlan(name, PLAN, 1.0))
+    yield kept
+    await kept.close()
+
+
+@pytest.fixture
+def damaged(tmp_path: Path, store: SqlRunStore) -> Iterator[sqlite3.Connection]:
+    """What the store keeps, to be damaged behind its back."""
+    with closing(sqlite3.connect(tmp_path / "scale.db", isolation_level=None)) as connection:
+        yield connection
+
+
+DAMAGES = {
+    "a plan of another version": "UPDATE runs SET plan_json = '{\"users\": -3}' WHERE id = 'bad'",
+    "a plan that is garbage": "UPDATE runs SET plan_json = 'x{' WHERE id = 'bad'",
+    "a plan that is no text": "UPDATE runs SET plan_json = CAST(x'fffe' AS TEXT) WHERE id = 'bad'",
+    "a snapshot of another version": "UPDATE run_lasts SET body = x'789c' WHERE run_id = 'bad'",
+    "a snapshot that is gone": "UPDATE run_lasts SET body = x'' WHERE run_id = 'bad'",
+    "a state of another version": "UPDATE runs SET state = 'paused' WHERE id = 'bad'",
+    "a source of another version": "UPDATE runs SET source = 'ebpf' WHERE id = 'bad'",
+    "a verdict of another version": "UPDATE runs SET verdict = 'odd' WHERE id = 'bad'",
+    "a message that is no text": "UPDATE runs SET message = CAST(x'ff' AS TEXT) WHERE id = 'bad'",
+    "a time that is none": "UPDATE runs SET created_at_epoch_s = 'noon' WHERE id = 'bad'",
+}
+HARMLESS = ("a verdict of another version", "a message that is no text")
+"""Damages that the record itself does not show: it has the snapshot's own verdict, and a message of question marks."""
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+async def test_a_damaged_run_is_shown_as_such_and_can_be_deleted_and_others_are_not_concerned(
+    store: SqlRunStore, damaged: sqlite3.Connection, name: str
+) -> None:
+    good = await store.run("good")
+    damaged.execute(DAMAGES[name])
+
+    record = await store.run("bad")
+    listed = {run.run_id: run for run in await store.runs(10, 0)}
+    assert set(listed) == {"bad", "good"}
+    assert await store.count() == 2
+    if name not in HARMLESS:
+        assert "of run bad cannot be read" in record.unreadable
+        assert listed["bad"].unreadable == record.unreadable
+    assert (record.run_id, record.plan.target_url, record.plan.users) == ("bad", "http://shop.example/", 7)
+    assert not record.state.active
+    assert (await store.run("good"), listed["good"].unreadable) == (good, "")
+    assert "good" in await store.plans_of(["bad", "good"])
+    assert len(await store.points("bad")) == 3
+
+    await store.delete("bad")
+    with pytest.raises(RunNotFound):
+        await store.run("bad")
+    assert [run.run_id for run in await store.runs(10, 0)] == ["good"]
+
+
+async def test_a_list_tells_of_a_plan_that_was_found_damaged(store: SqlRunStore, damaged: sqlite3.Connection) -> None:
+    damaged.execute(DAMAGES["a plan that is garbage"])
+    assert set(await store.plans_of(["bad", "good"])) == {"good"}
+    assert [bool(run.unreadable) for run in await store.runs(10, 0, RunFilter(target="shop"))] == [False, True]
+
+
+@pytest.mark.parametrize("body", ["x", "{}", '{"elapsed_s": 1.0, "state": "odd"}'])
+async def test_a_damaged_event_hides_no_other(store: SqlRunStore, damaged: sqlite3.Connection, body: str) -> None:
+    damaged.execute("UPDATE run_events SET body_json = ? WHERE run_id = 'bad' AND seq = 0", [body])
+    damaged.execute("UPDATE run_events SET kind = 'odd' WHERE run_id = 'bad' AND seq = 4")
+    assert [(each.seq, each.event) for each in await store.happenings("bad")] == [(5, END)]
+    assert END in await store.events("bad")
+
+
+async def test_a_damaged_second_hides_no_other(store: SqlRunStore, damaged: sqlite3.Connection) -> None:
+    damaged.execute(
+        "UPDATE run_events SET point_json = '{', pods = x'00', body = x'00' WHERE run_id = 'bad' AND seq = 2"
+    )
+    assert [point.elapsed_s for point in await store.points("bad")] == [1.0, 3.0]
+    assert [counts.elapsed_s for counts in await store.pod_counts("bad", 60)] == [1.0, 3.0]
+    assert await store.events("bad") == [event for event in await store.events("bad") if event != SHOTS[1]]
+
+
+async def test_a_damaged_line_cuts_a_recording_there(store: SqlRunStore, damaged: sqlite3.Connection) -> None:
+    damaged.execute("UPDATE run_recordings SET body = x'00' WHERE run_id = 'bad' AND seq = 4")
+    lines = await store.recording("bad")
+    assert lines == RECORDING[:4]
+    assert len(replayed(WholeRun(await store.run("bad"), recording=tuple(lines))).points) == 2
+    assert await store.recording("good") == RECORDING
+
+
+async def test_a_damaged_plan_hides_no_other_and_can_be_deleted(
+    store: SqlRunStore, damaged: sqlite3.Connection
+) -> None:
+    damaged.execute("UPDATE saved_plans SET plan_json = '[]' WHERE name = 'bad'")
+    bad, good = await store.plans()
+    assert (good.plan, good.unreadable) == (PLAN, "")
+    assert "saved plan 'bad' cannot be read" in bad.unreadable
+    await store.delete_plan("bad")
+    assert await store.plans() == [good]
+
+
+async def test_what_a_damaged_database_left_running_is_interrupted_all_the_same(
+    store: SqlRunStore, damaged: sqlite3.Connection
+) -> None:
+    damaged.execute("UPDATE runs SET state = 'running'")
+    damaged.execute(DAMAGES["a plan that is garbage"])
+    damaged.execute("UPDATE run_lasts SET body = x'00'")
+    assert await store.mark_interrupted("The server ended.") == ["bad", "good"]
