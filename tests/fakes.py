@@ -237,20 +237,33 @@ def a_snapshot(
 
 
 class FakeNotifier:
-    """Keeps what it is sent. `broken`: that many further tries fail; `gate`: closed while a try should hang."""
+    """Keeps what it is sent. `broken`: that many further tries fail; `gate`: closed while a try should hang.
 
-    def __init__(self, name: str = "fake") -> None:
-        self.name = name
+    error: what a try raises when it fails, None for NotifyFailed. nameless: its name cannot be asked for.
+    """
+
+    def __init__(self, name: str = "fake", error: BaseException | None = None, nameless: bool = False) -> None:
+        self._name = name
+        self._nameless = nameless
+        self._error = error
         self.sent: list[Notice] = []
         self.tries = 0
         self.broken = 0
         self.gate = asyncio.Event()
         self.gate.set()
 
+    @property
+    def name(self) -> str:
+        if self._nameless:
+            raise RuntimeError("no name")
+        return self._name
+
     async def send(self, notice: Notice) -> None:
         self.tries += 1
         await self.gate.wait()
         if self.broken:
             self.broken -= 1
+            if self._error:
+                raise self._error
             raise NotifyFailed(f"Sending {notice.title!r} by {self.name} failed: it is broken. Mend it.")
         self.sent.append(notice)

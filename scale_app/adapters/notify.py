@@ -11,6 +11,8 @@ import logging
 import re
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
+from threading import Thread
 
 from apprise import Apprise, AppriseAsset, NotifyBase, NotifyFormat, NotifyType, PersistentStoreMode
 
@@ -42,6 +44,7 @@ class AppriseNotifier:
             )
         self._apprise = Apprise(asset=_asset())
         self._apprise.add(receiver)
+        self._under_way = False
         self._name = f"{scheme} (URL {number} of SCALE_NOTIFY_URLS)"
 
     @property
@@ -50,35 +53,56 @@ class AppriseNotifier:
         return self._name
 
     async def send(self, notice: Notice) -> None:
-        """See ports.Notifier. In a thread, since Apprise waits for the network; it gives up by itself in seconds."""
-        if await asyncio.to_thread(self._send, notice):
-            return
-        status = self._reasons.status
-        reason = f"it answered HTTP {status}" if status else "it could not be reached or refused the message"
-        raise NotifyFailed(
-            f"Sending {notice.title!r} by {self._name} failed: {reason}. "
+        """See ports.Notifier. In a thread, since Apprise waits for the network; mostly it gives up in seconds."""
+        if self._under_way:
+            raise self._failure(notice, ": an earlier message is still under way")
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        # A thread of its own: one that hangs would keep a place in the loop's pool, and the server from ending.
+        self._under_way = True
+        try:
+            Thread(target=self._tell, args=(notice, answer), name="apprise", daemon=True).start()
+        except RuntimeError:
+            self._under_way = False
+            raise self._failure(notice, ": this machine gives no more threads") from None
+        reason = await answer
+        if reason:
+            raise self._failure(notice, reason)
+
+    def _failure(self, notice: Notice, reason: str) -> NotifyFailed:
+        return NotifyFailed(
+            f"Sending {notice.title!r} by {self._name} failed{reason}. "
             "Check that URL and that this machine may reach its host."
         )
 
-    def _send(self, notice: Notice) -> bool:
+    def _tell(self, notice: Notice, answer: asyncio.Future[str]) -> None:
+        """Send, and give the answer the reason of a failure, "" for none. In the thread."""
+        reason = self._send(notice)
+        self._under_way = False
+        with suppress(RuntimeError):  # the loop may be closed by now
+            answer.get_loop().call_soon_threadsafe(_give, answer, reason)
+
+    def _send(self, notice: Notice) -> str:
         self._reasons.status = ""
         try:
-            return bool(
-                self._apprise.notify(
-                    body=notice.body, title=notice.title, notify_type=TYPES[notice.tone], body_format=NotifyFormat.TEXT
-                )
-            )
-        except Exception as error:
-            # A hundred services' code; what an exception of theirs says may quote the URL, so only its name is told.
-            raise NotifyFailed(
-                f"Sending {notice.title!r} by {self._name} failed inside Apprise ({type(error).__name__}). "
-                "Check that URL."
-            ) from error
+            if self._apprise.notify(
+                body=notice.body, title=notice.title, notify_type=TYPES[notice.tone], body_format=NotifyFormat.TEXT
+            ):
+                return ""
+        except BaseException as error:  # noqa: BLE001 - a hundred services' code, which may do anything
+            # What an exception of theirs says may quote the URL, so only its name is told.
+            return f" inside Apprise ({type(error).__name__})"
+        status = self._reasons.status
+        return f": it answered HTTP {status}" if status else ": it could not be reached or refused the message"
 
 
 def notifiers(urls: Sequence[str]) -> tuple[AppriseNotifier, ...]:
     """One for each URL. Raises SettingsError for the first that cannot be used."""
     return tuple(AppriseNotifier(url, number) for number, url in enumerate(urls, 1))
+
+
+def _give(answer: asyncio.Future[str], reason: str) -> None:
+    if not answer.done():
+        answer.set_result(reason)
 
 
 class _Reasons(logging.Handler):

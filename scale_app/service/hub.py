@@ -95,7 +95,9 @@ class Hub(Memory):
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = 0
         self.demo = outside.demo
-        receivers = tuple(Receiver(notifier, outside.clock) for notifier in outside.notifiers)
+        receivers = tuple(
+            Receiver(notifier, outside.clock, number=number) for number, notifier in enumerate(outside.notifiers, 1)
+        )
         self._notices = Notices(self, receivers, public_url)
 
     @property

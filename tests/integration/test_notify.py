@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,23 @@ async def test_a_receiver_that_never_answers_holds_up_nobody_else() -> None:
         with pytest.raises(NotifyFailed):
             await sending
         assert time.monotonic() - began < 10
+
+
+async def test_a_receiver_that_hangs_keeps_one_thread_and_no_message_waits_behind_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        notifier = AppriseNotifier(f"json://127.0.0.1:{silent.getsockname()[1]}/{SECRET}?cto=60&rto=60", 1)
+        before = set(threading.enumerate())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(notifier.send(Notice("title", "body")), 0.3)
+        with pytest.raises(NotifyFailed, match="an earlier message is still under way") as failed:
+            await notifier.send(Notice("later", "body"))
+        (hanging,) = set(threading.enumerate()) - before
+        assert hanging.daemon  # the server's end does not wait for it
+        taken, _ = silent.accept()
+        taken.close()
+        await asyncio.to_thread(hanging.join, 20)
+    assert not hanging.is_alive()
+    assert SECRET not in str(failed.value)
 
 
 def test_nothing_is_written_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,24 +3,26 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
 
 from scale_app.domain.alert import Alert
-from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, SnapshotTaken, StateChanged
+from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, Event, SnapshotTaken, StateChanged
 from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.run import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.service.hub import Hub, Outside
-from scale_app.service.notices import MINUTE_S, MOST_PER_MINUTE, Notices, Outbox, Receiver
+from scale_app.service.notices import MINUTE_S, MOST_PER_MINUTE, SEND_LIMIT_S, Notices, Outbox, Receiver
 from tests.fakes import FakeClock, FakeNotifier, FakeStore, a_snapshot
 from tests.fakes_hub import FakeDemo, FakeHub
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator
 
 ALERT = Alert("verdict", 0.4, 0.95, "Uneven.", 3.0, 0.4)
+
+SECRET = "s3cr3t-t0ken"
 
 
 def notices(count: int) -> list[Notice]:
@@ -48,12 +50,17 @@ class Sleeps:
 class House:
     """Receivers that watch a fake hub with one active run."""
 
-    def __init__(self, *notifiers: FakeNotifier) -> None:
-        self.hub, self.clock = FakeHub(), FakeClock()
+    def __init__(self, *notifiers: FakeNotifier, hub: FakeHub | None = None) -> None:
+        self.hub, self.clock = hub or FakeHub(), FakeClock()
         self.sleeps = Sleeps(self.clock)
         self.hub.add(RunRecord("run-1", LoadPlan(), Source.DEMO, RunState.RUNNING, 1.0))
         receivers = tuple(Receiver(notifier, self.clock, self.sleeps) for notifier in notifiers)
-        self.notices = Notices(self.hub, receivers, "https://scale.example")
+        self.notices = Notices(self.hub, receivers, "https://scale.example", self.sleeps)
+
+    async def raised(self) -> None:
+        """An alert, and the time to deliver it."""
+        self.hub.publish("run-1", AlertRaised(3.0, ALERT))
+        await settled()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -215,3 +222,93 @@ async def test_a_receiver_that_hangs_costs_a_run_nothing() -> None:
         assert hub.notify_problem == ""
     finally:
         await hub.close()
+
+
+@pytest.mark.parametrize("error", [RuntimeError(SECRET), SystemExit(1), asyncio.CancelledError()], ids=repr)
+async def test_whatever_a_receiver_raises_is_its_problem_alone_and_the_next_message_is_tried(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd, sound = FakeNotifier("odd", error), FakeNotifier("sound")
+    odd.broken = 3
+    house = House(odd, sound)
+    async with house.open():
+        await house.raised()
+        assert (odd.tries, len(sound.sent)) == (3, 1)
+        assert "'Scale: alert on demo' by odd failed" in house.notices.problem
+        assert type(error).__name__ in house.notices.problem
+        await house.raised()
+    assert (len(odd.sent), len(sound.sent), house.notices.problem) == (1, 2, "")
+    assert SECRET not in caplog.text
+
+
+async def test_a_receiver_that_hangs_is_given_up_in_time_and_holds_up_no_other() -> None:
+    hanging, sound = FakeNotifier("hanging"), FakeNotifier("sound")
+    hanging.gate.clear()
+    house = House(hanging, sound)
+    async with house.open():
+        await house.raised()
+        assert (hanging.tries, len(sound.sent), house.notices.problem) == (1, 1, "")
+        for _ in range(3):
+            house.clock.advance(SEND_LIMIT_S)
+            await settled()
+        assert hanging.tries == 3
+        assert f"hanging did not end within {SEND_LIMIT_S:g} s" in house.notices.problem
+        hanging.gate.set()
+        await house.raised()
+    assert (len(hanging.sent), len(sound.sent), house.notices.problem) == (1, 2, "")
+
+
+async def test_a_receiver_whose_name_cannot_be_asked_for_is_told_of_all_the_same() -> None:
+    nameless, sound = FakeNotifier(nameless=True, error=RuntimeError("boom")), FakeNotifier("sound")
+    nameless.broken = 3
+    house = House(nameless, sound)
+    async with house.open():
+        await house.raised()
+        assert "receiver 1" in house.notices.problem
+        await house.raised()
+    assert (len(nameless.sent), len(sound.sent), house.notices.problem) == (1, 2, "")
+
+
+class OddHub(FakeHub):
+    """Raises what is in `subscribing`, then in `looking`, one each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.subscribing: list[Exception] = []
+        self.looking: list[Exception] = []
+
+    def subscribe(self, run_id: str | None = None) -> AbstractAsyncContextManager[AsyncIterator[tuple[str, Event]]]:
+        if self.subscribing:
+            raise self.subscribing.pop()
+        return super().subscribe(run_id)
+
+    async def run(self, run_id: str) -> RunRecord:
+        if self.looking:
+            raise self.looking.pop()
+        return await super().run(run_id)
+
+
+async def test_alerts_are_told_on_when_runs_could_not_be_watched_or_looked_up(caplog: pytest.LogCaptureFixture) -> None:
+    notifier, hub = FakeNotifier(), OddHub()
+    hub.subscribing = [RuntimeError("boom")]
+    house = House(notifier, hub=hub)
+    async with house.open():
+        await house.raised()
+        assert len(notifier.sent) == 1
+        hub.looking = [RuntimeError("boom")]
+        await house.raised()
+        assert (len(notifier.sent), "alert_raised" in house.notices.problem) == (1, True)
+        await house.raised()
+    assert (len(notifier.sent), house.notices.problem) == (2, "")
+    assert "boom" in caplog.text
+
+
+async def test_receivers_are_let_go_when_telling_ends() -> None:
+    hanging = FakeNotifier("hanging")
+    hanging.gate.clear()
+    before = asyncio.all_tasks()
+    house = House(hanging)
+    async with house.open():
+        await house.raised()
+    await settled()
+    assert asyncio.all_tasks() == before
