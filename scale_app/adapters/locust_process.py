@@ -1,38 +1,41 @@
 """The load generator as a process of its own: importing Locust patches sockets and threads of whoever does it.
 
-The process is never trusted to end by itself: it is killed when it is silent, overdue, or no longer listened to.
+The process is never trusted to end by itself: it is killed when it is silent for long, overdue, or no longer listened
+to. How long is long: `child_process.vigil`.
 """
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import signal
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
+from scale_app.child_process.lookout import Lookout
 from scale_app.child_process.owner import ChildProcess
+from scale_app.child_process.standing import Standing, standing_of
+from scale_app.child_process.vigil import LOOK_EVERY_S, Patience, Vigil
 from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import GeneratorFailed
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.domain.samples import LoadEnded, LoadReady, Sample
+from scale_app.domain.samples import GeneratorNotice, LoadEnded, LoadReady, Sample
 from scale_app.ports import Admitted, Clock, Load
 
 WORKER_MODULE = "scale_app.worker"
 EXIT_GRACE_S = 2.0
+WHY: dict[Standing, str] = {
+    "runs": "its process is busy, or waits for a CPU",
+    "sleeps": "its process waits for something",
+    "stopped": "its process was stopped, as by SIGSTOP",
+    "ended": "its process is ending",
+    "unknown": "the system does not tell why",
+}
+SILENT = (
+    "The load generator said nothing for {:g} s and was killed. "
+    "This machine may be too busy; start again with fewer users."
+)
+OVERDUE = "The load generator did not end when its time was over and was killed; the last second may be missing."
+STOP_IGNORED = "The load generator did not end when it was asked to and was killed; the last seconds may be missing."
 UNREADABLE = "The load generator sent a line that cannot be read and was killed; report this with the versions in use."
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long the process is waited for.
-
-    ready_s: from its start to its first word. silence_s: between two samples. overdue_s: beyond the plan's
-    duration and timeout, or beyond the timeout after a stop.
-    """
-
-    ready_s: float = 30.0
-    silence_s: float = 10.0
-    overdue_s: float = 15.0
 
 
 class LocustProcess:
@@ -55,30 +58,35 @@ class LocustProcess:
                 f"The load generator's process could not be started ({error}). "
                 "Free memory or raise the process limit, then start again."
             ) from error
-        lines = child.lines()
         try:
             await child.send(to_json({"plan": plan, "target": {"url": target.url, "networks": target.networks}}))
-            ready = await self._first_word(child, lines)
+            ready = await self._first_word(child)
         except BaseException:  # a cancelled start, too, must leave no process behind
             await _put_down(child)
             raise
-        return LocustLoad(child, lines, plan, ready, self._clock, self._patience)
+        return LocustLoad(child, plan, ready, self._clock, self._patience)
 
-    async def _first_word(self, child: ChildProcess, lines: AsyncIterator[bytes]) -> LoadReady:
-        try:
-            line = await asyncio.wait_for(anext(lines, None), self._patience.ready_s)
-        except TimeoutError:
-            raise GeneratorFailed(
-                f"The load generator was not ready within {self._patience.ready_s:g} s and was killed. "
-                "This machine is too busy; start again with less running on it."
-            ) from None
-        if line is None:
+    async def _first_word(self, child: ChildProcess) -> LoadReady:
+        line = await self._first_line(child)
+        if not line:
             await child.end(EXIT_GRACE_S)
             raise GeneratorFailed(f"The load generator could not start: {_end_of(child)}.")
         try:
             return from_json(LoadReady, line)
         except ValueError:
             raise GeneratorFailed(f"The load generator could not start: it said {line[:200]!r}.") from None
+
+    async def _first_line(self, child: ChildProcess) -> bytes:
+        """b"" when it has ended."""
+        left_s, lookout = self._patience.ready_s, Lookout(LOOK_EVERY_S, self._clock.monotonic_s())
+        while left_s > 0:
+            with contextlib.suppress(TimeoutError):
+                return await child.line(min(left_s, LOOK_EVERY_S))
+            left_s -= lookout.passed_s(self._clock.monotonic_s())
+        raise GeneratorFailed(
+            f"The load generator was not ready within {self._patience.ready_s:g} s and was killed. "
+            "This machine is too busy; start again with less running on it."
+        )
 
 
 class LocustLoad:
@@ -87,19 +95,19 @@ class LocustLoad:
     def __init__(
         self,
         child: ChildProcess,
-        lines: AsyncIterator[bytes],
         plan: LoadPlan,
         ready: LoadReady,
         clock: Clock,
         patience: Patience,
     ) -> None:
         self._child = child
-        self._lines = lines
         self._plan = plan
         self._ready = ready
         self._clock = clock
         self._patience = patience
-        self._overdue_at_s = clock.monotonic_s() + plan.duration_s + plan.timeout_s + patience.overdue_s
+        now_s = clock.monotonic_s()
+        self._vigil = Vigil(patience, now_s + plan.duration_s + plan.timeout_s, now_s)
+        self._stop_asked = False
         self._killed = False
 
     @property
@@ -109,14 +117,15 @@ class LocustLoad:
 
     async def samples(self) -> AsyncIterator[Sample]:
         """See ports.Load. Closing or cancelling the iteration kills the process."""
-        sample: Sample = self._ready
+        ended = False
         try:
-            yield sample
-            while not isinstance(sample, LoadEnded):
-                sample = await self._next()
-                if isinstance(sample, LoadEnded):
-                    await self._child.end(EXIT_GRACE_S)
-                yield sample
+            yield self._ready
+            while not ended:
+                for sample in await self._next():
+                    ended = isinstance(sample, LoadEnded)
+                    if ended:
+                        await self._child.end(EXIT_GRACE_S)
+                    yield sample
         finally:
             await _put_down(self._child)
 
@@ -127,8 +136,8 @@ class LocustLoad:
 
     async def stop(self) -> None:
         """See ports.Load."""
-        latest_s = self._clock.monotonic_s() + self._plan.timeout_s + self._patience.overdue_s
-        self._overdue_at_s = min(self._overdue_at_s, latest_s)
+        self._stop_asked = True
+        self._vigil.asked_to_end(self._clock.monotonic_s() + self._plan.timeout_s)
         await self._child.send(b'{"stop": true}')
 
     async def kill(self) -> None:
@@ -136,28 +145,48 @@ class LocustLoad:
         self._killed = True
         await _put_down(self._child)
 
-    async def _next(self) -> Sample:
-        """What the process says next, or an end of our own when it says nothing usable."""
+    async def _next(self) -> list[Sample]:
+        """What the process says next and what its silence says, or an end of our own when it says nothing usable."""
         try:
-            line = await asyncio.wait_for(anext(self._lines, None), self._patience_left_s())
-            return await self._gone() if line is None else from_json(Sample, line)  # type: ignore[arg-type]
+            line = await self._child.line(LOOK_EVERY_S)
+            if not line.endswith(b"\n"):
+                return [await self._gone()]
+            heard: Sample = from_json(Sample, line)  # type: ignore[arg-type]
         except TimeoutError:
-            return self._ended(self._lateness())
+            return self._silent()
         except ValueError:
-            return self._ended(UNREADABLE)
+            return [self._ended(UNREADABLE)]
+        return self._heard(heard)
 
-    def _patience_left_s(self) -> float:
-        left_s = self._overdue_at_s - self._clock.monotonic_s()
-        return max(0.0, min(self._patience.silence_s, left_s))
+    def _silent(self) -> list[Sample]:
+        vigil = self._vigil
+        vigil.look(self._clock.monotonic_s())
+        if vigil.silent:
+            return [self._ended(SILENT.format(self._patience.silence_s))]
+        if vigil.notable and not vigil.overdue:
+            vigil.told = True
+            return [self._silence()]
+        return self._overdue()
 
-    def _lateness(self) -> str:
-        if self._clock.monotonic_s() >= self._overdue_at_s:
-            return (
-                "The load generator did not end when its time was over and was killed; the last second may be missing."
-            )
-        return (
-            f"The load generator said nothing for {self._patience.silence_s:g} s and was killed. "
-            "This machine may be too busy; start again with fewer users."
+    def _heard(self, sample: Sample) -> list[Sample]:
+        vigil = self._vigil
+        vigil.look(self._clock.monotonic_s())
+        back = [self._back_after(vigil.silent_s)] if vigil.told else []
+        vigil.heard()
+        return [*back, sample, *([] if isinstance(sample, LoadEnded) else self._overdue())]
+
+    def _overdue(self) -> list[Sample]:
+        return [self._ended(STOP_IGNORED if self._stop_asked else OVERDUE)] if self._vigil.overdue else []
+
+    def _back_after(self, silent_s: float) -> GeneratorNotice:
+        message = f"The load generator is heard again, after {silent_s:.0f} s of silence."
+        return GeneratorNotice(self._clock.monotonic_s(), message)
+
+    def _silence(self) -> GeneratorNotice:
+        return GeneratorNotice(
+            self._clock.monotonic_s(),
+            f"The load generator has said nothing for {self._vigil.silent_s:.0f} s: {WHY[standing_of(self.pid)]}. "
+            f"The run waits for it, at most {self._patience.silence_s:g} s.",
         )
 
     async def _gone(self) -> LoadEnded:

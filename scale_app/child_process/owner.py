@@ -67,10 +67,15 @@ class ChildProcess:
 
     async def lines(self) -> AsyncIterator[bytes]:
         """Every line the child writes, until it closes its side."""
+        while line := await self.line():
+            yield line
+
+    async def line(self, within_s: float | None = None) -> bytes:
+        """The next line, b"" once the child has closed its side. Raises TimeoutError; nothing is lost by that."""
         stdout = self._process.stdout
         assert stdout is not None
-        while line := await stdout.readline():
-            yield line
+        async with asyncio.timeout(within_s):
+            return await stdout.readline()
 
     async def end(self, grace_s: float) -> int:
         """Close stdin, wait, then SIGKILL. Returns the exit code; the child is reaped. Idempotent."""

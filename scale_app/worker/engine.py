@@ -9,6 +9,7 @@ from typing import Protocol
 from locust.env import Environment  # isort: skip
 import gevent  # type: ignore[import-untyped]
 
+from scale_app.child_process.lookout import Lookout
 from scale_app.domain.samples import TrafficSample
 from scale_app.worker.arrivals import OpenPace
 from scale_app.worker.health import HealthMeter
@@ -17,6 +18,7 @@ from scale_app.worker.report import Label, log_batch
 from scale_app.worker.users import user_class
 
 DRAIN_SPARE_S = 1.0
+LOOK_EVERY_S = 0.25
 
 
 class Engine(Protocol):
@@ -75,6 +77,12 @@ class OwnEngine:
         assert self.environment.runner is not None
         # Of a worker's runner this is the same method: its users stop, and its master is told nothing.
         self.environment.runner.stop()
-        draining = self._traffic.draining
-        draining.join(timeout=self._traffic.timeout_s + DRAIN_SPARE_S)
-        draining.kill()
+        self._await_answers(self._traffic.timeout_s + DRAIN_SPARE_S)
+        self._traffic.draining.kill()
+
+    def _await_answers(self, within_s: float) -> None:
+        """Time in which this process stood still does not count: the answers may be there and wait to be read."""
+        draining, lookout = self._traffic.draining, Lookout(LOOK_EVERY_S, time.monotonic())
+        while len(draining) and within_s > 0:
+            draining.join(timeout=min(within_s, LOOK_EVERY_S))
+            within_s -= lookout.passed_s(time.monotonic())

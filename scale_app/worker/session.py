@@ -43,6 +43,7 @@ class Session:
         self._pipe = pipe
         self._over = AsyncResult()
         self._drained = Event()
+        self._sampling = BoundedSemaphore()
         self._turn = BoundedSemaphore()
         self._steering: Steering | None = None
         self._began_s = time.monotonic()
@@ -58,14 +59,14 @@ class Session:
         self._began_s = time.monotonic()
         self._pipe.say(LoadReady(self._began_s))
         gevent.spawn(self._steer)
-        reporting = gevent.spawn(self._report, force)
+        gevent.spawn(self._report, force)
         error = self._over.wait(timeout=self._plan.duration_s) or ""
         self.stop()
         force.drain()
         self._drained.set()
-        reporting.join()
-        self._pipe.say(force.sample())
-        self._pipe.say(LoadEnded(time.monotonic(), error))
+        with self._sampling:
+            self._pipe.say(force.sample())
+            self._pipe.say(LoadEnded(time.monotonic(), error))
         self._pipe.flush()
 
     def obey(self, line: bytes) -> None:
@@ -109,9 +110,10 @@ class Session:
             due_s = max(due_s + SAMPLE_EVERY_S, time.monotonic())
             self._drained.wait(due_s - time.monotonic())
             self._pipe.flush()
-            if self._drained.is_set():
-                return
-            self._pipe.say(force.sample())
+            with self._sampling:
+                if self._drained.is_set():
+                    return
+                self._pipe.say(force.sample())
 
 
 def serve(output: BinaryIO) -> None:

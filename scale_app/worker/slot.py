@@ -42,7 +42,7 @@ class Pace(Protocol):
 class Slot:
     """A user between its pace's `begin` and `over`.
 
-    in_flight: a request is being sent or answered, since `sent_s`. stopping: it sends nothing more.
+    in_flight: a request is being sent or answered; its deadline counts from `sent_s`. stopping: it sends nothing more.
     failures: requests that failed since the last answer.
     """
 
@@ -98,6 +98,10 @@ class Slot:
         """End a request that was sent before this time."""
         if self.in_flight and self.sent_s < sent_before_s:
             self.failed(TIMEOUT)
+
+    def excuse(self, seconds: float) -> None:
+        """So long nobody could read an answer, through no fault of the target's: the deadline moves."""
+        self.sent_s += seconds
 
     def close(self) -> None:
         """Leave nothing behind. Idempotent."""

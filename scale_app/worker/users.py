@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Protocol
 
 from gevent.event import Event  # type: ignore[import-untyped]
@@ -12,11 +11,8 @@ from locust import User, task
 from locust.exception import StopUser
 
 from scale_app.worker.connection import Network
+from scale_app.worker.deadlines import Sweep
 from scale_app.worker.slot import Habits, Pace, Slot
-
-SWEEPS_PER_TIMEOUT = 10
-SHORTEST_SWEEP_S = 0.02
-LONGEST_SWEEP_S = 0.1
 
 
 class UsersPace(Pace, Protocol):
@@ -42,13 +38,8 @@ class Traffic:
 
     def watch_deadlines(self) -> None:
         """From now on requests end at their deadline, late by at most a tenth of a second."""
-        every_s = max(SHORTEST_SWEEP_S, min(self.timeout_s / SWEEPS_PER_TIMEOUT, LONGEST_SWEEP_S))
-        self.network.loop.timer(every_s, every_s).start(self._sweep)
-
-    def _sweep(self) -> None:
-        sent_before_s = perf_counter() - self.timeout_s
-        for slot in tuple(self.slots):
-            slot.time_out(sent_before_s)
+        sweep = Sweep(self.slots, self.timeout_s)
+        self.network.loop.timer(sweep.every_s, sweep.every_s).start(sweep.sweep)
 
 
 class ParkedUser(User):

@@ -144,8 +144,8 @@ async def test_a_line_that_cannot_be_obeyed_changes_nothing(port: int) -> None:
     await worker.wait()
 
 
-async def running(port: int, patience: Patience | None = None) -> LocustLoad:
-    load = await LocustProcess(SystemClock(), patience).start(LoadPlan(users=5, duration_s=60), target(port))
+async def running(port: int) -> LocustLoad:
+    load = await LocustProcess(SystemClock()).start(LoadPlan(users=5, duration_s=60), target(port))
     assert isinstance(load, LocustLoad)
     return load
 
@@ -161,25 +161,6 @@ async def test_a_worker_that_crashes_ends_the_load_with_a_sentence(port: int) ->
     assert isinstance(samples[-1], LoadEnded)
     assert samples[-1].error == "The load generator's process went away before the end: killed by SIGKILL."
     assert sum(isinstance(sample, LoadEnded) for sample in samples) == 1
-
-
-async def test_a_worker_that_hangs_is_killed_after_its_silence(port: int) -> None:
-    load = await running(port, Patience(silence_s=1.5))
-    os.kill(load.pid, signal.SIGSTOP)
-    last = [sample async for sample in load.samples()][-1]
-    assert isinstance(last, LoadEnded)
-    assert "said nothing for 1.5 s" in last.error
-    assert not alive(load.pid)
-
-
-async def test_a_worker_that_does_not_end_in_time_is_killed(port: int) -> None:
-    load = await running(port, Patience(overdue_s=-10.0))
-    await load.stop()
-    os.kill(load.pid, signal.SIGSTOP)
-    last = [sample async for sample in load.samples()][-1]
-    assert isinstance(last, LoadEnded)
-    assert "did not end when its time was over" in last.error
-    assert not alive(load.pid)
 
 
 async def test_no_process_is_left_when_nobody_listens_any_more(port: int) -> None:

@@ -1,0 +1,79 @@
+"""How long a child is waited for that should speak every second and end by a certain time. Pure.
+
+That a child has died is known at once, by its pipe. One that lives and says nothing was stopped, sleeps with its
+machine or waits for a CPU; most of these go on. So silence is told soon and punished late.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scale_app.child_process.lookout import Lookout
+
+LOOK_EVERY_S = 0.5
+SPEAKS_S = 3.0
+"""A child that was heard so lately is not silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the child is waited for. Only time in which its owner could listen counts, see `Lookout`.
+
+    ready_s: from its start to its first word. notice_s: silence after which people are told. silence_s: silence after
+    which it is given up. overdue_s: how long it may speak on after the time at which it should have ended, or do
+    anything at all after that time when it was asked to end.
+    """
+
+    ready_s: float = 30.0
+    notice_s: float = 5.0
+    silence_s: float = 60.0
+    overdue_s: float = 15.0
+
+
+class Vigil:
+    """Call `look` at least every LOOK_EVERY_S seconds, and `heard` when the child has spoken.
+
+    silent_s: since the child was heard. told: people were told of this silence.
+    """
+
+    def __init__(self, patience: Patience, due_s: float, now_s: float) -> None:
+        """due_s: when the child has ended at the latest if all goes well; the same clock as now_s."""
+        self._patience = patience
+        self._due_s = due_s
+        self._lookout = Lookout(LOOK_EVERY_S, now_s)
+        self._overdue_s = 0.0
+        self._asked = False
+        self.silent_s = 0.0
+        self.told = False
+
+    def asked_to_end(self, due_s: float) -> None:
+        """The child was asked to end, and should have by then."""
+        self._asked = True
+        self._due_s = min(self._due_s, due_s)
+
+    def look(self, now_s: float) -> None:
+        """Time has passed."""
+        passed_s = self._lookout.passed_s(now_s)
+        self.silent_s += passed_s
+        if now_s >= self._due_s and (self._asked or self.silent_s < SPEAKS_S):
+            self._overdue_s += passed_s
+
+    def heard(self) -> None:
+        """The child has spoken."""
+        self.silent_s = 0.0
+        self.told = False
+
+    @property
+    def notable(self) -> bool:
+        """It is time to tell people of the silence."""
+        return not self.told and self.silent_s >= self._patience.notice_s
+
+    @property
+    def silent(self) -> bool:
+        """The child is given up because it says nothing."""
+        return self.silent_s >= self._patience.silence_s
+
+    @property
+    def overdue(self) -> bool:
+        """The child is given up because it should have ended."""
+        return self._overdue_s >= self._patience.overdue_s

@@ -1,0 +1,67 @@
+"""Deadlines of requests, and whose fault a late look is."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from scale_app.worker import deadlines
+from scale_app.worker.deadlines import Sweep
+from scale_app.worker.slot import Slot
+
+TIMEOUT_S = 5.0
+
+
+class FakeSlot:
+    def __init__(self, sent_s: float) -> None:
+        self.sent_s = sent_s
+        self.timed_out = False
+
+    def excuse(self, seconds: float) -> None:
+        self.sent_s += seconds
+
+    def time_out(self, sent_before_s: float) -> None:
+        self.timed_out = self.sent_s < sent_before_s
+
+
+class Clock:
+    now_s = 100.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(deadlines, "perf_counter", lambda: clock.now_s)
+    return clock
+
+
+def swept(clock: Clock, slot: FakeSlot, *times_s: float) -> bool:
+    """Sweeps at these times. True when the request was ended by the last one."""
+    sweep = Sweep({cast(Slot, slot)}, TIMEOUT_S)
+    for at_s in times_s:
+        clock.now_s = at_s
+        sweep.sweep()
+    return slot.timed_out
+
+
+def times(first_s: float, last_s: float) -> list[float]:
+    return [first_s + step / 10 for step in range(round((last_s - first_s) * 10) + 1)]
+
+
+def test_a_request_ends_at_its_deadline(clock: Clock) -> None:
+    assert not swept(clock, FakeSlot(100), *times(100.1, 105))
+
+
+def test_a_request_ends_after_its_deadline(clock: Clock) -> None:
+    assert swept(clock, FakeSlot(100), *times(100.1, 105.1))
+
+
+def test_while_this_process_stands_still_no_deadline_comes_nearer(clock: Clock) -> None:
+    slot = FakeSlot(100)
+    assert not swept(clock, slot, *times(100.1, 102), *times(3_702.1, 3_704))
+    assert swept(clock, slot, *times(3_704.1, 3_706))
+
+
+def test_a_sweep_that_is_a_little_late_excuses_nothing(clock: Clock) -> None:
+    assert swept(clock, FakeSlot(100), 100.1, 101, 102, 103, 104, 105, 105.9)
