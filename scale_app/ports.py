@@ -13,8 +13,8 @@ from scale_app.domain.notice import Notice
 from scale_app.domain.outline import RunOutline
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.pod_history import PodCounts
+from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Recorded
-from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.samples import ConnectionsSample, CountsSample, Sample
 from scale_app.domain.saved_plan import SavedPlan

@@ -14,10 +14,10 @@ from scale_app.adapters.demo_cluster import DemoCluster
 from scale_app.adapters.gatekeeper import TargetGatekeeper
 from scale_app.adapters.locust_process import LocustProcess
 from scale_app.adapters.simulated import SimulatedGenerator, SimulatedPods
-from scale_app.adapters.single_instance import single_instance
-from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.adapters.store import SqlRunStore
 from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.snapshot import Source
+from scale_app.history import prepared
 from scale_app.service.hub import Hub, Outside
 from scale_app.settings import Settings, load_settings
 
@@ -60,8 +60,7 @@ def hub() -> Hub:
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Database migrated, hub open; at the end every load, the demo and the database are let go."""
-    with single_instance(settings().database_url):
-        await migrate(settings().database_url)
+    async with prepared(settings().database_url):
         await hub().open()
         try:
             yield

@@ -7,7 +7,7 @@ from typing import Any
 
 from scale_app.domain.balance import balance
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import PodShare, RunState, Snapshot, Source
 from scale_app.domain.verdict import Verdict, VerdictKind, judge
 

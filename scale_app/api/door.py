@@ -14,8 +14,8 @@ from scale_app.domain.gating import GateResult
 from scale_app.domain.outline import RunOutline
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.pod_history import PodHistory
+from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import WholeRun
-from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point

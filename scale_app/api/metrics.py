@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from scale_app.api.operation import Asked
 from scale_app.domain.alert import AlertKind
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.storing import Storing
 from scale_app.domain.verdict import VerdictKind

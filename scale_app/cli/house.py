@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from scale_app.domain.cluster import PermissionList, TargetList
     from scale_app.domain.compare import Comparison
     from scale_app.domain.plan import LoadPlan
+    from scale_app.domain.record import RunRecord
     from scale_app.domain.recording import WholeRun
-    from scale_app.domain.run import RunRecord
 
 
 class House(Protocol):

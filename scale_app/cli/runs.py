@@ -7,12 +7,14 @@ import asyncio
 import click
 from rich.table import Table
 
-from scale_app.api.v1.shapes import RunSummary
+from scale_app.api.v1.shapes import RunSummary, summary_of
 from scale_app.cli.exits import sentence_and_exit
 from scale_app.cli.house import opened
 from scale_app.cli.options import json_option, server_option
 from scale_app.cli.terminal import output, plain, print_json
 from scale_app.codec import to_wire
+from scale_app.history import history
+from scale_app.settings import load_settings
 from scale_app.views import format as shown
 from scale_app.views.words import STATES, VERDICTS
 
@@ -32,8 +34,11 @@ def runs(limit: int, server: str | None, as_json: bool) -> None:
 
 
 async def _runs(server: str | None, limit: int) -> list[RunSummary]:
-    async with opened(server) as house:
-        return await house.runs(limit)
+    if server:
+        async with opened(server) as house:
+            return await house.runs(limit)
+    async with history(load_settings().database_url) as store:
+        return [summary_of(run) for run in await store.runs(limit, 0)]
 
 
 def _print_runs(found: list[RunSummary]) -> None:

@@ -19,8 +19,8 @@ from scale_app.domain.errors import BaselineNotFound, PlanError, RunNotFound, Sc
 from scale_app.domain.events import Event
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodSpans
+from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import WholeRun
-from scale_app.domain.run import RunRecord
 from scale_app.reports import run_from_json
 
 T = TypeVar("T")

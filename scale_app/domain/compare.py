@@ -14,7 +14,7 @@ from typing import Literal
 
 from scale_app.domain.compare_sentence import comparable_sentence, not_comparable_sentence, policy
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import PodShare, Snapshot, Source
 from scale_app.domain.verdict import VerdictKind
 

@@ -11,7 +11,7 @@ from scale_app.domain.compare import Change, Comparison, compare
 from scale_app.domain.compare_sentence import policy
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.probability import special
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import Verdict, VerdictKind
 from scale_app.domain.verdict_sentence import count, rounded

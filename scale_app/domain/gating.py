@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from scale_app.domain.compare import Change, compare
 from scale_app.domain.gate import Gate, Levels
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
 

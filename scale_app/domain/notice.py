@@ -8,7 +8,7 @@ from typing import Literal
 
 from scale_app.domain.alert import Alert
 from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Source
 
 AlertEvent = AlertRaised | AlertUpdated | AlertCleared

@@ -1,4 +1,4 @@
-"""Did the load reach anything? The sentence for a run that got no good answer at all."""
+"""How a run ended that did not end as planned: the sentences for one that reached nothing, and for one cut off."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import TrafficSample
 
+INTERRUPTED = "The server ended while this run was sending load; the seconds before that are complete."
 GIVE_UP_AFTER_S = 10.0
 ADVICE = {
     "connection refused": "Check that the service listens on this port",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Snapshot, Source
 from scale_app.domain.verdict import VerdictKind
 

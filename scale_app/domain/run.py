@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 from scale_app.domain.alert_rules import Alerts
@@ -23,6 +22,7 @@ from scale_app.domain.events import (
 from scale_app.domain.foreign import ForeignTraffic
 from scale_app.domain.outcome import failure_sentence, should_give_up
 from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.record import RunRecord as RunRecord
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import (
     ConnectionsSample,
@@ -54,44 +54,6 @@ MOVES: dict[RunState, frozenset[RunState]] = {
 """The states that may follow each active state; the others are ends."""
 
 ALERT_EVENTS = {"raised": AlertRaised, "updated": AlertUpdated, "cleared": AlertCleared}
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """A run as the list of runs shows it. Times are wall clock; last is the newest snapshot.
-
-    experiment_of: the run whose question this one was planned to decide, "" for none.
-    baseline: the name under which later runs are held against this one, "" for none; one run has it at a time.
-    not_stored: why a part of it is not stored yet, "" when all is, or will be in a moment.
-    unreadable: what of the stored record cannot be read, "" when all can. It is None here, or stood in for: of the plan
-    only target, users and duration are known then, and an unknown state is shown as interrupted.
-    """
-
-    run_id: str
-    plan: LoadPlan
-    source: Source
-    state: RunState
-    created_at_epoch_s: float
-    ended_at_epoch_s: float | None = None
-    message: str = ""
-    last: Snapshot | None = None
-    experiment_of: str = ""
-    baseline: str = ""
-    not_stored: str = ""
-    unreadable: str = ""
-
-    def followed(self, event: Event, at_epoch_s: float) -> RunRecord:
-        """The record after an event that happened at this wall-clock time."""
-        match event:
-            case SnapshotTaken(snapshot=snapshot):
-                return replace(self, last=snapshot, source=snapshot.source)
-            case PlanEdited(plan=plan):
-                return replace(self, plan=plan)
-            case StateChanged(state=state, message=message):
-                ended = None if state.active else at_epoch_s
-                return replace(self, state=state, message=message, ended_at_epoch_s=ended)
-            case _:
-                return self
 
 
 class Run:

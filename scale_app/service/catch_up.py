@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scale_app.domain.errors import PlanError
 from scale_app.domain.events import Numbered, SnapshotTaken
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,10 @@ from scale_app.domain.errors import (
 )
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, no_experiment_sentence
+from scale_app.domain.outcome import INTERRUPTED
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit, is_demo, is_simulated
-from scale_app.domain.run import Run, RunRecord
+from scale_app.domain.record import RunRecord
+from scale_app.domain.run import Run
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import (
     Admitted,
@@ -46,7 +48,6 @@ from scale_app.service.patience import settled_within
 from scale_app.service.writer import Sleep
 
 log = logging.getLogger(__name__)
-INTERRUPTED = "The server ended while this run was sending load; the seconds before that are complete."
 LAST_WRITES_S = 4.0
 LAST_MARK_S = 2.0
 """Together with what ends the loads this keeps the end of the process below ten seconds."""

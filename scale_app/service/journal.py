@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from scale_app.domain.errors import RunNotFound, StoreUnavailable
 from scale_app.domain.events import Event, SnapshotTaken
+from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Recorded
-from scale_app.domain.run import RunRecord
 from scale_app.ports import Clock, RunStore
 from scale_app.service.backlog import BATCH_LINES, Backlog, Waiting
 

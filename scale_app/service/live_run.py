@@ -11,8 +11,9 @@ from scale_app.domain.errors import RunNotActive, ScaleError, TargetGone, named
 from scale_app.domain.events import Event, Numbered, SnapshotTaken, StateChanged
 from scale_app.domain.plan import Limits, PlanEdit
 from scale_app.domain.pod_history import PodHistory
+from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Began
-from scale_app.domain.run import Run, RunRecord
+from scale_app.domain.run import Run
 from scale_app.domain.samples import LoadEnded, PodsLost, Sample
 from scale_app.domain.snapshot import Point, point_of
 from scale_app.domain.source import Source

@@ -17,8 +17,8 @@ from scale_app.domain.gating import GateResult, gated
 from scale_app.domain.outline import RunOutline, outline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import MOST_COLUMNS, PodHistory, PodSpans
+from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Recorded, WholeRun
-from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.saved_plan import SavedPlan, check_name
 from scale_app.domain.snapshot import Point

@@ -17,7 +17,7 @@ from typing import Protocol
 from scale_app.domain.errors import NotifyFailed, RunNotFound, StoreUnavailable, named
 from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, StateChanged
 from scale_app.domain.notice import AlertEvent, Notice, end_notice, notice_of, summed_up
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.ports import Clock, Notifier
 from scale_app.service.broadcast import Item
 from scale_app.service.patience import cancelled, late_after

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from scale_app.domain.errors import RunNotFound, StoreUnavailable
+from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Recorded
-from scale_app.domain.run import RunRecord
 from scale_app.domain.storing import Storing
 from scale_app.ports import Clock, RunStore
 from scale_app.service.backlog import Waiting

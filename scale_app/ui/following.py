@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from scale_app.domain.events import Event, PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.pod_history import PodHistory
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Point, point_of
 
 

@@ -8,7 +8,7 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.ui.audience import AUDIENCE, Seat, session_of
 from scale_app.ui.charts import placed
 from scale_app.ui.info import info

@@ -12,7 +12,7 @@ from reflex.state import _override_base_method  # without it Reflex takes a meth
 
 from scale_app.domain.events import Event
 from scale_app.domain.pod_history import PodHistory
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Point
 from scale_app.views.pod_table import Column, PodTable, pod_table
 from scale_app.views.presenting import run_view

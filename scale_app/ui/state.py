@@ -15,7 +15,7 @@ from scale_app.domain.errors import NoExperiment, RunNotFound, ScaleError
 from scale_app.domain.events import AlertRaised, Event, SnapshotTaken
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState
 from scale_app.ui.audience import AUDIENCE, Changes, Seat, session_of
 from scale_app.ui.build_id import BUILD_ID

@@ -9,7 +9,7 @@ from string import ascii_uppercase
 from scale_app.domain.balance import THRESHOLD
 from scale_app.domain.compare import Comparison, LatencyPair
 from scale_app.domain.experiment import Experiment
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.views import format as shown
 from scale_app.views.pod_table import outlier_side, share_decimals
 from scale_app.views.presenting import figures

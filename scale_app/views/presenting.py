@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from scale_app.domain.events import Event
 from scale_app.domain.pod_history import NO_TIMES, PodTimes
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import PodShare, Point, Snapshot
 from scale_app.domain.verdict import Verdict
 from scale_app.domain.verdict_sentence import count, rounded

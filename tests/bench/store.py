@@ -27,8 +27,9 @@ from scale_app.adapters.store.database import open_engine
 from scale_app.domain.events import Event
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodHistory
+from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Began
-from scale_app.domain.run import Run, RunRecord
+from scale_app.domain.run import Run
 from scale_app.domain.samples import Sample
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import Admitted

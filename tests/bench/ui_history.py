@@ -15,7 +15,8 @@ from scale_app.adapters.store import SqlRunStore
 from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.events import Event, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import Run, RunRecord
+from scale_app.domain.record import RunRecord
+from scale_app.domain.run import Run
 from scale_app.domain.samples import Sample
 from scale_app.domain.snapshot import RunState, Snapshot, Source
 from scale_app.ports import Admitted

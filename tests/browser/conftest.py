@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from scale_app.adapters.store import SqlRunStore
 from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from tests.serving import PROJECT, Served, build_page, fetch, free_port, served
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 
 

@@ -11,7 +11,7 @@ from scale_app.domain.errors import PlanNotFound, RunNotFound
 from scale_app.domain.events import PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.outline import headline_of, outline_of
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.run_filter import RunFilter
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import RunState, Source

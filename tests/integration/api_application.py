@@ -14,7 +14,7 @@ from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.settings import Settings
 from tests.fakes import a_snapshot

@@ -16,7 +16,7 @@ from scale_app.adapters.store import SqlRunStore, database, migrate
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.events import SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from tests.fakes import FakeClock, a_snapshot
 from tests.postgres import binaries, running_postgres

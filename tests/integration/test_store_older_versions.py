@@ -18,7 +18,8 @@ from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.outline import outline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodHistory
-from scale_app.domain.recording import WholeRun, replayed
+from scale_app.domain.recording import WholeRun
+from scale_app.domain.replaying import replayed
 from scale_app.domain.run_filter import RunFilter
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind

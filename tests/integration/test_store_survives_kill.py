@@ -20,7 +20,7 @@ import asyncio, itertools, sys
 from scale_app.adapters.store import SqlRunStore
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from tests.fakes import FakeClock, a_snapshot
 

@@ -18,8 +18,8 @@ from scale_app.domain.events import Event, Numbered, PlanEdited, SnapshotTaken, 
 from scale_app.domain.outline import Headline, RunOutline, headline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodCounts, counts_of
+from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Recorded
-from scale_app.domain.run import RunRecord
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point, RunState, Snapshot, Source, point_of
 from scale_app.domain.verdict import VerdictKind

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, Row, Select, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
@@ -45,8 +45,8 @@ from scale_app.domain.events import Event, Numbered, StateChanged
 from scale_app.domain.outline import RunOutline
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodCounts, spread
+from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Recorded
-from scale_app.domain.run import RunRecord
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.samples import LoadEnded
 from scale_app.domain.saved_plan import SavedPlan
@@ -313,8 +313,8 @@ class SqlRunStore:
         return self._new(table).values(values).on_conflict_do_update(index_elements=[key], set_=values)
 
     def _new(self, table: type[SQLModel]) -> Any:
-        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
-        return dialect.insert(table)
+        # By its name, since the other database's would be loaded for nothing.
+        return import_module(f"sqlalchemy.dialects.{self._engine.dialect.name}").insert(table)
 
 
 async def _update_run(session: AsyncSession, run_id: str, changed: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ from scale_app.domain.errors import (
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.pod_history import PodSpans
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 
 RUNS = f"{V1}/runs"
 RUN = f"{RUNS}/{{run_id}}"

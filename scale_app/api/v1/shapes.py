@@ -11,7 +11,7 @@ from scale_app.domain.balance import Balance
 from scale_app.domain.events import Numbered
 from scale_app.domain.outline import RunOutline
 from scale_app.domain.plan import Limits
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.run_filter import RunFilter
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import PodShare, Point, RunState, Snapshot, Source

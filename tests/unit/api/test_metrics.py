@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from scale_app.api.metrics import MOST_PODS, RUN, RunCollector, labels_of
 from scale_app.domain.alert import Alert
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.snapshot import RunState, Snapshot, Source
 from scale_app.domain.storing import Storing

@@ -16,7 +16,7 @@ from scale_app.domain.alert import Alert
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, PodChanged, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.settings import Settings
 from tests.fakes import a_snapshot

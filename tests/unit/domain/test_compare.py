@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scale_app.domain.balance import balance
 from scale_app.domain.compare import Change, compare, mover
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import PodShare, RunState, Source
 from scale_app.domain.verdict import judge
 from tests.bench.equal_balancers import SHORT, Pair, false_changes

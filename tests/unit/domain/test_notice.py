@@ -6,7 +6,7 @@ from scale_app.domain.alert import Alert
 from scale_app.domain.events import AlertCleared, AlertRaised
 from scale_app.domain.notice import end_notice, notice_of, summed_up
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from tests.fakes import a_snapshot
 

@@ -7,7 +7,7 @@ import pytest
 from scale_app.domain.errors import GeneratorFailed, PlanError, RunNotActive
 from scale_app.domain.events import PlanEdited
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from tests.unit.service.house import House, settled
 
 PLAN = LoadPlan(users=10, spawn_rate=5, duration_s=60)

@@ -19,7 +19,7 @@ from scale_app.domain.errors import (
 )
 from scale_app.domain.events import SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.samples import PodSeen, PodsSample, Sample
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import Admitted

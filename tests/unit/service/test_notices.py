@@ -12,7 +12,7 @@ from scale_app.domain.alert import Alert
 from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, Event, SnapshotTaken, StateChanged
 from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.service.hub import Hub, Outside
 from scale_app.service.notices import MINUTE_S, MOST_PER_MINUTE, SEND_LIMIT_S, Notices, Outbox, Receiver

@@ -12,7 +12,7 @@ import pytest
 from scale_app.domain.errors import RunNotFound, RunStillActive, StoreUnavailable
 from scale_app.domain.events import Event, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.recording import replayed
+from scale_app.domain.replaying import replayed
 from scale_app.domain.run_filter import RunFilter
 from scale_app.domain.snapshot import RunState
 from scale_app.service.backlog import BATCH_LINES

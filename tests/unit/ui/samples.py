@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from scale_app.domain.balance import balance
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import PodShare, RunState, Source
 from scale_app.domain.verdict import Verdict, VerdictKind
 from tests.examples import snapshot as example

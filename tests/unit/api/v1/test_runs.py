@@ -9,7 +9,7 @@ import pytest
 
 from scale_app.codec import from_json, to_wire
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.domain.run import RunRecord
+from scale_app.domain.record import RunRecord
 from tests.unit.api.conftest import PLAN, RUNS, Site
 
 JSON = {"Content-Type": "application/json"}

@@ -1,0 +1,32 @@
+"""The history of this installation by itself, for what needs no hub: commands that only look."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from scale_app.adapters.single_instance import single_instance
+from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.adapters.system_clock import SystemClock
+from scale_app.domain.outcome import INTERRUPTED
+from scale_app.ports import RunStore
+
+
+@asynccontextmanager
+async def prepared(database_url: str) -> AsyncIterator[None]:
+    """This process has the database for itself, with this version's tables. Raises StoreUnavailable."""
+    with single_instance(database_url):
+        await migrate(database_url)
+        yield
+
+
+@asynccontextmanager
+async def history(database_url: str) -> AsyncIterator[RunStore]:
+    """The store of runs. What an earlier process left running was interrupted. Raises StoreUnavailable."""
+    async with prepared(database_url):
+        store = SqlRunStore(database_url, SystemClock())
+        try:
+            await store.mark_interrupted(INTERRUPTED)
+            yield store
+        finally:
+            await store.close()
