@@ -114,9 +114,15 @@ HOURS: tuple[tuple[Layer, Policy, int], ...] = (
 
 
 def truly_even(scene: Scene) -> bool:
-    """A pod that joins late gets its share from then on, unless open connections keep everything from it."""
+    """A pod that joins late gets its share from then on where each request is a pick of its own."""
+    at_once = scene.layer == "layer 7" or scene.policy == "new"
+    return scene.case in ("fair", "dead, 5xx") or (scene.case == "joined late" and at_once)
+
+
+def truly_uneven(scene: Scene) -> bool:
+    """Neither: one that gets its share once older connections have ended."""
     pinned = scene.policy == "kept" and scene.layer in ("layer 4", "hash", "mixture")
-    return scene.case in ("fair", "dead, 5xx") or (scene.case == "joined late" and not pinned)
+    return not truly_even(scene) and (scene.case != "joined late" or pinned)
 
 
 def picks_had(scene: Scene) -> float:
@@ -147,14 +153,18 @@ def goals_of(scene: Scene) -> list[Goal]:
         never.append(Goal("cause_right", 0.05, False))
     if truly_even(scene):
         return [Goal("ever_uneven", 0.01, True), Goal("alerted", 0.01, True), *never]
-    never += [Goal("ever_even", 0.05, True), Goal("wrongly_ended", 0.0, True)]
+    if not truly_uneven(scene):
+        return never
+    never.append(Goal("wrongly_ended", 0.0, True))
+    if scene.case != "joined late":  # which may be even until then
+        never.append(Goal("ever_even", 0.05, True))
     return [Goal("alerted", 0.01, False), *never] if scene.case in CLEAR and plain(scene) else never
 
 
 def _to_be_named(scene: Scene) -> bool:
     if scene.case == "dead, 5xx":
         return scene.picks >= 2 * PICKS_PER_POD * scene.pods
-    return plain(scene) and not truly_even(scene)
+    return plain(scene) and truly_uneven(scene)
 
 
 def named_right(scene: Scene, codes: Iterable[str]) -> bool:
@@ -169,6 +179,8 @@ def named_wrong(scene: Scene, codes: Iterable[str]) -> bool:
 
 def _true_of(scene: Scene) -> frozenset[str]:
     true = ALSO_TRUE.get(scene.case, frozenset())
+    if scene.case == "starved" and scene.pods == 2:  # nearly all on the other one
+        true |= RIGHT["all on one"]
     if not (scene.case == "joined late" and truly_even(scene)):
         true |= RIGHT.get(scene.case, frozenset())
     if scene.layer in PER_REQUEST:
