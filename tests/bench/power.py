@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import sys
 import time
 import zlib
@@ -21,6 +22,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from scale_app.child_process.child import die_with_owner
 from tests.bench.power_cells import (
     HOUR_S,
     MAIN,
@@ -186,23 +188,37 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure every cell, write both files; 1 when a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="a few telling cells; writes the list of cells only")
+    parser.add_argument("--pods", type=int, help="only cells with so many pods; the page is left as it is")
+    parser.add_argument("--picks", type=int, help="the same with so many picks")
     parser.add_argument("--json", type=Path, default=Path("build/power.json"), help="list of cells")
     parser.add_argument("--table", type=Path, default=Path("docs/calibration.md"), help="the page with the table")
     asked = parser.parse_args(arguments)
     began, cells = time.monotonic(), list[dict[str, Any]]()
     os.nice(10)
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for cell in pool.map(measure, SHORT if asked.short else scenes()):
+    with ProcessPoolExecutor(os.cpu_count(), initializer=die_with_owner, initargs=(os.getpid(),)) as pool:
+        for cell in pool.map(measure, _wanted(asked)):
             print(line(cell), flush=True)
             cells.append(asdict(cell))
-    took_s = time.monotonic() - began
+    took_s, used = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     asked.json.write_text(json.dumps(cells, indent=1) + "\n")
-    if not asked.short:
+    if not (asked.short or asked.pods or asked.picks):
         write_section(asked.table, cells, took_s)
     bad, trials = sum(not cell["ok"] for cell in cells), sum(cell["trials"] for cell in cells)
-    sys.stderr.write(f"{len(cells)} cells, {trials:,} trials, {bad} cells miss a goal, {took_s:.0f} s.\n")
+    cpu_s = used.ru_utime + used.ru_stime
+    sys.stderr.write(
+        f"{len(cells)} cells, {trials:,} trials, {bad} miss a goal, {took_s:.0f} s, {cpu_s:.0f} s of CPU.\n"
+    )
     return 1 if bad else 0
+
+
+def _wanted(asked: argparse.Namespace) -> list[Scene]:
+    every = SHORT if asked.short else scenes()
+    return [
+        scene
+        for scene in every
+        if scene.pods == (asked.pods or scene.pods) and scene.picks == (asked.picks or scene.picks)
+    ]
 
 
 if __name__ == "__main__":
