@@ -12,6 +12,7 @@ from scale_app.ui.compare import Compared, compare_page
 from scale_app.ui.demo_panel import DemoControl
 from scale_app.ui.intent import Intent
 from scale_app.ui.live import live_page
+from scale_app.ui.not_stored import NotStored
 from scale_app.ui.one_run import OneRun
 from scale_app.ui.run import run_page
 from scale_app.ui.run_list import RunList
@@ -40,9 +41,20 @@ app.add_page(
     live_page,
     route="/",
     title=Follower.view.title,
-    on_load=[Intent.look, Follower.follow, DemoControl.look, TargetChoices.look, SavedPlans.look],
+    on_load=[Intent.look, Follower.follow, NotStored.watch, DemoControl.look, TargetChoices.look, SavedPlans.look],
 )
-app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, RunList.follow, Follower.follow])
-app.add_page(run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=[OneRun.load, Follower.follow])
-app.add_page(targets_page, route="/targets", title="Targets · Scale", on_load=[Offered.load, Follower.follow])
-app.add_page(compare_page, route="/compare", title="Compare · Scale", on_load=[Compared.load, Follower.follow])
+app.add_page(
+    runs_page,
+    route="/runs",
+    title="Runs · Scale",
+    on_load=[RunList.load, RunList.follow, Follower.follow, NotStored.watch],
+)
+app.add_page(
+    run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=[OneRun.load, Follower.follow, NotStored.watch]
+)
+app.add_page(
+    targets_page, route="/targets", title="Targets · Scale", on_load=[Offered.load, Follower.follow, NotStored.watch]
+)
+app.add_page(
+    compare_page, route="/compare", title="Compare · Scale", on_load=[Compared.load, Follower.follow, NotStored.watch]
+)

@@ -58,6 +58,10 @@ class Memory:
         merged = sorted([*here, *stored], key=lambda run: (run.created_at_epoch_s, run.run_id), reverse=True)
         return merged[offset - skipped :][:limit]
 
+    def in_memory(self, wanted: RunFilter = ALL_RUNS) -> list[RunOutline]:
+        """Those that are wanted and not stored to their end yet, newest first. Asks nobody."""
+        return sorted(self._here(wanted), key=lambda run: (run.created_at_epoch_s, run.run_id), reverse=True)
+
     async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
         """The plans of those of these runs that there are, as they are now."""
         here = {run_id: self._live[run_id].record.plan for run_id in run_ids if run_id in self._live}

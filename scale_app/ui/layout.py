@@ -9,6 +9,7 @@ import reflex as rx
 from scale_app.ui.connection import connection_notices
 from scale_app.ui.info import info, info_texts
 from scale_app.ui.meant import Flag, Part
+from scale_app.ui.not_stored import not_stored_notice
 from scale_app.ui.state import Follower
 
 MODES: tuple[tuple[Literal["system", "light", "dark"], str, str], ...] = (
@@ -36,6 +37,7 @@ def page(*inside: Part, here: str) -> Part:
             class_name="top",
         ),
         connection_notices(),
+        not_stored_notice(),
         rx.el.main(*inside, id="content", class_name="content"),
         info_texts(),
         rx.cond(Follower.ready, rx.el.span(hidden=True, data_testid="connected")),

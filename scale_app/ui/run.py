@@ -69,7 +69,10 @@ def _head(view: RunView) -> Part:
                 class_name="with-icon",
             ),
         ),
-        rx.el.p(row.problem, class_name="problem", role="status", data_testid="run-problem"),
+        rx.cond(
+            (row.problem != "") & ~row.waits,
+            rx.el.p(row.problem, class_name="problem", role="status", data_testid="run-problem"),
+        ),
         rx.el.dl(
             _line("Started", rx.cond(row.run_id != "", local_time(row.created_at_epoch_s), "…")),
             _line("State", rx.el.span(view.state_text, class_name="run-state", data_state=view.state)),
@@ -214,9 +217,12 @@ def _loading() -> Part:
 def _unknown() -> Part:
     return rx.el.section(
         rx.icon("search-x", size=32, aria_hidden=True),
-        rx.el.h1("There is no such run"),
+        rx.el.h1(rx.cond(Follower.unknown, "There is no such run", "The run cannot be read now")),
         rx.el.p(Follower.problem, role="alert", data_testid="problem"),
-        rx.el.p("It may have been deleted, or the link was cut off when it was copied.", class_name="quiet"),
+        rx.cond(
+            Follower.unknown,
+            rx.el.p("It may have been deleted, or the link was cut off when it was copied.", class_name="quiet"),
+        ),
         rx.link("See all runs", href="/runs"),
         class_name="card empty",
     )

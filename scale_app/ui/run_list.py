@@ -10,7 +10,7 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
-from scale_app.domain.outline import outline_of
+from scale_app.domain.outline import RunOutline, outline_of
 from scale_app.domain.run_filter import RunFilter
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
@@ -77,6 +77,7 @@ class RunList(BaselineMarking, rx.State):
                 async with self:
                     if not self.router.url.path.rstrip("/").endswith("/runs"):
                         return
+                    changed |= {row.run_id for row in self.rows if row.waits}
                     if changed & {row.run_id for row in self.rows}:
                         await self._refresh(changed)
                     elif changed and self.first == 0:
@@ -174,7 +175,8 @@ class RunList(BaselineMarking, rx.State):
             self.first = min(self.first, max(0, self.total - 1) // PAGE_SIZE * PAGE_SIZE)
             runs = await hub.runs(PAGE_SIZE, self.first, wanted)
         except ScaleError as error:
-            self.problem, self.ready = str(error), True
+            self.rows = _known(hub.in_memory(wanted), self.rows)
+            self.part, self.problem, self.ready = "", str(error), True
             return
         self.rows = [replace(run_row(run), spark=drawn.get(run.run_id, "")) for run in runs]
         self.part = page_text(self.first, len(self.rows), self.total)
@@ -187,6 +189,12 @@ class RunList(BaselineMarking, rx.State):
 
     async def _refresh(self, changed: set[str]) -> None:
         self.rows = [await _row(row) if row.run_id in changed else row for row in self.rows]
+
+
+def _known(here: list[RunOutline], shown: list[RunRow]) -> list[RunRow]:
+    """What can be shown while the store cannot be read: the runs in memory, and below them what was shown before."""
+    ids = {run.run_id for run in here}
+    return [*map(run_row, here), *(row for row in shown if row.run_id not in ids)][:PAGE_SIZE]
 
 
 async def _with_damage(rows: list[RunRow]) -> list[RunRow]:

@@ -11,7 +11,7 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.compare import Comparison
-from scale_app.domain.errors import NoExperiment, RunNotFound, ScaleError
+from scale_app.domain.errors import NoExperiment, RunNotFound, ScaleError, StoreUnavailable
 from scale_app.domain.events import AlertRaised, Event, SnapshotTaken
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan
@@ -74,6 +74,7 @@ class Shown(rx.State):
 class Follower(Renewed, rx.State):
     """The run that this tab shows. `ready` turns true once the hub has told what there is.
 
+    problem: why there is nothing to show, "" when there is no reason; unknown: it is that there is no such run.
     beat: rises with each sign of life from the server, 0 while none is to be expected. build: the server's build.
     """
 
@@ -82,6 +83,7 @@ class Follower(Renewed, rx.State):
     others: rx.Field[list[OtherRun]] = rx.field(default_factory=list)
     ready: bool = False
     problem: str = ""
+    unknown: bool = False
     notify_problem: str = ""
     beat: int = 0
     build: str = ""
@@ -112,6 +114,7 @@ class Follower(Renewed, rx.State):
         except ScaleError as error:
             async with self:
                 self.view, self.sequel, self.problem, self.ready = NOTHING, NO_SEQUEL, str(error), True
+                self.unknown = isinstance(error, RunNotFound)
                 self.beat = 0
         finally:
             await AUDIENCE.leave(own.session, own)
@@ -120,9 +123,16 @@ class Follower(Renewed, rx.State):
 async def _show_first(tab: Follower, own: Tab, following: Following, only: str) -> None:
     """The run of the page's address; else the newest that is running; else the newest."""
     hub = wiring.hub()
-    first = [only] if only else [run.run_id for run in hub.active()[:1] or await hub.runs(1)]
-    if first:
-        await _turn_to(following, first[0])
+    try:
+        first = [only] if only else [run.run_id for run in hub.active()[:1] or await hub.runs(1)]
+        if first:
+            await _turn_to(following, first[0])
+    except StoreUnavailable as error:
+        if only:
+            raise
+        # A run that begins later is seen all the same.
+        async with tab:
+            tab.problem = str(error)
     await _push(tab, own, following, turned=True)
 
 
@@ -214,7 +224,7 @@ async def _planned(record: RunRecord) -> Experiment | None:
         return None
     try:
         return await wiring.hub().planned_experiment(record.run_id)
-    except (NoExperiment, RunNotFound):
+    except (NoExperiment, RunNotFound, StoreUnavailable):
         return None
 
 
@@ -223,7 +233,7 @@ async def _compared(record: RunRecord) -> Comparison | None:
         return None
     try:
         return await wiring.hub().compare(record.experiment_of, record.run_id)
-    except RunNotFound:
+    except (RunNotFound, StoreUnavailable):
         return None
 
 

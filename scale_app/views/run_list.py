@@ -19,7 +19,7 @@ class RunRow:
     """One run. created_at_epoch_s: wall clock, for the reader's own time zone. spark: a path, "" when not known yet.
 
     baseline: the name that the run is marked with, "" for none. baseline_hint: a name to offer for it.
-    problem: why it cannot be read whole, or is not stored yet; "" for neither.
+    problem: why it cannot be read whole, or is not stored yet; "" for neither. waits: it is not stored yet.
     """
 
     run_id: str = ""
@@ -41,6 +41,7 @@ class RunRow:
     baseline: str = ""
     baseline_hint: str = ""
     problem: str = ""
+    waits: bool = False
 
 
 NO_ROW = RunRow()
@@ -69,7 +70,8 @@ def run_row(run: RunOutline, points: Sequence[Point] = ()) -> RunRow:
         spark=sparkline(points),
         baseline=run.baseline,
         baseline_hint=run.baseline or _host(run.target_url),
-        problem=run.unreadable or run.not_stored,
+        problem=run.unreadable or ("Not stored yet" if run.not_stored else ""),
+        waits=run.not_stored != "",
     )
 
 

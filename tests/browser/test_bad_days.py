@@ -205,45 +205,59 @@ def test_a_database_that_may_only_be_read_shows_its_history_and_tells_what_canno
     page = new_page(server_url=read_only.url, reduced_motion="reduce")
     draw_all(page)
     see_score(page)
-    page.get_by_test_id("start").click()
-    expect(page.get_by_test_id("problem")).to_contain_text("readonly database")
-    expect(page.get_by_test_id("problem")).to_contain_text("Let Scale write to the database's file")
+    start(page)
+    expect(page.get_by_test_id("not-stored")).to_contain_text("readonly database")
+    expect(page.get_by_test_id("not-stored")).to_contain_text("Let Scale write to the database's file")
+    page.get_by_test_id("stop").click()
     expect(page.get_by_test_id("start")).to_be_enabled()
-    for theme in THEMES:
-        take_theme(page, theme)
-        expect(page.locator("[data-sonner-toaster]")).to_have_attribute("data-sonner-theme", theme)
-        assert violations(page) == []
     page.get_by_test_id("saved-plans").click()
     page.get_by_test_id("plan-name").fill("kept")
     page.get_by_test_id("save-plan").click()
     expect(page.get_by_test_id("plan-problem")).to_contain_text("readonly database")
+    for theme in THEMES:
+        take_theme(page, theme)
+        expect(page.locator("[data-sonner-toaster]")).to_have_attribute("data-sonner-theme", theme)
+        assert violations(page) == []
 
     page.get_by_test_id("nav-runs").click()
-    expect(page.get_by_test_id("run")).to_have_count(1)
-    page.get_by_test_id("mark").click()
+    expect(page.get_by_test_id("run")).to_have_count(2)
+    page.get_by_test_id("mark").first.click()
+    page.get_by_test_id("baseline-name").fill("kept")
+    page.get_by_test_id("confirm-mark").click()
+    expect(page.get_by_test_id("baseline-problem")).to_contain_text("still being stored")
+    page.keyboard.press("Escape")
+    page.get_by_test_id("mark").last.click()
     page.get_by_test_id("baseline-name").fill("kept")
     page.get_by_test_id("confirm-mark").click()
     expect(page.get_by_test_id("baseline-problem")).to_contain_text("readonly database")
     page.keyboard.press("Escape")
-    page.get_by_test_id("delete").click()
-    page.get_by_test_id("confirm-delete").click()
-    expect(page.get_by_text("readonly database").last).to_be_visible()
-    expect(page.get_by_test_id("run")).to_have_count(1)
+    for row in (page.get_by_test_id("run").first, page.get_by_test_id("run").last):
+        row.get_by_test_id("delete").click()
+        page.get_by_test_id("confirm-delete").click()
+        expect(page.get_by_text("Deleting run").last).to_be_visible()
+    expect(page.get_by_test_id("run")).to_have_count(2)
     assert active_runs(read_only) == []
 
 
-def test_a_disk_that_takes_no_more_is_told_where_start_was_pressed(page: Page, server: Served) -> None:
+def test_a_disk_that_takes_no_more_is_told_and_costs_no_run_and_is_used_again_when_it_has_room(
+    page: Page, server: Served
+) -> None:
     """The kernel itself refuses every further byte of the server's files, as a full disk or a quota would."""
     usual = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (0, usual[1]))
     try:
-        page.get_by_test_id("start").click()
-        expect(page.get_by_test_id("problem")).to_contain_text("its free space")
-        expect(page.get_by_test_id("start")).to_be_enabled()
+        start(page)
+        see_score(page)
+        expect(page.get_by_test_id("not-stored")).to_contain_text("its free space")
+        status, body = server.get("/readyz")
+        assert (status, b"its free space" in body) == (503, True)
+        page.get_by_test_id("stop").click()
+        expect(page.get_by_test_id("run-state")).to_have_text("Stopped")
         assert active_runs(server) == []
     finally:
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, usual)
-    start(page)
+    expect(page.get_by_test_id("not-stored")).to_have_count(0)
+    assert server.get("/readyz")[0] == 200
 
 
 def test_a_page_of_another_version_asks_to_be_reloaded(new_page: Callable[..., Page]) -> None:

@@ -46,3 +46,10 @@ def test_the_shown_part_of_a_long_list_is_told():
     assert page_text(0, 25, 1_132) == "1–25 of 1,132"
     assert page_text(1_125, 7, 1_132) == "1,126–1,132 of 1,132"
     assert page_text(0, 0, 0) == ""
+
+
+def test_a_row_says_what_is_wrong_with_it_and_that_it_waits():
+    damaged = replace(outlined(snapshot(100, 100), RunState.FINISHED), unreadable="The plan cannot be read.")
+    waiting = replace(outlined(snapshot(100, 100), RunState.FINISHED), not_stored="Not stored yet; the disk is full.")
+    assert (run_row(damaged).problem, run_row(damaged).waits) == ("The plan cannot be read.", False)
+    assert (run_row(waiting).problem, run_row(waiting).waits) == ("Not stored yet", True)
