@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PACKAGES := requirements.txt requirements.lock pyproject.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run build test test-cluster check format bench bench-engine bench-memory bench-store bench-ui calibrate power clean
+.PHONY: help run build test test-cluster check format faults bench bench-engine bench-memory bench-store bench-ui calibrate power clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -37,6 +37,9 @@ check: $(VENV)/.test-packages ## style, types and the floors of the house
 format: $(VENV)/.test-packages ## put style right where a tool can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+faults: $(VENV)/.test-packages build ## break a real server in every way of docs/reliability.md (ARGS=--short to try it)
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 bench: $(VENV)/.test-packages ## measure how long one look at the counts takes, by number of pods
 	@$(BIN)/python -m tests.bench.analysis
