@@ -1,5 +1,6 @@
 """One action from an open question to its answer, on real sockets: the decisive second run and its conclusion."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,29 +8,40 @@ import pytest
 from scale_app.domain.compare import Change
 from scale_app.domain.demo import DemoChange, Policy
 from scale_app.domain.errors import NoExperiment
+from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.snapshot import RunState, Snapshot
 from scale_app.domain.verdict import VerdictKind
+from scale_app.service.hub import Hub
 from tests.integration.houses import house, seen
 
-KEPT_ALIVE = LoadPlan(users=20, spawn_rate=100, duration_s=6, requests_per_connection=None, think_time_s=0.0)
-"""The second run takes at least as long, which is enough also where the other tests keep the machine busy."""
-TRIES = 3
-"""A random balancer is called uneven in at most one of twenty runs; not three times in a row."""
+LONG_S = 120.0
+KEPT_ALIVE = LoadPlan(users=20, spawn_rate=100, duration_s=LONG_S, requests_per_connection=None, think_time_s=0.0)
+"""Both runs may take this long, so that a slow machine sends enough; each is stopped once it has shown its point."""
+CLEARLY_EVEN = 0.955
+
+
+async def stopped_once(hub: Hub, run_id: str, shown: Callable[[Snapshot], bool]) -> Snapshot:
+    """The last snapshot of a run that is stopped at the first snapshot that shows it."""
+    async with hub.subscribe(run_id) as events:
+        async for _, event in events:
+            if isinstance(event, SnapshotTaken):
+                last = event.snapshot
+                if last.state is RunState.RUNNING and shown(last):
+                    await hub.stop(run_id)
+    return last
 
 
 async def test_keep_alive_leaves_it_open_and_new_connections_show_that_it_was_chance(tmp_path: Path) -> None:
     async with house(tmp_path) as hub:
         await hub.demo.change(DemoChange(pods=3, policy=Policy.RANDOM))
         first_id = await hub.start(KEPT_ALIVE)
-        _, first = await seen(hub, first_id)
+        first = await stopped_once(hub, first_id, lambda now: now.elapsed_s >= 3)
         assert first.verdict.kind is not VerdictKind.EVEN
         planned = await hub.planned_experiment(first_id)
         assert planned.plan.requests_per_connection == 1
-        for _ in range(TRIES):
-            second_id = await hub.experiment(first_id)
-            _, second = await seen(hub, second_id)
-            if second.verdict.kind is VerdictKind.EVEN:
-                break
+        second_id = await hub.experiment(first_id)
+        second = await stopped_once(hub, second_id, lambda now: (now.verdict.score_low or 0) >= CLEARLY_EVEN)
         record = await hub.run(second_id)
         compared = await hub.compare(first_id, second_id)
     assert second.verdict.kind is VerdictKind.EVEN

@@ -95,10 +95,12 @@ async def test_a_killed_pod_is_seen_to_leave_and_its_successor_gets_its_share(tm
         await hub.demo.change(DemoChange(policy=Policy.ROUND_ROBIN))
         victim = (await hub.demo.status()).pods[0].name
         run_id = await hub.start(LoadPlan(users=40, spawn_rate=40, duration_s=8, think_time_s=0.02))
+        killed = False
         async with hub.subscribe(run_id) as events:
             async for _, event in events:
-                if isinstance(event, SnapshotTaken) and 1 <= event.elapsed_s < 2:
+                if isinstance(event, SnapshotTaken) and event.elapsed_s >= 1 and not killed:
                     await hub.demo.change(DemoChange(kill_pod=victim))
+                    killed = True
         changes = [event for event in await hub.events(run_id) if isinstance(event, PodChanged)]
         last = (await hub.run(run_id)).last
     assert ("left", victim) in [(event.change, event.pod) for event in changes]
@@ -116,10 +118,12 @@ async def test_an_imbalance_that_begins_while_running_is_alerted_and_cleared_whe
         await hub.demo.change(DemoChange(policy=Policy.ROUND_ROBIN))
         run_id = await hub.start(LoadPlan(users=40, spawn_rate=40, duration_s=40, think_time_s=0.02))
         kinds: list[type[Event]] = []
+        uneven = False
         async with hub.subscribe(run_id) as events:
             async for _, event in events:
-                if isinstance(event, SnapshotTaken) and 2 <= event.elapsed_s < 3:
+                if isinstance(event, SnapshotTaken) and event.elapsed_s >= 2 and not uneven:
                     await hub.demo.change(DemoChange(policy=Policy.WEIGHTED, weight=3))
+                    uneven = True
                 if isinstance(event, AlertRaised):
                     kinds.append(AlertRaised)
                     await hub.demo.change(DemoChange(policy=Policy.ROUND_ROBIN))

@@ -8,6 +8,7 @@ import itertools
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,9 @@ from scale_app.ports import Admitted, Load
 pytestmark = pytest.mark.alone
 
 PLAN = LoadPlan(users=50, spawn_rate=1_000, requests_per_connection=None, arrivals_per_s=500, timeout_s=10)
+
+MOST_LATE_MS = 500.0
+"""What a busy machine may add to a wait; twice the wait would be more."""
 
 # A pod that answers at once, says how many requests it got, and can be frozen from outside.
 POD = """
@@ -45,10 +49,13 @@ class Pod:
     url: str
     pid: int
 
-    async def freeze(self, seconds: float) -> None:
+    async def freeze(self, seconds: float) -> float:
+        """The seconds that it was frozen in truth: at least as asked, more on a busy machine."""
         os.kill(self.pid, signal.SIGSTOP)
+        began_s = time.monotonic()
         await asyncio.sleep(seconds)
         os.kill(self.pid, signal.SIGCONT)
+        return time.monotonic() - began_s
 
 
 @pytest.fixture
@@ -74,12 +81,16 @@ async def traffic_of(load: Load) -> list[TrafficSample]:
     return [sample for sample in samples if isinstance(sample, TrafficSample)]
 
 
+def rate_per_s(earlier: TrafficSample, later: TrafficSample) -> float:
+    return (later.generator.arrivals - earlier.generator.arrivals) / (later.at_s - earlier.at_s)
+
+
 async def test_as_many_requests_are_sent_as_were_asked_for(pod: Pod) -> None:
     traffic = await traffic_of(await started(replace(PLAN, duration_s=4.5), pod))
-    first, last = traffic[0], traffic[-2]
-    per_s = (last.generator.arrivals - first.generator.arrivals) / (last.at_s - first.at_s)
-    assert per_s == pytest.approx(500, rel=0.002)
+    # An arrival that is due while the machine is busy comes a moment later, in the next sample at the latest.
+    assert rate_per_s(traffic[0], traffic[-2]) == pytest.approx(500, rel=0.02)
     end = traffic[-1]
+    assert end.generator.arrivals == pytest.approx(500 * 4.5, rel=0.02)
     assert end.requests == end.generator.arrivals - end.generator.dropped_arrivals
     assert end.errors == {}
 
@@ -94,28 +105,32 @@ async def test_a_server_that_stands_still_for_a_second_is_seen_in_the_latencies(
     load = await started(replace(PLAN, duration_s=duration_s), pod)
     ending = asyncio.create_task(traffic_of(load))
     await asyncio.sleep(2)
-    await pod.freeze(1.0)
+    frozen_s = await pod.freeze(1.0)
     end = (await ending)[-1]
     latency = end.pods["a"].latency
-    # Arrivals in that second waited for what was left of it: evenly from 1 s down to nothing.
+    # Arrivals in that second waited for what was left of it: evenly from 1 s down to nothing. On a busy machine they
+    # may wait longer, never shorter.
     for q in (0.95, 0.99):
-        truth_ms = (1.0 - (1 - q) * duration_s) * 1_000
-        assert latency.quantile_ms(q) == pytest.approx(truth_ms, rel=0.05)
-    assert end.generator.late_arrivals == pytest.approx(450, abs=60)
+        truth_ms = (frozen_s - (1 - q) * duration_s) * 1_000
+        assert 0.95 * truth_ms <= (latency.quantile_ms(q) or 0) <= truth_ms + MOST_LATE_MS
+    assert end.generator.late_arrivals >= 390
     assert end.generator.dropped_arrivals == 0
     assert end.requests == end.generator.arrivals
 
 
 async def test_arrivals_are_edited_while_they_come(pod: Pod) -> None:
     load = await started(replace(PLAN, duration_s=60, arrivals_per_s=100), pod)
-    ending = asyncio.create_task(traffic_of(load))
-    await asyncio.sleep(2.2)
-    await load.edit(PlanEdit(arrivals_per_s=400))
-    await asyncio.sleep(3)
-    await load.stop()
-    counts = [sample.generator.arrivals for sample in await ending]
-    assert counts[1] - counts[0] == pytest.approx(100, abs=15)
-    assert counts[4] - counts[3] == pytest.approx(400, abs=40)
+    traffic: list[TrafficSample] = []
+    async for sample in load.samples():
+        if isinstance(sample, TrafficSample):
+            traffic.append(sample)
+            if len(traffic) == 3:
+                await load.edit(PlanEdit(arrivals_per_s=400))
+            if len(traffic) == 8:
+                await load.stop()
+    # In force within a second of the third sample; a sample that came late on a busy machine is one of a longer span.
+    assert rate_per_s(traffic[0], traffic[2]) == pytest.approx(100, rel=0.15)
+    assert rate_per_s(traffic[4], traffic[7]) == pytest.approx(400, rel=0.1)
 
 
 async def test_arrivals_follow_the_pattern(pod: Pod) -> None:
