@@ -11,7 +11,8 @@ from scale_app.cli.exits import sentence_and_exit
 from scale_app.cli.house import opened
 from scale_app.cli.options import json_option, server_option
 from scale_app.cli.terminal import output, plain, print_json
-from scale_app.codec import plan_schema, to_wire
+from scale_app.codec import to_wire
+from scale_app.codec.schema import plan_schema
 from scale_app.domain.cluster import TargetList
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from scale_app.cli.exits import Exit, end, usage_sentence
+from scale_app.cli.loading import loading
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Later:
     def load(self) -> click.Command:
         """The command itself."""
         module, _, name = self.where.partition(":")
-        command = getattr(import_module(f"scale_app.cli.{module}"), name)
+        with loading():
+            command = getattr(import_module(f"scale_app.cli.{module}"), name)
         assert isinstance(command, click.Command)
         return command
 

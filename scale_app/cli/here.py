@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from scale_app.api.v1.shapes import RunSummary, summary_of
+from scale_app.api.v1.summary import RunSummary, summary_of
 from scale_app.domain.record import RunRecord
 from scale_app.service.hub import Hub
 

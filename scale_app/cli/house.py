@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from scale_app.cli.loading import loading
+
 if TYPE_CHECKING:
-    from scale_app.api.v1.shapes import RunSummary
+    from scale_app.api.v1.summary import RunSummary
     from scale_app.domain.cluster import PermissionList, TargetList
     from scale_app.domain.compare import Comparison
     from scale_app.domain.plan import LoadPlan
@@ -53,8 +55,9 @@ async def opened(server: str | None) -> AsyncIterator[House]:
         async with Server(server) as there:
             yield there
         return
-    from scale_app import wiring
-    from scale_app.cli.here import Here
+    with loading():
+        from scale_app import wiring
+        from scale_app.cli.here import Here
 
     async with wiring.lifespan():
         yield Here(wiring.hub())

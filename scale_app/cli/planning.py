@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
-from scale_app.codec import plan_from_text, plan_from_wire, to_wire
-from scale_app.codec.plan_text import value_from_text
+from scale_app.codec import plan_from_wire, to_wire
+from scale_app.codec.plan_text import plan_from_text, value_from_text
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan
 

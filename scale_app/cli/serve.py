@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 
 from scale_app.cli.build import PAGE, require_project
 from scale_app.cli.exits import CannotStart, sentence_and_exit
+from scale_app.cli.loading import loading
 from scale_app.settings import Settings, load_settings
 
 # Reflex compiles the page at each start unless told that it is built, and serves it only when told so. The last two
@@ -105,7 +106,8 @@ class _Stop:
 
 def _application() -> Starlette:
     """The whole application. Imported this late because it takes a second, by name because it is the floor above."""
-    application = importlib.import_module("scale_app.scale_app").app()
+    with loading():
+        application = importlib.import_module("scale_app.scale_app").app()
     assert isinstance(application, Starlette)
     return application
 

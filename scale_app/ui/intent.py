@@ -9,7 +9,7 @@ from typing import Any
 import reflex as rx
 
 from scale_app import wiring
-from scale_app.codec import plan_from_text, plan_to_text
+from scale_app.codec.plan_text import plan_from_text, plan_to_text
 from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.plan import DEMO_TARGET, LoadPlan, PlanEdit
 from scale_app.pictures.pattern import pattern_picture

@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from scale_app import wiring
-from scale_app.codec import plan_to_text
+from scale_app.codec.plan_text import plan_to_text
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.outline import outline_of
 from scale_app.domain.run_filter import RunFilter

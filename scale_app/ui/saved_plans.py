@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from scale_app import wiring
-from scale_app.codec import plan_from_text, plan_to_text
+from scale_app.codec.plan_text import plan_from_text, plan_to_text
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
 from scale_app.ui.intent import Intent

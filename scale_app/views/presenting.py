@@ -21,6 +21,7 @@ from scale_app.views.counting import counting_note
 from scale_app.views.diagnosis import alert_rows, finding_rows, findings_note, generator_note
 from scale_app.views.happenings import alert_spans, happenings, marks
 from scale_app.views.heat import heat
+from scale_app.views.plan_lines import plan_lines
 from scale_app.views.pod_table import MANY_PODS, outlier_side, pod_table, share_decimals
 from scale_app.views.view import (
     MOST_LABELS,
@@ -34,7 +35,7 @@ from scale_app.views.view import (
     Tick,
     Times,
 )
-from scale_app.views.words import SOURCES, STATES, VERDICTS, plan_lines
+from scale_app.views.words import SOURCES, STATES, VERDICTS
 
 
 def run_view(

@@ -10,11 +10,10 @@ from scale_app.domain.counting import AskedSource
 from scale_app.domain.demo import Fault, Policy
 from scale_app.domain.finding import Certainty
 from scale_app.domain.pattern import PatternKind
-from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy, LoadPlan
+from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
-from scale_app.views.view import PlanLine
 
 STATES = {
     RunState.STARTING: "Starting",
@@ -219,29 +218,3 @@ def setting_text(field: str, text: str) -> str:
     if text != "none":
         return text
     return "all (keep-alive)" if field == "requests_per_connection" else shown.NONE
-
-
-def plan_lines(plan: LoadPlan) -> list[PlanLine]:
-    """A plan, figure by figure."""
-    return [
-        PlanLine("Target", plan.target_url),
-        PlanLine("Users", shown.count(plan.users)),
-        PlanLine("Spawn rate", f"{shown.plain(plan.spawn_rate)} users/s"),
-        PlanLine("Duration", shown.span(plan.duration_s)),
-        PlanLine("Connections", connection_text(plan.requests_per_connection)),
-        PlanLine("Think time", shown.milliseconds(plan.think_time_s * 1_000)),
-        PlanLine("Warm-up", shown.span(plan.warm_up_s)),
-        PlanLine("Timeout", shown.span(plan.timeout_s)),
-        PlanLine("Pod header", plan.pod_header),
-        PlanLine("Alert on", ALERT_RULES[plan.alert_rule][0]),
-        *_limit_lines(plan),
-    ]
-
-
-def _limit_lines(plan: LoadPlan) -> list[PlanLine]:
-    lines = (
-        ("Largest pod share", plan.max_pod_share, shown.percent(plan.max_pod_share)),
-        ("Highest p95", plan.max_p95_ms, shown.milliseconds(plan.max_p95_ms)),
-        ("Largest failed share", plan.max_failure_share, shown.percent(plan.max_failure_share, 2)),
-    )
-    return [PlanLine(label, text) for label, limit, text in lines if limit is not None]

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from scale_app.cli import main
-from scale_app.codec import plan_from_text, plan_to_text, to_wire
+from scale_app.codec import to_wire
+from scale_app.codec.plan_text import plan_from_text, plan_to_text
 from scale_app.domain.balance import balance
 from scale_app.domain.gate import Gate
 from tests.explaining import SCENES, picture

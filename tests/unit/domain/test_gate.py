@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scale_app.codec import plan_from_text, plan_to_text
+from scale_app.codec.plan_text import plan_from_text, plan_to_text
 from scale_app.domain.errors import PlanError
 from scale_app.domain.gate import Gate, Levels, VerdictLevels
 from scale_app.domain.gating import Outcome, gated

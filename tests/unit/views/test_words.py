@@ -17,6 +17,7 @@ from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import words
 from scale_app.views.happenings import MOST, happenings
+from scale_app.views.plan_lines import plan_lines
 
 
 def test_nothing_is_without_words():
@@ -60,12 +61,12 @@ def test_an_allowed_target_in_words(networks, text):
 
 
 def test_a_plan_is_told_completely():
-    lines = {line.label: line.value for line in words.plan_lines(LoadPlan())}
+    lines = {line.label: line.value for line in plan_lines(LoadPlan())}
     assert (lines["Users"], lines["Duration"], lines["Think time"]) == ("100", "1 min", "50 ms")
 
 
 def test_a_plan_tells_the_limits_that_are_set():
-    lines = {line.label: line.value for line in words.plan_lines(LoadPlan(max_pod_share=0.3, max_p95_ms=250.0))}
+    lines = {line.label: line.value for line in plan_lines(LoadPlan(max_pod_share=0.3, max_p95_ms=250.0))}
     assert lines["Largest pod share"].startswith("30.0")
     assert lines["Highest p95"] == "250 ms"
     assert "Largest failed share" not in lines
