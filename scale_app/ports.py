@@ -167,6 +167,15 @@ class RunStore(Protocol):
     async def delete(self, run_id: str) -> None:
         """Forget a run and its events. Raises RunNotFound."""
 
+    async def oldest(self, limit: int) -> list[RunOutline]:
+        """Ended runs that are no baseline, the oldest first."""
+
+    async def size_bytes(self) -> int:
+        """What the history takes, without room that is free for what comes."""
+
+    async def tidy(self) -> bool:
+        """One small step of what keeps the history small, if there is one to take; True when there may be another."""
+
     async def mark_baseline(self, run_id: str, name: str) -> None:
         """Give the run this name, and take it from the run that had it; "" takes the run's own away.
 

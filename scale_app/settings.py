@@ -15,6 +15,7 @@ from typing import TypeVar
 from scale_app.domain.cluster import ADMITTED_PREFIX, LABEL, check_admitted_entry
 from scale_app.domain.errors import SettingsError
 from scale_app.domain.plan import Limits
+from scale_app.domain.retention import Retention
 
 T = TypeVar("T")
 TARGETS_ACCEPTED = "hosts, *.domains, addresses, CIDR ranges, or Services as in kubernetes:shop/cart, kubernetes:shop/*"
@@ -65,6 +66,9 @@ class Settings:
     locustfiles (SCALE_LOCUSTFILES): a folder whose *.py files plans may name as locustfiles; "" for none. They are
         programs: who may write there may do whatever this server may.
     max_runs (SCALE_MAX_RUNS): runs that may send load at the same time.
+    retention (SCALE_HISTORY_DAYS, SCALE_HISTORY_RUNS, SCALE_HISTORY_MB): what is beyond any of these is deleted, the
+        oldest runs first, 0 for no limit: days since a run ended; runs in the list; megabytes of the whole history.
+        Baselines and runs that go on stay.
     """
 
     host: str = "127.0.0.1"
@@ -83,6 +87,7 @@ class Settings:
     kube_namespaces: tuple[str, ...] = ()
     kube_node: str = ""
     debug_image: str = "busybox:1.37"
+    retention: Retention = Retention()
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -105,6 +110,16 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         debug_image=read("SCALE_DEBUG_IMAGE", own.debug_image, _image, "an image such as busybox:1.37"),
         locustfiles=read("SCALE_LOCUSTFILES", "", _folder, "a folder that exists"),
         public_url=read("SCALE_PUBLIC_URL", "", _public_url, "a URL such as https://scale.example"),
+        retention=_load_retention(environment),
+    )
+
+
+def _load_retention(environment: Mapping[str, str]) -> Retention:
+    own, read = Retention(), partial(_read, environment)
+    return Retention(
+        days=read("SCALE_HISTORY_DAYS", own.days, _not_negative, "days, or 0 for no limit"),
+        runs=read("SCALE_HISTORY_RUNS", own.runs, _whole, "a whole number of runs, or 0 for no limit"),
+        size_mb=read("SCALE_HISTORY_MB", own.size_mb, _not_negative, "megabytes, or 0 for no limit"),
     )
 
 
@@ -254,6 +269,14 @@ def _count(text: str) -> int:
     if int(text) < 1:
         raise ValueError(text)
     return int(text)
+
+
+def _whole(text: str) -> int:
+    return 0 if text == "0" else _count(text)
+
+
+def _not_negative(text: str) -> float:
+    return 0.0 if text == "0" else _positive(text)
 
 
 def _positive(text: str) -> float:

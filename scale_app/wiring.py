@@ -54,7 +54,8 @@ def hub() -> Hub:
         counters=_cluster_counters(clock),
         cluster_pods=_cluster_pods(clock),
     )
-    return Hub(outside, settings().limits, settings().max_runs, settings().public_url)
+    own = settings()
+    return Hub(outside, own.limits, own.max_runs, own.public_url, retention=own.retention)
 
 
 @asynccontextmanager

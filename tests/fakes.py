@@ -53,6 +53,9 @@ class FakeClock:
         self._passing = asyncio.Event()
 
 
+RUN_BYTES = 1_000_000
+
+
 class FakeStore:
     """Runs and events in memory.
 
@@ -68,6 +71,7 @@ class FakeStore:
         self.broken: StoreUnavailable | None = None
         self.refused: list[Event] = []
         self.closed = False
+        self.untidy = 0
         self._may_append = asyncio.Event()
         self._may_append.set()
 
@@ -156,6 +160,22 @@ class FakeStore:
         self._known(run_id)
         del self._runs[run_id], self._events[run_id]
         self._recordings.pop(run_id, None)
+
+    async def oldest(self, limit: int) -> list[RunOutline]:
+        self._check()
+        oldest = sorted(self._runs.values(), key=lambda run: (run.created_at_epoch_s, run.run_id))
+        return [outline_of(run) for run in oldest if not run.state.active and not run.baseline][:limit]
+
+    async def size_bytes(self) -> int:
+        """RUN_BYTES for each run."""
+        self._check()
+        return RUN_BYTES * len(self._runs)
+
+    async def tidy(self) -> bool:
+        """True `untidy` times."""
+        self._check()
+        self.untidy -= 1
+        return self.untidy >= 0
 
     async def mark_baseline(self, run_id: str, name: str) -> None:
         self._check()

@@ -29,6 +29,9 @@ DEFAULTS = {
     "SCALE_MAX_DURATION_S": "limits.duration_s",
     "SCALE_MAX_ARRIVALS_PER_S": "limits.arrivals_per_s",
     "SCALE_MAX_PROCESSES": "limits.processes",
+    "SCALE_HISTORY_DAYS": "retention.days",
+    "SCALE_HISTORY_RUNS": "retention.runs",
+    "SCALE_HISTORY_MB": "retention.size_mb",
 }
 """Settings whose default is not that of a field of the same name."""
 

@@ -26,6 +26,7 @@ from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, n
 from scale_app.domain.outcome import INTERRUPTED
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit, is_demo, is_simulated
 from scale_app.domain.record import RunRecord
+from scale_app.domain.retention import KEEP_ALL, Retention
 from scale_app.domain.run import Run
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import (
@@ -41,6 +42,7 @@ from scale_app.ports import (
     RunStore,
 )
 from scale_app.service.broadcast import Item
+from scale_app.service.keeper import Keeper
 from scale_app.service.live_run import LiveRun
 from scale_app.service.memory import Memory
 from scale_app.service.notices import Notices, Receiver
@@ -83,11 +85,17 @@ class Hub(Memory):
     """Starts, edits, stops and remembers runs, and tells everybody who subscribed."""
 
     def __init__(
-        self, outside: Outside, limits: Limits, max_runs: int, public_url: str = "", sleep: Sleep = asyncio.sleep
+        self,
+        outside: Outside,
+        limits: Limits,
+        max_runs: int,
+        public_url: str = "",
+        sleep: Sleep = asyncio.sleep,
+        retention: Retention = KEEP_ALL,
     ) -> None:
         """public_url: where people reach this installation, for links in messages; "" for none.
 
-        sleep: lets time pass between tries to store.
+        sleep: lets time pass between tries to store. retention: what of the history is kept.
         """
         super().__init__(outside.store, outside.clock, sleep)
         self._outside = outside
@@ -100,6 +108,7 @@ class Hub(Memory):
             Receiver(notifier, outside.clock, number=number) for number, notifier in enumerate(outside.notifiers, 1)
         )
         self._notices = Notices(self, receivers, public_url)
+        self._keeper = Keeper(outside.store, outside.clock, retention, self.delete)
 
     @property
     def limits(self) -> Limits:
@@ -122,6 +131,7 @@ class Hub(Memory):
             log.warning("run %s was interrupted by the end of an earlier server", run_id)
         if self._outside.notifiers:
             self._keep(self._notices.tell())
+        self._keep(self._keeper.keep())
 
     async def close(self) -> None:
         """End every run's load, store what waits and let go of the store. Runs still active become interrupted.

@@ -12,7 +12,9 @@ from scale_app.domain.events import PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.outline import headline_of, outline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
+from scale_app.domain.recording import Began
 from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.samples import LoadReady
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import Verdict, VerdictKind
@@ -92,6 +94,40 @@ async def test_the_plans_of_a_pages_runs_are_asked_for_by_their_ids(store: RunSt
     plans = await store.plans_of(["a", "c", "no-such", "\x00\ud800"])
     assert plans == {run_id: LoadPlan(f"http://{run_id}.example") for run_id in "ac"}
     assert await store.plans_of([]) == {}
+
+
+async def test_the_oldest_ended_runs_are_found_but_for_baselines(store: RunStore) -> None:
+    for at_s, state in enumerate(RunState):
+        await store.create(record(state.value, float(at_s), state))
+    await store.mark_baseline("failed", "main")
+    ended = [state.value for state in RunState if not state.active and state is not RunState.FAILED]
+    assert [run.run_id for run in await store.oldest(10)] == ended
+    assert [run.run_id for run in await store.oldest(1)] == ended[:1]
+
+
+async def test_the_history_becomes_larger_with_a_run_and_smaller_without_it(store: RunStore) -> None:
+    await store.create(record("a", state=RunState.FINISHED))
+    before = await store.size_bytes()
+    await store.create(record("b"))
+    shots = [SnapshotTaken(float(n), a_snapshot("b", seq=n, requests=range(n, n + 200))) for n in range(250)]
+    await store.append("b", 0, shots)
+    await store.record("b", 0, [Began(LoadPlan(), Source.DEMO, 0.0), *(LoadReady(float(n)) for n in range(250))])
+    assert await store.size_bytes() > before
+    await store.delete("b")
+    assert await store.size_bytes() <= before * 1.2
+    assert await store.points("b") == []
+    assert [run.run_id for run in await store.runs(9, 0)] == ["a"]
+
+
+async def test_tidying_comes_to_an_end_and_changes_nothing_that_is_read(store: RunStore) -> None:
+    await store.create(record("a", state=RunState.FINISHED))
+    await store.append("a", 0, [SnapshotTaken(1.0, a_snapshot("a"))])
+    before = await store.run("a"), await store.events("a")
+    for _ in range(20):
+        if not await store.tidy():
+            break
+    assert not await store.tidy()
+    assert (await store.run("a"), await store.events("a")) == before
 
 
 async def test_a_baselines_name_is_taken_from_the_run_that_had_it(store: RunStore) -> None:

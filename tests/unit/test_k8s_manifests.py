@@ -222,3 +222,10 @@ def test_the_documentation_names_every_right() -> None:
     for need in SOURCES:
         (row,) = [line for line in text.splitlines() if line.startswith(f"| `{need.source}` |")]
         assert all(f"`{rule}`" in row for rule in need.rules)
+
+
+def test_the_history_leaves_room_on_its_volume() -> None:
+    environment = {each["name"]: each.get("value") for each in container()["env"]}
+    volume = one("PersistentVolumeClaim")["spec"]["resources"]["requests"]["storage"]
+    assert volume.endswith("Gi")
+    assert float(environment["SCALE_HISTORY_MB"]) <= 0.75 * int(volume.removesuffix("Gi")) * 1_073.7

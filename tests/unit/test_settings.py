@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from scale_app.domain.errors import SettingsError
+from scale_app.domain.retention import Retention
 from scale_app.settings import Settings, load_settings, load_worker_door
 
 
@@ -38,6 +39,9 @@ def test_every_setting_is_read() -> None:
             "SCALE_KUBE_CONTEXTS": "prod, arn:aws:eks:eu-1:1:cluster/x",
             "SCALE_KUBE_NAMESPACES": "shop,back-end",
             "SCALE_KUBE_NODE": "n1",
+            "SCALE_HISTORY_DAYS": "0.5",
+            "SCALE_HISTORY_RUNS": "0",
+            "SCALE_HISTORY_MB": "250",
         }
     )
     assert (settings.host, settings.port) == ("0.0.0.0", 8080)
@@ -52,6 +56,7 @@ def test_every_setting_is_read() -> None:
     assert settings.kube_contexts == ("prod", "arn:aws:eks:eu-1:1:cluster/x")
     assert settings.kube_namespaces == ("shop", "back-end")
     assert settings.kube_node == "n1"
+    assert settings.retention == Retention(0.5, 0, 250.0)
 
 
 def test_services_of_a_cluster_may_be_allowed_and_all_namespaces_looked_at() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ def shown(database_url: str) -> str:
 
 
 def _foreign_errors() -> tuple[type[Exception], ...]:
-    return (SQLAlchemyError, OSError, *_errors_of_asyncpg())
+    return (SQLAlchemyError, sqlite3.Error, OSError, *_errors_of_asyncpg())
 
 
 def _errors_of_asyncpg() -> tuple[type[Exception], ...]:

@@ -23,12 +23,17 @@ CONNECT_LIMIT_S = 5.0
 STATEMENT_LIMIT_S = 30.0
 WRITES = "writes"
 """Execution option of an engine whose transactions write."""
+LOG_LIMIT_BYTES = 16_000_000
+"""Of the -wal file once it is written back: without it the file stays as large as the largest transaction was."""
+SHRINKABLE = "PRAGMA auto_vacuum=INCREMENTAL"
+"""Free pages can be given back to the disk; in force from a file's first table on, or from its next VACUUM."""
 PRAGMAS = (
     # First of all: the switch to WAL below already may have to wait for another process.
     f"PRAGMA busy_timeout={int(BUSY_LIMIT_S * 1000)}",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
     "PRAGMA foreign_keys=ON",
+    f"PRAGMA journal_size_limit={LOG_LIMIT_BYTES}",
 )
 
 
@@ -67,6 +72,9 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     try:
+        cursor.execute("PRAGMA page_count")
+        if cursor.fetchone()[0] == 0:
+            cursor.execute(SHRINKABLE)
         for pragma in PRAGMAS:
             cursor.execute(pragma)
     except sqlite3.Error:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from scale_app.adapters.store.border import border
 from scale_app.adapters.store.database import open_engine
+from scale_app.adapters.store.shrinkable import make_shrinkable
 
 VERSIONS = Path(__file__).parent / "migrations/versions"
 
@@ -24,6 +25,8 @@ async def migrate(database_url: str) -> None:
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(_upgrade, database_url)
+            if engine.dialect.name == "sqlite":
+                await make_shrinkable(engine)
         finally:
             await engine.dispose()
 

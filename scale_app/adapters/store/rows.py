@@ -13,6 +13,7 @@ from sqlalchemy import Row
 from scale_app.adapters.store.damage import Damage, lines_of
 from scale_app.adapters.store.lines import Reading
 from scale_app.adapters.store.tables import PlanRow, RunRow
+from scale_app.adapters.store.thinning import Thinned
 from scale_app.codec import from_json, from_wire, to_json
 from scale_app.domain.events import Event, Numbered, PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.outline import Headline, RunOutline, headline_of
@@ -203,6 +204,23 @@ def events_of(run_id: str, rows: Sequence[tuple[int, str, str, bytes | None]]) -
 def _event_of(row: tuple[int, str, str, bytes | None]) -> Numbered:
     seq, kind, text, body = row
     return Numbered(seq, from_json(KINDS[kind], text if body is None else unpacked(body)))
+
+
+def smaller(rows: Sequence[tuple[int, str, str]], thinned: Thinned) -> tuple[list[tuple[int, dict[str, Any]]], Thinned]:
+    """Of (seq, kind, body_json) rows of one run that follow one another: by seq, what takes the place of snapshots.
+
+    What cannot be read stays as it is. Gives also how far the run is thinned with them.
+    """
+    values = []
+    for seq, kind, body in rows:
+        try:
+            event = from_json(KINDS[kind], body)
+        except (ValueError, KeyError):
+            continue
+        (whole,), thinned = thinned.and_then([event])
+        if isinstance(event, SnapshotTaken):
+            values.append((seq, _of_event(event, whole)))
+    return values, thinned
 
 
 def points_of(run_id: str, points: Sequence[str]) -> list[Point]:

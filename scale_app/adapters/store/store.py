@@ -40,6 +40,7 @@ from scale_app.adapters.store.rows import (
 from scale_app.adapters.store.search import conditions, storable
 from scale_app.adapters.store.tables import EventRow, LastRow, PlanRow, RecordedRow, RunRow
 from scale_app.adapters.store.thinning import Thinned
+from scale_app.adapters.store.upkeep import ACTIVE, Upkeep
 from scale_app.domain.errors import PlanNotFound, RunNotFound
 from scale_app.domain.events import Event, Numbered, StateChanged
 from scale_app.domain.outline import RunOutline
@@ -59,7 +60,6 @@ WRITE_LIMIT_S = 6.0
 LONG_LIMIT_S = 30.0
 """What reads, deletes or changes a whole run, which may be large."""
 CLOSE_LIMIT_S = 1.0
-ACTIVE = [state.value for state in RunState if state.active]
 
 
 class SqlRunStore:
@@ -72,6 +72,7 @@ class SqlRunStore:
         with border("Opening the database", database_url):
             self._engine = open_engine(database_url)
             self._writer = self._engine.execution_options(**{WRITES: True})
+        self._upkeep = Upkeep(self._engine, self._writer)
         self._thinned = Newest[Thinned]()
         self._written = Newest[Written]()
         self._unreadable = Newest[str]()
@@ -135,10 +136,7 @@ class SqlRunStore:
         """Those that are wanted, newest first. without: ids of runs that are not looked at."""
         newest = (col(RunRow.created_at_epoch_s).desc(), col(RunRow.id).desc())
         page = select(*LISTED).where(*conditions(wanted, without)).order_by(*newest).limit(limit).offset(offset)
-        with border("Reading the list of runs", self._url):
-            async with asyncio.timeout(READ_LIMIT_S), self._engine.connect() as connection:
-                rows = (await connection.execute(page)).all()
-        return [self._outline(row) for row in rows]
+        return await self._outlines(page)
 
     async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
         """The plans of those of these runs that there are, and whose plan can be read."""
@@ -194,11 +192,28 @@ class SqlRunStore:
     async def delete(self, run_id: str) -> None:
         """Forget a run and its events. Raises RunNotFound."""
         with border(f"Deleting run {run_id}", self._url):
+            await self._upkeep.delete_rows_of(storable(run_id))
             async with self._writing(LONG_LIMIT_S) as session:
                 gone = await session.execute(delete(RunRow).where(col(RunRow.id) == storable(run_id)))
                 if _rows(gone) == 0:
                     raise RunNotFound(run_id)
         self._unreadable.keep(run_id, None)
+
+    async def oldest(self, limit: int) -> list[RunOutline]:
+        """Ended runs that are no baseline, the oldest first."""
+        spare = (col(RunRow.baseline) == "", col(RunRow.state).not_in(ACTIVE))
+        oldest = (col(RunRow.created_at_epoch_s), col(RunRow.id))
+        return await self._outlines(select(*LISTED).where(*spare).order_by(*oldest).limit(limit))
+
+    async def size_bytes(self) -> int:
+        """What the history takes, without room that is free for what comes."""
+        with border("Measuring the history", self._url):
+            return await self._upkeep.size_bytes()
+
+    async def tidy(self) -> bool:
+        """One small step of what keeps the history small, if there is one to take; True when there may be another."""
+        with border("Tidying the history", self._url):
+            return await self._upkeep.tidy()
 
     async def mark_baseline(self, run_id: str, name: str) -> None:
         """Give the run this name, and take it from the run that had it; "" takes the run's own away.
@@ -267,6 +282,12 @@ class SqlRunStore:
         await _update_run(session, row.id, summary_values([event], last_known_s))
         first_seq = 0 if seq is None else seq + 1
         await session.execute(self._insert(EventRow), event_values(row.id, first_seq, [event], [True]))
+
+    async def _outlines(self, query: Select[*tuple[Any, ...]]) -> list[RunOutline]:
+        with border("Reading the list of runs", self._url):
+            async with asyncio.timeout(READ_LIMIT_S), self._engine.connect() as connection:
+                rows = (await connection.execute(query)).all()
+        return [self._outline(row) for row in rows]
 
     def _outline(self, row: Row[Any]) -> RunOutline:
         outline = outline_of_row(row)
