@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,8 @@ class PodLife:
     """One pod. page: given in place of its own, None for its own. table: what `cat /proc/net/...` writes in it.
 
     admin: Envoy's page /clusters, "" for none. denied: "proxy", "log" or "exec" that is forbidden for it.
-    commands: programs that its image has.
+    commands: programs that its image has. uid: of its own, "" for one that follows from its name.
+    behind_s: its node's clock is late by so much.
     """
 
     requests: int = 0
@@ -40,6 +42,8 @@ class PodLife:
     log: list[tuple[str, str]] = field(default_factory=list)
     entered: bool = False
     admin: str = ""
+    uid: str = ""
+    behind_s: float = 0.0
 
 
 class FakePods(FakeApiServer):
@@ -56,14 +60,24 @@ class FakePods(FakeApiServer):
         self._logged = asyncio.Condition()
         self._cut_logs = 0
 
-    def shop(self, *names: str) -> None:
-        """A Service cart with these pods, and no others."""
+    def shop(self, *names: str, ending: Collection[str] = ()) -> None:
+        """A Service cart with these pods, and no others. ending: those that were asked to end."""
         for name in names:
-            self.lives.setdefault(name, PodLife())
-            self.put("pods", pod(name, restarts=self.lives[name].started - 1))
+            life = self.lives.setdefault(name, PodLife())
+            self.put("pods", pod(name, restarts=life.started - 1, uid=life.uid))
         # Addresses of this machine: nothing that a test does may leave it.
         addresses = {name: [f"127.1.{number // 250}.{number % 250}"] for number, name in enumerate(self.lives, 1)}
-        document = endpoint_slice(*(endpoint(name, addresses=addresses[name]) for name in names))
+        document = endpoint_slice(
+            *(
+                endpoint(
+                    name,
+                    addresses=addresses[name],
+                    targetRef={"kind": "Pod", "name": name, "uid": self.lives[name].uid or f"uid-{name}"},
+                    conditions={"ready": name not in ending, "terminating": name in ending},
+                )
+                for name in names
+            )
+        )
         document["ports"] = [{"name": "http", "port": self.pod_port, "protocol": "TCP"}]
         self.put("services", service())
         self.put("endpointslices", document)
@@ -74,7 +88,7 @@ class FakePods(FakeApiServer):
         life.requests += requests
         life.received += 700 * requests
         for _ in range(requests):
-            life.log.append((self._stamp(), line))
+            life.log.append((self._stamp(life.behind_s), line))
         async with self._logged:
             self._logged.notify_all()
 
@@ -82,7 +96,7 @@ class FakePods(FakeApiServer):
         """Its container was killed and began anew: its counters are at nought; its log goes on in another file."""
         life = self.lives[name]
         life.requests, life.started = 0, life.started + 1
-        self.put("pods", pod(name, restarts=life.started - 1))
+        self.put("pods", pod(name, restarts=life.started - 1, uid=life.uid))
 
     async def cut_logs(self) -> None:
         """End every stream of a log, as a kubelet does that rotates or restarts."""
@@ -90,9 +104,9 @@ class FakePods(FakeApiServer):
         async with self._logged:
             self._logged.notify_all()
 
-    def _stamp(self) -> str:
+    def _stamp(self, behind_s: float) -> str:
         self._stamps += 1
-        at = datetime.now(UTC) + timedelta(microseconds=self._stamps)
+        at = datetime.now(UTC) + timedelta(microseconds=self._stamps, seconds=-behind_s)
         return at.strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0") + "Z"
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:

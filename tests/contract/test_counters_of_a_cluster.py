@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -112,6 +113,55 @@ async def test_each_line_of_a_log_counts_once_though_the_stream_is_cut(server: F
             await server.answered("cart-1", 10)
             await until_totals(samples, ledger, {"cart-1": total * 10})
             await server.cut_logs()
+
+
+async def _succeeded(server: FakePods, uid: str, how: str) -> None:
+    """Another cart-0 in its place, as a StatefulSet makes it: the same name, another uid, a log of its own."""
+    if how == "asked to end first":
+        server.shop("cart-0", ending=["cart-0"])
+        await asyncio.sleep(4 * EVERY_S)
+    if how == "with a gap":
+        asked = len(server.asked)
+        del server.lives["cart-0"]
+        await server.cut_logs()
+        while len(server.asked) == asked:  # whoever followed it has heard that there is no such pod
+            await asyncio.sleep(EVERY_S)
+    server.lives["cart-0"] = PodLife(uid=uid, behind_s=0 if how == "at once" else 60)
+    await server.cut_logs()
+    server.shop("cart-0")
+
+
+@pytest.mark.parametrize("how", ["asked to end first", "with a gap", "at once"])
+async def test_a_pod_that_takes_anothers_name_is_followed_as_a_pod_of_its_own(
+    server: FakePods, cluster: Cluster, how: str
+) -> None:
+    server.shop("cart-0")
+    counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
+    async with reading(counter) as samples:
+        await anext(samples)
+        await server.answered("cart-0", 10)
+        await until(samples, lambda sample: sample.requests == {"cart-0": 10})
+        for number in range(1, 4):
+            await _succeeded(server, f"uid-{number}", how)
+            await server.answered("cart-0", 5)
+            await until(samples, lambda sample, wanted=10 + 5 * number: sample.requests["cart-0"] >= wanted)
+        await server.answered("cart-0", 5)
+        sample = await until(samples, lambda sample: sample.requests["cart-0"] >= 30)
+    assert sample.requests == {"cart-0": 30}
+
+
+async def test_a_restarted_container_of_the_same_pod_is_followed_on(server: FakePods, cluster: Cluster) -> None:
+    server.shop("cart-0")
+    counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
+    async with reading(counter) as samples:
+        await anext(samples)
+        await server.answered("cart-0", 10)
+        await until(samples, lambda sample: sample.requests == {"cart-0": 10})
+        server.restart("cart-0")
+        await server.cut_logs()
+        await server.answered("cart-0", 5)
+        sample = await until(samples, lambda sample: sample.requests["cart-0"] >= 15)
+    assert sample.requests == {"cart-0": 15}
 
 
 async def test_lines_of_other_clients_are_told_apart(server: FakePods, cluster: Cluster) -> None:

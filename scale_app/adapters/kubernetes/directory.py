@@ -8,6 +8,7 @@ the run says so, and the lists are read again when it is back.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
@@ -21,11 +22,13 @@ from scale_app.adapters.kubernetes.permissions import serves
 from scale_app.adapters.kubernetes.sight import Seen
 from scale_app.domain.cluster import NO_CLUSTER, ServiceRef
 from scale_app.domain.cluster_rights import METRICS
-from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, TargetUnavailable
+from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, TargetUnavailable, named
 from scale_app.domain.samples import PodsLost, PodsSample, PodUsage, Sample
 from scale_app.ports import Admitted, Clock
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
+NOT_SEEN = "Not seen any more because of an error that Scale did not foresee ({error}): {what}."
 NEEDED = "needed"
 USAGE_EVERY_S = 15.0
 TOGETHER_S = 0.1
@@ -172,6 +175,9 @@ class Watch:
         except ClusterForbidden as error:
             self._missing[feed.path] = f"{what} ({error.rule})"
             self._wake()
+        except Exception as error:
+            log.exception("%s are not watched any more", what)
+            self._note(feed.path, NOT_SEEN.format(what=what, error=named(error)))
 
     def _lacking(self) -> list[str]:
         """One sentence for all rights that are missing."""
@@ -193,6 +199,9 @@ class Watch:
             try:
                 self._usage = await self._used(path)
             except ClusterUnavailable:  # few clusters have no metrics server; it may also come later
+                self._usage = None
+            except Exception:
+                log.exception("CPU and memory of the pods could not be read")
                 self._usage = None
             self._wake()
             await asyncio.sleep(self._pace.usage_every_s)

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 
 from scale_app.adapters.kubernetes.border import NotThere
 from scale_app.adapters.kubernetes.client import Cluster
 from scale_app.adapters.kubernetes.counters.log_lines import PodLog
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
-from scale_app.domain.errors import CountingFailed, ScaleError
+from scale_app.domain.errors import CountingFailed, ScaleError, named
 
+log = logging.getLogger(__name__)
 MOST_LOGS = 200
 OPENING_LIMIT_S = 2.0
 """An empty log is opened by its first line only, so it is not waited for."""
 
 
 class LogFollowing:
-    """take: called with the pod's name and each line. Close it at the end."""
+    """take: called with the pod's name and each line. Close it at the end.
+
+    A pod is known by its uid: one that takes the name of another, as in a StatefulSet, has a log of its own.
+    """
 
     def __init__(self, cluster: Cluster, take: Callable[[str, bytes], None]) -> None:
         self._cluster = cluster
         self._take = take
         self._logs: dict[str, PodLog] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._names: dict[str, str] = {}
         self._lost: dict[str, str] = {}
         self._begun = False
 
@@ -37,24 +43,50 @@ class LogFollowing:
                 f"The logs of {len(pods)} pods are more than the {MOST_LOGS} that are followed at once. "
                 "Count by another source."
             )
-        new = [pod for name, pod in pods.items() if name not in self._logs]
-        for pod in new:
-            log = self._logs[pod.name] = PodLog(self._cluster, pod, from_now=not self._begun)
-            self._tasks[pod.name] = asyncio.create_task(self._drain(pod.name, log))
+        self._end_those_that_end({_key(pod): pod for pod in pods.values()})
+        for pod in pods.values():
+            if _key(pod) not in self._logs:
+                await self._begin(pod)
         if not self._begun:
             await self._wait_for_all()
         self._begun = True
 
     def problems(self, pods: Mapping[str, CountedPod]) -> dict[str, str]:
         """{pod name: why its log cannot be followed}, of the pods that are there."""
-        waiting = {name: log.problem for name, log in self._logs.items() if log.problem}
-        return {name: why for name, why in (waiting | self._lost).items() if name in pods}
+        logs = {name: self._logs.get(_key(pod)) for name, pod in pods.items()}
+        waiting = {name: log.problem for name, log in logs.items() if log and log.problem}
+        lost = {name: self._lost[_key(pod)] for name, pod in pods.items() if _key(pod) in self._lost}
+        return waiting | lost
 
     async def close(self) -> None:
         """Follow none any more."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _begin(self, pod: CountedPod) -> None:
+        newest = await self._succeed(pod.name)
+        new = PodLog(self._cluster, pod, from_now=not self._begun, newest=newest)
+        key = _key(pod)
+        self._logs[key], self._names[pod.name] = new, key
+        self._tasks[key] = asyncio.create_task(self._drain(key, pod.name, new))
+
+    async def _succeed(self, name: str) -> str:
+        """Part with the pod that had this name; the stamp from which the new one's log is to be read on, "" for all.
+
+        A stream that was opened again, before anybody knew that the pod had gone, may have been the new one's.
+        """
+        before = self._names.get(name)
+        if before is None or self._logs[before].streams <= 1:
+            return ""
+        self._tasks[before].cancel()
+        await asyncio.gather(self._tasks[before], return_exceptions=True)
+        return self._logs[before].newest
+
+    def _end_those_that_end(self, now: Mapping[str, CountedPod]) -> None:
+        for key, pod_log in self._logs.items():
+            if key not in now or now[key].ending:
+                pod_log.end(gone=key not in now)
 
     async def _wait_for_all(self) -> None:
         opened = [asyncio.create_task(log.opened.wait()) for log in self._logs.values()]
@@ -65,13 +97,24 @@ class LogFollowing:
         if self._logs and len(self._lost) == len(self._logs):
             raise CountingFailed(next(iter(self._lost.values())))
 
-    async def _drain(self, name: str, log: PodLog) -> None:
+    async def _drain(self, key: str, name: str, pod_log: PodLog) -> None:
         try:
-            async for line in log.lines():
+            async for line in pod_log.lines():
                 self._take(name, line)
         except NotThere:
             return  # the pod has ended, and its log with it
         except ScaleError as error:
-            self._lost[name] = str(error)
+            self._lost[key] = str(error)
+        except Exception as error:
+            log.exception("the log of %s is not followed any more", name)
+            self._lost[key] = (
+                f"Following the log of {name} was ended by an error that Scale did not foresee ({named(error)}). "
+                "Count by another source."
+            )
         finally:
-            log.opened.set()
+            pod_log.opened.set()
+
+
+def _key(pod: CountedPod) -> str:
+    """Of this pod and no other, where its uid is known."""
+    return pod.uid or pod.name

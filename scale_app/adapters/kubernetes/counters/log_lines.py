@@ -17,27 +17,41 @@ PAUSE_S = 0.5
 
 
 class PodLog:
-    """from_now: leave out what was logged before. problem: why it cannot be followed now, "" while it is."""
+    """A log can be asked for by its pod's name only, and another pod may take that: see `end`.
 
-    def __init__(self, cluster: Cluster, pod: CountedPod, from_now: bool) -> None:
+    from_now: leave out what was logged before. newest: the stamp of the last line that was given or left out, "" for
+    none; lines up to it are left out. streams: so often it was opened. problem: why it cannot be followed now, "" while
+    it is.
+    """
+
+    def __init__(self, cluster: Cluster, pod: CountedPod, from_now: bool, newest: str = "") -> None:
         self._cluster = cluster
         self._pod = pod
         self._from_now = from_now
-        self._newest = ""
+        self._ending = self._gone = False
+        self.newest = newest
+        self.streams = 0
         self.problem = ""
         self.opened = asyncio.Event()
 
+    def end(self, gone: bool) -> None:
+        """The pod is ending: the end of its stream is that of its log. gone: nothing of it is opened again."""
+        self._ending, self._gone = True, gone
+
     async def lines(self) -> AsyncGenerator[bytes, None]:
         """Every line, until the pod is gone. Raises ClusterForbidden, NotThere, and nothing else."""
-        while True:
+        while not self._gone:
             try:
                 async with self._cluster.lines(f"{self._pod.path}/log", self._query(), quiet_s=QUIET_S) as stream:
                     self.problem = ""
+                    self.streams += 1
                     self.opened.set()
                     async for stamped in stream:
                         stamp, _, line = stamped.partition(b" ")
                         if self._is_new(stamp.decode("ascii", "replace")):
                             yield line
+                if self._ending:
+                    return
             except (ClusterForbidden, NotThere):
                 raise
             except ClusterUnavailable as error:
@@ -46,20 +60,20 @@ class PodLog:
             await asyncio.sleep(PAUSE_S)
 
     def _query(self) -> dict[str, str]:
-        if self._from_now and not self._newest:
+        if self._from_now and not self.newest:
             # A log that says nothing at all is not even opened by the kubelet, so its last old line is asked for too.
-            self._newest = _now()
+            self.newest = _now()
             begin = {"tailLines": "1"}
         else:
-            begin = {"sinceTime": self._newest} if self._newest else {}
+            begin = {"sinceTime": self.newest} if self.newest else {}
         container = {"container": self._pod.container} if self._pod.container else {}
         return {"follow": "true", "timestamps": "true", **container, **begin}
 
     def _is_new(self, stamp: str) -> bool:
         """False for what was logged before and what the cluster sends again: sinceTime knows whole seconds only."""
-        if _padded(stamp) <= _padded(self._newest):
+        if _padded(stamp) <= _padded(self.newest):
             return False
-        self._newest = stamp
+        self.newest = stamp
         return True
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from scale_app.adapters.kubernetes.client import Cluster
 from scale_app.adapters.kubernetes.counters.at_pods import AtPods
-from scale_app.domain.errors import CountingFailed, ScaleError
+from scale_app.domain.errors import CountingFailed, ScaleError, named
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
 from scale_app.domain.source import Source
 from scale_app.ports import Admitted
 from scale_app.readings.network_share import PodBytes, received_bytes
 
+log = logging.getLogger(__name__)
 EVERY_S = 2.0
 SUMMARY_LIMIT_S = 5.0
 
@@ -68,6 +70,9 @@ async def _look(cluster: Cluster, nodes: list[str], namespace: str) -> tuple[dic
 async def _of_node(cluster: Cluster, node: str, namespace: str) -> tuple[dict[str, PodBytes], str]:
     try:
         summary = await cluster.get(f"/api/v1/nodes/{node}/proxy/stats/summary", limit_s=SUMMARY_LIMIT_S)
+        return received_bytes(summary, namespace), ""
     except ScaleError as error:
         return {}, str(error)
-    return received_bytes(summary, namespace), ""
+    except Exception as error:
+        log.exception("the network's bytes at the node %s could not be read", node)
+        return {}, f"Reading the node {node} failed by an error that Scale did not foresee ({named(error)})."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -13,6 +14,7 @@ from scale_app.adapters.kubernetes.objects import SERVICE_LABEL, at, int_at, lab
 from scale_app.domain.cluster import ServiceRef
 from scale_app.domain.errors import ClusterForbidden, CountingFailed
 
+log = logging.getLogger(__name__)
 MOST_PORTS = 4
 KNOWN_WITHIN_S = 10.0
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
@@ -85,7 +87,13 @@ class TargetPods:
         await self._end()
 
     def now(self) -> Mapping[str, CountedPod]:
-        """{pod name: pod}, whether ready or not: a pod on its way out still answers."""
+        """{pod name: pod}, whether ready or not: a pod on its way out still answers.
+
+        Raises what ended the watch of them, if it was not that it is not allowed: the list as it was read stands then.
+        """
+        needed = self._tasks[0]
+        if needed.done() and not needed.cancelled() and not isinstance(needed.exception(), ClusterForbidden):
+            needed.result()
         if self._now is None:
             self._now = self._put_together()
         return self._now
@@ -117,8 +125,14 @@ class TargetPods:
         try:
             await self._pods.follow(self._wake, self._note)
         except ClusterForbidden:
-            self._pods.known = True  # the slices alone will do
-            self._wake()
+            self._do_without_details()
+        except Exception:
+            log.exception("what is known of the pods beside their addresses is not kept any more")
+            self._do_without_details()
+
+    def _do_without_details(self) -> None:
+        self._pods.known = True  # the slices alone will do
+        self._wake()
 
     def _note(self, trouble: str) -> None:
         """Of interest while nothing is known; later what was seen last stands, and each reading says what fails."""

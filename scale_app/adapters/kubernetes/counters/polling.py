@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
-from scale_app.domain.errors import CountingFailed, ScaleError
+from scale_app.domain.errors import CountingFailed, ScaleError, named
 from scale_app.ports import Clock
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
+UNFORESEEN = "Reading {pod} failed by an error that Scale did not foresee ({error}). Count by another source."
 EVERY_S = 1.0
 AT_ONCE = 20
 OFTENER = 5
@@ -77,6 +80,9 @@ async def read_all(
                 got[pod.name] = await read(pod)
             except ScaleError as error:
                 failed[pod.name] = str(error)
+            except Exception as error:
+                log.exception("the pod %s could not be read", pod.name)
+                failed[pod.name] = UNFORESEEN.format(pod=pod.name, error=named(error))
 
     began_s = clock.monotonic_s()
     await asyncio.gather(*(look(pod) for pod in pods.values()))
