@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PACKAGES := requirements.txt requirements.lock pyproject.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run build test test-cluster check format faults bench bench-engine bench-memory bench-store bench-ui calibrate power clean
+.PHONY: help run build test test-cluster check format faults bench bench-engine bench-memory bench-start bench-store bench-ui calibrate power clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -49,6 +49,9 @@ bench-engine: $(VENV)/.test-packages ## measure what a request costs the load en
 
 bench-memory: $(VENV)/.test-packages ## run the load engine for ten minutes and see that its memory stays flat
 	@$(BIN)/python -m tests.bench.engine_memory $(ARGS)
+
+bench-start: $(VENV)/.test-packages build ## measure what a command takes to begin, and a server that nobody asks anything
+	@$(BIN)/python -m tests.bench.start
 
 bench-store: $(VENV)/.test-packages ## measure what the history takes on the disk and how soon it is read (ARGS=--short without PostgreSQL)
 	@$(BIN)/python -m tests.bench.store $(ARGS)
