@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +21,32 @@ USER, PASSWORD = "scale", "a secret"
 START_LIMIT_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Postgres:
-    """port: on 127.0.0.1. pid: of its first process."""
+    """port: on 127.0.0.1. start: makes the server's first process. server: that process."""
 
     port: int
-    pid: int
+    start: Callable[[], subprocess.Popen[bytes]]
+    server: subprocess.Popen[bytes]
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Inside, there is no server: open connections are cut, new ones refused."""
+        self.end()
+        try:
+            yield
+        finally:
+            self.server = self.start()
+
+    def end(self) -> None:
+        """PostgreSQL's "fast" shutdown: open connections are cut."""
+        self.server.send_signal(signal.SIGINT)
+        self.server.wait(timeout=30)
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Inside, none of its processes does anything: connections are taken by the kernel, and nobody answers."""
-        family = _family(self.pid)
+        family = _family(self.server.pid)
         for pid in family:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -92,16 +107,24 @@ def _server(folder: Path, data: Path, user: str | None) -> Iterator[Postgres]:
     port = _free_port()
     settings = ("listen_addresses=127.0.0.1", f"unix_socket_directories={data}", "fsync=off")
     arguments = [part for setting in settings for part in ("-c", setting)]
-    with Path(data, "log").open("wb") as log:
-        server = subprocess.Popen(
-            [folder / "postgres", "-D", data, "-p", str(port), *arguments], stdout=log, stderr=log, user=user, cwd=data
-        )
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [folder / "postgres", "-D", data, "-p", str(port), *arguments]
+        with Path(data, "log").open("wb") as log:
+            server = subprocess.Popen(command, stdout=log, stderr=log, user=user, cwd=data)
+        try:
+            _wait_until_it_listens(server, port, Path(data, "log"))
+        except RuntimeError:
+            server.kill()
+            server.wait()
+            raise
+        return server
+
+    running = Postgres(port, start, start())
     try:
-        _wait_until_it_listens(server, port, Path(data, "log"))
-        yield Postgres(port, server.pid)
+        yield running
     finally:
-        server.send_signal(signal.SIGINT)  # PostgreSQL's "fast" shutdown: open connections are cut
-        server.wait(timeout=30)
+        running.end()
 
 
 def _wait_until_it_listens(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import TrafficSample
 
-INTERRUPTED = "The server ended while this run was sending load; the seconds before that are complete."
+INTERRUPTED = (
+    "The server ended while this run was sending load, or before its end was stored; the seconds that are shown were "
+    "stored before."
+)
 GIVE_UP_AFTER_S = 10.0
 ADVICE = {
     "connection refused": "Check that the service listens on this port",

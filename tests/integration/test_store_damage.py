@@ -14,7 +14,8 @@ from scale_app.domain.errors import RunNotFound
 from scale_app.domain.events import PodChanged, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
-from scale_app.domain.recording import Began, WholeRun, replayed
+from scale_app.domain.recording import Began, WholeRun
+from scale_app.domain.replaying import replayed
 from scale_app.domain.run_filter import RunFilter
 from scale_app.domain.samples import LoadReady, PodCount, TrafficSample
 from scale_app.domain.saved_plan import SavedPlan
