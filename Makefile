@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PACKAGES := requirements.txt requirements.lock pyproject.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run build test test-cluster check format faults bench bench-engine bench-memory bench-start bench-store bench-ui calibrate power clean
+.PHONY: help run build test test-cluster check format faults soak bench bench-engine bench-memory bench-start bench-store bench-ui calibrate power clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -40,6 +40,9 @@ format: $(VENV)/.test-packages ## put style right where a tool can
 
 faults: $(VENV)/.test-packages build ## break a real server in every way of docs/reliability.md (ARGS=--short to try it)
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+soak: $(VENV)/.test-packages build ## use a real server for half an hour and see that it stays small (ARGS="--minutes 3" to try it)
+	@$(BIN)/python -m tests.bench.soak $(ARGS)
 
 bench: $(VENV)/.test-packages ## measure how long one look at the counts takes, by number of pods
 	@$(BIN)/python -m tests.bench.analysis
