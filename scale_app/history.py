@@ -1,15 +1,19 @@
-"""The history of this installation by itself, for what needs no hub: commands that only look."""
+"""The history of this installation by itself, for what needs no hub: commands that only look, copy or restore."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from scale_app.adapters.single_instance import single_instance
 from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.adapters.store.backup import back_up, restore
 from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.outcome import INTERRUPTED
 from scale_app.ports import RunStore
+
+__all__ = ["back_up", "history", "prepared", "restored"]
 
 
 @asynccontextmanager
@@ -18,6 +22,15 @@ async def prepared(database_url: str) -> AsyncIterator[None]:
     with single_instance(database_url):
         await migrate(database_url)
         yield
+
+
+async def restored(database_url: str, file: Path, replace: bool) -> str:
+    """Let the database, which nobody else uses, hold what the backup holds; what that is, for people.
+
+    Raises BackupRefused, StoreUnavailable.
+    """
+    with single_instance(database_url):
+        return await restore(database_url, file, replace)
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermissio
 from scale_app.domain.cluster_rights import SOURCES
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.retention import MEGABYTE, Retention
 from scale_app.ports import Admitted
 from scale_app.settings import Settings
 
@@ -79,6 +80,21 @@ def local_ports_row(settings: Settings) -> Row:
     if files != resource.RLIM_INFINITY and files < needed:
         return Row("local ports", "problem", found, f"Raise the limit of open files to {needed:,} (ulimit -Hn).")
     return Row("local ports", "ok", found)
+
+
+def history_row(kept: Retention, runs: int, size_bytes: int) -> Row:
+    """How large is the history, and how large may it become?"""
+    limits = [
+        f"{kept.size_mb:,g} MB (SCALE_HISTORY_MB)" if kept.size_mb else "",
+        f"{kept.runs:,} runs (SCALE_HISTORY_RUNS)" if kept.runs else "",
+        f"{kept.days:,g} days (SCALE_HISTORY_DAYS)" if kept.days else "",
+    ]
+    allowed = ", ".join(limit for limit in limits if limit)
+    found = f"{runs:,} runs take {size_bytes / MEGABYTE:,.1f} MB"
+    found += f"; the oldest are deleted beyond {allowed}." if allowed else ", and nothing is ever deleted."
+    if kept.too_large(size_bytes):
+        return Row("history", "note", found, "Unmark baselines, or allow more.")
+    return Row("history", "ok", found)
 
 
 def source_rows(found: PermissionList) -> list[Row]:

@@ -49,7 +49,9 @@ async def _of_here(plan: LoadPlan) -> list[Row]:
     try:
         async with opened(None) as house:
             rows.append(Row("database", "ok", "The database can be read and written."))
-            rows.append(await checks.target_row(plan, wiring.hub().admitted))
+            hub = wiring.hub()
+            rows.append(checks.history_row(settings.retention, await hub.count(), await hub.size_bytes()))
+            rows.append(await checks.target_row(plan, hub.admitted))
             rows.extend(checks.source_rows(await house.permissions()))
     except ScaleError as error:
         remedy = "If that is your server, ask it: scale doctor --server URL." if "Another Scale" in str(error) else ""

@@ -15,6 +15,7 @@ from typing import Literal, NoReturn
 import click
 
 from scale_app.domain.errors import (
+    BackupRefused,
     BadRunFile,
     BaselineNotFound,
     PlanError,
@@ -61,6 +62,7 @@ REFUSED: tuple[type[ScaleError], ...] = (
     RunNotActive,
     RunStillActive,
     BadRunFile,
+    BackupRefused,
     ServerRefused,
 )
 """Errors that say the same each time until the command is put right."""

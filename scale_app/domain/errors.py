@@ -95,6 +95,10 @@ class StoreUnavailable(ScaleError):
     """The database could not be read or written."""
 
 
+class BackupRefused(ScaleError):
+    """A backup that cannot be made or restored as asked; nothing was changed."""
+
+
 class NotifyFailed(ScaleError):
     """A message could not be delivered to its receiver. The sentence never holds the receiver's secrets."""
 

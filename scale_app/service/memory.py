@@ -72,6 +72,10 @@ class Memory:
         here = self._here(wanted)
         return len(here) + await self._store.count(wanted, without=tuple(self._live))
 
+    async def size_bytes(self) -> int:
+        """What the history takes. Raises StoreUnavailable."""
+        return await self._store.size_bytes()
+
     async def run(self, run_id: str) -> RunRecord:
         """One run. Raises RunNotFound, StoreUnavailable."""
         live = self._live.get(run_id)

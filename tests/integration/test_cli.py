@@ -139,12 +139,30 @@ def test_doctor_has_a_row_for_every_question(terminal: Terminal) -> None:
         "port": "ok",
         "local ports": "ok",
         "database": "ok",
+        "history": "ok",
         "target": "ok",
         "sources": "note",
     }
     result = terminal.types("doctor", "--target", f"http://127.0.0.1:{free_port()}/")
     assert result.exit_code == 3
     assert "does not answer" in result.stdout
+
+
+def test_a_backup_is_restored_into_another_database(
+    terminal: Terminal, done: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = terminal.json("backup", "backup.db")
+    assert made == {"file": "backup.db", "bytes": (terminal.folder / "backup.db").stat().st_size}
+    again = terminal.types("backup", "backup.db")
+    assert (again.exit_code, "exists" in again.stderr) == (64, True)
+    assert terminal.types("backup", "-").stdout_bytes.startswith(b"SQLite format 3")
+    before = terminal.json("runs")
+    monkeypatch.setenv("SCALE_DATABASE_URL", f"sqlite+aiosqlite:///{terminal.folder}/other.db")
+    assert terminal.types("restore", "backup.db").stdout.startswith(f"Restored {len(before)} run")
+    assert terminal.json("runs") == before
+    refused = terminal.types("restore", "backup.db")
+    assert (refused.exit_code, "--force" in refused.stderr) == (64, True)
+    assert "restored" in terminal.json("restore", "backup.db", "--force")
 
 
 def test_targets_without_a_cluster_says_how_to_configure_one(terminal: Terminal) -> None:

@@ -32,8 +32,13 @@ async def migrate(database_url: str) -> None:
 
 
 def newest_version() -> str:
-    """Of the tables of this code: the number that the last migration's file begins with."""
-    return max(path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*_*.py"))
+    """Of the tables of this code."""
+    return max(known_versions())
+
+
+def known_versions() -> set[str]:
+    """Those of this code and of all before it: the number that each migration's file begins with."""
+    return {path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*_*.py")}
 
 
 def _upgrade(connection: Connection, database_url: str) -> None:

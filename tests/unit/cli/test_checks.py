@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from scale_app.cli.checks import Row, Status, source_rows
+from scale_app.cli.checks import Row, Status, history_row, source_rows
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
 from scale_app.domain.cluster_rights import SOURCES
+from scale_app.domain.retention import KEEP_ALL, Retention
 
 
 def of(source: str, allowed: bool | None) -> Row:
@@ -32,3 +33,22 @@ def test_a_right_that_may_be_done_without_is_no_problem(source: str, allowed: bo
 @pytest.mark.parametrize(("problem", "status"), [(NO_CLUSTER, "note"), ("The token has expired.", "problem")])
 def test_to_have_no_cluster_is_no_problem_but_to_be_kept_out_of_one_is(problem: str, status: Status) -> None:
     assert source_rows(PermissionList(problem=problem)) == [Row("sources", status, problem)]
+
+
+@pytest.mark.parametrize(
+    ("kept", "size_bytes", "status", "said"),
+    [
+        (
+            Retention(),
+            12_340_000,
+            "ok",
+            "3 runs take 12.3 MB; the oldest are deleted beyond 700 MB (SCALE_HISTORY_MB)",
+        ),
+        (Retention(90, 0, 10), 12_340_000, "note", "beyond 10 MB (SCALE_HISTORY_MB), 90 days (SCALE_HISTORY_DAYS)."),
+        (KEEP_ALL, 0, "ok", "3 runs take 0.0 MB, and nothing is ever deleted."),
+    ],
+)
+def test_the_history_is_told_with_its_limits(kept: Retention, size_bytes: int, status: Status, said: str) -> None:
+    row = history_row(kept, 3, size_bytes)
+    assert row.status == status
+    assert said in row.found

@@ -1,0 +1,85 @@
+"""A backup: one SQLite file with Scale's tables, whichever database it was made of."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from scale_app.adapters.store.migrate import known_versions
+from scale_app.domain.errors import BackupRefused, StoreUnavailable
+
+MAGIC = b"SQLite format 3\0"
+ROOM = 1.1
+
+
+def copied(source: Path, target: Path) -> None:
+    """A consistent copy of an SQLite database, also while others write to it. Raises sqlite3.Error, OSError."""
+    with closing(_opened(source)) as from_file, closing(sqlite3.connect(target)) as to_file:
+        # All at once: it reads one state of the file, writers go on beside it in its log.
+        from_file.backup(to_file, pages=-1)
+        to_file.execute("PRAGMA journal_mode=DELETE").fetchall()
+
+
+def into_one_file(file: Path) -> None:
+    """Nothing of the database beside its file. Raises sqlite3.Error."""
+    with closing(_opened(file)) as opened:
+        opened.execute("PRAGMA journal_mode=DELETE").fetchall()
+
+
+def check_backup(file: Path, named: str = "") -> None:
+    """Raises BackupRefused when it is no whole backup that this version can read. named: as people know it."""
+    named = named or str(file)
+    try:
+        with file.open("rb") as content:
+            head = content.read(len(MAGIC))
+        if head != MAGIC:
+            raise BackupRefused(f"{named} is not a backup that `scale backup` made. Nothing was changed.")
+        with closing(_opened(file)) as opened:
+            damage = opened.execute("PRAGMA quick_check(1)").fetchone()[0]
+            version = _version(opened)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BackupRefused(f"{named} cannot be read ({reason}). Nothing was changed.") from error
+    except sqlite3.Error as error:
+        raise BackupRefused(f"{named} is damaged ({error}). Nothing was changed.") from error
+    if damage != "ok":
+        raise BackupRefused(f"{named} is damaged ({_line(damage)}). Nothing was changed.")
+    _check_version(named, version)
+
+
+def check_room(folder: Path, size_bytes: int, doing: str) -> None:
+    """Raises StoreUnavailable when the folder's disk has less room than what is to be written there."""
+    free = shutil.disk_usage(folder).free
+    if free < size_bytes * ROOM:
+        raise StoreUnavailable(
+            f"{doing} needs {size_bytes * ROOM / 1e6:,.0f} MB in {folder}, where {free / 1e6:,.0f} MB are free. "
+            "Nothing was changed. Free disk space, or take another folder."
+        )
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
+
+
+def _version(opened: sqlite3.Connection) -> str:
+    try:
+        found = opened.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError:
+        return ""
+    return str(found[0]) if found else ""
+
+
+def _check_version(named: str, version: str) -> None:
+    if not version:
+        raise BackupRefused(f"{named} is a database, but not one of Scale's. Nothing was changed.")
+    if version not in known_versions():
+        raise BackupRefused(
+            f"{named} was made by a newer version of Scale (its tables are of version {version}). Nothing was changed. "
+            "Restore it with that version."
+        )
+
+
+def _line(text: str) -> str:
+    return str(text).strip().splitlines()[0]
