@@ -7,16 +7,12 @@ n_eff * CV^2. For few picks, where that is wrong, the recorded connections are d
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from scale_app.domain.crossing import crossing
+from scale_app.domain.picks import Array, Picks
 from scale_app.domain.probability import special
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 TAIL = 0.025
 SERIES_UP_TO = 1e4  # scipy sums a series whose length grows with the noncentrality; beyond, Sankaran's error < 1e-5
@@ -28,34 +24,6 @@ NS_PER_DEAL, NS_PER_SEARCHED_DEAL, NS_PER_POD, NS_PER_BINOMIAL = 15.0, 75.0, 10.
 BUDGET_NS = 20e6
 MOST_PICKS = 1e8
 SEED = 20_220_811
-
-
-@dataclass(frozen=True, slots=True)
-class Picks:
-    """The balancer's decisions in a window: connections, or requests where each request is a decision.
-
-    carried, counts: shape (g,); counts[j] picks carried carried[j] requests each. effective: Kish's effective
-    sample size, between 1 and total. known: False when connections are unknown, so each request counts as one.
-    are_connections: False when a pick is a request.
-    """
-
-    carried: Array
-    counts: Array
-    effective: float
-    total: int
-    known: bool
-    are_connections: bool
-
-
-def picks_of(requests: int, loads: Mapping[int, int] | None, switched: bool) -> Picks:
-    """Picks behind so many requests (at least one). loads: {requests carried: connections}."""
-    usable = {} if loads is None else {carried: n for carried, n in loads.items() if carried > 0 and n > 0}
-    if switched or not usable:
-        alone = np.ones(1)
-        return Picks(alone, np.array([requests]), float(requests), requests, bool(usable), False)
-    carried, counts = np.array(list(usable), dtype=float), np.array(list(usable.values()), dtype=np.int64)
-    kish = float((carried @ counts) ** 2 / (carried**2 @ counts))
-    return Picks(carried, counts, min(kish, float(requests)), int(counts.sum()), True, True)
 
 
 def noncentral_cdf(t: float, df: int, noncentrality: float) -> float:

@@ -1,50 +1,102 @@
-"""How many requests each connection carried in a window: the weights of the balancer's picks."""
+"""What each connection did in a window: requests carried and pods switched, the evidence of what a pick is."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from scale_app.domain.samples import ConnectionLoads
 
+MOST_BY_CONNECTION = 0.5
+"""Samples of earlier versions count connections that switched: from this part of them on a pick is a request."""
+
+
+class Carried(NamedTuple):
+    """What one connection did in a window.
+
+    requests: answered on it. switches: answers that named another pod than the answer before. chances: answers that had
+    one before them and so could be a switch: one less than the requests unless the connection is older than the window.
+    """
+
+    requests: int
+    switches: int = 0
+    chances: int = 0
+
+
+Loads = Mapping[Carried, int]
+"""{what each connection did: connections}"""
+
+
+def kept(requests: int, switches: int = 0, before: bool = False) -> Carried:
+    """A connection with so many requests; before: it had answered already when the window began. Wrong figures are
+    brought within what can be."""
+    chances = max(0, requests - (not before))
+    return Carried(requests, min(max(0, switches), chances), chances)
+
 
 class ConnectionLedger:
-    """Connections since `first`: those that have ended, by requests carried, and those of the newest sample."""
+    """Connections since `first`: what those did that have ended, and those of the newest sample."""
 
     def __init__(self, first: ConnectionLoads) -> None:
         self._first = first
-        self._ended: Counter[int] = Counter()
+        self._ended: Counter[Carried] = Counter()
         self._newest = first
 
     def observe(self, loads: ConnectionLoads) -> None:
         """Take the next sample's loads."""
         gone = self._newest.long.keys() - loads.long.keys()
-        self._ended.update(self._carried(connection) for connection in gone)
+        self._ended.update(_since(self._first, self._newest, connection) for connection in gone)
         self._newest = loads
 
-    def whole(self) -> dict[int, int]:
-        """{requests carried since `first`: connections}."""
-        counts = Counter(self._newest.short) + self._ended
-        counts.subtract(self._first.short)
-        counts.update(self._carried(connection) for connection in self._newest.long)
+    def whole(self) -> dict[Carried, int]:
+        """What every connection did since `first`."""
+        counts = self._ended + _short_between(self._first, self._newest)
+        counts.update(_since(self._first, self._newest, connection) for connection in self._newest.long)
         return _carrying(counts)
 
-    def _carried(self, connection: int) -> int:
-        return self._newest.long[connection] - self._first.long.get(connection, 0)
 
-
-def carried_between(first: ConnectionLoads, later: Sequence[ConnectionLoads]) -> dict[int, int]:
-    """{requests carried after `first`: connections}, given every later sample of the window in order."""
+def carried_between(first: ConnectionLoads, later: Sequence[ConnectionLoads]) -> dict[Carried, int]:
+    """What every connection did after `first`, given every later sample of the window in order."""
     if not later:
         return {}
-    latest: dict[int, int] = {}
+    latest: dict[int, ConnectionLoads] = {}
     for loads in later:
-        latest.update(loads.long)
-    counts = Counter(later[-1].short)
-    counts.subtract(first.short)
-    counts.update(requests - first.long.get(connection, 0) for connection, requests in latest.items())
+        latest.update(dict.fromkeys(loads.long, loads))
+    counts = _short_between(first, later[-1])
+    counts.update(_since(first, loads, connection) for connection, loads in latest.items())
     return _carrying(counts)
 
 
-def _carrying(counts: Mapping[int, int]) -> dict[int, int]:
-    return {requests: connections for requests, connections in counts.items() if requests > 0 and connections > 0}
+def picks_by_request(loads: ConnectionLoads) -> bool:
+    """What a sample of an earlier version says: most of its connections reached more than one pod."""
+    if loads.switches is not None or not loads.switched:
+        return False
+    connections = sum(loads.short.values()) + len(loads.long)
+    return loads.switched >= MOST_BY_CONNECTION * connections
+
+
+def _since(first: ConnectionLoads, now: ConnectionLoads, connection: int) -> Carried:
+    before = first.long.get(connection, 0)
+    switches = (now.switches or {}).get(connection, 0) - (first.switches or {}).get(connection, 0)
+    return kept(now.long[connection] - before, switches, before > 0)
+
+
+def _short_between(first: ConnectionLoads, last: ConnectionLoads) -> Counter[Carried]:
+    counts = _short(last)
+    counts.subtract(_short(first))
+    return counts
+
+
+def _short(loads: ConnectionLoads) -> Counter[Carried]:
+    counts: Counter[Carried] = Counter()
+    for requests, connections in loads.short.items():
+        alike = loads.short_switches.get(requests, {})
+        counts[kept(requests)] += connections - sum(alike.values())
+        for switches, switched in alike.items():
+            counts[kept(requests, switches)] += switched
+    return counts
+
+
+def _carrying(counts: Mapping[Carried, int]) -> dict[Carried, int]:
+    return {carried: n for carried, n in counts.items() if carried.requests > 0 and n > 0}

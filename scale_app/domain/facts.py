@@ -15,6 +15,7 @@ from scale_app.domain.window import Figures
 DUE_TO_JUDGE = 20.0
 STARVED_BELOW = 0.1
 LONG_FROM = 20.0
+BY_REQUEST_FROM = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,18 @@ class Facts:
     def requests_each(self) -> float | None:
         """Requests per connection since the start, None when connections are unknown."""
         loads = self.figures.whole.loads
-        return sum(carried * n for carried, n in loads.items()) / sum(loads.values()) if loads else None
+        return sum(carried.requests * n for carried, n in loads.items()) / sum(loads.values()) if loads else None
 
     @property
     def long_lived(self) -> bool:
         """True when connections carry so many requests that new ones hardly ever come."""
         kept = self.plan.requests_per_connection is None or (self.requests_each or 0.0) >= LONG_FROM
-        return kept and not self.figures.whole.switched
+        return kept and not self.by_request
+
+    @property
+    def by_request(self) -> bool:
+        """True when kept connections do not pin their requests to a pod, or only few of them."""
+        return self.figures.whole.freshness >= BY_REQUEST_FROM
 
     def node_of(self, name: str) -> str:
         """The node of a listed pod, "" when unknown."""

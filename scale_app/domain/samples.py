@@ -31,19 +31,25 @@ class PodCount:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLoads:
-    """Requests carried by each connection, exact over any window between two samples.
+    """What each connection carried, exact over any window between two samples.
 
+    A switch is an answer whose pod differs from the one that the connection's answer before it named.
     short: {requests carried: connections}, cumulative, of connections opened and closed between two samples.
     long: {connection id: requests carried since it was opened} of every other connection that is open now
         or was closed since the previous sample.
-    switched: connections, since the start, that were answered by more than one pod (a layer-7 balancer).
+    switched: connections, since the start, that were answered by more than one pod.
     endpoints: {connection id: our "address:port"} of the connections in long, only when the run asked for it.
+    switches: {connection id: switches since it was opened} of the connections in long that have any. None in samples of
+        earlier versions, which tell only how many connections switched.
+    short_switches: {requests carried: {switches: connections}}, cumulative, of the short ones that have any.
     """
 
     short: Mapping[int, int] = field(default_factory=dict)
     long: Mapping[int, int] = field(default_factory=dict)
     switched: int = 0
     endpoints: Mapping[int, str] = field(default_factory=dict)
+    switches: Mapping[int, int] | None = None
+    short_switches: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

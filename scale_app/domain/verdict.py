@@ -10,12 +10,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 
 from scale_app.domain import chance, verdict_sentence
 from scale_app.domain.balance import CV_THRESHOLD, THRESHOLD, Array, counted, cv_squared, score_of, shares
-from scale_app.domain.chance import TAIL, Picks, picks_of
+from scale_app.domain.chance import TAIL
+from scale_app.domain.connections import Loads
+from scale_app.domain.picks import Picks, Unit, picks_of
 from scale_app.domain.residuals import residuals
 
 __all__ = ["COVERAGE_FLOOR", "Verdict", "VerdictKind", "judge", "residuals"]
@@ -39,15 +42,16 @@ class VerdictKind(StrEnum):
 class Verdict:
     """The judgement of one window.
 
-    effective_picks: Kish's effective sample size of the connections' requests.
+    effective_picks: independent decisions of the balancer that the counts are worth, see domain/picks.py.
+    unit: what decided, "connection", "request" or, between the two, "pick"; "" where nothing is judged.
     noise_cv: the CV that chance alone gives; noise_score: the score that it gives.
     long_run_cv: the balancer's own unevenness, chance taken out; cv_low..cv_high its 95 % interval;
     score_low..score_high the same interval as scores.
     p_uneven: chance that a fair balancer looks at least this uneven; p_regular: at most this uneven.
     more_even_than_chance: round robin and least connections are; their interval is the observed CV and half a pick.
-    picks_to_decide: further connections like those so far (requests where each is a pick of its own) that would
-        decide an UNDECIDED verdict: at the present long_run_cv when that is beyond chance, else if the balancer is
-        fair, and fewer if it is not; None when it is decided or more would hardly help.
+    picks_to_decide: further ones of `unit`, like those so far, that would decide an UNDECIDED verdict: at the present
+        long_run_cv when that is beyond chance, else if the balancer is fair, and fewer if it is not; None when it is
+        decided or more would hardly help.
     connections_known: False when each request had to be taken for a pick, so the verdict may be too sure.
     sentence: the verdict for people, complete.
     """
@@ -67,6 +71,7 @@ class Verdict:
     more_even_than_chance: bool = False
     picks_to_decide: int | None = None
     connections_known: bool = False
+    unit: Unit | Literal[""] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +124,17 @@ class _Finding:
 
 def judge(
     requests: Sequence[int],
-    loads: Mapping[int, int] | None,
+    loads: Loads | Mapping[int, int] | None,
     coverage: float,
     expected: Sequence[float] | None = None,
-    switched: bool = False,
+    by_request: bool = False,
 ) -> Verdict:
     """The verdict on one window. Pure, total, at most about 20 ms, mostly below 1 ms. Raises nothing.
 
-    requests: per eligible pod, shape (k,), zeros included. loads: {requests carried in the window: connections};
-    None when unknown. coverage: requests ascribed to a pod over requests sent, 0..1. expected: shape (k,), shares
-    above 0 in any unit, equal when None. switched: one connection reached several pods, so each request is a pick.
+    requests: per eligible pod, shape (k,), zeros included. loads: {what each connection did: connections}, or
+    {requests carried: connections} where none switched pods; None when unknown. coverage: answers ascribed to a pod
+    over answers, 0..1. expected: shape (k,), shares above 0 in any unit, equal when None. by_request: the source itself
+    picks for each request.
     """
     counts = counted(requests)
     pods, total = counts.size, int(counts.sum())
@@ -137,7 +143,7 @@ def judge(
     if not coverage >= COVERAGE_FLOOR:
         known = coverage if coverage > 0 else 0.0
         return Verdict(VerdictKind.NO_DATA, verdict_sentence.poor_coverage(known, COVERAGE_FLOOR))
-    picks = picks_of(total, loads, switched)
+    picks = picks_of(total, loads, by_request, (counts / total).tolist())
     if pods == 1:
         return _one_pod(picks)
     evidence = _evidence(counts / total, shares(pods, expected), picks)
@@ -159,6 +165,7 @@ def _one_pod(picks: Picks) -> Verdict:
         p_uneven=1.0,
         p_regular=1.0,
         connections_known=picks.known,
+        unit=picks.unit,
     )
 
 
@@ -253,6 +260,7 @@ def _verdict(evidence: _Evidence, finding: _Finding) -> Verdict:
         more_even_than_chance=finding.regular,
         picks_to_decide=more,
         connections_known=evidence.picks.known,
+        unit=evidence.picks.unit,
     )
 
 
@@ -286,7 +294,7 @@ def _sentence(kind: VerdictKind, evidence: _Evidence, finding: _Finding, noise_c
         gap = (evidence.parts - evidence.fair) / np.sqrt(evidence.fair * (1 - evidence.fair))
         worst = int(gap.argmax() if gap.max() >= -gap.min() * (1 - 1e-9) else gap.argmin())
         return verdict_sentence.uneven(float(evidence.parts[worst]), float(evidence.fair[worst]), finding.p_uneven)
-    unit = "connection" if evidence.picks.are_connections else "request"
+    unit = evidence.picks.unit
     if finding.regular:
         return verdict_sentence.undecided_regular(evidence.picks.total, unit, more)
     return verdict_sentence.undecided(evidence.picks.total, unit, score_of(noise_cv), more, not finding.beyond_chance)

@@ -9,10 +9,11 @@ from itertools import islice
 
 from scale_app.domain.attribution import Counted
 from scale_app.domain.balance import Balance, balance
-from scale_app.domain.connections import ConnectionLedger, carried_between
+from scale_app.domain.connections import ConnectionLedger, Loads, carried_between, kept, picks_by_request
 from scale_app.domain.counted_beside import Gained, gained_beside
 from scale_app.domain.estimated import as_estimate
 from scale_app.domain.histogram import Histogram, merged
+from scale_app.domain.picks import freshness_of
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, PodCount, TrafficSample
 from scale_app.domain.source import NAMED_BY_ANSWERS, Source
@@ -44,7 +45,8 @@ class Window:
     """What happened between two marks.
 
     pods: by name, every pod that answered or could have. expected: requests each eligible pod could have got.
-    loads: {requests carried in the window: connections}, None when connections are unknown.
+    loads: what each connection did in the window, None when connections are unknown. by_request: the source, or a
+        sample of an earlier version, says that the balancer picks for each request.
     due: requests that the counts should hold: those that had ended when they were read.
     estimated: the counts are estimates.
     """
@@ -55,8 +57,8 @@ class Window:
     pods: Mapping[str, PodCount]
     expected: Mapping[str, float]
     latency: Histogram
-    loads: Mapping[int, int] | None
-    switched: bool
+    loads: Loads | None
+    by_request: bool
     due: float
     estimated: bool = False
 
@@ -71,6 +73,16 @@ class Window:
         return sorted(self.expected)
 
     @property
+    def freshness(self) -> float:
+        """Of the answers that had one before them on their connection, the part that was a pick of its own, 0..1."""
+        if self.by_request:
+            return 1.0
+        total = self.attributed
+        return (
+            freshness_of(self.loads or {}, [count.requests / total for count in self.pods.values()]) if total else 0.0
+        )
+
+    @property
     def attributed(self) -> int:
         return sum(count.requests for count in self.pods.values())
 
@@ -79,17 +91,17 @@ class Window:
         counts = [self.pods[name].requests for name in self.eligible]
         shares = [self.expected[name] for name in self.eligible]
         coverage = self.attributed / self.due if self.due else 0.0
-        verdict = judge(counts, self._picks(), coverage, shares, self.switched)
+        verdict = judge(counts, self._picks(), coverage, shares, self.by_request)
         if verdict.kind is VerdictKind.NO_DATA:
             return Balance(len(counts), sum(counts), note=NO_SCORE), verdict
         return balance(counts, shares), as_estimate(verdict) if self.estimated else verdict
 
-    def _picks(self) -> Mapping[int, int] | None:
+    def _picks(self) -> Loads | None:
         """The connections' loads. Of other clients nothing is known, so they count as one connection: no evidence."""
         others = self.others
         if self.loads is None or others <= OTHERS_IGNORED_TO * self.due:
             return self.loads
-        return {**self.loads, others: self.loads.get(others, 0) + 1}
+        return {**self.loads, kept(others): self.loads.get(kept(others), 0) + 1}
 
     def per_second(self, count: int) -> float:
         return count / self.seconds if self.seconds > 0 else 0.0
@@ -183,7 +195,7 @@ class Windows:
         loads = [mark.sample.loads or NO_LOADS for mark in islice(self._marks, first, None)]
         return self._between(self._marks[first], carried_between(loads[0], loads[1:]))
 
-    def _between(self, first: Mark, loads: Mapping[int, int]) -> Window:
+    def _between(self, first: Mark, loads: Loads) -> Window:
         last = self._marks[-1]
         requests = last.sample.requests - first.sample.requests
         named = self._source in NAMED_BY_ANSWERS
@@ -200,7 +212,7 @@ class Windows:
             expected=expected,
             latency=last.latency.minus(first.latency),
             loads=loads if last.sample.loads else None,
-            switched=self._source is Source.PROXY or _switched(last.sample) > _switched(first.sample),
+            by_request=self._source is Source.PROXY or picks_by_request(last.sample.loads or NO_LOADS),
             due=gained.due,
             estimated=gained.estimated,
         )
@@ -223,10 +235,6 @@ def _answered(sample: TrafficSample) -> int:
 
 def _failures(sample: TrafficSample) -> int:
     return sum(sample.errors.values())
-
-
-def _switched(sample: TrafficSample) -> int:
-    return sample.loads.switched if sample.loads else 0
 
 
 def _latency(sample: TrafficSample) -> Histogram:

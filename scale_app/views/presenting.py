@@ -132,7 +132,8 @@ def _interval(low: float | None, high: float | None) -> str:
 def _decides(verdict: Verdict) -> str:
     if verdict.picks_to_decide is None:
         return ""
-    unit = "connection" if verdict.connections_known else "request"
+    # Earlier versions did not keep the unit.
+    unit = verdict.unit or ("connection" if verdict.connections_known else "request")
     return f"About {count(rounded(verdict.picks_to_decide), f'more {unit}')} would decide"
 
 

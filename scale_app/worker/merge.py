@@ -19,7 +19,7 @@ MOST_MEMBERS = 1_024
 @dataclass(slots=True)
 class _Member:
     """long: connections that the next total must name; they are not forgotten before a total has said them once.
-    endpoints: of those, where they are asked for.
+    endpoints: of those, where they are asked for. switches: of those, where there are any.
 
     worst: of the health that was reported since the last total.
     """
@@ -29,6 +29,7 @@ class _Member:
     alive: bool = True
     long: dict[int, int] = field(default_factory=dict)
     endpoints: dict[int, str] = field(default_factory=dict)
+    switches: dict[int, int] = field(default_factory=dict)
 
 
 class Books:
@@ -45,6 +46,9 @@ class Books:
         if sample.loads is not None:
             known.long |= {_unique(connection, member): n for connection, n in sample.loads.long.items()}
             known.endpoints |= {_unique(connection, member): at for connection, at in sample.loads.endpoints.items()}
+            known.switches |= {
+                _unique(connection, member): n for connection, n in (sample.loads.switches or {}).items()
+            }
 
     def gone(self, member: int) -> None:
         """The process sends nothing any more; what it reported stays."""
@@ -75,13 +79,27 @@ class Books:
         loads = [known.sample.loads for _, known in members if known.sample.loads is not None]
         long = {connection: n for _, known in members for connection, n in known.long.items()}
         endpoints = {connection: at for _, known in members for connection, at in known.endpoints.items()}
+        switches = {connection: n for _, known in members for connection, n in known.switches.items()}
         for number, known in members:
             # A living process's connections are named again even when no report comes before the next total.
             open_now = known.sample.loads.long if known.alive and known.sample.loads is not None else {}
             known.long = {_unique(connection, number): n for connection, n in open_now.items()}
             known.endpoints = {connection: at for connection, at in known.endpoints.items() if connection in known.long}
-        switched = sum(load.switched for load in loads)
-        return ConnectionLoads(_counts(load.short for load in loads), long, switched, endpoints)
+            known.switches = {connection: n for connection, n in known.switches.items() if connection in known.long}
+        return ConnectionLoads(
+            _counts(load.short for load in loads),
+            long,
+            sum(load.switched for load in loads),
+            endpoints,
+            switches if all(load.switches is not None for load in loads) else None,
+            _short_switches(loads),
+        )
+
+
+def _short_switches(loads: Iterable[ConnectionLoads]) -> dict[int, dict[int, int]]:
+    every = [load.short_switches for load in loads]
+    carried = dict.fromkeys(requests for each in every for requests in each)
+    return {requests: _counts(each.get(requests, {}) for each in every) for requests in carried}
 
 
 def _unique(connection: int, member: int) -> int:

@@ -59,12 +59,12 @@ class Cell:
 
 
 class Carried:
-    """One connection. answers: requests that were answered on it; cell: of its last answer; pod: the first named.
+    """One connection. answers: requests that were answered on it; cell: of its last answer; pod: the last named.
 
-    endpoint: our address and port, "" when nobody asks.
+    switches: answers that named another pod than the one before. endpoint: our address and port, "" when nobody asks.
     """
 
-    __slots__ = ("answers", "born", "cell", "connection_id", "endpoint", "pod", "switched")
+    __slots__ = ("answers", "born", "cell", "connection_id", "endpoint", "pod", "switches")
 
     def __init__(self, connection_id: int, born: int, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -73,7 +73,7 @@ class Carried:
         self.answers = 0
         self.cell: Cell | None = None
         self.pod: PodTally | None = None
-        self.switched = False
+        self.switches = 0
 
 
 @dataclass(slots=True)
@@ -111,7 +111,9 @@ class Tally:
         self._errors: dict[str, int] = {}
         self._open: dict[int, Carried] = {}
         self._short: dict[int, int] = {}
+        self._short_switches: dict[int, dict[int, int]] = {}
         self._closed_long: dict[int, int] = {}
+        self._closed_switches: dict[int, int] = {}
         self._closed_endpoints: dict[int, str] = {}
         self._switched = 0
         self._interval = 0
@@ -134,11 +136,20 @@ class Tally:
         """The connection is gone. Call once."""
         del self._open[connection.connection_id]
         if connection.born == self._interval:
-            self._short[connection.answers] = self._short.get(connection.answers, 0) + 1
+            self._closed_short(connection)
         else:
             self._closed_long[connection.connection_id] = connection.answers
+            if connection.switches:
+                self._closed_switches[connection.connection_id] = connection.switches
             if connection.endpoint:
                 self._closed_endpoints[connection.connection_id] = connection.endpoint
+
+    def _closed_short(self, connection: Carried) -> None:
+        answers, switches = connection.answers, connection.switches
+        self._short[answers] = self._short.get(answers, 0) + 1
+        if switches:
+            alike = self._short_switches.setdefault(answers, {})
+            alike[switches] = alike.get(switches, 0) + 1
 
     def cell(self, pod_name: bytes, status: int) -> Cell:
         """Where answers of this pod and status are counted. pod_name: the header's value, b"" without one."""
@@ -213,9 +224,11 @@ class Tally:
     def _loads(self) -> ConnectionLoads:
         long = self._closed_long | {c.connection_id: c.answers for c in self._open.values()}
         endpoints = self._closed_endpoints | {c.connection_id: c.endpoint for c in self._open.values() if c.endpoint}
-        self._closed_long, self._closed_endpoints = {}, {}
+        switches = self._closed_switches | {c.connection_id: c.switches for c in self._open.values() if c.switches}
+        self._closed_long, self._closed_switches, self._closed_endpoints = {}, {}, {}
         self._interval += 1
-        return ConnectionLoads(dict(self._short), long, self._switched, endpoints)
+        short_switches = {answers: dict(alike) for answers, alike in self._short_switches.items()}
+        return ConnectionLoads(dict(self._short), long, self._switched, endpoints, switches, short_switches)
 
     def _cell(self, pod: PodTally | None, cause: str) -> Cell:
         cell = self._cells.get((pod, cause))
@@ -236,11 +249,10 @@ class Tally:
         # An answer that names no pod is no evidence of another pod.
         if pod is self._unnamed:
             return
-        if connection.pod is None:
-            connection.pod = pod
-        elif connection.pod is not pod and not connection.switched:
-            connection.switched = True
-            self._switched += 1
+        if connection.pod is not None and connection.pod is not pod:
+            self._switched += connection.switches == 0
+            connection.switches += 1
+        connection.pod = pod
 
     def _pod(self, pod_name: bytes) -> PodTally:
         """The tally for a header value that is not known by its bytes yet."""

@@ -14,7 +14,7 @@ ALL = 0.999
 def find(facts: Facts) -> Finding | None:
     """Silent where the Service's own settings say it, and with one pod or too few connections to tell."""
     pods = len(facts.figures.recent.expected)
-    if (facts.service and facts.service.narrows) or pods < 2 or facts.figures.whole.switched:
+    if (facts.service and facts.service.narrows) or pods < 2 or facts.by_request:
         return None
     name, share = facts.top()
     row = next((row for row in facts.rows if row.name == name), None)

@@ -17,7 +17,7 @@ def find(facts: Facts) -> Finding | None:
         return None
     if verdict.more_even_than_chance or facts.long_lived:
         return None
-    unit = "request" if facts.figures.whole.switched or not verdict.connections_known else "connection"
+    unit = verdict.unit
     more = verdict.picks_to_decide
     needed = f"; about {count(rounded(more), f'more {unit}')} would decide" if more else ""
     least = PICKS_PER_POD * pods

@@ -13,8 +13,8 @@ from scale_app.domain.chance import (
     exact_p,
     noncentral_cdf,
     noncentrality_bound,
-    picks_of,
 )
+from scale_app.domain.picks import picks_of
 
 TO_THE_END = 2.0  # no p-value is so large, so that the test never ends early
 
@@ -37,29 +37,13 @@ def test_a_bound_gives_its_probability(df: int, t: float) -> None:
         assert reached == pytest.approx(probability, abs=1e-4) or (bound == 0.0 and reached <= probability)
 
 
-def test_kish_counts_equal_connections_fully_and_one_giant_as_one() -> None:
-    assert picks_of(500, {10: 50}, switched=False).effective == pytest.approx(50)
-    assert picks_of(10_050, {10_000: 1, 1: 50}, switched=False).effective == pytest.approx(1.01, abs=0.001)
-
-
-def test_there_are_never_more_effective_picks_than_requests() -> None:
-    assert picks_of(10, {1: 5_000}, switched=False).effective == 10
-
-
-@pytest.mark.parametrize("switched", [True, False])
-@pytest.mark.parametrize("loads", [None, {}, {0: 5}, {5: 0}])
-def test_without_usable_connections_each_request_is_a_pick(loads: dict[int, int] | None, switched: bool) -> None:
-    picks = picks_of(30, loads, switched)
-    assert (picks.effective, picks.total, picks.known, picks.are_connections) == (30, 30, False, False)
-
-
 def t_of_two(one: int, total: int) -> float:
     return (2 * one - total) ** 2 / total
 
 
 @pytest.mark.parametrize("one", [50, 46, 40])
 def test_the_exact_test_agrees_with_enumeration_for_two_pods(one: int) -> None:
-    picks, halves = picks_of(100, {1: 100}, switched=False), np.array([0.5, 0.5])
+    picks, halves = picks_of(100, {1: 100}), np.array([0.5, 0.5])
     above = exact_p(t_of_two(one, 100), halves, picks, upper=True, alpha=TO_THE_END)
     below = exact_p(t_of_two(one, 100), halves, picks, upper=False, alpha=TO_THE_END)
     assert above == pytest.approx(2 * binom.cdf(one, 100, 0.5) if one < 50 else 1.0, abs=0.04)
@@ -69,7 +53,7 @@ def test_the_exact_test_agrees_with_enumeration_for_two_pods(one: int) -> None:
 @pytest.mark.parametrize("loads", [{3: 40}, {1: 30, 2: 30, 50: 4}])
 def test_dealing_by_hand_and_by_group_agree(loads: dict[int, int]) -> None:
     total = sum(carried * count for carried, count in loads.items())
-    picks = picks_of(total, loads, switched=False)
+    picks = picks_of(total, loads)
     # Nearly equal shares take the way by group, equal ones that by hand.
     equal, nearly = np.full(8, 1 / 8), np.array([1.0001] + [1.0] * 7) / 8.0001
     by_hand = exact_p(9.0, equal, picks, upper=True, alpha=TO_THE_END)
@@ -78,13 +62,13 @@ def test_dealing_by_hand_and_by_group_agree(loads: dict[int, int]) -> None:
 
 
 def test_the_exact_test_deals_by_expected_share() -> None:
-    picks, shares = picks_of(300, {1: 300}, switched=False), np.array([0.1, 0.2, 0.7])
+    picks, shares = picks_of(300, {1: 300}), np.array([0.1, 0.2, 0.7])
     p = exact_p(2.0, shares, picks, upper=True, alpha=TO_THE_END)
     assert p == pytest.approx(math.exp(-1), abs=0.05)  # P(chi2 with 2 degrees >= 2)
 
 
 def test_the_exact_test_declines_what_it_cannot_afford() -> None:
-    picks = picks_of(10**6, dict.fromkeys(range(1, 140), 100), switched=False)
+    picks = picks_of(10**6, dict.fromkeys(range(1, 140), 100))
     assert exact_p(1.0, np.full(200, 1 / 200), picks, upper=True, alpha=0.001) is None
 
 
@@ -95,7 +79,7 @@ def test_the_room_for_whole_numbers_is_at_least_the_chance_of_an_exact_match(pod
 
 
 def test_the_simple_bound_is_above_the_exact_chance() -> None:
-    picks, shares = picks_of(100, {1: 100}, switched=False), np.full(20, 1 / 20)
+    picks, shares = picks_of(100, {1: 100}), np.full(20, 1 / 20)
     for t in (25.0, 32.0, 40.0):
         exact = exact_p(t, shares, picks, upper=True, alpha=TO_THE_END)
         assert exact is not None

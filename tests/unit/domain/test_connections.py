@@ -2,21 +2,50 @@
 
 import random
 
-from scale_app.domain.connections import ConnectionLedger, carried_between
+from scale_app.domain.connections import Carried, ConnectionLedger, Loads, carried_between, kept
 from scale_app.domain.samples import ConnectionLoads
 
 
 def test_short_connections_are_a_difference_of_counters() -> None:
-    assert carried_between(ConnectionLoads({5: 10}), [ConnectionLoads({5: 12, 1: 1})]) == {5: 2, 1: 1}
+    later = ConnectionLoads({5: 12, 1: 1})
+    assert carried_between(ConnectionLoads({5: 10}), [later]) == {kept(5): 2, kept(1): 1}
 
 
 def test_a_long_connection_counts_what_it_carried_inside_the_window() -> None:
     first = ConnectionLoads(long={1: 100, 2: 7})
-    assert carried_between(first, [ConnectionLoads(long={1: 130, 2: 7}), ConnectionLoads(long={1: 140})]) == {40: 1}
+    assert carried_between(first, [ConnectionLoads(long={1: 130, 2: 7}), ConnectionLoads(long={1: 140})]) == {
+        kept(40, before=True): 1
+    }
 
 
 def test_an_empty_window_carried_nothing() -> None:
     assert carried_between(ConnectionLoads({5: 1}), []) == {}
+
+
+def test_switches_are_those_inside_the_window() -> None:
+    first = ConnectionLoads({5: 10}, {1: 100, 2: 9}, switches={1: 40}, short_switches={5: {3: 2}})
+    last = ConnectionLoads({5: 13}, {1: 130, 3: 4}, switches={1: 43, 3: 1}, short_switches={5: {3: 3, 1: 1}})
+    assert carried_between(first, [last]) == {
+        Carried(5, 3, 4): 1,
+        Carried(5, 1, 4): 1,
+        Carried(5, 0, 4): 1,
+        Carried(30, 3, 30): 1,  # each of its answers had one before it
+        Carried(4, 1, 3): 1,
+    }
+
+
+def test_a_ledger_keeps_the_switches_of_connections_that_are_gone() -> None:
+    ledger = ConnectionLedger(ConnectionLoads(long={1: 100}, switches={1: 40}))
+    ledger.observe(ConnectionLoads(long={1: 130, 2: 8}, switches={1: 50, 2: 7}))
+    ledger.observe(ConnectionLoads(long={2: 9}, switches={2: 8}))
+    assert ledger.whole() == {Carried(30, 10, 30): 1, Carried(9, 8, 8): 1}
+
+
+def test_counters_that_go_backwards_or_switch_too_often_are_brought_within_what_can_be() -> None:
+    assert carried_between(ConnectionLoads(long={1: 100}), [ConnectionLoads(long={1: 90})]) == {}
+    assert kept(5, 10**6) == Carried(5, 4, 4)
+    assert kept(5, -3, before=True) == Carried(5, 0, 5)
+    assert kept(0) == Carried(0, 0, 0)
 
 
 def test_any_history_adds_up_to_the_requests_that_were_sent() -> None:
@@ -61,5 +90,5 @@ def _close_some(
         ended[connection] = old.pop(connection)
 
 
-def _requests(loads: dict[int, int]) -> int:
-    return sum(requests * connections for requests, connections in loads.items())
+def _requests(loads: Loads) -> int:
+    return sum(carried.requests * connections for carried, connections in loads.items())

@@ -74,8 +74,8 @@ def test_connections_that_stay_for_some_requests_are_asked_about_too() -> None:
 def test_a_balancer_that_picks_for_each_request_needs_no_new_connections() -> None:
     record = a_run(KEPT, HOT, 200)
     assert record.last is not None
-    switched = judge(HOT, {round(sum(HOT) / 20): 20}, coverage=1.0, switched=True)
-    seen = replace(record, plan=replace(KEPT, users=200), last=replace(record.last, verdict=switched))
+    by_request = judge(HOT, {round(sum(HOT) / 20): 20}, coverage=1.0, by_request=True)
+    seen = replace(record, plan=replace(KEPT, users=200), last=replace(record.last, verdict=by_request))
     assert decisive_plan(seen) is None
 
 

@@ -1,6 +1,7 @@
 """A recorded run, judged again."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,10 @@ from scale_app.domain.replaying import replayed
 from scale_app.domain.samples import LoadEnded
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
+from scale_app.reports import run_from_json
 from tests.recorded import EVEN, HOT, analysed, whole_run
+
+LAYER7_KEPT = Path(__file__).parents[2] / "recordings/layer7-kept.json"
 
 
 @pytest.mark.parametrize(("per_s", "verdict"), [(HOT, VerdictKind.UNEVEN), (EVEN, VerdictKind.EVEN)])
@@ -49,3 +53,13 @@ def test_two_recordings_in_one_cannot_be_replayed() -> None:
     whole = whole_run()
     with pytest.raises(NoRecording, match="begins twice"):
         replayed(replace(whole, recording=whole.recording * 2))
+
+
+def test_a_recording_of_an_earlier_version_that_says_only_how_many_connections_switched_is_judged_by_request() -> None:
+    """Made behind a layer-7 round robin with kept connections and a warm-up, in which all of them switched."""
+    replayed_run = replayed(run_from_json(LAYER7_KEPT.read_bytes()))
+    last = replayed_run.record.last
+    assert last is not None
+    assert last.verdict.unit == "request"
+    assert last.verdict.effective_picks == last.balance.requests
+    assert [finding.code for finding in last.findings] == ["layer7"]

@@ -77,9 +77,9 @@ def test_unknown_connections_count_each_request_and_say_so() -> None:
 def test_a_layer_7_balancer_picks_for_each_request() -> None:
     requests = fair(5, 50_000, 2)
     assert judge(requests, {1_000: 50}, coverage=1.0).kind is UNDECIDED
-    switched = judge(requests, {1_000: 50}, coverage=1.0, switched=True)
-    assert switched.kind is EVEN
-    assert switched.connections_known
+    by_request = judge(requests, {1_000: 50}, coverage=1.0, by_request=True)
+    assert by_request.kind is EVEN
+    assert by_request.connections_known
 
 
 def test_enough_connections_prove_a_random_balancer_even() -> None:

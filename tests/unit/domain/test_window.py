@@ -2,6 +2,7 @@
 
 import pytest
 
+from scale_app.domain.connections import kept
 from scale_app.domain.histogram import Histogram
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, PodCount, PodSeen, PodsSample, TrafficSample
@@ -80,8 +81,8 @@ def test_connections_carry_their_requests_of_the_window() -> None:
             )
         )
     figures = windows.figures()
-    assert figures.whole.loads == {140: 1}
-    assert figures.recent.loads == {70: 1}
+    assert figures.whole.loads == {kept(140): 1}
+    assert figures.recent.loads == {kept(70, before=True): 1}
 
 
 def test_a_generator_that_knows_no_connections_leaves_them_unknown() -> None:
@@ -126,7 +127,7 @@ def test_the_warm_up_is_left_out_of_every_window() -> None:
         windows.observe(TrafficSample(second, 1, requests, pods, loads=loads))
     figures = windows.figures()
     assert figures.balance.score == 1
-    assert figures.whole.loads == {300: 1}
+    assert figures.whole.loads == {kept(300, before=True): 1}
     assert figures.whole.seconds == figures.recent.seconds == 3
 
 

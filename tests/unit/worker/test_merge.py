@@ -61,6 +61,18 @@ def test_what_a_dead_process_had_reported_stays() -> None:
     assert total.loads.long == {}
 
 
+def test_switches_of_all_processes_are_added_up_connection_by_connection() -> None:
+    books = Books()
+    loads = ConnectionLoads({5: 3}, {1: 9, 2: 4}, 2, switches={1: 6}, short_switches={5: {2: 1}})
+    for member in (0, 1):
+        books.take(member, TrafficSample(1.0, 1, 28, loads=loads))
+    total = loads_of(books)
+    assert total.switches is not None
+    assert sorted(total.switches.values()) == [6, 6]
+    assert {connection: total.long[connection] for connection in total.switches} == dict.fromkeys(total.switches, 9)
+    assert (total.short, total.short_switches, total.switched) == ({5: 6}, {5: {2: 2}}, 4)
+
+
 def test_connections_of_different_processes_are_different_connections() -> None:
     books = Books()
     books.take(0, report(3, long={1: 3}))
@@ -100,7 +112,7 @@ def test_every_answer_is_in_exactly_one_connection_when_reports_come_at_other_ti
     for loads in seen:
         ledger.observe(loads)
     for carried in (ledger.whole(), carried_between(ConnectionLoads(), seen)):
-        assert sum(answers * connections for answers, connections in carried.items()) == end.requests
+        assert sum(each.requests * connections for each, connections in carried.items()) == end.requests
         assert sum(carried.values()) == end.connections
 
 

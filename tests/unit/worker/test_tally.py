@@ -73,15 +73,36 @@ def test_a_connection_belongs_to_the_pod_of_its_first_answer() -> None:
     assert [seen.pods[name].connections for name in ("a", "b")] == [1, 0]
 
 
-def test_a_connection_that_is_answered_by_several_pods_is_switched_once() -> None:
+def test_each_answer_from_another_pod_than_the_one_before_is_a_switch_of_its_connection() -> None:
     tally = Tally()
     connection, faithful = tally.opened(), tally.opened()
-    for name in (b"a", b"", b"b", b"a", b"c"):
+    for name in (b"a", b"", b"b", b"b", b"a", b"c"):
         answer(tally, connection, name)
         answer(tally, faithful, b"a")
     loads = sample(tally).loads
     assert loads is not None
-    assert loads.switched == 1
+    assert (loads.switched, loads.switches) == (1, {connection.connection_id: 3})
+
+
+def test_switches_of_closed_connections_are_kept_with_what_they_carried() -> None:
+    tally = Tally()
+    old = tally.opened()
+    for name in (b"a", b"b"):
+        answer(tally, old, name)
+    sample(tally)
+    answer(tally, old, b"a")
+    tally.closed(old)
+    for names in ((b"a", b"b", b"a"), (b"a", b"a", b"b"), (b"a", b"b", b"c"), (b"a", b"a", b"a")):
+        brief = tally.opened()
+        for name in names:
+            answer(tally, brief, name)
+        tally.closed(brief)
+    loads, later = sample(tally).loads, sample(tally).loads
+    assert loads is not None
+    assert later is not None
+    assert (loads.long, loads.switches) == ({old.connection_id: 3}, {old.connection_id: 2})
+    assert (loads.short, loads.short_switches) == ({3: 4}, {3: {2: 2, 1: 1}})
+    assert (later.switches, later.short_switches) == ({}, {3: {2: 2, 1: 1}})
 
 
 def test_an_answer_without_a_name_is_no_evidence_of_another_pod() -> None:
@@ -92,7 +113,7 @@ def test_an_answer_without_a_name_is_no_evidence_of_another_pod() -> None:
         answer(tally, unnamed_first, second)
     loads = sample(tally).loads
     assert loads is not None
-    assert loads.switched == 0
+    assert (loads.switched, loads.switches) == (0, {})
 
 
 def test_connections_opened_and_closed_between_two_samples_are_short_and_cumulative() -> None:

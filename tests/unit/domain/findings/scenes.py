@@ -39,7 +39,8 @@ class PodFacts:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Ten seconds of a run. each: requests per connection. unnamed: answers without a pod's name."""
+    """Ten seconds of a run. each: requests per connection. switches_each: of its answers, from
+    another pod than the one before. unnamed: answers without a pod's name."""
 
     pods: Mapping[str, PodFacts]
     each: int = 5
@@ -47,7 +48,7 @@ class Scene:
     service: ServiceSettings | None = None
     changes: tuple[PodChanged, ...] = ()
     health: tuple[GeneratorHealth, ...] = ()
-    switched: int = 0
+    switches_each: int = 0
     unnamed: int = 0
     excess: Mapping[str, int] | None = None
 
@@ -89,8 +90,14 @@ class Scene:
             pods=pods,
             unnamed=PodCount(self.unnamed, latency=blank),
             connections=connections,
-            loads=ConnectionLoads({carried: connections}, {}, self.switched),
+            loads=self._loads(carried, connections),
         )
+
+    def _loads(self, carried: int, connections: int) -> ConnectionLoads:
+        if not self.switches_each:
+            return ConnectionLoads({carried: connections}, switches={})
+        alike = {carried: {self.switches_each: connections}}
+        return ConnectionLoads({carried: connections}, {}, connections, switches={}, short_switches=alike)
 
 
 def pods(requests: Sequence[int], **changes: Any) -> dict[str, PodFacts]:

@@ -70,7 +70,7 @@ FIRES: list[tuple[str, str, str, Scene]] = [
     ("slow_pod", "likely", "a", Scene(pods([1_000, 3_000, 3_000], a={"latency_ms": 40.0}))),
     ("slow_pod", "likely", "a", Scene(pods([3_000, 3_000, 3_000], a={"latency_ms": 40.0}))),
     ("slow_pod", "likely", "a", Scene(pods([2_000, 3_000], a={"latency_ms": 9.0}))),
-    ("layer7", "certain", "", Scene(pods([4_000] * 5), each=400, plan=KEEP_ALIVE, switched=50)),
+    ("layer7", "certain", "", Scene(pods([4_000] * 5), each=400, plan=KEEP_ALIVE, switches_each=318)),
     ("foreign_traffic", "certain", "ba", Scene(pods([1_000] * 2), excess={"a": 30, "b": 400})),
     (
         "keep_alive_pinning",
@@ -124,7 +124,7 @@ SILENT: list[tuple[str, Scene]] = [
     ("keep_alive_pinning", Scene(ONE_GETS_ALL, each=100, plan=KEEP_ALIVE)),
     (
         "keep_alive_pinning",
-        Scene(pods([2_760, 3_650, 5_990, 4_600, 3_000]), each=400, plan=KEEP_ALIVE, switched=3),
+        Scene(pods([2_760, 3_650, 5_990, 4_600, 3_000]), each=400, plan=KEEP_ALIVE, switches_each=316),
     ),
     ("too_few_connections", Scene(pods([40, 50, 60, 45, 55]))),
     ("too_few_connections", Scene(pods([20, 5, 15, 10, 5]), plan=KEEP_ALIVE)),
