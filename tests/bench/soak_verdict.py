@@ -12,10 +12,10 @@ WARMING = 0.2
 """Of the time, at its beginning: libraries are loaded, caches and arenas fill."""
 PART = 0.2
 """Of the rest, at either end."""
-GROWTH = {"resident_mib": (1.10, 5.0), "files": (1.0, 8.0), "threads": (1.0, 4.0), "processes": (1.0, 2.0)}
+GROWTH = {"resident_mib": (1.10, 5.0), "files": (1.0, 12.0), "threads": (1.0, 4.0), "processes": (1.0, 2.0)}
 """What the late part may be: so many times the early one, and so much more. Runs and viewers overlap by chance."""
-AT_REST = {"files": 4, "threads": 4, "processes": 0}
-"""How much more than before everything may be left afterwards."""
+AT_REST = {"files": 12, "threads": 12, "processes": 0}
+"""How much more than before everything may be left afterwards: pools of threads and of connections fill with use."""
 DATABASE_GROWTH = 1.25
 
 

@@ -11,11 +11,13 @@ from contextlib import suppress
 
 from tests.faults.cells import Outcome, Scale, cell, until
 from tests.faults.installation import LATE_S, Installation, installation, viewer
+from tests.faults.many_pods import many_pods
 from tests.webhook import running_webhook
 
 PAIRS = 10
 BODIES = 10
 POINTS = 150_000
+NORMAL_CLOSE = 1000
 STALL_S = 1.0
 """Of /healthz on a machine that others share; `make bench` of the limits is where milliseconds are measured."""
 
@@ -89,6 +91,42 @@ def _deaf_viewer(form: Scale, outcome: Outcome) -> None:
         outcome.expect("others see each second", looks.worst_wait_s < LATE_S)
 
 
+SERVER_CLOSES_S = 60.0
+
+
+@cell("viewer that pauses and reads on", "ended")
+def _late_reader(form: Scale, outcome: Outcome) -> None:
+    """More is sent than its buffers take, so the server has to let it go: never with the code of an end seen whole."""
+    with many_pods(300) as target, installation(form.scratch) as scale:
+        run_id = scale.start(target_url=target.url, users=20, duration_s=20, requests_per_connection=1)
+        scale.at(run_id, 1)
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            deaf.connect(("127.0.0.1", scale.server.port))
+            deaf.sendall(_handshake(scale.server.port, f"/ws/metrics?test_id={run_id}"))
+            run = scale.ended(run_id)
+            read, ends = _read_to_the_end(deaf)
+        code = int.from_bytes(read[-2:]) if len(read) > 2 else 0
+        outcome.seen = f"{len(read):,} bytes read late; its connection {'ends' if ends else 'stays open'}"
+        outcome.kept, outcome.said = run["state"], "cut off" if code != NORMAL_CLOSE else "closed with 1000"
+        outcome.expect("its connection ends", ends)
+        outcome.expect("the run has finished", run["state"] == "finished")
+
+
+def _read_to_the_end(deaf: socket.socket) -> tuple[bytes, bool]:
+    """All that was sent, and whether the connection has ended."""
+    deaf.settimeout(SERVER_CLOSES_S)
+    read = bytearray()
+    try:
+        while piece := deaf.recv(65_536):
+            read += piece
+    except TimeoutError:
+        return bytes(read), False
+    except ConnectionError:
+        pass
+    return bytes(read), True
+
+
 def _handshake(port: int, path: str) -> bytes:
     key = base64.b64encode(b"sixteen bytes ..").decode()
     lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket", "Connection: Upgrade"]
@@ -111,6 +149,20 @@ def _hanging_receiver(form: Scale, outcome: Outcome) -> None:
             each.close()
         outcome.seen, outcome.kept = run["state"], f"{len(heard)} messages at the other receiver"
         outcome.said = here["notify_problem"]
+        outcome.expect("the run has finished", run["state"] == "finished")
+
+
+@cell("a receiver of alerts refuses", "running")
+def _refusing_receiver(form: Scale, outcome: Outcome) -> None:
+    with running_webhook() as refusing, running_webhook() as hook:
+        refusing.status = 500
+        urls = f"json://127.0.0.1:{refusing.port}/ json://127.0.0.1:{hook.port}/"
+        with installation(form.scratch, SCALE_NOTIFY_URLS=urls) as scale:
+            scale.ask("/api/v1/demo", {"policy": "weighted", "weight": 10.0}, "PATCH")
+            run = scale.ended(scale.start(users=20, duration_s=12, requests_per_connection=1))
+            heard = until(lambda: hook.got, "the other receiver hears of it", 20)
+            outcome.said = until(lambda: scale.ask("/api/v1/installation")[1]["notify_problem"], "it is said", 30)
+        outcome.seen, outcome.kept = run["state"], f"{len(heard)} messages at the other receiver"
         outcome.expect("the run has finished", run["state"] == "finished")
 
 

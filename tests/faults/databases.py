@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.faults.cells import Outcome, Scale, cell, until
+from tests.faults.cells import Outcome, Scale, cell, lasting, until
 from tests.faults.installation import LATE_S, Installation, installation, viewer
 from tests.postgres import Postgres, binaries, running_postgres
 from tests.serving import served
@@ -81,6 +81,22 @@ for _moment in ("running", "last second"):
     cell("SQLite locked for a minute", _moment, quick=_moment == "last second")(partial(_sqlite_locked, _moment))
 
 
+@cell("SQLite locked for a minute", "starting")
+def _begins_while_locked(form: Scale, outcome: Outcome) -> None:
+    with installation(form.scratch) as scale:
+        with lasting(form.outage_s()), locked(form.scratch / "scale.db"):
+            run_id = scale.start(duration_s=4)
+            with viewer(scale, run_id) as looks:
+                run = scale.ended(run_id, 20)
+            outcome.said = str(until(scale.readiness, "/readyz says so", 10))
+        scale.stored(run_id)
+        outcome.seen = f"{run['state']}, a new second at least every {looks.worst_wait_s:.1f} s"
+        outcome.kept = f"{len(scale.seconds(run_id))} points of 4 seconds"
+        outcome.expect("the run has finished", run["state"] == "finished")
+        outcome.expect("viewers see each second", looks.worst_wait_s < LATE_S + 1)
+        outcome.expect("each second is kept", len(scale.seconds(run_id)) >= 3)
+
+
 def _no_postgres() -> str:
     return "" if binaries() else "PostgreSQL is not installed"
 
@@ -104,11 +120,20 @@ for _moment in ("running", "last second"):
     cell("PostgreSQL hangs for a minute", _moment, needs=_no_postgres)(partial(_postgres_stopped, _moment))
 
 
+def _postgres_away(moment: str, form: Scale, outcome: Outcome) -> None:
+    with _postgres(form) as (server, url), installation(form.scratch, url) as scale:
+        _outlive(scale, outcome, moment, form.outage_s(), server.down)
+
+
+for _moment in ("running", "last second"):
+    cell("PostgreSQL is away for a minute", _moment, needs=_no_postgres)(partial(_postgres_away, _moment))
+
+
 @cell("PostgreSQL hangs, then SIGTERM", "running", needs=_no_postgres)
 def _end_while_it_hangs(form: Scale, outcome: Outcome) -> None:
     with _postgres(form) as (server, url), installation(form.scratch, url) as scale:
         run_id = scale.start(duration_s=30)
-        scale.at(run_id, 2)
+        scale.at(run_id, 4)
         with server.stopped():
             time.sleep(3)
             exit_code, took_s = scale.server.stop(signal.SIGTERM)
