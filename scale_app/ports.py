@@ -74,8 +74,8 @@ class PodDirectory(Protocol):
     def watch(self, target: Admitted) -> AsyncIterator[Sample]:
         """A PodsSample now, and one whenever the list of pods changes; ends when closed.
 
-        While its cluster cannot be asked it gives PodsLost, and goes on by itself. Raises TargetUnavailable when it
-        cannot go on.
+        While its cluster cannot be asked it gives PodsLost, and goes on by itself. Raises TargetGone when the target
+        itself has ended, and TargetUnavailable when the watch cannot go on.
         """
 
 

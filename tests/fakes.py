@@ -46,6 +46,10 @@ class FakeClock:
         while self._monotonic_s < until_s:
             await self._passing.wait()
 
+    def set_back(self, seconds: float) -> None:
+        """The wall clock is put right; the other one goes on."""
+        self._epoch_s -= seconds
+
     def advance(self, seconds: float) -> None:
         self._monotonic_s += seconds
         self._epoch_s += seconds

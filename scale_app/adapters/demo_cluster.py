@@ -6,6 +6,7 @@ Its process is replaced on the next use when it has died. A new process begins w
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from itertools import count
@@ -13,10 +14,11 @@ from itertools import count
 from scale_app.child_process.owner import ChildProcess
 from scale_app.codec import from_json, to_json
 from scale_app.domain.demo import DemoChange, DemoCommand, DemoReport, DemoStatus
-from scale_app.domain.errors import PlanError, TargetUnavailable
+from scale_app.domain.errors import PlanError, TargetGone, TargetUnavailable, named
 from scale_app.domain.samples import PodsSample, Sample
 from scale_app.ports import Admitted, Clock
 
+log = logging.getLogger(__name__)
 MODULE = "scale_app.demo"
 START_LIMIT_S = 10.0
 ANSWER_LIMIT_S = 5.0
@@ -94,7 +96,7 @@ class DemoProcess:
             del self._questions[command.number]
 
     async def pods(self) -> AsyncGenerator[Sample, None]:
-        """Pods, Service and counts, now and on each change, until its end. Raises TargetUnavailable when it dies."""
+        """Pods, Service and counts, now and on each change, until its end. Raises TargetGone when it dies."""
         heard: Watcher = asyncio.Queue()
         self._watchers.add(heard)
         try:
@@ -104,7 +106,7 @@ class DemoProcess:
         finally:
             self._watchers.discard(heard)
         if not self._ending:
-            raise TargetUnavailable(self.lost)
+            raise TargetGone(self.lost)
 
     async def end(self) -> None:
         """The process is gone when this returns, and whoever watches is let go. Idempotent."""
@@ -124,6 +126,10 @@ class DemoProcess:
                 self._hear(from_json(DemoReport, line))
         except ValueError as error:
             trouble = f"said something that is not a report ({str(error).splitlines()[0]})"
+            self._child.kill()
+        except Exception as error:
+            log.exception("the built-in target is not listened to any more")
+            trouble = f"could not be listened to, by an error that Scale did not foresee ({named(error)})"
             self._child.kill()
         await self._lose(trouble)
 
@@ -180,7 +186,7 @@ class DemoCluster:
         return report.status
 
     async def watch(self, target: Admitted) -> AsyncGenerator[Sample, None]:
-        """The pods now and on each change; ends with `close`. Raises TargetUnavailable when the demo's process dies."""
+        """The pods now and on each change; ends with `close`. Raises TargetGone when the demo's process dies."""
         process = await self._running()
         async with aclosing(process.pods()) as samples:
             async for sample in samples:

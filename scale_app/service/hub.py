@@ -54,6 +54,9 @@ LAST_WRITES_S = 4.0
 LAST_MARK_S = 2.0
 """Together with what ends the loads this keeps the end of the process below ten seconds."""
 PUT_DOWN_LIMIT_S = 10.0
+SET_BACK_S = 3_600.0
+"""A wall clock that was set back further was wrong before, and is not to be followed."""
+AFTER_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class Hub(Memory):
         self._max_runs = max_runs
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = 0
+        self._newest_epoch_s = 0.0
         self.demo = outside.demo
         receivers = tuple(
             Receiver(notifier, outside.clock, number=number) for number, notifier in enumerate(outside.notifiers, 1)
@@ -276,16 +280,21 @@ class Hub(Memory):
     async def _begin(self, plan: LoadPlan, target: Admitted, experiment_of: str) -> str:
         clock = self._outside.clock
         generator, directory = self._outside.generators[target.source], self._outside.directory(target)
-        run = Run(str(uuid.uuid4()), plan, target.source, clock.epoch_s() - clock.monotonic_s())
-        record = RunRecord(
-            run.run_id, plan, target.source, RunState.STARTING, clock.epoch_s(), experiment_of=experiment_of
-        )
+        began_s = self._begins_at_epoch_s()
+        run = Run(str(uuid.uuid4()), plan, target.source, began_s - clock.monotonic_s())
+        record = RunRecord(run.run_id, plan, target.source, RunState.STARTING, began_s, experiment_of=experiment_of)
         counters = self._outside.counters if target.source is Source.HEADER else {}
         journal = self._writer.open(record)
         live = self._live[run.run_id] = LiveRun(run, record, journal, self._broadcast, clock, counters)
         self._keep(self._see_through(run.run_id, live.drive(generator, directory, target)))
         self._keep(asyncio.to_thread(probability.load))
         return run.run_id
+
+    def _begins_at_epoch_s(self) -> float:
+        """The wall clock's time; a moment after the run before when that was set back a little, for lists' order."""
+        now_s, before_s = self._clock.epoch_s(), self._newest_epoch_s
+        self._newest_epoch_s = before_s + AFTER_S if before_s - SET_BACK_S < now_s < before_s else now_s
+        return self._newest_epoch_s
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

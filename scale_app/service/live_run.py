@@ -144,12 +144,13 @@ class LiveRun:
         self._tell(first_seq, events, sample)
 
     def _tell(self, first_seq: int, events: list[Event], *samples: Sample) -> None:
+        # Not the wall clock's own time, which may be set back: a run never ends before it began.
+        at_epoch_s = self._clock.monotonic_s() + self._run.epoch_offset_s
         if not self._run.state.active:
-            self._ended_at_epoch_s = self._clock.epoch_s()
+            self._ended_at_epoch_s = at_epoch_s
         self._remember(first_seq, events)
         self._broadcast.publish(self._run.run_id, events, first_seq)
         # People see it first: a database that hangs must cost no viewer a second, and no alert.
-        at_epoch_s = self._ended_at_epoch_s or self._clock.epoch_s()
         self._journal.happened(events, at_epoch_s)
         self._journal.recorded(samples, at_epoch_s)
 

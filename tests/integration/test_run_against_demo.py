@@ -1,6 +1,8 @@
 """The main job on real parts: hub, Locust worker, database and built-in pods, over real sockets."""
 
 import asyncio
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
 from tests.integration.houses import house, seen
+from tests.integration.test_demo_process import demos_of
 
 BRISK = LoadPlan(users=40, spawn_rate=40, duration_s=5, requests_per_connection=5, think_time_s=0.02)
 
@@ -131,6 +134,28 @@ async def test_an_imbalance_that_begins_while_running_is_alerted_and_cleared_whe
                     kinds.append(AlertCleared)
                     await hub.stop(run_id)
     assert kinds == [AlertRaised, AlertCleared]
+
+
+async def test_a_demo_that_dies_under_the_load_is_a_failed_run_that_says_so_and_the_next_run_works(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path) as hub:
+        run_id = await hub.start(LoadPlan(users=10, spawn_rate=50, duration_s=120, think_time_s=0.01))
+        died_s = 0.0
+        async with hub.subscribe(run_id) as events:
+            async for _, event in events:
+                if isinstance(event, SnapshotTaken) and event.snapshot.elapsed_s >= 2 and not died_s:
+                    (pid,) = demos_of(os.getpid())
+                    os.kill(pid, signal.SIGKILL)
+                    died_s = event.snapshot.elapsed_s
+        record = await hub.run(run_id)
+        _, next_last = await seen(hub, await hub.start(EAGER))
+    assert record.state is RunState.FAILED
+    assert record.message.startswith("The built-in target's process ended (exit code -9")
+    assert record.last is not None
+    assert record.last.requests > 500
+    assert record.last.elapsed_s < died_s + 10  # at once; the bound is for a busy machine
+    assert next_last.state is RunState.FINISHED
 
 
 async def test_runs_in_parallel_keep_their_counts_apart(tmp_path: Path) -> None:

@@ -253,3 +253,37 @@ async def test_pods_that_are_lost_for_good_stay_and_the_run_says_why() -> None:
     await settled()
     assert (await house.hub.run(run_id)).state is RunState.FINISHED
     await house.hub.close()
+
+
+async def test_a_run_ends_after_it_began_also_when_the_wall_clock_is_set_back(house: House) -> None:
+    run_id = await house.started()
+    began_s = (await house.hub.run(run_id)).created_at_epoch_s
+    house.clock.set_back(600)
+    house.clock.advance(20)
+    house.load.traffic(20, a=5, b=5)
+    house.load.end(20)
+    await settled()
+    for record in (await house.hub.run(run_id), await house.store.run(run_id)):
+        assert record.ended_at_epoch_s == began_s + 20
+        assert record.last is not None
+        assert record.last.at_epoch_s == began_s + 20
+
+
+async def test_a_run_stands_before_the_one_before_it_also_when_the_wall_clock_is_set_back(house: House) -> None:
+    first = await house.started()
+    house.clock.set_back(60)
+    house.clock.advance(1)
+    second = await house.started()
+    assert [run.run_id for run in house.hub.active()] == [second, first]
+    assert [run.run_id for run in await house.hub.runs()] == [second, first]
+    for load in house.generator.loads:
+        load.end(60)
+    await settled()
+    assert [run.run_id for run in await house.hub.runs()] == [second, first]
+
+
+async def test_a_wall_clock_that_was_far_ahead_is_not_followed_for_ever(house: House) -> None:
+    await house.started()
+    house.clock.set_back(86_400)
+    second = await house.started()
+    assert (await house.hub.run(second)).created_at_epoch_s == house.clock.epoch_s()
