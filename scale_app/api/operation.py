@@ -5,6 +5,7 @@ So a route cannot answer what is not documented, and what validates a request is
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -102,7 +103,9 @@ def route_of(operation: Operation) -> Route:
 
 async def _asked(operation: Operation, request: Request) -> Asked:
     query: object = None if operation.query is None else query_from_wire(operation.query, _once(request))
-    body = None if operation.takes is None else plan_from_wire(operation.takes, await document(request))
+    # Checking ten thousand points of a pattern takes a moment; in a thread, since others must not wait for it.
+    takes = operation.takes
+    body = None if takes is None else await asyncio.to_thread(plan_from_wire, takes, await document(request))
     return Asked(request.path_params, query, body, request.headers.get("accept", ""))
 
 

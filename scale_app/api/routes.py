@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from functools import cache
 from typing import Any, get_args
@@ -107,7 +108,7 @@ class _Tests:
         self._hub = hub
 
     async def start(self, request: Request) -> Response:
-        plan = plan_of(await _flat_document(request))
+        plan = await asyncio.to_thread(plan_of, await _flat_document(request))
         try:
             test_id = await self._hub.start(plan)
         except PlanError as error:  # over a cap of this installation

@@ -61,8 +61,10 @@ class Pattern:
         return most_per_s * self.share(at_s)
 
     def _check_points(self) -> None:
-        if self.kind == "replayed" and not 1 <= len(self.points) <= MOST_POINTS:
-            raise PlanError("pattern.points", self.points, f"a replayed pattern has 1 to {MOST_POINTS:,} points")
+        least = 1 if self.kind == "replayed" else 0
+        if not least <= len(self.points) <= MOST_POINTS:
+            accepted = f"a replayed pattern has 1 to {MOST_POINTS:,} points"
+            raise PlanError("pattern.points", f"{len(self.points):,} points", accepted)
         before_s = -1.0
         for at_s, share in self.points:
             _check("points", at_s, 0.0, 86_400.0)

@@ -19,6 +19,11 @@ from scale_app.ui.steps import duration_stops, nearest, stops
 from scale_app.views import format as shown
 from scale_app.views.words import allowed_sentence
 
+MOST_PAGE_TEXT = 16 * 1024
+"""YAML is read at a megabyte a second; so much takes 20 ms."""
+MOST_BASES = 64
+_BASES: dict[str, LoadPlan] = {}
+"""The plans that forms were filled from lately, by their text."""
 TEXTS = texts_of(DEFAULT)
 MOST_ARRIVALS_PER_S = 10_000
 SLIDERS = {
@@ -239,6 +244,7 @@ class Intent(rx.State):
             if getattr(self, field) != text:
                 setattr(self, field, text)
         text = plan_to_text(plan)
+        _remember(text, plan)
         if self.base != text:
             self.base = text
         self.extras = ", ".join(extra for extra in _written(text) if extra not in IN_FORM)
@@ -246,7 +252,7 @@ class Intent(rx.State):
 
     def plan(self) -> LoadPlan:
         """The plan as typed. Raises PlanError."""
-        base = plan_from_text(self.base) if self.base else DEFAULT
+        base = _base_of(self.base) if self.base else DEFAULT
         return plan_of({field: getattr(self, field) for field in TEXTS}, base)
 
     def _judge(self) -> None:
@@ -276,6 +282,33 @@ class Intent(rx.State):
         self.problem = str(error)
         self.problem_field = error.field if isinstance(error, PlanError) else ""
         return refusal(error)
+
+
+def _base_of(text: str) -> LoadPlan:
+    """The plan in this text, which the browser keeps. Raises PlanError.
+
+    It is asked at each key that is pressed. One too long to be read by the way is known only if it was loaded here.
+    """
+    if text not in _BASES:
+        check_page_text(text, "base")
+        _remember(text, plan_from_text(text))
+    return _BASES[text]
+
+
+def _remember(text: str, plan: LoadPlan) -> None:
+    _BASES.pop(text, None)
+    _BASES[text] = plan
+    for oldest in list(_BASES)[: len(_BASES) - MOST_BASES]:
+        del _BASES[oldest]
+
+
+def check_page_text(text: str, field: str) -> None:
+    """Raise PlanError for a plan's text that would hold up every viewer while it is read."""
+    if len(text) > MOST_PAGE_TEXT:
+        accepted = (
+            f"a plan's text has at most {MOST_PAGE_TEXT:,} characters on the page; start longer ones by `scale run`"
+        )
+        raise PlanError(field, f"{len(text):,} characters", accepted)
 
 
 def _written(plan_text: str) -> list[str]:

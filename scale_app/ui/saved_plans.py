@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import reflex as rx
@@ -10,7 +11,7 @@ from scale_app import wiring
 from scale_app.codec.plan_text import plan_from_text, plan_to_text
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
-from scale_app.ui.intent import Intent
+from scale_app.ui.intent import Intent, check_page_text
 from scale_app.ui.meant import Flag, Part
 from scale_app.ui.run_actions import refusal
 
@@ -84,7 +85,9 @@ class SavedPlans(rx.State):
         self.text = plan_to_text((await self.get_state(Intent)).plan())
 
     async def _read_text(self) -> None:
-        (await self.get_state(Intent)).adopt(plan_from_text(self.text), everything=True)
+        check_page_text(self.text, "file")
+        plan = await asyncio.to_thread(plan_from_text, self.text)
+        (await self.get_state(Intent)).adopt(plan, everything=True)
 
     async def _tried(self, work: Any, done: str) -> Any:
         try:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from scale_app import wiring
+from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.ui.intent import Intent
+from scale_app.ui.intent import MOST_PAGE_TEXT, Intent
 from tests.fakes_hub import FakeHub
 
 PLAN = LoadPlan(users=10, spawn_rate=5, arrivals_per_s=20)
@@ -78,3 +79,15 @@ def test_what_is_typed_stays_while_nothing_is_edited(form: Intent) -> None:
     form.users = "77"
     form.adopt(PLAN, everything=False)
     assert form.users == "77"
+
+
+def test_a_form_reads_no_plan_that_would_hold_up_the_page(form: Intent) -> None:
+    form.base = f"body: {'x' * MOST_PAGE_TEXT}"
+    with pytest.raises(PlanError, match="16,384 characters"):
+        form.plan()
+
+
+def test_a_long_plan_that_was_loaded_is_known_without_reading_it_again(form: Intent) -> None:
+    plan = replace(PLAN, body="x" * MOST_PAGE_TEXT)
+    form.adopt(plan, everything=True)
+    assert form.plan().body == plan.body
