@@ -26,6 +26,7 @@ from scale_app.domain.samples import (
     TrafficSample,
 )
 from scale_app.domain.simulated_target import SimulatedTarget, parse_simulated
+from scale_app.domain.timetable import Timetable
 from scale_app.ports import Admitted, Clock, Load
 
 TICK_S = 1.0
@@ -149,6 +150,27 @@ def _latencies() -> tuple[list[int], np.ndarray]:
     return buckets, chances / chances.sum()
 
 
+class SimulatedArrivals:
+    """Arrivals of the open model, by the same rule as the real ones: the integral of their rate."""
+
+    def __init__(self, plan: LoadPlan, seed: int) -> None:
+        self._table = Timetable(plan.pattern)
+        self._random = np.random.default_rng([seed, 2]) if plan.arrivals == "poisson" else None
+        self._told = 0.0
+        self.edit(plan, 0.0)
+
+    def edit(self, plan: LoadPlan, at_s: float) -> None:
+        """The plan's rate holds from so many seconds after the run's begin on."""
+        self._table.change(at_s, min(plan.arrivals_per_s or 0.0, MAX_REQUESTS_PER_S))
+
+    def until(self, at_s: float) -> int:
+        """How many came since the last call."""
+        told, self._told = self._told, max(self._told, self._table.due(at_s))
+        if self._random is not None:
+            return int(self._random.poisson(self._told - told))
+        return int(self._told) - int(told)
+
+
 class SimulatedLoad:
     """One invented run. See ports.Load."""
 
@@ -159,10 +181,13 @@ class SimulatedLoad:
         self._traffic = SimulatedTraffic(target, plan.requests_per_connection)
         self._over = asyncio.Event()
         self._users = 0.0
+        self._owed = 0.0
+        self._began_s: float | None = None
+        self._arrivals = SimulatedArrivals(plan, target.seed)
 
     async def samples(self) -> AsyncIterator[Sample]:
         """See ports.Load."""
-        began_s = now_s = self._clock.monotonic_s()
+        began_s = now_s = self._began_s = self._clock.monotonic_s()
         ends_s = began_s + self._plan.duration_s
         yield LoadReady(now_s)
         due_s = began_s
@@ -180,6 +205,8 @@ class SimulatedLoad:
     async def edit(self, edit: PlanEdit) -> None:
         """See ports.Load. Raises PlanError when the result cannot be run."""
         self._plan = self._plan.edited(edit)
+        at_s = 0.0 if self._began_s is None else self._clock.monotonic_s() - self._began_s
+        self._arrivals.edit(self._plan, at_s)
 
     async def stop(self) -> None:
         """See ports.Load."""
@@ -208,12 +235,15 @@ class SimulatedLoad:
         plan = self._plan
         if plan.arrivals_per_s is not None:
             # Users are mere places to send from: all of them are there from the first arrival on.
-            self._users, rate = float(plan.users), plan.pattern.rate(plan.arrivals_per_s, at_s)
-        else:
-            step, goal = plan.spawn_rate * passed_s, float(plan.pattern.users(plan.users, at_s))
-            self._users = min(goal, self._users + step) if self._users < goal else max(goal, self._users - step)
-            rate = int(self._users) / (plan.think_time_s + TYPICAL_LATENCY_S)
-        self._traffic.advance(int(self._users), int(min(rate, MAX_REQUESTS_PER_S) * passed_s))
+            self._users = float(plan.users)
+            self._traffic.advance(plan.users, self._arrivals.until(at_s))
+            return
+        step, goal = plan.spawn_rate * passed_s, float(plan.pattern.users(plan.users, at_s))
+        self._users = min(goal, self._users + step) if self._users < goal else max(goal, self._users - step)
+        rate = int(self._users) / (plan.think_time_s + TYPICAL_LATENCY_S)
+        self._owed += min(rate, MAX_REQUESTS_PER_S) * passed_s
+        requests, self._owed = int(self._owed), self._owed % 1
+        self._traffic.advance(int(self._users), requests)
 
 
 class SimulatedGenerator:

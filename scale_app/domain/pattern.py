@@ -56,10 +56,6 @@ class Pattern:
         """Users of the closed model at this moment, of at most so many; never fewer than one."""
         return max(1, round(most * self.share(at_s)))
 
-    def rate(self, most_per_s: float, at_s: float) -> float:
-        """Arrivals per second of the open model at this moment, of at most so many."""
-        return most_per_s * self.share(at_s)
-
     def _check_points(self) -> None:
         least = 1 if self.kind == "replayed" else 0
         if not least <= len(self.points) <= MOST_POINTS:

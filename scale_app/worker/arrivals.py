@@ -6,7 +6,6 @@ slow (coordinated omission). Here an arrival without a free user waits in line, 
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from dataclasses import replace
 from functools import partial
@@ -14,9 +13,13 @@ from time import perf_counter
 from typing import Literal
 
 from scale_app.domain.histogram import Histogram, bucket_of
+from scale_app.domain.pattern import Pattern
+from scale_app.domain.pattern_passed import NEVER_S
 from scale_app.domain.samples import GeneratorHealth
+from scale_app.domain.timetable import Leg, Timetable
 from scale_app.worker.alarms import Alarms
 from scale_app.worker.slot import Slot
+from scale_app.worker.turns import Share, Turns
 
 MOST_WAITING = 100_000
 OWN_LATENESS_S = 0.002
@@ -26,27 +29,36 @@ OWN_LATENESS_S = 0.002
 class OpenPace:
     """Hands arrivals to free users in turn, so that all connections take part."""
 
-    def __init__(self, alarms: Alarms, spacing: Literal["constant", "poisson"]) -> None:
+    def __init__(self, alarms: Alarms, spacing: Literal["constant", "poisson"], pattern: Pattern) -> None:
         self._alarms = alarms
-        self._draw = random.expovariate if spacing == "poisson" else _evenly
+        self._table = Timetable(pattern)
+        self._turns = Turns(spacing, Share())
+        self._share: Share | None = None
         self._free: deque[Slot] = deque()
         self._waiting: deque[float] = deque()
-        self._rate_per_s = 0.0
-        self._last_s = self._due_s = self._tick_at_s = float("inf")
-        self._begun = False
+        self._origin_s = 0.0
+        self._number = self._last = 0.0
+        self._due_s = NEVER_S
+        self._begun = self._over = False
         self._arrivals = self._late = self._dropped = 0
         self._lags: dict[int, int] = {}
         self._worst_lag_s = 0.0
         self._told_ms = (0.0, 0.0)
-        self._over = False
 
-    def set_rate(self, rate_per_s: float) -> None:
-        """Arrivals per second from now on; 0 for none."""
-        if rate_per_s == self._rate_per_s:
-            return
-        self._rate_per_s = rate_per_s
-        if self._begun:
-            self._plan_next(max(self._last_s, perf_counter() - (1 / rate_per_s if rate_per_s else 0)))
+    def follow(self, leg: Leg, share: Share, origin_s: float) -> None:
+        """From the leg's begin on its rate holds, and this share of it is ours. origin_s: perf_counter() at the run's.
+
+        What was due before stays due.
+        """
+        now_s = perf_counter()
+        self._send_due(now_s)
+        self._table.follow(leg)
+        self._origin_s = origin_s
+        if share != self._share:
+            self._share = share
+            self._turns.change(share)
+            self._number = self._turns.after(self._passed(now_s))
+        self._plan()
 
     def take(self, health: GeneratorHealth) -> GeneratorHealth:
         """The health with what is known here; lags are those since the last call.
@@ -69,19 +81,21 @@ class OpenPace:
 
     def end(self) -> None:
         """No more arrivals; those that still wait are given up."""
-        self.set_rate(0.0)
         self._over = True
+        self._plan()
         self._dropped += len(self._waiting)
         self._waiting.clear()
 
     # -- what users tell
 
     def begin(self, slot: Slot) -> None:
-        """A user has started; the first one starts the arrivals."""
-        self.ready(slot, perf_counter())
+        """A user has started; the first one starts the arrivals: what was due before there was any is nobody's."""
+        now_s = perf_counter()
+        self.ready(slot, now_s)
         if not self._begun:
             self._begun = True
-            self._plan_next(perf_counter())
+            self._number = self._turns.after(self._passed(now_s))
+            self._plan()
 
     def ready(self, slot: Slot, now_s: float) -> None:
         if self._waiting:
@@ -99,24 +113,29 @@ class OpenPace:
 
     # -- the schedule
 
-    def _plan_next(self, last_s: float) -> None:
-        self._last_s = last_s
-        self._due_s = last_s + self._draw(self._rate_per_s) if self._rate_per_s else float("inf")
-        self._tick_at_s = self._due_s
-        if self._rate_per_s:
+    def _passed(self, now_s: float) -> float:
+        """Up to which number everything has been sent, or is nobody's any more."""
+        return max(self._last, self._table.due(now_s - self._origin_s))
+
+    def _plan(self) -> None:
+        sending = self._begun and not self._over
+        self._due_s = self._origin_s + self._table.time_of(self._number) if sending else NEVER_S
+        if self._due_s < NEVER_S:
             self._alarms.at(self._due_s, self._tick)
 
     def _tick(self) -> None:
         now_s = perf_counter()
-        if now_s < self._tick_at_s:
-            return  # an alarm of an earlier plan
-        due_s, draw, rate_per_s = self._due_s, self._draw, self._rate_per_s
-        last_s = due_s
-        while due_s <= now_s:
-            self._arrive(due_s, now_s)
-            last_s, due_s = due_s, due_s + draw(rate_per_s)
-        self._last_s, self._due_s, self._tick_at_s = last_s, due_s, due_s
-        self._alarms.at(due_s, self._tick)
+        if now_s >= self._due_s:  # else it is an alarm of an earlier plan
+            self._send_due(now_s)
+            self._plan()
+
+    def _send_due(self, now_s: float) -> None:
+        table, turns = self._table, self._turns
+        while self._due_s <= now_s:
+            self._arrive(self._due_s, now_s)
+            self._last = self._number
+            self._number = turns.after(self._last)
+            self._due_s = self._origin_s + table.time_of(self._number)
 
     def _arrive(self, due_s: float, now_s: float) -> None:
         self._arrivals += 1
@@ -136,7 +155,3 @@ class OpenPace:
             self._waiting.append(due_s)
         else:
             self._dropped += 1
-
-
-def _evenly(rate_per_s: float) -> float:
-    return 1 / rate_per_s

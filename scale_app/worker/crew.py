@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from signal import SIGKILL
+from typing import Any
 
 import gevent  # type: ignore[import-untyped]
 from gevent.event import Event  # type: ignore[import-untyped]
@@ -12,8 +13,10 @@ from locust.env import Environment
 from locust.rpc import Message
 
 from scale_app.child_process.lookout import Lookout
-from scale_app.codec import from_json
+from scale_app.codec import from_json, to_json
 from scale_app.domain.samples import GeneratorNotice, Sample, TrafficSample
+from scale_app.domain.timetable import Leg
+from scale_app.worker.dealer import Dealer
 from scale_app.worker.door import door_for
 from scale_app.worker.engine import DRAIN_SPARE_S
 from scale_app.worker.force import CannotBegin
@@ -54,7 +57,7 @@ class Crew:
         self._asked = 0
         self._asked_at_s = 0.0
         self._goal: tuple[int, float] | None = None
-        self._rate_per_s = 0.0
+        self._arrivals = Dealer(job.plan.pattern)
         self._begun = False
         self._finishing = False
         self._door = door_for(job.plan.remote_workers)
@@ -92,10 +95,9 @@ class Crew:
         self._goal = (user_count, spawn_rate)
         self._master.start(user_count, spawn_rate)
 
-    def set_rate(self, rate_per_s: float) -> None:
-        if rate_per_s != self._rate_per_s:
-            self._rate_per_s = rate_per_s
-            self._share_rate()
+    def follow(self, leg: Leg, began_s: float) -> None:
+        self._arrivals.follow(leg, began_s)
+        self._deal()
 
     def sample(self) -> TrafficSample:
         """The sum of what all have counted by now; of one that does not answer at once, what it said last."""
@@ -225,13 +227,16 @@ class Crew:
 
     def _share_out(self) -> None:
         """Users and arrivals among those that are there now."""
-        self._share_rate()
+        self._arrivals.deal_anew(time.monotonic())
+        self._deal()
         if self._goal is not None and not self._finishing:
             self._master.start(*self._goal)
 
-    def _share_rate(self) -> None:
+    def _deal(self) -> None:
         working = self._members.working
-        self._tell(working, "pace", {"rate_per_s": self._rate_per_s / max(1, len(working))})
+        for place, member in enumerate(working):
+            if (pace := self._arrivals.pace(place, len(working), time.monotonic())) is not None:
+                self._tell([member], "pace", {"pace": to_json(pace)})
 
     def _keep_asking(self) -> None:
         while True:
@@ -244,7 +249,7 @@ class Crew:
         self._asked_at_s = time.monotonic()
         self._tell(self._members.living, "count", {"n": self._asked})
 
-    def _tell(self, members: list[Member], kind: str, data: dict[str, float] | None = None) -> None:
+    def _tell(self, members: list[Member], kind: str, data: dict[str, Any] | None = None) -> None:
         for member in members:
             self._master.send_message(kind, data, member.name)
 

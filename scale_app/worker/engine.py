@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from time import perf_counter
 from typing import Protocol
 
 # Locust comes first: it patches sockets and ssl, and whatever was imported before would keep the old ones.
@@ -11,10 +12,12 @@ import gevent  # type: ignore[import-untyped]
 
 from scale_app.child_process.lookout import Lookout
 from scale_app.domain.samples import TrafficSample
+from scale_app.domain.timetable import Leg
 from scale_app.worker.arrivals import OpenPace
 from scale_app.worker.health import HealthMeter
 from scale_app.worker.job import Job, pace_of, traffic_of
 from scale_app.worker.report import Label, log_batch
+from scale_app.worker.turns import Share
 from scale_app.worker.users import user_class
 
 DRAIN_SPARE_S = 1.0
@@ -29,8 +32,8 @@ class Engine(Protocol):
     def begin(self) -> None:
         """From now on deadlines are kept and the process's health is measured."""
 
-    def set_rate(self, rate_per_s: float) -> None:
-        """Arrivals per second of the open model from now on."""
+    def follow(self, leg: Leg, share: Share, began_s: float) -> None:
+        """In the open model: this process's share of the arrivals of a run that began then (monotonic clock)."""
 
     def sample(self) -> TrafficSample:
         """The counts now; Locust's statistics are brought to the same."""
@@ -58,9 +61,9 @@ class OwnEngine:
         self._traffic.watch_deadlines()
         gevent.spawn(self._health.probe)
 
-    def set_rate(self, rate_per_s: float) -> None:
+    def follow(self, leg: Leg, share: Share, began_s: float) -> None:
         if self._arrivals is not None:
-            self._arrivals.set_rate(rate_per_s)
+            self._arrivals.follow(leg, share, perf_counter() - (time.monotonic() - began_s))
 
     def sample(self) -> TrafficSample:
         tally = self._traffic.network.tally

@@ -7,7 +7,9 @@ from typing import Protocol
 from locust.runners import Runner
 
 from scale_app.domain.samples import TrafficSample
+from scale_app.domain.timetable import Leg
 from scale_app.worker.engine import Engine
+from scale_app.worker.turns import Share
 
 
 class Force(Protocol):
@@ -19,8 +21,8 @@ class Force(Protocol):
     def start(self, user_count: int, spawn_rate: float) -> None:
         """Bring the number of users to this, so many a second; returns at once."""
 
-    def set_rate(self, rate_per_s: float) -> None:
-        """Arrivals per second of the open model, all senders together."""
+    def follow(self, leg: Leg, began_s: float) -> None:
+        """In the open model: the arrivals of all senders together, in a run that began then (monotonic clock)."""
 
     def sample(self) -> TrafficSample:
         """What all senders have counted by now."""
@@ -46,8 +48,8 @@ class Alone:
     def start(self, user_count: int, spawn_rate: float) -> None:
         self._runner.start(user_count, spawn_rate)
 
-    def set_rate(self, rate_per_s: float) -> None:
-        self._engine.set_rate(rate_per_s)
+    def follow(self, leg: Leg, began_s: float) -> None:
+        self._engine.follow(leg, Share(), began_s)
 
     def sample(self) -> TrafficSample:
         return self._engine.sample()

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from argparse import Namespace
+from math import inf
 from typing import Any
 
 import gevent  # type: ignore[import-untyped]
@@ -15,7 +16,8 @@ from locust import runners
 from locust.rpc import Message
 
 from scale_app.child_process.lookout import Lookout
-from scale_app.codec import to_json
+from scale_app.codec import from_json, to_json
+from scale_app.worker.dealer import Pace
 from scale_app.worker.engines import engine_of
 from scale_app.worker.faults import watch_for_faults
 from scale_app.worker.job import Job
@@ -45,6 +47,8 @@ class Hand:
         runners.MASTER_HEARTBEAT_TIMEOUT = NEVER_S  # type: ignore[assignment]
         self._runner = environment.create_worker_runner(host, port)
         self._parent = os.getppid()
+        self._near = near
+        self._began_s = inf
         self._patience_s = NEAR_MASTER_SILENT_S if near else MASTER_SILENT_S
         self._silent_s = 0.0
         self._over = Event()
@@ -71,7 +75,10 @@ class Hand:
         self._say("counted", {"n": msg.data["n"], "sample": to_json(self._engine.sample())})
 
     def _pace(self, msg: Message, **_: object) -> None:
-        self._engine.set_rate(msg.data["rate_per_s"])
+        pace, now_s = from_json(Pace, msg.data["pace"]), time.monotonic()
+        # On the way a word only takes longer, never shorter: the earliest begin that was heard of is the nearest to it.
+        self._began_s = pace.began_s if self._near else min(self._began_s, now_s - pace.at_s)
+        self._engine.follow(pace.leg, pace.share, self._began_s)
 
     def _finish(self, msg: Message, **_: object) -> None:
         self._engine.drain()

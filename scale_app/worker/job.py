@@ -46,7 +46,9 @@ class Job:
 def pace_of(plan: LoadPlan, loop: Any) -> ClosedPace | OpenPace:
     """When the plan's users send."""
     alarms = Alarms(loop)
-    return ClosedPace(alarms, plan.think_time_s) if plan.arrivals_per_s is None else OpenPace(alarms, plan.arrivals)
+    if plan.arrivals_per_s is None:
+        return ClosedPace(alarms, plan.think_time_s)
+    return OpenPace(alarms, plan.arrivals, plan.pattern)
 
 
 def traffic_of(job: Job, pace: UsersPace, loop: Any) -> Traffic:

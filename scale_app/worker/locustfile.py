@@ -21,6 +21,7 @@ from locust.util.load_locustfile import load_locustfile
 
 from scale_app.domain.errors import PlanError
 from scale_app.domain.samples import TrafficSample
+from scale_app.domain.timetable import Leg
 from scale_app.settings import load_settings
 from scale_app.worker.causes import cause_of_exception
 from scale_app.worker.destination import destination
@@ -28,6 +29,7 @@ from scale_app.worker.fence import fence
 from scale_app.worker.health import HealthMeter
 from scale_app.worker.job import Job
 from scale_app.worker.tally import FAILURE_STATUS, Tally
+from scale_app.worker.turns import Share
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ class FileEngine:
         )
         gevent.spawn(self._health.probe)
 
-    def set_rate(self, rate_per_s: float) -> None:
+    def follow(self, leg: Leg, share: Share, began_s: float) -> None:
         """There is no open model for a file: its users decide when they send."""
 
     def sample(self) -> TrafficSample:

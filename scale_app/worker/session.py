@@ -55,8 +55,8 @@ class Session:
         """
         gevent.signal_handler(signal.SIGTERM, self.stop)
         force.begin()
-        self._steering = Steering(force)
         self._began_s = time.monotonic()
+        self._steering = Steering(force, self._plan.pattern, self._began_s)
         self._pipe.say(LoadReady(self._began_s))
         gevent.spawn(self._steer)
         gevent.spawn(self._report, force)

@@ -1,10 +1,15 @@
-"""Keeps Locust's users, and the arrivals of the open model, at what the plan's pattern says for each moment."""
+"""Keeps Locust's users at what the plan's pattern says for each moment.
+
+Arrivals of the open model follow the pattern by themselves (domain.timetable); they are told of the plan's rate.
+"""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.timetable import Leg, Timetable
 
 STEER_EVERY_S = 0.25
 
@@ -15,22 +20,26 @@ class Adjustable(Protocol):
     def start(self, user_count: int, spawn_rate: float) -> None:
         """Bring the number of users to this, so many a second."""
 
-    def set_rate(self, rate_per_s: float) -> None:
-        """Arrivals per second of the open model."""
+    def follow(self, leg: Leg, began_s: float) -> None:
+        """The arrivals of the open model, in a run that began then (monotonic clock)."""
 
 
 class Steering:
     """Call `steer` every quarter of a second and after each edit."""
 
-    def __init__(self, force: Adjustable) -> None:
+    def __init__(self, force: Adjustable, pattern: Pattern, began_s: float) -> None:
+        """began_s: monotonic_s at the run's begin."""
         self._force = force
+        self._table = Timetable(pattern)
+        self._began_s = began_s
         self._asked: tuple[int, float] | None = None
         self._users = 0.0
 
     def steer(self, plan: LoadPlan, at_s: float) -> None:
         """Bring the load to what the plan says, so many seconds after the run's begin."""
         if plan.arrivals_per_s is not None:
-            self._force.set_rate(plan.pattern.rate(plan.arrivals_per_s, at_s))
+            if plan.arrivals_per_s != self._table.leg.per_s:
+                self._force.follow(self._table.change(at_s, plan.arrivals_per_s), self._began_s)
             # Users are mere places to send from: all of them are needed from the first arrival on.
             self._ask(plan.users, float(plan.users))
         elif plan.pattern.kind == "constant":

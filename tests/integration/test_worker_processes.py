@@ -9,11 +9,13 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from scale_app.adapters.locust_process import LocustLoad, LocustProcess
 from scale_app.adapters.system_clock import SystemClock
+from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import GeneratorNotice, LoadEnded, LoadReady, Sample, TrafficSample
 from scale_app.domain.snapshot import Source
@@ -183,3 +185,16 @@ async def test_arrivals_are_shared_by_the_processes_and_come_as_often_as_asked(s
     assert end.generator.arrivals == pytest.approx(400 * plan.duration_s, rel=0.1)
     check_equal(end, server)
     assert end.requests == end.generator.arrivals
+
+
+@pytest.mark.parametrize("spacing", ["constant", "poisson"])
+async def test_arrivals_of_several_processes_follow_the_pattern_as_one(
+    server: CountingServer, spacing: Literal["constant", "poisson"]
+) -> None:
+    ramp = Pattern("ramp", low=0, period_s=3)
+    plan = LoadPlan(users=60, duration_s=4.5, arrivals_per_s=300, arrivals=spacing, pattern=ramp, processes=3)
+    run = await following(plan, server.port)
+    assert (await run.ended()).error == ""
+    # 450 on the ramp and 450 after it; a random number of so many is within 150 of it, and ends come late.
+    assert run.traffic[-1].generator.arrivals == pytest.approx(900, rel=0.2)
+    check_equal(run.traffic[-1], server)

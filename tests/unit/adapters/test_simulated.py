@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -162,7 +163,27 @@ async def test_arrivals_come_as_often_as_the_plan_and_its_pattern_say() -> None:
             counts.append(sample.requests)
             if len(counts) == 4:
                 await load.edit(PlanEdit(arrivals_per_s=20))
-    assert [after - before for before, after in itertools.pairwise(counts)] == [50, 100, 50, 10, 0]
+    assert [after - before for before, after in itertools.pairwise(counts)] == [50, 50, 100, 10, 0]
+
+
+async def test_arrivals_on_a_slow_ramp_add_up_evenly_spaced_or_not() -> None:
+    ramp = Pattern("ramp", low=0.1, period_s=20)
+    plan = LoadPlan(users=4, duration_s=20, arrivals_per_s=2, pattern=ramp)
+    samples = await all_of(await started(FakeClock(), plan))
+    assert traffic(samples)[-1].requests == 22
+    ends = [
+        await all_of(await started(FakeClock(), replace(plan, arrivals="poisson"), f"simulated?pods=5&seed={seed}"))
+        for seed in range(40)
+    ]
+    counts = [traffic(samples)[-1].requests for samples in ends]
+    assert sum(counts) / 40 == pytest.approx(22, abs=5 * (22 / 40) ** 0.5)
+    assert len(set(counts)) > 5
+
+
+async def test_a_load_of_less_than_a_request_a_second_adds_up_too() -> None:
+    plan = LoadPlan(users=1, duration_s=60, think_time_s=1.98)
+    samples = await all_of(await started(FakeClock(), plan))
+    assert traffic(samples)[-1].requests == 30
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])

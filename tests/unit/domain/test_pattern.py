@@ -31,8 +31,8 @@ def test_each_kind_has_its_shape(pattern: Pattern, times_s: tuple[float, ...], e
 
 def test_one_user_is_always_left_but_arrivals_may_cease() -> None:
     pattern = Pattern("spike", low=0)
-    assert (pattern.users(100, 0), pattern.rate(100, 0)) == (1, 0)
-    assert (pattern.users(100, 20), pattern.rate(50, 20)) == (100, 50)
+    assert (pattern.users(100, 0), pattern.share(0)) == (1, 0)
+    assert (pattern.users(100, 20), pattern.share(20)) == (100, 1)
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,16 @@ from typing import cast
 
 import pytest
 
+from scale_app.domain.pattern import Pattern
 from scale_app.domain.samples import GeneratorHealth
+from scale_app.domain.timetable import Leg
 from scale_app.worker import arrivals
 from scale_app.worker.alarms import Alarms
 from scale_app.worker.arrivals import OpenPace
 from scale_app.worker.slot import Slot
+from scale_app.worker.turns import Share
+
+STEADY = Pattern()
 
 
 class FakeAlarms:
@@ -48,10 +53,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def pace_of(rate_per_s: float) -> tuple[OpenPace, FakeAlarms]:
+BEGAN_S = 100.0
+
+
+def pace_of(rate_per_s: float, pattern: Pattern = STEADY) -> tuple[OpenPace, FakeAlarms]:
     alarms = FakeAlarms()
-    pace = OpenPace(cast(Alarms, alarms), "constant")
-    pace.set_rate(rate_per_s)
+    pace = OpenPace(cast(Alarms, alarms), "constant", pattern)
+    pace.follow(Leg(per_s=rate_per_s), Share(), BEGAN_S)
     return pace, alarms
 
 
@@ -145,10 +153,62 @@ def test_a_new_rate_holds_from_now_on_and_sends_nothing_twice(clock: Clock) -> N
     pace, alarms = pace_of(1)
     begin(pace, FakeSlot())
     clock.now_s = 100.5
-    pace.set_rate(10)
-    pace.set_rate(0)
-    pace.set_rate(10)
+    for per_s in (10, 0, 10):
+        pace.follow(Leg(0.5, 0.5, per_s), Share(), BEGAN_S)
     for step in range(1, 101):
         ring(alarms, clock, 100.5 + step / 100)
-    assert pace.take(GeneratorHealth()).arrivals in (10, 11)
+    assert pace.take(GeneratorHealth()).arrivals == 10
     assert len(alarms.asked) == 1  # those of earlier rates have gone
+
+
+def test_what_is_due_when_a_word_of_a_new_rate_comes_is_sent_by_the_old_one(clock: Clock) -> None:
+    pace, _ = pace_of(100)
+    begin(pace, FakeSlot())
+    clock.now_s = 101.0001
+    pace.follow(Leg(1, 100, 0), Share(), BEGAN_S)
+    assert pace.take(GeneratorHealth()).arrivals == 100
+
+
+def test_arrivals_come_closer_on_a_ramp_from_nothing(clock: Clock) -> None:
+    pace, alarms = pace_of(10, Pattern("ramp", low=0, period_s=20))
+    begin(pace, FakeSlot())
+    counts = []
+    for at_s in (105, 110, 120, 130):
+        ring(alarms, clock, at_s + 1e-6)
+        counts.append(pace.take(GeneratorHealth()).arrivals)
+    assert counts == [6, 25, 100, 200]
+
+
+def test_arrivals_cease_after_a_spike(clock: Clock) -> None:
+    pace, alarms = pace_of(10, Pattern("spike", low=0, begins_s=2, period_s=3))
+    begin(pace, FakeSlot())
+    assert alarms.asked[0][0] == pytest.approx(102.1)
+    ring(alarms, clock, 110)
+    assert (pace.take(GeneratorHealth()).arrivals, alarms.asked) == (30, [])
+
+
+def test_what_was_due_before_the_first_user_is_nobody_s(clock: Clock) -> None:
+    pace, alarms = pace_of(10)
+    clock.now_s = 100.75
+    begin(pace, FakeSlot())
+    ring(alarms, clock, 101.05)
+    assert pace.take(GeneratorHealth()).arrivals == 3
+
+
+def test_users_that_are_there_before_the_first_word_of_a_rate_send_only_from_then_on(clock: Clock) -> None:
+    alarms = FakeAlarms()
+    pace = OpenPace(cast(Alarms, alarms), "constant", STEADY)
+    begin(pace, FakeSlot())
+    clock.now_s = 100.75
+    pace.follow(Leg(per_s=10), Share(), BEGAN_S)
+    ring(alarms, clock, 101.05)
+    assert pace.take(GeneratorHealth()).arrivals == 3
+
+
+def test_another_share_holds_from_its_number_on(clock: Clock) -> None:
+    pace, alarms = pace_of(10)
+    begin(pace, FakeSlot())
+    ring(alarms, clock, 100.35)
+    pace.follow(Leg(per_s=10), Share(place=1, of=2, since=5.2), BEGAN_S)
+    ring(alarms, clock, 101.05)
+    assert pace.take(GeneratorHealth()).arrivals == 5 + 3  # 1 to 5, then 6, 8, 10
