@@ -128,6 +128,9 @@ class RunStore(Protocol):
     async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded]) -> None:
         """Keep lines of the run's recording durably; seq counts up from first_seq. Raises RunNotFound."""
 
+    def recorded(self, run_id: str) -> AsyncGenerator[list[Recorded], None]:
+        """The same as `recording`, a few lines at a time: of many pods an hour is more than memory holds."""
+
     async def recording(self, run_id: str) -> list[Recorded]:
         """The recording in order, up to the first line that is missing. Empty when there is none."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import replace
 
 from scale_app.domain.balance import Balance
@@ -114,6 +114,10 @@ class FakeStore:
             self._known(run_id)
         for seq, line in enumerate(lines, first_seq):
             self._recordings.setdefault(run_id, {}).setdefault(seq, line)
+
+    async def recorded(self, run_id: str) -> AsyncGenerator[list[Recorded], None]:
+        for line in await self.recording(run_id):
+            yield [line]
 
     async def recording(self, run_id: str) -> list[Recorded]:
         self._check()

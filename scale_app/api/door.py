@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -13,9 +13,9 @@ from scale_app.domain.experiment import Experiment
 from scale_app.domain.gating import GateResult
 from scale_app.domain.outline import RunOutline
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
-from scale_app.domain.pod_history import PodHistory
+from scale_app.domain.pod_history import PodHistory, PodSpans
 from scale_app.domain.record import RunRecord
-from scale_app.domain.recording import WholeRun
+from scale_app.domain.recording import Recorded, WholeRun
 from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point
@@ -88,6 +88,12 @@ class Door(Protocol):
 
     async def happenings(self, run_id: str) -> list[Numbered]:
         """Every event but snapshots, with its number, in order."""
+
+    def recorded(self, run_id: str) -> AsyncGenerator[list[Recorded], None]:
+        """What the run is judged by, a few lines at a time."""
+
+    async def pod_spans(self, run_id: str) -> PodSpans:
+        """`pod_history` in plain numbers."""
 
     async def whole(self, run_id: str, recording: bool = False, pods: bool = False) -> WholeRun:
         """Everything that is known of a run. Raises RunNotFound."""

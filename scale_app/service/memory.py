@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 from scale_app.domain.errors import BaselineNotFound, PlanNotFound, RunStillActive, StoreUnavailable
@@ -89,7 +89,27 @@ class Memory:
     async def pod_history(self, run_id: str) -> PodHistory:
         """Each pod's part of the traffic over time; that of a run that goes on grows with it."""
         live = self._live.get(run_id)
-        return live.pods if live else PodHistory.of(await self._store.pod_counts(run_id, STORED_SPANS))
+        if live:
+            return live.pods
+        return await asyncio.to_thread(PodHistory.of, await self._store.pod_counts(run_id, STORED_SPANS))
+
+    async def pod_spans(self, run_id: str) -> PodSpans:
+        """The same in plain numbers."""
+        times = (await self.pod_history(run_id)).times()
+        return await asyncio.to_thread(times.plain)
+
+    async def recorded(self, run_id: str) -> AsyncGenerator[list[Recorded], None]:
+        """What the run is judged by, a few lines at a time: those that are stored, then those that are not yet."""
+        # Looked at first: a line that is stored in the meantime is in both then, and in none the other way round.
+        waiting = self._writer.recording_of(run_id)
+        stored = 0
+        if not (waiting and waiting[0].seq == 0):
+            async with aclosing(self._store.recorded(run_id)) as reading:
+                async for lines in reading:
+                    stored += len(lines)
+                    yield lines
+        if rest := await asyncio.to_thread(follow_on, waiting, stored):
+            yield rest
 
     async def events(self, run_id: str) -> list[Event]:
         """Everything that happened, snapshots apart, in order."""
@@ -107,9 +127,9 @@ class Memory:
         to read.
         """
         record, points, happened = await self.run(run_id), await self.history(run_id), await self.events(run_id)
-        samples = await self._recording(run_id) if recording else []
+        samples = [line async for lines in self.recorded(run_id) for line in lines] if recording else []
         baseline = await self._gate_baseline(record)
-        spans = (await self.pod_history(run_id)).times().plain() if pods or recording else PodSpans()
+        spans = await self.pod_spans(run_id) if pods or recording else PodSpans()
         return WholeRun(record, tuple(points), tuple(happened), tuple(samples), baseline, spans)
 
     async def gate(self, run_id: str) -> GateResult:
@@ -180,14 +200,6 @@ class Memory:
             if not record.state.active:
                 subscription.close()
             yield Followed(record, newest if after is None else after, following(first, subscription.numbered()))
-
-    async def _recording(self, run_id: str) -> list[Recorded]:
-        """The stored lines, and those that are not stored yet."""
-        # Looked at first: a line that is stored in the meantime is in both then, and in none the other way round.
-        waiting = self._writer.recording_of(run_id)
-        nothing_stored = bool(waiting) and waiting[0].seq == 0
-        stored = [] if nothing_stored else await self._store.recording(run_id)
-        return [*stored, *await asyncio.to_thread(follow_on, waiting, len(stored))]
 
     async def _gate_baseline(self, record: RunRecord) -> RunRecord | None:
         if not record.plan.gate.baseline:

@@ -150,6 +150,7 @@ async def test_a_recording_comes_back_line_by_line_as_it_was(store: RunStore) ->
     await store.record("run-1", 0, RECORDING[:4])
     await store.record("run-1", 4, RECORDING[4:])
     assert await store.recording("run-1") == RECORDING
+    assert [line async for lines in store.recorded("run-1") for line in lines] == RECORDING
 
 
 async def test_a_recording_ends_before_a_line_that_is_missing(store: RunStore) -> None:
@@ -157,6 +158,7 @@ async def test_a_recording_ends_before_a_line_that_is_missing(store: RunStore) -
     await store.record("run-1", 0, RECORDING[:2])
     await store.record("run-1", 3, RECORDING[3:])
     assert await store.recording("run-1") == RECORDING[:2]
+    assert [line async for lines in store.recorded("run-1") for line in lines] == RECORDING[:2]
 
 
 async def test_a_deleted_runs_recording_is_gone(store: RunStore) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
@@ -21,8 +21,10 @@ from scale_app.adapters.store.lines import Written
 from scale_app.adapters.store.newest import Newest
 from scale_app.adapters.store.rows import (
     LISTED,
+    RecordingReader,
     event_values,
     events_of,
+    in_handfuls,
     last_values,
     newest_snapshot,
     outline_of_row,
@@ -60,6 +62,8 @@ WRITE_LIMIT_S = 6.0
 LONG_LIMIT_S = 30.0
 """What reads, deletes or changes a whole run, which may be large."""
 CLOSE_LIMIT_S = 1.0
+ROWS_AT_ONCE = 32
+"""Lines of a recording that are asked for in one go."""
 
 
 class SqlRunStore:
@@ -121,6 +125,21 @@ class SqlRunStore:
                 except IntegrityError as error:  # a line that is there already is none; so there is no such run
                     raise RunNotFound(run_id) from error
         self._written.keep(run_id, None if isinstance(lines[-1], LoadEnded) else written)
+
+    async def recorded(self, run_id: str) -> AsyncGenerator[list[Recorded], None]:
+        """The same as `recording`, a few lines at a time: of many pods an hour is more than memory holds."""
+        reader = RecordingReader(run_id)
+        while not reader.cut and (rows := await self._recorded_rows(run_id, reader.next_seq)):
+            for handful in in_handfuls(rows):
+                if lines := await asyncio.to_thread(reader.take, handful):
+                    yield lines
+
+    async def _recorded_rows(self, run_id: str, first_seq: int) -> list[tuple[int, bytes]]:
+        mine = (col(RecordedRow.run_id) == storable(run_id), col(RecordedRow.seq) >= first_seq)
+        rows = select(col(RecordedRow.seq), col(RecordedRow.body)).where(*mine).order_by(col(RecordedRow.seq))
+        with border(f"Reading the recording of run {run_id}", self._url):
+            async with self._session(LONG_LIMIT_S) as session:
+                return [(seq, body) for seq, body in await session.execute(rows.limit(ROWS_AT_ONCE))]
 
     async def recording(self, run_id: str) -> list[Recorded]:
         """The recording in order, up to the first line that is missing. Empty when there is none."""

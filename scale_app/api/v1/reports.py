@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from scale_app.api.door import Door
+from scale_app.api.download import Download
 from scale_app.api.operation import NO_STORE, Asked, Operation
 from scale_app.api.v1.runs import RUN
 from scale_app.domain.errors import RunNotFound
 from scale_app.domain.gating import GateResult
-from scale_app.reports import FORMATS, export
-from scale_app.reports.formats import FormatName
+from scale_app.reports import FORMATS
+from scale_app.reports.formats import FormatName, file_name
 from scale_app.reports.run_json import RunFile
+from scale_app.reports.streaming import written
 
 # A report holds names and texts that a target made up; whatever they say, a browser runs nothing of it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
@@ -51,11 +52,15 @@ class _Reports:
 
     async def export(self, asked: Asked) -> Response:
         form = FORMATS[asked.query.format]
-        whole = await self._hub.whole(asked.run_id, form.needs_recording, form.needs_pods)
-        # An hour of a run takes a moment to write; runs that go on meanwhile must not wait for it.
-        made = await asyncio.to_thread(export, whole, form.name)
-        headers = {"Content-Disposition": f'attachment; filename="{made.name}"', "Content-Security-Policy": POLICY}
-        return Response(made.content, headers={**NO_STORE, **headers, "Content-Type": made.media_type})
+        whole = await self._hub.whole(asked.run_id, pods=form.needs_pods or form.needs_recording)
+        pieces = written(whole, form.name, self._hub.recorded(asked.run_id))
+        headers = {
+            "Content-Disposition": f'attachment; filename="{file_name(whole, form.name)}"',
+            "Content-Security-Policy": POLICY,
+        }
+        return Download(
+            pieces, {**NO_STORE, **headers, "Content-Type": form.media_type}, f"The {form.name} of run {asked.run_id}"
+        )
 
     async def gate(self, asked: Asked) -> GateResult:
         return await self._hub.gate(asked.run_id)

@@ -187,7 +187,7 @@ class _Runs:
 
     async def pod_history(self, asked: Asked) -> PodSpans:
         await self._hub.run(asked.run_id)
-        return (await self._hub.pod_history(asked.run_id)).times().plain()
+        return await self._hub.pod_spans(asked.run_id)
 
     async def planned(self, asked: Asked) -> Experiment:
         return await self._hub.planned_experiment(asked.run_id)

@@ -1,0 +1,80 @@
+"""An answer that is written while it is sent: what its client and its maker see when something comes in between."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from scale_app.api.download import Download
+from scale_app.domain.errors import StoreUnavailable
+
+SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": [], "asgi": {"spec_version": "2.3"}}
+
+
+class Client:
+    """Takes what is sent; `gone` makes it leave. stuck: it takes nothing after the first piece."""
+
+    def __init__(self, stuck: bool = False) -> None:
+        self.sent: list[Any] = []
+        self.gone = asyncio.Event()
+        self._stuck = stuck
+
+    async def receive(self) -> dict[str, str]:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+        if self._stuck and len(self.sent) > 1:
+            await asyncio.Event().wait()
+
+
+class Pieces:
+    """ended: how the making of pieces ended, "" while it goes on."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.ended = ""
+        self._error = error
+
+    async def make(self) -> AsyncGenerator[bytes, None]:
+        self.ended = "cut"
+        try:
+            for _ in range(3):
+                yield b"x"
+            if self._error:
+                raise self._error
+            self.ended = "whole"
+        finally:
+            await asyncio.sleep(0)  # as a database's session does when it is let go
+            self.ended += ", let go"
+
+
+async def test_a_whole_answer_ends_with_its_last_chunk() -> None:
+    client, pieces = Client(), Pieces()
+    await Download(pieces.make(), {}, "It")(SCOPE, client.receive, client.send)
+    assert pieces.ended == "whole, let go"
+    assert client.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+async def test_a_client_that_goes_ends_the_work_at_once() -> None:
+    client, pieces = Client(stuck=True), Pieces()
+    answer = asyncio.create_task(Download(pieces.make(), {}, "It")(SCOPE, client.receive, client.send))
+    while len(client.sent) < 2:
+        await asyncio.sleep(0)
+    client.gone.set()
+    async with asyncio.timeout(10):
+        await answer
+    assert pieces.ended == "cut, let go"
+
+
+async def test_an_error_in_the_middle_leaves_the_answer_without_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    client, pieces = Client(), Pieces(StoreUnavailable("The database went away."))
+    with caplog.at_level(logging.ERROR):
+        await Download(pieces.make(), {}, "The json of run 7")(SCOPE, client.receive, client.send)
+    assert client.sent[-1]["more_body"]
+    assert "The json of run 7 was cut off: The database went away." in caplog.text
+    assert pieces.ended == "cut, let go"
