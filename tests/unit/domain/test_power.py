@@ -15,8 +15,10 @@ from tests.bench.power_watch import Seen
 
 TRIALS = 8
 HOLDS = [
-    scene for scene in SHORT if scene.layer == "layer 4" and scene.policy == "kept" and scene.case in ("fair", "hot 2")
-]
+    scene
+    for scene in SHORT
+    if scene.policy == "kept" and scene.layer in ("layer 4", "hash", "mixture") and scene.case == "hot 2"
+] + [scene for scene in SHORT if (scene.layer, scene.case) == ("hash", "fair")]
 
 
 @pytest.mark.parametrize("scene", HOLDS, ids=str)
