@@ -56,6 +56,9 @@ bench-memory: $(VENV)/.test-packages ## run the load engine for ten minutes and 
 bench-start: $(VENV)/.test-packages build ## measure what a command takes to begin, and a server that nobody asks anything
 	@$(BIN)/python -m tests.bench.start
 
+bench-outage: $(VENV)/.test-packages ## measure what ten minutes without the database cost at 1,000 pods
+	@$(BIN)/python -m tests.bench.outage $(ARGS)
+
 bench-store: $(VENV)/.test-packages ## measure what the history takes on the disk and how soon it is read (ARGS=--short without PostgreSQL)
 	@$(BIN)/python -m tests.bench.store $(ARGS)
 

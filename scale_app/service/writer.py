@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 from scale_app.domain.errors import RunNotFound, StoreUnavailable
 from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Recorded
 from scale_app.domain.storing import Storing
 from scale_app.ports import Clock, RunStore
-from scale_app.service.backlog import Waiting
+from scale_app.service.backlog import Backlog, Waiting
 from scale_app.service.journal import Journal
+from scale_app.service.packer import Packer
 
 log = logging.getLogger(__name__)
 MOST_WAITING_BYTES = 256 * 1024 * 1024
@@ -46,6 +48,7 @@ class Writer:
         self._journals: dict[str, Journal] = {}
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
+        self._packer = Packer(self._backlogs, self._make_room)
         self._failed = 0
         self._tries_since_s: float | None = None
         self._reminded_at_s: float | None = None
@@ -103,6 +106,7 @@ class Writer:
         """Store what waits, within the limit, and end. False when not everything was stored; the log says what."""
         self._closing.set()
         self._wake.set()
+        await self._packer.end()
         if self._task is not None:
             _, late = await asyncio.wait({self._task}, timeout=limit_s)
             if late:
@@ -181,6 +185,13 @@ class Writer:
 
     def _put_in(self) -> None:
         self._wake.set()
+        self._packer.look()
+
+    def _backlogs(self) -> Iterator[Backlog[Any]]:
+        for journal in self._journals.values():
+            yield from (journal.history, journal.recording)
+
+    def _make_room(self) -> None:
         if sum(journal.size_bytes for journal in self._journals.values()) > MOST_WAITING_BYTES:
             largest = max(self._journals.values(), key=lambda journal: journal.size_bytes)
             if not largest.given_up:

@@ -15,7 +15,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -85,7 +85,7 @@ async def minute(url: str, pods: int) -> dict[str, float]:
     """A minute of a run kept as it happens; what it added to the database."""
     await migrate(url)
     plan = LoadPlan(target_url=f"simulated?pods={pods}", users=USERS, spawn_rate=USERS, duration_s=MINUTE_S)
-    steps = [(sample, events) async for sample, events in _minute(plan)]
+    steps = [(sample, events) async for sample, events in simulated_seconds(plan)]
     store = SqlRunStore(url, FakeClock())
     empty = await size(url)
     began = time.process_time()
@@ -168,7 +168,8 @@ async def _scalar(connection: Any, query: str) -> int:
     return int((await connection.exec_driver_sql(query)).scalar_one())
 
 
-async def _minute(plan: LoadPlan) -> Any:
+async def simulated_seconds(plan: LoadPlan) -> AsyncIterator[tuple[Sample, list[Event]]]:
+    """Each sample of a simulated run and what it means, on a clock that does not wait."""
     clock, target = FakeClock(), Admitted(plan.target_url, Source.SIMULATED, ())
     run = Run("run", plan, Source.SIMULATED, 1_700_000_000.0)
 

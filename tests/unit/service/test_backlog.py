@@ -18,13 +18,21 @@ def of_snapshots() -> Backlog[Event]:
     return Backlog[Event](spare=lambda event: isinstance(event, SnapshotTaken))
 
 
+def filled(lines: list[Event]) -> Backlog[Event]:
+    backlog = of_snapshots()
+    backlog.put(lines, 5.0)
+    while (waiting := backlog.to_pack()) is not None:
+        backlog.put_back(waiting.packed())
+    return backlog
+
+
 def numbers(backlog: Backlog[Event]) -> list[int]:
     return [waiting.seq for waiting in backlog.lines()]
 
 
 def test_lines_come_out_as_they_were_put_in_packed_or_not() -> None:
-    backlog, events = of_snapshots(), snapshots(3 * PLAIN_LINES)
-    backlog.put(events, 5.0)
+    backlog = filled(events := snapshots(3 * PLAIN_LINES))
+    assert backlog.size_bytes > 0
     assert [waiting.unpacked() for waiting in backlog.first(100)] == events
     assert {waiting.at_epoch_s for waiting in backlog.first()} == {5.0}
 
@@ -33,13 +41,13 @@ def test_a_store_that_is_prompt_costs_no_packing() -> None:
     backlog = of_snapshots()
     for event in snapshots(3 * PLAIN_LINES):
         backlog.put([event], 1.0)
+        assert backlog.to_pack() is None
         backlog.take_out(backlog.first()[-1].seq)
     assert (len(backlog), backlog.size_bytes, numbers(backlog)) == (0, 0, [])
 
 
 def test_a_second_of_a_thousand_pods_waits_in_few_bytes() -> None:
-    backlog = of_snapshots()
-    backlog.put(snapshots(PLAIN_LINES + 10, pods=1_000), 1.0)
+    backlog = filled(snapshots(PLAIN_LINES + 10, pods=1_000))
     assert 0 < backlog.size_bytes / 10 < 60_000
 
 
@@ -96,9 +104,20 @@ def test_what_is_cut_keeps_its_beginning_and_takes_no_more() -> None:
 
 
 def test_what_cannot_be_written_down_waits_as_it_is() -> None:
-    backlog, odd = of_snapshots(), StateChanged(1.0, RunState.FAILED, "\ud800")
-    backlog.put([*snapshots(PLAIN_LINES), odd], 1.0)
+    odd = StateChanged(1.0, RunState.FAILED, "\ud800")
+    backlog = filled([*snapshots(PLAIN_LINES), odd])
+    assert backlog.to_pack() is None
     assert backlog.lines()[-1].unpacked() is odd
+
+
+def test_what_was_stored_while_it_was_packed_does_not_come_back() -> None:
+    backlog = of_snapshots()
+    backlog.put(snapshots(PLAIN_LINES + 2), 1.0)
+    waiting = backlog.to_pack()
+    assert waiting is not None
+    backlog.take_out(waiting.seq)
+    backlog.put_back(waiting.packed())
+    assert (numbers(backlog), backlog.size_bytes) == ([waiting.seq + 1], 0)
 
 
 def test_waiting_lines_follow_on_from_the_stored_ones() -> None:
