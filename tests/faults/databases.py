@@ -220,9 +220,7 @@ def _unreadable(form: Scale, outcome: Outcome) -> None:
         listed = {run["run_id"]: run for run in page["runs"]} if status == 200 else {}
         bad_status, one = scale.ask(f"/api/v1/runs/{bad}")
         outcome.seen = f"list: {status} with {len(listed)} runs; the run itself: {bad_status}"
-        outcome.said = (
-            _text(listed.get(bad, {}).get("message")) or _text(one.get("detail")) or _text(one.get("message"))
-        )
+        outcome.said = _text(one.get("unreadable"))
         outcome.expect("the list works", status == 200 and good in listed)
         outcome.expect("the run is listed", bad in listed)
         outcome.expect("a sentence says so", "read" in outcome.said)
