@@ -1,20 +1,23 @@
-"""`scale export`: a run as a file."""
+"""`scale export`: a run as a file, written as it is read."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
-from scale_app.cli.exits import sentence_and_exit
+from scale_app.cli.exits import CannotStart, sentence_and_exit
 from scale_app.cli.house import opened
 from scale_app.cli.options import json_option, server_option
-from scale_app.cli.reporting import needs, wanted_reports, write_file
+from scale_app.cli.reporting import wanted_reports
 from scale_app.cli.terminal import print_json
-from scale_app.domain.recording import WholeRun
-from scale_app.reports import FORMATS, export
+from scale_app.reports import FORMATS
+from scale_app.reports.formats import FormatName
 
 
 @click.command("export")
@@ -28,16 +31,38 @@ from scale_app.reports import FORMATS, export
 def export_run(run_id: str, form: str, output: str | None, server: str | None, as_json: bool) -> None:
     """Write a run as a file: json (everything, for `scale replay`), csv, seconds, junit, markdown or html."""
     with sentence_and_exit():
-        wanted = wanted_reports((f"{form}={output}",)) if output not in (None, "-") else [(form, Path())]
-        made = export(asyncio.run(_whole(server, run_id, **needs(wanted))), FORMATS[form].name)
+        name = FORMATS[form].name
         if output == "-":
-            sys.stdout.buffer.write(made.content)
+            asyncio.run(_write(server, run_id, name, sys.stdout.buffer))
             return
-        path = Path(output or made.name)
-        write_file(path, made.content)
-        print_json({"file": str(path), "bytes": len(made.content)}) if as_json else click.echo(f"Wrote {path}.")
+        path = Path(output or f"scale-{run_id[:8]}.{FORMATS[form].ending}")
+        wanted_reports((f"{form}={path}",))
+        with _whole_file(path) as file:
+            size = asyncio.run(_write(server, run_id, name, file))
+        print_json({"file": str(path), "bytes": size}) if as_json else click.echo(f"Wrote {path}.")
 
 
-async def _whole(server: str | None, run_id: str, recording: bool, pods: bool = False) -> WholeRun:
-    async with opened(server) as house:
-        return await house.whole(run_id, recording, pods)
+async def _write(server: str | None, run_id: str, name: FormatName, file: BinaryIO) -> int:
+    """Bytes that were written."""
+    size = 0
+    async with opened(server) as house, aclosing(house.file(run_id, name)) as pieces:
+        async for piece in pieces:
+            size += file.write(piece)
+    return size
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that is there in whole once the block has ended; when it fails, what was there before is. Raises
+    CannotStart."""
+    aside = path if path.exists() and not path.is_file() else path.with_name(f"{path.name}.part")
+    try:
+        with aside.open("wb") as file:
+            yield file
+        if aside != path:
+            aside.replace(path)
+    except OSError as error:
+        raise CannotStart(f"{path} cannot be written ({error.strerror or error}): choose another file.") from None
+    finally:
+        if aside != path:
+            aside.unlink(missing_ok=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from scale_app.api.v1.summary import RunSummary, summary_of
 from scale_app.domain.record import RunRecord
+from scale_app.reports.formats import FORMATS, FormatName
+from scale_app.reports.streaming import written
 from scale_app.service.hub import Hub
 
 
@@ -20,6 +23,13 @@ class Here:
 
     async def runs(self, limit: int) -> list[RunSummary]:
         return [summary_of(run) for run in await self._hub.runs(limit)]
+
+    async def file(self, run_id: str, name: FormatName) -> AsyncGenerator[bytes, None]:
+        form = FORMATS[name]
+        whole = await self._hub.whole(run_id, pods=form.needs_pods or form.needs_recording)
+        async with aclosing(written(whole, name, self._hub.recorded(run_id))) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def watch(self, run_id: str) -> AsyncIterator[RunRecord]:
         """Ends only when everything of the run is stored."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scale_app.domain.plan import LoadPlan
     from scale_app.domain.record import RunRecord
     from scale_app.domain.recording import WholeRun
+    from scale_app.reports.formats import FormatName
 
 
 class House(Protocol):
@@ -32,6 +33,9 @@ class House(Protocol):
     async def runs(self, limit: int) -> list[RunSummary]: ...
 
     async def whole(self, run_id: str, recording: bool = False, pods: bool = False) -> WholeRun: ...
+
+    def file(self, run_id: str, name: FormatName) -> AsyncGenerator[bytes, None]:
+        """The run as a file, in pieces."""
 
     async def compare(self, first_id: str, second_id: str) -> Comparison: ...
 

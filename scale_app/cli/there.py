@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -23,6 +23,7 @@ from scale_app.domain.pod_history import PodSpans
 from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import WholeRun
 from scale_app.reports import run_from_json
+from scale_app.reports.formats import FormatName
 
 T = TypeVar("T")
 EVERY_S = 0.5
@@ -98,6 +99,17 @@ class Server:
         spans = await self._get(PodSpans, f"runs/{_part(run_id)}/pod-history") if pods else PodSpans()
         return WholeRun(record, history.points, events, baseline=baseline, pods=spans)
 
+    async def file(self, run_id: str, name: FormatName) -> AsyncGenerator[bytes, None]:
+        try:
+            async with self._client.stream("GET", f"runs/{_part(run_id)}/export", params={"format": name}) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise self._error(answer)
+                async for piece in answer.aiter_bytes():
+                    yield piece
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            raise self._away(error) from None
+
     async def compare(self, first_id: str, second_id: str) -> Comparison:
         return await self._get(Comparison, "compare", ids=f"{first_id},{second_id}")
 
@@ -141,13 +153,16 @@ class Server:
         try:
             answer = await self._client.request(method, path, **more)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-            raise ServerAway(
-                f"{self._url} does not answer ({error or type(error).__name__}): "
-                "is the server running, and is the URL the one of its page?"
-            ) from None
+            raise self._away(error) from None
         if answer.is_success:
             return answer.content
         raise self._error(answer)
+
+    def _away(self, error: Exception) -> ServerAway:
+        return ServerAway(
+            f"{self._url} does not answer ({error or type(error).__name__}): "
+            "is the server running, and is the URL the one of its page?"
+        )
 
     def _error(self, answer: httpx2.Response) -> ScaleError:
         """The server's sentence as the error that it was there, as far as exit codes tell errors apart."""

@@ -1,0 +1,33 @@
+"""A file that an export writes is there in whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scale_app.cli.exits import CannotStart
+from scale_app.cli.export import _whole_file
+
+
+def test_a_file_is_there_once_all_of_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    with _whole_file(path) as file:
+        file.write(b"some")
+        assert not path.exists()
+    assert path.read_bytes() == b"some"
+    assert [each.name for each in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_bytes(b"of yesterday")
+    with pytest.raises(ZeroDivisionError), _whole_file(path) as file:
+        file.write(b"some" * (1 // 0))
+    assert path.read_bytes() == b"of yesterday"
+    assert [each.name for each in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match="cannot be written"), _whole_file(tmp_path / "nowhere" / "run.json"):
+        pass
