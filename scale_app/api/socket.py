@@ -19,6 +19,9 @@ from scale_app.domain.snapshot import Source
 
 SEND_LIMIT_S = 10.0
 """A client that takes nothing for so long is let go; the hub has dropped snapshots for it meanwhile."""
+CLOSE_LIMIT_S = 2.0
+"""Such a client does not take the close frame either; the server cuts its connection, see cli/listening.py."""
+BEHIND = "This client took nothing for too long, or fell too far behind. The test may go on: connect again."
 UNKNOWN_TEST, TRY_LATER, ENDED = 4404, 1013, 1000
 MAX_REASON_BYTES = 123  # what fits into a WebSocket's close frame
 
@@ -31,10 +34,15 @@ def metrics_socket(hub: Door) -> Socket:
 
     async def metrics(socket: WebSocket) -> None:
         await socket.accept()
+        test_id = socket.query_params.get("test_id")
         try:
-            async with hub.subscribe(socket.query_params.get("test_id")) as events:
-                await until_first(_send_all(socket, encoder, events), listen(socket))
-            await close(socket, ENDED, "The test has ended.")
+            async with hub.subscribe(test_id) as events:
+                kept_up = await until_first(_send_all(socket, encoder, events), listen(socket))
+            # A feed of all tests has no end of its own, nor has that of one that goes on: the client was left behind.
+            if kept_up and test_id is not None and not (await hub.run(test_id)).state.active:
+                await close(socket, ENDED, "The test has ended.")
+            else:
+                await close(socket, TRY_LATER, BEHIND)
         except RunNotFound as error:
             await close(socket, UNKNOWN_TEST, str(error))
         except ScaleError as error:
@@ -89,21 +97,31 @@ async def listen(socket: WebSocket) -> None:
         pass
 
 
-async def until_first(*parts: Coroutine[Any, Any, None]) -> None:
-    """Run all until one ends; end the others. A client that went away or stopped taking is no error."""
+async def until_first(*parts: Coroutine[Any, Any, None]) -> bool:
+    """Run all until one ends; end the others. False when that was a client that stopped taking.
+
+    One that went away is no error.
+    """
+    kept_up = True
     async with anyio.create_task_group() as group:
 
         async def run(part: Coroutine[Any, Any, None]) -> None:
-            with suppress(WebSocketDisconnect, TimeoutError):
-                await part
+            nonlocal kept_up
+            try:
+                with suppress(WebSocketDisconnect):
+                    await part
+            except TimeoutError:
+                kept_up = False
             group.cancel_scope.cancel()
 
         for part in parts:
             group.start_soon(run, part)
+    return kept_up
 
 
 async def close(socket: WebSocket, code: int, reason: str) -> None:
     """Close, with as much of the reason as a close frame holds."""
-    # The client may be gone already; then there is nobody left to tell.
-    with suppress(WebSocketDisconnect, RuntimeError):
-        await socket.close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
+    # The client may be gone already, or take nothing; then there is nobody left to tell.
+    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        async with asyncio.timeout(CLOSE_LIMIT_S):
+            await socket.close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))

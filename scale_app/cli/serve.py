@@ -13,11 +13,11 @@ from collections.abc import Callable
 import click
 from granian.constants import Interfaces
 from granian.log import LogLevels
-from granian.server.embed import Server
 from starlette.applications import Starlette
 
 from scale_app.cli.build import PAGE, require_project
 from scale_app.cli.exits import CannotStart, sentence_and_exit
+from scale_app.cli.listening import CuttingServer
 from scale_app.cli.loading import loading
 from scale_app.settings import Settings, load_settings
 
@@ -74,7 +74,7 @@ async def _serve(address: tuple[str, int], settings: Settings) -> None:
     stop = _Stop()
     application = _application()
     async with application.router.lifespan_context(application):
-        server = Server(
+        server = CuttingServer(
             application, *address, interface=Interfaces.ASGINL, log_level=LogLevels.error, websockets=True, backlog=1024
         )
         server.on_startup(lambda: click.echo(f"Scale is ready at {shown_url(settings)} - Ctrl-C stops it."))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from granian.constants import Interfaces
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
+from scale_app.cli.listening import CuttingServer
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
@@ -21,6 +24,7 @@ from tests.fakes import a_snapshot
 from tests.fakes_hub import FakeHub
 
 EVERY_S = 0.01
+CUT_AFTER_S = 3.0
 PODS = 300
 
 
@@ -43,3 +47,15 @@ async def _publish(hub: FakeHub) -> None:
     for seq in itertools.count():
         hub.publish("run-0", SnapshotTaken(float(seq), a_snapshot("run-0", seq, requests=range(PODS))))
         await asyncio.sleep(EVERY_S)
+
+
+async def serve(port: int) -> None:
+    """As `scale serve` does, but less patient with a client that takes nothing."""
+    server = CuttingServer(
+        application(), "127.0.0.1", port, interface=Interfaces.ASGI, websockets=True, cut_after_s=CUT_AFTER_S
+    )
+    await server.serve()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))

@@ -27,8 +27,7 @@ ALLOWED = "https://scale.example"
 def port() -> Iterator[int]:
     """A server of its own process over a fake hub that publishes a large snapshot a hundred times a second."""
     port = _free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--workers", "1"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "tests.integration.api_application:application"]
+    command = [sys.executable, "-m", "tests.integration.api_application", str(port)]
     server = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
     try:
         _wait_until_it_listens(server, port)
@@ -96,6 +95,24 @@ async def test_a_client_that_takes_nothing_holds_up_nobody(port: int) -> None:
         async with connect(f"ws://127.0.0.1:{port}/ws/metrics") as feed:
             for _ in range(100):
                 await asyncio.wait_for(feed.recv(), 5)
+
+
+async def test_a_client_that_takes_nothing_is_cut_off_though_it_takes_no_close_either(port: int) -> None:
+    with socket.socket() as stalled:
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        stalled.connect(("127.0.0.1", port))
+        stalled.sendall(_head("GET", "/ws/metrics", HANDSHAKE))
+        own_port = stalled.getsockname()[1]
+        deadline = time.monotonic() + 60
+        while _is_connected(port, own_port) and time.monotonic() < deadline:
+            await asyncio.sleep(0.2)
+        assert not _is_connected(port, own_port)
+
+
+def _is_connected(port: int, client_port: int) -> bool:
+    """True while the system keeps the server's side of this connection."""
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return any((row[1], row[2]) == (f"0100007F:{port:04X}", f"0100007F:{client_port:04X}") for row in rows)
 
 
 HANDSHAKE = (

@@ -108,8 +108,8 @@ def run_stream(hub: Door, heartbeat_s: float = HEARTBEAT_S) -> Callable[[WebSock
         try:
             query = query_from_wire(StreamQuery, dict(socket.query_params))
             async with hub.follow(socket.path_params["run_id"], query.after) as followed:
-                await until_first(feed.send(followed), listen(socket))
-            await feed.end(await hub.run(socket.path_params["run_id"]))
+                kept_up = await until_first(feed.send(followed), listen(socket))
+            await feed.end(await hub.run(socket.path_params["run_id"]), kept_up)
         except RunNotFound as error:
             await close(socket, UNKNOWN_RUN, str(error))
         except PlanError as error:
@@ -155,9 +155,9 @@ class _Feed:
                 self._seq = numbered.seq
                 await self._send(Happened(numbered.seq, numbered.event))
 
-    async def end(self, record: RunRecord) -> None:
-        """Say how it ended and close; a run that goes on has left this client behind."""
-        if record.state.active:
+    async def end(self, record: RunRecord, kept_up: bool) -> None:
+        """Say how it ended and close; a run that goes on has left this client behind, as has one it took nothing of."""
+        if record.state.active or not kept_up:
             return await close(self._socket, TRY_LATER, CUT_OFF)
         # The client may be gone already; then there is nobody left to tell.
         with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
