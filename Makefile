@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PACKAGES := requirements.txt requirements.lock pyproject.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run build test test-cluster check format faults soak bench bench-engine bench-memory bench-start bench-store bench-ui calibrate power clean
+.PHONY: help run build test test-cluster check format faults soak bench bench-engine bench-export bench-memory bench-start bench-store bench-ui calibrate power clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -49,6 +49,9 @@ bench: $(VENV)/.test-packages ## measure how long one look at the counts takes, 
 
 bench-engine: $(VENV)/.test-packages ## measure what a request costs the load engine and its peers (ARGS=--short to try it)
 	@$(BIN)/python -m tests.bench.engine $(ARGS)
+
+bench-export: $(VENV)/.test-packages build ## measure what an export of 1,000 pods costs the server and those beside it (ARGS="--seconds 60")
+	@$(BIN)/python -m tests.bench.export $(ARGS)
 
 bench-memory: $(VENV)/.test-packages ## run the load engine for ten minutes and see that its memory stays flat
 	@$(BIN)/python -m tests.bench.engine_memory $(ARGS)
