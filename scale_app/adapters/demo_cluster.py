@@ -188,6 +188,8 @@ class DemoCluster:
     async def watch(self, target: Admitted) -> AsyncGenerator[Sample, None]:
         """The pods now and on each change; ends with `close`. Raises TargetGone when the demo's process dies."""
         process = await self._running()
+        if process.url != target.url:  # another one, begun since the target was admitted: nothing is sent to its pods
+            raise TargetGone(f"The built-in target at {target.url} ended before the run had begun. Start it again.")
         async with aclosing(process.pods()) as samples:
             async for sample in samples:
                 yield sample

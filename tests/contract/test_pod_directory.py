@@ -9,6 +9,7 @@ import re
 import signal
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -36,6 +37,7 @@ class World(Protocol):
     """A directory together with the means to change what it lists."""
 
     directory: PodDirectory
+    target: Admitted
 
     async def open(self) -> None: ...
 
@@ -90,6 +92,7 @@ class FakeDirectory:
 class FakeWorld:
     def __init__(self) -> None:
         self.directory = FakeDirectory()
+        self.target = TARGET
         self._made = 0
         self.directory.show(*(self._new() for _ in range(3)))
 
@@ -118,8 +121,10 @@ class FakeWorld:
 class DemoWorld:
     def __init__(self) -> None:
         self.directory = DemoCluster(SystemClock())
+        self.target = TARGET
 
-    async def open(self) -> None: ...
+    async def open(self) -> None:
+        self.target = replace(TARGET, url=await self.directory.url())
 
     async def scale(self, pods: int) -> None:
         await self.directory.change(DemoChange(pods=pods))
@@ -137,6 +142,7 @@ class DemoWorld:
 
 class KubernetesWorld:
     def __init__(self) -> None:
+        self.target = TARGET
         self._server = FakeApiServer()
         self._folder = tempfile.TemporaryDirectory()
         self._pods: list[str] = []
@@ -201,8 +207,8 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
 class Watch:
     """One watcher, read sample by sample with a limit in time."""
 
-    def __init__(self, directory: PodDirectory) -> None:
-        self.samples = cast(AsyncGenerator[Sample, None], directory.watch(TARGET))
+    def __init__(self, world: World) -> None:
+        self.samples = cast(AsyncGenerator[Sample, None], world.directory.watch(world.target))
         self.seen: list[PodsSample] = []
 
     async def next(self) -> PodsSample:
@@ -237,14 +243,14 @@ class Watch:
 
 async def test_the_pods_that_exist_are_told_at_once(world: World) -> None:
     await world.scale(4)
-    async with Watch(world.directory) as watch:
+    async with Watch(world) as watch:
         pods = (await watch.next()).pods
     assert len({pod.name for pod in pods}) == 4
     assert all(pod.ready and pod.weight == 1.0 for pod in pods)
 
 
 async def test_each_change_of_the_number_of_pods_is_told(world: World) -> None:
-    async with Watch(world.directory) as watch:
+    async with Watch(world) as watch:
         await watch.next()
         for pods in (6, 2, 3):
             await world.scale(pods)
@@ -253,7 +259,7 @@ async def test_each_change_of_the_number_of_pods_is_told(world: World) -> None:
 
 async def test_a_lost_pod_is_missing_and_its_replacement_becomes_ready(world: World) -> None:
     await world.scale(3)
-    async with Watch(world.directory) as watch:
+    async with Watch(world) as watch:
         before = {pod.name for pod in (await watch.next()).pods}
         lost = sorted(before)[0]
         await world.lose(lost)
@@ -266,7 +272,7 @@ async def test_a_lost_pod_is_missing_and_its_replacement_becomes_ready(world: Wo
 
 
 async def test_times_never_go_backwards(world: World) -> None:
-    async with Watch(world.directory) as watch:
+    async with Watch(world) as watch:
         await watch.next()
         for pods in (4, 5, 6):
             await world.scale(pods)
@@ -276,19 +282,19 @@ async def test_times_never_go_backwards(world: World) -> None:
 
 
 async def test_several_watchers_are_told_the_same_and_a_late_one_only_the_present(world: World) -> None:
-    async with Watch(world.directory) as early, Watch(world.directory) as other:
+    async with Watch(world) as early, Watch(world) as other:
         await early.next()
         await other.next()
         await world.scale(7)
         assert (await early.next()).pods == (await other.next()).pods
-        async with Watch(world.directory) as late:
+        async with Watch(world) as late:
             assert (await late.next()).pods == early.seen[-1].pods
 
 
 async def test_a_watcher_that_leaves_does_not_disturb_the_others(world: World) -> None:
-    async with Watch(world.directory) as stays:
+    async with Watch(world) as stays:
         await stays.next()
-        async with Watch(world.directory) as leaves:
+        async with Watch(world) as leaves:
             await leaves.next()
         await world.scale(9)
         assert len((await stays.next()).pods) == 9
@@ -296,7 +302,7 @@ async def test_a_watcher_that_leaves_does_not_disturb_the_others(world: World) -
 
 async def test_what_changes_nothing_is_not_told(world: World) -> None:
     await world.scale(3)
-    async with Watch(world.directory) as watch:
+    async with Watch(world) as watch:
         await watch.next()
         await world.scale(3)
         with pytest.raises(TimeoutError):
@@ -304,7 +310,7 @@ async def test_what_changes_nothing_is_not_told(world: World) -> None:
 
 
 async def test_a_directory_that_breaks_down_tells_every_watcher_why(world: World) -> None:
-    async with Watch(world.directory) as one, Watch(world.directory) as other:
+    async with Watch(world) as one, Watch(world) as other:
         await one.next()
         await other.next()
         await world.break_down()

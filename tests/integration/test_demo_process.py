@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from scale_app.adapters.demo_cluster import DemoCluster
 from scale_app.adapters.system_clock import SystemClock
 from scale_app.codec import from_json, to_json
 from scale_app.domain.demo import DemoChange, DemoCommand, DemoReport, Policy
-from scale_app.domain.errors import PlanError, TargetUnavailable
+from scale_app.domain.errors import PlanError, TargetGone, TargetUnavailable
+from scale_app.domain.snapshot import Source
+from scale_app.ports import Admitted
 
 OWNER = """
 import asyncio
@@ -104,6 +107,19 @@ async def test_a_process_that_died_is_replaced_on_the_next_use_with_the_defaults
     assert status.policy is Policy.RANDOM
     (successor,) = demos_of(os.getpid()) - before
     assert successor != pid
+
+
+async def test_pods_of_a_process_that_died_before_they_were_watched_are_not_taken_for_those_of_its_successor(
+    demo: DemoCluster,
+) -> None:
+    before = demos_of(os.getpid())
+    admitted = Admitted(await demo.url(), Source.DEMO, ())
+    (pid,) = demos_of(os.getpid()) - before
+    os.kill(pid, signal.SIGKILL)
+    await demo.status()  # of its successor
+    async with aclosing(demo.watch(admitted)) as samples:
+        with pytest.raises(TargetGone, match="ended before"):
+            await anext(samples)
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["serving", "frozen"])
