@@ -100,7 +100,7 @@ def exact_p(t: float, shares: Array, picks: Picks, upper: bool, alpha: float) ->
     if min(_costs_ns(shares, picks)) * DRAWS > BUDGET_NS:
         return None
     rng, observed = np.random.default_rng(SEED), t / picks.effective
-    at_once = max(1, CELLS_AT_ONCE // (shares.size + min(picks.total, 1_000)))
+    at_once = max(1, CELLS_AT_ONCE // (shares.size + min(picks.dealt, 1_000)))
     extreme = done = 0
     while done < DRAWS:
         draws = min(at_once, DRAWS - done) if done else FIRST_DRAWS
@@ -125,7 +125,7 @@ def _costs_ns(shares: Array, picks: Picks) -> tuple[float, float]:
     """Of one draw: each pick by hand, and each group of equal picks at once."""
     per_deal = NS_PER_DEAL if _equal(shares) else NS_PER_SEARCHED_DEAL
     per_draw = NS_PER_POD * shares.size
-    return per_draw + per_deal * picks.total, per_draw + NS_PER_BINOMIAL * shares.size * picks.counts.size
+    return per_draw + per_deal * picks.dealt, per_draw + NS_PER_BINOMIAL * shares.size * picks.counts.size
 
 
 def _equal(shares: Array) -> bool:
@@ -144,7 +144,7 @@ def _deal(rng: np.random.Generator, draws: int, shares: Array, picks: Picks) -> 
 
 
 def _deal_by_hand(rng: np.random.Generator, draws: int, shares: Array, picks: Picks) -> Array:
-    shape, pods = (draws, picks.total), shares.size
+    shape, pods = (draws, picks.dealt), shares.size
     if _equal(shares):
         where = rng.integers(pods, size=shape, dtype=np.uint16 if pods < 2**16 else np.uint64).astype(np.int64)
     else:

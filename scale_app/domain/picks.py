@@ -43,8 +43,9 @@ class Picks:
     """The balancer's decisions in a window.
 
     effective: how many independent ones the counts are worth, between 1 and the requests. carried, counts: shape (g,);
-    the decisions as they can be dealt anew: counts[j] of them carried carried[j] requests each. total: their number.
-    unit: what decided, as people call it. known: False when connections are unknown, so each request counts as one.
+    the decisions as they can be dealt anew: counts[j] of them carried carried[j] requests each. unit, total: what
+    decided, as people call it, and how many of those there were; not always as many as are dealt. known: False when
+    connections are unknown, so each request counts as one.
     """
 
     carried: Array
@@ -53,6 +54,11 @@ class Picks:
     total: int
     unit: Unit
     known: bool = True
+
+    @property
+    def dealt(self) -> int:
+        """Decisions that are dealt when chance is tried out."""
+        return int(self.counts.sum())
 
 
 def picks_of(

@@ -2,12 +2,15 @@
 
 import math
 import time
+from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scale_app.domain.balance import balance
+from scale_app.domain.connections import kept
 from scale_app.domain.verdict import VerdictKind, judge
 from tests.unit.domain.verdicts import fair, numbers, one_each
 
@@ -57,6 +60,14 @@ def test_the_order_of_pods_does_not_matter(requests: list[int], random: object) 
 
 def test_equal_windows_get_equal_verdicts() -> None:
     assert one_each([19] * 5) == one_each([19] * 5)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_few_picks_of_connections_of_which_some_switched_have_a_verdict(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    loads = [kept(int(rng.integers(2, 9)), int(rng.random() < 0.1)) for _ in range(30)]
+    counts = rng.multinomial(sum(each.requests for each in loads), rng.dirichlet(np.full(20, 0.2)))
+    assert judge(counts.tolist(), Counter(loads), 1.0).sentence.endswith(".")
 
 
 @pytest.mark.parametrize("picks", [10_000, 20_000, 10_000_000])
