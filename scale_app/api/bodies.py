@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 from starlette.requests import Request
 
 from scale_app.api.problems import BodyError
 from scale_app.domain.errors import PlanError
 
+T = TypeVar("T")
 MOST_PARTS = 40_000
 """Values, lists and objects in one body: a plan with a replayed pattern of the most points has 30,000."""
 ASIDE_FROM_BYTES = 32 * 1024
 """From here on a body is read in a thread, so that nobody waits for it."""
+
+
+_READER = ThreadPoolExecutor(1, "bodies")
+
+
+async def aside(read: Callable[..., T], *given: object) -> T:
+    """What `read` gives, from a thread that all requests share: of several large bodies one is read at a time, since
+    each holds the interpreter for as long as it is parsed."""
+    return await asyncio.get_running_loop().run_in_executor(_READER, partial(read, *given))
 
 
 async def document(request: Request) -> dict[str, object]:
@@ -23,7 +37,7 @@ async def document(request: Request) -> dict[str, object]:
         shown = kind[:80] or "no Content-Type"
         raise BodyError(415, f"The request's body came as {shown}; send JSON with Content-Type: application/json.")
     body = await request.body()
-    return await asyncio.to_thread(document_of, body) if len(body) >= ASIDE_FROM_BYTES else document_of(body)
+    return await aside(document_of, body) if len(body) >= ASIDE_FROM_BYTES else document_of(body)
 
 
 def document_of(body: bytes) -> dict[str, object]:

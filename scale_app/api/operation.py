@@ -5,7 +5,6 @@ So a route cannot answer what is not documented, and what validates a request is
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from scale_app.api.bodies import document
+from scale_app.api.bodies import aside, document
 from scale_app.api.problems import Problem
 from scale_app.codec import plan_from_wire, query_from_wire, to_json
 from scale_app.domain.errors import PlanError, ScaleError
@@ -105,7 +104,7 @@ async def _asked(operation: Operation, request: Request) -> Asked:
     query: object = None if operation.query is None else query_from_wire(operation.query, _once(request))
     # Checking ten thousand points of a pattern takes a moment; in a thread, since others must not wait for it.
     takes = operation.takes
-    body = None if takes is None else await asyncio.to_thread(plan_from_wire, takes, await document(request))
+    body = None if takes is None else await aside(plan_from_wire, takes, await document(request))
     return Asked(request.path_params, query, body, request.headers.get("accept", ""))
 
 

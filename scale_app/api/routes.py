@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from functools import cache
 from typing import Any, get_args
@@ -14,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 
-from scale_app.api.bodies import document
+from scale_app.api.bodies import aside, document
 from scale_app.api.door import Door
 from scale_app.api.first_routes import TESTS, first_operations
 from scale_app.api.messages import (
@@ -108,7 +107,7 @@ class _Tests:
         self._hub = hub
 
     async def start(self, request: Request) -> Response:
-        plan = await asyncio.to_thread(plan_of, await _flat_document(request))
+        plan = await aside(plan_of, await _flat_document(request))
         try:
             test_id = await self._hub.start(plan)
         except PlanError as error:  # over a cap of this installation
