@@ -100,8 +100,9 @@ class FakeStore:
         self._runs[run_id] = record
 
     def damage(self, run_id: str) -> None:
-        """From now on a part of this run cannot be read."""
-        self._runs[run_id] = replace(self._runs[run_id], last=None, unreadable=f"The plan of {run_id} cannot be read.")
+        """From now on this run's plan and last snapshot cannot be read."""
+        unreadable = f"The plan of run {run_id} cannot be read."
+        self._runs[run_id] = replace(self._runs[run_id], last=None, unreadable=unreadable, plan_known=False)
 
     def hold_appends(self) -> asyncio.Event:
         """Let appends wait until the event is set, those that wait already among them."""

@@ -16,8 +16,8 @@ class RunRecord:
     experiment_of: the run whose question this one was planned to decide, "" for none.
     baseline: the name under which later runs are held against this one, "" for none; one run has it at a time.
     not_stored: why a part of it is not stored yet, "" when all is, or will be in a moment.
-    unreadable: what of the stored record cannot be read, "" when all can. It is None here, or stood in for: of the plan
-    only target, users and duration are known then, and an unknown state is shown as interrupted.
+    unreadable: what of the stored record cannot be read, "" when all can. It is None here, or stood in for: an unknown
+    state is shown as interrupted. plan_known: False when of the plan only target, users and duration can be.
     """
 
     run_id: str
@@ -32,6 +32,12 @@ class RunRecord:
     baseline: str = ""
     not_stored: str = ""
     unreadable: str = ""
+    plan_known: bool = True
+
+    @property
+    def told(self) -> str:
+        """What people must know of it, "" for nothing: what cannot be read, and the message."""
+        return " ".join(part for part in (self.unreadable, self.message) if part)
 
     def followed(self, event: Event, at_epoch_s: float) -> RunRecord:
         """The record after an event that happened at this wall-clock time."""

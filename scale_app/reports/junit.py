@@ -52,9 +52,9 @@ def _problem(whole: WholeRun) -> str:
     """Why the run says nothing about the balance, "" when it does."""
     record = whole.record
     if record.state in (RunState.FAILED, RunState.INTERRUPTED):
-        return record.message or f"The run was {record.state.value}."
+        return record.told or f"The run was {record.state.value}."
     if record.last is None:
-        return "The run has no data."
+        return record.told or "The run has no data."
     return record.last.verdict.sentence if record.last.verdict.kind is VerdictKind.NO_DATA else ""
 
 

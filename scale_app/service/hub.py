@@ -179,7 +179,7 @@ class Hub(Memory):
     async def planned_experiment(self, run_id: str) -> Experiment:
         """The second run that would decide what this one left open. Raises NoExperiment, RunNotFound."""
         record = await self.run(run_id)
-        if record.unreadable:
+        if not record.plan_known:
             raise NoExperiment(record.unreadable)
         planned = decisive_plan(record, self._limits)
         if planned is None:
@@ -194,7 +194,7 @@ class Hub(Memory):
     async def rerun(self, run_id: str) -> str:
         """Begin another run of the same plan; its id. Raises what `start` raises, RunNotFound, StoreUnavailable."""
         record = await self.run(run_id)
-        if record.unreadable:  # then what it says of its plan may not be what was asked for
+        if not record.plan_known:
             raise StoreUnavailable(f"The run was not repeated. {record.unreadable}")
         return await self._start(record.plan)
 

@@ -56,7 +56,7 @@ class OneRun(BaselineMarking, rx.State):
         record = await hub.run(run_of_path(self.router.url.path))
         same_target = RunFilter(target=record.plan.target_url, marked=True)
         marked = await hub.runs(MOST_BASELINES + 1, 0, same_target)
-        self.row, self.plan_text = run_row(outline_of(record)), plan_to_text(record.plan)
+        self.row, self.plan_text = run_row(outline_of(record)), plan_to_text(record.plan) if record.plan_known else ""
         # Before the dialog opens: a name that comes a moment later would take the place of what is typed by then.
         self._ask_name(self.row.baseline_hint)
         self.baselines = [run_row(other) for other in marked if other.run_id != record.run_id][:MOST_BASELINES]

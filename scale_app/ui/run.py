@@ -69,10 +69,6 @@ def _head(view: RunView) -> Part:
                 class_name="with-icon",
             ),
         ),
-        rx.cond(
-            (row.problem != "") & ~row.waits,
-            rx.el.p(row.problem, class_name="problem", role="status", data_testid="run-problem"),
-        ),
         rx.el.dl(
             _line("Started", rx.cond(row.run_id != "", local_time(row.created_at_epoch_s), "…")),
             _line("State", rx.el.span(view.state_text, class_name="run-state", data_state=view.state)),

@@ -8,11 +8,14 @@ from scale_app.views.view import PlanLine
 from scale_app.views.words import ALERT_RULES, connection_text
 
 
-def plan_lines(plan: LoadPlan) -> list[PlanLine]:
-    """A plan, figure by figure."""
+def plan_lines(plan: LoadPlan, known: bool = True) -> list[PlanLine]:
+    """A plan, figure by figure. known: False when no more of it is than its target, users and duration."""
+    target, users = PlanLine("Target", plan.target_url), PlanLine("Users", shown.count(plan.users))
+    if not known:
+        return [target, users, PlanLine("Duration", shown.span(plan.duration_s))]
     return [
-        PlanLine("Target", plan.target_url),
-        PlanLine("Users", shown.count(plan.users)),
+        target,
+        users,
         PlanLine("Spawn rate", f"{shown.plain(plan.spawn_rate)} users/s"),
         PlanLine("Duration", shown.span(plan.duration_s)),
         PlanLine("Connections", connection_text(plan.requests_per_connection)),

@@ -55,7 +55,7 @@ def run_view(
         source_text=source_text,
         source_note=source_note,
         counting=counting_note(snapshot.counting) if snapshot else "",
-        message=record.message or (snapshot.message if snapshot else ""),
+        message=record.told or (snapshot.message if snapshot else ""),
         alerts=alert_rows(snapshot.alerts) if snapshot else [],
         when=shown.moment(record.created_at_epoch_s),
         title=_title(record),
@@ -72,7 +72,7 @@ def run_view(
         generator=generator_note(snapshot.findings) if snapshot else "",
         errors=_errors(snapshot) if snapshot else [],
         errors_note=_unnamed(snapshot) if snapshot else "",
-        plan=plan_lines(record.plan),
+        plan=plan_lines(record.plan, record.plan_known),
         happened=happenings(happened),
     )
 

@@ -76,7 +76,7 @@ def test_a_run_that_cannot_be_read_is_shown_as_such_and_deleted(
     expect(bad.get_by_test_id("row-problem")).to_contain_text("The plan of run")
     expect(row_of(page, ids[1]).get_by_test_id("row-problem")).to_have_count(0)
     bad.get_by_test_id("open").click()
-    expect(page.get_by_test_id("run-problem")).to_contain_text("cannot be read")
+    expect(page.get_by_test_id("run-message")).to_contain_text("cannot be read")
     expect(page.get_by_test_id("run-state")).to_have_text("Finished")
     page.get_by_test_id("rerun").click()
     expect(page.get_by_text(re.compile("The run was not repeated"))).to_be_visible()

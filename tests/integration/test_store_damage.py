@@ -85,6 +85,7 @@ async def test_a_damaged_run_is_shown_as_such_and_can_be_deleted_and_others_are_
     if name not in HARMLESS:
         assert "of run bad cannot be read" in record.unreadable
         assert listed["bad"].unreadable == record.unreadable
+    assert record.plan_known is ("a plan" not in name or "of run bad" not in record.unreadable)
     assert (record.run_id, record.plan.target_url, record.plan.users) == ("bad", "http://shop.example/", 7)
     assert not record.state.active
     assert (await store.run("good"), listed["good"].unreadable) == (good, "")

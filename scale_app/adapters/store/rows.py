@@ -153,6 +153,7 @@ def record_of(row: RunRow, last: bytes | None) -> RunRecord:
         experiment_of=row.experiment_of,
         baseline=row.baseline,
         unreadable=damage.sentence,
+        plan_known=plan is not None,
     )
 
 

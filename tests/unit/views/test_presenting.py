@@ -162,3 +162,10 @@ def test_an_unknown_interval_leaves_the_scale_without_one():
     found = run_view(record(snap), []).figures
     assert (found.low, found.width, found.chance, found.interval_text) == ("", "", "", "")
     assert found.dot != ""
+
+
+def test_of_a_plan_that_cannot_be_read_only_what_is_known_is_shown():
+    told = dataclasses.replace(record(None, RunState.FINISHED), unreadable="The plan cannot be read.", plan_known=False)
+    view = run_view(told, [])
+    assert [line.label for line in view.plan] == ["Target", "Users", "Duration"]
+    assert view.message == "The plan cannot be read."
