@@ -21,6 +21,7 @@ from scale_app.worker.dealer import Pace
 from scale_app.worker.engines import engine_of
 from scale_app.worker.faults import watch_for_faults
 from scale_app.worker.job import Job
+from scale_app.worker.silence import PATIENCE_S
 
 MASTER_SILENT_S = 3.0
 """A master asks for counts twice a second. One that does not is gone, and nobody would stop the load."""
@@ -50,7 +51,7 @@ class Hand:
         self._near = near
         self._began_s = inf
         self._patience_s = NEAR_MASTER_SILENT_S if near else MASTER_SILENT_S
-        self._silent_s = 0.0
+        self._silent_s, self._heard_s = 0.0, time.monotonic()
         self._over = Event()
         watch_for_faults(environment, self._broken, ours=not job.plan.locustfile)
         for kind, obey in {
@@ -71,7 +72,7 @@ class Hand:
         self._over.wait()
 
     def _count(self, msg: Message, **_: object) -> None:
-        self._silent_s = 0.0
+        self._silent_s, self._heard_s = 0.0, time.monotonic()
         self._say("counted", {"n": msg.data["n"], "sample": to_json(self._engine.sample())})
 
     def _pace(self, msg: Message, **_: object) -> None:
@@ -98,9 +99,13 @@ class Hand:
         self._runner.send_message(kind, data)
 
     def _watch_master(self) -> None:
-        """That we stood still ourselves is no silence of the master's."""
+        """That we stood still ourselves is no silence of the master's, but a far one has given us up meanwhile."""
         lookout = Lookout(LOOK_EVERY_S, time.monotonic())
-        while self._silent_s < self._patience_s and os.getppid() == self._parent:
+        while self._silent_s < self._patience_s and os.getppid() == self._parent and not self._given_up():
             gevent.sleep(LOOK_EVERY_S)
             self._silent_s += lookout.passed_s(time.monotonic())
         os._exit(EXIT_WITHOUT_MASTER)
+
+    def _given_up(self) -> bool:
+        """Others have our users when a master of another machine has not heard us for so long."""
+        return not self._near and time.monotonic() - self._heard_s >= PATIENCE_S["unknown"]

@@ -122,6 +122,20 @@ async def test_a_worker_joins_serves_and_leaves_in_order(port: int) -> None:
         assert "was asked to end. Its users were moved" in run.notices[0][1]
 
 
+async def test_a_worker_that_slept_is_replaced_and_joins_anew_when_it_wakes(port: int) -> None:
+    async with CountingServer(delay_s=0.005).running() as server, worker(port) as helper:
+        run = await following(PLAN, server.port)
+        await until(counted(run), 30)
+        os.killpg(helper.process.pid, signal.SIGSTOP)
+        await until(lambda: run.users() == PLAN.users and run.traffic[-1].generator.processes == 1, 20)
+        assert "stopped answering. Its users were moved" in run.notices[0][1]
+        os.killpg(helper.process.pid, signal.SIGCONT)
+        await until(lambda: run.users() == PLAN.users and run.traffic[-1].generator.processes == 3, 30)
+        assert "Done: exit code 4" in helper.said
+        await run.load.stop()
+        assert (await run.ended()).error == ""
+
+
 async def test_strangers_get_nothing_and_an_old_worker_is_told_why(port: int) -> None:
     kinds = {"guess": "nothing", "knows only the master's key": "nothing", "old": "refused"}
     async with CountingServer(delay_s=0.005).running() as server, worker(port, OTHER_SECRET) as outsider:
