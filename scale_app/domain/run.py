@@ -110,6 +110,7 @@ class Run:
         }
         events = handlers[type(sample)](sample)
         self.next_seq += len(events)
+        self._let_go()
         return events
 
     def fail(self, at_s: float, why: str) -> list[Event]:
@@ -117,6 +118,11 @@ class Run:
         self.state, self.message = RunState.FAILED, why
         self.next_seq += 1
         return [StateChanged(self._elapsed_s(at_s), self.state, why)]
+
+    def _let_go(self) -> None:
+        """At the end, forget the last minute of samples: of many pods they are large, and the run may wait for long."""
+        if not self.state.active:
+            self._windows, self._traffic = Windows(self._roster), None
 
     def _ready(self, sample: LoadReady) -> list[Event]:
         self._began_at_s = sample.at_s

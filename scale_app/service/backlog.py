@@ -63,7 +63,7 @@ class Waiting(Generic[T]):
 
 
 class Backlog(Generic[T]):
-    """What waits. given_up: lines that were dropped because there was no room for them."""
+    """What waits. plain_lines: so many are never packed. given_up: lines that were dropped to make room."""
 
     def __init__(self, spare: Callable[[T], bool] = lambda line: False) -> None:
         """spare: tells the lines that may be thinned out when there is no room."""
@@ -73,6 +73,7 @@ class Backlog(Generic[T]):
         self._nth = 0
         self._every = 1
         self._cut = False
+        self.plain_lines = PLAIN_LINES
         self.size_bytes = 0
         self.given_up = 0
 
@@ -87,7 +88,7 @@ class Backlog(Generic[T]):
 
     def to_pack(self) -> Waiting[T] | None:
         """The oldest line that is to be packed and is not yet, None when there is none."""
-        return next((waiting for waiting in self._waiting[PLAIN_LINES:] if not waiting.tried), None)
+        return next((waiting for waiting in self._waiting[self.plain_lines :] if not waiting.tried), None)
 
     def put_back(self, packed: Waiting[T]) -> None:
         """Let it wait packed, unless it was stored or given up meanwhile."""

@@ -157,9 +157,10 @@ class Hub(Memory):
             log.error("runs that still sent load are marked as interrupted at the next start: %s", error)
 
     async def start(self, plan: LoadPlan) -> str:
-        """Begin a run; its id. Raises PlanError, TooManyRuns, TargetRefused, TargetUnavailable.
+        """Begin a run; its id. Raises PlanError, TooManyRuns, TargetRefused, TargetUnavailable, StoreUnavailable.
 
-        A database that is away is no reason to refuse it: the run waits to be stored like all that it does.
+        A database that is away is no reason to refuse it: the run waits to be stored like all that it does, unless so
+        many wait that there is no room for one more.
         """
         return await self._start(plan)
 

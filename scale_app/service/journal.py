@@ -67,7 +67,9 @@ class Journal:
         return self.history.size_bytes + self.recording.size_bytes
 
     async def until_stored(self) -> None:
-        """Return when nothing waits."""
+        """No more lines come; return when nothing waits."""
+        # Of runs that have ended any number may wait.
+        self.history.plain_lines = self.recording.plain_lines = 0
         await self._stored.wait()
 
     async def write(self) -> None:

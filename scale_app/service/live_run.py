@@ -185,5 +185,6 @@ class LiveRun:
         # Once more: it may have been about to start, and there only now.
         if not await settled_within(self._clock, LET_GO_LIMIT_S, what, self._load.kill()):
             log.error("run %s: its load may not be gone; end its process by hand", self._run.run_id)
+        self._samples = asyncio.Queue()  # what came after the end may be large, and nobody takes it any more
         self._broadcast.end(self._run.run_id)
         self._over.set()

@@ -23,6 +23,8 @@ from scale_app.service.packer import Packer
 log = logging.getLogger(__name__)
 MOST_WAITING_BYTES = 256 * 1024 * 1024
 """Of packed lines, of all runs: ten minutes of four runs of 1,000 pods take less."""
+MOST_WAITING_RUNS = 50
+"""No run begins while so many wait, of which each takes some megabytes of memory."""
 SLOW_S = 2.0
 """Lines that wait for longer are told of. A second's line is stored in milliseconds."""
 PAUSES_S = (0.5, 1.0, 2.0, 5.0)
@@ -33,6 +35,7 @@ NOT_YET = "Not stored yet; tests go on. "
 SILENT = "The database has not answered for some seconds."
 CATCHING_UP = "The database answers again, and what waited is being stored."
 INSIDE_ERROR = "An error inside Scale; the server's log has the details."
+TOO_MANY = "No run was begun: {runs} runs wait to be stored already, and there is room for no more. "
 NO_ROOM = " {lines:,} lines were given up, since there was no room for more to wait."
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -55,7 +58,9 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
 
     def open(self, record: RunRecord) -> Journal:
-        """The journal of a run that begins now."""
+        """The journal of a run that begins now. Raises StoreUnavailable when too many wait already."""
+        if len(waiting := self._waiting()) >= MOST_WAITING_RUNS:
+            raise StoreUnavailable(TOO_MANY.format(runs=len(waiting)) + (self._sentence(waiting, 0) or CATCHING_UP))
         journal = self._journals[record.run_id] = Journal(record, self._store, self._clock, self._put_in)
         self._task = self._task or asyncio.create_task(self._write())
         self._put_in()
@@ -154,6 +159,7 @@ class Writer:
         # The next round begins with the others: what the store refuses of one run must not hold them up.
         self._journals[journal.run_id] = self._journals.pop(journal.run_id)
         self._failed += 1
+        self._packer.look()
         now_s = self._clock.monotonic_s()
         if self._reminded_at_s is None or now_s - self._reminded_at_s >= REMIND_EVERY_S:
             now = self.storing

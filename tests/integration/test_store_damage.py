@@ -56,6 +56,7 @@ def damaged(tmp_path: Path, store: SqlRunStore) -> Iterator[sqlite3.Connection]:
 
 
 DAMAGES = {
+    "a field of another version": "UPDATE runs SET plan_json = '{\"new\": 1,' || substr(plan_json, 2) WHERE id = 'bad'",
     "a plan of another version": "UPDATE runs SET plan_json = '{\"users\": -3}' WHERE id = 'bad'",
     "a plan that is garbage": "UPDATE runs SET plan_json = 'x{' WHERE id = 'bad'",
     "a plan that is no text": "UPDATE runs SET plan_json = CAST(x'fffe' AS TEXT) WHERE id = 'bad'",
@@ -67,7 +68,7 @@ DAMAGES = {
     "a message that is no text": "UPDATE runs SET message = CAST(x'ff' AS TEXT) WHERE id = 'bad'",
     "a time that is none": "UPDATE runs SET created_at_epoch_s = 'noon' WHERE id = 'bad'",
 }
-HARMLESS = ("a verdict of another version", "a message that is no text")
+HARMLESS = ("a field of another version", "a verdict of another version", "a message that is no text")
 """Damages that the record itself does not show: it has the snapshot's own verdict, and a message of question marks."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,25 @@ async def test_what_lists_are_searched_by_is_filled_in_for_older_runs(tmp_path: 
     found = await store.runs(9, 0, RunFilter(verdict=VerdictKind.EVEN, target="simu"))
     await store.close()
     assert [run.run_id for run in found] == ["old"]
+
+
+async def test_an_older_run_that_is_damaged_keeps_nobody_from_the_others(tmp_path: Path) -> None:
+    engine = open_engine(url_of(tmp_path))
+    async with engine.begin() as connection:
+        await connection.run_sync(lambda made: command.upgrade(migration_config(made), "0002"))
+    await engine.dispose()
+    plan = to_json(LoadPlan("simulated")).decode()
+    with closing(sqlite3.connect(tmp_path / "scale.db", isolation_level=None)) as connection:
+        for run_id, kept, last in (("bad", "x{", "[1]"), ("worse", "[]", "x"), ("good", plan, None)):
+            row = (run_id, kept, "simulated", "finished", 1, 2, "", last, "")
+            connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    await migrate(url_of(tmp_path))
+    store = SqlRunStore(url_of(tmp_path), FakeClock())
+    records = [await store.run(run.run_id) for run in await store.runs(9, 0)]
+    await store.close()
+    assert [(record.run_id, record.plan_known) for record in records] == [
+        ("worse", False), ("good", True), ("bad", False)
+    ]  # fmt: skip
 
 
 async def test_a_newer_versions_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from dataclasses import replace
 from itertools import pairwise
@@ -14,6 +15,7 @@ from scale_app.domain.events import Event, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.replaying import replayed
 from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.samples import TrafficSample
 from scale_app.domain.snapshot import RunState
 from scale_app.service.backlog import BATCH_LINES
 from scale_app.service.hub import LAST_WRITES_S
@@ -72,6 +74,33 @@ async def test_the_end_of_a_run_is_when_it_ended_not_when_that_was_stored(house:
     house.clock.advance(600)
     await house.database_is_back()
     assert (await house.store.run(run_id)).ended_at_epoch_s == ended_at_s
+
+
+async def test_no_run_begins_while_very_many_wait(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scale_app.service.writer.MOST_WAITING_RUNS", 3)
+    house.store.broken = AWAY
+    for _ in range(3):
+        await house.started()
+        house.load.end(2)
+        await settled()
+    with pytest.raises(StoreUnavailable, match=r"3 runs wait to be stored already.*Connection refused"):
+        await house.hub.start(LoadPlan())
+    await house.database_is_back()
+    await house.started()
+
+
+async def test_an_ended_run_that_waits_keeps_at_most_the_newest_of_its_samples_in_memory(house: House) -> None:
+    house.store.broken = AWAY
+    await house.started()
+    for second in range(1, 30):
+        house.load.traffic(second, a=5 * second, only_here=5 * second)
+    house.load.end(30)
+    await settled()
+    await house.naps.end()
+    async with asyncio.timeout(10):
+        while sum(isinstance(kept, TrafficSample) and "only_here" in kept.pods for kept in gc.get_objects()) > 1:
+            await asyncio.sleep(0)
+    assert house.hub.storing.waiting_lines > 60
 
 
 async def test_what_waits_is_stored_in_order_and_once_whatever_fails_in_between(house: House) -> None:

@@ -1,6 +1,7 @@
 """Baselines by name, saved plans, and what the list of runs is searched by."""
 
 import json
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -37,9 +38,23 @@ def _fill(connection: sa.Connection) -> None:
     for run_id in connection.scalars(sa.select(runs.c.id)).all():
         one = runs.c.id == run_id
         plan, last = connection.execute(sa.select(runs.c.plan_json, runs.c.last_json).where(one)).one()
-        values = {"target_url": json.loads(plan).get("target_url", "demo"), "verdict": _verdict(last)}
+        values = {"target_url": _text(_read(plan).get("target_url", "demo")), "verdict": _verdict(last)}
         connection.execute(sa.update(runs).where(one).values(values))
 
 
 def _verdict(last: str | None) -> str:
-    return "" if last is None else json.loads(last).get("verdict", {}).get("kind", "")
+    verdict = _read(last or "{}").get("verdict")
+    return _text(verdict.get("kind"))[:16] if isinstance(verdict, dict) else ""
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _read(text: str) -> dict[str, Any]:
+    """One damaged run keeps nobody from using the others."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
