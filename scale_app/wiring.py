@@ -18,7 +18,8 @@ from scale_app.adapters.store import SqlRunStore
 from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.snapshot import Source
 from scale_app.history import prepared
-from scale_app.service.hub import Hub, Outside
+from scale_app.service.hub import Hub
+from scale_app.service.outside import Outside
 from scale_app.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from scale_app.domain import probability
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, TargetList
@@ -31,21 +31,13 @@ from scale_app.domain.run import Run
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import (
     Admitted,
-    Clock,
-    ClusterCatalog,
-    Demo,
-    Gatekeeper,
-    LoadGenerator,
-    Notifier,
-    PodDirectory,
-    RequestCounter,
-    RunStore,
 )
 from scale_app.service.broadcast import Item
 from scale_app.service.keeper import Keeper
 from scale_app.service.live_run import LiveRun
 from scale_app.service.memory import Memory
 from scale_app.service.notices import Notices, Receiver
+from scale_app.service.outside import Outside
 from scale_app.service.patience import settled_within
 from scale_app.service.writer import Sleep
 
@@ -57,31 +49,6 @@ PUT_DOWN_LIMIT_S = 10.0
 SET_BACK_S = 3_600.0
 """A wall clock that was set back further was wrong before, and is not to be followed."""
 AFTER_S = 0.001
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """The adapters that the hub works with, by source where they differ.
-
-    catalog, cluster_pods: of the Kubernetes clusters, None when none is configured. A target with a Service is
-    watched in its cluster, whatever the source of the counts.
-    """
-
-    gatekeeper: Gatekeeper
-    generators: Mapping[Source, LoadGenerator]
-    directories: Mapping[Source, PodDirectory]
-    store: RunStore
-    demo: Demo
-    clock: Clock
-    notifiers: Sequence[Notifier] = ()
-    catalog: ClusterCatalog | None = None
-    cluster_pods: PodDirectory | None = None
-
-    def directory(self, target: Admitted) -> PodDirectory | None:
-        """Who knows the target's pods; None when nobody does."""
-        return self.directories.get(target.source) if target.service is None else self.cluster_pods
-
-    counters: Mapping[Source, RequestCounter] = field(default_factory=dict)
 
 
 class Hub(Memory):

@@ -16,7 +16,8 @@ from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.plan import Limits
 from scale_app.domain.snapshot import Snapshot, Source
-from scale_app.service.hub import Hub, Outside
+from scale_app.service.hub import Hub
+from scale_app.service.outside import Outside
 
 
 @asynccontextmanager

@@ -26,7 +26,8 @@ from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.replaying import replayed
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import Admitted
-from scale_app.service.hub import Hub, Outside
+from scale_app.service.hub import Hub
+from scale_app.service.outside import Outside
 from tests.fakes_hub import FakeDemo
 from tests.postgres import Postgres, binaries, running_postgres
 from tests.serving import Served, fetch, served

@@ -17,7 +17,8 @@ from scale_app.domain.errors import NotifyFailed, SettingsError
 from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.snapshot import Source
-from scale_app.service.hub import Hub, Outside
+from scale_app.service.hub import Hub
+from scale_app.service.outside import Outside
 from tests.fakes import FakeStore
 from tests.fakes_hub import FakeDemo
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator

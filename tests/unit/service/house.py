@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.snapshot import Source
 from scale_app.ports import PodDirectory, RequestCounter
-from scale_app.service.hub import Hub, Outside
+from scale_app.service.hub import Hub
+from scale_app.service.outside import Outside
 from tests.fakes import FakeClock, FakeStore
 from tests.fakes_hub import FakeDemo
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator, PlayedLoad

@@ -14,8 +14,9 @@ from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
-from scale_app.service.hub import Hub, Outside
+from scale_app.service.hub import Hub
 from scale_app.service.notices import MINUTE_S, MOST_PER_MINUTE, SEND_LIMIT_S, Notices, Outbox, Receiver
+from scale_app.service.outside import Outside
 from tests.fakes import FakeClock, FakeNotifier, FakeStore, a_snapshot
 from tests.fakes_hub import FakeDemo, FakeHub
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator
