@@ -1,4 +1,4 @@
-"""What every request passes first, the page's own socket included: origin, body size, and the last net.
+"""What every request passes first, the page's own socket included: origin, sizes, and the last net.
 
 A browser sends a page's scripts' requests with an Origin that the page cannot forge. CORS does not cover WebSockets,
 and a foreign page may POST without asking, so both are checked here: the Origin must be the host that was asked, or
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scale_app.api.hosts import host_objection
+from scale_app.api.inbound import Inbound
 from scale_app.api.unexpected import AnswerUnexpected, refuse
 from scale_app.settings import Settings
 
@@ -66,7 +67,8 @@ class Guard:
         if writes and objection:
             return await _refuse(scope, send, 403, objection)
         if scope["type"] == "websocket":
-            return await self._app(scope, receive, send)
+            inbound = Inbound(scope, receive, send)
+            return await self._app(scope, inbound.receive, inbound.send)
         send = _with_headers(scope, send, foreign=bool(objection))
         if writes:
             try:
