@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from scale_app.domain.events import Event, PlanEdited, SnapshotTaken, StateChanged
+from scale_app.domain.events import Event, GeneratorNoticed, PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState, Snapshot, Source
 
@@ -48,6 +48,8 @@ class RunRecord:
                 return replace(self, plan=plan)
             case StateChanged(state=state, message=message):
                 ended = None if state.active else at_epoch_s
-                return replace(self, state=state, message=message, ended_at_epoch_s=ended)
+                return replace(self, state=state, message=message or self.message, ended_at_epoch_s=ended)
+            case GeneratorNoticed(message=message):
+                return replace(self, message=message)
             case _:
                 return self

@@ -73,6 +73,9 @@ class Hand:
 
     def _count(self, msg: Message, **_: object) -> None:
         self._silent_s, self._heard_s = 0.0, time.monotonic()
+        # Locust takes an order to spawn that is older than the last one, by the master's wall clock, for one that came
+        # late. None does on one connection, but a clock may be set back.
+        self._runner.last_received_spawn_timestamp = 0
         self._say("counted", {"n": msg.data["n"], "sample": to_json(self._engine.sample())})
 
     def _pace(self, msg: Message, **_: object) -> None:

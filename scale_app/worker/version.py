@@ -9,7 +9,7 @@ from pathlib import Path
 import locust
 
 PACKAGE = Path(__file__).parents[1]
-SHARED = ("codec.py", "child_process/*.py", "domain/**/*.py", "worker/*.py")
+SHARED = ("codec/*.py", "child_process/*.py", "domain/**/*.py", "worker/*.py")
 
 
 @cache

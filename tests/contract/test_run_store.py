@@ -12,6 +12,7 @@ from scale_app.domain.errors import RunNotFound
 from scale_app.domain.events import (
     AlertCleared,
     AlertRaised,
+    GeneratorNoticed,
     Numbered,
     PlanEdited,
     PodChanged,
@@ -238,6 +239,13 @@ async def test_a_deleted_run_is_gone_with_its_events(store: RunStore) -> None:
     assert [run.run_id for run in await store.runs(10, 0)] == ["b"]
     assert await store.events("a") == []
     assert await store.events("b") != []
+
+
+async def test_the_last_notice_stays_what_is_said_of_a_run_that_ends_without_another(store: RunStore) -> None:
+    await store.create(record())
+    await store.append("run-1", 0, [StateChanged(0.0, RunState.RUNNING), GeneratorNoticed(3.0, "One process ended.")])
+    await store.append("run-1", 2, [StateChanged(60.0, RunState.FINISHED)])
+    assert (await store.run("run-1")).message == "One process ended."
 
 
 @pytest.mark.parametrize("run_id", ["", "no-such", "run-1\x00", "ü" * 300, "'; DROP TABLE runs; --", "\ud800"])

@@ -15,7 +15,7 @@ from scale_app.adapters.store.lines import Reading
 from scale_app.adapters.store.tables import PlanRow, RunRow
 from scale_app.adapters.store.thinning import Thinned
 from scale_app.codec import from_json, from_wire, to_json
-from scale_app.domain.events import Event, Numbered, PlanEdited, SnapshotTaken, StateChanged
+from scale_app.domain.events import Event, GeneratorNoticed, Numbered, PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.outline import Headline, RunOutline, headline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodCounts, counts_of
@@ -106,8 +106,9 @@ def summary_values(events: Iterable[Event], now_epoch_s: float) -> dict[str, Any
             changed |= _of_plan(event.plan)
         elif isinstance(event, StateChanged):
             changed["state"] = event.state.value
-            changed["message"] = plain(event.message)
             changed["ended_at_epoch_s"] = None if event.state.active else now_epoch_s
+        if isinstance(event, (GeneratorNoticed, StateChanged)) and event.message:
+            changed["message"] = plain(event.message)
     return changed
 
 
