@@ -86,13 +86,18 @@ def usage_sentence(error: click.ClickException) -> str:
 
 
 @contextlib.contextmanager
-def sentence_and_exit() -> Iterator[None]:
-    """Every error meant for people becomes its sentence on stderr and an exit code; Ctrl-C ends with 0."""
+def sentence_and_exit(cut_off: str = "") -> Iterator[None]:
+    """Every error meant for people becomes its sentence on stderr and an exit code.
+
+    cut_off: what Ctrl-C left undone, a sentence; "" where it is how the command ends, with 0.
+    """
     try:
         yield
     except ScaleError as error:
         end(str(error), code_of(error))
     except (KeyboardInterrupt, asyncio.CancelledError):
+        if cut_off:
+            end(cut_off, Exit.FAILED)
         sys.exit(Exit.EVEN)
 
 

@@ -14,7 +14,7 @@ import click
 from scale_app.cli.exits import CannotStart, sentence_and_exit
 from scale_app.cli.house import opened
 from scale_app.cli.options import json_option, server_option
-from scale_app.cli.reporting import wanted_reports
+from scale_app.cli.reporting import check_place
 from scale_app.cli.terminal import print_json
 from scale_app.reports import FORMATS
 from scale_app.reports.formats import FormatName
@@ -35,8 +35,8 @@ def export_run(run_id: str, form: str, output: str | None, server: str | None, a
         if output == "-":
             asyncio.run(_write(server, run_id, name, sys.stdout.buffer))
             return
-        path = Path(output or f"scale-{run_id[:8]}.{FORMATS[form].ending}")
-        wanted_reports((f"{form}={path}",))
+        path = Path(output or f"scale-{run_id[:8].replace('/', '-')}.{FORMATS[form].ending}")
+        check_place(path, "--output", str(path))
         with _whole_file(path) as file:
             size = asyncio.run(_write(server, run_id, name, file))
         print_json({"file": str(path), "bytes": size}) if as_json else click.echo(f"Wrote {path}.")

@@ -24,11 +24,17 @@ def wanted_reports(reports: tuple[str, ...]) -> list[tuple[str, Path]]:
         name, equals, file = text.partition("=")
         if not equals or name not in FORMATS or not file:
             raise PlanError("--report", text, f"FORMAT=FILE with a format of {', '.join(FORMATS)}")
-        path = Path(file)
-        if path.is_dir() or not path.parent.is_dir():
-            raise PlanError("--report", text, f"{path} cannot be written: its folder has to be there")
-        wanted.append((name, path))
+        check_place(Path(file), "--report", text)
+        wanted.append((name, Path(file)))
     return wanted
+
+
+def check_place(path: Path, option: str, text: str) -> None:
+    """Raises PlanError for a file that cannot be there."""
+    if path.is_dir():
+        raise PlanError(option, text, f"{path} is a folder, and a file is needed")
+    if not path.parent.is_dir():
+        raise PlanError(option, text, f"{path} cannot be written: its folder has to be there")
 
 
 def needs(wanted: list[tuple[str, Path]]) -> dict[str, bool]:

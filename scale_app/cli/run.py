@@ -29,6 +29,8 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.saved_plan import check_name
 
+CUT_OFF = "The command was ended before the run was judged, so there is no verdict."
+
 
 @click.command()
 @plan_options
@@ -53,9 +55,9 @@ def run(
     """Run one load test: of a PLAN file (YAML or JSON; "-" for standard input), of flags, or of both.
 
     The exit code tells the verdict: 0 even, 1 uneven or a threshold missed, 2 undecided, 3 no data or failed,
-    64 wrong use. Ctrl-C stops the load and judges what was measured; a second one ends at once.
+    64 wrong use. Ctrl-C stops the load and judges what was measured; a second one ends at once, with 3.
     """
-    with sentence_and_exit():
+    with sentence_and_exit(CUT_OFF):
         plan, chosen, wanted = (
             plan_of(plan_file, settings, headers, **flags),
             fail_on_of(fail_on),

@@ -41,6 +41,8 @@ class Server:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        if not url.startswith(("http://", "https://")):
+            raise PlanError("server", url, "a URL that begins with http:// or https://")
         try:
             self._client = httpx2.AsyncClient(base_url=f"{self._url}/api/v1/", timeout=PATIENCE_S)
         except (httpx2.InvalidURL, ValueError) as error:

@@ -82,7 +82,7 @@ class SavedPlans(rx.State):
         self.names, self.name = [plan.name for plan in await wiring.hub().plans()], ""
 
     async def _show_text(self) -> None:
-        self.text = plan_to_text((await self.get_state(Intent)).plan())
+        self.text = await asyncio.to_thread(plan_to_text, (await self.get_state(Intent)).plan())
 
     async def _read_text(self) -> None:
         check_page_text(self.text, "file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -229,19 +230,37 @@ def test_wrong_use_is_one_sentence_and_code_64(terminal: Terminal, arguments: li
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-def test_ctrl_c_stops_the_load_and_judges_what_was_measured(tmp_path: Path) -> None:
+@contextlib.contextmanager
+def a_run(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """`scale run` of a minute, from the moment on in which it tells of its progress."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SCALE_")}
-    own = {"SCALE_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/scale.db", "PYTHONPATH": str(PROJECT)}
+    own = {"SCALE_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/scale.db", "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-m", "scale_app.cli", "run", "--target", "simulated", "--duration", "60", "--json"]
     guarded = [sys.executable, "-c", GUARD, str(PROJECT), str(os.getpid()), *command]
     with subprocess.Popen(
-        guarded, env=environment | own, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        guarded, env=environment | own, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        first = process.stderr.readline()
+        assert "requests, " in process.stderr.readline()
+        yield process
+
+
+def test_ctrl_c_stops_the_load_and_judges_what_was_measured(tmp_path: Path) -> None:
+    with a_run(tmp_path) as process:
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=30)
-    assert "requests, " in first, stderr
+        stdout, _ = process.communicate(timeout=30)
     said = json.loads(stdout)
     assert said["run"]["state"] == "stopped"
     assert process.returncode == said["exit_code"] == CODES[said["run"]["last"]["verdict"]["kind"]]
+
+
+def test_a_second_ctrl_c_ends_the_command_without_a_verdict(tmp_path: Path) -> None:
+    with a_run(tmp_path) as process:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+    if stdout == "":
+        assert process.returncode == 3
+        assert "there is no verdict" in stderr
+    else:  # both may come as one, or so late that the run was judged meanwhile
+        assert process.returncode == json.loads(stdout)["exit_code"]
