@@ -22,7 +22,6 @@ from scale_app.domain.events import (
 from scale_app.domain.foreign import ForeignTraffic
 from scale_app.domain.outcome import failure_sentence, should_give_up
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.domain.record import RunRecord as RunRecord
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import (
     ConnectionsSample,

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 from sqlalchemy import Row
 
 from scale_app.adapters.store.damage import Damage, lines_of
-from scale_app.adapters.store.lines import Reading
 from scale_app.adapters.store.tables import PlanRow, RunRow
 from scale_app.adapters.store.thinning import Thinned
-from scale_app.codec import from_json, from_wire, to_json
+from scale_app.codec import from_json, to_json
 from scale_app.domain.events import Event, GeneratorNoticed, Numbered, PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.outline import Headline, RunOutline, headline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodCounts, counts_of
 from scale_app.domain.record import RunRecord
-from scale_app.domain.recording import Recorded
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point, RunState, Snapshot, Source, point_of
 from scale_app.domain.verdict import VerdictKind
 
-log = logging.getLogger(__name__)
-HANDFUL_BYTES = 4_096
-"""Of packed lines; read they are a hundred times as large."""
 KINDS: dict[str, Any] = {kind.__dataclass_fields__["kind"].default: kind for kind in get_args(Event)}
 _NO_COLUMNS = ("headline", "not_stored", "unreadable")
 _OUTLINED = tuple(field.name for field in fields(RunOutline) if field.name not in _NO_COLUMNS)
@@ -244,59 +238,6 @@ def _counts_of(row: tuple[bytes | None, str]) -> PodCounts:
 
 def _counts_in(body_json: str) -> PodCounts:
     return counts_of(from_json(SnapshotTaken, body_json).snapshot)
-
-
-def recorded_values(run_id: str, first_seq: int, bodies: Iterable[bytes]) -> list[dict[str, Any]]:
-    """Columns of `run_recordings` for lines that follow one another."""
-    return [{"run_id": run_id, "seq": seq, "body": body} for seq, body in enumerate(bodies, first_seq)]
-
-
-class RecordingReader:
-    """Takes the rows of a recording in order. next_seq: of the row that it takes next.
-
-    cut: a line is missing, or cannot be read by this version; what comes after it is not given.
-    """
-
-    def __init__(self, run_id: str) -> None:
-        self._run_id = run_id
-        self._reading = Reading()
-        self.next_seq = 0
-        self.cut = False
-
-    def take(self, rows: Sequence[tuple[int, bytes]]) -> list[Recorded]:
-        """The lines in these (seq, body) rows."""
-        kind, found = cast(type[Recorded], Recorded), list[Recorded]()
-        for seq, body in rows:
-            self.cut = self.cut or seq != self.next_seq
-            if self.cut:
-                break
-            try:
-                found.append(from_wire(kind, self._reading.take(body)))
-            except ValueError as error:
-                self.cut = True
-                log.warning(
-                    "run %s: line %d of its recording cannot be read, nor the rest: %s", self._run_id, seq, error
-                )
-            self.next_seq += 1
-        return found
-
-
-def recording_of(run_id: str, rows: Sequence[tuple[int, bytes]]) -> list[Recorded]:
-    """The lines in (seq, body) rows up to the first that is missing, or that this version cannot read."""
-    return RecordingReader(run_id).take(rows)
-
-
-def in_handfuls(rows: Sequence[tuple[int, bytes]]) -> list[list[tuple[int, bytes]]]:
-    """The rows in groups that are read in a moment and take little memory: of large ones each alone."""
-    groups: list[list[tuple[int, bytes]]] = []
-    size = HANDFUL_BYTES
-    for row in rows:
-        if size >= HANDFUL_BYTES:
-            groups.append([])
-            size = 0
-        groups[-1].append(row)
-        size += len(row[1])
-    return groups
 
 
 def packed(value: object) -> bytes:

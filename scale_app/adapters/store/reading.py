@@ -1,0 +1,178 @@
+"""What is read of the history: lists of runs, one run and what happened in it, its recording, saved plans."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlmodel import col
+
+from scale_app.adapters.store.border import border
+from scale_app.adapters.store.damage import Damage
+from scale_app.adapters.store.newest import Newest
+from scale_app.adapters.store.recording_rows import RecordingReader, in_handfuls, recording_of
+from scale_app.adapters.store.rows import (
+    LISTED,
+    events_of,
+    outline_of_row,
+    plan_of,
+    pod_counts_of,
+    points_of,
+    record_of,
+    saved_plan_of,
+)
+from scale_app.adapters.store.search import conditions, storable
+from scale_app.adapters.store.sessions import LONG_LIMIT_S, READ_LIMIT_S, Sessions
+from scale_app.adapters.store.tables import EventRow, LastRow, PlanRow, RecordedRow, RunRow
+from scale_app.adapters.store.upkeep import ACTIVE
+from scale_app.domain.errors import RunNotFound
+from scale_app.domain.events import Event, Numbered
+from scale_app.domain.outline import RunOutline
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.pod_history import PodCounts, spread
+from scale_app.domain.record import RunRecord
+from scale_app.domain.recording import Recorded
+from scale_app.domain.run_filter import ALL_RUNS, RunFilter
+from scale_app.domain.saved_plan import SavedPlan
+from scale_app.domain.snapshot import Point
+
+ROWS_AT_ONCE = 32
+"""Lines of a recording that are asked for in one go."""
+
+
+class StoredRuns(Sessions):
+    """The part of the store that reads, and changes nothing."""
+
+    def __init__(self, database_url: str) -> None:
+        super().__init__(database_url)
+        self._unreadable = Newest[str]()
+
+    async def runs(
+        self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()
+    ) -> list[RunOutline]:
+        """Those that are wanted, newest first. without: ids of runs that are not looked at."""
+        newest = (col(RunRow.created_at_epoch_s).desc(), col(RunRow.id).desc())
+        page = select(*LISTED).where(*conditions(wanted, without)).order_by(*newest).limit(limit).offset(offset)
+        return await self._outlines(page)
+
+    async def oldest(self, limit: int) -> list[RunOutline]:
+        """Ended runs that are no baseline, the oldest first."""
+        spare = (col(RunRow.baseline) == "", col(RunRow.state).not_in(ACTIVE))
+        oldest = (col(RunRow.created_at_epoch_s), col(RunRow.id))
+        return await self._outlines(select(*LISTED).where(*spare).order_by(*oldest).limit(limit))
+
+    async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
+        """The plans of those of these runs that there are, and whose plan can be read."""
+        query = select(col(RunRow.id), col(RunRow.plan_json)).where(col(RunRow.id).in_(map(storable, run_ids)))
+        with border("Reading the plans of runs", self._url):
+            async with self._session() as session:
+                rows = (await session.execute(query)).all()
+        plans = {run_id: self._plan(run_id, plan) for run_id, plan in rows}
+        return {run_id: plan for run_id, plan in plans.items() if plan is not None}
+
+    async def count(self, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()) -> int:
+        """How many runs are wanted."""
+        with border("Counting the runs", self._url):
+            async with self._session() as session:
+                counted = select(func.count(col(RunRow.id))).where(*conditions(wanted, without))
+                return await session.scalar(counted) or 0
+
+    async def run(self, run_id: str) -> RunRecord:
+        """Raises RunNotFound."""
+        with border(f"Reading run {run_id}", self._url):
+            async with self._session() as session:
+                row = await session.get(RunRow, storable(run_id))
+                last = await session.scalar(select(col(LastRow.body)).where(col(LastRow.run_id) == storable(run_id)))
+        if row is None:
+            raise RunNotFound(run_id)
+        record = await asyncio.to_thread(record_of, row, last)
+        self._unreadable.keep(run_id, record.unreadable or None)
+        return record
+
+    async def events(self, run_id: str) -> list[Event]:
+        """In order, of the snapshots those that are kept whole. Empty when the run has none or is unknown."""
+        whole = (col(EventRow.body_json) != "") | col(EventRow.body).is_not(None)
+        return [numbered.event for numbered in await self._events(run_id, whole)]
+
+    async def points(self, run_id: str) -> list[Point]:
+        """What the time charts draw, in order, without reading whole snapshots."""
+        query = select(col(EventRow.point_json)).where(col(EventRow.point_json).is_not(None))
+        rows = await self._rows(run_id, query)
+        return await asyncio.to_thread(points_of, run_id, [point for (point,) in rows])
+
+    async def pod_counts(self, run_id: str, most: int) -> list[PodCounts]:
+        """The pods' counts at most so many times (2 or more), evenly spread over the run, the newest among them."""
+        taken = col(EventRow.point_json).is_not(None)
+        seqs = [seq for (seq,) in await self._rows(run_id, select(col(EventRow.seq)).where(taken))]
+        wanted = [seqs[index] for index in spread(len(seqs), most)]
+        query = select(col(EventRow.pods), col(EventRow.body_json)).where(col(EventRow.seq).in_(wanted))
+        return await asyncio.to_thread(pod_counts_of, run_id, await self._rows(run_id, query))
+
+    async def happenings(self, run_id: str) -> list[Numbered]:
+        """The events in order, snapshots apart, each with its seq."""
+        return await self._events(run_id, col(EventRow.point_json).is_(None))
+
+    async def recorded(self, run_id: str) -> AsyncGenerator[list[Recorded], None]:
+        """The same as `recording`, a few lines at a time: of many pods an hour is more than memory holds."""
+        reader = RecordingReader(run_id)
+        while not reader.cut and (rows := await self._recorded_rows(run_id, reader.next_seq)):
+            for handful in in_handfuls(rows):
+                if lines := await asyncio.to_thread(reader.take, handful):
+                    yield lines
+
+    async def _recorded_rows(self, run_id: str, first_seq: int) -> list[tuple[int, bytes]]:
+        mine = (col(RecordedRow.run_id) == storable(run_id), col(RecordedRow.seq) >= first_seq)
+        rows = select(col(RecordedRow.seq), col(RecordedRow.body)).where(*mine).order_by(col(RecordedRow.seq))
+        with border(f"Reading the recording of run {run_id}", self._url):
+            async with self._session(LONG_LIMIT_S) as session:
+                return [(seq, body) for seq, body in await session.execute(rows.limit(ROWS_AT_ONCE))]
+
+    async def recording(self, run_id: str) -> list[Recorded]:
+        """The recording in order, up to the first line that is missing. Empty when there is none."""
+        lines = select(col(RecordedRow.seq), col(RecordedRow.body)).where(col(RecordedRow.run_id) == storable(run_id))
+        with border(f"Reading the recording of run {run_id}", self._url):
+            async with self._session(LONG_LIMIT_S) as session:
+                rows = [(seq, body) for seq, body in await session.execute(lines.order_by(col(RecordedRow.seq)))]
+        return await asyncio.to_thread(recording_of, run_id, rows)
+
+    async def plans(self) -> list[SavedPlan]:
+        """Every saved plan, by name."""
+        with border("Reading the saved plans", self._url):
+            async with self._session() as session:
+                rows = (await session.scalars(select(PlanRow))).all()
+        # Sorted here, so that the order does not depend on the database's collation.
+        return sorted(map(saved_plan_of, rows), key=lambda saved: saved.name)
+
+    async def _outlines(self, query: Select[*tuple[Any, ...]]) -> list[RunOutline]:
+        with border("Reading the list of runs", self._url):
+            async with asyncio.timeout(READ_LIMIT_S), self._engine.connect() as connection:
+                rows = (await connection.execute(query)).all()
+        return [self._outline(row) for row in rows]
+
+    def _outline(self, row: Row[Any]) -> RunOutline:
+        outline = outline_of_row(row)
+        # What the list does not read of a run may be damaged too; it is known once somebody looked at it.
+        known = self._unreadable.get(outline.run_id)
+        return replace(outline, unreadable=known) if known else outline
+
+    def _plan(self, run_id: str, plan_json: str) -> LoadPlan | None:
+        damage = Damage(f"run {run_id}")
+        plan = damage.read("plan", lambda: plan_of(plan_json), None)
+        if plan is None:
+            self._unreadable.keep(run_id, damage.sentence)
+        return plan
+
+    async def _events(self, run_id: str, wanted: ColumnElement[bool]) -> list[Numbered]:
+        columns = (col(EventRow.seq), col(EventRow.kind), col(EventRow.body_json), col(EventRow.body))
+        rows = await self._rows(run_id, select(*columns).where(wanted))
+        # An hour of snapshots takes a second or more to decode; runs that go on meanwhile must not wait for it.
+        return await asyncio.to_thread(events_of, run_id, rows)
+
+    async def _rows(self, run_id: str, query: Select[*tuple[Any, ...]]) -> list[Any]:
+        ordered = query.where(col(EventRow.run_id) == storable(run_id)).order_by(col(EventRow.seq))
+        with border(f"Reading what happened in run {run_id}", self._url):
+            async with self._session(LONG_LIMIT_S) as session:
+                return [tuple(row) for row in await session.execute(ordered)]

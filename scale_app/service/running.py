@@ -1,0 +1,150 @@
+"""A run from its start to its end: begun within the caps, edited, stopped, seen through until all of it is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Coroutine
+
+from scale_app.domain import probability
+from scale_app.domain.errors import RunNotActive, TooManyRuns
+from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
+from scale_app.domain.record import RunRecord
+from scale_app.domain.run import Run
+from scale_app.domain.snapshot import RunState, Source
+from scale_app.ports import Admitted
+from scale_app.service.live_run import LiveRun
+from scale_app.service.memory import Memory
+from scale_app.service.outside import Outside
+from scale_app.service.patience import settled_within
+from scale_app.service.writer import Sleep
+
+log = logging.getLogger(__name__)
+PUT_DOWN_LIMIT_S = 10.0
+SET_BACK_S = 3_600.0
+"""A wall clock that was set back further was wrong before, and is not to be followed."""
+AFTER_S = 0.001
+
+
+class Running(Memory):
+    """The part of the hub that sends load, and changes and ends what it began."""
+
+    def __init__(self, outside: Outside, limits: Limits, max_runs: int, sleep: Sleep = asyncio.sleep) -> None:
+        """sleep: lets time pass between tries to store."""
+        super().__init__(outside.store, outside.clock, sleep)
+        self._outside = outside
+        self._limits = limits
+        self._max_runs = max_runs
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._starting = 0
+        self._newest_epoch_s = 0.0
+
+    @property
+    def limits(self) -> Limits:
+        """Caps of one run."""
+        return self._limits
+
+    @property
+    def max_runs(self) -> int:
+        """Runs that may send load at the same time."""
+        return self._max_runs
+
+    async def start(self, plan: LoadPlan) -> str:
+        """Begin a run; its id. Raises PlanError, TooManyRuns, TargetRefused, TargetUnavailable, StoreUnavailable.
+
+        A database that is away is no reason to refuse it: the run waits to be stored like all that it does, unless so
+        many wait that there is no room for one more.
+        """
+        return await self._start(plan)
+
+    async def _start(self, plan: LoadPlan, experiment_of: str = "") -> str:
+        plan.check_limits(self._limits)
+        if len(self.active()) + self._starting >= self._max_runs:
+            raise TooManyRuns(
+                f"{self._max_runs} runs are sending load already, which is the most allowed here. "
+                "Stop one, or wait for one to end."
+            )
+        self._starting += 1
+        try:
+            return await self._begin(plan, await self._outside.gatekeeper.admit(plan), experiment_of)
+        finally:
+            self._starting -= 1
+
+    async def edit(self, run_id: str, edit: PlanEdit) -> RunRecord:
+        """Change a running load; the run as it is then. Raises PlanError, RunNotFound, RunNotActive, GeneratorFailed.
+
+        Edits are taken one after the other, each on top of the one before it.
+        """
+        return await (await self._active_run(run_id)).edit(edit, self._limits)
+
+    async def stop(self, run_id: str) -> None:
+        """Stop a running load; requests in flight still count. One that did not stop in time is put down.
+
+        Raises RunNotFound, and RunNotActive when it was asked before and may still stop by itself.
+        """
+        await (await self._active_run(run_id)).stop()
+
+    async def delete(self, run_id: str) -> None:
+        """Forget an ended run, or one that was asked to stop and did not in time: that is put down first.
+
+        Raises RunNotFound, RunStillActive.
+        """
+        live = self._live.get(run_id)
+        if live is not None and live.stuck:
+            await live.stop()
+            await settled_within(self._clock, PUT_DOWN_LIMIT_S, f"the end of run {run_id}", live.over())
+        await super().delete(run_id)
+
+    def active(self) -> list[RunRecord]:
+        """Runs that send load, newest first."""
+        records = [live.record for live in self._live.values() if live.record.state.active]
+        return sorted(records, key=lambda record: -record.created_at_epoch_s)
+
+    async def _begin(self, plan: LoadPlan, target: Admitted, experiment_of: str) -> str:
+        clock = self._outside.clock
+        generator, directory = self._outside.generators[target.source], self._outside.directory(target)
+        began_s = self._begins_at_epoch_s()
+        run = Run(str(uuid.uuid4()), plan, target.source, began_s - clock.monotonic_s())
+        record = RunRecord(run.run_id, plan, target.source, RunState.STARTING, began_s, experiment_of=experiment_of)
+        counters = self._outside.counters if target.source is Source.HEADER else {}
+        journal = self._writer.open(record)
+        live = self._live[run.run_id] = LiveRun(run, record, journal, self._broadcast, clock, counters)
+        self._keep(self._see_through(run.run_id, live.drive(generator, directory, target)))
+        self._keep(asyncio.to_thread(probability.load))
+        return run.run_id
+
+    def _begins_at_epoch_s(self) -> float:
+        """The wall clock's time; a moment after the run before when that was set back a little, for lists' order."""
+        now_s, before_s = self._clock.epoch_s(), self._newest_epoch_s
+        self._newest_epoch_s = before_s + AFTER_S if before_s - SET_BACK_S < now_s < before_s else now_s
+        return self._newest_epoch_s
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a part of Scale ended that should have gone on", exc_info=error)
+
+    async def _see_through(self, run_id: str, driving: Coroutine[None, None, None]) -> None:
+        try:
+            await driving
+            await self._writer.until_stored(run_id)
+        finally:
+            del self._live[run_id]
+
+    async def _active_run(self, run_id: str) -> LiveRun:
+        live = self._live.get(run_id)
+        if live and live.record.state.active:
+            return live
+        state = (await self.run(run_id)).state
+        if state.active:
+            raise RunNotActive(
+                f"Run {run_id} is stored as {state}, but nothing of it goes on here, so nothing can be changed or "
+                "stopped. Delete it, or start the server again, which marks it as interrupted."
+            )
+        raise RunNotActive(f"Run {run_id} is {state} already, so nothing can be changed or stopped.")
