@@ -55,11 +55,11 @@ class OneRun(BaselineMarking, rx.State):
     async def _look_again(self) -> None:
         hub = wiring.hub()
         record = await hub.run(run_of_path(self.router.url.path))
-        same_target = RunFilter(target=record.plan.target_url, marked=True)
-        marked = await hub.runs(MOST_BASELINES + 1, 0, same_target)
         self.row = run_row(outline_of(record))
         # Of a pattern with thousands of points this takes half a second, which nobody else may wait for.
         self.plan_text = await asyncio.to_thread(plan_to_text, record.plan) if record.plan_known else ""
         # Before the dialog opens: a name that comes a moment later would take the place of what is typed by then.
         self._ask_name(self.row.baseline_hint)
+        # Last, since a run in memory is shown also while the database does not answer.
+        marked = await hub.runs(MOST_BASELINES + 1, 0, RunFilter(target=record.plan.target_url, marked=True))
         self.baselines = [run_row(other) for other in marked if other.run_id != record.run_id][:MOST_BASELINES]
