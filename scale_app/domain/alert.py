@@ -26,7 +26,8 @@ class Alert:
     rule: "verdict" or "score" (an imbalance), "pod_share", "p95" or "failures" (a limit of the plan).
     balance_score: of the recent window, None when it has none. message: what is wrong, one complete sentence.
     raised_at_s: seconds since the load began. value: what is held against the threshold, in the rule's unit: a score,
-    a share of requests (0..1), milliseconds, a share of requests.
+    a share of requests (0..1), milliseconds, a share of requests. over: why it has ended, "" while it is on and where
+    the rule's own words say it.
     """
 
     rule: AlertKind
@@ -35,6 +36,7 @@ class Alert:
     message: str
     raised_at_s: float
     value: float | None = None
+    over: str = ""
 
     @property
     def on_balance(self) -> bool:
@@ -44,6 +46,8 @@ class Alert:
     @property
     def cleared(self) -> str:
         """What to say when it is over, one complete sentence."""
+        if self.over:
+            return self.over
         _, limit = percents(0, self.threshold)
         sentences: dict[AlertKind, str] = {
             "pod_share": f"No pod answers more than {limit} of the requests any more.",
@@ -59,7 +63,8 @@ class Reading:
 
     state: "bad" is surely over the limit, "good" is not over it; "unclear" lies between or has too little to go by,
         and changes nothing. measure: grows as it gets worse. step: the smallest change of it that is worth telling.
-    subject: whom it is about; another one is worth telling, too. The rest: see Alert.
+    subject: whom it is about; another one is worth telling, too. at_once: it is evidence enough by itself, no others
+    like it need follow. message: of a good one, why it is over. The rest: see Alert.
     """
 
     state: ReadingState
@@ -70,6 +75,7 @@ class Reading:
     measure: float = 0.0
     step: float = 0.0
     subject: str = ""
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +102,20 @@ class AlertWatch:
             self._streak = 0
             return self._update(at_s, reading)
         self._streak += 1
-        if self._streak < (SAMPLES_TO_CLEAR if self.active else SAMPLES_TO_RAISE):
+        needed = 1 if reading.at_once else SAMPLES_TO_CLEAR if self.active else SAMPLES_TO_RAISE
+        if self._streak < needed:
             return None
         self._streak = 0
-        return self._clear(self.active) if self.active else self._raise(at_s, reading)
+        return self._clear(self.active, reading) if self.active else self._raise(at_s, reading)
 
     def _raise(self, at_s: float, reading: Reading) -> AlertChange:
         self.active = Alert(self._rule, reading.balance_score, reading.threshold, reading.message, at_s, reading.value)
         self._told, self._told_at_s = reading, at_s
         return AlertChange("raised", self.active)
 
-    def _clear(self, alert: Alert) -> AlertChange:
+    def _clear(self, alert: Alert, reading: Reading) -> AlertChange:
         self.active = self._told = None
-        return AlertChange("cleared", alert)
+        return AlertChange("cleared", replace(alert, over=reading.message if reading.at_once else ""))
 
     def _update(self, at_s: float, reading: Reading) -> AlertChange | None:
         if not self.active or not self._told or reading.state != "bad" or at_s - self._told_at_s < UPDATE_EVERY_S:

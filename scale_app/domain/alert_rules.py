@@ -1,7 +1,8 @@
 """What is bad enough to tell people: one small function a rule, each judging the recent window.
 
-A limit counts as broken only when chance at the limit itself hardly ever looks like this, so a figure that hovers
-about its limit is raised once and not every few seconds.
+The imbalance by the verdict is told by evidence and has a module of its own, imbalance.py. A limit counts as broken
+only when chance at the limit itself hardly ever looks like this, so a figure that hovers about its limit is raised once
+and not every few seconds.
 """
 
 from __future__ import annotations
@@ -11,21 +12,19 @@ import math
 from scale_app.domain.alert import Alert, AlertChange, AlertKind, AlertWatch, Reading, ReadingState
 from scale_app.domain.balance import THRESHOLD, Balance
 from scale_app.domain.histogram import Histogram, bucket_ms
-from scale_app.domain.plan import AlertRule, LoadPlan
+from scale_app.domain.imbalance import NOISE_STEPS, ImbalanceRule, step_of
+from scale_app.domain.plan import LoadPlan
 from scale_app.domain.probability import special
-from scale_app.domain.verdict import COVERAGE_FLOOR, Verdict, VerdictKind
+from scale_app.domain.verdict import COVERAGE_FLOOR
 from scale_app.domain.verdict_sentence import percents
 from scale_app.domain.window import Figures, Window
 
 RAISE_BELOW_P = 1e-6
 """A healthy balancer is looked at once a second: at this level ten hours of looking raise a false alert in < 4 %."""
-CLEAR_ABOVE_P = 0.01
 MIN_REQUESTS_PER_POD = 20
 MIN_REQUESTS = 20
 BEYOND_P95 = 0.05
-SCORE_STEP_CV = 0.025
 RELATIVE_STEP = 0.2
-NOISE_STEPS = 4.0
 
 
 class Alerts:
@@ -34,13 +33,19 @@ class Alerts:
     def __init__(self, plan: LoadPlan) -> None:
         self._plan = plan
         self._watches = {rule: AlertWatch(rule) for rule in rules_of(plan)}
+        self._imbalance = ImbalanceRule()
 
     def observe(self, at_s: float, figures: Figures) -> list[AlertChange]:
         """Judge one sample by every rule. at_s: seconds since the load began; in the warm-up nothing is judged."""
         if at_s < self._plan.warm_up_s:
             return []
-        changes = (watch.observe(at_s, reading(rule, self._plan, figures)) for rule, watch in self._watches.items())
+        changes = (watch.observe(at_s, self._reading(rule, watch, figures)) for rule, watch in self._watches.items())
         return [change for change in changes if change]
+
+    def _reading(self, rule: AlertKind, watch: AlertWatch, figures: Figures) -> Reading:
+        if rule == "verdict":
+            return self._imbalance.reading(figures, active=watch.active is not None)
+        return reading(rule, self._plan, figures)
 
     @property
     def active(self) -> tuple[Alert, ...]:
@@ -67,33 +72,28 @@ def reading(rule: AlertKind, plan: LoadPlan, figures: Figures) -> Reading:
         return p95_reading(plan.max_p95_ms, figures.recent.latency, score)
     if rule == "failures" and plan.max_failure_share is not None:
         return failures_reading(plan.max_failure_share, figures.recent, score)
-    return balance_reading(plan.alert_rule, figures.recent_balance, figures.recent_verdict)
+    return score_reading(figures.recent_balance, figures.recent_verdict.effective_picks)
 
 
-def balance_reading(rule: AlertRule, balance: Balance, verdict: Verdict) -> Reading:
-    """The imbalance: by the verdict, or by the bare score."""
+def score_reading(balance: Balance, picks: float | None) -> Reading:
+    """The imbalance by the bare score. picks: effective ones."""
     if balance.score is None or balance.cv is None or balance.requests < MIN_REQUESTS_PER_POD * balance.pods:
         return Reading("unclear", THRESHOLD)
-    if rule == "score":
-        state: ReadingState = "good" if balance.balanced else "bad"
-        message = f"The balance score of the last seconds is {balance.score:.2f}, below {THRESHOLD:.2f}."
-    else:
-        state, message = _by_verdict(verdict), verdict.sentence
     return Reading(
-        state,
+        "good" if balance.balanced else "bad",
         THRESHOLD,
-        message,
+        f"The balance score of the last seconds is {balance.score:.2f}, below {THRESHOLD:.2f}.",
         value=balance.score,
         balance_score=balance.score,
         measure=balance.cv,
-        step=max(SCORE_STEP_CV, NOISE_STEPS * _cv_noise(balance.cv, balance.pods, verdict.effective_picks)),
+        step=step_of(balance, picks),
     )
 
 
 def pod_share_reading(limit: float, recent: Window, score: float | None) -> Reading:
     """The busiest pod's part of the requests that are ascribed to pods. limit: 0..1."""
     total = recent.attributed
-    if not total or total < COVERAGE_FLOOR * recent.requests:
+    if not total or total < COVERAGE_FLOOR * recent.due:
         return Reading("unclear", limit)
     pod = max(sorted(recent.pods), key=lambda name: recent.pods[name].requests)
     got, most = percents(recent.pods[pod].requests / total, limit)
@@ -150,18 +150,3 @@ def _state(count: int, total: int, limit: float, within: bool) -> ReadingState:
         return "good"
     at_least_so_many = float(special.bdtrc(count - 1, total, limit)) if limit < 1 else 1.0
     return "bad" if at_least_so_many < RAISE_BELOW_P else "unclear"
-
-
-def _by_verdict(verdict: Verdict) -> ReadingState:
-    if verdict.p_uneven is None:
-        return "unclear"
-    if verdict.kind is VerdictKind.UNEVEN:
-        return "bad" if verdict.p_uneven < RAISE_BELOW_P else "unclear"
-    return "good" if verdict.kind is VerdictKind.EVEN or verdict.p_uneven >= CLEAR_ABOVE_P else "unclear"
-
-
-def _cv_noise(cv: float, pods: int, picks: float | None) -> float:
-    """Standard deviation of the CV itself, by how far its chi-square scatters."""
-    if not picks or cv <= 0:
-        return 0.0
-    return math.sqrt(2 * (pods - 1) + 4 * picks * cv**2) / (2 * picks * cv)

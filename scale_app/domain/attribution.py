@@ -30,13 +30,14 @@ class Counted:
     """What one source has ascribed to pods since the load began, and how many requests had ended then.
 
     requests: {pod name: requests}, bytes for the network share. connections: {pod name: of ours}, where known.
-    estimated: the requests are estimates.
+    estimated: the requests are estimates. answered: of those that had ended.
     """
 
     requests: Mapping[str, int] = field(default_factory=dict)
     ended: float = 0.0
     connections: Mapping[str, int] = field(default_factory=dict)
     estimated: bool = False
+    answered: float = 0.0
 
 
 def choose(wish: CountingWish, present: Source, standings: Mapping[Source, SourceStanding], answers: int) -> Source:
@@ -88,6 +89,7 @@ class Attribution:
         self._ledgers: dict[Source, CounterLedger] = {}
         self._waiting: list[CountsSample] = []
         self._timeline = Timeline()
+        self._answers = Timeline()
         self._join = ConnectionJoin()
         self._counted: dict[Source, Counted] = {}
         self._base: dict[Source, Counted] = {}
@@ -100,6 +102,7 @@ class Attribution:
     def begin(self, at_s: float) -> None:
         """The load starts now: what the sources have counted so far is nobody's business."""
         self._timeline.observe(at_s, 0)
+        self._answers.observe(at_s, 0)
         for source, ledger in self._ledgers.items():
             self._base[source] = Counted(dict(ledger.totals))
 
@@ -122,6 +125,7 @@ class Attribution:
     def traffic_seen(self, sample: TrafficSample) -> None:
         """Take the generator's counts, bring every source up to them, and choose."""
         self._timeline.observe(sample.at_s, sample.requests)
+        self._answers.observe(sample.at_s, sample.answered)
         self._newest = sample
         self._settle_readings(sample.at_s)
         self._doubt_stale(sample)
@@ -133,9 +137,8 @@ class Attribution:
         if joined is not None:
             self._take_joined(joined, sample)
         named = sum(count.requests for count in sample.pods.values())
-        answered = sample.unnamed.requests + named
-        self._note(self.named, coverage=named / answered if answered else None)
-        self.source = choose(self._wish, self.source, self._standings, answered)
+        self._note(self.named, coverage=named / sample.answered if sample.answered else None)
+        self.source = choose(self._wish, self.source, self._standings, sample.answered)
 
     def end(self) -> None:
         """The load is over: readings made since then see all of it."""
@@ -185,12 +188,13 @@ class Attribution:
             return
         base = self._base.setdefault(source, Counted(dict.fromkeys(ledger.totals, 0))).requests
         requests = {pod: total - base.get(pod, 0) for pod, total in ledger.totals.items()}
-        ended = self._timeline.at(sample.at_s + sample.took_s / 2 - sample.lag_s)
-        self._counted[source] = Counted(requests, ended, estimated=sample.approximate)
+        counted_at_s = sample.at_s + sample.took_s / 2 - sample.lag_s
+        ended, answered = self._timeline.at(counted_at_s), self._answers.at(counted_at_s)
+        self._counted[source] = Counted(requests, ended, estimated=sample.approximate, answered=answered)
         lost = self._lost(sample, sum(requests.values()))
         self._note(
             source,
-            coverage=self._coverage(sample, sum(requests.values()), ended),
+            coverage=self._coverage(sample, sum(requests.values()), answered),
             approximate=sample.approximate,
             lag_s=sample.lag_s,
             took_s=sample.took_s,
@@ -209,7 +213,7 @@ class Attribution:
         """
         if sample.approximate or sample.source is Source.ACCESS_LOG or not _cut_off(sample):
             return 0
-        return max(0, int(self._timeline.at(sample.at_s - sample.lag_s)) - counted)
+        return max(0, int(self._answers.at(sample.at_s - sample.lag_s)) - counted)
 
     def _tell_others(self, sample: CountsSample, counted: int) -> None:
         """Held against what we had sent a little later, so that requests of ours are never taken for another's.
@@ -222,9 +226,9 @@ class Attribution:
         told = beyond + sample.others - self._others_before.get(source, 0)
         self._others[source] = max(self._others.get(source, 0), told)
 
-    def _coverage(self, sample: CountsSample, counted: int, ended: float) -> float | None:
+    def _coverage(self, sample: CountsSample, counted: int, answered: float) -> float | None:
         if not sample.approximate:
-            return counted / ended if ended >= 1 else None
+            return counted / answered if answered >= 1 else None
         # Bytes cannot be held against requests; what can be told is how many of the pods were read.
         return len(sample.requests) / (len(sample.requests) + len(sample.unread)) if counted > 0 else None
 
@@ -232,17 +236,17 @@ class Attribution:
         """What has not been read for a while misses what was sent since."""
         for source, read_at_s in self._read_at_s.items():
             lag_s = self._standings[source].lag_s
-            if sample.requests and sample.at_s - read_at_s - lag_s > STALE_AFTER_S:
+            if sample.answered and sample.at_s - read_at_s - lag_s > STALE_AFTER_S:
                 counted = self._counted[source]
-                seen = counted.ended if counted.estimated else sum(counted.requests.values())
-                self._note(source, coverage=seen / sample.requests)
+                seen = counted.answered if counted.estimated else sum(counted.requests.values())
+                self._note(source, coverage=seen / sample.answered)
 
     def _take_joined(self, joined: Joined, sample: TrafficSample) -> None:
         total = sum(joined.requests.values())
         self._counted[Source.CONNECTION_MAP] = Counted(
-            joined.requests, sample.requests, joined.connections, joined.estimated
+            joined.requests, sample.requests, joined.connections, joined.estimated, sample.answered
         )
-        coverage = total / sample.requests if sample.requests else None
+        coverage = total / sample.answered if sample.answered else None
         self._note(Source.CONNECTION_MAP, coverage=coverage, approximate=joined.estimated)
 
     def _note(self, source: Source, **changes: object) -> None:

@@ -84,7 +84,7 @@ def cv_squared(parts: Array, fair: Array) -> float:
     return float(((parts - fair) ** 2 / fair).sum())
 
 
-def counted(requests: Sequence[int]) -> Array:
+def counted(requests: Sequence[float]) -> Array:
     """Requests as floats, shape (k,). There is no negative count; a counter that says so has answered nothing."""
     return np.asarray(np.maximum(np.asarray(requests, dtype=float), 0.0))
 

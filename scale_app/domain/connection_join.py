@@ -87,7 +87,7 @@ class ConnectionJoin:
             return None
         if sample.loads is not None:
             self._join_until(sample.at_s)
-        return self._joined(_answered(sample), sample.connections)
+        return self._joined(sample.answered, sample.connections)
 
     def _follow(self, at_s: float, long: Mapping[int, int], endpoints: Mapping[int, str]) -> None:
         """Take up what each connection carried. One that is listed no more was closed before the last sample."""
@@ -151,10 +151,6 @@ class ConnectionJoin:
         """{pod: connections that it accepted since the first reading and that were not seen as one of ours}."""
         first = {pod: self._before.get(pod, n if pod in self._listed_first else 0) for pod, n in self._opened.items()}
         return {pod: max(0, n - first[pod] - self._seen[pod]) for pod, n in self._opened.items()}
-
-
-def _answered(sample: TrafficSample) -> int:
-    return sample.unnamed.requests + sum(count.requests for count in sample.pods.values())
 
 
 def _dealt(requests: int, weights: Mapping[str, int]) -> dict[str, int]:

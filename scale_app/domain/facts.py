@@ -10,6 +10,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import GeneratorHealth, PodSeen
 from scale_app.domain.service_settings import ServiceSettings
 from scale_app.domain.snapshot import PodShare, Source
+from scale_app.domain.unanswered import Silent
 from scale_app.domain.window import Figures
 
 DUE_TO_JUDGE = 20.0
@@ -27,6 +28,7 @@ class Facts:
     service: the Service's settings, None when unknown. health: of the generator at the last samples, newest last.
     excess: {pod name: requests that it counted beyond ours}, None when the pods' own counts are unknown.
     others: requests of other clients at all the pods together, None when that cannot be told.
+    errors: {cause: requests} that ended badly, since the start.
     """
 
     plan: LoadPlan
@@ -40,6 +42,12 @@ class Facts:
     health: tuple[GeneratorHealth, ...] = ()
     excess: Mapping[str, int] | None = None
     others: int | None = None
+    errors: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def silent(self) -> Silent | None:
+        """Ready pods whose silence explains what was not answered since the start; None for none."""
+        return self.figures.whole.silent(self.figures.verdict.effective_picks)
 
     @property
     def connections(self) -> int | None:
@@ -82,14 +90,17 @@ class Facts:
         return {name: attributed * window.expected[name] / total for name in wanted if name in window.expected}
 
     def starved(self) -> list[str]:
-        """Pods that got less than a tenth of the requests due to them in the recent window; sorted."""
+        """Pods that got less than a tenth of the requests due to them in the recent window, though requests to them
+        are answered; sorted."""
         window = self.figures.recent
         total = sum(window.expected.values())
         per_expected = window.attributed / total if total else 0.0
+        silent = self.silent.pods if self.silent else ()
         return sorted(
             name
             for name, expected in window.expected.items()
-            if expected * per_expected >= DUE_TO_JUDGE
+            if name not in silent
+            and expected * per_expected >= DUE_TO_JUDGE
             and window.pods[name].requests < STARVED_BELOW * expected * per_expected
         )
 

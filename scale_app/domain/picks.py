@@ -62,7 +62,10 @@ class Picks:
 
 
 def picks_of(
-    requests: int, loads: Loads | Mapping[int, int] | None, by_request: bool = False, parts: Sequence[float] = ()
+    requests: int,
+    loads: Loads | Mapping[int, int] | None,
+    by_request: bool = False,
+    parts: Sequence[float] | Array = (),
 ) -> Picks:
     """Picks behind so many requests (at least one).
 
@@ -85,7 +88,7 @@ def picks_of(
     return _alike(requests, effective, kish, int(counts.sum()))
 
 
-def freshness_of(loads: Loads, parts: Sequence[float]) -> float:
+def freshness_of(loads: Loads, parts: Sequence[float] | Array) -> float:
     """Of the answers that had one before them on their connection, the part that was picked anew, 0..1.
 
     parts: the pods' shares of the answers. 0 for a layer-4 balancer, 1 for one that picks for each request.
@@ -95,9 +98,10 @@ def freshness_of(loads: Loads, parts: Sequence[float]) -> float:
     return min(1.0, switches / expected) if switches and expected > 0 else 0.0
 
 
-def _differs(parts: Sequence[float]) -> float:
+def _differs(parts: Sequence[float] | Array) -> float:
     """The chance that two independent picks are different pods."""
-    return max(0.0, 1 - sum(part * part for part in parts))
+    squares = np.asarray(parts, dtype=float)
+    return max(0.0, 1 - float(squares @ squares))
 
 
 def _usable(loads: Loads | Mapping[int, int] | None) -> list[tuple[Carried, int]]:

@@ -40,7 +40,8 @@ from scale_app.domain.samples import (
 from scale_app.domain.snapshot import RunState, Snapshot, Source
 from scale_app.domain.surroundings import Surroundings
 from scale_app.domain.view import Progress, snapshot_of
-from scale_app.domain.window import Figures, Windows
+from scale_app.domain.window import Figures
+from scale_app.domain.windows import Windows
 
 CHANGES_KEPT = 200
 HEALTH_KEPT = 5
@@ -184,7 +185,8 @@ class Run:
         events = self._move(end, sample.at_s, why)
         if self._began_at_s is None:
             self._begin(sample.at_s)
-        figures = self._windows.figures(self.source)
+        # Who stops a run when it looks good has looked all the time: only a run that took its time has one look.
+        figures = self._windows.figures(self.source, at_end=end is RunState.FINISHED)
         return [*events, self._snapshot(sample.at_s, figures, len(events))]
 
     def _give_up(self, sample: TrafficSample) -> list[Event]:
@@ -196,6 +198,8 @@ class Run:
     def _alert(self, at_s: float, figures: Figures) -> list[Event]:
         elapsed_s = self._elapsed_s(at_s)
         changes = self._alerts.observe(elapsed_s, figures)
+        if any(change.kind == "cleared" and change.alert.on_balance for change in changes):
+            self._windows.alert_over()
         return [ALERT_EVENTS[change.kind](elapsed_s, change.alert) for change in changes]
 
     def _move(self, state: RunState, at_s: float, message: str = "") -> list[Event]:

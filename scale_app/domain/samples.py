@@ -99,6 +99,16 @@ class TrafficSample:
     generator: GeneratorHealth = field(default_factory=GeneratorHealth)
     kind: Literal["traffic"] = "traffic"
 
+    @property
+    def answered(self) -> int:
+        """Requests that were answered, whoever did."""
+        return self.unnamed.requests + sum(count.requests for count in self.pods.values())
+
+    @property
+    def unanswered(self) -> int:
+        """Requests that ended without an answer."""
+        return max(0, self.requests - self.answered)
+
 
 @dataclass(frozen=True, slots=True)
 class PodSeen:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from scale_app.domain.balance import score_of
+from scale_app.domain.picks import Picks
+from scale_app.domain.standing import Judgement, Standing
+from scale_app.domain.verdict_kind import VerdictKind
+
+MOST_ODDS = 1e6
+PODS_NAMED = 3
 NO_REQUEST = "No data: no request has been answered by a pod."
 ONE_POD = "Even: there is one pod, so nothing to share."
 
@@ -16,23 +24,71 @@ def poor_coverage(coverage: float, floor: float) -> str:
     )
 
 
-def even(pods: int, score_low: float, beyond_chance: bool, regular: bool) -> str:
+def sentence_of(standing: Standing, found: Judgement, more: int | None, every_look: bool) -> str:
+    """The verdict on what was counted. more: further picks that would decide."""
+    if found.kind is VerdictKind.EVEN:
+        return even(standing.fair.size, score_of(found.cv_high), found, every_look)
+    if found.kind is VerdictKind.UNEVEN:
+        part, fair = float(standing.parts[standing.worst]), float(standing.fair[standing.worst])
+        return uneven(part, fair, _odds(found.evidence_uneven) if found.evidence_uneven else _p(found.p_uneven))
+    picks = standing.picks
+    if found.regular:
+        return undecided_regular(picks.total, picks.unit, more)
+    return undecided(picks.total, picks.unit, score_of(standing.noise_cv), more, not found.beyond_chance)
+
+
+def more_of(picks: Picks, needed: float | None) -> int | None:
+    """Further ones of the picks' unit until there are as many effective picks as needed."""
+    if needed is None:
+        return None
+    return max(1, math.ceil((needed - picks.effective) * picks.total / picks.effective - 1e-6))
+
+
+def even(pods: int, score_low: float, found: Judgement, every_look: bool) -> str:
     """Every score of the interval is good. score_low: its lower end."""
     at_least = f"the score is at least {math.floor(score_low * 100 + 1e-9) / 100:.2f}"
     whom = "both pods" if pods == 2 else f"all {pods:,} pods"
-    if regular:
+    if found.regular:
         return f"More even than chance: {whom} get their fair share (round robin or least connections); {at_least}."
-    if beyond_chance:
+    if found.beyond_chance:
         return f"Even: the pods differ by more than chance, but by too little to matter; {at_least}."
-    return f"Even: {whom} are within chance of their fair share; {at_least} with 95 % confidence."
+    sure = "at every look" if every_look else "with 95 % confidence"
+    return f"Even: {whom} are within chance of their fair share; {at_least} {sure}."
 
 
-def uneven(part: float, fair: float, p: float) -> str:
-    """The pod that is furthest from its share. part, fair: of all requests, 0..1."""
+def uneven(part: float, fair: float, sure: str) -> str:
+    """The pod that is furthest from its share. part, fair: of all requests, 0..1. sure: how far from chance it is."""
     which = "hottest" if part > fair else "coldest"
     got, due = percents(part, fair)
-    chance = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-    return f"Uneven: the {which} pod gets {got} instead of {due}, more than chance explains ({chance})."
+    return f"Uneven: the {which} pod gets {got} instead of {due}, {sure}."
+
+
+def _p(p: float) -> str:
+    return f"more than chance explains ({'p < 0.001' if p < 0.001 else f'p = {p:.2g}'})"
+
+
+def _odds(evidence: float) -> str:
+    """Of an e-value, which a fair balancer reaches at any look with a probability of at most one over it."""
+    if evidence >= MOST_ODDS:
+        return f"and less than 1 in {MOST_ODDS:,.0f} fair balancers is ever so uneven"
+    digits = 2 - len(str(int(evidence)))
+    return f"and at most 1 in {round(int(evidence), digits):,} fair balancers is ever so uneven"
+
+
+def silent(pods: Sequence[str], lost: float) -> str:
+    """Ready pods that do not answer. lost: the part of all requests that was not answered, 0..1."""
+    share, _ = percents(lost, 0.0)
+    named = ", ".join(pods[:PODS_NAMED]) + (f" and {len(pods) - PODS_NAMED} more" if len(pods) > PODS_NAMED else "")
+    whom = f"the ready pod {named} does" if len(pods) == 1 else f"the ready pods {named} do"
+    return f"Uneven: {whom} not answer, and {share} of all requests got no answer; the balancer itself may be fair."
+
+
+def open_by_unserved(unserved: int, otherwise: str) -> str:
+    """Nobody knows whose requests those were that got no answer. otherwise: the verdict if none was a quiet pod's."""
+    return (
+        f"Undecided: {count(unserved, 'request')} got no answer, and nobody knows which pods they were sent to. "
+        f"The work is {otherwise} if none was sent to the pods that answered least, and may not be if all were."
+    )
 
 
 def undecided(picks: int, unit: str, noise_score: float, more: int | None, if_even: bool) -> str:

@@ -62,7 +62,7 @@ def snapshot_of(
         users=traffic.users if traffic and progress.state.active else 0,
         requests=whole.requests,
         failures=whole.failures,
-        unattributed=max(0, round(whole.due - whole.attributed)),
+        unattributed=max(0, round(whole.most - whole.attributed)),
         requests_per_s=recent.per_second(recent.requests),
         failures_per_s=recent.per_second(recent.failures),
         connections=traffic.connections if traffic else 0,
@@ -85,14 +85,21 @@ def snapshot_of(
         generator=traffic.generator if traffic else GeneratorHealth(),
         work=work_balance(rows),
         counting=progress.counting,
-        findings=diagnose(facts_of(plan, progress, figures, roster, rows)),
+        findings=diagnose(facts_of(plan, progress, figures, roster, rows, traffic.errors if traffic else {})),
         service=roster.service,
         pods_problem=roster.problem,
     )
 
 
-def facts_of(plan: LoadPlan, progress: Progress, figures: Figures, roster: Roster, rows: tuple[PodShare, ...]) -> Facts:
-    """What diagnosis may look at. rows: of `pod_shares`."""
+def facts_of(
+    plan: LoadPlan,
+    progress: Progress,
+    figures: Figures,
+    roster: Roster,
+    rows: tuple[PodShare, ...],
+    errors: Mapping[str, int],
+) -> Facts:
+    """What diagnosis may look at. rows: of `pod_shares`. errors: {cause: requests} since the start."""
     return Facts(
         plan=plan,
         source=progress.source,
@@ -105,6 +112,7 @@ def facts_of(plan: LoadPlan, progress: Progress, figures: Figures, roster: Roste
         health=progress.health,
         excess=progress.excess,
         others=progress.counting.others,
+        errors=errors,
     )
 
 

@@ -231,7 +231,7 @@ def legend(*entries: tuple[str, ...]) -> Part:
 
 
 def scale_strip(figures: Figures) -> Part:
-    """The score with its 95 % interval on a scale from 0 to 1, beside the threshold and what chance alone gives."""
+    """The score with its interval on a scale from 0 to 1, beside the threshold and what chance alone gives."""
     return rx.el.div(
         rx.el.div(
             rx.el.div(class_name="strip-even", custom_attrs=placed(left=THRESHOLD_AT)),
@@ -249,7 +249,7 @@ def scale_strip(figures: Figures) -> Part:
             role="img",
             aria_label=rx.cond(
                 figures.interval_text != "",
-                figures.gauge_label + ", chance taken out " + figures.interval_text + " with 95 % confidence",
+                figures.gauge_label + ", chance removed " + figures.interval_text + figures.interval_sure,
                 figures.gauge_label,
             ),
             data_kind=figures.kind,
@@ -262,7 +262,7 @@ def scale_strip(figures: Figures) -> Part:
         ),
         rx.el.ul(
             _strip_key("dot", "score", figures.score),
-            _strip_key("interval", "the balancer's own, 95 % sure", figures.interval_text, "interval"),
+            _strip_key("interval", figures.interval_name, figures.interval_text, "interval"),
             _strip_key("chance", "chance alone gives", figures.chance_text, "noise"),
             _strip_key("even", "even from", f"{THRESHOLD:g}"),
             class_name="strip-keys",

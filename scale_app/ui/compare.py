@@ -166,7 +166,7 @@ def _scores(view: Any) -> Part:
                 data_testid="compared-scores",
             ),
         ),
-        note="The bar is the 95 % interval with chance taken out, the dot the score as it was, the line 0.95",
+        note="The bar is the interval with chance removed, the dot the score as it was, the line 0.95",
     )
 
 
@@ -254,7 +254,7 @@ def _strip(side: Side, view: Any) -> Part:
         role="img",
         aria_label=rx.cond(
             side.figures.interval_text != "",
-            side.figures.gauge_label + ", chance taken out " + side.figures.interval_text + " with 95 % confidence",
+            side.figures.gauge_label + ", chance removed " + side.figures.interval_text + side.figures.interval_sure,
             side.figures.gauge_label,
         ),
     )

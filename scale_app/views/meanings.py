@@ -44,17 +44,18 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "verdict": Meaning(
         "Verdict",
-        "Even or uneven once chance is taken out. Undecided: the interval holds both, and more connections would "
-        "decide. No data: no request yet, or fewer than 95 % of the answers named a pod.",
-        "Even: the whole 95 % interval scores 0.95 or more. Uneven: all of it scores less.",
-        "Effective picks (Kish, 1965) and the noncentral chi-square; docs/statistics.md, how often it errs in "
+        "Even or uneven once chance is taken out. Undecided: both are possible, and more connections would decide. "
+        "No data: no request yet, or fewer than 95 % of the answers named a pod. While a run goes on the verdict holds "
+        "at every look, however often one looks; at the end of one that took its time it is that of one look.",
+        "Even: evidence of 20 to 1; uneven: of 100 to 1. At the end: the whole 95 % interval is on one side of 0.95.",
+        "Effective picks, e-processes and the noncentral chi-square; docs/statistics.md, how often it errs in "
         "docs/calibration.md.",
     ),
     "interval": Meaning(
-        "Chance taken out, 95 %",
+        "Chance removed",
         "Where the balancer's own score lies once the scatter of chance is removed. More connections make it narrower; "
         "more requests on the same connections do not.",
-        "Long-run CV = √(CV² − noise²), with its 95 % interval, as scores",
+        "Long-run CV = √(CV² − noise²), as scores: those that no evidence refutes at any look, or at the end 95 %",
         "The noncentral chi-square distribution with pods − 1 degrees of freedom.",
     ),
     "noise": Meaning(
@@ -62,7 +63,7 @@ MEANINGS: dict[str, Meaning] = {
         "The score and the CV of a perfectly fair random balancer that made as many picks. A score at this level is "
         "no sign of a fault.",
         "CV by chance = √((pods − 1) / effective picks)",
-        "Effective picks = (Σ r)² / Σ r² over the connections' requests r (Kish, 1965).",
+        "Effective picks = R² / Σ m f over the connections' m requests; f from how often each one's pod changes.",
     ),
     "cv": Meaning(
         "Spread (CV)",
@@ -147,7 +148,8 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "alerts": Meaning(
         "Alerts",
-        "Raised when an imbalance beyond chance, or one of the plan's own limits, lasts; cleared when it is over.",
+        "Raised on evidence of an imbalance (10,000 to 1), or when one of the plan's own limits is broken; cleared on "
+        "evidence that it is over.",
         "",
         "The plan's alert rule and limits.",
     ),

@@ -83,6 +83,10 @@ def _title(record: RunRecord) -> str:
     return " · ".join([*parts, STATES[record.state], "Scale"])
 
 
+INTERVAL_NAMES = {False: "95 % interval, chance removed", True: "interval that holds at every look, chance removed"}
+INTERVALS_SURE = {False: " with 95 % confidence", True: " at every look"}
+
+
 def figures(snapshot: Snapshot) -> Figures:
     """The verdict card."""
     balance, verdict = snapshot.balance, snapshot.verdict
@@ -113,6 +117,8 @@ def figures(snapshot: Snapshot) -> Figures:
         chance=shown.css(bar.chance),
         chance_text="" if bar.chance is None else shown.score(verdict.noise_score),
         interval_text=_interval(verdict.score_low, verdict.score_high),
+        interval_name=INTERVAL_NAMES[verdict.every_look],
+        interval_sure=INTERVALS_SURE[verdict.every_look],
         decides=_decides(verdict),
     )
 

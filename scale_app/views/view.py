@@ -150,6 +150,8 @@ class Figures:
     chance: str = ""
     chance_text: str = ""
     interval_text: str = ""
+    interval_name: str = "95 % interval, chance removed"
+    interval_sure: str = " with 95 % confidence"
     decides: str = ""
 
 

@@ -174,10 +174,11 @@ def _note(seen: Seen, events: list[Event], at_s: int, scene: Scene) -> None:
 
 def _look(seen: Seen, snapshot: Snapshot, judged_s: int) -> None:
     verdict = snapshot.verdict
-    if verdict.kind is VerdictKind.UNEVEN and seen.uneven_s is None:
-        seen.uneven_s = judged_s
-    if verdict.kind is VerdictKind.EVEN and seen.even_s is None:
-        seen.even_s = judged_s
+    if snapshot.state.active:  # the end of a run that took its time is one look of its own, see `final`
+        if verdict.kind is VerdictKind.UNEVEN and seen.uneven_s is None:
+            seen.uneven_s = judged_s
+        if verdict.kind is VerdictKind.EVEN and seen.even_s is None:
+            seen.even_s = judged_s
     parts = (snapshot.recent_verdict, snapshot.minute_verdict)
     seen.recent_uneven |= any(part.kind is VerdictKind.UNEVEN for part in parts)
     seen.named = tuple(finding.code for finding in snapshot.findings)

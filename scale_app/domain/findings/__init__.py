@@ -20,6 +20,7 @@ from scale_app.domain.findings import (
     overloaded_pod,
     pods_not_named,
     session_affinity,
+    silent_pod,
     single_source,
     slow_pod,
     too_few_connections,
@@ -33,6 +34,7 @@ from scale_app.domain.findings.cause import Cause
 CAUSES: tuple[Cause, ...] = (
     pods_not_named.CAUSE,
     generator_limit.CAUSE,
+    silent_pod.CAUSE,
     session_affinity.CAUSE,
     internal_traffic_policy.CAUSE,
     topology.CAUSE,

@@ -14,7 +14,12 @@ def find(facts: Facts) -> Finding | None:
     """Fires under long-lived connections for pods that became ready during the run and get less than half their due."""
     if not facts.changes or not facts.long_lived:
         return None
-    came_s = {change.pod: change.elapsed_s for change in facts.changes if change.change in ("joined", "ready")}
+    silent = facts.silent.pods if facts.silent else ()
+    came_s = {
+        change.pod: change.elapsed_s
+        for change in facts.changes
+        if change.change in ("joined", "ready") and change.pod not in silent
+    }
     due = facts.due(came_s)
     window = facts.figures.recent
     poor = [name for name in due if due[name] >= DUE_TO_JUDGE and window.pods[name].requests < FAIR_FROM * due[name]]

@@ -13,9 +13,9 @@ ANSWERS_TO_JUDGE = 20
 
 
 def find(facts: Facts) -> Finding | None:
-    """Requests that got no answer at all are left out: they say nothing about the header."""
+    """Left out is what no pod answered: requests without an answer, and errors that a proxy gave in a pod's place."""
     window = facts.figures.whole
-    answered = window.latency.total
+    answered = round(window.due)
     named = window.attributed
     if facts.source not in NAMED_BY_ANSWERS or answered < ANSWERS_TO_JUDGE or named >= COVERAGE_FLOOR * answered:
         return None

@@ -1,4 +1,4 @@
-"""Connections that are spread unevenly for no reason that can be seen from here."""
+"""Picks that are spread unevenly for no reason that can be seen from here."""
 
 from __future__ import annotations
 
@@ -11,35 +11,53 @@ from scale_app.domain.verdict import VerdictKind
 
 IMPROBABLE = 0.001
 AGREE_WITHIN = 0.25
+NONE_BELOW = 0.01
+PINNED_BELOW = 0.1
 
 
 def find(facts: Facts) -> Finding | None:
-    """Fires when the pods that stand out by requests do so by connections, and work like the others."""
+    """Fires when pods stand out that work like the others, answer, and were there in time.
+
+    Where connections decide, those that stand out by requests have to do so by connections as well.
+    """
     verdict, opened = facts.figures.verdict, facts.connections
     known = facts.service is not None and (facts.service.narrows or bool(facts.service.weights))
     if verdict.kind is not VerdictKind.UNEVEN or (verdict.p_uneven or 0.0) > IMPROBABLE or not opened or known:
         return None
     standing_out = [row for row in facts.rows if row.outlier]
-    if not standing_out or not all(_by_connections(row, opened) for row in standing_out) or facts.starved():
+    explained = _explained(facts)
+    if not standing_out or any(row.slow or row.failing or row.name in explained for row in standing_out):
+        return None
+    pinned = facts.figures.whole.freshness < PINNED_BELOW
+    if pinned and not all(_by_connections(row, opened) for row in standing_out):
         return None
     hottest = max(standing_out, key=lambda row: abs(row.against_fair))
+    of_connections = "" if not pinned else f"{percent(hottest.connections / opened)} of {opened:,} connections and "
     evidence = (
-        f"{hottest.name} got {percent(hottest.connections / opened)} of {opened:,} connections and "
-        f"{percent(hottest.share)} of the requests, {hottest.against_fair:+.0%} against its fair share."
+        f"{hottest.name} got {of_connections}{percent(hottest.share)} of the requests, "
+        f"{hottest.against_fair:+.0%} against its fair share."
     )
     return CAUSE.found("possible", evidence, [row.name for row in standing_out])
 
 
+def _explained(facts: Facts) -> set[str]:
+    """Pods whose share has another reason, and so what the others get beyond theirs: they are silent, or came when
+    connections were open already."""
+    silent = facts.silent.pods if facts.silent else ()
+    came = (change.pod for change in facts.changes if change.change in ("joined", "ready"))
+    return {*silent, *(came if facts.long_lived else ())}
+
+
 def _by_connections(row: PodShare, opened: int) -> bool:
-    healthy = not (row.slow or row.failing)
-    return healthy and abs(row.connections / opened - row.share) <= AGREE_WITHIN * max(row.share, 1e-9)
+    share = row.connections / opened
+    return abs(share - row.share) <= max(AGREE_WITHIN * row.share, NONE_BELOW)
 
 
 CAUSE = Cause(
     code="uneven_connections",
     title="The balancer itself prefers some pods",
-    cause="Connections are spread unevenly though the pods work alike, as with weights or a coarse hash at a proxy.",
-    shown_by="connections and requests of the pods that stand out, with no slow, failing or starved pod",
+    cause="Work is spread unevenly though the pods work alike, as with weights or a coarse hash at a proxy.",
+    shown_by="requests, and connections where they decide, of pods that stand out and are not slow, failing or late",
     remedy="Look for weights, subsets or a hash policy at the ingress, mesh or cloud balancer before the Service.",
     find=find,
 )

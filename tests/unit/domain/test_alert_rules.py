@@ -3,13 +3,13 @@
 import pytest
 
 from scale_app.domain.alert_rules import (
-    balance_reading,
     failures_reading,
     p95_reading,
     pod_share_reading,
     rules_of,
+    score_reading,
 )
-from scale_app.domain.balance import Balance, balance
+from scale_app.domain.balance import balance
 from scale_app.domain.errors import PlanError
 from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated
 from scale_app.domain.histogram import Histogram, bucket_of
@@ -17,24 +17,18 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import Run
 from scale_app.domain.samples import LoadReady, PodCount, TrafficSample
 from scale_app.domain.snapshot import Source
-from scale_app.domain.verdict import Verdict, VerdictKind
 from scale_app.domain.window import Window
 from tests.bench.quiet_alerts import SHORT, Case, watch
 
 UNEVEN = balance([300, 100, 100])
 EVEN = balance([100, 100, 100])
-SURE = Verdict(VerdictKind.UNEVEN, "Uneven: the hottest pod gets 60 %.", p_uneven=1e-12)
-LIKELY = Verdict(VerdictKind.UNEVEN, "Uneven.", p_uneven=0.001)
-MAYBE = Verdict(VerdictKind.UNDECIDED, "Undecided.", p_uneven=0.3)
-GOOD = Verdict(VerdictKind.EVEN, "Even.", p_uneven=0.6)
-NOTHING = Verdict(VerdictKind.NO_DATA, "No data yet.")
 
 
 def window(requests: dict[str, int], failures: int = 0, lost: int = 0) -> Window:
     """lost: requests that ended without naming a pod."""
     pods = {name: PodCount(count) for name, count in requests.items()}
     total = sum(requests.values()) + lost
-    return Window(10.0, total, failures, pods, dict.fromkeys(pods, 1.0), Histogram(), None, False, total)
+    return Window(10.0, total, failures, pods, dict.fromkeys(pods, 1.0), Histogram(), None, False, total, total)
 
 
 def latency(**answers: int) -> Histogram:
@@ -42,28 +36,12 @@ def latency(**answers: int) -> Histogram:
     return Histogram({bucket_of(int(name[2:]) / 1000): count for name, count in answers.items()})
 
 
-@pytest.mark.parametrize(
-    ("figures", "verdict", "state"),
-    [
-        (UNEVEN, SURE, "bad"),
-        (UNEVEN, LIKELY, "unclear"),
-        (UNEVEN, MAYBE, "good"),
-        (EVEN, GOOD, "good"),
-        (EVEN, NOTHING, "unclear"),
-        (balance([3, 1, 1]), SURE, "unclear"),
-        (balance([]), NOTHING, "unclear"),
-    ],
-)
-def test_the_verdict_rule_wants_more_certainty_than_the_verdict(figures: Balance, verdict: Verdict, state: str) -> None:
-    assert balance_reading("verdict", figures, verdict).state == state
-
-
 def test_the_score_rule_follows_the_threshold_alone() -> None:
-    bad = balance_reading("score", UNEVEN, GOOD)
+    bad = score_reading(UNEVEN, 500.0)
     assert (bad.state, bad.threshold, bad.balance_score) == ("bad", 0.95, UNEVEN.score)
     assert "below 0.95" in bad.message
-    assert balance_reading("score", EVEN, SURE).state == "good"
-    assert balance_reading("score", balance([3, 1, 1]), SURE).state == "unclear"
+    assert score_reading(EVEN, 300.0).state == "good"
+    assert score_reading(balance([3, 1, 1]), 5.0).state == "unclear"
 
 
 def test_a_pod_over_the_limit_is_named_with_both_figures() -> None:

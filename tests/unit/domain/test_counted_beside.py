@@ -100,9 +100,9 @@ def test_at_a_proxy_each_request_is_a_pick() -> None:
 
 
 def test_what_a_source_missed_before_it_began_is_missing() -> None:
-    now = {Source.PROMETHEUS: Counted({"a": 60}, ended=100.0)}
+    now = {Source.PROMETHEUS: Counted({"a": 60}, ended=100.0, answered=90.0)}
     gained = gained_beside(Source.PROMETHEUS, {}, now)
-    assert (gained.pods["a"].requests, gained.due) == (60, 100.0)
+    assert (gained.pods["a"].requests, gained.due, gained.most) == (60, 90.0, 100.0)
 
 
 def test_a_recorded_run_gives_the_same_again() -> None:

@@ -7,7 +7,7 @@ from scale_app.domain.histogram import Histogram
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, PodCount, PodSeen, PodsSample, TrafficSample
 from scale_app.domain.verdict import VerdictKind
-from scale_app.domain.window import Windows
+from scale_app.domain.windows import Windows
 from tests.fakes_load import traffic
 
 

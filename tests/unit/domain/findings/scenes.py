@@ -15,7 +15,7 @@ from scale_app.domain.samples import ConnectionLoads, GeneratorHealth, PodCount,
 from scale_app.domain.service_settings import ServiceSettings
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.view import Progress, facts_of, pod_shares
-from scale_app.domain.window import Windows
+from scale_app.domain.windows import Windows
 
 NODES = ("node-a", "node-b", "node-c")
 
@@ -40,7 +40,8 @@ class PodFacts:
 @dataclass(frozen=True, slots=True)
 class Scene:
     """Ten seconds of a run. each: requests per connection. switches_each: of its answers, from
-    another pod than the one before. unnamed: answers without a pod's name."""
+    another pod than the one before. unnamed: answers without a pod's name; bad_gateway: errors
+    that a proxy gave in a pod's place. errors: {cause: requests} that got no answer."""
 
     pods: Mapping[str, PodFacts]
     each: int = 5
@@ -51,6 +52,8 @@ class Scene:
     switches_each: int = 0
     unnamed: int = 0
     excess: Mapping[str, int] | None = None
+    errors: Mapping[str, int] = field(default_factory=dict)
+    bad_gateway: int = 0
 
     def facts(self) -> Facts:
         """What diagnosis gets to see."""
@@ -73,7 +76,7 @@ class Scene:
             changes=self.changes,
             health=self.health,
         )
-        facts = facts_of(self.plan, progress, figures, roster, pod_shares(figures, roster))
+        facts = facts_of(self.plan, progress, figures, roster, pod_shares(figures, roster), self.errors)
         return replace(facts, excess=self.excess)
 
     def sample(self) -> TrafficSample:
@@ -82,13 +85,15 @@ class Scene:
         connections = sum(count.connections for count in pods.values())
         requests = sum(count.requests for count in pods.values())
         carried = max(1, round(requests / max(connections, 1)))
-        blank = Histogram({bucket_of(0.002): self.unnamed} if self.unnamed else {})
+        unnamed = self.unnamed + self.bad_gateway
+        blank = Histogram({bucket_of(0.002): unnamed} if unnamed else {})
         return TrafficSample(
             at_s=10.0,
             users=20,
-            requests=requests + self.unnamed,
+            requests=requests + unnamed + sum(self.errors.values()),
             pods=pods,
-            unnamed=PodCount(self.unnamed, latency=blank),
+            unnamed=PodCount(unnamed, self.bad_gateway, latency=blank),
+            errors={**self.errors, **({"HTTP 502": self.bad_gateway} if self.bad_gateway else {})},
             connections=connections,
             loads=self._loads(carried, connections),
         )

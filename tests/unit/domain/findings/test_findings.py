@@ -62,6 +62,12 @@ FIRES: list[tuple[str, str, str, Scene]] = [
         "e",
         Scene(pods([4_000, 4_000, 4_000, 4_000, 800]), each=400, plan=KEEP_ALIVE, changes=JOINED),
     ),
+    ("silent_pod", "likely", "e", Scene(pods([400] * 4 + [0]), each=1, errors={"timeout": 400})),
+    ("silent_pod", "likely", "e", Scene(pods([400] * 4 + [3]), each=1, errors={"connection reset": 390})),
+    ("silent_pod", "likely", "e", Scene(pods([400] * 4 + [0]), each=1, bad_gateway=400)),
+    ("silent_pod", "likely", "de", Scene(pods([400] * 3 + [0, 0]), each=1, errors={"connection refused": 800})),
+    # Few kept connections, and as few that were tried in vain.
+    ("silent_pod", "likely", "e", Scene(pods([4_000] * 4 + [0]), each=200, errors={"timeout": 20})),
     ("unready_pods", "certain", "b", Scene(pods([4_000, 0, 4_000], b={"ready": False}))),
     ("failing_pod", "certain", "b", Scene(pods([1_000] * 3, b={"failures": 290}))),
     ("failing_pod", "certain", "b", Scene(pods([1_000] * 3, a={"failures": 10}, b={"failures": 60}))),
@@ -107,6 +113,13 @@ SILENT: list[tuple[str, Scene]] = [
     ("late_pods", Scene(pods([4_000, 4_000, 4_000, 4_000, 0]), changes=JOINED)),
     ("late_pods", Scene(pods([4_000, 4_000, 4_000, 4_000, 0]), each=400, plan=KEEP_ALIVE)),
     ("late_pods", Scene(pods([20, 20, 20, 20, 0]), each=40, plan=KEEP_ALIVE, changes=JOINED)),
+    ("silent_pod", Scene(pods([400] * 4 + [0]), each=1)),  # starved by the balancer: nothing is lost
+    ("silent_pod", Scene(pods([400] * 4 + [0]), each=1, errors={"timeout": 20})),  # far less than its share
+    ("silent_pod", Scene(pods([400] * 5), each=1, errors={"timeout": 400})),
+    ("silent_pod", Scene(pods([400] * 4 + [200]), each=1, errors={"timeout": 200})),  # it answers
+    ("silent_pod", Scene(pods([5] * 4 + [0]), each=1, errors={"timeout": 5})),  # too few to tell
+    ("late_pods", Scene(pods([4_000] * 4 + [0]), each=400, plan=KEEP_ALIVE, changes=JOINED, errors={"timeout": 20})),
+    ("uneven_connections", Scene(pods([400] * 4 + [0]), each=1, errors={"timeout": 400})),
     ("failing_pod", Scene(pods([1_000] * 3, b={"failures": 4}))),
     ("failing_pod", Scene(pods([10] * 3, b={"failures": 9}))),
     ("failing_magnet", Scene(pods([1_000] * 3, b={"failures": 290}))),

@@ -1,0 +1,125 @@
+"""Requests that no pod answered: what they leave open, and whether a ready pod that does not answer explains them.
+
+What was not answered is no lack of coverage, it is evidence of its own. Nobody knows whose it was, so the work is
+judged for both extremes: none of it belonged to the quiet pods, or all of it did. Where a ready pod answers nothing, or
+far too little, and about its share is lost, the pod is the cause: the work is uneven, and the balancer may be fair.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from scale_app.domain import verdict_sentence
+from scale_app.domain.balance import CV_THRESHOLD, score_of
+from scale_app.domain.every_look import ABOVE, MOST_EVIDENCE
+from scale_app.domain.picks import Array
+from scale_app.domain.verdict import Verdict, VerdictKind
+
+FAR_TOO_LITTLE = 0.1
+ANSWERING_FROM = 0.75
+"""The least part of its share that a pod that answers gets at this look. Evidence is against that."""
+SILENT_PART = 0.02
+ITS_SHARE_FROM = 0.5
+LEAST_LOST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Pods that answer nothing or far too little. pods: sorted. lost: the part of all requests, 0..1.
+
+    evidence: e-value against a pod that answers, of the surest among them.
+    """
+
+    pods: tuple[str, ...]
+    lost: float
+    evidence: float
+
+
+def silent_pods(
+    answered: Mapping[str, int], expected: Mapping[str, float], unserved: int, picks: float
+) -> Silent | None:
+    """The pods of `expected` (requests due to each) that explain the unserved requests; None when none does.
+
+    answered: by each pod. picks: effective ones behind the answers.
+    """
+    names = sorted(expected)
+    counts = np.array([answered.get(name, 0) for name in names], dtype=float)
+    total, due = float(counts.sum()), float(sum(expected.values()))
+    if len(names) < 2 or total <= 0 or due <= 0 or unserved < LEAST_LOST:
+        return None
+    fair = np.array([expected[name] for name in names]) / due
+    parts = counts / total
+    quiet = parts <= FAR_TOO_LITTLE * fair
+    if not quiet.any() or quiet.all() or unserved < _least_lost(float(fair[quiet].sum()), picks):
+        return None
+    evidence = float(_log_silent(parts, fair, picks)[quiet].max()) - math.log(len(names))
+    pods = tuple(name for name, is_quiet in zip(names, quiet.tolist(), strict=True) if is_quiet)
+    return Silent(pods, unserved / (unserved + total), math.exp(min(evidence, 100.0)))
+
+
+def filled(counts: Array, fair: Array, unserved: int) -> Array:
+    """The counts if all of the unserved requests had belonged to the pods that answered least for their share."""
+    level, order = counts / fair, np.argsort(counts / fair, kind="stable")
+    # Raise the lowest to the next ones' level, and so on, as far as the requests go.
+    widths = np.cumsum(fair[order])
+    spent = np.concatenate([[0.0], np.cumsum(widths[:-1] * np.diff(level[order]))])
+    last = int(np.searchsorted(spent, unserved, side="right")) - 1
+    reached = level[order][last] + (unserved - spent[last]) / widths[last]
+    return np.asarray(np.maximum(counts, reached * fair))
+
+
+def of_silence(verdict: Verdict, silent: Silent) -> Verdict:
+    """The verdict on the answers, where pods are silent: uneven, whatever the others got."""
+    return replace(
+        verdict,
+        kind=VerdictKind.UNEVEN,
+        sentence=verdict_sentence.silent(silent.pods, silent.lost),
+        cv_low=max(verdict.cv_low or 0.0, CV_THRESHOLD * ABOVE),
+        score_high=min(verdict.score_high or 0.0, score_of(CV_THRESHOLD * ABOVE)),
+        picks_to_decide=None,
+        more_even_than_chance=False,
+        every_look=True,
+        evidence_uneven=max(verdict.evidence_uneven or 0.0, min(silent.evidence, MOST_EVIDENCE)),
+    )
+
+
+def of_both(without: Verdict, with_all: Verdict, unserved: int) -> Verdict:
+    """What holds at both extremes: none of the unserved requests belonged to the quiet pods, or all of them did."""
+    held = replace(
+        without,
+        cv_low=_least(without.cv_low, with_all.cv_low),
+        cv_high=_most(without.cv_high, with_all.cv_high),
+        score_low=_least(without.score_low, with_all.score_low),
+        score_high=_most(without.score_high, with_all.score_high),
+        evidence_even=_least(without.evidence_even, with_all.evidence_even),
+        evidence_uneven=_least(without.evidence_uneven, with_all.evidence_uneven),
+    )
+    if without.kind in (with_all.kind, VerdictKind.UNDECIDED):
+        return held
+    sentence = verdict_sentence.open_by_unserved(unserved, without.kind.value.lower())
+    return replace(held, kind=VerdictKind.UNDECIDED, sentence=sentence, picks_to_decide=None)
+
+
+def _least(one: float | None, other: float | None) -> float | None:
+    return one if other is None else other if one is None else min(one, other)
+
+
+def _most(one: float | None, other: float | None) -> float | None:
+    return one if other is None else other if one is None else max(one, other)
+
+
+def _least_lost(share: float, picks: float) -> float:
+    """Requests that pods with this share of the picks lose at least, chance allowed for, when none comes back."""
+    lost = share / (1 - share) * picks
+    return ITS_SHARE_FROM * lost - 2 * math.sqrt(lost)
+
+
+def _log_silent(parts: Array, fair: Array, picks: float) -> Array:
+    """Evidence that each pod gets next to nothing, against one that answers most of its share; shape (k,)."""
+    silent, answering = SILENT_PART * fair, ANSWERING_FROM * fair
+    ratio = parts * np.log(silent / answering) + (1 - parts) * np.log((1 - silent) / (1 - answering))
+    return np.asarray(picks * ratio)

@@ -1,0 +1,203 @@
+"""Differences of cumulative counters: what happened since the start, and in the last seconds."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from scale_app.domain.attribution import Counted
+from scale_app.domain.connections import ConnectionLedger, Loads, carried_between, picks_by_request
+from scale_app.domain.counted_beside import Gained, gained_beside
+from scale_app.domain.histogram import Histogram, merged
+from scale_app.domain.regularity import log_regular
+from scale_app.domain.roster import Roster
+from scale_app.domain.samples import ConnectionLoads, PodCount, TrafficSample
+from scale_app.domain.source import NAMED_BY_ANSWERS, Source
+from scale_app.domain.window import Figures, Window
+
+RECENT_S = 10.0
+MINUTE_S = 60.0
+NO_LOADS = ConnectionLoads()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The counters at one sample. expected: requests that each pod could have got since the start.
+
+    counted: what each source beside the load had counted by then. latency: of all pods, and of answers without a name;
+    summed once, since every window asks for it. log_regular: evidence since the start that picks are spread more evenly
+    than chance.
+    """
+
+    sample: TrafficSample
+    expected: Mapping[str, float] = field(default_factory=dict)
+    counted: Mapping[Source, Counted] = field(default_factory=dict)
+    latency: Histogram = field(default_factory=Histogram)
+    log_regular: float = 0.0
+
+
+class Windows:
+    """The marks of a run: the first, and those of the last minute. Memory is bounded by MINUTE_S.
+
+    warm_up_s: seconds after `begin` whose traffic is left out of every window.
+    """
+
+    def __init__(self, roster: Roster, warm_up_s: float = 0.0) -> None:
+        self._roster = roster
+        self._warm_up_s = warm_up_s
+        self._expected: dict[str, float] = {}
+        self._marks: deque[Mark] = deque()
+        self._connections = ConnectionLedger(NO_LOADS)
+        self._anew: tuple[Mark, ConnectionLedger] | None = None
+        self._start: Mark | None = None
+        self._source = Source.HEADER
+
+    def begin(self, at_s: float) -> None:
+        """The load starts now, with every counter at zero."""
+        self._roster.expect(at_s, 0)
+        self._start_from(Mark(TrafficSample(at_s, 0, 0, loads=NO_LOADS)))
+
+    def observe(self, sample: TrafficSample, counted: Mapping[Source, Counted] | None = None) -> None:
+        """Add a sample, and what the sources beside the load have counted; marks no longer needed are let go."""
+        if self._start is None:
+            self.begin(sample.at_s)
+        regular = self._marks[-1].log_regular + self._regular(sample, self._expect(sample))
+        for ledger in (self._connections, *([self._anew[1]] if self._anew else [])):
+            ledger.observe(sample.loads or NO_LOADS)
+        self._marks.append(Mark(sample, dict(self._expected), counted or {}, _latency(sample), regular))
+        self._end_warm_up()
+        while len(self._marks) > 2 and self._marks[1].sample.at_s <= sample.at_s - MINUTE_S:
+            self._marks.popleft()
+
+    def recount(self, counted: Mapping[Source, Counted]) -> None:
+        """The load is over and this is what the sources have counted at last."""
+        if self._marks:
+            self._marks[-1] = replace(self._marks[-1], counted=counted)
+
+    def figures(self, source: Source = Source.HEADER, at_end: bool = False) -> Figures:
+        """Every window, judged by the counts of this source. `begin` or `observe` comes first. at_end: see Window."""
+        self._source = source
+        whole, recent, minute = self._whole(), self._last(RECENT_S), self._last(MINUTE_S)
+        judged = whole.judged(at_end)
+        since_alert = whole if self._anew is None else self._between(*self._anew)
+        verdict = judged[1] if self._anew is None and not at_end else since_alert.judged()[1]
+        return Figures(whole, *judged, recent, *recent.judged(), minute, *minute.judged(), since_alert, verdict)
+
+    def alert_over(self) -> None:
+        """An alert on the balance has ended: what was before it is no evidence for another one."""
+        newest = self._marks[-1]
+        self._anew = newest, ConnectionLedger(newest.sample.loads or NO_LOADS)
+
+    def _start_from(self, mark: Mark) -> None:
+        self._start = mark
+        self._marks = deque([mark])
+        self._connections = ConnectionLedger(mark.sample.loads or NO_LOADS)
+
+    def _end_warm_up(self) -> None:
+        assert self._start is not None
+        if self._warm_up_s and self._marks[-1].sample.at_s >= self._start.sample.at_s + self._warm_up_s:
+            self._warm_up_s = 0.0
+            self._start_from(self._marks[-1])
+
+    def _expect(self, sample: TrafficSample) -> Mapping[str, float]:
+        """Requests due to each pod since the last sample."""
+        earlier = self._marks[-1].sample
+        gained = self._roster.expect(sample.at_s, sample.answered - earlier.answered)
+        for name, requests in gained.items():
+            self._expected[name] = self._expected.get(name, 0.0) + requests
+        return gained
+
+    def _regular(self, sample: TrafficSample, due: Mapping[str, float]) -> float:
+        before = self._marks[-1].sample
+        gained = {name: _picked(count, before.pods.get(name)) for name, count in sample.pods.items()}
+        if not self._roster.known:
+            due = dict.fromkeys(gained, 1.0)
+        loads = carried_between(before.loads or NO_LOADS, [sample.loads]) if sample.loads else None
+        return log_regular(gained, due, loads)
+
+    def _whole(self) -> Window:
+        assert self._start is not None, "no window before the load began"
+        return self._between(self._start, self._connections)
+
+    def _last(self, seconds: float) -> Window:
+        """The last seconds, or since the start when that is shorter."""
+        newest_s = self._marks[-1].sample.at_s
+        # One mark at or before the window's beginning, and all after it.
+        first = max((i for i, mark in enumerate(self._marks) if mark.sample.at_s <= newest_s - seconds), default=0)
+        loads = [mark.sample.loads or NO_LOADS for mark in islice(self._marks, first, None)]
+        window = self._between(self._marks[first], carried_between(loads[0], loads[1:]))
+        return replace(window, sliding=self._marks[first] is not self._start)
+
+    def _between(self, first: Mark, carried: Loads | ConnectionLedger) -> Window:
+        last = self._marks[-1]
+        requests = last.sample.requests - first.sample.requests
+        named = self._source in NAMED_BY_ANSWERS
+        gained = _named(first, last) if named else gained_beside(self._source, first.counted, last.counted)
+        pods = dict(gained.pods)
+        expected = self._expectations(first, last, pods)
+        for name in expected:
+            pods.setdefault(name, PodCount())
+        loads = carried.whole() if isinstance(carried, ConnectionLedger) else carried
+        return Window(
+            seconds=last.sample.at_s - first.sample.at_s,
+            requests=requests,
+            failures=_failures(last.sample) - _failures(first.sample),
+            pods=pods,
+            expected=expected,
+            latency=last.latency.minus(first.latency),
+            loads=loads if last.sample.loads else None,
+            by_request=self._source is Source.PROXY or picks_by_request(last.sample.loads or NO_LOADS),
+            due=gained.due,
+            most=gained.most,
+            unserved=_unserved(first.sample, last.sample, named),
+            estimated=gained.estimated,
+            log_regular=last.log_regular - first.log_regular if named else 0.0,
+        )
+
+    def _expectations(self, first: Mark, last: Mark, pods: Mapping[str, PodCount]) -> dict[str, float]:
+        if not self._roster.known:
+            return dict.fromkeys(pods, max(1, last.sample.answered - first.sample.answered) / max(1, len(pods)))
+        gained = {name: total - first.expected.get(name, 0.0) for name, total in last.expected.items()}
+        return {name: requests for name, requests in gained.items() if requests > 0}
+
+
+def _named(first: Mark, last: Mark) -> Gained:
+    pods = {name: _gained(count, first.sample.pods.get(name)) for name, count in last.sample.pods.items()}
+    answered = last.sample.answered - first.sample.answered
+    foreign = last.sample.unnamed.failures - first.sample.unnamed.failures
+    return Gained(pods, max(0, answered - foreign), last.sample.requests - first.sample.requests)
+
+
+def _unserved(first: TrafficSample, last: TrafficSample, named: bool) -> int:
+    """Requests that no pod answered: without an answer, or, where answers name their pods, with an error that names
+    none, as a proxy gives in a pod's place."""
+    lost = last.unanswered - first.unanswered
+    return max(0, lost + (last.unnamed.failures - first.unnamed.failures if named else 0))
+
+
+def _failures(sample: TrafficSample) -> int:
+    return sum(sample.errors.values())
+
+
+def _latency(sample: TrafficSample) -> Histogram:
+    return merged([count.latency for count in sample.pods.values()] + [sample.unnamed.latency])
+
+
+def _picked(now: PodCount, then: PodCount | None) -> PodCount:
+    """What was gained of requests and connections alone."""
+    if then is None or now.requests < then.requests:
+        return now
+    return PodCount(now.requests - then.requests, connections=now.connections - then.connections)
+
+
+def _gained(now: PodCount, then: PodCount | None) -> PodCount:
+    if then is None or now.requests < then.requests:
+        return now
+    return PodCount(
+        now.requests - then.requests,
+        now.failures - then.failures,
+        now.connections - then.connections,
+        now.latency.minus(then.latency),
+    )
