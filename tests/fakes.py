@@ -215,7 +215,7 @@ class FakeStore:
             kept = self._events[run.run_id]
             elapsed_s = max((event.elapsed_s for event in kept.values()), default=0.0)
             event = StateChanged(elapsed_s, RunState.INTERRUPTED, message)
-            kept[max(kept, default=-1) + 1] = event
+            kept[max(kept, default=0) + 100_000] = event
             last_known_s = run.last.at_epoch_s if run.last else run.created_at_epoch_s
             self._runs[run.run_id] = run.followed(event, last_known_s)
         return [run.run_id for run in left]

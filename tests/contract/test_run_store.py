@@ -282,6 +282,8 @@ async def test_active_runs_are_marked_interrupted_at_the_last_known_moment(store
     )
     ended = StateChanged(7.5, RunState.INTERRUPTED, "The server went away.")
     assert await store.events("running") == [SnapshotTaken(7.5, shot), ended]
+    # Beyond all that a viewer may have seen before it could be stored.
+    assert (await store.happenings("running"))[-1].seq > 50_000
     assert (await store.run("starting")).ended_at_epoch_s == 100.25
     assert (await store.run("finished")).state is RunState.FINISHED
 

@@ -304,5 +304,8 @@ async def watched(plan: LoadPlan, port: int) -> tuple[list[float], TrafficSample
 
 
 def resident_mib(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) if Path(f"/proc/{pid}").exists() else 0
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:  # it has ended
+        return 0.0
     return pages * 4_096 / MEBIBYTE

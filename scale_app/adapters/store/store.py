@@ -38,6 +38,10 @@ from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import RunState
 from scale_app.ports import Clock
 
+MOST_UNSTORED = 100_000
+"""A process that is killed may have told viewers of events that it had not stored. The end of their run has a number
+beyond those, so that a viewer that goes on from the last one it saw is told of it."""
+
 
 class SqlRunStore(StoredRuns):
     """Fulfils ports.RunStore on SQLite or PostgreSQL, as the URL says. The tables must be there: see migrate()."""
@@ -159,7 +163,7 @@ class SqlRunStore(StoredRuns):
         event = StateChanged(elapsed_s or 0.0, RunState.INTERRUPTED, message)
         last_known_s = row.created_at_epoch_s if row.seen_at_epoch_s is None else row.seen_at_epoch_s
         await _update_run(session, row.id, summary_values([event], last_known_s))
-        first_seq = 0 if seq is None else seq + 1
+        first_seq = (seq or 0) + MOST_UNSTORED
         await session.execute(self._insert(EventRow), event_values(row.id, first_seq, [event], [True]))
 
 
