@@ -9,11 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from scale_app.domain.arrays import Array, np
 
 CV_AT_ZERO_SCORE = 0.5
 THRESHOLD = 0.95

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
+from scale_app.domain.arrays import Array, np
 from scale_app.domain.crossing import crossing
-from scale_app.domain.picks import Array, Picks
+from scale_app.domain.picks import Picks
 from scale_app.domain.probability import special
 
 TAIL = 0.025

@@ -22,19 +22,17 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
+from scale_app.domain.arrays import Array, np
 from scale_app.domain.balance import CV_THRESHOLD
 from scale_app.domain.crossing import crossing
-from scale_app.domain.picks import Array
 from scale_app.domain.probability import special
 
-STEPS = np.array([1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 40.0])
+STEPS = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 40.0)
 """CVs beyond a CV, as multiples of it."""
-WITHIN, LOG_WITHIN = np.array([0.0, 0.5, 0.75]), np.log([0.8, 0.1, 0.1])
-"""CVs within the threshold, as parts of it, and the logarithms of their weights: a little unevenness is no reason never
+WITHIN, WEIGHTS_WITHIN = (0.0, 0.5, 0.75), (0.8, 0.1, 0.1)
+"""CVs within the threshold, as parts of it, and their weights: a little unevenness is no reason never
 to say EVEN, and costs those without any 7 % more picks."""
-SHARES = np.array([0.02, 0.25, 0.5, 1.5, 2.0, 3.0])
+SHARES = (0.02, 0.25, 0.5, 1.5, 2.0, 3.0)
 """Shares of one pod that differs, as multiples of its fair one."""
 MOST_SHARE = 0.98
 EXACT_PICKS_PER_POD = 20
@@ -42,7 +40,6 @@ LEAST_CONCENTRATION = 0.5
 SERIES_UP_TO = 30
 NEGLIGIBLE = 1e-6
 LOG_HALF = math.log(0.5)
-TRIED = np.exp(np.arange(-4.0, 1.5, 0.05))
 MOST_PICKS = 1e8
 AHEAD = 0.42
 """Standard deviations of the chi-square by which luck hastens the median decision, when one looks again and again:
@@ -82,7 +79,7 @@ def log_ratio(n: float, t: float, df: int, cvs: Array) -> Array:
 def log_even(n: float, t: float, df: int) -> float:
     """Evidence that the long-run CV is within the threshold. n: effective picks. t: Pearson's chi-square in them, df
     degrees."""
-    within = np.logaddexp.reduce(log_ratio(n, t, df, CV_THRESHOLD * WITHIN) + LOG_WITHIN)
+    within = np.logaddexp.reduce(log_ratio(n, t, df, CV_THRESHOLD * np.array(WITHIN)) + np.log(WEIGHTS_WITHIN))
     return float(within - log_ratio(n, t, df, np.array(CV_THRESHOLD)))
 
 
@@ -99,14 +96,14 @@ def log_spread(parts: Array, fair: Array, n: float) -> float:
 
 def log_spread_of(n: float, t: float, df: int) -> float:
     """The same, of the chi-square itself."""
-    cvs = CV_THRESHOLD * STEPS
+    cvs = CV_THRESHOLD * np.array(STEPS)
     beyond = log_ratio(n, t, df, cvs[cvs**2 <= df])
     return _log_mean(beyond) - float(log_ratio(n, t, df, np.array(CV_THRESHOLD)))
 
 
 def log_dirichlet(parts: Array, fair: Array, n: float) -> float:
     """The same with exact multinomials, whose shares are spread around the fair ones with each of the grid's CVs."""
-    cvs = CV_THRESHOLD * STEPS
+    cvs = CV_THRESHOLD * np.array(STEPS)
     concentrations = np.maximum((fair.size - 1) / cvs**2 - 1, LEAST_CONCENTRATION)
     # Pods with equal counts and shares are counted once: of thousands there are few different ones.
     pairs, times = np.unique(np.stack([parts * n, fair]), axis=1, return_counts=True)
@@ -128,10 +125,11 @@ def log_of_pods(parts: Array, fair: Array, n: float) -> Array:
     Against the nearest share that a balancer within the threshold may give one pod: fair -+ CV sqrt(fair (1 - fair)).
     1 (log 0) where the share itself is within it.
     """
-    share = np.minimum(SHARES * fair[:, None], MOST_SHARE)
+    multiples = np.array(SHARES)
+    share = np.minimum(multiples * fair[:, None], MOST_SHARE)
     room = CV_THRESHOLD * np.sqrt(fair * (1 - fair))[:, None]
-    nearest = fair[:, None] + np.where(SHARES > 1, room, -room)
-    beyond = np.where(SHARES > 1, share > nearest, share < nearest) & (nearest > 0)
+    nearest = fair[:, None] + np.where(multiples > 1, room, -room)
+    beyond = np.where(multiples > 1, share > nearest, share < nearest) & (nearest > 0)
     safe = np.where(beyond, nearest, share)
     part = parts[:, None]
     ratio = n * (part * np.log(share / safe) + (1 - part) * np.log((1 - share) / (1 - safe)))
@@ -142,7 +140,7 @@ def lowest_cv(n: float, t: float, df: int, log_from: float) -> float:
     """The largest long-run CV that is refuted: there is so much evidence for CVs beyond it. 0 without one."""
     cvs = _tried(n, t)
     beyond = np.stack([log_ratio(n, t, df, cvs * step) for step in STEPS])
-    gained = np.logaddexp.reduce(beyond, axis=0) - math.log(STEPS.size) - log_ratio(n, t, df, cvs)
+    gained = np.logaddexp.reduce(beyond, axis=0) - math.log(len(STEPS)) - log_ratio(n, t, df, cvs)
     refuted = np.flatnonzero(gained >= log_from)
     return float(cvs[refuted[-1]]) if refuted.size else 0.0
 
@@ -151,7 +149,7 @@ def highest_cv(n: float, t: float, df: int, log_from: float) -> float:
     """The smallest long-run CV that is refuted, by CV 0 and by CVs between; the largest tried without one."""
     cvs = _tried(n, t)
     within = np.stack([log_ratio(n, t, df, cvs / step) for step in STEPS])
-    between = np.logaddexp.reduce(within, axis=0) - math.log(STEPS.size)
+    between = np.logaddexp.reduce(within, axis=0) - math.log(len(STEPS))
     gained = np.logaddexp(between, 0.0) + LOG_HALF - log_ratio(n, t, df, cvs)
     refuted = np.flatnonzero((gained >= log_from) & (cvs > math.sqrt(t / n)))
     return float(cvs[refuted[0]]) if refuted.size else float(cvs[-1])
@@ -178,7 +176,7 @@ def deciding_picks(cv: float, df: int, least: float, log_even_from: float, log_u
 
 def _tried(n: float, t: float) -> Array:
     """CVs from far below to far above what is seen, 5 % apart."""
-    return np.asarray(math.sqrt(max(t, 1.0) / n) * TRIED)
+    return np.asarray(math.sqrt(max(t, 1.0) / n) * np.exp(np.arange(-4.0, 1.5, 0.05)))
 
 
 def _log_mean(logs: Array) -> float:

@@ -14,9 +14,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from scale_app.domain.alert import Reading
+from scale_app.domain.arrays import np
 from scale_app.domain.balance import CV_THRESHOLD, THRESHOLD, Balance, cv_squared
 from scale_app.domain.residuals import residuals
 from scale_app.domain.verdict import Verdict, VerdictKind

@@ -18,13 +18,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
-import numpy as np
-
+from scale_app.domain.arrays import Array, np
 from scale_app.domain.connections import Carried, Loads, kept
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Unit = Literal["connection", "request", "pick"]
 
 SHORT_CHANCES = 32

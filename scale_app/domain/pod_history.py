@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from scale_app.domain.arrays import np
 from scale_app.domain.snapshot import PodShare, Snapshot
 
 MOST_COLUMNS = 120
@@ -70,15 +69,12 @@ class PodSpans:
     def times(self) -> PodTimes:
         """The same to compute with."""
         if not self.names:
-            return NO_TIMES
+            return PodTimes((), self.span_s, np.zeros((0, 0)), np.zeros((0, 0)))
         return PodTimes(self.names, self.span_s, np.array(self.requests, float), np.array(self.expected, float))
 
 
 def _rows(table: np.ndarray) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, table.tolist()))
-
-
-NO_TIMES = PodTimes((), 1.0, np.zeros((0, 0)), np.zeros((0, 0)))
 
 
 class PodHistory:

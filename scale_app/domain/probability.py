@@ -6,20 +6,11 @@ a run, need neither. `load` does it ahead, so that no second of a run waits for 
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
+from scale_app.domain.arrays import LoadedLater
 
-class _WhenAsked:
-    """The module, once one of its functions is asked for."""
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(importlib.import_module("scipy.special"), name)
-        setattr(self, name, found)
-        return found
-
-
-special: Any = _WhenAsked()
+special: Any = LoadedLater("scipy.special")
 
 
 def load() -> None:

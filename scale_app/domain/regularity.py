@@ -11,10 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
-
+from scale_app.domain.arrays import Array, np
 from scale_app.domain.connections import Loads
-from scale_app.domain.picks import Array, freshness_of
+from scale_app.domain.picks import freshness_of
 from scale_app.domain.samples import PodCount
 
 BY_REQUEST_FROM = 0.8

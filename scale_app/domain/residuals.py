@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
-from scale_app.domain.balance import Array, counted, shares
+from scale_app.domain.arrays import Array, np
+from scale_app.domain.balance import counted, shares
 from scale_app.domain.probability import special
 
 NAMED_FROM = 3.0

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-import numpy as np
-
+from scale_app.domain.arrays import np
 from scale_app.domain.errors import PlanError
 
 SIMULATED_TARGET = "simulated"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
+from scale_app.domain.arrays import Array, np
 from scale_app.domain.balance import CV_THRESHOLD, THRESHOLD, cv_squared, score_of
-from scale_app.domain.picks import Array, Picks
+from scale_app.domain.picks import Picks
 from scale_app.domain.verdict_kind import VerdictKind
 
 PICKS_PER_POD = 5

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from scale_app.domain.arrays import np
 from scale_app.domain.balance import Balance, balance
 from scale_app.domain.connections import Loads, kept
 from scale_app.domain.estimated import as_estimate

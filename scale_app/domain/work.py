@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from scale_app.domain.balance import Array
+from scale_app.domain.arrays import Array, np
 from scale_app.domain.probability import special
 
 LEVEL = 0.001  # chance that any pod of a healthy target is named, all pods of a window taken together

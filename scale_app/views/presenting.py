@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scale_app.domain.events import Event
-from scale_app.domain.pod_history import NO_TIMES, PodTimes
+from scale_app.domain.pod_history import PodSpans, PodTimes
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import PodShare, Point, Snapshot
 from scale_app.domain.verdict import Verdict
@@ -36,6 +36,8 @@ from scale_app.views.view import (
     Times,
 )
 from scale_app.views.words import SOURCES, STATES, VERDICTS
+
+NO_TIMES = PodSpans().times
 
 
 def run_view(

@@ -49,8 +49,8 @@ def test_the_list_of_runs_needs_the_database_alone(tmp_path: Path) -> None:
     loaded_by(COMMAND.format(["runs"]), tmp_path)  # makes the tables
     found = loaded_by(COMMAND.format(["runs"]), tmp_path)
     assert "scale_app.adapters.store" in found
-    of_others = {"scipy", "yaml", "httpx2", "scale_app.domain.run", "scale_app.adapters.locust_process"}
-    assert not found & (OF_SOME_SETTINGS | OF_THE_SERVER | OF_REPORTS | of_others)
+    of_others = {"yaml", "httpx2", "scale_app.domain.run", "scale_app.adapters.locust_process"}
+    assert not found & (COMPUTING | OF_SOME_SETTINGS | OF_THE_SERVER | OF_REPORTS | of_others)
 
 
 def test_a_hub_loads_nothing_for_what_no_setting_asks_for() -> None:

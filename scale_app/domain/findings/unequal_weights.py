@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
+from scale_app.domain.arrays import np
 from scale_app.domain.balance import counted, shares
 from scale_app.domain.facts import Facts
 from scale_app.domain.finding import Finding

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from scale_app.domain.pod_history import NO_TIMES, PodTimes
+from scale_app.domain.pod_history import PodSpans, PodTimes
 from scale_app.pictures.heat import COLOURS, MOST_ROWS, NOT_THERE, STEPS, heat_picture
 
 EVEN = 4
@@ -69,6 +69,6 @@ def test_the_newest_column_is_counted():
     assert (picture.over, picture.under) == (1, 1)
 
 
-@pytest.mark.parametrize("nothing", [NO_TIMES, times([[]], [[]])])
+@pytest.mark.parametrize("nothing", [PodSpans().times, times([[]], [[]])])
 def test_nothing_counted_is_no_picture(nothing):
     assert heat_picture(nothing).image == ""
