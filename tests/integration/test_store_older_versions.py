@@ -21,7 +21,7 @@ from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.replaying import pods_of, replayed
 from scale_app.domain.run_filter import RunFilter
-from scale_app.domain.snapshot import RunState, point_of
+from scale_app.domain.snapshot import Point, RunState
 from scale_app.domain.verdict import VerdictKind
 from tests.fakes import FakeClock
 from tests.old_databases import old_database
@@ -68,10 +68,10 @@ async def test_an_older_run_is_opened_with_all_that_was_kept_of_it(
     store: SqlRunStore, run_id: str, tmp_path: Path
 ) -> None:
     kept = await whole(store, run_id)
-    then = events_in(tmp_path, run_id)
+    then, points = events_in(tmp_path, run_id)
     shots = [event.snapshot for event in then if isinstance(event, SnapshotTaken)]
     assert kept.record.last == (shots[-1] if shots else None)
-    assert kept.points == tuple(map(point_of, shots))
+    assert kept.points == points
     assert kept.happened == tuple(event for event in then if not isinstance(event, SnapshotTaken))
     assert kept.pods == pods_of(then)
 
@@ -103,14 +103,15 @@ async def test_saved_plans_are_there_and_older_runs_can_be_deleted(store: SqlRun
     assert await store.count() == 3
 
 
-def events_in(folder: Path, run_id: str) -> list[Event]:
-    """What the old version kept, as it kept it."""
+def events_in(folder: Path, run_id: str) -> tuple[list[Event], tuple[Point, ...]]:
+    """What the old version kept, as it kept it: events, and the points that it made of snapshots then."""
     old_database("0004", folder / "then.db")
     with sqlite3.connect(folder / "then.db") as file:
-        query = "SELECT kind, body_json FROM run_events WHERE run_id = ? ORDER BY seq"
+        query = "SELECT kind, body_json, point_json FROM run_events WHERE run_id = ? ORDER BY seq"
         rows = file.execute(query, (run_id,)).fetchall()
     file.close()
-    return [from_json(KINDS[kind], body) for kind, body in rows]
+    points = tuple(from_json(Point, point) for _, _, point in rows if point is not None)
+    return [from_json(KINDS[kind], body) for kind, body, _ in rows], points
 
 
 async def whole(store: SqlRunStore, run_id: str) -> WholeRun:
