@@ -20,7 +20,7 @@ from scale_app.domain.notice import AlertEvent, Notice, end_notice, notice_of, s
 from scale_app.domain.record import RunRecord
 from scale_app.ports import Clock, Notifier
 from scale_app.service.broadcast import Item
-from scale_app.service.patience import cancelled, late_after
+from scale_app.service.patience import cancelled, first_of, late_after
 
 log = logging.getLogger(__name__)
 MOST_PER_MINUTE = 4
@@ -125,13 +125,7 @@ class Receiver:
             await self._wake.wait()
             return
         delay_s = max(0.0, next_s - self._clock.monotonic_s())
-        waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(self._sleep(delay_s))]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        await first_of(self._wake.wait(), self._sleep(delay_s))
 
     async def _send(self, notice: Notice) -> None:
         for delay_s in (*BACK_OFF_S, None):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 from scale_app.ports import Clock
@@ -42,7 +42,16 @@ async def late_after(clock: Clock, limit_s: float, tasks: set[asyncio.Future[Any
         limit.cancel()
 
 
-async def cancelled(*tasks: asyncio.Task[Any]) -> None:
+async def first_of(*works: Awaitable[object]) -> None:
+    """Return when one of these is over; the others are cancelled then. What they raise is not told."""
+    waits = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await cancelled(*waits)
+
+
+async def cancelled(*tasks: asyncio.Future[Any]) -> None:
     """Cancel them and return when they are over; what they raise is the caller's no more."""
     for task in tasks:
         task.cancel()

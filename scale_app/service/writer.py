@@ -19,6 +19,7 @@ from scale_app.ports import Clock, RunStore
 from scale_app.service.backlog import Backlog, Waiting
 from scale_app.service.journal import Journal
 from scale_app.service.packer import Packer
+from scale_app.service.patience import first_of
 
 log = logging.getLogger(__name__)
 MOST_WAITING_BYTES = 256 * 1024 * 1024
@@ -180,14 +181,7 @@ class Writer:
         if self._closing.is_set():
             return await self._sleep(LAST_PAUSE_S)
         pause_s = PAUSES_S[min(self._failed, len(PAUSES_S)) - 1]
-        waits = [asyncio.ensure_future(self._sleep(pause_s)), asyncio.ensure_future(self._closing.wait())]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-        return None
+        return await first_of(self._sleep(pause_s), self._closing.wait())
 
     def _put_in(self) -> None:
         self._wake.set()
