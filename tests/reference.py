@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from scale_app.cli import main
+from scale_app.cli.commands import scale
 from scale_app.cli.exits import FAIL_ON
 from scale_app.cli.exits import MEANINGS as EXITS
 from scale_app.codec import to_wire
@@ -55,7 +55,7 @@ def command_page() -> str:
         "Every command has `--help`; most have `--json`, which prints one JSON document for programs on stdout, and "
         "`--server URL` (or `SCALE_SERVER`) to ask a running server. Progress and errors go to stderr.\n"
     ]
-    for name, command in sorted(main.commands.items()):
+    for name, command in sorted(scale.commands.items()):
         parts.append(f"## scale {name}\n")
         parts.append(f"{inspect.cleandoc(command.help or '')}\n")
         parts.append(f"```\nscale {name} {' '.join(_usage(command))}\n```\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scale_app.cli.group import Later, Scale
 
-main = Scale(
+scale = Scale(
     "Do the pods behind this Kubernetes service share the work evenly?",
     {
         "backup": Later("backup:backup", "Write every run, baseline and saved plan into a file."),

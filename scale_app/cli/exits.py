@@ -14,6 +14,7 @@ from typing import Literal, NoReturn
 
 import click
 
+from scale_app.cli import CUT_OFF
 from scale_app.domain.errors import (
     BackupRefused,
     BadRunFile,
@@ -86,10 +87,10 @@ def usage_sentence(error: click.ClickException) -> str:
 
 
 @contextlib.contextmanager
-def sentence_and_exit(cut_off: str = "") -> Iterator[None]:
+def sentence_and_exit(cut_off: str = CUT_OFF) -> Iterator[None]:
     """Every error meant for people becomes its sentence on stderr and an exit code.
 
-    cut_off: what Ctrl-C left undone, a sentence; "" where it is how the command ends, with 0.
+    cut_off: what Ctrl-C left undone, a sentence; "" where it is how the command is meant to end, with 0.
     """
     try:
         yield

@@ -64,4 +64,4 @@ class Scale(click.Group):
         except click.ClickException as error:
             end(usage_sentence(error), Exit.WRONG_USE)
         except click.Abort:
-            sys.exit(Exit.FAILED)
+            raise KeyboardInterrupt from None

@@ -33,7 +33,7 @@ SERVE_BUILT_PAGE = {
 @click.command()
 def serve() -> None:
     """Serve page, API and WebSocket on SCALE_HOST:SCALE_PORT (127.0.0.1:8000)."""
-    with sentence_and_exit():
+    with sentence_and_exit(cut_off=""):
         settings = load_settings()
         require_project()
         if not PAGE.is_file():

@@ -38,7 +38,7 @@ def worker(master: tuple[str, int], processes: int) -> None:
     Both sides must know the same secret, in SCALE_WORKER_SECRET or in the file that SCALE_WORKER_SECRET_FILE names,
     and run the same version. A run uses workers when its plan's `remote_workers` asks for them.
     """
-    with sentence_and_exit():
+    with sentence_and_exit(cut_off=""):
         if not load_worker_door().secret:
             raise SettingsError(
                 "SCALE_WORKER_SECRET is not set: give the secret of the server here, or in the file that "

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from playwright.sync_api import Browser, Page
 
-from scale_app.cli import main
+from scale_app.cli.commands import scale
 from scale_app.domain.errors import RunNotFound
 from tests.serving import PROJECT, Served
 
@@ -31,7 +31,7 @@ def types(server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
         # Playwright's own event loop runs in this thread.
         with ThreadPoolExecutor(1) as another_thread:
             typed = [*arguments, "--server", server.url]
-            result = another_thread.submit(CliRunner().invoke, main, typed, prog_name="scale").result()
+            result = another_thread.submit(CliRunner().invoke, scale, typed, prog_name="scale").result()
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result
 

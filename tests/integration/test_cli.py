@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from junitparser import JUnitXml
 
 from scale_app import wiring
-from scale_app.cli import main
+from scale_app.cli.commands import scale
 from tests.serving import GUARD, PROJECT, free_port
 
 PLAN = """
@@ -52,7 +52,7 @@ class Terminal:
         for made in vars(wiring).values():
             if hasattr(made, "cache_clear"):  # a hub once closed stays closed
                 made.cache_clear()
-        result = CliRunner().invoke(main, list(arguments), prog_name="scale")
+        result = CliRunner().invoke(scale, list(arguments), prog_name="scale")
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result
 
@@ -264,3 +264,25 @@ def test_a_second_ctrl_c_ends_the_command_without_a_verdict(tmp_path: Path) -> N
         assert "there is no verdict" in stderr
     else:  # both may come as one, or so late that the run was judged meanwhile
         assert process.returncode == json.loads(stdout)["exit_code"]
+
+
+ENDED_WHILE_LOADING = """
+import os, signal, sys
+from scale_app.cli import main
+
+class Loading:
+    def find_spec(name, path=None, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Loading)
+main(sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("library", ["click", "scale_app.domain.errors", "scale_app.cli.run"])
+def test_ctrl_c_while_a_command_is_loaded_is_one_sentence_and_no_verdict(tmp_path: Path, library: str) -> None:
+    command = [sys.executable, "-c", ENDED_WHILE_LOADING, library, "run", "--target", "simulated", "--duration", "5"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30)
+    assert done.returncode == 3
+    assert (done.stdout, done.stderr.strip()) == ("", "The command was ended before it was done.")

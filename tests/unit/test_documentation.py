@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scale_app.cli import main
+from scale_app.cli.commands import scale
 from scale_app.codec import to_wire
 from scale_app.codec.plan_text import plan_from_text, plan_to_text
 from scale_app.domain.balance import balance
@@ -73,7 +73,7 @@ def test_the_pages_show_most_commands() -> None:
 @pytest.mark.parametrize("page", PAGES_WRITTEN, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_commands_in_pages_exist_with_their_flags(page: Path) -> None:
     for line in COMMAND.findall(page.read_text()):
-        command = main.commands[line[0]]
+        command = scale.commands[line[0]]
         known = {flag for each in command.params for flag in each.opts} | {"--help"}
         assert set(re.findall(r"(?<=\s)--[a-z-]+", line[1])) <= known, line
 
@@ -113,4 +113,4 @@ def test_the_example_workflow_runs_commands_that_exist() -> None:
     steps = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
     used = {name for step in steps for name in re.findall(r"\bscale ([a-z]+)", step)}
     assert used
-    assert used <= set(main.commands)
+    assert used <= set(scale.commands)

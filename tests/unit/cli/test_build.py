@@ -3,13 +3,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from scale_app.cli import build, main
+from scale_app.cli import build
+from scale_app.cli.commands import scale
 
 
 @pytest.mark.usefixtures("project")
 def test_an_unchanged_page_is_not_built_again() -> None:
     build.BUILT_FROM.write_text(build.page_fingerprint(Path()))
-    result = CliRunner().invoke(main, ["build"])
+    result = CliRunner().invoke(scale, ["build"])
     assert (result.exit_code, result.output) == (0, "")
 
 
@@ -40,7 +41,7 @@ def test_a_page_that_is_gone_is_built_again() -> None:
 @pytest.mark.usefixtures("project")
 def test_a_build_that_fails_says_so_and_is_not_remembered() -> None:
     Path("rxconfig.py").write_text("raise RuntimeError('no such theme')\n")
-    result = CliRunner().invoke(main, ["build"])
+    result = CliRunner().invoke(scale, ["build"])
     assert result.exit_code == 3
     assert "no such theme" in result.output
     assert (

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from scale_app.cli import exits
+from scale_app.cli import CUT_OFF, exits
 from scale_app.cli.exits import DEFAULT_FAIL_ON, FAIL_ON, MEANINGS, Exit, code_of
 from scale_app.cli.verdict_exit import verdict_exit
 from scale_app.domain import errors
@@ -89,3 +89,10 @@ def test_the_code_of_an_error(error: errors.ScaleError, code: int) -> None:
 
 def test_every_code_has_a_meaning() -> None:
     assert set(MEANINGS) == set(Exit)
+
+
+def test_ctrl_c_is_no_success_of_a_command_but_where_it_is_how_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    for cut_off, code, said in ((CUT_OFF, 3, CUT_OFF), ("Half.", 3, "Half."), ("", 0, "")):
+        with pytest.raises(SystemExit) as ended, exits.sentence_and_exit(cut_off):
+            raise KeyboardInterrupt
+        assert (ended.value.code, capsys.readouterr().err.strip()) == (code, said)

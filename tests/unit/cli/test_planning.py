@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from scale_app.cli import main
+from scale_app.cli.commands import scale
 from scale_app.cli.planning import FLAGS, plan_of, plan_options
 from scale_app.domain.errors import PlanError
 from scale_app.domain.gate import Gate, Levels, VerdictLevels
@@ -91,7 +91,7 @@ def test_wrong_use_is_one_sentence_and_starts_nothing(
     arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result: Result = CliRunner().invoke(main, ["run", *arguments])
+    result: Result = CliRunner().invoke(scale, ["run", *arguments])
     assert said in result.output
     assert len(result.output.strip().splitlines()) == 1
     assert result.exit_code == 64

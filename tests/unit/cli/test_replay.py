@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from scale_app.cli import main
+from scale_app.cli.commands import scale
 from scale_app.domain.recording import WholeRun
 from scale_app.reports import run_to_json
 from tests.recorded import EVEN, HOT, whole_run
@@ -16,7 +16,7 @@ from tests.recorded import EVEN, HOT, whole_run
 def replay(folder: Path, whole: WholeRun, *arguments: str) -> Result:
     file = folder / "run.json"
     file.write_text(run_to_json(whole))
-    return CliRunner().invoke(main, ["replay", str(file), *arguments])
+    return CliRunner().invoke(scale, ["replay", str(file), *arguments])
 
 
 @pytest.mark.parametrize(("per_s", "code", "word"), [(HOT, 1, "Uneven"), (EVEN, 0, "Even")])
@@ -45,7 +45,7 @@ def test_names_do_not_move_the_terminals_cursor(tmp_path: Path) -> None:
     text = run_to_json(whole_run()).replace("api-7d9c6b5f4-aaaaa", "api\\u001b[2J\\u009b1A")
     file = tmp_path / "run.json"
     file.write_text(text)
-    result = CliRunner().invoke(main, ["replay", str(file)])
+    result = CliRunner().invoke(scale, ["replay", str(file)])
     assert result.exit_code == 1
     assert "api�[2J�1A" in result.stdout
     assert not {"\x1b", "\x9b"} & set(result.stdout)

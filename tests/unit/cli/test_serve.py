@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from scale_app.cli import main
 from scale_app.cli.build import PAGE
+from scale_app.cli.commands import scale
 from scale_app.cli.serve import free_address, shown_url
 from scale_app.settings import Settings
 
@@ -30,7 +30,7 @@ def lines_of(result: Result) -> list[str]:
 
 
 def serve(**environment: str) -> Result:
-    return CliRunner().invoke(main, ["serve"], env=environment)
+    return CliRunner().invoke(scale, ["serve"], env=environment)
 
 
 @pytest.mark.usefixtures("project")
