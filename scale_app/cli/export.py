@@ -48,6 +48,8 @@ async def _write(server: str | None, run_id: str, name: FormatName, file: Binary
     async with opened(server) as house, aclosing(house.file(run_id, name)) as pieces:
         async for piece in pieces:
             size += file.write(piece)
+        if unreadable := (await house.run(run_id)).unreadable:
+            click.echo(unreadable, err=True)
     return size
 
 

@@ -95,10 +95,11 @@ class Server:
     async def whole(self, run_id: str, recording: bool = False, pods: bool = False) -> WholeRun:
         if recording:
             return run_from_json(await self._ask("GET", f"runs/{_part(run_id)}/export", params={"format": "json"}))
-        record = await self.run(run_id)
         history = await self._get(History, f"runs/{_part(run_id)}/history")
-        events, baseline = tuple(await self._events(run_id)), await self._baseline(record)
+        events = tuple(await self._events(run_id))
         spans = await self._get(PodSpans, f"runs/{_part(run_id)}/pod-history") if pods else PodSpans()
+        record = await self.run(run_id)  # last, since it tells what of the others cannot be read
+        baseline = await self._baseline(record)
         return WholeRun(record, history.points, events, baseline=baseline, pods=spans)
 
     async def file(self, run_id: str, name: FormatName) -> AsyncGenerator[bytes, None]:

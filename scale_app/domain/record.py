@@ -16,8 +16,9 @@ class RunRecord:
     experiment_of: the run whose question this one was planned to decide, "" for none.
     baseline: the name under which later runs are held against this one, "" for none; one run has it at a time.
     not_stored: why a part of it is not stored yet, "" when all is, or will be in a moment.
-    unreadable: what of the stored record cannot be read, "" when all can. It is None here, or stood in for: an unknown
-    state is shown as interrupted. plan_known: False when of the plan only target, users and duration can be.
+    unreadable: what of the stored run cannot be read, "" when all can; of its seconds, events and recording it is known
+    once they were looked at. It is left out, None, or stood in for: an unknown state is shown as interrupted.
+    plan_known: False when of the plan only target, users and duration can be read.
     """
 
     run_id: str

@@ -126,10 +126,11 @@ class Memory:
         recording: its samples and pods too, which may be many megabytes. pods: its pods over time, which take a moment
         to read.
         """
-        record, points, happened = await self.run(run_id), await self.history(run_id), await self.events(run_id)
+        points, happened = await self.history(run_id), await self.events(run_id)
         samples = [line async for lines in self.recorded(run_id) for line in lines] if recording else []
-        baseline = await self._gate_baseline(record)
         spans = await self.pod_spans(run_id) if pods or recording else PodSpans()
+        record = await self.run(run_id)  # last, since it tells what of the others cannot be read
+        baseline = await self._gate_baseline(record)
         return WholeRun(record, tuple(points), tuple(happened), tuple(samples), baseline, spans)
 
     async def gate(self, run_id: str) -> GateResult:

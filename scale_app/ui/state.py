@@ -239,9 +239,9 @@ async def _compared(record: RunRecord) -> Comparison | None:
 
 async def _turn_to(following: Following, run_id: str) -> None:
     hub = wiring.hub()
-    following.show(
-        await hub.run(run_id), await hub.history(run_id), await hub.events(run_id), await hub.pod_history(run_id)
-    )
+    points, happened, pods = await hub.history(run_id), await hub.events(run_id), await hub.pod_history(run_id)
+    # Last, since it tells what of the others cannot be read; of a run that goes on nothing here waits.
+    following.show(await hub.run(run_id), points, happened, pods)
 
 
 def run_of_path(path: str) -> str:

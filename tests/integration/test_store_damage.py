@@ -20,6 +20,8 @@ from scale_app.domain.run_filter import RunFilter
 from scale_app.domain.samples import LoadReady, PodCount, TrafficSample
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import RunState, Source
+from scale_app.service.memory import Memory
+from scale_app.views.presenting import run_view
 from tests.fakes import FakeClock, a_snapshot
 
 PLAN = LoadPlan("http://shop.example/", users=7, duration_s=30)
@@ -120,6 +122,30 @@ async def test_a_damaged_second_hides_no_other(store: SqlRunStore, damaged: sqli
     assert [point.elapsed_s for point in await store.points("bad")] == [1.0, 3.0]
     assert [counts.elapsed_s for counts in await store.pod_counts("bad", 60)] == [1.0, 3.0]
     assert await store.events("bad") == [event for event in await store.events("bad") if event != SHOTS[1]]
+    assert (await store.run("bad")).unreadable.startswith(
+        "1 second, 1 moment of the pods and 1 event of run bad cannot be read: stored by another version of Scale"
+    )
+    listed = {run.run_id: run.unreadable for run in await store.runs(10, 0)}
+    assert listed == {"bad": (await store.run("bad")).unreadable, "good": ""}
+
+
+async def test_a_damaged_part_is_logged_once_and_forgotten_once_it_can_be_read(
+    store: SqlRunStore, damaged: sqlite3.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged.execute("UPDATE runs SET state = 'odd' WHERE id = 'bad'")
+    damaged.execute("UPDATE run_events SET point_json = '{' || point_json WHERE run_id = 'bad'")
+    damaged.execute("UPDATE saved_plans SET plan_json = '[]' WHERE name = 'bad'")
+    for _ in range(3):
+        await store.points("bad")
+        await store.run("bad")
+        await store.runs(10, 0)
+        await store.plans()
+    logged = [record.getMessage().partition(" cannot")[0] for record in caplog.records]
+    assert logged == ["3 seconds of run bad", "the state of run bad", "the text of saved plan 'bad'"]
+    damaged.execute("UPDATE run_events SET point_json = substr(point_json, 2) WHERE run_id = 'bad'")
+    damaged.execute("UPDATE runs SET state = 'finished' WHERE id = 'bad'")
+    assert len(await store.points("bad")) == 3
+    assert (await store.run("bad")).unreadable == ""
 
 
 async def test_a_damaged_line_cuts_a_recording_there(store: SqlRunStore, damaged: sqlite3.Connection) -> None:
@@ -128,6 +154,21 @@ async def test_a_damaged_line_cuts_a_recording_there(store: SqlRunStore, damaged
     assert lines == RECORDING[:4]
     assert len(replayed(WholeRun(await store.run("bad"), recording=tuple(lines))).points) == 2
     assert await store.recording("good") == RECORDING
+    assert "The recording from line 4 on of run bad cannot be read" in (await store.run("bad")).unreadable
+    assert (await store.run("good")).unreadable == ""
+
+
+async def test_who_opens_exports_or_replays_a_run_is_told_of_a_second_that_cannot_be_read(
+    store: SqlRunStore, damaged: sqlite3.Connection
+) -> None:
+    damaged.execute("UPDATE run_events SET point_json = '{' WHERE run_id = 'bad' AND seq = 2")
+    memory = Memory(store, FakeClock())
+    for run_id, told in (("bad", "1 second of run bad cannot be read"), ("good", "")):
+        whole = await memory.whole(run_id, recording=True)
+        assert told in whole.record.unreadable
+        assert told in run_view(whole.record, whole.points).message
+        assert bool(whole.record.unreadable) is bool(told)
+        assert replayed(whole).record.unreadable == whole.record.unreadable
 
 
 async def test_a_damaged_plan_hides_no_other_and_can_be_deleted(

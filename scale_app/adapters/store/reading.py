@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlmodel import col
 
 from scale_app.adapters.store.border import border
-from scale_app.adapters.store.damage import Damage
-from scale_app.adapters.store.newest import Newest
+from scale_app.adapters.store.damage import Damage, Damages
 from scale_app.adapters.store.recording_rows import RecordingReader, in_handfuls, recording_of
 from scale_app.adapters.store.rows import (
     LISTED,
@@ -48,7 +47,7 @@ class StoredRuns(Sessions):
 
     def __init__(self, database_url: str) -> None:
         super().__init__(database_url)
-        self._unreadable = Newest[str]()
+        self._damages = Damages()
 
     async def runs(
         self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()
@@ -70,7 +69,7 @@ class StoredRuns(Sessions):
         with border("Reading the plans of runs", self._url):
             async with self._session() as session:
                 rows = (await session.execute(query)).all()
-        plans = {run_id: self._plan(run_id, plan) for run_id, plan in rows}
+        plans = {run_id: self._damage(run_id).read("plan", partial(plan_of, plan), None) for run_id, plan in rows}
         return {run_id: plan for run_id, plan in plans.items() if plan is not None}
 
     async def count(self, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()) -> int:
@@ -88,9 +87,7 @@ class StoredRuns(Sessions):
                 last = await session.scalar(select(col(LastRow.body)).where(col(LastRow.run_id) == storable(run_id)))
         if row is None:
             raise RunNotFound(run_id)
-        record = await asyncio.to_thread(record_of, row, last)
-        self._unreadable.keep(run_id, record.unreadable or None)
-        return record
+        return await asyncio.to_thread(record_of, row, last, self._damage(run_id))
 
     async def events(self, run_id: str) -> list[Event]:
         """In order, of the snapshots those that are kept whole. Empty when the run has none or is unknown."""
@@ -101,7 +98,7 @@ class StoredRuns(Sessions):
         """What the time charts draw, in order, without reading whole snapshots."""
         query = select(col(EventRow.point_json)).where(col(EventRow.point_json).is_not(None))
         rows = await self._rows(run_id, query)
-        return await asyncio.to_thread(points_of, run_id, [point for (point,) in rows])
+        return await asyncio.to_thread(points_of, self._damage(run_id), [point for (point,) in rows])
 
     async def pod_counts(self, run_id: str, most: int) -> list[PodCounts]:
         """The pods' counts at most so many times (2 or more), evenly spread over the run, the newest among them."""
@@ -109,7 +106,7 @@ class StoredRuns(Sessions):
         seqs = [seq for (seq,) in await self._rows(run_id, select(col(EventRow.seq)).where(taken))]
         wanted = [seqs[index] for index in spread(len(seqs), most)]
         query = select(col(EventRow.pods), col(EventRow.body_json)).where(col(EventRow.seq).in_(wanted))
-        return await asyncio.to_thread(pod_counts_of, run_id, await self._rows(run_id, query))
+        return await asyncio.to_thread(pod_counts_of, self._damage(run_id), await self._rows(run_id, query))
 
     async def happenings(self, run_id: str) -> list[Numbered]:
         """The events in order, snapshots apart, each with its seq."""
@@ -117,7 +114,7 @@ class StoredRuns(Sessions):
 
     async def recorded(self, run_id: str) -> AsyncGenerator[list[Recorded], None]:
         """The same as `recording`, a few lines at a time: of many pods an hour is more than memory holds."""
-        reader = RecordingReader(run_id)
+        reader = RecordingReader(self._damage(run_id))
         while not reader.cut and (rows := await self._recorded_rows(run_id, reader.next_seq)):
             for handful in in_handfuls(rows):
                 if lines := await asyncio.to_thread(reader.take, handful):
@@ -136,7 +133,7 @@ class StoredRuns(Sessions):
         with border(f"Reading the recording of run {run_id}", self._url):
             async with self._session(LONG_LIMIT_S) as session:
                 rows = [(seq, body) for seq, body in await session.execute(lines.order_by(col(RecordedRow.seq)))]
-        return await asyncio.to_thread(recording_of, run_id, rows)
+        return await asyncio.to_thread(recording_of, self._damage(run_id), rows)
 
     async def plans(self) -> list[SavedPlan]:
         """Every saved plan, by name."""
@@ -144,32 +141,22 @@ class StoredRuns(Sessions):
             async with self._session() as session:
                 rows = (await session.scalars(select(PlanRow))).all()
         # Sorted here, so that the order does not depend on the database's collation.
-        return sorted(map(saved_plan_of, rows), key=lambda saved: saved.name)
+        return sorted((saved_plan_of(row, self._damages) for row in rows), key=lambda saved: saved.name)
 
     async def _outlines(self, query: Select[*tuple[Any, ...]]) -> list[RunOutline]:
         with border("Reading the list of runs", self._url):
             async with asyncio.timeout(READ_LIMIT_S), self._engine.connect() as connection:
                 rows = (await connection.execute(query)).all()
-        return [self._outline(row) for row in rows]
+        return [outline_of_row(row, self._damages) for row in rows]
 
-    def _outline(self, row: Row[Any]) -> RunOutline:
-        outline = outline_of_row(row)
-        # What the list does not read of a run may be damaged too; it is known once somebody looked at it.
-        known = self._unreadable.get(outline.run_id)
-        return replace(outline, unreadable=known) if known else outline
-
-    def _plan(self, run_id: str, plan_json: str) -> LoadPlan | None:
-        damage = Damage(f"run {run_id}")
-        plan = damage.read("plan", lambda: plan_of(plan_json), None)
-        if plan is None:
-            self._unreadable.keep(run_id, damage.sentence)
-        return plan
+    def _damage(self, run_id: str) -> Damage:
+        return self._damages.of(f"run {run_id}")
 
     async def _events(self, run_id: str, wanted: ColumnElement[bool]) -> list[Numbered]:
         columns = (col(EventRow.seq), col(EventRow.kind), col(EventRow.body_json), col(EventRow.body))
         rows = await self._rows(run_id, select(*columns).where(wanted))
         # An hour of snapshots takes a second or more to decode; runs that go on meanwhile must not wait for it.
-        return await asyncio.to_thread(events_of, run_id, rows)
+        return await asyncio.to_thread(events_of, self._damage(run_id), rows)
 
     async def _rows(self, run_id: str, query: Select[*tuple[Any, ...]]) -> list[Any]:
         ordered = query.where(col(EventRow.run_id) == storable(run_id)).order_by(col(EventRow.seq))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
+from scale_app.adapters.store.damage import Damage
 from scale_app.adapters.store.lines import Reading
 from scale_app.codec import from_wire
 from scale_app.domain.recording import Recorded
 
-log = logging.getLogger(__name__)
 HANDFUL_BYTES = 4_096
 """Of packed lines; read they are a hundred times as large."""
 
@@ -26,8 +25,9 @@ class RecordingReader:
     cut: a line is missing, or cannot be read by this version; what comes after it is not given.
     """
 
-    def __init__(self, run_id: str) -> None:
-        self._run_id = run_id
+    def __init__(self, damage: Damage) -> None:
+        """damage: is told of a line that cannot be read."""
+        self._damage = damage
         self._reading = Reading()
         self.next_seq = 0
         self.cut = False
@@ -43,16 +43,14 @@ class RecordingReader:
                 found.append(from_wire(kind, self._reading.take(body)))
             except ValueError as error:
                 self.cut = True
-                log.warning(
-                    "run %s: line %d of its recording cannot be read, nor the rest: %s", self._run_id, seq, error
-                )
+                self._damage.tell("recording", f"the recording from line {seq} on", error)
             self.next_seq += 1
         return found
 
 
-def recording_of(run_id: str, rows: Sequence[tuple[int, bytes]]) -> list[Recorded]:
+def recording_of(damage: Damage, rows: Sequence[tuple[int, bytes]]) -> list[Recorded]:
     """The lines in (seq, body) rows up to the first that is missing, or that this version cannot read."""
-    return RecordingReader(run_id).take(rows)
+    return RecordingReader(damage).take(rows)
 
 
 def in_handfuls(rows: Sequence[tuple[int, bytes]]) -> list[list[tuple[int, bytes]]]:

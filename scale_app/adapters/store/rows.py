@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, get_args
 
 from sqlalchemy import Row
 
-from scale_app.adapters.store.damage import Damage, lines_of
+from scale_app.adapters.store.damage import Damage, Damages
 from scale_app.adapters.store.tables import PlanRow, RunRow
 from scale_app.adapters.store.thinning import Thinned
 from scale_app.codec import from_json, to_json
@@ -106,22 +106,25 @@ def summary_values(events: Iterable[Event], now_epoch_s: float) -> dict[str, Any
     return changed
 
 
-def outline_of_row(row: Row[Any]) -> RunOutline:
-    """The run in a row of LISTED. What of it cannot be read is said in `unreadable`."""
+def outline_of_row(row: Row[Any], damages: Damages) -> RunOutline:
+    """The run in a row of LISTED. What of it cannot be read, as far as that is known, is said in `unreadable`."""
     # By place: a page of the list is read in a third of the time that it takes by name.
     known, (seen_at_s, verdict, *figures) = row[: len(_OUTLINED)], row[len(_OUTLINED) :]
     run_id, target_url, users, duration_s, source, state, *others = known
     try:
         headline = None if seen_at_s is None else Headline(VerdictKind(verdict), *figures)
         told = (Source(source), RunState(state), float(others[0]), *others[1:], headline)
-        return RunOutline(run_id, target_url, users, duration_s, *told)
+        outline = RunOutline(run_id, target_url, users, duration_s, *told)
     except ValueError:
-        return _damaged_outline(known, None if seen_at_s is None else (verdict, *figures))
+        return _damaged_outline(known, None if seen_at_s is None else (verdict, *figures), damages)
+    # What the list does not read of a run may be damaged too; it is known once somebody looked at it.
+    unreadable = damages.of(f"run {run_id}").sentence
+    return replace(outline, unreadable=unreadable) if unreadable else outline
 
 
-def _damaged_outline(known: Sequence[Any], said: Sequence[Any] | None) -> RunOutline:
+def _damaged_outline(known: Sequence[Any], said: Sequence[Any] | None, damages: Damages) -> RunOutline:
     told = dict(zip(_OUTLINED, known, strict=True))
-    damage = Damage(f"run {told['run_id']}")
+    damage = damages.of(f"run {told['run_id']}")
     told |= {
         "source": _source(damage, told["source"]),
         "state": _state(damage, told["state"]),
@@ -131,9 +134,8 @@ def _damaged_outline(known: Sequence[Any], said: Sequence[Any] | None) -> RunOut
     return RunOutline(**told, unreadable=damage.sentence)
 
 
-def record_of(row: RunRow, last: bytes | None) -> RunRecord:
+def record_of(row: RunRow, last: bytes | None, damage: Damage) -> RunRecord:
     """The record in a row. last: body of its newest snapshot. What cannot be read is said in `unreadable`."""
-    damage = Damage(f"run {row.id}")
     plan = damage.read("plan", lambda: from_json(LoadPlan, row.plan_json), None)
     shot = damage.read("last snapshot", lambda: None if last is None else from_json(Snapshot, unpacked(last)), None)
     return RunRecord(
@@ -187,16 +189,16 @@ def plan_values(saved: SavedPlan) -> dict[str, Any]:
     }
 
 
-def saved_plan_of(row: PlanRow) -> SavedPlan:
+def saved_plan_of(row: PlanRow, damages: Damages) -> SavedPlan:
     """The plan in a row. One that cannot be read is the default plan, and `unreadable` says so."""
-    damage = Damage(f"saved plan {row.name!r}")
+    damage = damages.of(f"saved plan {row.name!r}")
     plan = damage.read("text", lambda: from_json(LoadPlan, row.plan_json), LoadPlan())
     return SavedPlan(row.name, plan, row.saved_at_epoch_s, damage.sentence)
 
 
-def events_of(run_id: str, rows: Sequence[tuple[int, str, str, bytes | None]]) -> list[Numbered]:
+def events_of(damage: Damage, rows: Sequence[tuple[int, str, str, bytes | None]]) -> list[Numbered]:
     """The events in (seq, kind, body_json, body) rows, without those that cannot be read."""
-    return lines_of(f"the history of run {run_id}", _event_of, rows)
+    return damage.lines("event{s}", _event_of, rows)
 
 
 def _event_of(row: tuple[int, str, str, bytes | None]) -> Numbered:
@@ -221,14 +223,14 @@ def smaller(rows: Sequence[tuple[int, str, str]], thinned: Thinned) -> tuple[lis
     return values, thinned
 
 
-def points_of(run_id: str, points: Sequence[str]) -> list[Point]:
+def points_of(damage: Damage, points: Sequence[str]) -> list[Point]:
     """The points in their JSON, without those that cannot be read."""
-    return lines_of(f"the history of run {run_id}", lambda point: from_json(Point, point), points)
+    return damage.lines("second{s}", lambda point: from_json(Point, point), points)
 
 
-def pod_counts_of(run_id: str, rows: Sequence[tuple[bytes | None, str]]) -> list[PodCounts]:
+def pod_counts_of(damage: Damage, rows: Sequence[tuple[bytes | None, str]]) -> list[PodCounts]:
     """The pods' counts in (pods, body_json) rows of snapshots, without those that cannot be read."""
-    return lines_of(f"the history of run {run_id}", _counts_of, rows)
+    return damage.lines("moment{s} of the pods", _counts_of, rows)
 
 
 def _counts_of(row: tuple[bytes | None, str]) -> PodCounts:

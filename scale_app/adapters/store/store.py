@@ -107,7 +107,7 @@ class SqlRunStore(StoredRuns):
                 gone = await session.execute(delete(RunRow).where(col(RunRow.id) == storable(run_id)))
                 if _rows(gone) == 0:
                     raise RunNotFound(run_id)
-        self._unreadable.keep(run_id, None)
+        self._damages.forget(f"run {run_id}")
 
     async def size_bytes(self) -> int:
         """What the history takes, without room that is free for what comes."""

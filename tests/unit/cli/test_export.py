@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from scale_app.cli.exits import CannotStart
-from scale_app.cli.export import _whole_file
+from scale_app.cli.export import _whole_file, _write
+from scale_app.cli.here import Here
+from tests.unit.service.house import House, settled
 
 
 def test_a_file_is_there_once_all_of_it_is_written(tmp_path: Path) -> None:
@@ -31,3 +36,24 @@ def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="cannot be written"), _whole_file(tmp_path / "nowhere" / "run.json"):
         pass
+
+
+async def test_an_export_says_what_of_the_run_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house = House()
+
+    @asynccontextmanager
+    async def opened(_server: str | None) -> AsyncIterator[Here]:
+        yield Here(house.hub)
+
+    monkeypatch.setattr("scale_app.cli.export.opened", opened)
+    run_id = await house.started()
+    house.load.end(1)
+    await settled()
+    for told in ("", f"The plan of run {run_id} cannot be read.\n"):
+        file = BytesIO()
+        assert await _write(None, run_id, "json", file) == len(file.getvalue()) > 0
+        assert capsys.readouterr().err == told
+        house.store.damage(run_id)
+    await house.close()
