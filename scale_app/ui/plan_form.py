@@ -15,6 +15,7 @@ from scale_app.ui.info import info
 from scale_app.ui.intent import Intent
 from scale_app.ui.meant import Flag, Handler, Part
 from scale_app.ui.request_form import limits_fold, request_fold
+from scale_app.ui.run_actions import stop_button
 from scale_app.ui.saved_plans import saved_plans_fold
 from scale_app.ui.state import Follower, Shown
 from scale_app.ui.target_picker import target_picker
@@ -136,13 +137,7 @@ def _run_control() -> Part:
                 class_name="row tabular",
             ),
             rx.el.progress(value=progress.percent, max=100, aria_label="Progress", class_name="progress"),
-            controls.button(
-                rx.cond(Shown.stopping, "Stopping…", "Stop"),
-                stop(Shown.run_id),
-                "stop",
-                icon="square",
-                disabled=Shown.stopping,
-            ),
+            stop_button(stop(Shown.run_id), Shown.stopping),
             class_name="run-control",
         ),
         rx.el.div(

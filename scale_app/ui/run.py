@@ -14,6 +14,7 @@ from scale_app.ui.local_time import local_text, local_time
 from scale_app.ui.meant import Handler, Part
 from scale_app.ui.one_run import OneRun
 from scale_app.ui.panels import errors, happened, panel, run_panels
+from scale_app.ui.run_actions import stop_button
 from scale_app.ui.run_dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_dialog, delete_dialog, opens
 from scale_app.ui.state import Follower
 from scale_app.views.run_list import RunRow
@@ -91,7 +92,7 @@ def _actions(view: RunView) -> Part:
     stop: Handler = Intent.stop
     rerun: Handler = OneRun.rerun
     return rx.el.div(
-        rx.cond(view.active, controls.button("Stop", stop(view.run_id), "stop", icon="square")),
+        rx.cond(view.active, stop_button(stop(view.run_id), view.state == "stopping")),
         controls.button("Run again", rerun().throttle(3_000), "rerun", icon="rotate-cw"),
         rx.cond(~view.active, _for_ended_runs()),
         rx.foreach(OneRun.baselines, _against),

@@ -9,6 +9,8 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.saved_plan import check_name
+from scale_app.ui import controls
+from scale_app.ui.meant import Flag, Handler, Part
 from scale_app.ui.run_dialogs import BASELINE_DIALOG, close
 
 READ_MS = 10_000
@@ -25,6 +27,22 @@ async def run_again(run_id: str) -> Any:
         return rx.redirect(f"/runs/{await wiring.hub().rerun(run_id)}")
     except ScaleError as error:
         return refusal(error)
+
+
+def stop_button(stop: Handler, stopping: Flag) -> Part:
+    """Also while a run is stopping: a load that does not end then is put down at the second asking."""
+    return rx.fragment(
+        controls.button(rx.cond(stopping, "Stop once more", "Stop"), stop, "stop", icon="square"),
+        rx.cond(
+            stopping,
+            rx.el.p(
+                "Stopping: requests in flight end first. If the run does not end, stop it once more.",
+                class_name="note",
+                role="status",
+                data_testid="stopping",
+            ),
+        ),
+    )
 
 
 class BaselineMarking(rx.State, mixin=True):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import time
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import active_runs
+from tests.browser.conftest import active_runs, start_run
+from tests.browser.test_reading import overflow_px
+from tests.browser.test_screens import keep
+from tests.faults.installation import children, command
 from tests.serving import Served, free_port
 
 FAILURE_LIMIT_MS = 30_000
@@ -90,3 +96,35 @@ def test_what_was_typed_survives_a_reload(page: Page) -> None:
     expect(page.get_by_role("slider", name="Users")).to_have_attribute("aria-valuetext", re.compile(r"^77"))
     page.reload()
     expect(page.get_by_test_id("users-entry")).to_have_value("77")
+
+
+def test_a_run_that_does_not_stop_is_put_down_by_a_second_press_on_every_page(
+    new_page: Callable[..., Page], server: Served
+) -> None:
+    run_id = start_run(server, target_url="demo", duration=60, users=5, spawn_rate=5, timeout_s=1)
+    live, own = (new_page(path, reduced_motion="reduce") for path in ("/", f"/runs/{run_id}"))
+    for page in (live, own):
+        expect(page.get_by_test_id("run-state").first).to_have_text("Running", timeout=FAILURE_LIMIT_MS)
+        expect(page.get_by_test_id("stop")).to_have_text("Stop")
+        expect(page.get_by_test_id("stopping")).to_have_count(0)
+    worker = next(pid for pid in children(server.process.pid) if "scale_app.worker" in command(pid))
+    os.kill(worker, signal.SIGSTOP)
+    live.get_by_test_id("stop").click()
+    for page in (live, own):
+        expect(page.get_by_test_id("stop")).to_have_text("Stop once more")
+        for width in (390, 1_400):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert overflow_px(page) <= 0
+            keep(page, f"stopping-{'run' if page is own else 'live'}-{width}")
+    live.reload()
+    expect(live.get_by_test_id("stopping")).to_contain_text("stop it once more")
+    deadline = time.monotonic() + FAILURE_LIMIT_MS / 1_000
+    while active_runs(server):  # refused, with a sentence, until the load had the time to end by itself
+        assert time.monotonic() < deadline
+        live.get_by_test_id("stop").click()
+        live.wait_for_timeout(1_000)
+    for page in (live, own):
+        expect(page.get_by_test_id("run-state").first).to_have_text("Failed")
+        expect(page.get_by_test_id("run-message").first).to_contain_text("at the second asking it was put down")
+        expect(page.get_by_test_id("stop")).to_have_count(0)
+    expect(live.get_by_test_id("start")).to_be_enabled()
