@@ -90,3 +90,26 @@ async def test_envoys_counters_say_how_many_each_pod_answered(server: FakePods, 
 async def test_a_proxy_that_is_not_there_is_said_to_be_none(server: FakePods, counter: ProxyCounter) -> None:
     with pytest.raises(CountingFailed, match="no pod in the namespace shop has the labels app=edge"):
         await anext(counter.counts(PLAN, TARGET, lambda: 0))
+
+
+@pytest.mark.parametrize("envoy", [False, True], ids=["nginx", "envoy"])
+async def test_proxies_that_cannot_be_listed_for_a_while_are_counted_all_the_same_and_it_is_said(
+    server: FakePods, counter: ProxyCounter, envoy: bool
+) -> None:
+    life, line = _put_proxy(server), NGINX.format(upstream="127.1.0.1:8080")
+
+    async def answered(total: int) -> None:
+        life.admin = f"shop::127.1.0.1:8080::rq_total::{total}\n" if envoy else ""
+        await server.answered("edge-1", 0 if envoy else 3, line)
+
+    await answered(0 if envoy else 3)
+    async with asyncio.timeout(LIMIT_S), aclosing(counter.counts(PLAN, TARGET, lambda: 0)) as samples:
+        assert (await anext(samples)).problem == ""
+        for broken, total in ((True, 3), (False, 6)):
+            (server.broken.add if broken else server.broken.remove)("pods")
+            await answered(total)
+            async for sample in samples:
+                assert isinstance(sample, CountsSample)
+                if sample.requests.get("cart-1") == total and bool(sample.problem) is broken:
+                    break
+            assert ("at the proxy's pods that are known (edge-1)" in sample.problem) is broken

@@ -23,6 +23,10 @@ from scale_app.readings.upstream import envoy_requests, upstream_ip
 LAG_S = 0.25
 ADMIN_PORTS = (9901, 19000, 15000)
 ADMIN_LIMIT_S = 5.0
+UNLISTED = (
+    "Counting goes on at the proxy's pods that are known ({known}); what others answer is missing until their list can "
+    "be read again. {error}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,16 @@ class ProxyCounter(AtPods):
         namespace, _, selector = plan.proxy_pods.partition("/")
         async with self.pods_of(plan, target) as pods:
             at_proxy = _AtProxy(pods.cluster, plan, pods.now)
-            await at_proxy.open(await _proxies(pods.cluster, namespace, selector))
+            proxies = await _proxies(pods.cluster, namespace, selector)
+            await at_proxy.open(proxies)
             try:
                 while True:
-                    began_s = self.clock.monotonic_s()
-                    problem = await at_proxy.look(await _proxies(pods.cluster, namespace, selector))
+                    began_s, unlisted = self.clock.monotonic_s(), ""
+                    try:
+                        proxies = await _proxies(pods.cluster, namespace, selector)
+                    except ScaleError as error:
+                        unlisted = UNLISTED.format(known=", ".join(proxies), error=error)
+                    problem = await at_proxy.look(proxies) or unlisted
                     took_s = self.clock.monotonic_s() - began_s
                     requests, others = at_proxy.counted()
                     yield CountsSample(
