@@ -250,6 +250,33 @@ async def test_a_file_that_is_there_is_replaced_only_when_asked(sqlite_url: str,
     await restore_into(f"sqlite+aiosqlite:///{tmp_path}/new.db", tmp_path / "backup")
 
 
+@pytest.mark.parametrize("replace", [False, True])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("folder", "folder is a folder. Give the name of a file"),
+        ("scale.db", "scale.db is the database itself"),
+        ("folder/../scale.db-wal", "is the database itself"),
+        ("n" * 254, "cannot be written .File name too long."),
+    ],
+)
+async def test_what_cannot_be_a_backup_is_refused_for_what_it_is(
+    sqlite_url: str, tmp_path: Path, name: str, said: str, replace: bool
+) -> None:
+    await fill(sqlite_url)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BackupRefused, match=said) as refused:
+        await back_up(sqlite_url, tmp_path / name, replace)
+    assert "--force" not in str(refused.value)
+    assert names_in(tmp_path) == ["folder", "scale.db"]
+
+
+async def test_a_database_is_not_restored_from_itself(sqlite_url: str, tmp_path: Path) -> None:
+    await fill(sqlite_url)
+    with pytest.raises(BackupRefused, match="is the database itself"):
+        await restore_into(sqlite_url, tmp_path / "scale.db", replace=True)
+
+
 async def test_nothing_can_be_backed_up_without_a_database_or_a_folder(sqlite_url: str, tmp_path: Path) -> None:
     with pytest.raises(BackupRefused, match=r"scale\.db does not exist, so there is nothing to back up"):
         await back_up(sqlite_url, tmp_path / "backup")
@@ -266,6 +293,6 @@ async def test_a_disk_without_room_is_told_before_anything_is_written(
     usage = shutil.disk_usage(tmp_path)._replace(free=10_000)
     monkeypatch.setattr(backup_file.shutil, "disk_usage", lambda _folder: usage)
     for doing in (back_up(sqlite_url, tmp_path / "more"), restore_into(sqlite_url, tmp_path / "backup", replace=True)):
-        with pytest.raises(StoreUnavailable, match=r"needs \d+ MB in .*, where 0 MB are free"):
+        with pytest.raises(StoreUnavailable, match=r"needs [1-9]?\d\.\d MB in .*, where 0\.0 MB are free"):
             await doing
     assert names_in(tmp_path) == ["backup", "scale.db"]

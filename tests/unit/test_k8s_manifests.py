@@ -1,5 +1,7 @@
 """What the manifests promise, held where a change to them would be noticed."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +231,14 @@ def test_the_history_leaves_room_on_its_volume() -> None:
     volume = one("PersistentVolumeClaim")["spec"]["resources"]["requests"]["storage"]
     assert volume.endswith("Gi")
     assert float(environment["SCALE_HISTORY_MB"]) <= 0.75 * int(volume.removesuffix("Gi")) * 1_073.7
+
+
+def test_the_guide_s_pod_for_restoring_reaches_the_volume_as_the_server_does() -> None:
+    guide = (K8S.parent / "docs/how-to/keep-the-history.md").read_text()
+    found = re.search(r"--overrides='(.*?)'\n", guide, re.DOTALL)
+    assert found
+    spec = json.loads(found[1])["spec"]
+    assert spec["enableServiceLinks"] is pod()["enableServiceLinks"] is False
+    assert spec["securityContext"].items() <= pod()["securityContext"].items()
+    assert [volume for volume in spec["volumes"] if volume not in pod()["volumes"]] == []
+    assert spec["containers"][0]["volumeMounts"][0] in container()["volumeMounts"]

@@ -30,8 +30,7 @@ async def back_up(database_url: str, file: Path, replace: bool = False) -> int:
 
     replace: also when there is such a file. Raises BackupRefused, StoreUnavailable.
     """
-    _check_name(file, replace)
-    part = file.with_name(f"{file.name}.part")
+    part = _begun(file, replace, _sqlite_file(database_url))
     with border("Backing up", database_url), _gone_afterwards(part):
         await _write(database_url, part)
         await asyncio.to_thread(check_backup, part, shown(database_url))
@@ -46,8 +45,9 @@ async def restore(database_url: str, file: Path, replace: bool = False) -> str:
     replace: also when the database holds something, or others are connected to it. Nobody may use it meanwhile.
     Raises BackupRefused, StoreUnavailable; the database then is as it was.
     """
-    await asyncio.to_thread(check_backup, file)
     into_file = _sqlite_file(database_url)
+    _check_other(file, into_file)
+    await asyncio.to_thread(check_backup, file)
     folder = into_file.parent if into_file else Path(tempfile.gettempdir())
     with border("Restoring", database_url):
         check_room(folder, _size(file), "Restoring")
@@ -102,11 +102,29 @@ async def _fill(copy: Path, database_url: str, replace: bool) -> str:
         return await holds(there)
 
 
-def _check_name(file: Path, replace: bool) -> None:
-    if file.exists() and not replace:
-        raise BackupRefused(f"{file} exists. Give another name, or --force to replace it.")
-    if not file.parent.is_dir():
-        raise BackupRefused(f"{file.parent} is not a folder. Make it, or give another name.")
+def _begun(file: Path, replace: bool, database: Path | None) -> Path:
+    """An empty file beside this one, to be written first. Raises BackupRefused."""
+    try:
+        _check_other(file, database)
+        if file.is_dir():
+            raise BackupRefused(f"{file} is a folder. Give the name of a file, such as {file / 'scale.backup'}.")
+        if file.exists() and not replace:
+            raise BackupRefused(f"{file} exists. Give another name, or --force to replace it.")
+        if not file.parent.is_dir():
+            raise BackupRefused(f"{file.parent} is not a folder. Make it, or give another name.")
+        part = file.with_name(f"{file.name}.part")
+        part.touch()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BackupRefused(f"{file} cannot be written ({reason}). Give another name.") from error
+    return part
+
+
+def _check_other(file: Path, database: Path | None) -> None:
+    """A server that goes on would write for ever into a file that nobody sees any more."""
+    own = {database.with_name(database.name + rest).resolve() for rest in ("", "-wal", "-shm")} if database else set()
+    if file.resolve() in own:
+        raise BackupRefused(f"{file} is the database itself. Nothing was changed. Give another name.")
 
 
 def _size(file: Path) -> int:

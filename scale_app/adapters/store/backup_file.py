@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sqlite3
 from contextlib import closing
@@ -53,8 +54,9 @@ def check_room(folder: Path, size_bytes: int, doing: str) -> None:
     """Raises StoreUnavailable when the folder's disk has less room than what is to be written there."""
     free = shutil.disk_usage(folder).free
     if free < size_bytes * ROOM:
+        needed_mb, free_mb = math.ceil(size_bytes * ROOM / 1e5) / 10, free // 1e5 / 10
         raise StoreUnavailable(
-            f"{doing} needs {size_bytes * ROOM / 1e6:,.0f} MB in {folder}, where {free / 1e6:,.0f} MB are free. "
+            f"{doing} needs {needed_mb:,.1f} MB in {folder}, where {free_mb:,.1f} MB are free. "
             "Nothing was changed. Free disk space, or take another folder."
         )
 
