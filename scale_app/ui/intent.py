@@ -9,21 +9,16 @@ from typing import Any
 import reflex as rx
 
 from scale_app import wiring
-from scale_app.codec.plan_text import plan_from_text, plan_to_text
 from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.plan import DEMO_TARGET, LoadPlan, PlanEdit
 from scale_app.pictures.pattern import pattern_picture
-from scale_app.ui.plan_texts import DEFAULT, IN_FORM, plan_of, texts_of
+from scale_app.ui.page_text import base_of, extras_of, text_of
+from scale_app.ui.plan_texts import DEFAULT, plan_of, texts_of
 from scale_app.ui.run_actions import refusal
 from scale_app.ui.steps import duration_stops, nearest, stops
 from scale_app.views import format as shown
 from scale_app.views.words import allowed_sentence
 
-MOST_PAGE_TEXT = 16 * 1024
-"""YAML is read at a megabyte a second; so much takes 20 ms."""
-MOST_BASES = 64
-_BASES: dict[str, LoadPlan] = {}
-"""The plans that forms were filled from lately, by their text."""
 TEXTS = texts_of(DEFAULT)
 MOST_ARRIVALS_PER_S = 10_000
 SLIDERS = {
@@ -216,43 +211,36 @@ class Intent(rx.State):
             return
         try:
             record = await wiring.hub().edit(run_id, PlanEdit(**{field: value}))  # type: ignore[arg-type]
-            self.adopt(record.plan, everything=False)
+            self.adopt(record.plan)
             self._clear()
         except ScaleError as error:
             yield self._refuse(error)
 
     @rx.event
-    def forget(self) -> None:
+    async def forget(self) -> None:
         """Back to the defaults."""
-        self._take(DEFAULT)
+        await self.take(DEFAULT)
 
-    def adopt(self, plan: LoadPlan, everything: bool) -> None:
-        """Show a running plan in the form: all of it for a run just turned to, else the figures that were edited."""
-        now = {field: value for field in EDITED if (value := getattr(plan, field)) is not None}
-        if everything:
-            self._take(plan)
-        elif self.adopted != now:
+    def adopt(self, plan: LoadPlan) -> None:
+        """Show in the form what was edited of a running plan."""
+        if self.adopted != (now := _edited(plan)):
             texts = texts_of(plan)
             for field in [field for field in now if now[field] != self.adopted.get(field)]:
                 setattr(self, field, texts[field])
-        if self.adopted != now:
             self.adopted = now
 
-    def _take(self, plan: LoadPlan) -> None:
+    async def take(self, plan: LoadPlan) -> None:
         """Fill the whole form from a plan."""
+        self.base = await text_of(plan)
         for field, text in texts_of(plan).items():
             if getattr(self, field) != text:
                 setattr(self, field, text)
-        text = plan_to_text(plan)
-        _remember(text, plan)
-        if self.base != text:
-            self.base = text
-        self.extras = ", ".join(extra for extra in _written(text) if extra not in IN_FORM)
+        self.extras, self.adopted = extras_of(self.base), _edited(plan)
         self._judge()
 
     def plan(self) -> LoadPlan:
         """The plan as typed. Raises PlanError."""
-        base = _base_of(self.base) if self.base else DEFAULT
+        base = base_of(self.base) if self.base else DEFAULT
         return plan_of({field: getattr(self, field) for field in TEXTS}, base)
 
     def _judge(self) -> None:
@@ -284,36 +272,8 @@ class Intent(rx.State):
         return refusal(error)
 
 
-def _base_of(text: str) -> LoadPlan:
-    """The plan in this text, which the browser keeps. Raises PlanError.
-
-    It is asked at each key that is pressed. One too long to be read by the way is known only if it was loaded here.
-    """
-    if text not in _BASES:
-        check_page_text(text, "base")
-        _remember(text, plan_from_text(text))
-    return _BASES[text]
-
-
-def _remember(text: str, plan: LoadPlan) -> None:
-    _BASES.pop(text, None)
-    _BASES[text] = plan
-    for oldest in list(_BASES)[: len(_BASES) - MOST_BASES]:
-        del _BASES[oldest]
-
-
-def check_page_text(text: str, field: str) -> None:
-    """Raise PlanError for a plan's text that would hold up every viewer while it is read."""
-    if len(text) > MOST_PAGE_TEXT:
-        accepted = (
-            f"a plan's text has at most {MOST_PAGE_TEXT:,} characters on the page; start longer ones by `scale run`"
-        )
-        raise PlanError(field, f"{len(text):,} characters", accepted)
-
-
-def _written(plan_text: str) -> list[str]:
-    """Names of the fields at the top of a plan's text."""
-    return [line.partition(":")[0] for line in plan_text.splitlines() if line[:1].isalpha() and ":" in line]
+def _edited(plan: LoadPlan) -> dict[str, float]:
+    return {field: value for field in EDITED if (value := getattr(plan, field)) is not None}
 
 
 def _stop(field: str, text: str) -> list[int]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import reflex as rx
 
 from scale_app import wiring
-from scale_app.codec.plan_text import plan_to_text
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.outline import outline_of
 from scale_app.domain.run_filter import RunFilter
+from scale_app.ui.page_text import text_of
 from scale_app.ui.run_actions import BaselineMarking, refusal, run_again
 from scale_app.ui.state import run_of_path
 from scale_app.views.run_list import NO_ROW, RunRow, run_row
@@ -56,8 +55,7 @@ class OneRun(BaselineMarking, rx.State):
         hub = wiring.hub()
         record = await hub.run(run_of_path(self.router.url.path))
         self.row = run_row(outline_of(record))
-        # Of a pattern with thousands of points this takes half a second, which nobody else may wait for.
-        self.plan_text = await asyncio.to_thread(plan_to_text, record.plan) if record.plan_known else ""
+        self.plan_text = await text_of(record.plan) if record.plan_known else ""
         # Before the dialog opens: a name that comes a moment later would take the place of what is typed by then.
         self._ask_name(self.row.baseline_hint)
         # Last, since a run in memory is shown also while the database does not answer.

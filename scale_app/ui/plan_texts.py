@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from scale_app.domain.pattern import Pattern
@@ -118,6 +119,7 @@ def _pattern(texts: Mapping[str, str], base: Pattern) -> Pattern:
     return replace(base, **given)
 
 
+@lru_cache(maxsize=4)
 def _points(text: str) -> tuple[tuple[Any, Any], ...]:
     """Lines of a second and a percentage; a line that is not so goes on as it is, for Pattern to name it."""
     rows = [line.replace(",", " ").replace(";", " ").split() for line in text.splitlines() if line.strip()]

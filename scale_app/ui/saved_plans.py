@@ -8,11 +8,12 @@ from typing import Any
 import reflex as rx
 
 from scale_app import wiring
-from scale_app.codec.plan_text import plan_from_text, plan_to_text
+from scale_app.codec.plan_text import plan_from_text
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
-from scale_app.ui.intent import Intent, check_page_text
+from scale_app.ui.intent import Intent
 from scale_app.ui.meant import Flag, Part
+from scale_app.ui.page_text import check_page_text, text_of
 from scale_app.ui.run_actions import refusal
 
 
@@ -70,7 +71,7 @@ class SavedPlans(rx.State):
     async def _fill(self, name: str) -> None:
         saved = await wiring.hub().plan(name)
         self.name = name
-        (await self.get_state(Intent)).adopt(saved.plan, everything=True)
+        await (await self.get_state(Intent)).take(saved.plan)
 
     async def _save(self) -> None:
         saved = await wiring.hub().save_plan(self.name.strip(), (await self.get_state(Intent)).plan())
@@ -82,12 +83,12 @@ class SavedPlans(rx.State):
         self.names, self.name = [plan.name for plan in await wiring.hub().plans()], ""
 
     async def _show_text(self) -> None:
-        self.text = await asyncio.to_thread(plan_to_text, (await self.get_state(Intent)).plan())
+        self.text = await text_of((await self.get_state(Intent)).plan())
 
     async def _read_text(self) -> None:
         check_page_text(self.text, "file")
         plan = await asyncio.to_thread(plan_from_text, self.text)
-        (await self.get_state(Intent)).adopt(plan, everything=True)
+        await (await self.get_state(Intent)).take(plan)
 
     async def _tried(self, work: Any, done: str) -> Any:
         try:

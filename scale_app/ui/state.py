@@ -209,7 +209,8 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
         rows.show(record)
         seat = Seat(rows.run_id, rows.by, rows.falling)
         if record and record.state.active:
-            (await tab.get_state(Intent)).adopt(_plan_now(record), everything=turned)
+            form = await tab.get_state(Intent)
+            await form.take(_plan_now(record)) if turned else form.adopt(_plan_now(record))
     own.told(wiring.hub().notify_problem)
     await AUDIENCE.sit(own.session, seat, own)
 

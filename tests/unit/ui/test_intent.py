@@ -1,14 +1,18 @@
 """The form of a running load: it changes what was moved and nothing else, and shows what runs."""
 
+import threading
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scale_app import wiring
+from scale_app.codec.plan_text import plan_to_text
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.ui.intent import MOST_PAGE_TEXT, Intent
+from scale_app.ui import page_text
+from scale_app.ui.intent import Intent
+from scale_app.ui.page_text import MOST_PAGE_TEXT
 from tests.fakes_hub import FakeHub
 
 PLAN = LoadPlan(users=10, spawn_rate=5, arrivals_per_s=20)
@@ -27,10 +31,10 @@ async def run_id(hub: FakeHub) -> str:
 
 
 @pytest.fixture
-def form() -> Intent:
+async def form() -> Intent:
     """It shows the running plan."""
     form = Intent(_reflex_internal_init=True)
-    form.adopt(PLAN, everything=True)
+    await form.take(PLAN)
     return form
 
 
@@ -71,13 +75,13 @@ async def test_a_wrong_figure_stays_as_typed_with_its_sentence(form: Intent, hub
 
 def test_what_another_face_edits_is_shown_and_what_is_typed_in_another_field_stays(form: Intent) -> None:
     form.spawn_rate = "9"
-    form.adopt(replace(PLAN, users=30), everything=False)
+    form.adopt(replace(PLAN, users=30))
     assert (form.users, form.spawn_rate, form.arrivals_per_s) == ("30", "9", "20")
 
 
 def test_what_is_typed_stays_while_nothing_is_edited(form: Intent) -> None:
     form.users = "77"
-    form.adopt(PLAN, everything=False)
+    form.adopt(PLAN)
     assert form.users == "77"
 
 
@@ -87,7 +91,22 @@ def test_a_form_reads_no_plan_that_would_hold_up_the_page(form: Intent) -> None:
         form.plan()
 
 
-def test_a_long_plan_that_was_loaded_is_known_without_reading_it_again(form: Intent) -> None:
+async def test_a_long_plan_that_was_loaded_is_known_without_reading_it_again(form: Intent) -> None:
     plan = replace(PLAN, body="x" * MOST_PAGE_TEXT)
-    form.adopt(plan, everything=True)
+    await form.take(plan)
     assert form.plan().body == plan.body
+
+
+async def test_a_plan_is_written_down_beside_the_loop_which_all_who_look_share(
+    form: Intent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrote: list[threading.Thread] = []
+
+    def write(plan: LoadPlan) -> str:
+        wrote.append(threading.current_thread())
+        return plan_to_text(plan)
+
+    monkeypatch.setattr(page_text, "plan_to_text", write)
+    await form.take(replace(PLAN, users=11))
+    assert (form.users, len(wrote)) == ("11", 1)
+    assert threading.current_thread() not in wrote
