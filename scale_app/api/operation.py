@@ -5,6 +5,7 @@ So a route cannot answer what is not documented, and what validates a request is
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from starlette.routing import Route
 
 from scale_app.api.bodies import aside, document
 from scale_app.api.problems import Problem
-from scale_app.codec import plan_from_wire, query_from_wire, to_json
+from scale_app.codec import in_pieces, plan_from_wire, query_from_wire, to_json
 from scale_app.domain.errors import PlanError, ScaleError
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -60,6 +61,7 @@ class Operation:
     returns as a Response. takes: type of the JSON body, None for none. query: dataclass of the parameters,
     None when the query is not looked at. errors: what it refuses with, beside what every route may. refuses: further
     statuses, of HTTP's own. refusal: type of every error's body. example: a body that works.
+    long: the answer holds long lists, so that it is written down in a thread, in pieces.
     """
 
     method: str
@@ -78,6 +80,7 @@ class Operation:
     media: tuple[str, ...] = ()
     does: str = ""
     example: object = None
+    long: bool = False
 
     @property
     def writes(self) -> bool:
@@ -94,10 +97,14 @@ def route_of(operation: Operation) -> Route:
         if operation.gives is None:
             return Response(status_code=operation.status, headers=NO_STORE)
         made, where = (value.value, {"Location": value.location}) if isinstance(value, Made) else (value, {})
-        content = to_json(made, operation.gives)
+        content = await _in_a_thread(made) if operation.long else to_json(made, operation.gives)
         return Response(content, operation.status, {**NO_STORE, **where}, "application/json")
 
     return Route(operation.path, endpoint, methods=[operation.method], name=operation.name)
+
+
+async def _in_a_thread(made: object) -> bytes:
+    return await asyncio.to_thread(lambda: b"".join(in_pieces(made)))
 
 
 async def _asked(operation: Operation, request: Request) -> Asked:

@@ -27,6 +27,7 @@ from scale_app.domain.errors import (
     StoreUnavailable,
     TargetRefused,
     TargetUnavailable,
+    TooManyExports,
     TooManyRuns,
 )
 
@@ -54,6 +55,7 @@ STATUS: dict[type[ScaleError], int] = {
     RunStillActive: 409,
     NoExperiment: 409,
     TooManyRuns: 429,
+    TooManyExports: 503,
     StoreUnavailable: 503,
     GeneratorFailed: 503,
     CountingFailed: 503,

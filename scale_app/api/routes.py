@@ -41,7 +41,7 @@ from scale_app.api.v1.runs import RUN, run_operations
 from scale_app.api.v1.stream import Message, run_stream, stream_operation
 from scale_app.codec import plan_from_wire
 from scale_app.domain.demo import DemoChange
-from scale_app.domain.errors import PlanError, ScaleError
+from scale_app.domain.errors import PlanError, ScaleError, TooManyExports
 from scale_app.domain.plan import PlanEdit
 from scale_app.settings import Settings
 
@@ -198,7 +198,10 @@ async def _nowhere(request: Request) -> Response:
 
 async def _on_scale_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ScaleError)
-    return _refusal(request, status_of(error), str(error), error)
+    refusal = _refusal(request, status_of(error), str(error), error)
+    if isinstance(error, TooManyExports):
+        refusal.headers["Retry-After"] = str(error.retry_after_s)
+    return refusal
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

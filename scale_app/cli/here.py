@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from functools import partial
 
 from scale_app.api.v1.summary import RunSummary, summary_of
 from scale_app.domain.record import RunRecord
@@ -26,8 +27,8 @@ class Here:
 
     async def file(self, run_id: str, name: FormatName) -> AsyncGenerator[bytes, None]:
         form = FORMATS[name]
-        whole = await self._hub.whole(run_id, pods=form.needs_pods or form.needs_recording)
-        async with aclosing(written(whole, name, self._hub.recorded(run_id))) as pieces:
+        read = partial(self._hub.whole, run_id, pods=form.needs_pods or form.needs_recording)
+        async with aclosing(written(read, name, self._hub.recorded(run_id))) as pieces:
             async for piece in pieces:
                 yield piece
 

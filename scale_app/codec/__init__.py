@@ -1,6 +1,7 @@
 """Domain objects as text and back: JSON for wire, pipe and store. Plans in files, which need YAML: plan_text.py."""
 
 from scale_app.codec.docstrings import meanings_of
+from scale_app.codec.pieces import in_pieces, list_in_pieces
 from scale_app.codec.wire import (
     Direction,
     from_json,
@@ -16,6 +17,8 @@ __all__ = [
     "Direction",
     "from_json",
     "from_wire",
+    "in_pieces",
+    "list_in_pieces",
     "meanings_of",
     "plan_from_wire",
     "query_from_wire",

@@ -63,6 +63,17 @@ class TooManyRuns(ScaleError):
     """As many runs as this installation allows are already sending load."""
 
 
+class TooManyExports(ScaleError):
+    """As many runs as this server writes at once are being written as files already."""
+
+    def __init__(self, most: int, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"{most} files of runs are being downloaded already, the most that this server makes at once. Try again in "
+            f"{retry_after_s} seconds."
+        )
+
+
 class GeneratorFailed(ScaleError):
     """The load generator's process could not be started or went away."""
 

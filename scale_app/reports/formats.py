@@ -56,9 +56,9 @@ FORMATS: dict[str, Format] = {
 def export(whole: WholeRun, name: FormatName) -> Export:
     """The run as a file. Give a run with what the format needs."""
     form = FORMATS[name]
-    return Export(file_name(whole, name), form.media_type, form.write(whole).encode())
+    return Export(file_name(whole.record.run_id, name), form.media_type, form.write(whole).encode())
 
 
-def file_name(whole: WholeRun, name: FormatName) -> str:
+def file_name(run_id: str, name: FormatName) -> str:
     """What to save the file as."""
-    return f"scale-{whole.record.run_id[:8]}.{FORMATS[name].ending}"
+    return f"scale-{run_id[:8]}.{FORMATS[name].ending}"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scale_app.codec import from_json, to_json
+from scale_app.codec import from_json, list_in_pieces, to_json
 from scale_app.domain.errors import BadRunFile
 from scale_app.domain.events import Event
 from scale_app.domain.gating import GateResult
@@ -20,6 +20,8 @@ from scale_app.domain.snapshot import Point
 
 VERSION: Literal[1] = 1
 MOST_BYTES = 2**30
+BEGINNING = b'{"scale_run":%d,"run":{"record":' % VERSION
+"""Of the file, whatever the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +35,18 @@ class RunFile:
 
 def run_to_json(whole: WholeRun) -> str:
     """One JSON object."""
-    return b"".join((*before_recording(whole), recorded(whole.recording, first=True), *after_recording(whole))).decode()
+    return b"".join(
+        (BEGINNING, *before_recording(whole), recorded(whole.recording, first=True), *after_recording(whole))
+    ).decode()
 
 
 def before_recording(whole: WholeRun) -> Iterator[bytes]:
-    """The file's beginning, in pieces of a moment each; what the run is judged by follows."""
-    yield b'{"scale_run":%d,"run":{"record":' % VERSION
+    """What follows BEGINNING, in pieces of a moment each; what the run is judged by follows."""
     yield to_json(whole.record)
     yield b',"points":'
-    yield to_json(whole.points, tuple[Point, ...])
+    yield from list_in_pieces(whole.points, tuple[Point, ...])
     yield b',"happened":'
-    yield to_json(whole.happened, tuple[Event, ...])
+    yield from list_in_pieces(whole.happened, tuple[Event, ...])
     yield b',"recording":['
 
 
@@ -60,9 +63,8 @@ def after_recording(whole: WholeRun) -> Iterator[bytes]:
     yield to_json(whole.pods.names, tuple[str, ...])
     yield b',"span_s":' + to_json(whole.pods.span_s, float)
     for name, rows in ((b"requests", whole.pods.requests), (b"expected", whole.pods.expected)):
-        yield b',"%b":[' % name
-        yield b",".join(to_json(row, tuple[float, ...]) for row in rows)
-        yield b"]"
+        yield b',"%b":' % name
+        yield from list_in_pieces(rows, tuple[tuple[float, ...], ...])
     yield b'}},"gate":'
     yield to_json(whole.gate)
     yield b"}"

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 
 from scale_app.domain.recording import Recorded, WholeRun
 from scale_app.reports.formats import FORMATS, FormatName, export
-from scale_app.reports.run_json import after_recording, before_recording, recorded
+from scale_app.reports.run_json import BEGINNING, after_recording, before_recording, recorded
 
 Recording = AsyncGenerator[list[Recorded], None]
 
 
-async def written(whole: WholeRun, name: FormatName, recording: Recording) -> AsyncGenerator[bytes, None]:
-    """The same file as `export` makes. whole: without its recording, which is read as the file is written.
+async def written(
+    read: Callable[[], Awaitable[WholeRun]], name: FormatName, recording: Recording
+) -> AsyncGenerator[bytes, None]:
+    """The same file as `export` makes. read: gives the run without its recording, which is read as the file is written.
 
-    Each piece is made in a thread, and in a few milliseconds.
+    Each piece is made in a thread, and in a few milliseconds; what needs nothing of the run comes before it is read.
     """
     if not FORMATS[name].needs_recording:
-        yield (await asyncio.to_thread(export, whole, name)).content
+        yield (await asyncio.to_thread(export, await read(), name)).content
         return
+    yield BEGINNING
+    whole = await read()
     async for piece in _aside(before_recording(whole)):
         yield piece
     first = True

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.responses import Response
 
 from scale_app.api.door import Door
-from scale_app.api.download import Download
+from scale_app.api.download import Download, Places
 from scale_app.api.operation import NO_STORE, Asked, Operation
 from scale_app.api.v1.runs import RUN
-from scale_app.domain.errors import RunNotFound
+from scale_app.domain.errors import RunNotFound, TooManyExports
 from scale_app.domain.gating import GateResult
 from scale_app.reports import FORMATS
 from scale_app.reports.formats import FormatName, file_name
@@ -36,8 +37,8 @@ def report_operations(hub: Door) -> list[Operation]:
     return [
         Operation(
             "GET", f"{RUN}/export", "exportRun", "Reports", "A run as a file", reports.export, RunFile,
-            query=ExportQuery, media=media, errors=(RunNotFound,),
-            does=f"Kinds: {KINDS}. Given as an attachment under the run's name.",
+            query=ExportQuery, media=media, errors=(RunNotFound, TooManyExports),
+            does=f"Kinds: {KINDS}. Given as an attachment under the run's name. Two files are made at once.",
         ),
         Operation(
             "GET", f"{RUN}/gate", "getGate", "Reports", "The run against its plan's thresholds", reports.gate,
@@ -49,18 +50,20 @@ def report_operations(hub: Door) -> list[Operation]:
 class _Reports:
     def __init__(self, hub: Door) -> None:
         self._hub = hub
+        self._places = Places()
 
     async def export(self, asked: Asked) -> Response:
         form = FORMATS[asked.query.format]
-        whole = await self._hub.whole(asked.run_id, pods=form.needs_pods or form.needs_recording)
-        pieces = written(whole, form.name, self._hub.recorded(asked.run_id))
+        await self._hub.run(asked.run_id)  # refused while it still can be: the answer begins before all is read
+        read = partial(self._hub.whole, asked.run_id, pods=form.needs_pods or form.needs_recording)
+        pieces = written(read, form.name, self._hub.recorded(asked.run_id))
         headers = {
-            "Content-Disposition": f'attachment; filename="{file_name(whole, form.name)}"',
+            "Content-Disposition": f'attachment; filename="{file_name(asked.run_id, form.name)}"',
             "Content-Security-Policy": POLICY,
+            "Content-Type": form.media_type,
         }
-        return Download(
-            pieces, {**NO_STORE, **headers, "Content-Type": form.media_type}, f"The {form.name} of run {asked.run_id}"
-        )
+        await self._places.take()
+        return Download(pieces, {**NO_STORE, **headers}, f"The {form.name} of run {asked.run_id}", self._places.free)
 
     async def gate(self, asked: Asked) -> GateResult:
         return await self._hub.gate(asked.run_id)

@@ -83,15 +83,15 @@ def _looking(runs: _Runs) -> list[Operation]:
         ),
         Operation(
             "GET", f"{RUN}/events", "getEvents", "Runs", "What happened, snapshots apart", runs.events, EventPage,
-            query=EventsQuery, errors=lost,
+            query=EventsQuery, errors=lost, long=True,
         ),
         Operation(
             "GET", f"{RUN}/history", "getHistory", "Runs", "A point for each second", runs.history, History,
-            errors=lost,
+            errors=lost, long=True,
         ),
         Operation(
             "GET", f"{RUN}/pod-history", "getPodHistory", "Runs", "Each pod's part over time", runs.pod_history,
-            PodSpans, errors=lost, does="What the heat map draws: spans get longer as a run does.",
+            PodSpans, errors=lost, long=True, does="What the heat map draws: spans get longer as a run does.",
         ),
         Operation(
             "GET", f"{RUN}/experiment", "planExperiment", "Runs", "The run that would decide what this one left open",

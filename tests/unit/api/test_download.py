@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from scale_app.api.download import Download
-from scale_app.domain.errors import StoreUnavailable
+from scale_app.api import download
+from scale_app.api.download import Download, Places
+from scale_app.domain.errors import StoreUnavailable, TooManyExports
 
 SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": [], "asgi": {"spec_version": "2.3"}}
 
@@ -78,3 +79,39 @@ async def test_an_error_in_the_middle_leaves_the_answer_without_its_end(caplog: 
     assert client.sent[-1]["more_body"]
     assert "The json of run 7 was cut off: The database went away." in caplog.text
     assert pieces.ended == "cut, let go"
+
+
+async def test_a_client_that_takes_nothing_is_let_go(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(download, "TAKE_LIMIT_S", 0.01)
+    client, pieces, over = Client(stuck=True), Pieces(), asyncio.Event()
+    await Download(pieces.make(), {}, "The json of run 7", over.set)(SCOPE, client.receive, client.send)
+    assert (pieces.ended, over.is_set()) == ("cut, let go", True)
+    assert "The json of run 7 was cut off: its client took nothing" in caplog.text
+
+
+async def test_who_finds_no_place_gets_the_next_that_is_free() -> None:
+    places, came = Places(2), []
+
+    async def wait(name: str) -> None:
+        await places.take()
+        came.append(name)
+
+    waiting = [asyncio.create_task(wait(name)) for name in "abcd"]
+    for free in ("ab", "abc", "abcd"):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert "".join(came) == free
+        places.free()
+    await asyncio.gather(*waiting)
+
+
+async def test_who_waits_too_long_for_a_place_is_told_when_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "PATIENCE_S", 0.01)
+    places = Places(1)
+    await places.take()
+    with pytest.raises(TooManyExports, match="Try again in 1 seconds"):
+        await places.take()
+    places.free()
+    await places.take()

@@ -77,6 +77,7 @@ def test_every_choice_gives_a_documented_code() -> None:
         (errors.BadRunFile("x"), 64),
         (errors.StoreUnavailable("x"), 3),
         (errors.TooManyRuns("x"), 3),
+        (errors.TooManyExports(2, 10), 3),
         (errors.GeneratorFailed("x"), 3),
         (errors.TargetUnavailable("x"), 3),
         (errors.NoRecording("x", "y"), 3),

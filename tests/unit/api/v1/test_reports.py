@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
+from scale_app.api import download
+from scale_app.api.operation import Asked
+from scale_app.api.v1.reports import ExportQuery, report_operations
 from scale_app.codec import to_wire
+from scale_app.domain.errors import TooManyExports
+from scale_app.domain.recording import WholeRun
 from scale_app.reports import FORMATS, export, run_from_json
 from tests.unit.api.conftest import RUNS, Site
+from tests.unit.api.test_download import SCOPE, Client
 from tests.unit.api.v1.test_runs import assert_problem
+from tests.unit.service.house import House, settled
 
 
 @pytest.mark.parametrize("name", list(FORMATS))
@@ -40,3 +50,55 @@ def test_what_cannot_be_exported_is_refused(site: Site) -> None:
     assert_problem(site.client.get(f"{RUNS}/{run_id}/export?format=pdf"), 422, "format")
     assert_problem(site.client.get(f"{RUNS}/x/export"), 404)
     assert_problem(site.client.get(f"{RUNS}/x/gate"), 404)
+
+
+async def test_two_files_are_made_at_once_and_the_next_when_one_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "PATIENCE_S", 0.01)
+    house = House()
+    run_id = await house.started()
+    house.load.end(1)
+    await settled()
+    export_it = report_operations(house.hub)[0].answer
+    asked, client = Asked({"run_id": run_id}, ExportQuery()), Client()
+    first, _ = [await export_it(asked) for _ in range(2)]
+    with pytest.raises(TooManyExports):
+        await export_it(asked)
+    await first(SCOPE, client.receive, client.send)  # type: ignore[operator]
+    await export_it(asked)
+    await house.close()
+
+
+def test_one_file_too_many_is_refused_until_later(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def none_free(_places: download.Places) -> None:
+        raise TooManyExports(2, 10)
+
+    run_id = site.finished(70, 30)
+    monkeypatch.setattr(download.Places, "take", none_free)
+    refused = site.client.get(f"{RUNS}/{run_id}/export")
+    assert_problem(refused, 503)
+    assert refused.headers["Retry-After"] == "10"
+    assert "2 files of runs are being downloaded already" in refused.json()["detail"]
+    assert site.client.get(f"{RUNS}/{run_id}").status_code == 200
+
+
+async def test_the_json_begins_before_the_run_is_read() -> None:
+    house, reading = House(), asyncio.Event()
+    run_id = await house.started()
+    house.load.end(1)
+    await settled()
+    whole, client = house.hub.whole, Client()
+
+    async def slow(*given: Any, **more: Any) -> WholeRun:
+        await reading.wait()
+        return await whole(*given, **more)
+
+    house.hub.whole = slow  # type: ignore[method-assign]
+    response = await report_operations(house.hub)[0].answer(Asked({"run_id": run_id}, ExportQuery()))
+    sending = asyncio.create_task(response(SCOPE, client.receive, client.send))  # type: ignore[operator]
+    await settled()
+    assert [message.get("body", b"")[:14] for message in client.sent] == [b"", b'{"scale_run":1']
+    reading.set()
+    await sending
+    body = b"".join(message.get("body", b"") for message in client.sent)
+    assert run_from_json(body).record == await house.hub.run(run_id)
+    await house.close()
