@@ -24,6 +24,13 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
+def prepare(*kinds: Any) -> None:
+    """Find out how these kinds are read and written: up to 0.1 s each, the first time. In a thread if others must not
+    wait for that."""
+    for kind in kinds:
+        _adapter(kind)
+
+
 def to_json(value: object, kind: Any = None) -> bytes:
     """One line of JSON. Give `kind` for a union such as Event or Sample."""
     return _adapter(cast(Any, kind or type(value))).dump_json(value)

@@ -37,15 +37,28 @@ PRAGMAS = (
 )
 
 
-def open_engine(database_url: str) -> AsyncEngine:
-    """An engine for sqlite+aiosqlite:///... or postgresql+asyncpg://...; connects at its first use."""
+def open_engine(database_url: str, autocommit: bool = False) -> AsyncEngine:
+    """An engine for sqlite+aiosqlite:///... or postgresql+asyncpg://...; connects at its first use.
+
+    autocommit: PostgreSQL is asked without a transaction around each query, and another around the question whether a
+    connection still lives: both give nothing to one query, and take four ways there and back. Write `in_transactions`.
+    """
     if make_url(database_url).get_backend_name() != "sqlite":
         limits = {"timeout": CONNECT_LIMIT_S, "command_timeout": STATEMENT_LIMIT_S}
-        return create_async_engine(database_url, pool_pre_ping=True, connect_args=limits)
+        options = {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
+        return create_async_engine(database_url, pool_pre_ping=True, connect_args=limits, **options)
     engine = create_async_engine(database_url, connect_args={"timeout": BUSY_LIMIT_S, "async_creator_fn": _connection})
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+def in_transactions(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine, to write with."""
+    options: dict[str, Any] = {WRITES: True}
+    if engine.dialect.name != "sqlite":
+        options["isolation_level"] = "READ COMMITTED"
+    return engine.execution_options(**options)
 
 
 async def _connection(*where: Any, **options: Any) -> aiosqlite.Connection:

@@ -38,6 +38,8 @@ from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point
 
+LISTING = select(*LISTED)
+"""Made once, since to make it takes a tenth of the time of a page."""
 ROWS_AT_ONCE = 32
 """Lines of a recording that are asked for in one go."""
 
@@ -54,14 +56,14 @@ class StoredRuns(Sessions):
     ) -> list[RunOutline]:
         """Those that are wanted, newest first. without: ids of runs that are not looked at."""
         newest = (col(RunRow.created_at_epoch_s).desc(), col(RunRow.id).desc())
-        page = select(*LISTED).where(*conditions(wanted, without)).order_by(*newest).limit(limit).offset(offset)
+        page = LISTING.where(*conditions(wanted, without)).order_by(*newest).limit(limit).offset(offset)
         return await self._outlines(page)
 
     async def oldest(self, limit: int) -> list[RunOutline]:
         """Ended runs that are no baseline, the oldest first."""
         spare = (col(RunRow.baseline) == "", col(RunRow.state).not_in(ACTIVE))
         oldest = (col(RunRow.created_at_epoch_s), col(RunRow.id))
-        return await self._outlines(select(*LISTED).where(*spare).order_by(*oldest).limit(limit))
+        return await self._outlines(LISTING.where(*spare).order_by(*oldest).limit(limit))
 
     async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
         """The plans of those of these runs that there are, and whose plan can be read."""

@@ -118,7 +118,7 @@ def outline_of_row(row: Row[Any], damages: Damages) -> RunOutline:
     except ValueError:
         return _damaged_outline(known, None if seen_at_s is None else (verdict, *figures), damages)
     # What the list does not read of a run may be damaged too; it is known once somebody looked at it.
-    unreadable = damages.of(f"run {run_id}").sentence
+    unreadable = damages.sentence(f"run {run_id}")
     return replace(outline, unreadable=unreadable) if unreadable else outline
 
 

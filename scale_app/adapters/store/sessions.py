@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
 from scale_app.adapters.store.border import border
-from scale_app.adapters.store.database import WRITES, open_engine
+from scale_app.adapters.store.database import in_transactions, open_engine
 from scale_app.adapters.store.tables import RunRow
 
 CHECK_LIMIT_S = 2.0
@@ -31,8 +31,8 @@ class Sessions:
         """Raises StoreUnavailable for a bad URL."""
         self._url = database_url
         with border("Opening the database", database_url):
-            self._engine = open_engine(database_url)
-            self._writer = self._engine.execution_options(**{WRITES: True})
+            self._engine = open_engine(database_url, autocommit=True)
+            self._writer = in_transactions(self._engine)
 
     async def check(self) -> None:
         """Raises StoreUnavailable when the history cannot be read now."""

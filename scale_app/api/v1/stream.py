@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -16,7 +16,7 @@ from scale_app.api.door import Door
 from scale_app.api.operation import Asked, Operation
 from scale_app.api.socket import ENDED, SEND_LIMIT_S, TRY_LATER, close, listen, until_first
 from scale_app.api.v1.runs import RUN
-from scale_app.codec import query_from_wire, to_json
+from scale_app.codec import prepare, query_from_wire, to_json
 from scale_app.domain.errors import PlanError, RunNotFound, ScaleError
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.record import RunRecord
@@ -105,6 +105,7 @@ def run_stream(hub: Door, heartbeat_s: float = HEARTBEAT_S) -> Callable[[WebSock
     async def stream(socket: WebSocket) -> None:
         await socket.accept()
         feed = _Feed(socket, texts, heartbeat_s)
+        await asyncio.to_thread(prepare, *get_args(Message))
         try:
             query = query_from_wire(StreamQuery, dict(socket.query_params))
             async with hub.follow(socket.path_params["run_id"], query.after) as followed:
