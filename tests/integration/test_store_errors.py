@@ -144,6 +144,20 @@ async def test_a_wrong_password_and_a_missing_database() -> None:
             await migrate(server.url("no_such"))
 
 
+async def test_postgresql_is_written_in_transactions_and_read_without() -> None:
+    folder = binaries()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
+    with running_postgres(folder) as server:
+        engine = database.open_engine(server.url("postgres"), autocommit=True)
+        for opened, transactions in ((engine, 2), (database.in_transactions(engine), 1)):
+            async with opened.connect() as connection:
+                # What PostgreSQL says when a transaction began, which a query without one is by itself.
+                began = [(await connection.exec_driver_sql("SELECT now()")).scalar_one() for _ in range(2)]
+            assert len(set(began)) == transactions
+        await engine.dispose()
+
+
 def _allow_few_pages(connection: object, _record: object) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]
     cursor.execute("PRAGMA max_page_count=40")
