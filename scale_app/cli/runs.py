@@ -56,3 +56,5 @@ def _print_runs(found: list[RunSummary]) -> None:
         )
         table.add_row(*cells, each.baseline, plain(each.target_url))
     output().print(table if found else "No runs yet.")
+    for unreadable in filter(None, (each.unreadable for each in found)):
+        click.echo(plain(unreadable), err=True)
