@@ -41,7 +41,8 @@ class Intent(rx.State):
     """The form. Numbers are texts so that a wrong one stays where it was typed until it is put right.
 
     base: the plan that was loaded, as text; what the form does not show comes from it. extras: names of that.
-    preview, preview_area: paths of the pattern. adopted: what the running load has of the EDITED fields.
+    starting: from Start until the run is shown. preview, preview_area: paths of the pattern.
+    adopted: what the running load has of the EDITED fields.
     """
 
     target: str = _kept("target")
@@ -167,7 +168,7 @@ class Intent(rx.State):
     @rx.event
     async def start(self) -> Any:
         """Start the run that the form describes."""
-        self.starting = True
+        self.starting, before = True, self.started
         yield
         try:
             self.started = await wiring.hub().start(self.plan())
@@ -175,12 +176,12 @@ class Intent(rx.State):
         except ScaleError as error:
             yield self._refuse(error)
         finally:
-            self.starting = False
+            self.starting = self.started != before
 
     @rx.event
     async def experiment(self, run_id: str, follow_by_address: bool) -> Any:
         """Start the run that decides what the shown one left open, and turn to it."""
-        self.starting = True
+        self.starting, before = True, self.started
         yield
         try:
             self.started = await wiring.hub().experiment(run_id)
@@ -190,7 +191,7 @@ class Intent(rx.State):
         except ScaleError as error:
             yield self._refuse(error)
         finally:
-            self.starting = False
+            self.starting = self.started != before
 
     @rx.event
     async def stop(self, run_id: str) -> Any:

@@ -208,8 +208,10 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
         rows = await tab.get_state(PodRows)
         rows.show(record)
         seat = Seat(rows.run_id, rows.by, rows.falling)
+        form = await tab.get_state(Intent)
+        if form.starting and (turned or view.run_id == form.started):
+            form.starting = False
         if record and record.state.active:
-            form = await tab.get_state(Intent)
             await form.take(_plan_now(record)) if turned else form.adopt(_plan_now(record))
     own.told(wiring.hub().notify_problem)
     await AUDIENCE.sit(own.session, seat, own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import groupby
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,6 +12,15 @@ from playwright.sync_api import Page, expect
 SCORE = re.compile(r"^[01]\.\d{3}$")
 FIRST_SCORE_LIMIT_MS = 30_000
 LEAVE_LIMIT_MS = 15_000
+WATCH_BUTTON = """
+() => {
+  const look = () => shown.push(document.querySelector(".run-control > button")?.innerText.trim() ?? "");
+  window.shown = [];
+  look();
+  new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true});
+}
+"""
+"""Keeps what the one wide button says, from now on."""
 
 
 def start(page: Page) -> None:
@@ -43,9 +53,12 @@ def test_start_and_stop_are_on_the_screen_without_scrolling(
 ) -> None:
     page = new_page(width=width, height=height)
     expect(page.get_by_test_id("start")).to_be_in_viewport(ratio=1)
+    page.evaluate(WATCH_BUTTON)
     page.get_by_test_id("start").click()
-    expect(page.get_by_test_id("stop")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_test_id("stop")).to_be_in_viewport(ratio=1, timeout=FIRST_SCORE_LIMIT_MS)
     expect(page.get_by_test_id("remaining")).to_be_in_viewport(ratio=1)
+    shown = page.evaluate("shown")
+    assert [text for text, _ in groupby(shown)] in (["Start", "Starting…", "Stop"], ["Start", "Stop"])
     assert page.evaluate("window.scrollY") == 0
 
 
