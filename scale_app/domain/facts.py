@@ -46,8 +46,21 @@ class Facts:
 
     @property
     def silent(self) -> Silent | None:
-        """Ready pods whose silence explains what was not answered since the start; None for none."""
-        return self.figures.whole.silent(self.figures.verdict.effective_picks)
+        """Ready pods whose silence explains what was not answered since the start; None for none.
+
+        What the warm-up lost counts where nothing is lost any more: users whose connections failed keep others then.
+        """
+        windows = (self.figures.whole, self.figures.with_warm_up)
+        found = (window.silent(self.figures.verdict.effective_picks) for window in windows)
+        return next((silent for silent in found if silent), None)
+
+    @property
+    def explained(self) -> frozenset[str]:
+        """Pods whose share has another reason than the balancer's choice, and so what the others get beyond theirs:
+        they are silent, or came when connections were open already."""
+        silent = self.silent.pods if self.silent else ()
+        came = (change.pod for change in self.changes if change.change in ("joined", "ready"))
+        return frozenset((*silent, *(came if self.long_lived else ())))
 
     @property
     def connections(self) -> int | None:

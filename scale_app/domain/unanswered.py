@@ -27,12 +27,17 @@ LEAST_LOST = 3
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """Pods that answer nothing or far too little. pods: sorted. lost: the part of all requests, 0..1.
+    """Pods that answer nothing or far too little. pods: sorted.
 
-    evidence: e-value against a pod that answers, of the surest among them.
+    answered, due: requests that they answered, and that the others' answers make due. unserved: requests that no pod
+    answered; lost: their part of all requests, 0..1. evidence: e-value against a pod that answers, of the surest among
+    them.
     """
 
     pods: tuple[str, ...]
+    answered: int
+    due: float
+    unserved: int
     lost: float
     evidence: float
 
@@ -56,7 +61,8 @@ def silent_pods(
         return None
     evidence = float(_log_silent(parts, fair, picks)[quiet].max()) - math.log(len(names))
     pods = tuple(name for name, is_quiet in zip(names, quiet.tolist(), strict=True) if is_quiet)
-    return Silent(pods, unserved / (unserved + total), math.exp(min(evidence, 100.0)))
+    got, share = int(counts[quiet].sum()), float(fair[quiet].sum())
+    return Silent(pods, got, total * share, unserved, unserved / (unserved + total), math.exp(min(evidence, 100.0)))
 
 
 def filled(counts: Array, fair: Array, unserved: int) -> Array:

@@ -127,7 +127,8 @@ class Figures:
     """Everything computed from the counters at one sample.
 
     whole: since the start or the end of the warm-up. recent, minute: the last RECENT_S and MINUTE_S of that.
-    since_alert: since the last alert on the balance was over; the whole before any was.
+    since_alert: since the last alert on the balance was over; the whole before any was. with_warm_up: since the load
+    began; its connections are not followed.
     """
 
     whole: Window
@@ -141,3 +142,4 @@ class Figures:
     minute_verdict: Verdict
     since_alert: Window
     since_alert_verdict: Verdict
+    with_warm_up: Window

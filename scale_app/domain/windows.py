@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from scale_app.domain.attribution import Counted
+from scale_app.domain.balance import Balance
 from scale_app.domain.connections import ConnectionLedger, Loads, carried_between, picks_by_request
 from scale_app.domain.counted_beside import Gained, gained_beside
 from scale_app.domain.histogram import Histogram, merged
@@ -15,11 +16,13 @@ from scale_app.domain.regularity import log_regular
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, PodCount, TrafficSample
 from scale_app.domain.source import NAMED_BY_ANSWERS, Source
+from scale_app.domain.verdict import Verdict
 from scale_app.domain.window import Figures, Window
 
 RECENT_S = 10.0
 MINUTE_S = 60.0
 NO_LOADS = ConnectionLoads()
+Judged = tuple[Balance, Verdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,15 @@ class Windows:
         self._marks: deque[Mark] = deque()
         self._connections = ConnectionLedger(NO_LOADS)
         self._anew: tuple[Mark, ConnectionLedger] | None = None
+        self._began: Mark | None = None
         self._start: Mark | None = None
         self._source = Source.HEADER
 
     def begin(self, at_s: float) -> None:
         """The load starts now, with every counter at zero."""
         self._roster.expect(at_s, 0)
-        self._start_from(Mark(TrafficSample(at_s, 0, 0, loads=NO_LOADS)))
+        self._began = Mark(TrafficSample(at_s, 0, 0, loads=NO_LOADS))
+        self._start_from(self._began)
 
     def observe(self, sample: TrafficSample, counted: Mapping[Source, Counted] | None = None) -> None:
         """Add a sample, and what the sources beside the load have counted; marks no longer needed are let go."""
@@ -79,11 +84,15 @@ class Windows:
     def figures(self, source: Source = Source.HEADER, at_end: bool = False) -> Figures:
         """Every window, judged by the counts of this source. `begin` or `observe` comes first. at_end: see Window."""
         self._source = source
-        whole, recent, minute = self._whole(), self._last(RECENT_S), self._last(MINUTE_S)
+        whole = self._whole()
         judged = whole.judged(at_end)
+        looked_at = judged if not at_end else whole.judged()
+        recent, of_recent = self._last(RECENT_S, whole, looked_at)
+        minute, of_minute = self._last(MINUTE_S, whole, looked_at)
         since_alert = whole if self._anew is None else self._between(*self._anew)
-        verdict = judged[1] if self._anew is None and not at_end else since_alert.judged()[1]
-        return Figures(whole, *judged, recent, *recent.judged(), minute, *minute.judged(), since_alert, verdict)
+        verdict = looked_at[1] if self._anew is None else since_alert.judged()[1]
+        begun = self._with_warm_up(whole)
+        return Figures(whole, *judged, recent, *of_recent, minute, *of_minute, since_alert, verdict, begun)
 
     def alert_over(self) -> None:
         """An alert on the balance has ended: what was before it is no evidence for another one."""
@@ -121,14 +130,21 @@ class Windows:
         assert self._start is not None, "no window before the load began"
         return self._between(self._start, self._connections)
 
-    def _last(self, seconds: float) -> Window:
-        """The last seconds, or since the start when that is shorter."""
+    def _with_warm_up(self, whole: Window) -> Window:
+        assert self._began is not None, "no window before the load began"
+        return whole if self._began is self._start else self._between(self._began, {})
+
+    def _last(self, seconds: float, whole: Window, judged: Judged) -> tuple[Window, Judged]:
+        """The last seconds, or, when that is shorter, the whole, which was judged already."""
         newest_s = self._marks[-1].sample.at_s
         # One mark at or before the window's beginning, and all after it.
         first = max((i for i, mark in enumerate(self._marks) if mark.sample.at_s <= newest_s - seconds), default=0)
+        if self._marks[first] is self._start:
+            return whole, judged
         loads = [mark.sample.loads or NO_LOADS for mark in islice(self._marks, first, None)]
         window = self._between(self._marks[first], carried_between(loads[0], loads[1:]))
-        return replace(window, sliding=self._marks[first] is not self._start)
+        window = replace(window, sliding=True)
+        return window, window.judged()
 
     def _between(self, first: Mark, carried: Loads | ConnectionLedger) -> Window:
         last = self._marks[-1]

@@ -33,6 +33,7 @@ from tests.bench.power_cells import (
     named_right,
     named_wrong,
     scenes,
+    truly_even,
     truly_uneven,
 )
 from tests.bench.power_table import write_section
@@ -41,7 +42,8 @@ from tests.bench.power_watch import Seen, watch
 
 SEED = 15
 ALERT_WITHIN_S = 60
-FIRST, FIRST_UNASKED, MOST, HOURS = 16, 8, 100, 6
+FIRST_FAIR, FIRST, FIRST_UNASKED, MOST, HOURS = 6, 3, 2, 100, 2
+"""Trials: where nothing may be said, where something has to be, elsewhere; at most; of an hour."""
 FIGURES = (
     "alerted",
     "wrongly_ended",
@@ -107,11 +109,12 @@ def measure(scene: Scene, first: int | None = None, most: int = MOST, watching: 
 
 
 def _first(scene: Scene, goals: Sequence[Goal]) -> int:
-    """Trials that each cell gets; many pods take long."""
+    """Trials that each cell gets; an hour takes long."""
     if scene.seconds == HOUR_S:
         return HOURS
-    much = scene.case == "edge" or any(goal.name == "alerted" for goal in goals)
-    return (FIRST if much else FIRST_UNASKED) // (2 if scene.pods == 200 else 1)
+    if scene.case == "edge" or truly_even(scene):
+        return FIRST_FAIR
+    return FIRST if any(goal.name == "alerted" for goal in goals) else FIRST_UNASKED
 
 
 def _open(scene: Scene, goals: Sequence[Goal], seen: Sequence[Seen], most: int) -> bool:

@@ -13,16 +13,14 @@ CAUSES_NAMED = 2
 
 def find(facts: Facts) -> Finding | None:
     """Fires while the evidence is 100 to 1 that a pod which answers would have got more."""
-    window, silent = facts.figures.whole, facts.silent
+    silent = facts.silent
     if silent is None or silent.evidence < LIKELY_FROM:
         return None
-    got = sum(window.pods[name].requests for name in silent.pods)
-    due = window.attributed * sum(window.expected[name] for name in silent.pods) / sum(window.expected.values())
     ranked = sorted(facts.errors.items(), key=lambda item: -item[1])[:CAUSES_NAMED]
     causes = f" ({', '.join(f'{times:,} x {cause}' for cause, times in ranked)})" if ranked else ""
     evidence = (
-        f"{pods(silent.pods)} answered {got:,} requests where the others' answers make {due:,.0f} due, and "
-        f"{window.unserved:,} requests, {percent(silent.lost)}, got no answer of a pod{causes}. "
+        f"{pods(silent.pods)} answered {silent.answered:,} requests where the others' answers make {silent.due:,.0f} "
+        f"due, and {silent.unserved:,} requests, {percent(silent.lost)}, got no answer of a pod{causes}. "
         "The balancer itself may be fair."
     )
     return CAUSE.found("likely", evidence, silent.pods)

@@ -13,6 +13,8 @@ IMPROBABLE = 0.001
 AGREE_WITHIN = 0.25
 NONE_BELOW = 0.01
 PINNED_BELOW = 0.1
+TOLD_FROM = 0.5
+"""The least part of the connections of which the pod is known."""
 
 
 def find(facts: Facts) -> Finding | None:
@@ -25,27 +27,21 @@ def find(facts: Facts) -> Finding | None:
     if verdict.kind is not VerdictKind.UNEVEN or (verdict.p_uneven or 0.0) > IMPROBABLE or not opened or known:
         return None
     standing_out = [row for row in facts.rows if row.outlier]
-    explained = _explained(facts)
+    explained = facts.explained
     if not standing_out or any(row.slow or row.failing or row.name in explained for row in standing_out):
         return None
-    pinned = facts.figures.whole.freshness < PINNED_BELOW
-    if pinned and not all(_by_connections(row, opened) for row in standing_out):
+    # Connections that were open before the warm-up ended are no pod's in this window.
+    told = sum(row.connections for row in facts.rows)
+    pinned = facts.figures.whole.freshness < PINNED_BELOW and told >= TOLD_FROM * opened
+    if pinned and not all(_by_connections(row, told) for row in standing_out):
         return None
     hottest = max(standing_out, key=lambda row: abs(row.against_fair))
-    of_connections = "" if not pinned else f"{percent(hottest.connections / opened)} of {opened:,} connections and "
+    of_connections = "" if not pinned else f"{percent(hottest.connections / told)} of {told:,} connections and "
     evidence = (
         f"{hottest.name} got {of_connections}{percent(hottest.share)} of the requests, "
         f"{hottest.against_fair:+.0%} against its fair share."
     )
     return CAUSE.found("possible", evidence, [row.name for row in standing_out])
-
-
-def _explained(facts: Facts) -> set[str]:
-    """Pods whose share has another reason, and so what the others get beyond theirs: they are silent, or came when
-    connections were open already."""
-    silent = facts.silent.pods if facts.silent else ()
-    came = (change.pod for change in facts.changes if change.change in ("joined", "ready"))
-    return {*silent, *(came if facts.long_lived else ())}
 
 
 def _by_connections(row: PodShare, opened: int) -> bool:

@@ -104,6 +104,8 @@ SILENT: list[tuple[str, Scene]] = [
     ("single_source", Scene(ONE_GETS_ALL, service=AFFINE)),
     ("single_source", Scene(pods([20, 0, 0, 0, 0]), each=10)),
     ("single_source", Scene(pods([5_000, 50, 0, 0, 0]))),
+    ("single_source", Scene(pods([400, 0]), each=1, errors={"timeout": 400})),  # the other one does not answer
+    ("single_source", Scene(pods([4_000, 0]), each=400, plan=KEEP_ALIVE, changes=(PodChanged(4.0, "b", "joined"),))),
     # The weights say that c is the heavy one, so they are not why a is.
     ("unequal_weights", Scene(pods([6_000, 2_000, 2_000]), service=replace(WEIGHTS, weights={"a": 1.0, "c": 3.0}))),
     ("unequal_weights", Scene(pods([6_000, 2_000, 2_000]), service=replace(WEIGHTS, weights={"a": 1.0, "b": 1.0}))),
