@@ -1,22 +1,27 @@
 """How often is the verdict wrong? Judges many made-up runs whose truth is known, and writes down the rates.
 
-Run it as `python -m tests.bench.calibrate`: minutes on one core, the same figures for the same seed.
+Run it as `python -m tests.bench.calibrate`: minutes on two cores, the same figures for the same seed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from scale_app.child_process.child import die_with_owner
 from scale_app.domain.balance import CV_THRESHOLD, Array, balance
 from scale_app.domain.verdict import Verdict, VerdictKind, judge
+from tests.bench import calibrate_looks
+from tests.bench.calibrate_looks import breaks_its_bound
 from tests.bench.calibration_table import page
 from tests.bench.power_table import kept_section
 
@@ -190,14 +195,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--table", type=Path, default=Path("docs/calibration.md"), help="the page")
     asked = parser.parse_args(arguments)
     began = time.monotonic()
-    cells = [asdict(measure(case, seed)) for seed, case in enumerate(cases())]
+    with ProcessPoolExecutor(os.cpu_count(), initializer=die_with_owner, initargs=(os.getpid(),)) as pool:
+        cells = list(map(asdict, pool.map(measure, *zip(*((case, n) for n, case in enumerate(cases())), strict=True))))
+        looks = list(map(asdict, pool.map(calibrate_looks.measure, calibrate_looks.watched())))
     asked.json.parent.mkdir(parents=True, exist_ok=True)
-    asked.json.write_text(json.dumps(cells, indent=1) + "\n")
-    asked.table.write_text(page(cells, time.monotonic() - began) + kept_section(asked.table))
-    bad = [cell for cell in cells if breaks_a_bound(cell)]
+    asked.json.write_text(json.dumps([*cells, *looks], indent=1) + "\n")
+    asked.table.write_text(page(cells, looks, time.monotonic() - began) + kept_section(asked.table))
+    bad = [cell for cell in cells if breaks_a_bound(cell)] + [cell for cell in looks if breaks_its_bound(cell)]
     for cell in bad:
         sys.stderr.write(f"Outside its bounds: {cell}\n")
-    sys.stderr.write(f"{len(cells)} cells, {len(bad)} outside the bounds, {time.monotonic() - began:.0f} s.\n")
+    count = len(cells) + len(looks)
+    sys.stderr.write(f"{count} cells, {len(bad)} outside the bounds, {time.monotonic() - began:.0f} s.\n")
     return 1 if bad else 0
 
 

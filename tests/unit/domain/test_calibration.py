@@ -1,10 +1,13 @@
 """The short form of `make calibrate`: a few telling cells, seeded, with room for their scatter."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
+from tests.bench import calibrate_looks
 from tests.bench.calibrate import Case, breaks_a_bound, cases, long_run_shares, measure
+from tests.bench.calibrate_looks import Watched
 from tests.bench.calibration_table import page
 
 SCATTER = 0.03  # of a rate near 5 % in 200 trials, twice its standard deviation
@@ -41,6 +44,27 @@ def test_the_verdict_errs_no_more_than_promised(case: Case) -> None:
     assert cell.coverage >= 0.93 - SCATTER
 
 
+@pytest.mark.parametrize(
+    ("what", "least_even"),
+    [
+        (Watched("fair", 5, 10, 200, 40), 0.0),
+        (Watched("fair", 5, 1_000, 60, 20), 0.9),
+        (Watched("edge", 2, 1_000, 60, 40), 0.0),
+    ],
+    ids=str,
+)
+def test_the_verdict_that_is_watched_is_hardly_ever_wrong_at_any_look(what: Watched, least_even: float) -> None:
+    ever = calibrate_looks.measure(what)
+    assert not calibrate_looks.breaks_its_bound(asdict(ever))
+    assert ever.ever_even >= least_even
+
+
+def test_the_page_tells_of_runs_that_were_wrong_at_some_look() -> None:
+    cell = asdict(calibrate_looks.measure(Watched("fair", 2, 10, 20, 10)))
+    assert calibrate_looks.breaks_its_bound({**cell, "ever_wrong": 0.2})
+    assert "Rows that break it: **1**" in page([], [{**cell, "ever_wrong": 0.2}], 1.0)
+
+
 def test_a_clear_unevenness_is_found() -> None:
     assert measure(Case(5, 5_000, "hot pod", 0.3, "one each", 50), seed=0).uneven == 1.0
 
@@ -61,6 +85,7 @@ def test_the_page_tells_of_a_broken_bound() -> None:
     good = measure(FAIR[0], seed=0)
     cells = [json.loads(json.dumps({**{name: getattr(good, name) for name in good.__slots__}, "coverage": 0.5}))]
     assert breaks_a_bound(cells[0])
-    text = page(cells, 1.0)
+    text = page(cells, [], 1.0)
     assert "Cells that break it: **1**" in text
+    assert "Rows that break it: **0**" in text
     assert "| 2 | 50 | 1 |" in text
