@@ -17,6 +17,7 @@ DUE_TO_JUDGE = 20.0
 STARVED_BELOW = 0.1
 LONG_FROM = 20.0
 BY_REQUEST_FROM = 0.5
+NONE_PINNED_FROM = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Facts:
         they are silent, or came when connections were open already."""
         silent = self.silent.pods if self.silent else ()
         came = (change.pod for change in self.changes if change.change in ("joined", "ready"))
-        return frozenset((*silent, *(came if self.long_lived else ())))
+        return frozenset((*silent, *(came if self.some_pinned else ())))
 
     @property
     def connections(self) -> int | None:
@@ -77,8 +78,16 @@ class Facts:
     @property
     def long_lived(self) -> bool:
         """True when connections carry so many requests that new ones hardly ever come."""
-        kept = self.plan.requests_per_connection is None or (self.requests_each or 0.0) >= LONG_FROM
-        return kept and not self.by_request
+        return self._kept and not self.by_request
+
+    @property
+    def some_pinned(self) -> bool:
+        """True when connections are so long, and some of them keep to their pod."""
+        return self._kept and self.figures.whole.freshness < NONE_PINNED_FROM
+
+    @property
+    def _kept(self) -> bool:
+        return self.plan.requests_per_connection is None or (self.requests_each or 0.0) >= LONG_FROM
 
     @property
     def by_request(self) -> bool:

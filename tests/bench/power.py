@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, get_args
@@ -42,8 +43,11 @@ from tests.bench.power_watch import Seen, watch
 
 SEED = 15
 ALERT_WITHIN_S = 60
-FIRST_FAIR, FIRST, FIRST_UNASKED, MOST, HOURS = 6, 3, 2, 100, 2
-"""Trials: where nothing may be said, where something has to be, elsewhere; at most; of an hour."""
+FIRST_FAIR, FIRST, FIRST_UNASKED, MOST, HOURS = 4, 2, 1, 100, 2
+"""Trials: where nothing may be said, where something has to be, elsewhere; at most; of an hour.
+
+So few say little of one cell, and much of a row of the table, which has dozens; `--times` has more of them. One that goes
+wrong is looked at more closely in any case."""
 FIGURES = (
     "alerted",
     "wrongly_ended",
@@ -97,11 +101,16 @@ class Cell:
     ok: bool
 
 
-def measure(scene: Scene, first: int | None = None, most: int = MOST, watching: Watching = watch) -> Cell:
-    """Watch as many trials as it takes to see whether each goal is reached: few where all is well or nothing is."""
+def measure(
+    scene: Scene, first: int | None = None, most: int = MOST, watching: Watching = watch, times: int = 1
+) -> Cell:
+    """Watch as many trials as it takes to see whether each goal is reached: few where all is well or nothing is.
+
+    times: so many times as many at first.
+    """
     rng = np.random.default_rng([SEED, zlib.crc32(repr(asdict(scene)).encode())])
     goals, seen = goals_of(scene), list[Seen]()
-    first = first or _first(scene, goals)
+    first = first or times * _first(scene, goals)
     most = first if scene.seconds == HOUR_S else max(first, most)
     while len(seen) < first or (len(seen) < most and _open(scene, goals, seen, most)):
         seen.append(watching(scene, rng))
@@ -195,11 +204,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--picks", type=int, help="the same with so many picks")
     parser.add_argument("--json", type=Path, default=Path("build/power.json"), help="list of cells")
     parser.add_argument("--table", type=Path, default=Path("docs/calibration.md"), help="the page with the table")
+    parser.add_argument("--times", type=int, default=1, help="so many times as many trials as usual")
     asked = parser.parse_args(arguments)
     began, cells = time.monotonic(), list[dict[str, Any]]()
     os.nice(10)
     with ProcessPoolExecutor(os.cpu_count(), initializer=die_with_owner, initargs=(os.getpid(),)) as pool:
-        for cell in pool.map(measure, _wanted(asked)):
+        for cell in pool.map(partial(measure, times=asked.times), _wanted(asked)):
             print(line(cell), flush=True)
             cells.append(asdict(cell))
     took_s, used = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)

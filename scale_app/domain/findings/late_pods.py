@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 from scale_app.domain.facts import DUE_TO_JUDGE, Facts
 from scale_app.domain.finding import Finding
 from scale_app.domain.findings.cause import Cause
 from scale_app.domain.findings.wording import pods
 
-FAIR_FROM = 0.5
+HALF, NEARLY = 0.5, 0.75
+BY_CHANCE = 3.0
+"""Standard deviations of a count of picks."""
 
 
 def find(facts: Facts) -> Finding | None:
-    """Fires under long-lived connections for pods that became ready during the run and get less than half their due."""
-    if not facts.changes or not facts.long_lived:
+    """Fires under long-lived connections, or some of them, for pods that became ready during the run and get clearly
+    less than their due."""
+    if not facts.changes or not facts.some_pinned:
         return None
     silent = facts.silent.pods if facts.silent else ()
     came_s = {
@@ -22,7 +27,12 @@ def find(facts: Facts) -> Finding | None:
     }
     due = facts.due(came_s)
     window = facts.figures.recent
-    poor = [name for name in due if due[name] >= DUE_TO_JUDGE and window.pods[name].requests < FAIR_FROM * due[name]]
+    each = window.attributed / (facts.figures.recent_verdict.effective_picks or 1.0)
+    poor = [
+        name
+        for name in due
+        if due[name] >= DUE_TO_JUDGE and window.pods[name].requests < each * _fair_from(due[name] / each)
+    ]
     if not poor:
         return None
     got = sum(window.pods[name].requests for name in poor)
@@ -33,6 +43,11 @@ def find(facts: Facts) -> Finding | None:
         f"a connection carries {facts.requests_each:,.0f} requests."
     )
     return CAUSE.found("likely" if connections else "certain", evidence, poor)
+
+
+def _fair_from(due: float) -> float:
+    """The picks that a pod has got at least which gets its share, of which so many are due."""
+    return max(HALF * due, min(NEARLY * due, due - BY_CHANCE * math.sqrt(due)))
 
 
 CAUSE = Cause(

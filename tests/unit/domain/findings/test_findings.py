@@ -62,6 +62,12 @@ FIRES: list[tuple[str, str, str, Scene]] = [
         "e",
         Scene(pods([4_000, 4_000, 4_000, 4_000, 800]), each=400, plan=KEEP_ALIVE, changes=JOINED),
     ),
+    (  # half of the connections pick a pod for each request
+        "late_pods",
+        "likely",
+        "e",
+        Scene(pods([4_000, 4_000, 4_000, 4_000, 2_200]), each=20, plan=KEEP_ALIVE, changes=JOINED, switches_each=9),
+    ),
     ("silent_pod", "likely", "e", Scene(pods([400] * 4 + [0]), each=1, errors={"timeout": 400})),
     ("silent_pod", "likely", "e", Scene(pods([400] * 4 + [3]), each=1, errors={"connection reset": 390})),
     ("silent_pod", "likely", "e", Scene(pods([400] * 4 + [0]), each=1, bad_gateway=400)),
@@ -114,6 +120,10 @@ SILENT: list[tuple[str, Scene]] = [
     ("uneven_connections", Scene(pods([6_000, 2_000, 2_000], a={"connections": 670}, b={"connections": 660}))),
     ("late_pods", Scene(pods([4_000, 4_000, 4_000, 4_000, 0]), changes=JOINED)),
     ("late_pods", Scene(pods([4_000, 4_000, 4_000, 4_000, 0]), each=400, plan=KEEP_ALIVE)),
+    (
+        "late_pods",  # each request is a pick
+        Scene(pods([4_000, 4_000, 4_000, 4_000, 2_200]), each=20, plan=KEEP_ALIVE, changes=JOINED, switches_each=15),
+    ),
     ("late_pods", Scene(pods([20, 20, 20, 20, 0]), each=40, plan=KEEP_ALIVE, changes=JOINED)),
     ("silent_pod", Scene(pods([400] * 4 + [0]), each=1)),  # starved by the balancer: nothing is lost
     ("silent_pod", Scene(pods([400] * 4 + [0]), each=1, errors={"timeout": 20})),  # far less than its share
