@@ -46,8 +46,8 @@ ALERT_WITHIN_S = 60
 FIRST_FAIR, FIRST, FIRST_UNASKED, MOST, HOURS = 4, 2, 1, 100, 2
 """Trials: where nothing may be said, where something has to be, elsewhere; at most; of an hour.
 
-So few say little of one cell, and much of a row of the table, which has dozens; `--times` has more of them. One that goes
-wrong is looked at more closely in any case."""
+So few say little of one cell, and much of a row of the table, which has dozens; `--times` has more of them. A cell
+where one goes wrong is looked at more closely in any case."""
 FIGURES = (
     "alerted",
     "wrongly_ended",

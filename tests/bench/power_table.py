@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +18,10 @@ HEADING = "## What is found, and what is missed\n"
 MOST_MISSES_SHOWN = 40
 
 INTRODUCTION = """
-Made by `make power` ({when}, {cores} cores, both used, {seconds:.0f} s): {trials:,} made-up runs in {cells:,} cells,
-seeded. Users whose traffic is made up ask a balancer whose truth is known; what they get goes through the load
-generator's own tally and then through the run, second by second, as in life: windows, verdict, alerts, causes. There
-are no sockets and no clock. All cells are in `build/power.json`.
+Made by `make power` ({when}, {cores} {machine} cores, all used, {seconds:.0f} s): {trials:,} made-up runs in
+{cells:,} cells, seeded. Users whose traffic is made up ask a balancer whose truth is known; what they get goes through
+the load generator's own tally and then through the run, second by second, as in life: windows, verdict, alerts, causes.
+There are no sockets and no clock. All cells are in `build/power.json`.
 
 What is crossed:
 
@@ -88,6 +89,7 @@ def section(cells: Sequence[Measured], seconds: float) -> str:
     introduction = INTRODUCTION.format(
         when=datetime.now(UTC).strftime("%Y-%m-%d"),
         cores=os.cpu_count(),
+        machine=platform.machine(),
         seconds=seconds,
         trials=sum(cell["trials"] for cell in cells),
         cells=len(cells),
@@ -99,12 +101,13 @@ def section(cells: Sequence[Measured], seconds: float) -> str:
 
 
 def _by_case(cells: Sequence[Measured]) -> str:
-    head = ["what is wrong", "who decides", "cells", "miss", "alert", "wrongly ended", "ever UNEVEN", "ever EVEN"]
-    head += ["right cause", "wrong cause"]
+    head = ["what is wrong", "who decides", "cells", "runs", "miss", "alert", "wrongly ended", "ever UNEVEN"]
+    head += ["ever EVEN", "right cause", "wrong cause"]
     rows = []
     for (case, layer), of in sorted(_grouped(cells, "case", "layer"), key=lambda group: CASES.index(group[0][0])):
         broken = sum(not cell["ok"] for cell in of)
-        row = [case, layer, str(len(of)), str(broken) if broken else "", _asked(of, "alerted")]
+        row = [case, layer, str(len(of)), f"{sum(cell['trials'] for cell in of):,}", str(broken) if broken else ""]
+        row.append(_asked(of, "alerted"))
         row += [_most(of, name) for name in ("wrongly_ended", "ever_uneven", "ever_even")]
         rows.append([*row, _asked(of, "cause_right"), _most(of, "cause_wrong")])
     return _table(head, rows, words=2)
