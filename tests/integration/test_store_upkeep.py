@@ -135,7 +135,8 @@ async def test_the_room_of_a_deleted_run_is_given_back_to_the_disk(
     assert len(await store.points("run-3")) == 30
 
 
-async def test_writers_go_on_while_a_large_run_is_deleted(store: SqlRunStore) -> None:
+async def test_writers_go_on_while_a_large_run_is_deleted(store: SqlRunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "DELETED_AT_ONCE", 1)
     await kept(store, "old", 120)
     await store.create(RunRecord("new", LoadPlan(), Source.DEMO, RunState.RUNNING, 2.0))
     deleting = asyncio.create_task(store.delete("old"))
