@@ -6,10 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from scale_app.domain.errors import ScaleError
+from scale_app.domain.events import Event
 from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.replaying import with_ticks
+from scale_app.domain.run import Run
 from scale_app.domain.samples import LoadEnded, LoadReady, PodCount, PodSeen, PodsSample, Sample, TrafficSample
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Admitted
+from scale_app.service.ticking import AFTER_READINGS_S
+from tests.fakes import FakeClock
 
 TARGET = Admitted("http://127.0.0.1:1/", Source.HEADER, ("127.0.0.0/8",))
 
@@ -17,10 +22,12 @@ TARGET = Admitted("http://127.0.0.1:1/", Source.HEADER, ("127.0.0.0/8",))
 class PlayedLoad:
     """A load whose samples the test gives. stopped, killed and edits tell what the service asked of it.
 
-    may_edit: cleared while an edit should take its time. refuses: what an edit raises.
+    may_edit: cleared while an edit should take its time. refuses: what an edit raises. clock: moved on to a moment
+    after each sample of traffic, so that the run looks at it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: FakeClock | None = None) -> None:
+        self._clock = clock
         self.queue: asyncio.Queue[Sample] = asyncio.Queue()
         self.edits: list[PlanEdit] = []
         self.may_edit = asyncio.Event()
@@ -64,15 +71,18 @@ class PlayedLoad:
 
     def traffic(self, at_s: float, **requests: int) -> None:
         self.play(traffic(at_s, **requests))
+        if self._clock is not None:
+            self._clock.advance(max(0.0, at_s + AFTER_READINGS_S - self._clock.monotonic_s()))
 
     def end(self, at_s: float, error: str = "") -> None:
         self.play(LoadEnded(at_s, error))
 
 
 class PlayedGenerator:
-    """Hands out PlayedLoads; `failure` makes the next start raise."""
+    """Hands out PlayedLoads; `failure` makes the next start raise. clock: see PlayedLoad."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: FakeClock | None = None) -> None:
+        self.clock = clock
         self.loads: list[PlayedLoad] = []
         self.plans: list[LoadPlan] = []
         self.failure: ScaleError | None = None
@@ -84,7 +94,7 @@ class PlayedGenerator:
         if self.failure:
             raise self.failure
         self.plans.append(plan)
-        self.loads.append(PlayedLoad())
+        self.loads.append(PlayedLoad(self.clock))
         return self.loads[-1]
 
 
@@ -114,3 +124,8 @@ def traffic(at_s: float, **requests: int) -> TrafficSample:
     """A sample in which each named pod answered so many requests on connections of one request each."""
     pods = {name: PodCount(requests=count, connections=count) for name, count in requests.items()}
     return TrafficSample(at_s, users=5, requests=sum(requests.values()), pods=pods)
+
+
+def observed(run: Run, *samples: Sample) -> list[Event]:
+    """What these samples mean to the run, whose clock ticks at each one of the load."""
+    return [event for sample in with_ticks(samples) for event in run.observe(sample)]

@@ -24,6 +24,7 @@ from scale_app.domain.samples import (
     TrafficSample,
 )
 from scale_app.domain.snapshot import RunState, Source, point_of
+from tests.fakes_load import observed
 
 RUN_ID = "0b3ef1ce-4b0c-4f5e-9f53-6c0c0a3f8d11"
 CREATED_AT = 1_700_000_000.0
@@ -42,7 +43,7 @@ def analysed(began: Began, samples: list[Sample], run_id: str = RUN_ID) -> Whole
     """What the hub keeps of a run with these samples."""
     run = Run(run_id, began.plan, began.source, began.epoch_offset_s)
     record = RunRecord(run_id, began.plan, began.source, RunState.STARTING, CREATED_AT)
-    events = [event for sample in samples for event in run.observe(sample)]
+    events = observed(run, *samples)
     for event in events:
         record = record.followed(event, CREATED_AT + samples[-1].at_s)
     recording: tuple[Recorded, ...] = (began, *samples)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from scale_app.domain.connection_join import ConnectionJoin, Joined
 from scale_app.domain.counting import Counting, CountingWish, SourceStanding
 from scale_app.domain.ledger import CounterLedger
-from scale_app.domain.samples import ConnectionsSample, CountsSample, TrafficSample
+from scale_app.domain.samples import ConnectionsSample, CountsSample, PodCount, TrafficSample
 from scale_app.domain.source import COUNTERS, NAMED_BY_ANSWERS, Source
 from scale_app.domain.timeline import Timeline
 from scale_app.domain.verdict import COVERAGE_FLOOR
@@ -80,12 +80,16 @@ def _coverage(standings: Mapping[Source, SourceStanding], source: Source) -> flo
 
 
 class Attribution:
-    """source: the one in use now. named: what the answers themselves say, if anything."""
+    """source: the one in use now. named: what the answers themselves say, if anything.
 
-    def __init__(self, wish: CountingWish, named: Source) -> None:
+    loaded: a load generator takes part, and only what it sent is of interest; else whatever the pods answered is.
+    """
+
+    def __init__(self, wish: CountingWish, named: Source, loaded: bool = True) -> None:
         self.named = Source.JSON if wish.json_field and wish.source != "header" else named
         self.source = choose(wish, self.named, {}, 0)
         self._wish = wish
+        self._loaded = loaded
         self._ledgers: dict[Source, CounterLedger] = {}
         self._waiting: list[CountsSample] = []
         self._timeline = Timeline()
@@ -110,8 +114,8 @@ class Attribution:
         """Take a reading; it counts once the generator's own count of that moment is known."""
         if sample.problem or sample.unread:
             self._note(sample.source, unread=sample.unread, problem=sample.problem)
-        if not sample.requests:
-            return
+        if not sample.requests or (sample.approximate and not self._loaded):
+            return  # bytes are no requests where none are known to share out
         self._waiting = [*self._waiting, sample][-WAITING_AT_MOST:]
         if self._timeline.newest_s is None:
             self._settle_readings(None)
@@ -130,6 +134,17 @@ class Attribution:
         self._settle_readings(sample.at_s)
         self._doubt_stale(sample)
         self._judge(sample)
+
+    def counted_alone(self, at_s: float) -> TrafficSample | None:
+        """Of a run without a load generator: all that the source in use has counted, None when it has not lately."""
+        before = self._counted.get(self.source)
+        self._settle_readings(at_s)
+        totals = {source: sum(counted.requests.values()) for source, counted in self._counted.items()}
+        self.source = choose(self._wish, self.source, self._standings, max(totals.values(), default=0))
+        if self._counted.get(self.source) is before:
+            return None
+        seen = max(totals[self.source], self._newest.requests if self._newest else 0)
+        return TrafficSample(at_s, users=0, requests=seen, unnamed=PodCount(seen))
 
     def _judge(self, sample: TrafficSample) -> None:
         """What every source is worth at this sample, and which one is used."""
@@ -188,8 +203,7 @@ class Attribution:
             return
         base = self._base.setdefault(source, Counted(dict.fromkeys(ledger.totals, 0))).requests
         requests = {pod: total - base.get(pod, 0) for pod, total in ledger.totals.items()}
-        counted_at_s = sample.at_s + sample.took_s / 2 - sample.lag_s
-        ended, answered = self._timeline.at(counted_at_s), self._answers.at(counted_at_s)
+        ended, answered = self._sent_by(sample.at_s + sample.took_s / 2 - sample.lag_s, sum(requests.values()))
         self._counted[source] = Counted(requests, ended, estimated=sample.approximate, answered=answered)
         lost = self._lost(sample, sum(requests.values()))
         self._note(
@@ -203,8 +217,12 @@ class Attribution:
             lost=lost,
         )
         self._read_at_s[source] = sample.at_s
-        if not sample.approximate:
+        if self._loaded and not sample.approximate:
             self._tell_others(sample, sum(requests.values()))
+
+    def _sent_by(self, at_s: float, counted: int) -> tuple[float, float]:
+        """Requests that had ended at this time, and those of them that had been answered."""
+        return (self._timeline.at(at_s), self._answers.at(at_s)) if self._loaded else (counted, counted)
 
     def _lost(self, sample: CountsSample, counted: int) -> int:
         """What had ended when the reading began and is in no counter; where others' requests are counted too, less.

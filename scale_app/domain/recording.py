@@ -19,11 +19,17 @@ from scale_app.domain.snapshot import Point, Source
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """How the run was begun; the first line of a recording. epoch_offset_s: wall clock minus the samples' clock."""
+    """How the run was begun; the first line of a recording. epoch_offset_s: wall clock minus the samples' clock.
+
+    ticks: the recording holds the ticks of the run's own clock; in those of earlier versions each sample of the load
+        generator was one. loaded: a load generator takes part.
+    """
 
     plan: LoadPlan
     source: Source
     epoch_offset_s: float
+    ticks: bool = False
+    loaded: bool = True
     kind: Literal["began"] = "began"
 
 

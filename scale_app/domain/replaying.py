@@ -5,7 +5,7 @@ A run is a pure function of its samples, so the recording replayed by the same v
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from scale_app.domain.errors import NoRecording
@@ -13,7 +13,7 @@ from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.pod_history import PodHistory, PodSpans
 from scale_app.domain.recording import Began, Recorded, WholeRun
 from scale_app.domain.run import Run
-from scale_app.domain.samples import Sample
+from scale_app.domain.samples import Sample, Tick, TrafficSample
 from scale_app.domain.snapshot import RunState, point_of
 
 
@@ -23,10 +23,10 @@ def replayed(whole: WholeRun) -> WholeRun:
     What no sample tells stays as it was: the id, when it was created and ended, that a server's end interrupted it.
     """
     began, *samples = _checked(whole)
-    run = Run(whole.record.run_id, began.plan, began.source, began.epoch_offset_s)
+    run = Run(whole.record.run_id, began.plan, began.source, began.epoch_offset_s, began.loaded)
     record = replace(whole.record, plan=began.plan, source=began.source, state=run.state, message="", last=None)
     events: list[Event] = []
-    for sample in samples:
+    for sample in samples if began.ticks else with_ticks(samples):
         for event in run.observe(sample):
             record = record.followed(event, whole.record.ended_at_epoch_s or 0.0)
             events.append(event)
@@ -42,6 +42,14 @@ def replayed(whole: WholeRun) -> WholeRun:
         whole.baseline,
         pods_of(events),
     )
+
+
+def with_ticks(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """The same with a tick at each sample of the load generator, which was the clock of runs of earlier versions."""
+    for sample in samples:
+        yield sample
+        if isinstance(sample, TrafficSample):
+            yield Tick(sample.at_s)
 
 
 def pods_of(events: Sequence[Event]) -> PodSpans:

@@ -1,4 +1,7 @@
-"""A run: samples in, events out. Pure; the same samples always give the same events."""
+"""A run: samples in, events out. Pure; the same samples always give the same events.
+
+Readings of whatever observes it are taken in as they come and move no clock: a tick looks at them.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,7 @@ from scale_app.domain.samples import (
     PodsSample,
     Sample,
     StopAsked,
+    Tick,
     TrafficSample,
 )
 from scale_app.domain.snapshot import RunState, Snapshot, Source
@@ -59,10 +63,12 @@ ALERT_EVENTS = {"raised": AlertRaised, "updated": AlertUpdated, "cleared": Alert
 class Run:
     """One load test from its start to its end.
 
-    epoch_offset_s: wall clock minus monotonic clock at the start. next_seq: number of events so far.
+    epoch_offset_s: wall clock minus monotonic clock at the start. next_seq: number of events so far. loaded: a load
+    generator takes part, which begins and ends the run; one without begins at the first tick, goes on for the plan's
+    duration, and its requests are those that the sources beside it have counted.
     """
 
-    def __init__(self, run_id: str, plan: LoadPlan, source: Source, epoch_offset_s: float) -> None:
+    def __init__(self, run_id: str, plan: LoadPlan, source: Source, epoch_offset_s: float, loaded: bool = True) -> None:
         self.run_id = run_id
         self.plan = plan
         self.state = RunState.STARTING
@@ -79,7 +85,9 @@ class Run:
         self._changes: deque[PodChanged] = deque(maxlen=CHANGES_KEPT)
         self._foreign = ForeignTraffic()
         self._surroundings = Surroundings()
-        self._attribution = Attribution(plan.wish, source)
+        self._attribution = Attribution(plan.wish, source, loaded)
+        self._loaded = loaded
+        self._looked_at: TrafficSample | None = None
         self._health: deque[GeneratorHealth] = deque(maxlen=HEALTH_KEPT)
 
     @property
@@ -103,6 +111,7 @@ class Run:
             PodsLost: self._pods_lost,
             CountsSample: self._counts_seen,
             ConnectionsSample: self._connections_seen,
+            Tick: self._ticked,
             PlanChanged: self._plan_changed,
             StopAsked: self._stop_asked,
             GeneratorNotice: self._noticed,
@@ -122,12 +131,37 @@ class Run:
     def _let_go(self) -> None:
         """At the end, forget the last minute of samples: of many pods they are large, and the run may wait for long."""
         if not self.state.active:
-            self._windows, self._traffic = Windows(self._roster), None
+            self._windows, self._traffic, self._looked_at = Windows(self._roster), None, None
 
     def _ready(self, sample: LoadReady) -> list[Event]:
         self._began_at_s = sample.at_s
         self._begin(sample.at_s)
         return self._move(RunState.RUNNING, sample.at_s) if self.state is RunState.STARTING else []
+
+    def _ticked(self, tick: Tick) -> list[Event]:
+        if not self._loaded:
+            return self._ticked_alone(tick)
+        return [] if self._began_at_s is None else self._look(tick.at_s)
+
+    def _ticked_alone(self, tick: Tick) -> list[Event]:
+        began = self._ready(LoadReady(tick.at_s)) if self._began_at_s is None else []
+        counts = self._attribution.counted_alone(tick.at_s)
+        if counts is not None:
+            self._traffic_seen(counts)
+        if self.state is RunState.STOPPING or self._elapsed_s(tick.at_s) >= self.plan.duration_s:
+            return [*began, *self._ended(LoadEnded(tick.at_s))]
+        return [*began, *self._look(tick.at_s, len(began))]
+
+    def _look(self, at_s: float, events_before: int = 0) -> list[Event]:
+        figures = self._windows.figures(self.source)
+        news = self._news()
+        before = [*self._alert(news.at_s, figures), *self._give_up(news)] if news else []
+        return [*before, self._snapshot(at_s, figures, events_before + len(before))]
+
+    def _news(self) -> TrafficSample | None:
+        """The newest counts when nobody has looked at them; the same ones are no second piece of evidence."""
+        before, self._looked_at = self._looked_at, self._traffic
+        return None if self._traffic is before else self._traffic
 
     def _traffic_seen(self, sample: TrafficSample) -> list[Event]:
         if self._began_at_s is None:
@@ -138,9 +172,7 @@ class Run:
         self._foreign.traffic_seen(sample)
         self._attribution.traffic_seen(sample)
         self._windows.observe(sample, self._attribution.counted())
-        figures = self._windows.figures(self.source)
-        before = [*self._alert(sample.at_s, figures), *self._give_up(sample)]
-        return [*before, self._snapshot(sample.at_s, figures, len(before))]
+        return []
 
     def _pods_seen(self, sample: PodsSample) -> list[Event]:
         self._foreign.pods_seen(sample)
@@ -178,11 +210,13 @@ class Run:
 
     def _ended(self, sample: LoadEnded) -> list[Event]:
         stopping = self.state is RunState.STOPPING
+        news = self._news()
+        alerts = self._alert(news.at_s, self._windows.figures(self.source)) if news else []
         self._attribution.end()
         self._windows.recount(self._attribution.counted())
         why = sample.error or ("" if stopping else failure_sentence(self.plan, self._traffic))
         end = RunState.FAILED if why else RunState.STOPPED if stopping else RunState.FINISHED
-        events = self._move(end, sample.at_s, why)
+        events = [*alerts, *self._move(end, sample.at_s, why)]
         if self._began_at_s is None:
             self._begin(sample.at_s)
         # Who stops a run when it looks good has looked all the time: only a run that took its time has one look.

@@ -1,4 +1,4 @@
-"""What the outside tells a run: cumulative counters, each with the monotonic time at which it was read.
+"""What the outside tells a run: cumulative counters, each with the monotonic time at which it was read, and the time.
 
 Adapters report counts as they are, since the start; only the domain forms differences, rates and scores.
 Times (`at_s`) are seconds of the hub's monotonic clock.
@@ -213,6 +213,14 @@ class ConnectionsSample:
 
 
 @dataclass(frozen=True, slots=True)
+class Tick:
+    """Another second of the run's own clock: what was read up to then is looked at now, a moment later."""
+
+    at_s: float
+    kind: Literal["tick"] = "tick"
+
+
+@dataclass(frozen=True, slots=True)
 class LoadReady:
     """The generator's process is up and begins to start users."""
 
@@ -263,6 +271,7 @@ Sample = (
     | PodsLost
     | CountsSample
     | ConnectionsSample
+    | Tick
     | LoadReady
     | StopAsked
     | PlanChanged

@@ -23,6 +23,7 @@ from scale_app.service.counter_feeds import CounterFeeds
 from scale_app.service.journal import Journal
 from scale_app.service.load_feed import LoadFeed
 from scale_app.service.patience import cancelled, settled_within
+from scale_app.service.ticking import Ticking
 
 log = logging.getLogger(__name__)
 INSIDE_ERROR = "The run was ended by an error inside Scale; the server's log has the details. Start it again."
@@ -57,6 +58,8 @@ class LiveRun:
         self._samples: asyncio.Queue[Sample] = asyncio.Queue()
         self._counters = CounterFeeds(counters or {}, run.plan, self._samples.put_nowait, clock)
         self._load = LoadFeed(run.run_id, run.plan, self._counters, clock, self._samples.put_nowait)
+        self._ticking = Ticking(clock, self._samples.put_nowait)
+        self._unrecorded: list[Sample] = []
         self._over = asyncio.Event()
         self._ended_at_epoch_s: float | None = None
         self.points: list[Point] = []
@@ -80,10 +83,10 @@ class LiveRun:
 
     async def drive(self, generator: LoadGenerator, directory: PodDirectory | None, target: Admitted) -> None:
         """Start the load and see it through to the end. The generator is gone when this returns or is cancelled."""
-        feeds = [asyncio.create_task(self._load.run(generator, target))]
+        feeds = [asyncio.create_task(self._load.run(generator, target)), asyncio.create_task(self._ticking.run())]
         if directory is not None:
             feeds.append(asyncio.create_task(self._feed_pods(directory, target)))
-        began = Began(self._run.plan, self._created.source, self._run.epoch_offset_s)
+        began = Began(self._run.plan, self._created.source, self._run.epoch_offset_s, ticks=True)
         self._journal.recorded([began], self._created.created_at_epoch_s)
         try:
             while self._run.state.active:
@@ -138,6 +141,7 @@ class LiveRun:
     def _observe(self, sample: Sample) -> None:
         first_seq = self._run.next_seq
         self._counters.traffic_seen(sample)
+        self._ticking.seen(sample)
         events = self._run.observe(sample)
         if self._run.counts_by_answers:
             self._counters.answers_suffice()
@@ -152,7 +156,11 @@ class LiveRun:
         self._broadcast.publish(self._run.run_id, events, first_seq)
         # People see it first: a database that hangs must cost no viewer a second, and no alert.
         self._journal.happened(events, at_epoch_s)
-        self._journal.recorded(samples, at_epoch_s)
+        # Stored with what came of them: a write each second, not one for every reading.
+        self._unrecorded.extend(samples)
+        if events:
+            self._journal.recorded(self._unrecorded, at_epoch_s)
+            self._unrecorded = []
 
     def _remember(self, first_seq: int, events: list[Event]) -> None:
         for seq, event in enumerate(events, first_seq):

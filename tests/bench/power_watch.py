@@ -32,6 +32,7 @@ from tests.bench.power_traffic import (
     Traffic,
     traffic_of,
 )
+from tests.fakes_load import observed
 
 BODY_BYTES = 100
 NODES = ("node-a", "node-b")
@@ -64,10 +65,10 @@ def watch(scene: Scene, rng: np.random.Generator) -> Seen:
     traffic = traffic_of(scene, rng)
     run, senders, seen = _run(scene, traffic.users), _Senders(scene, traffic), Seen()
     for at_s in range(1, scene.total_s + 1):
-        _note(seen, run.observe(senders.second(at_s)), at_s, scene)
+        _note(seen, observed(run, senders.second(at_s)), at_s, scene)
         if scene.case == "joined late" and at_s == scene.joins_at_s:
-            run.observe(_directory(scene, at_s))
-    _note(seen, run.observe(LoadEnded(float(scene.total_s))), scene.total_s, scene)
+            observed(run, _directory(scene, at_s))
+    _note(seen, observed(run, LoadEnded(float(scene.total_s))), scene.total_s, scene)
     return seen
 
 
@@ -81,8 +82,8 @@ def _run(scene: Scene, users: int) -> Run:
         timeout_s=TIMEOUT_S,
     )
     run = Run("power", plan, Source.HEADER, 0.0)
-    run.observe(_directory(scene, 0))
-    run.observe(LoadReady(0.0))
+    observed(run, _directory(scene, 0))
+    observed(run, LoadReady(0.0))
     return run
 
 

@@ -36,6 +36,7 @@ from scale_app.ports import Admitted
 from scale_app.service.memory import STORED_SPANS
 from tests.bench.ui_history import keep_an_hour
 from tests.fakes import FakeClock
+from tests.fakes_load import observed
 from tests.postgres import binaries, running_postgres
 
 PODS = (5, 50, 500, 1_000)
@@ -177,10 +178,10 @@ async def simulated_seconds(plan: LoadPlan) -> AsyncIterator[tuple[Sample, list[
         clock.advance(seconds)
 
     pods = await anext(SimulatedPods(clock).watch(target))
-    yield pods, run.observe(pods)
+    yield pods, observed(run, pods)
     load = await SimulatedGenerator(clock, sleep).start(plan, target)
     async for sample in load.samples():
-        yield sample, run.observe(sample)
+        yield sample, observed(run, sample)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from scale_app.domain.samples import Sample
 from scale_app.domain.snapshot import RunState, Snapshot, Source
 from scale_app.ports import Admitted
 from tests.fakes import FakeClock
+from tests.fakes_load import observed
 
 RUN_ID = "an-hour"
 MINUTE_S, HOUR_S = 60, 3_600
@@ -63,7 +64,7 @@ def _at(snapshot: Snapshot, second: int) -> SnapshotTaken:
 
 async def _minute(plan: LoadPlan, began: float) -> list[Snapshot]:
     run = Run(RUN_ID, plan, Source.SIMULATED, began)
-    events = [event async for sample in _samples(plan) for event in run.observe(sample)]
+    events = [event async for sample in _samples(plan) for event in observed(run, sample)]
     return [event.snapshot for event in events if isinstance(event, SnapshotTaken)][:MINUTE_S]
 
 

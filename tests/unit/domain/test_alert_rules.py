@@ -19,6 +19,7 @@ from scale_app.domain.samples import LoadReady, PodCount, TrafficSample
 from scale_app.domain.snapshot import Source
 from scale_app.domain.window import Window
 from tests.bench.quiet_alerts import SHORT, Case, watch
+from tests.fakes_load import observed
 
 UNEVEN = balance([300, 100, 100])
 EVEN = balance([100, 100, 100])
@@ -110,10 +111,10 @@ def test_a_limit_that_makes_no_sense_is_refused(field: str, value: float) -> Non
 
 def test_several_rules_of_one_run_are_on_together_and_the_balance_stays_apart() -> None:
     run = Run("run-1", LoadPlan(max_pod_share=0.5, max_failure_share=0.01), Source.DEMO, 0.0)
-    events = run.observe(LoadReady(0))
+    events = observed(run, LoadReady(0))
     for second in range(1, 8):
         pods = {"a": PodCount(second * 300), "b": PodCount(second * 100)}
-        events += run.observe(TrafficSample(second, 5, second * 400, pods, errors={"HTTP 503": second * 40}))
+        events += observed(run, TrafficSample(second, 5, second * 400, pods, errors={"HTTP 503": second * 40}))
     raised = [event.alert.rule for event in events if isinstance(event, AlertRaised)]
     assert raised == ["verdict", "pod_share", "failures"]
     assert run.last is not None
@@ -123,11 +124,11 @@ def test_several_rules_of_one_run_are_on_together_and_the_balance_stays_apart() 
 
 def test_an_imbalance_that_worsens_is_updated_and_cleared_once_when_mended() -> None:
     run = Run("run-1", LoadPlan(), Source.DEMO, 0.0)
-    counts, events = {"a": 0, "b": 0}, list(run.observe(LoadReady(0)))
+    counts, events = {"a": 0, "b": 0}, list(observed(run, LoadReady(0)))
     for second, (a, b) in enumerate([(100, 70)] * 20 + [(100, 20)] * 20 + [(100, 100)] * 30, 1):
         counts = {"a": counts["a"] + a, "b": counts["b"] + b}
         pods = {name: PodCount(count) for name, count in counts.items()}
-        events += run.observe(TrafficSample(second, 5, sum(counts.values()), pods))
+        events += observed(run, TrafficSample(second, 5, sum(counts.values()), pods))
     told = [event for event in events if isinstance(event, (AlertRaised, AlertUpdated, AlertCleared))]
     assert isinstance(told[0], AlertRaised)
     assert isinstance(told[-1], AlertCleared)

@@ -21,6 +21,7 @@ from scale_app.domain.samples import (
 )
 from scale_app.domain.snapshot import Snapshot, Source
 from scale_app.domain.verdict import VerdictKind, judge
+from tests.fakes_load import observed
 
 URL = "http://cart.shop.svc/"
 
@@ -28,16 +29,16 @@ URL = "http://cart.shop.svc/"
 def _ended(counts: dict[str, int], ours: int, source: Source = Source.PROMETHEUS, **changes: object) -> Snapshot:
     """The last snapshot of a run that sent `ours` requests, one a connection, none of whose answers named a pod."""
     run = Run("run", LoadPlan(target_url=URL, requests_per_connection=1), Source.HEADER, 0.0)
-    run.observe(PodsSample(0.0, tuple(PodSeen(name) for name in counts)))
+    observed(run, PodsSample(0.0, tuple(PodSeen(name) for name in counts)))
     approximate = source is Source.NETWORK
-    run.observe(CountsSample(-1.0, source, dict.fromkeys(counts, 7), approximate=approximate))
-    run.observe(LoadReady(0.0))
+    observed(run, CountsSample(-1.0, source, dict.fromkeys(counts, 7), approximate=approximate))
+    observed(run, LoadReady(0.0))
     loads = ConnectionLoads({1: ours})
-    run.observe(TrafficSample(10.0, 5, ours, unnamed=PodCount(ours), connections=ours, loads=loads))
+    observed(run, TrafficSample(10.0, 5, ours, unnamed=PodCount(ours), connections=ours, loads=loads))
     later = {name: count + 7 for name, count in counts.items()}
     last = CountsSample(10.5, source, later, approximate=approximate)
-    run.observe(replace(last, **changes))  # type: ignore[arg-type]
-    run.observe(LoadEnded(10.6))
+    observed(run, replace(last, **changes))  # type: ignore[arg-type]
+    observed(run, LoadEnded(10.6))
     assert run.last is not None
     return run.last
 

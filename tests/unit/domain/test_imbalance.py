@@ -10,6 +10,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import Run
 from scale_app.domain.samples import ConnectionLoads, LoadReady, PodCount, PodSeen, PodsSample, TrafficSample
 from scale_app.domain.snapshot import Source
+from tests.fakes_load import observed
 
 Told = AlertRaised | AlertUpdated | AlertCleared
 
@@ -24,10 +25,10 @@ class Played:
         self.now_s = 0
         self.told: list[Told] = []
         self.list_pods(self.names)
-        self._take(self.run.observe(LoadReady(0.0)))
+        self._take(observed(self.run, LoadReady(0.0)))
 
     def list_pods(self, names: Iterable[str]) -> None:
-        self._take(self.run.observe(PodsSample(float(self.now_s), tuple(PodSeen(name) for name in names))))
+        self._take(observed(self.run, PodsSample(float(self.now_s), tuple(PodSeen(name) for name in names))))
 
     def seconds(self, per_s: Iterable[Iterable[int]], loads: ConnectionLoads | None = None) -> list[Told]:
         """What was told of the alert in these seconds."""
@@ -38,7 +39,7 @@ class Played:
                 self.counts[name] += count
             pods = {name: PodCount(count) for name, count in self.counts.items() if count}
             total = sum(self.counts.values())
-            self._take(self.run.observe(TrafficSample(float(self.now_s), 5, total, pods, loads=loads)))
+            self._take(observed(self.run, TrafficSample(float(self.now_s), 5, total, pods, loads=loads)))
         return self.told[before:]
 
     def _take(self, events: list[Event]) -> None:

@@ -11,7 +11,7 @@ from scale_app.domain.pod_history import MOST_COLUMNS, MOST_PODS, PodHistory, fa
 from scale_app.domain.run import Run
 from scale_app.domain.samples import LoadReady, PodSeen, PodsSample
 from scale_app.domain.snapshot import Source
-from tests.fakes_load import traffic
+from tests.fakes_load import observed, traffic
 from tests.unit.ui.samples import pods, snapshot
 
 
@@ -85,7 +85,7 @@ def played(*samples, roster=()):
     run = Run("r1", LoadPlan(duration_s=60), Source.HEADER, 0.0)
     history = PodHistory()
     for sample in [*roster, LoadReady(0.0), *samples]:
-        for event in run.observe(sample):
+        for event in observed(run, sample):
             if isinstance(event, SnapshotTaken):
                 history.take(event.snapshot)
     return history.times()

@@ -27,7 +27,7 @@ from scale_app.domain.samples import (
     TrafficSample,
 )
 from scale_app.domain.snapshot import RunState, Source
-from tests.fakes_load import traffic
+from tests.fakes_load import observed, traffic
 
 
 def _run(plan: LoadPlan | None = None) -> Run:
@@ -35,7 +35,7 @@ def _run(plan: LoadPlan | None = None) -> Run:
 
 
 def _play(run: Run, *samples: Sample) -> list[Event]:
-    return [event for sample in samples for event in run.observe(sample)]
+    return observed(run, *samples)
 
 
 def _states(events: list[Event]) -> list[RunState]:

@@ -6,6 +6,7 @@ from scale_app.domain.samples import LoadReady, PodSeen, PodsLost, PodsSample, P
 from scale_app.domain.service_settings import ServiceSettings
 from scale_app.domain.snapshot import Snapshot, Source
 from scale_app.domain.surroundings import Surroundings
+from tests.fakes_load import observed
 
 PODS = PodsSample(0.0, (PodSeen("a", uid="1"),), ServiceSettings(), nodes={"n1": True}, replicas={"Deployment cart": 3})
 
@@ -58,10 +59,10 @@ def test_a_watch_that_is_lost_is_told_once_and_so_is_its_return() -> None:
 
 def snapshot_after(*samples: PodsSample | PodsLost) -> Snapshot:
     run = Run("r", LoadPlan("http://cart.shop.svc/"), Source.HEADER, 0.0)
-    run.observe(LoadReady(0.0))
+    observed(run, LoadReady(0.0))
     for sample in samples:
-        run.observe(sample)
-    run.observe(TrafficSample(1.0, 1, 0))
+        observed(run, sample)
+    observed(run, TrafficSample(1.0, 1, 0))
     assert run.last is not None
     return run.last
 

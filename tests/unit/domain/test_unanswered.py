@@ -12,6 +12,7 @@ from scale_app.domain.samples import ConnectionLoads, LoadReady, PodCount, PodSe
 from scale_app.domain.snapshot import Snapshot, Source
 from scale_app.domain.unanswered import filled, silent_pods
 from scale_app.domain.verdict import VerdictKind
+from tests.fakes_load import observed
 
 EQUAL = dict.fromkeys("abcde", 1.0)
 
@@ -69,15 +70,16 @@ def judged(
 ) -> tuple[Snapshot, list[AlertRaised]]:
     """A run of five ready pods that answered so much within ten seconds, a new connection for each request."""
     run = Run("run-1", LoadPlan(duration_s=60, requests_per_connection=1), Source.HEADER, 0.0)
-    run.observe(PodsSample(0.0, tuple(PodSeen(name) for name in EQUAL)))
-    run.observe(LoadReady(0.0))
+    observed(run, PodsSample(0.0, tuple(PodSeen(name) for name in EQUAL)))
+    observed(run, LoadReady(0.0))
     raised = []
     for second in range(1, 11):
         pods = {name: PodCount(n * second // 10, connections=n * second // 10) for name, n in requests.items() if n}
         lost = {cause: n * second // 10 for cause, n in errors.items()}
         proxy = bad_gateway * second // 10
         answered = sum(count.requests for count in pods.values()) + proxy
-        told = run.observe(
+        told = observed(
+            run,
             TrafficSample(
                 float(second),
                 20,
@@ -87,7 +89,7 @@ def judged(
                 {**lost, "HTTP 502": proxy},
                 answered,
                 ConnectionLoads({1: answered}, switches={}),
-            )
+            ),
         )
         raised += [event for event in told if isinstance(event, AlertRaised)]
     assert run.last is not None

@@ -50,6 +50,7 @@ class House:
     hub: Hub = field(init=False)
 
     def __post_init__(self) -> None:
+        self.generator.clock = self.clock
         self.outside = Outside(
             self.gate,
             {Source.HEADER: self.generator},

@@ -294,7 +294,7 @@ async def test_figures_that_cannot_be_made_end_the_run_with_a_sentence() -> None
     house = a_house()
     run_id = await begun(house)
     house.load.play(TrafficSample(2, 5, None))  # type: ignore[arg-type]
-    await settled()
+    await pass_time(house, 1)
     record = await house.hub.run(run_id)
     assert record.state is RunState.FAILED
     assert "error inside Scale" in record.message

@@ -49,7 +49,9 @@ async def test_the_generator_gets_the_plan_as_it_was_asked(house: House) -> None
 async def test_stored_events_are_numbered_without_a_gap(house: House) -> None:
     run_id = await house.started()
     house.load.traffic(1, a=5)
+    await settled()
     house.load.traffic(2, a=9)
+    await settled()
     house.load.end(3)
     await settled()
     stored = await house.store.events(run_id)
@@ -168,6 +170,7 @@ async def test_unknown_runs_are_not_found(house: House) -> None:
 async def test_a_late_viewer_begins_with_the_last_snapshot_and_has_the_history(house: House) -> None:
     run_id = await house.started()
     house.load.traffic(1, a=5, b=5)
+    await settled()
     house.load.traffic(2, a=9, b=9)
     await settled()
     async with house.hub.subscribe() as events:
@@ -260,7 +263,6 @@ async def test_a_run_ends_after_it_began_also_when_the_wall_clock_is_set_back(ho
     began_s = (await house.hub.run(run_id)).created_at_epoch_s
     house.clock.set_back(600)
     house.clock.advance(20)
-    house.load.traffic(20, a=5, b=5)
     house.load.end(20)
     await settled()
     for record in (await house.hub.run(run_id), await house.store.run(run_id)):

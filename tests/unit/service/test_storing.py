@@ -86,7 +86,7 @@ async def test_every_reading_of_an_ended_run_that_waits_says_how_it_ended(house:
     listed = [await house.hub.runs(1), house.hub.in_memory(), await house.hub.runs(5, 0, RunFilter(state=record.state))]
     assert [runs[0] for runs in listed] == [outline_of(record)] * 3
     whole = await house.hub.whole(run_id, recording=True, pods=True)
-    assert (whole.record, len(whole.points), len(whole.recording)) == (record, 2, 5)
+    assert (whole.record, len(whole.points), len(whole.recording)) == (record, 2, 6)
     assert (whole.baseline and whole.baseline.run_id, sum(map(sum, whole.pods.requests))) == (earlier, 10)
     assert await house.hub.gate(run_id) == gated(record, whole.baseline)
     assert await house.hub.compare(earlier, run_id) == compare(await house.hub.run(earlier), record)
@@ -131,6 +131,7 @@ async def test_an_ended_run_that_waits_keeps_at_most_the_newest_of_its_samples_i
         await house.started()
         for second in range(1, 30):
             house.load.traffic(second, a=5 * second, only_here=5 * second)
+            await settled()
         house.load.end(30)
         await settled()
         await house.naps.end()
@@ -155,7 +156,8 @@ async def test_what_waits_is_stored_in_order_and_once_whatever_fails_in_between(
     assert [event.snapshot.seq for event in stored if isinstance(event, SnapshotTaken)] == [
         at for at, event in enumerate(stored) if isinstance(event, SnapshotTaken)
     ]
-    assert len(await house.store.recording(run_id)) == 3 * BATCH_LINES + 3  # how it began, ready, the pods
+    samples_and_ticks = 2 * (3 * BATCH_LINES - 1)
+    assert len(await house.store.recording(run_id)) == samples_and_ticks + 4  # how it began, ready, the pods, the end
 
 
 async def test_tries_come_less_often_the_longer_it_takes(house: House) -> None:
@@ -175,7 +177,7 @@ async def test_what_is_not_stored_yet_is_said_until_it_is(house: House, caplog: 
     await settled()
     now = house.hub.storing
     assert now.problem == f"Not stored yet; tests go on. {AWAY}"
-    assert (now.waiting_runs, now.waiting_lines) == (1, 2)
+    assert (now.waiting_runs, now.waiting_lines) == (1, 3)  # of it the snapshot, of its recording sample and tick
     assert (await house.hub.run(run_id)).not_stored == now.problem
     with pytest.raises(StoreUnavailable, match="Not stored yet"):
         await house.hub.check()
@@ -302,7 +304,7 @@ async def test_a_line_that_nobody_can_store_costs_only_itself(house: House, capl
     house.store.broken = AWAY
     for second in (1, 2, 3):
         house.load.traffic(second, a=5 * second, b=5 * second)
-    await settled()
+        await settled()
     refused = (await house.hub.run(run_id)).last
     assert refused is not None
     house.store.refused = [SnapshotTaken(3.0, refused)]
@@ -343,7 +345,7 @@ async def test_a_run_is_exported_whole_whatever_of_it_is_stored(house: House) ->
     house.store.broken = None  # it is back, and the next try is still to come
     whole = await house.hub.whole(run_id, recording=True)
     assert len(house.store.recordings_of(run_id)) == 3
-    assert len(whole.recording) == 3 + 19
+    assert len(whole.recording) == 3 + 19 * 2  # each second has a sample of the load and a tick
     assert len(replayed(whole).points) == 19
 
 
@@ -351,7 +353,7 @@ async def test_when_there_is_no_more_room_a_thinned_history_and_the_beginning_of
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("scale_app.service.writer.MOST_WAITING_BYTES", 100_000)
-    run_id = await house.started()
+    run_id = await house.started(LoadPlan(duration_s=400))
     house.store.broken = AWAY
     for second in range(1, 301):
         house.load.traffic(second, a=5 * second, b=5 * second)
@@ -397,9 +399,9 @@ async def test_what_is_lost_at_the_end_of_the_process_is_said(
     house = House()
     run_id = await house.started()
     house.store.hold_appends()
-    house.load.traffic(1, a=5, b=5)
-    house.load.traffic(2, a=9, b=9)
-    await settled()
+    for second in (1, 2):
+        house.load.traffic(second, a=5 * second, b=5 * second)
+        await settled()
     await house.hub.close()
     assert house.store.closed
     assert house.load.killed
