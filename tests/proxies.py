@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import json
 import os
 import shutil
@@ -26,6 +27,7 @@ END_LIMIT_S = 10
 # taken to be lost after 40 requests: from then on the hash takes another one for them, which it keeps.
 CONFIGURATION = """
 daemon off;
+user {user};
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
@@ -49,8 +51,14 @@ http {{
 """
 POD = """  server {{
     listen 127.0.0.1:{port};
-    location / {{ add_header X-Pod-Name shop-{number}; return 200 "hello"; }}
+    location / {{
+      add_header X-Pod-Name shop-{number};
+      if (-f "{folder}/shop-{number} fails for $http_x_policy") {{ return 503; }}
+      return 200 "hello";
+    }}
   }}"""
+FAILING = "shop-{number} fails for {policy}"
+"""While a file of this name is in the folder, so it is, for what an Envoy sends on by that policy."""
 UPSTREAM = "  upstream {name} {{ {policy} {servers} keepalive 128; }}"
 SERVER = """  server {{
     listen 127.0.0.1:{port};
@@ -61,7 +69,27 @@ SERVER = """  server {{
     }}
   }}"""
 NGINX_POLICIES = {"weights": "", "least request": "least_conn;", "ring hash": "hash $key consistent;"}
-ENVOY_POLICIES = {"weights": "ROUND_ROBIN", "least request": "LEAST_REQUEST", "ring hash": "RING_HASH"}
+ENVOY_POLICIES = {
+    "weights": "ROUND_ROBIN",
+    "least request": "LEAST_REQUEST",
+    "ring hash": "RING_HASH",
+    "failover": "RING_HASH",
+}
+EJECTING = {"consecutive_5xx": 3, "interval": "0.5s", "base_ejection_time": "4s", "max_ejection_percent": 50}
+RETRYING = {
+    "retry_on": "5xx",
+    "num_retries": 2,
+    "retry_host_predicate": [
+        {
+            "name": "envoy.retry_host_predicates.previous_hosts",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+            },
+        }
+    ],
+    "host_selection_retry_max_attempts": 5,
+}
+"""A pod that fails is left out for some seconds, and its clients are answered by others meanwhile."""
 EXTENSIONS = "type.googleapis.com/envoy.extensions"
 
 
@@ -71,8 +99,9 @@ def nginx_running(folder: Path) -> Iterator[tuple[Mapping[str, str], Sequence[in
     pods = [free_port() for _ in WEIGHTS]
     proxies = {name: free_port() for name in NGINX_POLICIES}
     text = CONFIGURATION.format(
+        user=getpass.getuser(),  # who may look into the folder
         folder=folder,
-        pods="\n".join(POD.format(port=port, number=number) for number, port in enumerate(pods)),
+        pods="\n".join(POD.format(folder=folder, port=port, number=number) for number, port in enumerate(pods)),
         upstreams="\n".join(_upstream(name, pods) for name in proxies),
         servers="\n".join(SERVER.format(port=port, name=_word(name)) for name, port in proxies.items()),
     )
@@ -83,16 +112,19 @@ def nginx_running(folder: Path) -> Iterator[tuple[Mapping[str, str], Sequence[in
 
 
 @contextlib.contextmanager
-def envoy_running(folder: Path, pods: Sequence[int]) -> Iterator[Mapping[str, str]]:
-    """{policy: URL of a listener of one Envoy that has it}, before pods at these ports."""
-    proxies = {name: free_port() for name in ENVOY_POLICIES}
+def envoy_running(folder: Path, pods: Sequence[int]) -> Iterator[tuple[Mapping[str, str], str]]:
+    """{policy: URL of a listener of one Envoy that has it}, before pods at these ports; the URL of its own figures."""
+    proxies, admin = {name: free_port() for name in ENVOY_POLICIES}, free_port()
     listeners = [_listener(name, port) for name, port in proxies.items()]
     clusters = [_cluster(name, pods) for name in proxies]
-    config = {"static_resources": {"listeners": listeners, "clusters": clusters}}
+    config = {
+        "admin": {"address": _address(admin)},
+        "static_resources": {"listeners": listeners, "clusters": clusters},
+    }
     (folder / "envoy.json").write_text(json.dumps(config))
     command = [str(ENVOY), "-c", f"{folder}/envoy.json", "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
     with _running(command, proxies["weights"]):
-        yield _urls(proxies)
+        yield _urls(proxies), f"http://127.0.0.1:{admin}/stats"
 
 
 @contextlib.contextmanager
@@ -135,17 +167,21 @@ def _cluster(name: str, pods: Sequence[int]) -> dict[str, Any]:
         "type": "STATIC",
         "lb_policy": ENVOY_POLICIES[name],
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
+        **({"outlier_detection": EJECTING} if name == "failover" else {}),
     }
 
 
 def _listener(name: str, port: int) -> dict[str, Any]:
-    """Each request is hashed by its client's port, which a filter writes into a header."""
-    mutation = {"append": {"header": {"key": "x-port", "value": "%DOWNSTREAM_REMOTE_PORT%"}}}
+    """Each request is hashed by its client's port, which a filter writes into a header; another tells the policy."""
+    headers = {"x-port": "%DOWNSTREAM_REMOTE_PORT%", "x-policy": name}
+    mutations = [{"append": {"header": {"key": key, "value": value}}} for key, value in headers.items()]
     filters = [
-        _filter("http.header_mutation", "HeaderMutation", mutations={"request_mutations": [mutation]}),
+        _filter("http.header_mutation", "HeaderMutation", mutations={"request_mutations": mutations}),
         _filter("http.router", "Router"),
     ]
-    route = {"cluster": name, "hash_policy": [{"header": {"header_name": "x-port"}}]}
+    route: dict[str, Any] = {"cluster": name, "hash_policy": [{"header": {"header_name": "x-port"}}]}
+    if name == "failover":
+        route["retry_policy"] = RETRYING
     manager = _filter(
         "network.http_connection_manager",
         "HttpConnectionManager",

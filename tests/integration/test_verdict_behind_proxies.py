@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,15 +15,17 @@ from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
 from scale_app.service.hub import Hub
 from tests.integration.houses import house, seen
-from tests.proxies import ENVOY, NGINX, envoy_running, nginx_running
+from tests.proxies import ENVOY, FAILING, NGINX, envoy_running, nginx_running
+from tests.serving import fetch
 
 PLAN = LoadPlan(users=50, spawn_rate=100, duration_s=120, requests_per_connection=None)
-THINK_S = {"weights": 0.08, "least request": 0.3, "ring hash": 0.3}
+THINK_S = {"weights": 0.08, "least request": 0.3, "ring hash": 0.3, "failover": 0.1}
 """Only the weights, 25 % where 20 % are due, take thousands of requests to be told."""
 WARM_UP_S = 5.0
 LEAST_S = 20.0
 ENOUGH = 11_000
 """What the weights' users send in LEAST_S on a quiet machine; they are watched for as long as it takes."""
+FAILS_AFTER_S, FAILS_FOR_S = 9.0, 1.5
 FAIR_PICKS_MOST = 400
 """50 connections, and some that moved once; far from the thousands of requests that they carry."""
 BY_CHANCE_P = 1e-4
@@ -64,11 +66,23 @@ def nginx_runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 @pytest.fixture(scope="module")
 def envoy_runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     folder = tmp_path_factory.mktemp("envoy")
-    with nginx_running(folder) as (_, pods), envoy_running(folder, pods) as urls:
-        return asyncio.run(_all(urls, tmp_path_factory.mktemp("house")))
+    with nginx_running(folder) as (_, pods), envoy_running(folder, pods) as (urls, stats):
+        runs = asyncio.run(_all(urls, tmp_path_factory.mktemp("house"), _failing(folder)))
+        _, ejected = fetch(f"{stats}?filter=cluster.failover.outlier_detection.ejections_enforced_total")
+        assert ejected.split() == [b"cluster.failover.outlier_detection.ejections_enforced_total:", b"1"]
+        return runs
 
 
-async def _all(urls: Mapping[str, str], folder: Path) -> Runs:
+async def _failing(folder: Path) -> None:
+    """One pod fails for a moment in mid-run, so the hash takes others for its connections, and then takes it again."""
+    await asyncio.sleep(FAILS_AFTER_S)
+    failing = folder / FAILING.format(number=0, policy="failover")
+    failing.touch()
+    await asyncio.sleep(FAILS_FOR_S)
+    failing.unlink()
+
+
+async def _all(urls: Mapping[str, str], folder: Path, meanwhile: Awaitable[None] | None = None) -> Runs:
     """Every policy with and without a warm-up, side by side: each run has a worker of its own."""
     asked = [(policy, warm_up_s) for policy in urls for warm_up_s in (0.0, WARM_UP_S)]
     async with house(folder, max_runs=len(asked)) as hub:
@@ -78,7 +92,10 @@ async def _all(urls: Mapping[str, str], folder: Path) -> Runs:
         ]
         run_ids = [await hub.start(plan) for plan in plans]
         enough = [ENOUGH if policy == "weights" else 0 for policy, _ in asked]
-        told = await asyncio.gather(*(_told(hub, *each) for each in zip(run_ids, enough, strict=True)))
+        follows = asyncio.gather(*(_told(hub, *each) for each in zip(run_ids, enough, strict=True)))
+        if meanwhile is not None:
+            await meanwhile
+        told = await follows
     return dict(zip(asked, told, strict=True))
 
 
@@ -171,3 +188,11 @@ def test_least_requests_of_envoy_are_never_uneven(envoy_runs: Runs, warm_up_s: f
 @warm_ups
 def test_a_ring_hash_of_envoy_is_as_few_picks_as_connections(envoy_runs: Runs, warm_up_s: float) -> None:
     as_few_picks_as_connections(envoy_runs["ring hash", warm_up_s])
+
+
+@needs_envoy
+@warm_ups
+def test_a_ring_hash_of_envoy_that_fails_over_is_as_few_picks_as_connections(
+    envoy_runs: Runs, warm_up_s: float
+) -> None:
+    as_few_picks_as_connections(envoy_runs["failover", warm_up_s])
