@@ -87,6 +87,8 @@ class Window:
 
     def silent(self, picks: float | None) -> Silent | None:
         """The ready pods whose silence explains what was not answered; None for none. picks: of its verdict."""
+        if not self.unserved:
+            return None
         answered = {name: self.pods[name].requests for name in self.eligible}
         return silent_pods(answered, self.expected, self.unserved, picks or 0.0)
 

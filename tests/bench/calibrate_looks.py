@@ -20,8 +20,8 @@ SEED = 16
 PODS = (2, 5, 20, 200)
 PICKS_PER_S = (1, 10, 100, 1_000)
 EDGE_PICKS_PER_S = (100, 1_000)
-LOOKS, TRIALS = 300, 200
-HOUR_LOOKS, HOUR_TRIALS, HOUR_PICKS_PER_S = 3_600, 50, 10
+LOOKS, TRIALS = 200, 150
+HOUR_LOOKS, HOUR_TRIALS, HOUR_PICKS_PER_S = 3_600, 20, 10
 MOST_EVER = {"fair": 0.01, "edge": 0.05}
 SCATTER = 2.6
 """Standard deviations by which a rate of so many trials may lie above its bound by chance."""

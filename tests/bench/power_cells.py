@@ -8,6 +8,7 @@ from typing import get_args
 
 from tests.bench.power_traffic import (
     BACKOFF_FIRST_S,
+    EACH,
     TIMEOUT_S,
     Case,
     Layer,
@@ -129,7 +130,7 @@ def picks_had(scene: Scene) -> float:
     """The scene's picks, less what users lose who wait for a dead pod."""
     if not scene.case.startswith("dead") or scene.case == "dead, 5xx":
         return float(scene.picks)
-    if scene.policy == "kept" and scene.layer in ("layer 4", "hash"):
+    if _by_connection(scene):
         return float(scene.picks)
     lost_s = BACKOFF_FIRST_S + (TIMEOUT_S if scene.case == "dead, drops" else 0.0)
     requests = 1 if scene.policy == "new" or scene.layer in ("layer 7", "mixture") else 5
@@ -137,11 +138,24 @@ def picks_had(scene: Scene) -> float:
     return scene.picks * spent_s / (spent_s + lost_s / scene.pods)
 
 
+def picks_told(scene: Scene) -> float:
+    """Those of them that can be told: where one of two pods gets nearly all, a connection hardly ever changes its pod,
+    though each request is a pick, and no more than the connections can be counted on."""
+    had, (users, requests) = picks_had(scene), size_of(scene)
+    if scene.pods > 2 or _by_connection(scene) or not (scene.case == "starved" or scene.case.startswith("dead")):
+        return had
+    return min(had, users * (requests / (EACH[scene.policy] or requests)))
+
+
+def _by_connection(scene: Scene) -> bool:
+    return scene.policy == "kept" and scene.layer in ("layer 4", "hash")
+
+
 def plain(scene: Scene) -> bool:
     """There are picks enough to raise an alert in nearly all runs."""
     case: Case = "starved" if scene.case == "joined late" else scene.case
     needed = picks_needed(case, scene.pods, ALERT_EVIDENCE)
-    return needed is not None and picks_had(scene) >= needed
+    return needed is not None and picks_told(scene) >= needed
 
 
 def goals_of(scene: Scene) -> list[Goal]:

@@ -43,7 +43,8 @@ two pods is one, and 50 picks say nothing of 200 pods.
 The goals, per cell. Of a balancer that is truly even: UNEVEN at no second (99 % of trials), no alert (99 %). Of one
 that is not: EVEN at no second (95 %), an alert is not said to be over (all). One pod at 2 or 3 times, starved, dead,
 all on one, half idle: an alert (99 %) where picks are enough for evidence of 10,000 to 1 at 2.6 standard deviations
-below the mean of the best test. There the right cause is named (95 %). A wrong one is never named (99 %).
+below the mean of the best test (of two pods of which one gets nearly all, in connections: they hardly ever change their
+pod, whatever picks). There the right cause is named (95 %). A wrong one is never named (99 %).
 Cells that miss a goal: **{missed}** of {cells:,}.
 
 ### By what is wrong and who decides

@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-from scale_app.domain.facts import Facts
+import math
+from collections.abc import Mapping, Sequence
+
+from scale_app.domain.facts import DUE_TO_JUDGE, STARVED_BELOW, Facts
 from scale_app.domain.finding import Finding
 from scale_app.domain.findings.cause import Cause
 from scale_app.domain.findings.nodes import pods_per_node
 
-CONNECTIONS_PER_POD = 5
+IMPROBABLE = 1e-6
 
 
 def find(facts: Facts) -> Finding | None:
-    """One serving node with at least two pods, every pod of every other node starved. One pod alone may be a hash."""
-    eligible = facts.figures.recent.expected
-    if facts.service is not None or (facts.connections or 0) < CONNECTIONS_PER_POD * len(eligible):
+    """One serving node with at least two pods, those of every other node starved together, each of them or not: of
+    hundreds of pods each is due too little to tell. One pod alone may be a hash."""
+    if facts.service is not None:
         return None
-    starved = set(facts.starved())
-    served = [name for name in eligible if name not in starved]
-    nodes = {facts.node_of(name) for name in served}
-    others = {facts.node_of(name) for name in starved}
-    if len(served) < 2 or not starved or len(nodes) != 1 or "" in nodes | others or nodes & others:
+    explained = facts.explained
+    due = {name: requests for name, requests in facts.due().items() if name not in explained}
+    got, asked = _by_node(facts, due)
+    serving = [node for node in asked if got[node] >= STARVED_BELOW * asked[node]]
+    if "" in asked or len(serving) != 1 or len(asked) < 2:
         return None
-    evidence = f"Only the {len(served)} pods on {nodes.pop()} got requests in the last seconds; {pods_per_node(facts)}."
-    return CAUSE.found("likely", evidence, sorted(starved))
+    near = [name for name in due if facts.node_of(name) == serving[0]]
+    if _idle(facts, near) or not _improbable(facts, asked[serving[0]], sum(asked.values())):
+        return None
+    evidence = f"Only the {len(near)} pods on {serving[0]} got requests in the last seconds; {pods_per_node(facts)}."
+    return CAUSE.found("likely", evidence, sorted(due.keys() - set(near)))
+
+
+def _by_node(facts: Facts, due: Mapping[str, float]) -> tuple[dict[str, int], dict[str, float]]:
+    """Requests that each node's pods got in the recent window, and those due to them."""
+    got, asked = dict[str, int](), dict[str, float]()
+    for name, requests in due.items():
+        node = facts.node_of(name)
+        got[node] = got.get(node, 0) + facts.figures.recent.pods[name].requests
+        asked[node] = asked.get(node, 0.0) + requests
+    return got, asked
+
+
+def _idle(facts: Facts, near: Sequence[str]) -> bool:
+    """Of the pods on the serving node one is starved, too, or there is but one that serves."""
+    serving = sum(facts.figures.recent.pods[name].requests > 0 for name in near)
+    return serving < 2 or not set(near).isdisjoint(facts.starved())
+
+
+def _improbable(facts: Facts, near: float, total: float) -> bool:
+    """All picks of the last seconds meet one node by chance hardly ever. near, total: requests due."""
+    picks = facts.figures.recent_verdict.effective_picks or 0.0
+    return total - near >= DUE_TO_JUDGE and picks * math.log(near / total) <= math.log(IMPROBABLE)
 
 
 CAUSE = Cause(

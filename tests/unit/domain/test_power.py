@@ -132,6 +132,9 @@ def test_a_clear_case_needs_few_picks_and_a_faint_one_many() -> None:
     assert picks_needed("fair", 5, 1e4) is None
     assert plain(Scene("all on one", "layer 4", "kept", 20, 50, 30))
     assert not plain(Scene("starved", "layer 4", "kept", 20, 50, 30))
+    # Nobody can tell ten connections that are kept by the only other pod from fifty picks of it.
+    assert not plain(Scene("starved", "layer 7", "every 5", 2, 50, 30))
+    assert plain(Scene("starved", "layer 7", "every 5", 2, 500, 30))
 
 
 def test_the_section_tells_of_a_missed_goal_and_keeps_its_place_in_the_page(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ FIRES: list[tuple[str, str, str, Scene]] = [
     ("topology", "likely", "bce", Scene(NODE_A_ONLY, service=CLOSE)),
     ("topology", "certain", "bce", Scene(NODE_A_ONLY, service=HINTS)),
     ("node_local", "likely", "bce", Scene(NODE_A_ONLY)),
+    # Each pod is due too little to tell, all of a node together are not.
+    ("node_local", "likely", "bcefhiklnoqr"[:MOST_PODS_NAMED], Scene(pods([8, 0, 0] * 6), each=1)),
     ("single_source", "likely", "a", Scene(ONE_GETS_ALL)),
     ("single_source", "likely", "a", Scene(ONE_GETS_ALL, service=PLAIN)),
     ("unequal_weights", "certain", "a", Scene(pods([6_000, 2_050, 1_950]), service=WEIGHTS)),
@@ -105,6 +107,8 @@ SILENT: list[tuple[str, Scene]] = [
     ("topology", Scene(pods([4_000, 0, 0, 0, 0]), service=SAME_NODE)),
     ("node_local", Scene(pods([2_500, 2_500, 0, 2_500, 0]))),
     ("node_local", Scene(ONE_GETS_ALL)),
+    ("node_local", Scene(pods([100, 0, 0] * 2), each=40)),  # five connections
+    ("node_local", Scene(pods([400, 0, 400, 400, 0, 400]), each=1, errors={"timeout": 400})),  # node-b's do not answer
     ("node_local", Scene(pods([2_500, 0, 0, 2_500, 0, 0, 0]))),  # g is idle on the node of a and d
     ("node_local", Scene(NODE_A_ONLY, service=LOCAL)),
     ("single_source", Scene(ONE_GETS_ALL, service=AFFINE)),
