@@ -22,6 +22,7 @@ FLAGS = {
     "users": ("users", "Concurrent users."),
     "spawn-rate": ("spawn_rate", "Users started a second."),
     "duration": ("duration_s", "Seconds, spawning included."),
+    "until": ("until", 'When it ends: "duration", or as soon as it is "decided", at most after the duration.'),
     "requests-per-connection": ("requests_per_connection", 'A new connection after so many; "null" for keep-alive.'),
     "warm-up": ("warm_up_s", "Seconds that are not judged."),
     "think-time": ("think_time_s", "Seconds between an answer and the next request."),
@@ -82,7 +83,7 @@ def read_plan(name: str) -> LoadPlan:
     return plan_from_text(text)
 
 
-_TEXTS = frozenset({"target_url", "pod_header", "method", "body", "service", "gate.baseline"})
+_TEXTS = frozenset({"target_url", "until", "pod_header", "method", "body", "service", "gate.baseline"})
 
 
 def _put(document: dict[str, Any], field: str, value: object) -> None:

@@ -26,6 +26,7 @@ MOST_ARRIVALS_PER_S = 100_000.0
 
 AlertRule = Literal["verdict", "score"]
 Arrivals = Literal["constant", "poisson"]
+Until = Literal["duration", "decided"]
 DnsPolicy = Literal["connection", "second", "once"]
 DNS_POLICIES: tuple[DnsPolicy, ...] = ("connection", "second", "once")
 
@@ -51,6 +52,8 @@ class LoadPlan:
     users: concurrent users, each with at most one connection.
     spawn_rate: users started per second.
     duration_s: seconds from the first user to the end, spawning included.
+    until: when the run ends: after its "duration", or as soon as it is "decided", which is when the evidence for even
+        or for uneven suffices; the duration is then the most that it may take.
     requests_per_connection: a user opens a new connection after so many requests; 1 = a new connection each
         time, None = keep-alive for the whole run. A layer-4 balancer picks a pod once per connection.
     warm_up_s: seconds at the beginning whose traffic is sent but not judged; less than the duration.
@@ -93,6 +96,7 @@ class LoadPlan:
     users: int = 100
     spawn_rate: float = 50.0
     duration_s: float = 60.0
+    until: Until = "duration"
     requests_per_connection: int | None = 5
     warm_up_s: float = 0.0
     think_time_s: float = 0.05
@@ -140,6 +144,8 @@ class LoadPlan:
         _whole("users", self.users, 1)
         _number("spawn_rate", self.spawn_rate, 0.1)
         _number("duration_s", self.duration_s, 1.0)
+        if self.until not in ("duration", "decided"):
+            raise PlanError("until", self.until, "either duration or decided")
         if self.requests_per_connection is not None:
             _whole("requests_per_connection", self.requests_per_connection, 1)
         _number("warm_up_s", self.warm_up_s, 0.0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from scale_app.domain.alert_rules import Alerts
@@ -43,6 +44,7 @@ from scale_app.domain.samples import (
 )
 from scale_app.domain.snapshot import RunState, Snapshot, Source
 from scale_app.domain.surroundings import Surroundings
+from scale_app.domain.verdict import DECIDED, Verdict
 from scale_app.domain.view import Progress, snapshot_of
 from scale_app.domain.window import Figures
 from scale_app.domain.windows import Windows
@@ -88,6 +90,8 @@ class Run:
         self._attribution = Attribution(plan.wish, source, loaded)
         self._loaded = loaded
         self._looked_at: TrafficSample | None = None
+        self._decided: Verdict | None = None
+        self._decided_words = ""
         self._health: deque[GeneratorHealth] = deque(maxlen=HEALTH_KEPT)
 
     @property
@@ -99,6 +103,11 @@ class Run:
     def counts_by_answers(self) -> bool:
         """True when the answers themselves say enough, so that sources beside the load need not be read any more."""
         return self._attribution.settled
+
+    @property
+    def decided(self) -> bool:
+        """True once the run knows what its plan wanted it to find out, so that it may end: see `LoadPlan.until`."""
+        return self._decided is not None
 
     def observe(self, sample: Sample) -> list[Event]:
         """What this sample means; nothing once the run has ended."""
@@ -148,7 +157,8 @@ class Run:
         counts = self._attribution.counted_alone(tick.at_s)
         if counts is not None:
             self._traffic_seen(counts)
-        if self.state is RunState.STOPPING or self._elapsed_s(tick.at_s) >= self.plan.duration_s:
+        over = self.decided or self._elapsed_s(tick.at_s) >= self.plan.duration_s
+        if over or self.state is RunState.STOPPING:
             return [*began, *self._ended(LoadEnded(tick.at_s))]
         return [*began, *self._look(tick.at_s, len(began))]
 
@@ -156,7 +166,19 @@ class Run:
         figures = self._windows.figures(self.source)
         news = self._news()
         before = [*self._alert(news.at_s, figures), *self._give_up(news)] if news else []
+        self._decide(self._elapsed_s(at_s), figures)
         return [*before, self._snapshot(at_s, figures, events_before + len(before))]
+
+    def _decide(self, elapsed_s: float, figures: Figures) -> None:
+        """By evidence that holds at every look, for whoever ends a run when it looks decided looks all the time.
+
+        Of a target whose pods are not listed, one pod that answers may be the first of many.
+        """
+        may_end = self.plan.until == "decided" and self.state is RunState.RUNNING and not self.decided
+        known = self._windows.warmed_up and (self._roster.known or len(figures.whole.eligible) > 1)
+        if may_end and known and elapsed_s < self.plan.duration_s and figures.verdict.kind in DECIDED:
+            self._decided = figures.verdict
+            self._decided_words = f"Decided after {elapsed_s:,.0f} s of at most {self.plan.duration_s:,.0f} s."
 
     def _news(self) -> TrafficSample | None:
         """The newest counts when nobody has looked at them; the same ones are no second piece of evidence."""
@@ -216,12 +238,20 @@ class Run:
         self._windows.recount(self._attribution.counted())
         why = sample.error or ("" if stopping else failure_sentence(self.plan, self._traffic))
         end = RunState.FAILED if why else RunState.STOPPED if stopping else RunState.FINISHED
-        events = [*alerts, *self._move(end, sample.at_s, why)]
+        finished = end is RunState.FINISHED
+        words = " ".join(part for part in (self._decided_words, self._notice) if part) if finished else ""
+        events = [*alerts, *self._move(end, sample.at_s, why or words)]
         if self._began_at_s is None:
             self._begin(sample.at_s)
         # Who stops a run when it looks good has looked all the time: only a run that took its time has one look.
-        figures = self._windows.figures(self.source, at_end=end is RunState.FINISHED)
-        return [*events, self._snapshot(sample.at_s, figures, len(events))]
+        figures = self._windows.figures(self.source, at_end=finished and self.plan.until == "duration")
+        return [*events, self._snapshot(sample.at_s, self._as_decided(figures), len(events))]
+
+    def _as_decided(self, figures: Figures) -> Figures:
+        """With the verdict that ended the run, also where the last answers left the evidence below what it took."""
+        if self._decided is None or figures.verdict.kind is self._decided.kind:
+            return figures
+        return replace(figures, verdict=self._decided)
 
     def _give_up(self, sample: TrafficSample) -> list[Event]:
         running = self.state is RunState.RUNNING

@@ -74,7 +74,7 @@ class Snapshot:
     """A run at one second.
 
     seq: position among the run's events, rising. at_epoch_s: wall clock. elapsed_s, remaining_s: of the load.
-    message: why the run failed, what it waits for, or what befell its load generator, else "".
+    message: why the run failed, how soon it was decided, what it waits for, or what befell its load generator, else "".
     requests: that ended; failures: of them; errors: {cause: requests}; unattributed: ended without naming a pod.
     alerts: all that are on; alert: the one on the balance among them, or None.
     findings: causes that fit, the surest first.

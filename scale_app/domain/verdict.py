@@ -22,6 +22,7 @@ from scale_app.domain.verdict_kind import VerdictKind
 
 __all__ = [
     "COVERAGE_FLOOR",
+    "DECIDED",
     "PICKS_PER_POD",
     "Verdict",
     "VerdictKind",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 COVERAGE_FLOOR = 0.95
+DECIDED = frozenset({VerdictKind.EVEN, VerdictKind.UNEVEN})
 
 
 @dataclass(frozen=True, slots=True)

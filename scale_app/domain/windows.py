@@ -76,6 +76,11 @@ class Windows:
         while len(self._marks) > 2 and self._marks[1].sample.at_s <= sample.at_s - MINUTE_S:
             self._marks.popleft()
 
+    @property
+    def warmed_up(self) -> bool:
+        """True once the windows leave the warm-up out."""
+        return not self._warm_up_s
+
     def recount(self, counted: Mapping[Source, Counted]) -> None:
         """The load is over and this is what the sources have counted at last."""
         if self._marks:

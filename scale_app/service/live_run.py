@@ -60,6 +60,7 @@ class LiveRun:
         self._load = LoadFeed(run.run_id, run.plan, self._counters, clock, self._samples.put_nowait)
         self._ticking = Ticking(clock, self._samples.put_nowait)
         self._unrecorded: list[Sample] = []
+        self._decided = asyncio.Event()
         self._over = asyncio.Event()
         self._ended_at_epoch_s: float | None = None
         self.points: list[Point] = []
@@ -83,7 +84,8 @@ class LiveRun:
 
     async def drive(self, generator: LoadGenerator, directory: PodDirectory | None, target: Admitted) -> None:
         """Start the load and see it through to the end. The generator is gone when this returns or is cancelled."""
-        feeds = [asyncio.create_task(self._load.run(generator, target)), asyncio.create_task(self._ticking.run())]
+        parts = (self._load.run(generator, target), self._ticking.run(), self._finish_when_decided())
+        feeds = [asyncio.create_task(part) for part in parts]
         if directory is not None:
             feeds.append(asyncio.create_task(self._feed_pods(directory, target)))
         began = Began(self._run.plan, self._created.source, self._run.epoch_offset_s, ticks=True)
@@ -124,6 +126,10 @@ class LiveRun:
         if not self._run.state.active:
             raise RunNotActive(f"Run {self._run.run_id} is {self._run.state}, so its load cannot be {done}.")
 
+    async def _finish_when_decided(self) -> None:
+        await self._decided.wait()
+        await self._load.finish()
+
     async def _feed_pods(self, directory: PodDirectory, target: Admitted) -> None:
         try:
             async for sample in directory.watch(target):
@@ -145,6 +151,8 @@ class LiveRun:
         events = self._run.observe(sample)
         if self._run.counts_by_answers:
             self._counters.answers_suffice()
+        if self._run.decided:
+            self._decided.set()
         self._tell(first_seq, events, sample)
 
     def _tell(self, first_seq: int, events: list[Event], *samples: Sample) -> None:

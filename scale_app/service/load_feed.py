@@ -110,6 +110,11 @@ class LoadFeed:
         self._put(StopAsked(self._stop_asked_at_s))
         return await self._ask_to_end(STOP_LIMIT_S + self.plan.timeout_s, "of the stop")
 
+    async def finish(self) -> None:
+        """What was to be found out is known: end the load as at the end of its time; requests in flight still count."""
+        self._edits.end("ending, since it is decided")
+        await self._ask_to_end(STOP_LIMIT_S + self.plan.timeout_s, "of the decision")
+
     async def give_up(self, why: str) -> None:
         """The run has failed: end the load soon, with what it counted. why: a sentence."""
         self._why = self._why or why

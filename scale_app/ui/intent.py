@@ -50,6 +50,7 @@ class Intent(rx.State):
     users: str = _kept("users")
     spawn_rate: str = _kept("spawn_rate")
     duration: str = _kept("duration")
+    until: str = _kept("until")
     connections: str = _kept("connections")
     every: str = _kept("every")
     model: str = _kept("model")

@@ -19,7 +19,7 @@ from scale_app.ui.run_actions import stop_button
 from scale_app.ui.saved_plans import saved_plans_fold
 from scale_app.ui.state import Follower, Shown
 from scale_app.ui.target_picker import target_picker
-from scale_app.views.words import ARRIVALS, CONNECTIONS, MODELS, PATTERNS
+from scale_app.views.words import ARRIVALS, CONNECTIONS, MODELS, PATTERNS, UNTIL
 
 
 def load_form() -> Part:
@@ -65,8 +65,12 @@ def _model(running: Flag) -> Part:
 
 
 def _duration(running: Flag) -> Part:
-    ends = "Stops by itself after " + Intent.duration_words
-    return plan.slider("duration", "duration", "Duration", "s", wrong="duration_s", note=ends, disabled=running)
+    latest = rx.cond(Intent.until == "decided", " at the latest", "")
+    ends = "Stops by itself after " + Intent.duration_words + latest
+    return rx.fragment(
+        plan.slider("duration", "duration", "Duration", "s", wrong="duration_s", note=ends, disabled=running),
+        plan.choice("until", "until", "Ends", UNTIL, running),
+    )
 
 
 def _pattern(running: Flag) -> Part:

@@ -20,7 +20,7 @@ IN_FORM = frozenset(
         *("target_url", "users", "spawn_rate", "duration_s", "requests_per_connection", "warm_up_s", "think_time_s"),
         *("timeout_s", "pod_header", "alert_rule", "max_pod_share", "max_p95_ms", "max_failure_share", "pattern"),
         *("arrivals_per_s", "arrivals", "method", "headers", "body", "verify_tls", "ca_pem", "service", "counting"),
-        *("dns", "json_field"),
+        *("dns", "json_field", "until"),
     }
 )
 """The plan's fields that the form shows; the others stay as they came with a saved or pasted plan."""
@@ -34,6 +34,7 @@ def texts_of(plan: LoadPlan) -> Texts:
         "users": shown.plain(plan.users),
         "spawn_rate": shown.plain(plan.spawn_rate),
         "duration": shown.plain(plan.duration_s),
+        "until": plan.until,
         "connections": {None: "keep", 1: "each"}.get(plan.requests_per_connection, "some"),
         "every": shown.plain(plan.requests_per_connection or DEFAULT_EVERY),
         "model": "closed" if plan.arrivals_per_s is None else "open",
@@ -68,6 +69,7 @@ def plan_of(texts: Mapping[str, str], base: LoadPlan = DEFAULT) -> LoadPlan:
         "users": number(texts["users"]),
         "spawn_rate": number(texts["spawn_rate"]),
         "duration_s": number(texts["duration"]),
+        "until": texts["until"],
         "requests_per_connection": {"keep": None, "each": 1}.get(texts["connections"], number(texts["every"])),
         "arrivals_per_s": number(texts["arrivals_per_s"]) if texts["model"] == "open" else None,
         "arrivals": texts["arrivals"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scale_app.domain.plan import LoadPlan
 from scale_app.views import format as shown
 from scale_app.views.view import PlanLine
-from scale_app.views.words import ALERT_RULES, connection_text
+from scale_app.views.words import ALERT_RULES, UNTIL, connection_text
 
 
 def plan_lines(plan: LoadPlan, known: bool = True) -> list[PlanLine]:
@@ -18,6 +18,7 @@ def plan_lines(plan: LoadPlan, known: bool = True) -> list[PlanLine]:
         users,
         PlanLine("Spawn rate", f"{shown.plain(plan.spawn_rate)} users/s"),
         PlanLine("Duration", shown.span(plan.duration_s)),
+        PlanLine("Ends", UNTIL[plan.until][0]),
         PlanLine("Connections", connection_text(plan.requests_per_connection)),
         PlanLine("Think time", shown.milliseconds(plan.think_time_s * 1_000)),
         PlanLine("Warm-up", shown.span(plan.warm_up_s)),

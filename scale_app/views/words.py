@@ -10,7 +10,7 @@ from scale_app.domain.counting import AskedSource
 from scale_app.domain.demo import Fault, Policy
 from scale_app.domain.finding import Certainty
 from scale_app.domain.pattern import PatternKind
-from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy
+from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy, Until
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
@@ -80,6 +80,7 @@ PLAN_FIELDS = {
     "users": "Users",
     "spawn_rate": "Spawn rate, users/s",
     "duration_s": "Duration, s",
+    "until": "Ends",
     "requests_per_connection": "Requests per connection",
     "warm_up_s": "Warm-up, s",
     "think_time_s": "Think time, s",
@@ -122,6 +123,11 @@ CERTAINTIES: dict[Certainty, str] = {"certain": "Certain", "likely": "Likely", "
 ALERT_RULES: dict[AlertRule, tuple[str, str]] = {
     "verdict": ("Imbalance beyond chance", "Tells of an imbalance only when chance cannot have made it."),
     "score": ("Every score below 0.95", "Tells of every score below 0.95, those that chance makes included."),
+}
+
+UNTIL: dict[Until, tuple[str, str]] = {
+    "duration": ("After the duration", "Takes all of its time, then says what it found."),
+    "decided": ("As soon as it is decided", "Stops once it can say even or uneven, at the latest after the duration."),
 }
 
 CONNECTIONS = {

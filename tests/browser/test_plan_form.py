@@ -72,6 +72,20 @@ def test_a_moved_slider_changes_the_running_load(page: Page) -> None:
     expect(page.get_by_test_id("happened")).to_contain_text("Changed to 150 users")
 
 
+def test_a_run_ends_as_soon_as_it_is_decided_when_the_form_asks_for_it(page: Page) -> None:
+    latest = page.get_by_text(re.compile("^Stops by itself after .* at the latest$"))
+    expect(latest).to_have_count(0)
+    page.get_by_test_id("until").select_option("decided")
+    expect(latest).to_have_count(1)
+    page.get_by_test_id("target").fill("simulated?pods=3")
+    page.get_by_test_id("connections").select_option("each")
+    page.get_by_test_id("users-entry").fill("400")
+    page.get_by_test_id("spawn-rate-entry").fill("400")
+    page.get_by_test_id("duration-entry").fill("120")
+    start(page)
+    expect(page.get_by_test_id("run-message")).to_have_text(re.compile(r"^Decided after \d+ s of at most 120 s\.$"))
+
+
 def test_a_plan_is_saved_for_everybody_loaded_again_and_deleted(
     page: Page, new_page: Callable[..., Page], server: Served
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -228,6 +229,27 @@ def test_wrong_use_is_one_sentence_and_code_64(terminal: Terminal, arguments: li
     assert (result.exit_code, result.stdout) == (64, "")
     assert said in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_run_until_decided_ends_when_it_is_and_says_how_soon_that_was(terminal: Terminal) -> None:
+    fresh = ("--requests-per-connection", "1", "--think-time", "0", "--users", "100", "--spawn-rate", "100")
+    said = terminal.json("run", "--quiet", "--until", "decided", "--duration", "240", *fresh)
+    run = said["run"]
+    assert run["last"]["verdict"]["kind"] in ("EVEN", "UNEVEN")
+    assert said["exit_code"] == CODES[run["last"]["verdict"]["kind"]]
+    assert run["state"] == "finished"
+    assert re.fullmatch(r"Decided after \d+ s of at most 240 s\.", run["message"])
+    assert run["last"]["elapsed_s"] < 240
+
+
+def test_a_run_until_decided_that_is_not_takes_its_duration(terminal: Terminal) -> None:
+    """Five connections for the whole run decide nothing."""
+    kept = ("--requests-per-connection", "null", "--users", "5")
+    said = terminal.json("run", "--quiet", "--until", "decided", "--duration", "3", *kept)
+    run = said["run"]
+    assert (run["last"]["verdict"]["kind"], said["exit_code"]) == ("UNDECIDED", 2)
+    assert (run["state"], run["message"]) == ("finished", "")
+    assert run["last"]["elapsed_s"] >= 3
 
 
 @contextlib.contextmanager

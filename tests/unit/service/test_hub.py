@@ -289,3 +289,42 @@ async def test_a_wall_clock_that_was_far_ahead_is_not_followed_for_ever(house: H
     house.clock.set_back(86_400)
     second = await house.started()
     assert (await house.hub.run(second)).created_at_epoch_s == house.clock.epoch_s()
+
+
+async def test_a_run_until_decided_asks_its_load_to_end_and_finishes(house: House) -> None:
+    run_id = await house.started(LoadPlan(duration_s=120, until="decided"))
+    house.load.traffic(1, a=50, b=50)
+    await settled()
+    assert not house.load.stopped
+    house.load.traffic(2, a=9_000, b=1_000)
+    await settled()
+    assert house.load.stopped
+    with pytest.raises(RunNotActive, match="decided"):
+        await house.hub.edit(run_id, PlanEdit(users=7))
+    house.load.traffic(2.4, a=9_100, b=1_100)
+    house.load.end(2.5)
+    await settled()
+    record = await house.hub.run(run_id)
+    assert (record.state, record.message) == (RunState.FINISHED, "Decided after 2 s of at most 120 s.")
+    assert record.last is not None
+    assert record.last.requests == 10_200
+
+
+async def test_a_load_that_does_not_end_when_it_is_decided_is_put_down(house: House) -> None:
+    run_id = await house.started(LoadPlan(duration_s=500, until="decided", timeout_s=1))
+    house.load.traffic(2, a=9_000, b=1_000)
+    await settled()
+    for _ in range(30):
+        house.clock.advance(1)
+        await settled()
+    record = await house.hub.run(run_id)
+    assert record.state is RunState.FAILED
+    assert "of the decision" in record.message
+    assert house.load.killed
+
+
+async def test_a_run_that_takes_its_time_is_not_ended_when_it_is_decided(house: House) -> None:
+    await house.started(LoadPlan(duration_s=120))
+    house.load.traffic(2, a=9_000, b=1_000)
+    await settled()
+    assert not house.load.stopped

@@ -68,6 +68,17 @@ def test_each_window_is_the_snapshots_own(site: Site, window: str, part: str) ->
     assert (found["seq"], found["window"], found["source"]) == (last["seq"], window, "header")
 
 
+def test_a_run_until_decided_finishes_with_how_soon_that_was(site: Site) -> None:
+    run_id = site.started(until="decided")
+    site.traffic(2, a=9_000, b=1_000)
+    assert site.house.load.stopped
+    site.end(2.5)
+    found = site.client.get(f"{RUNS}/{run_id}").json()
+    assert (found["state"], found["message"]) == ("finished", "Decided after 2 s of at most 60 s.")
+    assert (found["plan"]["until"], found["last"]["verdict"]["kind"]) == ("decided", "UNEVEN")
+    assert site.client.post(RUNS, json={"until": "soon"}).status_code == 422
+
+
 def test_a_run_without_data_has_no_balance_and_no_pods(site: Site) -> None:
     run_id = site.client.post(RUNS, json=PLAN).json()["run_id"]
     found = site.client.get(f"{RUNS}/{run_id}/balance").json()
