@@ -14,7 +14,7 @@ from tests.cluster.truth import TruthOf
 
 APP = "app=echo"
 PODS = 5
-PLAN = {"users": 80, "think_time_s": 0.2, "duration": 25, "timeout_s": 1.0}
+PLAN = {"users": 80, "think_time_s": 0.2, "duration": 25, "timeout_s": 3.0}
 """80 kept connections are 80 picks: enough to tell a pod that gets none of them from chance."""
 EVERY_REQUEST, KEPT = 1, None
 DROPPED, REFUSED = "DROP", "REJECT --reject-with tcp-reset"
