@@ -79,7 +79,7 @@ def failing_pods(failures: Sequence[int], requests: Sequence[int]) -> Array:
     share, and improbable at LEVEL/k (binomial tail) were the pod's failure rate that of all the others together.
     """
     failed, counts = np.asarray(failures, dtype=float), np.asarray(requests, dtype=float)
-    judged = np.flatnonzero(counts >= REQUESTS_TO_JUDGE)
+    judged = np.flatnonzero(counts >= FAILURES_TO_JUDGE)
     named = np.zeros(counts.size, dtype=bool)
     if judged.size < 2 or not failed.any():
         return named

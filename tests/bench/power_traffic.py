@@ -226,7 +226,8 @@ class _Users:
 def picks_needed(case: Case, pods: int, evidence: float) -> int | None:
     """Picks after which evidence against a fair balancer is as large in nearly all runs; None for none.
 
-    Of one pod that differs: the likelihood ratio of the true shares, averaged over pods and a grid of six shares and
+    Of one pod that differs: the likelihood ratio of the true share, against the nearest one that a balancer at the
+    threshold may give a pod (of twenty a ninth less than the fair one), averaged over pods and a grid of six shares and
     halved (the other half goes to "spread out"), at 2.6 standard deviations below its mean. Where many pods differ: the
     same of the chi-square's, in its Gaussian limit with a grid of ten. Both may be looked at any time.
     """
@@ -235,11 +236,13 @@ def picks_needed(case: Case, pods: int, evidence: float) -> int | None:
         shares = np.where(np.arange(pods) == 0, 1e-3 / pods, 1 / pods)
     if case == "half idle":
         return _spread_out(float(pods * (shares**2).sum() - 1), pods - 1, math.log(evidence * 2 * 10))
-    seen, fair = (np.array([part, 1 - part]) for part in (float(shares[0] / shares.sum()), 1 / pods))
+    part = float(shares[0] / shares.sum())
+    room = EDGE_CV * math.sqrt((1 - 1 / pods) / pods)
+    if abs(part - 1 / pods) <= room:
+        return None
+    seen, fair = (np.array([each, 1 - each]) for each in (part, 1 / pods + math.copysign(room, part - 1 / pods)))
     gain = np.array([math.log(s / f) if s else 0.0 for s, f in zip(seen, fair, strict=True)])
     mean = float(seen @ gain)
-    if mean <= 1e-9:
-        return None
     spread = math.sqrt(max(0.0, float(seen @ gain**2) - mean**2))
     wanted = math.log(evidence * 2 * 6 * pods)
     root = (SURE * spread + math.sqrt((SURE * spread) ** 2 + 4 * mean * wanted)) / (2 * mean)

@@ -13,11 +13,13 @@ SWITCHES_TO_JUDGE = 5
 
 
 def find(facts: Facts) -> Finding | None:
-    """Silent for a few switches, as of connections whose pod went away."""
+    """Silent for a few switches, and where each connection made but one of the many that it could: then its pod
+    went away."""
     fresh, loads = facts.figures.whole.freshness, facts.figures.whole.loads or {}
     switches = sum(carried.switches * n for carried, n in loads.items())
     by_request = facts.figures.whole.by_request
-    if fresh < SOME_FROM or (switches < SWITCHES_TO_JUDGE and not by_request):
+    once = all(carried.switches <= 1 for carried in loads) and any(carried.chances > 1 for carried in loads)
+    if fresh < SOME_FROM or ((switches < SWITCHES_TO_JUDGE or once) and not by_request):
         return None
     if by_request:
         evidence = "What counts the requests tells that the balancer picks a pod for each, so each one is a pick."

@@ -9,7 +9,6 @@ from scale_app.domain.findings.wording import percent
 from scale_app.domain.snapshot import PodShare
 from scale_app.domain.verdict import VerdictKind
 
-IMPROBABLE = 0.001
 AGREE_WITHIN = 0.25
 NONE_BELOW = 0.01
 PINNED_BELOW = 0.1
@@ -20,11 +19,12 @@ TOLD_FROM = 0.5
 def find(facts: Facts) -> Finding | None:
     """Fires when pods stand out that work like the others, answer, and were there in time.
 
+    That they do is evidence by itself: of twenty pods one that gets nothing hardly shows in the chi-square of all.
     Where connections decide, those that stand out by requests have to do so by connections as well.
     """
     verdict, opened = facts.figures.verdict, facts.connections
     known = facts.service is not None and (facts.service.narrows or bool(facts.service.weights))
-    if verdict.kind is not VerdictKind.UNEVEN or (verdict.p_uneven or 0.0) > IMPROBABLE or not opened or known:
+    if verdict.kind is not VerdictKind.UNEVEN or not opened or known:
         return None
     standing_out = [row for row in facts.rows if row.outlier]
     explained = facts.explained
