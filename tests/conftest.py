@@ -1,4 +1,7 @@
-"""Golden files: what a person has looked at once, and a test holds ever after. `--update-golden` writes them anew."""
+"""Golden files: what a person has looked at once, and a test holds ever after. `--update-golden` writes them anew.
+
+Examples that hypothesis makes up may take as long as they take: a busy machine is no fault.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 GOLDEN = Path(__file__).parent / "golden"
 

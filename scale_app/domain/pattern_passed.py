@@ -63,7 +63,8 @@ class _Ramp:
         if passed_s <= 0:
             return 0.0
         # The root in the form that loses no digits when one of the two terms is small.
-        return 2 * passed_s / (self._low + math.sqrt(self._low**2 + 2 * self._growth * passed_s))
+        slope = self._low + math.sqrt(self._low**2 + 2 * self._growth * passed_s)
+        return 2 * passed_s / slope if slope else 0.0  # next to no time, whose square is none
 
 
 class _Stairs:

@@ -68,10 +68,12 @@ async def be_another_client(hub: Hub) -> None:
     url = urlsplit((await hub.demo.status()).url)
     for _ in range(20):
         reader, writer = await asyncio.open_connection(url.hostname, url.port)
-        for _ in range(30):
-            writer.write(b"GET / HTTP/1.1\r\nHost: demo\r\n\r\n")
-            await reader.readuntil(b"from demo-")
-        writer.close()
+        try:
+            for _ in range(30):
+                writer.write(b"GET / HTTP/1.1\r\nHost: demo\r\n\r\n")
+                await reader.readuntil(b"from demo-")
+        finally:  # the run may be over before all is sent
+            writer.close()
         await writer.wait_closed()
 
 

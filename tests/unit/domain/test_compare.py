@@ -56,7 +56,7 @@ def test_the_same_run_is_no_change() -> None:
     assert same.sentence.startswith("No more than chance:")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(COUNTS, COUNTS)
 def test_the_other_way_round_everything_has_the_other_sign(first: list[int], second: list[int]) -> None:
     there, back = compare(a_run(first), a_run(second)), compare(a_run(second), a_run(first))
@@ -71,7 +71,7 @@ def test_the_other_way_round_everything_has_the_other_sign(first: list[int], sec
     assert back.changed is opposite[there.changed]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(COUNTS, COUNTS, st.sampled_from(["pod-", "other-"]))
 def test_shares_add_up_to_one_in_both_runs_by_name_and_by_rank(first: list[int], second: list[int], names: str) -> None:
     compared = compare(a_run(first), a_run(second, "second", names))

@@ -129,7 +129,7 @@ def test_freshness_is_the_part_of_the_answers_that_was_picked_anew() -> None:
 numbers = st.integers(-5, 10**6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.integers(1, 10**9),
     st.dictionaries(st.tuples(numbers, numbers, st.booleans()), st.integers(-2, 10**4), max_size=8),

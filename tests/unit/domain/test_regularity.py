@@ -55,7 +55,7 @@ def test_small_shares_wait_for_enough_picks() -> None:
     assert log_regular(gained([900, 90, 10]), {"a": 0.9, "b": 0.09, "c": 0.01}, None) > 0.0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**6), st.floats(0, 1e9)), max_size=8))
 def test_whatever_is_gained_gives_a_number(rows: list[tuple[int, int, float]]) -> None:
     counts = {f"p{i}": PodCount(requests, connections=opened) for i, (requests, opened, _) in enumerate(rows)}

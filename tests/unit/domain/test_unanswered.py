@@ -56,7 +56,7 @@ def test_the_quiet_pods_are_filled_up_to_one_level() -> None:
     assert filled(np.array([10.0, 4.0, 0.0, 6.0]), fair, 100).tolist() == pytest.approx([30] * 4)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.floats(0.01, 10)), min_size=1, max_size=9), st.integers(0, 10**6))
 def test_what_is_filled_in_is_all_of_it_and_takes_nothing_away(pods: list[tuple[int, float]], unserved: int) -> None:
     counts, weights = (np.array(column, dtype=float) for column in zip(*pods, strict=True))

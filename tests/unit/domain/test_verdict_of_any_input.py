@@ -17,7 +17,7 @@ from tests.unit.domain.verdicts import fair, numbers, one_each
 some_loads = st.none() | st.dictionaries(st.integers(-2, 10**6), st.integers(-2, 10**6), max_size=8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.integers(-3, 10**9), max_size=25),
     some_loads,
@@ -37,7 +37,7 @@ def test_every_input_has_a_verdict_without_nan(
     assert verdict.sentence.endswith(".")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.integers(0, 10**6), min_size=2, max_size=25).filter(any), some_loads)
 def test_the_verdict_agrees_with_its_interval(requests: list[int], loads: dict[int, int] | None) -> None:
     verdict = judge(requests, loads, 1.0)
@@ -50,7 +50,7 @@ def test_the_verdict_agrees_with_its_interval(requests: list[int], loads: dict[i
     assert (verdict.picks_to_decide is None) or verdict.kind is VerdictKind.UNDECIDED
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 1_000), min_size=2, max_size=12).filter(any), st.randoms(use_true_random=False))
 def test_the_order_of_pods_does_not_matter(requests: list[int], random: object) -> None:
     shuffled = requests.copy()
