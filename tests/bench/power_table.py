@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
+from tests.bench.power_cells import scenes
 from tests.bench.power_traffic import Case
 
 Measured = dict[str, Any]
@@ -19,7 +20,7 @@ MOST_MISSES_SHOWN = 40
 
 INTRODUCTION = """
 Made by `make power` ({when}, {cores} {machine} cores, all used, {seconds:.0f} s): {trials:,} made-up runs in
-{cells:,} cells, seeded. Users whose traffic is made up ask a balancer whose truth is known; what they get goes through
+{cells:,} of {all_cells:,} cells, seeded. Users whose traffic is made up ask a balancer whose truth is known; what they get goes through
 the load generator's own tally and then through the run, second by second, as in life: windows, verdict, alerts, causes.
 There are no sockets and no clock. All cells are in `build/power.json`.
 
@@ -94,6 +95,7 @@ def section(cells: Sequence[Measured], seconds: float) -> str:
         seconds=seconds,
         trials=sum(cell["trials"] for cell in cells),
         cells=len(cells),
+        all_cells=len(list(scenes())),
         missed=len(missed),
     )
     short = [cell for cell in cells if cell["seconds"] < 60]
