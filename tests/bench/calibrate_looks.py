@@ -92,7 +92,7 @@ def _first_of_each(what: Watched, rng: np.random.Generator) -> dict[VerdictKind,
     regular = 0.0
     for look, (now, counts) in enumerate(zip(gained, np.cumsum(gained, axis=0), strict=True), start=1):
         regular += _regular(now)
-        if _telling(counts, regular):
+        if _uneven(counts) or (VerdictKind.EVEN not in first and _even(counts, regular)):
             n = int(counts.sum())
             kind = judge_at_any_time(counts.tolist(), {1: n}, coverage=1.0, log_regular=regular).kind
             first.setdefault(kind, look)
@@ -104,14 +104,16 @@ def _regular(gained: Array) -> float:
     return log_regular(pods, dict.fromkeys(pods, 1.0), None)
 
 
-def _telling(counts: Array, regular: float) -> bool:
-    """The evidence is such that there may be a verdict: only then is the whole of it, which takes longer, made."""
-    n, fair = float(counts.sum()), np.full(counts.size, 1 / counts.size)
-    parts = counts / n
-    t = n * float(((parts - fair) ** 2 / fair).sum())
-    if regular >= math.log(REGULAR_FROM) or log_even(n, t, counts.size - 1) >= math.log(EVEN_FROM):
-        return True
-    return log_uneven(parts, fair, n) >= math.log(UNEVEN_FROM)
+def _uneven(counts: Array) -> bool:
+    """There may be such a verdict: only then, and with the next one, is the whole of it, which takes longer, made."""
+    n = float(counts.sum())
+    return log_uneven(counts / n, np.full(counts.size, 1 / counts.size), n) >= math.log(UNEVEN_FROM)
+
+
+def _even(counts: Array, regular: float) -> bool:
+    n, pods = float(counts.sum()), counts.size
+    t = pods * float((counts**2).sum()) / n - n
+    return regular >= math.log(REGULAR_FROM) or log_even(n, t, pods - 1) >= math.log(EVEN_FROM)
 
 
 def breaks_its_bound(cell: dict[str, float]) -> bool:

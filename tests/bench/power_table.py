@@ -20,9 +20,9 @@ MOST_MISSES_SHOWN = 40
 
 INTRODUCTION = """
 Made by `make power` ({when}, {cores} {machine} cores, all used, {seconds:.0f} s): {trials:,} made-up runs in
-{cells:,} of {all_cells:,} cells, seeded. Users whose traffic is made up ask a balancer whose truth is known; what they get goes through
-the load generator's own tally and then through the run, second by second, as in life: windows, verdict, alerts, causes.
-There are no sockets and no clock. All cells are in `build/power.json`.
+{cells:,} of {all_cells:,} cells, seeded. Users whose traffic is made up ask a balancer whose truth is known; what they
+get goes through the load generator's own tally and then through the run, second by second, as in life: windows,
+verdict, alerts, causes. There are no sockets and no clock. All cells are in `build/power.json`.
 
 What is crossed:
 
