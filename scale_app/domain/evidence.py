@@ -39,6 +39,8 @@ EXACT_PICKS_PER_POD = 20
 LEAST_CONCENTRATION = 0.5
 SERIES_UP_TO = 30
 NEGLIGIBLE = 1e-6
+LARGE = 1e7
+"""From here on a Bessel function is its first asymptotic term within 1e-5; scipy knows it up to about 1e9."""
 LOG_HALF = math.log(0.5)
 MOST_PICKS = 1e8
 AHEAD = 0.42
@@ -55,7 +57,9 @@ def log_0f1(df: int, x: Array) -> Array:
         return _log_0f1_of_many(order, z)
     small = z * z < NEGLIGIBLE * df
     safe = np.where(small, 1.0, z)
-    bessel = special.gammaln(df / 2) - order * np.log(safe / 2) + np.log(special.ive(order, safe)) + safe
+    far = -0.5 * np.log(2 * math.pi * safe) - (4 * order**2 - 1) / (8 * safe)
+    scaled = np.where(safe > LARGE, far, np.log(special.ive(order, np.minimum(safe, LARGE))))
+    bessel = special.gammaln(df / 2) - order * np.log(safe / 2) + scaled + safe
     return np.asarray(np.where(small, z * z / (2 * df), bessel))
 
 

@@ -26,6 +26,7 @@ from scale_app.domain.events import (
 from scale_app.domain.foreign import ForeignTraffic
 from scale_app.domain.outcome import failure_sentence, should_give_up
 from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.plausible import Plausible
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import (
     ConnectionsSample,
@@ -80,6 +81,7 @@ class Run:
         self.next_seq = 0
         self.epoch_offset_s = epoch_offset_s
         self._began_at_s: float | None = None
+        self._plausible = Plausible()
         self._roster = Roster()
         self._windows = Windows(self._roster, plan.warm_up_s)
         self._alerts = Alerts(plan)
@@ -126,7 +128,7 @@ class Run:
             GeneratorNotice: self._noticed,
             LoadEnded: self._ended,
         }
-        events = handlers[type(sample)](sample)
+        events = handlers[type(sample)](self._plausible.within(sample))
         self.next_seq += len(events)
         self._let_go()
         return events
@@ -141,8 +143,11 @@ class Run:
         """At the end, forget the last minute of samples: of many pods they are large, and the run may wait for long."""
         if not self.state.active:
             self._windows, self._traffic, self._looked_at = Windows(self._roster), None, None
+            self._plausible = Plausible()
 
     def _ready(self, sample: LoadReady) -> list[Event]:
+        if self._began_at_s is not None:
+            return []
         self._began_at_s = sample.at_s
         self._begin(sample.at_s)
         return self._move(RunState.RUNNING, sample.at_s) if self.state is RunState.STARTING else []
@@ -186,15 +191,13 @@ class Run:
         return None if self._traffic is before else self._traffic
 
     def _traffic_seen(self, sample: TrafficSample) -> list[Event]:
-        if self._began_at_s is None:
-            self._began_at_s = sample.at_s
-            self._begin(sample.at_s)
+        began = self._ready(LoadReady(sample.at_s))
         self._traffic = sample
         self._health.append(sample.generator)
         self._foreign.traffic_seen(sample)
         self._attribution.traffic_seen(sample)
         self._windows.observe(sample, self._attribution.counted())
-        return []
+        return began
 
     def _pods_seen(self, sample: PodsSample) -> list[Event]:
         self._foreign.pods_seen(sample)

@@ -17,6 +17,7 @@ from scale_app.domain.unanswered import Silent, filled, of_both, of_silence, sil
 from scale_app.domain.verdict import Verdict, VerdictKind, judge, judge_at_any_time, settled
 
 OTHERS_IGNORED_TO = 0.01  # of ours: health probes and the like
+SHORTEST_S = 1e-6
 NO_SCORE = "no data yet"
 
 
@@ -121,7 +122,8 @@ class Window:
         return {**self.loads, kept(others): self.loads.get(kept(others), 0) + 1}
 
     def per_second(self, count: int) -> float:
-        return count / self.seconds if self.seconds > 0 else 0.0
+        """A rate; 0 where nothing can be told, since hardly any time has passed."""
+        return count / self.seconds if self.seconds >= SHORTEST_S else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from scipy.special import gammaln
 from scale_app.domain.balance import CV_THRESHOLD
 from scale_app.domain.every_look import EVEN_FROM, UNEVEN_FROM
 from scale_app.domain.evidence import (
+    LARGE,
     deciding_picks,
     highest_cv,
     log_0f1,
@@ -123,3 +124,10 @@ def test_a_fair_balancer_is_hardly_ever_uneven_at_any_of_three_hundred_looks(pod
 def test_one_at_the_threshold_is_hardly_ever_even() -> None:
     shares = [0.2 * (1 + CV_THRESHOLD * 2), *([0.2 * (1 - CV_THRESHOLD / 2)] * 4)]
     assert _ever(shares, 150, 60, 7)[1] <= 0.12  # 5 % is promised
+
+
+@pytest.mark.parametrize("df", [2, 3, 30, 60])
+def test_a_bessel_function_of_a_huge_figure_goes_on_where_the_exact_one_ends(df: int) -> None:
+    below, above = log_0f1(df, np.array([LARGE**2 * (1 - 1e-9), LARGE**2 * (1 + 1e-9)]))
+    assert below == pytest.approx(above, abs=0.02)
+    assert np.isfinite(log_0f1(df, np.array([1e20, 1e40]))).all()
