@@ -205,4 +205,6 @@ def _true_of(scene: Scene) -> frozenset[str]:
         true |= {"keep_alive_pinning"}
     if picks_had(scene) < PICKS_PER_POD * scene.pods:
         true |= {"too_few_connections"}
+    if picks_told(scene) < picks_had(scene) and not plain(scene):  # as far as anybody can tell
+        true |= {"too_few_connections", "keep_alive_pinning"}
     return true
