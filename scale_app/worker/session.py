@@ -33,6 +33,10 @@ from scale_app.worker.pipe import OwnerPipe
 from scale_app.worker.steering import STEER_EVERY_S, Steering
 
 SAMPLE_EVERY_S = 1.0
+TOLD_TO_END = (
+    "The load generator was told to end from outside (SIGTERM) after {passed_s:.0f} of {duration_s:g} s. "
+    "Find out what ends processes on this machine, then start the run again."
+)
 
 
 class Session:
@@ -53,7 +57,7 @@ class Session:
 
         Raises CannotBegin.
         """
-        gevent.signal_handler(signal.SIGTERM, self.stop)
+        gevent.signal_handler(signal.SIGTERM, self._told_to_end)
         force.begin()
         self._began_s = time.monotonic()
         self._steering = Steering(force, self._plan.pattern, self._began_s)
@@ -89,6 +93,11 @@ class Session:
         """The same, with a sentence that says why the run could not go on."""
         if not self._over.ready():
             self._over.set(why)
+
+    def _told_to_end(self) -> None:
+        """The owner asks for the end by its pipe: whoever sends a signal cuts the run."""
+        passed_s = time.monotonic() - self._began_s
+        self.give_up(TOLD_TO_END.format(passed_s=passed_s, duration_s=self._plan.duration_s))
 
     def _steer(self) -> None:
         while not self._over.ready():

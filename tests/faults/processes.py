@@ -21,26 +21,27 @@ def _a_slot_is_free(scale: Installation, outcome: Outcome) -> None:
     outcome.expect("another run can follow", again["state"] == "finished")
 
 
-def _kill_the_generator(seconds: float, scale_form: Scale, outcome: Outcome) -> None:
+def _end_the_generator(number: signal.Signals, seconds: float, scale_form: Scale, outcome: Outcome) -> None:
     with installation(scale_form.scratch) as scale:
         run_id = scale.start(**PLAN)
         until(scale.workers, "the load generator")
         scale.at(run_id, seconds)
         for pid in scale.workers():
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
         run = scale.ended(run_id)
         known = scale.seconds(run_id)
         outcome.seen, outcome.said = f"{run['state']} after {len(known)} s", run["message"]
         scale.stored(run_id)
         outcome.kept = f"{len(scale.seconds(run_id))} points"
         outcome.expect("the run has failed", run["state"] == "failed")
-        outcome.expect("the signal is named", "SIGKILL" in run["message"])
+        outcome.expect("the signal is named", number.name in run["message"])
         outcome.expect("each second before is kept", max(known, default=0.0) >= seconds - 1)
         _a_slot_is_free(scale, outcome)
 
 
-for _moment, _seconds in MOMENTS.items():
-    cell("load generator killed", _moment)(partial(_kill_the_generator, _seconds))
+for _number, _done in ((signal.SIGKILL, "killed"), (signal.SIGTERM, "told to end")):
+    for _moment, _seconds in MOMENTS.items():
+        cell(f"load generator {_done}", _moment)(partial(_end_the_generator, _number, _seconds))
 
 
 def _kill_one_sender(seconds: float, scale_form: Scale, outcome: Outcome) -> None:

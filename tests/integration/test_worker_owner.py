@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,17 +122,39 @@ async def test_a_worker_whose_owner_is_already_gone_does_not_start(port: int) ->
     assert worker.returncode == 3
 
 
-async def test_a_terminated_worker_says_its_last_sample(port: int) -> None:
+async def last_words(worker: asyncio.subprocess.Process) -> tuple[dict[str, Any], str]:
+    """Its last counts, and the error with which it says that it has ended."""
+    assert worker.stdout is not None
+    output = await asyncio.wait_for(worker.stdout.read(), 10)
+    *_, traffic, ended = [json.loads(line) for line in output.splitlines()]
+    assert (traffic["kind"], ended["kind"]) == ("traffic", "ended")
+    assert await worker.wait() == 0
+    return traffic, ended["error"]
+
+
+async def test_a_worker_that_is_told_to_end_from_outside_says_its_last_sample_and_that_the_run_was_cut(
+    port: int,
+) -> None:
     worker = await bare_worker(port)
     assert worker.stdout is not None
     assert b'"ready"' in await asyncio.wait_for(worker.stdout.readline(), 20)
     await asyncio.sleep(0.3)
     worker.terminate()
-    output = await asyncio.wait_for(worker.stdout.read(), 10)
-    *_, traffic, ended = [json.loads(line) for line in output.splitlines()]
-    assert (traffic["kind"], traffic["users"], ended["kind"], ended["error"]) == ("traffic", 0, "ended", "")
+    traffic, error = await last_words(worker)
+    assert traffic["users"] == 0
     assert traffic["requests"] > 0
-    assert await worker.wait() == 0
+    assert re.search(r"told to end from outside \(SIGTERM\) after \d of 60 s\.", error)
+
+
+async def test_a_signal_during_an_end_that_was_asked_for_changes_nothing(port: int) -> None:
+    worker = await bare_worker(port)
+    assert worker.stdout is not None
+    assert worker.stdin is not None
+    assert b'"ready"' in await asyncio.wait_for(worker.stdout.readline(), 20)
+    worker.stdin.write(b'{"stop": true}\n')
+    await asyncio.sleep(0.02)  # requests are in flight for 0.05 s
+    worker.terminate()
+    assert (await last_words(worker))[1] == ""
 
 
 async def test_a_line_that_cannot_be_obeyed_changes_nothing(port: int) -> None:

@@ -101,7 +101,9 @@ async def test_counts_of_all_processes_are_the_server_s_over_edits_and_a_stop(
     assert not alive(run.load.pid)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hanging"])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM], ids=["killed", "hanging", "told to end"]
+)
 async def test_a_dead_process_is_noticed_and_its_users_go_to_the_others(
     server: CountingServer, how: signal.Signals
 ) -> None:
@@ -165,6 +167,21 @@ async def test_without_its_last_process_a_run_ends_and_says_so(server: CountingS
         os.kill(pid, signal.SIGKILL)
     assert "last load-generating process ended (killed by SIGKILL)" in (await run.ended()).error
     assert run.traffic[-1].requests > 0
+
+
+@pytest.mark.parametrize(
+    ("whom", "said"),
+    [("leader", "told to end from outside"), ("senders", "last load-generating process was asked to end")],
+)
+async def test_a_run_whose_processes_are_told_to_end_is_cut_with_every_answer_counted(
+    server: CountingServer, whom: str, said: str
+) -> None:
+    run = await following(PLAN, server.port)
+    await until(lambda: run.users() == 20)
+    for pid in [run.load.pid] if whom == "leader" else hands_of(run.load):
+        os.kill(pid, signal.SIGTERM)
+    assert said in (await run.ended()).error
+    check_equal(run.traffic[-1], server)
 
 
 async def test_no_process_sends_load_after_the_leading_one_was_killed(server: CountingServer) -> None:
