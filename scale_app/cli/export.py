@@ -55,9 +55,12 @@ async def _write(server: str | None, run_id: str, name: FormatName, file: Binary
 
 @contextmanager
 def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that is there in whole once the block has ended; when it fails, what was there before is. Raises
-    CannotStart."""
-    aside = path if path.exists() and not path.is_file() else path.with_name(f"{path.name}.part")
+    """A file that is there in whole once the block has ended; when it fails, what was there before is.
+
+    What is no file, and what a link such as /dev/stdout leads to, is written into and not replaced. Raises CannotStart.
+    """
+    kept = path.is_symlink() or (path.exists() and not path.is_file())
+    aside = path if kept else path.with_name(f"{path.name}.part")
     try:
         with aside.open("wb") as file:
             yield file

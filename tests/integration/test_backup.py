@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -170,7 +171,10 @@ async def test_a_damaged_database_can_be_replaced_by_a_backup(sqlite_url: str, t
     assert await everything(sqlite_url) == before
 
 
-@pytest.mark.parametrize("kind", ["text", "nothing", "missing", "folder", "cut", "flipped", "someone else's", "newer"])
+SPOILT = ["text", "nothing", "missing", "folder", "pipe", "cut", "flipped", "someone else's", "newer"]
+
+
+@pytest.mark.parametrize("kind", SPOILT)
 async def test_what_is_no_backup_changes_nothing(kind: str, sqlite_url: str, tmp_path: Path) -> None:
     await fill(sqlite_url)
     before = await everything(sqlite_url)
@@ -188,6 +192,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 FAKES = {
+    "pipe": lambda file: os.mkfifo(file) or "is a pipe or a device, and a file is needed",
     "folder": lambda file: file.mkdir() or "Is a directory",
     "missing": lambda file: "No such file",
     "text": lambda file: file.write_text("users: 7\n" * 99) and "is not a backup",
@@ -269,6 +274,43 @@ async def test_what_cannot_be_a_backup_is_refused_for_what_it_is(
         await back_up(sqlite_url, tmp_path / name, replace)
     assert "--force" not in str(refused.value)
     assert names_in(tmp_path) == ["folder", "scale.db"]
+
+
+NO_FILES = {"pipe": os.mkfifo, "link": lambda file: file.symlink_to(file.with_name("elsewhere"))}
+
+
+@pytest.mark.parametrize("replace", [False, True])
+@pytest.mark.parametrize("kind", NO_FILES)
+async def test_what_is_no_file_is_not_replaced_by_a_backup(
+    sqlite_url: str, tmp_path: Path, kind: str, replace: bool
+) -> None:
+    await fill(sqlite_url)
+    NO_FILES[kind](tmp_path / kind)
+    was = os.lstat(tmp_path / kind)
+    with pytest.raises(BackupRefused, match=rf"{kind} is a link, a pipe or a device.*Give the name of a file"):
+        await back_up(sqlite_url, tmp_path / kind, replace)
+    assert (os.lstat(tmp_path / kind), names_in(tmp_path)) == (was, sorted([kind, "scale.db"]))
+
+
+async def test_a_database_that_is_no_file_is_not_replaced_by_what_is_restored(sqlite_url: str, tmp_path: Path) -> None:
+    await fill(sqlite_url)
+    await back_up(sqlite_url, tmp_path / "backup")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BackupRefused, match="pipe is a link, a pipe or a device"):
+        await restore_into(f"sqlite+aiosqlite:///{tmp_path}/pipe", tmp_path / "backup", replace=True)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+async def test_a_database_that_is_reached_by_a_link_is_restored_where_the_link_leads(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    await fill(sqlite_url)
+    await back_up(sqlite_url, tmp_path / "backup")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "new.db")
+    await restore_into(f"sqlite+aiosqlite:///{tmp_path}/link", tmp_path / "backup")
+    assert (tmp_path / "link").is_symlink()
+    assert await everything(f"sqlite+aiosqlite:///{tmp_path}/folder/new.db") == await everything(sqlite_url)
 
 
 async def test_a_database_is_not_restored_from_itself(sqlite_url: str, tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ async def restore(database_url: str, file: Path, replace: bool = False) -> str:
     """
     into_file = _sqlite_file(database_url)
     _check_other(file, into_file)
+    if into_file:
+        _check_replaceable(into_file)
     await asyncio.to_thread(check_backup, file)
     folder = into_file.parent if into_file else Path(tempfile.gettempdir())
     with border("Restoring", database_url):
@@ -108,6 +110,7 @@ def _begun(file: Path, replace: bool, database: Path | None) -> Path:
         _check_other(file, database)
         if file.is_dir():
             raise BackupRefused(f"{file} is a folder. Give the name of a file, such as {file / 'scale.backup'}.")
+        _check_replaceable(file)
         if file.exists() and not replace:
             raise BackupRefused(f"{file} exists. Give another name, or --force to replace it.")
         if not file.parent.is_dir():
@@ -122,9 +125,18 @@ def _begun(file: Path, replace: bool, database: Path | None) -> Path:
 
 def _check_other(file: Path, database: Path | None) -> None:
     """A server that goes on would write for ever into a file that nobody sees any more."""
-    own = {database.with_name(database.name + rest).resolve() for rest in ("", "-wal", "-shm")} if database else set()
+    own = {database.with_name(database.name + rest) for rest in ("", "-wal", "-shm")} if database else set()
     if file.resolve() in own:
         raise BackupRefused(f"{file} is the database itself. Nothing was changed. Give another name.")
+
+
+def _check_replaceable(file: Path) -> None:
+    """Raises BackupRefused for what a rename would replace by a file of another kind. The file itself is not opened."""
+    if file.is_symlink() or (file.exists() and not file.is_file()):
+        raise BackupRefused(
+            f"{file} is a link, a pipe or a device, which no file may take the place of. Nothing was changed. "
+            "Give the name of a file."
+        )
 
 
 def _size(file: Path) -> int:
@@ -176,8 +188,9 @@ def _with_options(engine: AsyncEngine, writes: bool) -> AsyncEngine:
 
 
 def _sqlite_file(database_url: str) -> Path | None:
+    """The file itself where the database's name is a link to it: a link stays one when its database is restored."""
     url = make_url(database_url)
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+    return Path(url.database).resolve() if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def _url_of(file: Path) -> str:

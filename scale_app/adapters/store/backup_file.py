@@ -33,6 +33,9 @@ def check_backup(file: Path, named: str = "") -> None:
     """Raises BackupRefused when it is no whole backup that this version can read. named: as people know it."""
     named = named or str(file)
     try:
+        # What is no file may never give a byte, or give each only once.
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise BackupRefused(f"{named} is a pipe or a device, and a file is needed. Nothing was changed.")
         with file.open("rb") as content:
             head = content.read(len(MAGIC))
         if head != MAGIC:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -31,6 +32,29 @@ def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
         file.write(b"some" * (1 // 0))
     assert path.read_bytes() == b"of yesterday"
     assert [each.name for each in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_pipe_is_written_into_and_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # without one, opening it to write would wait for ever
+    with _whole_file(pipe) as file:
+        file.write(b"some")
+    assert os.read(reader, 99) == b"some"
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert [each.name for each in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path: Path) -> None:
+    """As /dev/stdout is one, to a file where a shell has redirected it."""
+    link = tmp_path / "stdout"
+    link.symlink_to(tmp_path / "redirected")
+    for content in (b"some", b"more"):
+        with _whole_file(link) as file:
+            file.write(content)
+        assert (link.is_symlink(), (tmp_path / "redirected").read_bytes()) == (True, content)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["redirected", "stdout"]
 
 
 def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
