@@ -21,7 +21,7 @@ class Patience:
 
     ready_s: from its start to its first word. notice_s: silence after which people are told. silence_s: silence after
     which it is given up. overdue_s: how long it may speak on after the time at which it should have ended, or do
-    anything at all after that time when it was asked to end.
+    anything at all after that time when it was asked to end; and its silence, at any time, once it was asked.
     """
 
     ready_s: float = 30.0
@@ -75,5 +75,7 @@ class Vigil:
 
     @property
     def overdue(self) -> bool:
-        """The child is given up because it should have ended."""
-        return self._overdue_s >= self._patience.overdue_s
+        """The child is given up because it should have ended, or was asked to and says nothing: it would speak on
+        while it waits for requests in flight."""
+        most_s = self._patience.overdue_s
+        return self._overdue_s >= most_s or (self._asked and self.silent_s >= most_s)

@@ -71,11 +71,25 @@ def test_a_child_that_was_stopped_over_its_end_gets_the_time_to_end_when_it_goes
     assert not child.passes(14, speaking=True).vigil.overdue
 
 
-def test_a_child_that_was_asked_to_end_is_overdue_though_it_is_silent() -> None:
+def test_a_child_that_was_asked_to_end_may_be_silent_for_as_long_as_it_may_speak_on() -> None:
+    child = Watched().passes(3, speaking=True)
+    child.vigil.asked_to_end(child.now_s + 60)
+    assert not child.passes(14.5).vigil.overdue
+    assert child.passes(0.5).vigil.overdue
+
+
+def test_a_child_that_was_asked_to_end_and_speaks_has_all_its_time() -> None:
     child = Watched().passes(3, speaking=True)
     child.vigil.asked_to_end(child.now_s + 10)
-    assert not child.passes(24).vigil.overdue
-    assert child.passes(1.5).vigil.overdue
+    assert not child.passes(24, speaking=True).vigil.overdue
+    assert child.passes(1.5, speaking=True).vigil.overdue
+
+
+def test_a_child_that_was_silent_for_long_is_given_up_when_it_is_asked_to_end() -> None:
+    child = Watched().passes(3, speaking=True).passes(20)
+    assert not child.vigil.overdue
+    child.vigil.asked_to_end(child.now_s + 10)
+    assert child.vigil.overdue
 
 
 def test_to_be_asked_makes_the_end_no_later() -> None:

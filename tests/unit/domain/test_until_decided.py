@@ -83,6 +83,15 @@ def test_what_is_not_decided_ends_at_its_duration_as_undecided() -> None:
     assert played.last.verdict.every_look
 
 
+def test_what_only_the_last_counts_decide_has_ended_at_its_duration_with_a_verdict_by_evidence() -> None:
+    played = Played(LoadPlan(duration_s=12, until="decided"))
+    assert played.seconds((11, 10, 10), 5) is None
+    played.second, played.counts = 12, [6_000, 3_000, 3_000]  # what a server that stood still hears at the end
+    played.end()
+    assert (played.run.state, played.run.message) == (RunState.FINISHED, "")
+    assert (played.last.verdict.kind, played.last.verdict.every_look) == (VerdictKind.UNEVEN, True)
+
+
 def test_nothing_is_decided_by_the_warm_up() -> None:
     played = Played(LoadPlan(duration_s=120, warm_up_s=10, until="decided"))
     assert played.seconds(HOT, 10) is None
