@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -10,8 +11,12 @@ from pathlib import Path
 import pytest
 
 from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.adapters.store.tables import EventRow, LastRow, PlanRow, RecordedRow, RunRow
+from scale_app.api.v1.summary import RunSummary, summary_of
+from scale_app.codec import from_wire, to_json
 from scale_app.domain.errors import RunNotFound
 from scale_app.domain.events import PodChanged, SnapshotTaken, StateChanged
+from scale_app.domain.outline import RunOutline
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Began, WholeRun
@@ -21,7 +26,9 @@ from scale_app.domain.samples import LoadReady, PodCount, TrafficSample
 from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.service.memory import Memory
+from scale_app.views import format as shown_as
 from scale_app.views.presenting import run_view
+from scale_app.views.run_list import run_row
 from tests.fakes import FakeClock, a_snapshot
 
 PLAN = LoadPlan("http://shop.example/", users=7, duration_s=30)
@@ -99,6 +106,92 @@ async def test_a_damaged_run_is_shown_as_such_and_can_be_deleted_and_others_are_
     with pytest.raises(RunNotFound):
         await store.run("bad")
     assert [run.run_id for run in await store.runs(10, 0)] == ["good"]
+
+
+SPOILT = {"a text": "x", "a huge number": 1e300, "nothing": None, "bytes": b"\xff", "less than nothing": -1}
+TABLES = (EventRow, RecordedRow, LastRow, PlanRow)
+COLUMNS = [(str(table.__tablename__), column) for table in TABLES for column in table.model_fields]
+TEXTS = ("message", "experiment_of", "target_url", "baseline")
+MAY_BE_NONE = ("ended_at_epoch_s", "score", "grade", "p95_ms", "seen_at_epoch_s")
+NOT_LISTED = ("plan_json", "packed")
+
+
+def spoil(damaged: sqlite3.Connection, table: str, column: str, kind: str, where: str) -> bool:
+    """Put there what cannot be read; False where SQLite itself does not take it."""
+    try:
+        damaged.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", [SPOILT[kind]])
+    except sqlite3.IntegrityError:
+        return False
+    return True
+
+
+def may_be(column: str, kind: str) -> bool:
+    """Is that, as SQLite keeps it, a value that a list may find in this column of `runs`?"""
+    fits = (column in TEXTS and kind != "bytes") or (column in MAY_BE_NONE and kind == "nothing")
+    return fits or column in NOT_LISTED
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+@pytest.mark.parametrize("column", [column for column in RunRow.model_fields if column != "id"])
+async def test_a_value_that_a_column_cannot_have_is_that_runs_problem(
+    store: SqlRunStore, damaged: sqlite3.Connection, column: str, kind: str
+) -> None:
+    (good,) = [run for run in await store.runs(10, 0) if run.run_id == "good"]
+    if not spoil(damaged, "runs", column, kind, "id = 'bad'"):
+        return
+    listed = {run.run_id: run for run in await store.runs(10, 0)}
+    assert listed["good"] == good
+    assert bool(listed["bad"].unreadable) is not may_be(column, kind)
+    for shown in listed.values():
+        to_wire_as_listed(shown)
+    assert (await store.run("bad")).run_id == "bad"
+    damaged.execute("UPDATE runs SET state = 'running'")
+    assert set(await store.mark_interrupted("The server ended.")) == {"bad", "good"}
+    assert len(await store.oldest(10)) + (column == "baseline") == 2
+    await Memory(store, FakeClock()).delete("bad")
+    assert [run.run_id for run in await store.runs(10, 0)] == ["good"]
+
+
+def to_wire_as_listed(run: RunOutline) -> None:
+    """As the API, the command line and the page do; all of them raise or warn for what is no value of its kind."""
+    summary = summary_of(run)
+    assert from_wire(RunSummary, json.loads(to_json(summary))) == summary
+    assert run_row(run).run_id == run.run_id
+    shown_as.moment(run.created_at_epoch_s)
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+@pytest.mark.parametrize(("table", "column"), COLUMNS)
+async def test_a_value_that_a_column_cannot_have_hides_no_other_run_and_no_other_plan(
+    store: SqlRunStore, damaged: sqlite3.Connection, table: str, column: str, kind: str
+) -> None:
+    damaged.execute("PRAGMA foreign_keys = OFF")
+    one = {"saved_plans": "name = 'bad'", "run_lasts": "run_id = 'bad'"}.get(table, "run_id = 'bad' AND seq = 2")
+    if not spoil(damaged, table, column, kind, one):
+        return
+    for run_id in ("bad", "good"):
+        assert (await store.run(run_id)).run_id == run_id
+        assert len(await store.points(run_id)) >= 2
+        assert END in [each.event for each in await store.happenings(run_id)]
+        assert len(await store.events(run_id)) >= 2
+        assert await store.pod_counts(run_id, 60)
+        assert len(await store.recording(run_id)) >= 2
+        assert [line async for lines in store.recorded(run_id) for line in lines] == await store.recording(run_id)
+    assert "good" in [plan.name for plan in await store.plans()]
+    damaged.execute("UPDATE runs SET state = 'running'")
+    assert set(await store.mark_interrupted("The server ended.")) == {"bad", "good"}
+    await store.delete("bad")
+
+
+async def test_a_value_that_was_put_right_is_not_told_any_more(store: SqlRunStore, damaged: sqlite3.Connection) -> None:
+    damaged.execute("UPDATE runs SET score = 'x', grade = 'Z' WHERE id = 'bad'")
+    (told,) = [run for run in await store.runs(10, 0) if run.run_id == "bad"]
+    assert told.unreadable.startswith("The score and the grade of run bad cannot be read")
+    assert told.headline
+    assert (told.headline.score, told.headline.requests) == (None, SHOTS[-1].snapshot.requests)
+    damaged.execute("UPDATE runs SET score = 0.5, grade = 'D' WHERE id = 'bad'")
+    (told,) = [run for run in await store.runs(10, 0) if run.run_id == "bad"]
+    assert (told.unreadable, told.headline and told.headline.score) == ("", 0.5)
 
 
 async def test_a_list_tells_of_a_plan_that_was_found_damaged(store: SqlRunStore, damaged: sqlite3.Connection) -> None:

@@ -21,7 +21,7 @@ from scale_app.adapters.store.rows import (
     pod_counts_of,
     points_of,
     record_of,
-    saved_plan_of,
+    saved_plans_of,
 )
 from scale_app.adapters.store.search import conditions, storable
 from scale_app.adapters.store.sessions import LONG_LIMIT_S, READ_LIMIT_S, Sessions
@@ -131,7 +131,8 @@ class StoredRuns(Sessions):
 
     async def recording(self, run_id: str) -> list[Recorded]:
         """The recording in order, up to the first line that is missing. Empty when there is none."""
-        lines = select(col(RecordedRow.seq), col(RecordedRow.body)).where(col(RecordedRow.run_id) == storable(run_id))
+        mine = (col(RecordedRow.run_id) == storable(run_id), col(RecordedRow.seq) >= 0)
+        lines = select(col(RecordedRow.seq), col(RecordedRow.body)).where(*mine)
         with border(f"Reading the recording of run {run_id}", self._url):
             async with self._session(LONG_LIMIT_S) as session:
                 rows = [(seq, body) for seq, body in await session.execute(lines.order_by(col(RecordedRow.seq)))]
@@ -143,7 +144,7 @@ class StoredRuns(Sessions):
             async with self._session() as session:
                 rows = (await session.scalars(select(PlanRow))).all()
         # Sorted here, so that the order does not depend on the database's collation.
-        return sorted((saved_plan_of(row, self._damages) for row in rows), key=lambda saved: saved.name)
+        return sorted(saved_plans_of(rows, self._damages), key=lambda saved: saved.name)
 
     async def _outlines(self, query: Select[*tuple[Any, ...]]) -> list[RunOutline]:
         with border("Reading the list of runs", self._url):

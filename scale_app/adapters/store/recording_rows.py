@@ -62,5 +62,5 @@ def in_handfuls(rows: Sequence[tuple[int, bytes]]) -> list[list[tuple[int, bytes
             groups.append([])
             size = 0
         groups[-1].append(row)
-        size += len(row[1])
+        size += len(row[1]) if isinstance(row[1], bytes) else 0
     return groups

@@ -5,10 +5,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any, get_args
 
 from sqlalchemy import Row
 
+from scale_app.adapters.store.cells import CELLS, NEVER_NONE, Cell, count
 from scale_app.adapters.store.damage import Damage, Damages
 from scale_app.adapters.store.tables import PlanRow, RunRow
 from scale_app.adapters.store.thinning import Thinned
@@ -18,17 +20,16 @@ from scale_app.domain.outline import Headline, RunOutline, headline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodCounts, counts_of
 from scale_app.domain.record import RunRecord
-from scale_app.domain.saved_plan import SavedPlan
-from scale_app.domain.snapshot import Point, RunState, Snapshot, Source, point_of
-from scale_app.domain.verdict import VerdictKind
+from scale_app.domain.saved_plan import SavedPlan, check_name
+from scale_app.domain.snapshot import Point, Snapshot, point_of
 
 KINDS: dict[str, Any] = {kind.__dataclass_fields__["kind"].default: kind for kind in get_args(Event)}
 _NO_COLUMNS = ("headline", "not_stored", "unreadable")
 _OUTLINED = tuple(field.name for field in fields(RunOutline) if field.name not in _NO_COLUMNS)
-_FIGURES = tuple(field.name for field in fields(Headline) if field.name != "verdict")
-LISTED = tuple(
-    getattr(RunRow, {"run_id": "id"}.get(name, name)) for name in (*_OUTLINED, "seen_at_epoch_s", "verdict", *_FIGURES)
-)
+_RECORDED = tuple(name for name in _OUTLINED if name in RunRecord.__dataclass_fields__ and name != "run_id")
+_NAMES = (*_OUTLINED, "seen_at_epoch_s", *(field.name for field in fields(Headline)))
+_CELLS = tuple(CELLS[name] for name in _NAMES)
+LISTED = tuple(getattr(RunRow, {"run_id": "id"}.get(name, name)) for name in _NAMES)
 """The columns that a list reads, in the order of an outline's fields and then of a headline's."""
 
 
@@ -109,49 +110,36 @@ def summary_values(events: Iterable[Event], now_epoch_s: float) -> dict[str, Any
 def outline_of_row(row: Row[Any], damages: Damages) -> RunOutline:
     """The run in a row of LISTED. What of it cannot be read, as far as that is known, is said in `unreadable`."""
     # By place: a page of the list is read in a third of the time that it takes by name.
-    known, (seen_at_s, verdict, *figures) = row[: len(_OUTLINED)], row[len(_OUTLINED) :]
-    run_id, target_url, users, duration_s, source, state, *others = known
-    try:
-        headline = None if seen_at_s is None else Headline(VerdictKind(verdict), *figures)
-        told = (Source(source), RunState(state), float(others[0]), *others[1:], headline)
-        outline = RunOutline(run_id, target_url, users, duration_s, *told)
-    except ValueError:
-        return _damaged_outline(known, None if seen_at_s is None else (verdict, *figures), damages)
+    cells = _CELLS[: len(_OUTLINED)] if row[len(_OUTLINED)] is None else _CELLS
     # What the list does not read of a run may be damaged too; it is known once somebody looked at it.
-    unreadable = damages.sentence(f"run {run_id}")
-    return replace(outline, unreadable=unreadable) if unreadable else outline
+    if not damages.sentence(thing := f"run {row[0]}"):
+        try:
+            return _outline([cell.read(kept) for cell, kept in zip(cells, row, strict=False)])
+        except ValueError:
+            pass
+    damage = damages.of(thing)
+    outline = _outline([_cell(damage, cell, kept) for cell, kept in zip(cells, row, strict=False)])
+    return replace(outline, unreadable=damage.sentence)
 
 
-def _damaged_outline(known: Sequence[Any], said: Sequence[Any] | None, damages: Damages) -> RunOutline:
-    told = dict(zip(_OUTLINED, known, strict=True))
-    damage = damages.of(f"run {told['run_id']}")
-    told |= {
-        "source": _source(damage, told["source"]),
-        "state": _state(damage, told["state"]),
-        "created_at_epoch_s": _time(damage, told["created_at_epoch_s"]),
-        "headline": damage.read("verdict", lambda: Headline(VerdictKind(said[0]), *said[1:]) if said else None, None),
-    }
-    return RunOutline(**told, unreadable=damage.sentence)
+def _outline(told: Sequence[Any]) -> RunOutline:
+    """told: the values of an outline's fields and, when there was a snapshot, of LISTED's other columns."""
+    known, figures = told[: len(_OUTLINED)], told[len(_OUTLINED) + 1 :]
+    whole = figures and all(figures[place] is not None for place in NEVER_NONE)
+    return RunOutline(*[*known, Headline(*figures) if whole else None])
+
+
+def _cell(damage: Damage, cell: Cell, kept: Any) -> Any:
+    return damage.read(cell.said, partial(cell.read, kept), cell.otherwise)
 
 
 def record_of(row: RunRow, last: bytes | None, damage: Damage) -> RunRecord:
     """The record in a row. last: body of its newest snapshot. What cannot be read is said in `unreadable`."""
     plan = damage.read("plan", lambda: from_json(LoadPlan, row.plan_json), None)
     shot = damage.read("last snapshot", lambda: None if last is None else from_json(Snapshot, unpacked(last)), None)
-    return RunRecord(
-        run_id=row.id,
-        plan=plan or _plan_as_listed(row),
-        source=_source(damage, row.source),
-        state=_state(damage, row.state),
-        created_at_epoch_s=_time(damage, row.created_at_epoch_s),
-        ended_at_epoch_s=row.ended_at_epoch_s,
-        message=row.message,
-        last=shot,
-        experiment_of=row.experiment_of,
-        baseline=row.baseline,
-        unreadable=damage.sentence,
-        plan_known=plan is not None,
-    )
+    known = {name: _cell(damage, CELLS[name], getattr(row, name)) for name in _RECORDED}
+    listed = plan or _plan_as_listed(row)
+    return RunRecord(row.id, listed, **known, last=shot, unreadable=damage.sentence, plan_known=plan is not None)
 
 
 def _plan_as_listed(row: RunRow) -> LoadPlan:
@@ -160,19 +148,6 @@ def _plan_as_listed(row: RunRow) -> LoadPlan:
         return LoadPlan(row.target_url, users=row.users, duration_s=row.duration_s)
     except ValueError:
         return LoadPlan()
-
-
-def _source(damage: Damage, kept: str) -> Source:
-    return damage.read("source", lambda: Source(kept), Source.HEADER)
-
-
-def _state(damage: Damage, kept: str) -> RunState:
-    """A state that is no more known than that the run is over, so that it can be deleted."""
-    return damage.read("state", lambda: RunState(kept), RunState.INTERRUPTED)
-
-
-def _time(damage: Damage, kept: Any) -> float:
-    return damage.read("time", lambda: float(kept), 0.0)
 
 
 def plan_of(plan_json: str) -> LoadPlan:
@@ -189,11 +164,18 @@ def plan_values(saved: SavedPlan) -> dict[str, Any]:
     }
 
 
-def saved_plan_of(row: PlanRow, damages: Damages) -> SavedPlan:
+def saved_plans_of(rows: Iterable[PlanRow], damages: Damages) -> list[SavedPlan]:
+    """The plans in rows, without those under a name that no plan can have."""
+    return damages.of("the saved plans").lines("plan{s}", partial(_saved_plan_of, damages), rows)
+
+
+def _saved_plan_of(damages: Damages, row: PlanRow) -> SavedPlan:
     """The plan in a row. One that cannot be read is the default plan, and `unreadable` says so."""
+    check_name(row.name)
     damage = damages.of(f"saved plan {row.name!r}")
     plan = damage.read("text", lambda: from_json(LoadPlan, row.plan_json), LoadPlan())
-    return SavedPlan(row.name, plan, row.saved_at_epoch_s, damage.sentence)
+    saved_at_epoch_s = _cell(damage, CELLS["created_at_epoch_s"], row.saved_at_epoch_s)
+    return SavedPlan(row.name, plan, saved_at_epoch_s, damage.sentence)
 
 
 def events_of(damage: Damage, rows: Sequence[tuple[int, str, str, bytes | None]]) -> list[Numbered]:
@@ -203,7 +185,7 @@ def events_of(damage: Damage, rows: Sequence[tuple[int, str, str, bytes | None]]
 
 def _event_of(row: tuple[int, str, str, bytes | None]) -> Numbered:
     seq, kind, text, body = row
-    return Numbered(seq, from_json(KINDS[kind], text if body is None else unpacked(body)))
+    return Numbered(count(seq), from_json(KINDS[kind], text if body is None else unpacked(body)))
 
 
 def smaller(rows: Sequence[tuple[int, str, str]], thinned: Thinned) -> tuple[list[tuple[int, dict[str, Any]]], Thinned]:
@@ -251,7 +233,7 @@ def unpacked(body: bytes) -> bytes:
     """The JSON in it. Raises ValueError."""
     try:
         return zlib.decompress(body)
-    except zlib.error as error:
+    except (zlib.error, TypeError) as error:
         raise ValueError(str(error)) from error
 
 

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import BigInteger, CursorResult, Float, cast, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from scale_app.adapters.store.border import border
+from scale_app.adapters.store.cells import count, figure, moment, readable
 from scale_app.adapters.store.lines import Written
 from scale_app.adapters.store.newest import Newest
 from scale_app.adapters.store.reading import StoredRuns
@@ -158,12 +159,15 @@ class SqlRunStore(StoredRuns):
         return [row.id for row in rows]
 
     async def _interrupt(self, session: AsyncSession, row: RunRow, message: str) -> None:
-        newest = select(func.max(EventRow.seq), func.max(EventRow.elapsed_s)).where(col(EventRow.run_id) == row.id)
+        # As numbers: a text in a damaged row would be the greatest of all.
+        seqs, times_s = cast(col(EventRow.seq), BigInteger), cast(col(EventRow.elapsed_s), Float(53))
+        newest = select(func.max(seqs), func.max(times_s)).where(col(EventRow.run_id) == row.id)
         seq, elapsed_s = (await session.execute(newest)).one()
-        event = StateChanged(elapsed_s or 0.0, RunState.INTERRUPTED, message)
-        last_known_s = row.created_at_epoch_s if row.seen_at_epoch_s is None else row.seen_at_epoch_s
+        event = StateChanged(readable(figure, elapsed_s, 0.0), RunState.INTERRUPTED, message)
+        created_s = readable(moment, row.created_at_epoch_s, 0.0)
+        last_known_s = readable(moment, row.seen_at_epoch_s, created_s)
         await _update_run(session, row.id, summary_values([event], last_known_s))
-        first_seq = (seq or 0) + MOST_UNSTORED
+        first_seq = readable(count, seq, 0) + MOST_UNSTORED
         await session.execute(self._insert(EventRow), event_values(row.id, first_seq, [event], [True]))
 
 
