@@ -8,8 +8,9 @@ for the disk once a second per run to guard against that alone. PostgreSQL keeps
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import aiosqlite
@@ -21,6 +22,7 @@ BUSY_LIMIT_S = 4.0
 """Below the store's own limit of a write, so that it is SQLite that says that the file is locked."""
 CONNECT_LIMIT_S = 5.0
 STATEMENT_LIMIT_S = 30.0
+POOL_LOG = "sqlalchemy.pool.impl.AsyncAdaptedQueuePool"
 WRITES = "writes"
 """Execution option of an engine whose transactions write."""
 LOG_LIMIT_BYTES = 16_000_000
@@ -43,6 +45,7 @@ def open_engine(database_url: str, autocommit: bool = False) -> AsyncEngine:
     autocommit: PostgreSQL is asked without a transaction around each query, and another around the question whether a
     connection still lives: both give nothing to one query, and take four ways there and back. Write `in_transactions`.
     """
+    logging.getLogger(POOL_LOG).addFilter(_not_cut_short)
     if make_url(database_url).get_backend_name() != "sqlite":
         limits = {"timeout": CONNECT_LIMIT_S, "command_timeout": STATEMENT_LIMIT_S}
         options = {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
@@ -70,6 +73,8 @@ async def _connection(*where: Any, **options: Any) -> aiosqlite.Connection:
     connection = aiosqlite.connect(*where, **options)
     thread = connection._thread
     thread.daemon = True
+    # Stopped twice, as by a second cancellation while it closes, it would wait for an answer of a thread that is gone.
+    connection.stop = cache(connection.stop)  # type: ignore[method-assign]
     try:
         opened = await connection
     except BaseException:
@@ -78,6 +83,11 @@ async def _connection(*where: Any, **options: Any) -> aiosqlite.Connection:
     # A damaged text is read as far as it goes: the driver would refuse all rows for the sake of one.
     opened.text_factory = partial(str, encoding="utf-8", errors="replace")
     return opened
+
+
+def _not_cut_short(record: logging.LogRecord) -> bool:
+    """That closing a connection is cut short, for it takes too long at the end of the process, is no error."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:
