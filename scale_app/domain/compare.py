@@ -7,12 +7,14 @@ is symmetric: the method of variance estimates recovery (MOVER; Zou and Donner, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Literal
 
 from scale_app.domain.compare_sentence import comparable_sentence, not_comparable_sentence, policy
+from scale_app.domain.gate import Gate, Levels, VerdictLevels
+from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import PodShare, Snapshot, Source
@@ -22,6 +24,9 @@ WIDER = 1.06
 """The interval by the published method called equal balancers different in 4.9 to 5.4 % of 6,000 made-up pairs, where
 both runs are large; so much wider, it is below 5 % everywhere (python -m tests.bench.equal_balancers)."""
 
+NOT_SET = "none"
+MOST_PARTS = 20
+"""Of one value, as text: a replayed pattern has thousands of points."""
 Estimate = tuple[float, float, float]
 """A figure and the two ends of its 95 % interval."""
 
@@ -148,9 +153,25 @@ def plan_differences(first: LoadPlan, second: LoadPlan) -> tuple[PlanDifference,
 
 
 def _text(value: object) -> str:
-    if value is None:
-        return "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """As a plan's file says it; of what has several parts those that are set."""
+    if isinstance(value, (Gate, VerdictLevels, Levels, Pattern)):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return _listed([_part(name, part) for name, part in value.items() if _text(part) != NOT_SET])
+    if isinstance(value, tuple):
+        return _listed([_text(part) for part in value])
+    if isinstance(value, bool):
+        return str(value).lower()
+    return NOT_SET if value is None or value == "" else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _part(name: str, value: object) -> str:
+    return f"{name} ({_text(value)})" if isinstance(value, (VerdictLevels, Levels)) else f"{name}: {_text(value)}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    more = len(parts) - MOST_PARTS
+    return ", ".join([*parts[:MOST_PARTS], *([f"{more:,} more"] if more > 0 else [])]) or NOT_SET
 
 
 def _reasons(first: RunRecord, second: RunRecord) -> list[str]:

@@ -6,6 +6,8 @@ Adapters raise these at their border; the API, the page and the command line sho
 
 from __future__ import annotations
 
+import json
+
 
 class ScaleError(Exception):
     """Base of all errors meant for people. `str(error)` is a complete sentence."""
@@ -21,9 +23,15 @@ class PlanError(ScaleError, ValueError):
         self.field = field
         self.value = value
         self.accepted = accepted
-        shown = repr(value)
+        shown = _as_given(value)
         shown = shown if len(shown) <= 120 else f"{shown[:117]}..."
         super().__init__(f"{field} = {shown} cannot be used: {accepted}.")
+
+
+def _as_given(value: object) -> str:
+    """The words of JSON and of plan files for what Python writes in its own way."""
+    said_otherwise = value is None or isinstance(value, (bool, list, dict))
+    return json.dumps(value, default=repr, skipkeys=True, ensure_ascii=False) if said_otherwise else repr(value)
 
 
 class TargetRefused(ScaleError):

@@ -114,3 +114,20 @@ def test_the_schema_accepts_what_is_written(plan: LoadPlan) -> None:
 def test_the_schema_refuses_what_the_plan_refuses(document: dict[str, object]) -> None:
     with pytest.raises(jsonschema_rs.ValidationError):
         jsonschema_rs.validator_for(plan_schema()).validate(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"until": null}', "until = null cannot be used"),
+        ('{"users": true}', "users = true cannot be used"),
+        ('{"target_url": ["ü", null]}', 'target_url = ["ü", null] cannot be used'),
+        ('{"until": "never"}', "until = 'never' cannot be used"),
+        ("- users: ~", 'file = [{"users": null}] cannot be used'),
+    ],
+)
+def test_what_is_refused_is_named_as_it_was_written(text: str, said: str) -> None:
+    with pytest.raises(PlanError) as refused:
+        plan_from_text(text)
+    assert str(refused.value).startswith(said)
+    assert "None" not in str(refused.value)

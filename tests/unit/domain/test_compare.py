@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scale_app.domain.balance import balance
-from scale_app.domain.compare import Change, compare, mover
+from scale_app.domain.compare import Change, compare, mover, plan_differences
+from scale_app.domain.gate import Gate, Levels, VerdictLevels
+from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import PodShare, RunState, Source
@@ -158,3 +160,19 @@ def test_the_difference_follows_the_published_formula() -> None:
 @pytest.mark.parametrize("pair", SHORT, ids=str)
 def test_two_runs_of_one_balancer_are_called_different_in_at_most_five_of_a_hundred(pair: Pair) -> None:
     assert false_changes(pair, TRIALS, SHORT.index(pair)) <= 0.05
+
+
+def test_what_differs_between_plans_is_said_as_a_plan_says_it() -> None:
+    first = LoadPlan(gate=Gate(score=Levels(warn=0.95, fail=0.9)), headers={"X-Team": "shop"})
+    steps = Pattern("replayed", points=tuple((float(n), 0.5) for n in range(30)))
+    second = LoadPlan(gate=Gate(VerdictLevels(), baseline="main"), verify_tls=False, pattern=steps)
+    said = {each.field: (each.first, each.second) for each in plan_differences(first, second)}
+    assert said["gate"] == (
+        "verdict (warn: undecided, fail: uneven), score (warn: 0.95, fail: 0.9)",
+        "baseline: main",
+    )
+    assert said["headers"] == ("X-Team: shop", "none")
+    assert said["verify_tls"] == ("true", "false")
+    assert said["pattern"][0] == "kind: constant, low: 0.1, period_s: 30, begins_s: 15, steps: 5"
+    assert said["pattern"][1].endswith("18, 0.5, 19, 0.5, 10 more")
+    assert not any(mark in text for texts in said.values() for text in texts for mark in ("='", "None", "{", "Levels"))
