@@ -6,10 +6,11 @@ import asyncio
 import os
 import re
 import resource
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from tests.serving import Served, build_page, free_port, served
 
 HOLE_S = 12.0
 SHORT_LIMIT_S = 10.0
+STORED_LIMIT_S = 30.0
 PRESS_START_AT = (
     """at => void setTimeout(() => document.querySelector('[data-testid="start"]').click(), at - Date.now())"""
 )
@@ -48,6 +50,21 @@ class OwnServer:
         serving = served(scratch=self._scratch, environment=self._environment, port=self._port)
         self._running = self._stack.enter_context(serving)
         return self._running
+
+    def wait_until_stored(self, seconds: int) -> int:
+        """Seconds with a score that the database holds of the run that goes on, once they are at least so many.
+
+        What is shown is stored a moment later: who kills the server takes what was not stored yet with it.
+        """
+        active = "SELECT id FROM runs WHERE state = 'running' AND score IS NOT NULL"
+        scored = f"run_id IN ({active}) AND json_extract(point_json, '$.score') IS NOT NULL"
+        count = f"SELECT count(*) FROM run_events WHERE {scored}"
+        deadline = time.monotonic() + STORED_LIMIT_S
+        with closing(sqlite3.connect(f"file:{self._scratch}/scale.db?mode=ro", uri=True)) as database:
+            while (stored := int(database.execute(count).fetchone()[0])) < seconds:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        return stored
 
     def kill(self) -> None:
         self._running.process.kill()
@@ -129,6 +146,7 @@ def test_a_server_that_was_killed_comes_back_with_every_second_and_the_run_as_in
     page = new_page(server_url=own_server.url)
     start(page)
     see_score(page)
+    stored = own_server.wait_until_stored(seconds=3)
     own_server.kill()
     expect(page.get_by_test_id("lost")).to_be_visible()
     assert violations(page) == []
@@ -136,6 +154,9 @@ def test_a_server_that_was_killed_comes_back_with_every_second_and_the_run_as_in
     expect(page.get_by_test_id("lost")).to_be_hidden(timeout=BACK_LIMIT_MS)
     expect(page.get_by_test_id("run-state")).to_have_text("Interrupted", timeout=BACK_LIMIT_MS)
     see_score(page)
+    # A path of so many points: the first is moved to, a line leads to each of the others.
+    line = page.get_by_role("img", name="Balance score over time").locator("path.line")
+    expect(line).to_have_attribute("d", re.compile(rf"^M[^M]*(L[^ML]*){{{stored - 1},}}$"))
     expect(page.get_by_test_id("run-message")).to_contain_text("The server ended while this run was sending load")
     expect(page.get_by_test_id("start")).to_be_enabled()
 
