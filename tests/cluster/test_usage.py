@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.utils.quantity import parse_quantity
 
 from tests.cluster.accounts import scale_with
 from tests.cluster.api import api_get
@@ -38,14 +39,13 @@ def shown(product: Product, test_id: str) -> Usage:
 
 
 def told(cluster: Cluster, namespace: str) -> Usage:
-    """{pod: cores and bytes that the cluster tells}; it tells them in billionths of a core and in KiB."""
+    """{pod: cores and bytes that the cluster tells}."""
     answer = api_get(cluster.layout, f"/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods")
     found: Usage = {}
     for item in json.loads(answer or '{"items": []}')["items"]:
         (container,) = item["containers"]
         cpu, memory = container["usage"]["cpu"], container["usage"]["memory"]
-        assert (cpu[-1], memory[-2:]) == ("n", "Ki"), container
-        found[item["metadata"]["name"]] = round(int(cpu[:-1]) / 1e9, 3), int(memory[:-2]) * 1024
+        found[item["metadata"]["name"]] = round(float(parse_quantity(cpu)), 3), int(parse_quantity(memory))
     return found
 
 
