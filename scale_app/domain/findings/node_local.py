@@ -42,9 +42,11 @@ def _by_node(facts: Facts, due: Mapping[str, float]) -> tuple[dict[str, int], di
 
 
 def _idle(facts: Facts, near: Sequence[str]) -> bool:
-    """Of the pods on the serving node one is starved, too, or there is but one that serves."""
+    """Of the pods on the serving node one is starved, too, beyond chance, or there is but one that serves."""
     serving = sum(facts.figures.recent.pods[name].requests > 0 for name in near)
-    return serving < 2 or not set(near).isdisjoint(facts.starved())
+    picks = facts.figures.recent_verdict.effective_picks or 0.0
+    by_chance = len(near) * math.exp(-picks / len(near))  # so many pods that get none of the node's picks
+    return serving < 2 or len(set(near).intersection(facts.starved())) > by_chance + 3 * math.sqrt(by_chance)
 
 
 def _improbable(facts: Facts, near: float, total: float) -> bool:

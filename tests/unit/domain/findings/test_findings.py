@@ -47,6 +47,8 @@ FIRES: list[tuple[str, str, str, Scene]] = [
     ("node_local", "likely", "bce", Scene(NODE_A_ONLY)),
     # Each pod is due too little to tell, all of a node together are not.
     ("node_local", "likely", "bcefhiklnoqr"[:MOST_PODS_NAMED], Scene(pods([8, 0, 0] * 6), each=1)),
+    # One of the node's eight pods got none of its 35 connections, as happens by chance.
+    ("node_local", "likely", "bcefhiklnoqrtuwx"[:MOST_PODS_NAMED], Scene(pods([200, 0, 0] * 7 + [0] * 3), each=40)),
     ("single_source", "likely", "a", Scene(ONE_GETS_ALL)),
     ("single_source", "likely", "a", Scene(ONE_GETS_ALL, service=PLAIN)),
     ("unequal_weights", "certain", "a", Scene(pods([6_000, 2_050, 1_950]), service=WEIGHTS)),
