@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scale_app.adapters.store import SqlRunStore
 from scale_app.adapters.system_clock import SystemClock
@@ -24,6 +24,8 @@ from tests.serving import PROJECT, Served, build_page, fetch, free_port, served
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCREENS = PROJECT / "build" / "screens"
 LIMIT_MS = 20_000
+"""For what is not timed: the server tries a full disk again each five seconds, and a busy machine takes its time."""
+expect.set_options(timeout=LIMIT_MS)
 END_LIMIT_S = 15.0
 PAST_LIMIT_S = 40.0
 
