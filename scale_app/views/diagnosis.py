@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from scale_app.domain.alert import Alert
 from scale_app.domain.finding import Finding
-from scale_app.domain.findings import generator_limit
+from scale_app.domain.findings.counts import GENERATOR_LIMIT
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
 from scale_app.views.view import AlertRow, FindingRow
-from scale_app.views.words import ALERTS, CERTAINTIES, GENERATOR_LIMIT
+from scale_app.views.words import ALERTS, CERTAINTIES, GENERATOR_NOTES
 
 NO_CAUSE = "No cause stands out."
 
@@ -46,5 +46,5 @@ def findings_note(snapshot: Snapshot) -> str:
 
 def generator_note(findings: Sequence[Finding]) -> str:
     """Why the load generator limits what is measured, "" when no finding says so."""
-    found = next((each for each in findings if each.code == generator_limit.CAUSE.code), None)
-    return shown.prose(f"{GENERATOR_LIMIT[found.certainty]} {found.evidence}") if found else ""
+    found = next((each for each in findings if each.code == GENERATOR_LIMIT.code), None)
+    return shown.prose(f"{GENERATOR_NOTES[found.certainty]} {found.evidence}") if found else ""

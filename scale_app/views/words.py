@@ -112,7 +112,7 @@ PLAN_FIELDS = {
     "remote_workers": "Workers of other machines",
 }
 
-GENERATOR_LIMIT: dict[Certainty, str] = {
+GENERATOR_NOTES: dict[Certainty, str] = {
     "certain": "The load generator is the limit.",
     "likely": "The load generator may be the limit.",
     "possible": "The load generator may be the limit.",

@@ -1,57 +1,48 @@
-"""Why the work is uneven, or why that cannot be said: one cause a module, each a pure function of the facts.
+"""Why the work is uneven, or why that cannot be said: one cause after the other, each a pure function of the facts.
 
-To add a cause: write its module with a `CAUSE`, put it into `CAUSES`, test when it fires and when it is silent.
+To add a cause: write its `find` and its `Cause` beside those that look at the same thing, put it into `CAUSES`, test
+when it fires and when it is silent.
 """
 
 from __future__ import annotations
 
 from scale_app.domain.facts import Facts
 from scale_app.domain.finding import Finding
-from scale_app.domain.findings import (
-    failing_magnet,
-    failing_pod,
-    foreign_traffic,
-    generator_limit,
-    internal_traffic_policy,
-    keep_alive_pinning,
-    late_pods,
-    layer7,
-    node_local,
-    overloaded_pod,
-    pods_not_named,
-    session_affinity,
-    silent_pod,
-    single_source,
-    slow_pod,
-    too_few_connections,
-    topology,
-    unequal_weights,
-    uneven_connections,
-    unready_pods,
-)
+from scale_app.domain.findings.balancer import SESSION_AFFINITY, SINGLE_SOURCE, UNEQUAL_WEIGHTS, UNEVEN_CONNECTIONS
 from scale_app.domain.findings.cause import Cause
+from scale_app.domain.findings.connections import KEEP_ALIVE_PINNING, LATE_PODS, LAYER7, TOO_FEW_CONNECTIONS
+from scale_app.domain.findings.counts import FOREIGN_TRAFFIC, GENERATOR_LIMIT, PODS_NOT_NAMED
+from scale_app.domain.findings.places import INTERNAL_TRAFFIC_POLICY, NODE_LOCAL, TOPOLOGY
+from scale_app.domain.findings.pods import (
+    FAILING_MAGNET,
+    FAILING_POD,
+    OVERLOADED_POD,
+    SILENT_POD,
+    SLOW_POD,
+    UNREADY_PODS,
+)
 
 CAUSES: tuple[Cause, ...] = (
-    pods_not_named.CAUSE,
-    generator_limit.CAUSE,
-    silent_pod.CAUSE,
-    session_affinity.CAUSE,
-    internal_traffic_policy.CAUSE,
-    topology.CAUSE,
-    node_local.CAUSE,
-    single_source.CAUSE,
-    unequal_weights.CAUSE,
-    late_pods.CAUSE,
-    unready_pods.CAUSE,
-    failing_magnet.CAUSE,
-    failing_pod.CAUSE,
-    overloaded_pod.CAUSE,
-    slow_pod.CAUSE,
-    keep_alive_pinning.CAUSE,
-    too_few_connections.CAUSE,
-    foreign_traffic.CAUSE,
-    uneven_connections.CAUSE,
-    layer7.CAUSE,
+    PODS_NOT_NAMED,
+    GENERATOR_LIMIT,
+    SILENT_POD,
+    SESSION_AFFINITY,
+    INTERNAL_TRAFFIC_POLICY,
+    TOPOLOGY,
+    NODE_LOCAL,
+    SINGLE_SOURCE,
+    UNEQUAL_WEIGHTS,
+    LATE_PODS,
+    UNREADY_PODS,
+    FAILING_MAGNET,
+    FAILING_POD,
+    OVERLOADED_POD,
+    SLOW_POD,
+    KEEP_ALIVE_PINNING,
+    TOO_FEW_CONNECTIONS,
+    FOREIGN_TRAFFIC,
+    UNEVEN_CONNECTIONS,
+    LAYER7,
 )
 """Every cause that is looked for; among findings of equal certainty this order is kept."""
 

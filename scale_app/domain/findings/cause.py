@@ -1,12 +1,13 @@
-"""What all findings of one cause have in common. Each module of this package makes one."""
+"""What all findings of one cause have in common, and figures in their sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from scale_app.domain.facts import Facts
 from scale_app.domain.finding import MOST_PODS_NAMED, Certainty, Finding
+from scale_app.domain.verdict_sentence import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,18 @@ class Cause:
         """The finding, with this run's numbers."""
         named = tuple(pods)[:MOST_PODS_NAMED]
         return Finding(self.code, self.title, self.cause, evidence, certainty, self.remedy, self.patch, named)
+
+
+def percent(share: float) -> str:
+    """A share (0..1) as people read it."""
+    return f"{share * 100:.0f} %" if share >= 0.1 or share == 0 else f"{share * 100:.2g} %"
+
+
+def milliseconds(latency_ms: float) -> str:
+    """A latency with three significant digits at most."""
+    return f"{latency_ms:,.0f} ms" if latency_ms >= 100 else f"{latency_ms:.3g} ms"
+
+
+def pods(names: Sequence[str]) -> str:
+    """Names, or how many there are when they would fill the line."""
+    return " and ".join(names) if 0 < len(names) <= 2 else count(len(names), "pod")

@@ -1,0 +1,161 @@
+"""What the balancer chooses by: an affinity, a hash, weights, or nothing that can be seen from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from scale_app.domain.arrays import np
+from scale_app.domain.balance import counted, shares
+from scale_app.domain.facts import Facts
+from scale_app.domain.finding import Finding
+from scale_app.domain.findings.cause import Cause, percent
+from scale_app.domain.snapshot import PodShare
+from scale_app.domain.verdict import VerdictKind
+
+NEARLY_ALL = 0.9
+
+
+def find_session_affinity(facts: Facts) -> Finding | None:
+    """Silent where affinity does no harm, as with many client addresses."""
+    pods = len(facts.figures.recent.expected)
+    if facts.service is None or facts.service.session_affinity != "ClientIP" or pods < 2:
+        return None
+    name, share = facts.top()
+    if share < NEARLY_ALL and facts.figures.recent_verdict.kind is not VerdictKind.UNEVEN:
+        return None
+    evidence = (
+        f"The Service says sessionAffinity: ClientIP, and {name} got {percent(share)} of the last requests "
+        f"where 1 of {pods} pods is due {percent(1 / pods)}."
+    )
+    return SESSION_AFFINITY.found("certain", evidence, [name])
+
+
+SESSION_AFFINITY = Cause(
+    code="session_affinity",
+    title="The Service ties each client address to one pod",
+    cause="sessionAffinity: ClientIP sends every connection of one address to the same pod, new connections too.",
+    shown_by="the Service's sessionAffinity and the busiest pod's share",
+    remedy="Remove it if no pod keeps state for its clients; else test from as many addresses as there are clients.",
+    patch="spec:\n  sessionAffinity: None\n",
+    find=find_session_affinity,
+)
+
+
+IMPROBABLE = 0.001
+ALL = 0.999
+
+
+def find_single_source(facts: Facts) -> Finding | None:
+    """Silent where the Service's own settings say it, and with too few connections to tell or one pod that could have
+    got them: those that do not answer, or came when connections were open already, could not."""
+    window, (name, share) = facts.figures.recent, facts.top()
+    if (facts.service and facts.service.narrows) or share < ALL or facts.by_request:
+        return None
+    pods, connections = len(window.expected.keys() - facts.explained), sum((window.loads or {}).values())
+    # The first connection may go anywhere; each further one meets the same pod with chance 1/pods.
+    if pods < 2 or pods ** (1 - connections) > IMPROBABLE:
+        return None
+    evidence = (
+        f"{name}, one of {pods} pods, answered on all {connections:,} connections lately and got {percent(share)} of "
+        "the requests."
+    )
+    return SINGLE_SOURCE.found("likely", evidence, [name])
+
+
+SINGLE_SOURCE = Cause(
+    code="single_source",
+    title="All connections of this source reach the same pod",
+    cause="A balancer that hashes the client's address sends everything that comes from one machine to one pod.",
+    shown_by="connections in use and the one pod that got them all",
+    remedy="Send from several addresses, as real clients do, or let the balancer hash something finer or nothing.",
+    find=find_single_source,
+)
+
+
+UNEQUAL_FROM = 1.05
+EXPLAINED = 0.5
+
+
+def find_unequal_weights(facts: Facts) -> Finding | None:
+    """Fires when the weights explain at least half of the distance between the counts and the fair shares."""
+    weights = facts.service.weights if facts.service else {}
+    if facts.figures.recent_verdict.kind is not VerdictKind.UNEVEN or not _unequal(weights):
+        return None
+    window = facts.figures.recent
+    names = list(window.expected)
+    got = counted([window.pods[name].requests for name in names])
+    got, due = got / got.sum(), shares(len(names), list(window.expected.values()))
+    by_weight = shares(len(names), [weights.get(name, 1.0) for name in names])
+    if np.abs(got - by_weight).sum() > EXPLAINED * np.abs(got - due).sum():
+        return None
+    heaviest = int(by_weight.argmax())
+    evidence = (
+        f"The balancer's weight of {names[heaviest]} is {weights.get(names[heaviest], 1.0):g}, "
+        f"{percent(float(by_weight[heaviest]))} of all weights; it got {percent(float(got[heaviest]))} of the last "
+        "requests."
+    )
+    return UNEQUAL_WEIGHTS.found("certain", evidence, [names[heaviest]])
+
+
+def _unequal(weights: Mapping[str, float]) -> bool:
+    return len(weights) > 1 and max(weights.values()) > UNEQUAL_FROM * min(weights.values())
+
+
+UNEQUAL_WEIGHTS = Cause(
+    code="unequal_weights",
+    title="The balancer's weights are unequal",
+    cause="The balancer gives pods different weights, and the requests follow them.",
+    shown_by="the balancer's weights against the pods' shares",
+    remedy="Make the weights equal, or, if they are meant, give the same weights to the run so that it expects them.",
+    find=find_unequal_weights,
+)
+
+
+AGREE_WITHIN = 0.25
+NONE_BELOW = 0.01
+PINNED_BELOW = 0.1
+TOLD_FROM = 0.5
+"""The least part of the connections of which the pod is known."""
+
+
+def find_uneven_connections(facts: Facts) -> Finding | None:
+    """Fires when pods stand out that work like the others, answer, and were there in time.
+
+    That they do is evidence by itself: of twenty pods one that gets nothing hardly shows in the chi-square of all.
+    Where connections decide, those that stand out by requests have to do so by connections as well.
+    """
+    verdict, opened = facts.figures.verdict, facts.connections
+    known = facts.service is not None and (facts.service.narrows or bool(facts.service.weights))
+    if verdict.kind is not VerdictKind.UNEVEN or not opened or known:
+        return None
+    standing_out = [row for row in facts.rows if row.outlier]
+    explained = facts.explained
+    if not standing_out or any(row.slow or row.failing or row.name in explained for row in standing_out):
+        return None
+    # Connections that were open before the warm-up ended are no pod's in this window.
+    told = sum(row.connections for row in facts.rows)
+    pinned = facts.figures.whole.freshness < PINNED_BELOW and told >= TOLD_FROM * opened
+    if pinned and not all(_by_connections(row, told) for row in standing_out):
+        return None
+    hottest = max(standing_out, key=lambda row: abs(row.against_fair))
+    of_connections = "" if not pinned else f"{percent(hottest.connections / told)} of {told:,} connections and "
+    evidence = (
+        f"{hottest.name} got {of_connections}{percent(hottest.share)} of the requests, "
+        f"{hottest.against_fair:+.0%} against its fair share."
+    )
+    return UNEVEN_CONNECTIONS.found("possible", evidence, [row.name for row in standing_out])
+
+
+def _by_connections(row: PodShare, opened: int) -> bool:
+    share = row.connections / opened
+    return abs(share - row.share) <= max(AGREE_WITHIN * row.share, NONE_BELOW)
+
+
+UNEVEN_CONNECTIONS = Cause(
+    code="uneven_connections",
+    title="The balancer itself prefers some pods",
+    cause="Work is spread unevenly though the pods work alike, as with weights or a coarse hash at a proxy.",
+    shown_by="requests, and connections where they decide, of pods that stand out and are not slow, failing or late",
+    remedy="Look for weights, subsets or a hash policy at the ingress, mesh or cloud balancer before the Service.",
+    find=find_uneven_connections,
+)

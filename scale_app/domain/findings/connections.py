@@ -1,0 +1,153 @@
+"""What a connection decides: pods are picked when one is opened, or for each request."""
+
+from __future__ import annotations
+
+import math
+
+from scale_app.domain.balance import THRESHOLD
+from scale_app.domain.facts import BY_REQUEST_FROM, DUE_TO_JUDGE, Facts
+from scale_app.domain.finding import Finding
+from scale_app.domain.findings.cause import Cause, percent, pods
+from scale_app.domain.verdict import PICKS_PER_POD, VerdictKind
+from scale_app.domain.verdict_sentence import count, rounded
+
+HALF, NEARLY = 0.5, 0.75
+BY_CHANCE = 3.0
+"""Standard deviations of a count of picks."""
+
+
+def find_late_pods(facts: Facts) -> Finding | None:
+    """Fires under long-lived connections, or some of them, for pods that became ready during the run and get clearly
+    less than their due."""
+    if not facts.changes or not facts.some_pinned:
+        return None
+    silent = facts.silent.pods if facts.silent else ()
+    came_s = {
+        change.pod: change.elapsed_s
+        for change in facts.changes
+        if change.change in ("joined", "ready") and change.pod not in silent
+    }
+    due = facts.due(came_s)
+    window = facts.figures.recent
+    each = window.attributed / (facts.figures.recent_verdict.effective_picks or 1.0)
+    poor = [
+        name
+        for name in due
+        if due[name] >= DUE_TO_JUDGE and window.pods[name].requests < each * _fair_from(due[name] / each)
+    ]
+    if not poor:
+        return None
+    got = sum(window.pods[name].requests for name in poor)
+    connections = sum(window.pods[name].connections for name in poor)
+    evidence = (
+        f"Since {pods(poor)} came after {min(came_s[name] for name in poor):.0f} s, {connections:,} connections and "
+        f"{got:,} of {sum(due[name] for name in poor):,.0f} due requests reached them; "
+        f"a connection carries {facts.requests_each:,.0f} requests."
+    )
+    return LATE_PODS.found("likely" if connections else "certain", evidence, poor)
+
+
+def _fair_from(due: float) -> float:
+    """The picks that a pod has got at least which gets its share, of which so many are due."""
+    return max(HALF * due, min(NEARLY * due, due - BY_CHANCE * math.sqrt(due)))
+
+
+LATE_PODS = Cause(
+    code="late_pods",
+    title="New pods get no share of open connections",
+    cause="A balancer picks a pod when a connection is opened, so pods that come later get only what is opened later.",
+    shown_by="when a pod became ready, its connections and requests since, requests per connection",
+    remedy="End connections now and then (a maximum age or number of requests), or balance per request.",
+    find=find_late_pods,
+)
+
+
+CHANCE_FROM = 0.05
+
+
+def find_keep_alive_pinning(facts: Facts) -> Finding | None:
+    """Fires for a low score that chance explains. Silent when more than chance is at work, or less (round robin)."""
+    verdict, score = facts.figures.verdict, facts.figures.balance.score
+    if verdict.kind is not VerdictKind.UNDECIDED or verdict.more_even_than_chance or not facts.long_lived:
+        return None
+    opened, each, usual = facts.connections, facts.requests_each, verdict.noise_score
+    if score is None or score >= THRESHOLD or usual is None or usual >= THRESHOLD or opened is None or each is None:
+        return None
+    evidence = (
+        f"{count(opened, 'connection')} carried {each:,.0f} requests each to {facts.figures.balance.pods} pods: "
+        f"chance alone gives a score near {usual:.2f}, and it is {score:.2f}."
+    )
+    return KEEP_ALIVE_PINNING.found("likely" if (verdict.p_uneven or 0.0) >= CHANCE_FROM else "possible", evidence)
+
+
+KEEP_ALIVE_PINNING = Cause(
+    code="keep_alive_pinning",
+    title="Few long connections are spread by chance",
+    cause="A layer-4 balancer picks a pod once per connection, so with few long ones even a fair one looks uneven.",
+    shown_by="connections, requests per connection, the score that chance alone gives",
+    remedy=(
+        "Open new connections now and then (clients' maximum requests or age of a connection), or balance per request; "
+        "to judge the balancer itself, run again with a new connection every few requests."
+    ),
+    find=find_keep_alive_pinning,
+)
+
+
+def find_too_few_connections(facts: Facts) -> Finding | None:
+    """Fires below PICKS_PER_POD effective picks a pod; long connections have a finding of their own."""
+    verdict, pods = facts.figures.verdict, facts.figures.balance.pods
+    picks = verdict.effective_picks
+    if verdict.kind is not VerdictKind.UNDECIDED or picks is None or picks >= PICKS_PER_POD * pods:
+        return None
+    if verdict.more_even_than_chance or facts.long_lived:
+        return None
+    unit = verdict.unit
+    more = verdict.picks_to_decide
+    needed = f"; about {count(rounded(more), f'more {unit}')} would decide" if more else ""
+    least = PICKS_PER_POD * pods
+    evidence = f"{count(round(picks), f'effective {unit}')} for {pods} pods, where {least:,} are the least{needed}."
+    return TOO_FEW_CONNECTIONS.found("certain", evidence)
+
+
+TOO_FEW_CONNECTIONS = Cause(
+    code="too_few_connections",
+    title="Too few connections to judge",
+    cause="The balancer has decided too seldom: what was seen is mostly chance.",
+    shown_by="effective connections (Kish) for the number of pods",
+    remedy="Run longer, with more users, or with a new connection for each request.",
+    find=find_too_few_connections,
+)
+
+
+SOME_FROM = 0.1
+SWITCHES_TO_JUDGE = 5
+
+
+def find_layer7(facts: Facts) -> Finding | None:
+    """Silent for a few switches, and where each connection made but one of the many that it could: then its pod
+    went away."""
+    fresh, loads = facts.figures.whole.freshness, facts.figures.whole.loads or {}
+    switches = sum(carried.switches * n for carried, n in loads.items())
+    by_request = facts.figures.whole.by_request
+    once = all(carried.switches <= 1 for carried in loads) and any(carried.chances > 1 for carried in loads)
+    if fresh < SOME_FROM or ((switches < SWITCHES_TO_JUDGE or once) and not by_request):
+        return None
+    if by_request:
+        evidence = "What counts the requests tells that the balancer picks a pod for each, so each one is a pick."
+    else:
+        chances = sum(carried.chances * n for carried, n in loads.items())
+        evidence = (
+            f"{switches:,} of {count(chances, 'answer')} came from another pod than the one before on the same "
+            f"connection, {percent(fresh)} of what a new pick for each request would bring."
+        )
+    return LAYER7.found("certain" if fresh >= BY_REQUEST_FROM else "likely", evidence)
+
+
+LAYER7 = Cause(
+    code="layer7",
+    title="A layer-7 balancer picks a pod for each request",
+    cause="A proxy before the pods ends the connections and forwards every request by itself.",
+    shown_by="how often the pod changes from one answer to the next on the same connection",
+    remedy="Nothing to change: keep-alive does no harm here. If work is uneven, check the proxy's policy.",
+    find=find_layer7,
+)

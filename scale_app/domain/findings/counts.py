@@ -1,0 +1,148 @@
+"""What is wrong with the counts themselves, before anything is said of the balancer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from scale_app.domain.facts import Facts
+from scale_app.domain.finding import Finding
+from scale_app.domain.findings.cause import Cause, milliseconds, percent
+from scale_app.domain.samples import GeneratorHealth
+from scale_app.domain.source import NAMED_BY_ANSWERS
+from scale_app.domain.verdict import COVERAGE_FLOOR
+
+ANSWERS_TO_JUDGE = 20
+
+
+def find_pods_not_named(facts: Facts) -> Finding | None:
+    """Left out is what no pod answered: requests without an answer, and errors that a proxy gave in a pod's place."""
+    window = facts.figures.whole
+    answered = round(window.due)
+    named = window.attributed
+    if facts.source not in NAMED_BY_ANSWERS or answered < ANSWERS_TO_JUDGE or named >= COVERAGE_FLOOR * answered:
+        return None
+    evidence = (
+        f"{named:,} of {answered:,} answers ({percent(named / answered)}) had the header {facts.plan.pod_header}; "
+        f"{percent(COVERAGE_FLOOR)} are needed."
+    )
+    return PODS_NOT_NAMED.found("certain", evidence)
+
+
+PODS_NOT_NAMED = Cause(
+    code="pods_not_named",
+    title="Most answers do not name their pod",
+    cause="The pods, or a proxy before them, do not send the response header in which a pod gives its name.",
+    shown_by="answers with the header against all answers",
+    remedy="Let the service send its pod's name in the header, or name the header that it does send in the plan.",
+    patch=(
+        "spec:\n  template:\n    spec:\n      containers:\n        - name: app\n          env:\n"
+        "            - name: POD_NAME\n              valueFrom:\n                fieldRef:\n"
+        "                  fieldPath: metadata.name\n"
+    ),
+    find=find_pods_not_named,
+)
+
+
+BUSY_FROM = 0.9
+LATE_FROM_MS = 50.0
+BEHIND_FROM_MS = 50.0
+PORTS_FROM = 500
+SUSTAINED = 3
+
+
+def find_generator_limit(facts: Facts) -> Finding | None:
+    """One bad second is no finding: SUSTAINED samples in a row are.
+
+    Certain where the generator itself used a core up or had no port left all that time. Being late alone may have
+    another reason, such as a machine that others keep busy, so it is only likely.
+    """
+    last = facts.health[-SUSTAINED:]
+    if len(last) < SUSTAINED or not all(_strained(health) for health in last):
+        return None
+    said = "; ".join(sentence for sentence in (_time(last), _schedule(last), _ports(last)) if sentence)
+    evidence = f"In the last {SUSTAINED} samples {said}."
+    if any(all(limit(health) for health in last) for limit in (_busy, _out_of_ports)):
+        return GENERATOR_LIMIT.found("certain", evidence)
+    waited = " It had time of its own left, so it may have waited for a machine that other work keeps busy."
+    return GENERATOR_LIMIT.found("likely", evidence + waited)
+
+
+def _strained(health: GeneratorHealth) -> bool:
+    return any(limit(health) for limit in LIMITS)
+
+
+def _busy(health: GeneratorHealth) -> bool:
+    return health.cpu_share >= BUSY_FROM
+
+
+def _out_of_ports(health: GeneratorHealth) -> bool:
+    return health.ports_left is not None and health.ports_left < PORTS_FROM
+
+
+LIMITS: tuple[Callable[[GeneratorHealth], bool], ...] = (
+    _busy,
+    _out_of_ports,
+    lambda health: health.loop_lag_ms > LATE_FROM_MS,
+    lambda health: health.schedule_lag_p99_ms > BEHIND_FROM_MS,
+)
+
+
+def _time(last: Sequence[GeneratorHealth]) -> str:
+    busiest, latest_ms = max(health.cpu_share for health in last), max(health.loop_lag_ms for health in last)
+    return (
+        f"it used up to {percent(busiest)} of a core and was up to {milliseconds(latest_ms)} late "
+        f"(limits: {percent(BUSY_FROM)} and {milliseconds(LATE_FROM_MS)})"
+    )
+
+
+def _schedule(last: Sequence[GeneratorHealth]) -> str:
+    behind_ms = max(health.schedule_lag_p99_ms for health in last)
+    if behind_ms <= BEHIND_FROM_MS:
+        return ""
+    return f"1 % of the arrivals were sent {milliseconds(behind_ms)} or more after they were due"
+
+
+def _ports(last: Sequence[GeneratorHealth]) -> str:
+    left = min((health.ports_left for health in last if health.ports_left is not None), default=PORTS_FROM)
+    return f"only {left:,} local ports were left for new connections" if left < PORTS_FROM else ""
+
+
+GENERATOR_LIMIT = Cause(
+    code="generator_limit",
+    title="The load generator is the limit",
+    cause="The generator has no time or no ports left, so it sends less than planned and its latencies are too long.",
+    shown_by="its share of a core, how late its loop and its arrivals are, free local ports; three samples in a row",
+    remedy="Use fewer users, a longer think time or fewer new connections; or send from more processes or machines.",
+    find=find_generator_limit,
+)
+
+
+NOTICED_FROM = 0.01
+REQUESTS_TO_JUDGE = 20
+
+
+def find_foreign_traffic(facts: Facts) -> Finding | None:
+    """Silent when the pods' own counts are unknown, and for a share that a health probe makes.
+
+    Each user may have one answer that its pod has counted and the generator has not read yet, so that many are no news.
+    """
+    foreign = {name: requests for name, requests in (facts.excess or {}).items() if requests > 0}
+    extra = max(sum(foreign.values()), facts.others or 0)
+    window = facts.figures.whole
+    ours = window.attributed if facts.source in NAMED_BY_ANSWERS else min(window.attributed, round(window.due))
+    if extra < max(REQUESTS_TO_JUDGE, facts.plan.users + 1, NOTICED_FROM * (ours + extra)):
+        return None
+    evidence = (
+        f"The pods counted {ours + extra:,} requests, {extra:,} of them ({percent(extra / (ours + extra))}) not ours."
+    )
+    return FOREIGN_TRAFFIC.found("certain", evidence, sorted(foreign, key=lambda name: -foreign[name]))
+
+
+FOREIGN_TRAFFIC = Cause(
+    code="foreign_traffic",
+    title="Other clients load the same pods",
+    cause="The pods also serve clients other than this run, which the pods' own counters include.",
+    shown_by="requests that the pods counted beyond those that this run sent",
+    remedy="Judge by the answers to this run's own requests, or run when or where nobody else uses the pods.",
+    find=find_foreign_traffic,
+)

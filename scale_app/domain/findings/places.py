@@ -1,0 +1,139 @@
+"""Traffic that stays near its client: what the Service's settings or the counts by node say."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from scale_app.domain.facts import DUE_TO_JUDGE, STARVED_BELOW, Facts
+from scale_app.domain.finding import Finding
+from scale_app.domain.findings.cause import Cause
+from scale_app.domain.verdict_sentence import count
+
+MOST_NODES_NAMED = 4
+
+
+def away(pods: Sequence[str], here: str, place_of: Callable[[str], str]) -> list[str]:
+    """The pods, if all of them are elsewhere or places are unknown; none when one of them is here."""
+    return [] if here and any(place_of(pod) == here for pod in pods) else list(pods)
+
+
+def pods_per_node(facts: Facts) -> str:
+    """For example "2 pods on node-a, 1 pod on node-b"."""
+    eligible = facts.figures.recent.expected
+    nodes = Counter(facts.node_of(name) or "an unknown node" for name in eligible)
+    named = [f"{count(pods, 'pod')} on {node}" for node, pods in sorted(nodes.items())[:MOST_NODES_NAMED]]
+    rest = len(nodes) - len(named)
+    return ", ".join(named) + (f" and others on {count(rest, 'more node')}" if rest else "")
+
+
+def find_internal_traffic_policy(facts: Facts) -> Finding | None:
+    """Silent as long as pods of other nodes get their share all the same."""
+    if facts.service is None or facts.service.internal_traffic_policy != "Local":
+        return None
+    starved = away(facts.starved(), facts.service.client_node, facts.node_of)
+    if not starved:
+        return None
+    evidence = (
+        f"The Service says internalTrafficPolicy: Local, and {len(starved)} of {len(facts.figures.recent.expected)} "
+        f"pods got next to nothing, none of them on the client's node; {pods_per_node(facts)}."
+    )
+    return INTERNAL_TRAFFIC_POLICY.found("certain", evidence, starved)
+
+
+INTERNAL_TRAFFIC_POLICY = Cause(
+    code="internal_traffic_policy",
+    title="Only pods on the client's node are reached",
+    cause="internalTrafficPolicy: Local lets a client reach only the pods of its own node, however many there are.",
+    shown_by="the Service's internalTrafficPolicy, pods per node, pods that got next to nothing",
+    remedy="Set the policy to Cluster, or run as many pods on each node as its clients need.",
+    patch="spec:\n  internalTrafficPolicy: Cluster\n",
+    find=find_internal_traffic_policy,
+)
+
+
+def find_topology(facts: Facts) -> Finding | None:
+    """Silent when far pods get their share, or a near one does not, which no preference explains."""
+    service = facts.service
+    if service is None or not (service.traffic_distribution or service.topology_hints):
+        return None
+    by_node = service.traffic_distribution == "PreferSameNode"
+    here, place_of = (service.client_node, facts.node_of) if by_node else (service.client_zone, facts.zone_of)
+    starved = away(facts.starved(), here, place_of)
+    if not starved:
+        return None
+    setting = (
+        f"trafficDistribution: {service.traffic_distribution}" if service.traffic_distribution else "topology hints"
+    )
+    evidence = (
+        f"The Service has {setting}, and {len(starved)} of {len(facts.figures.recent.expected)} pods got next to "
+        f"nothing, none of them {'on the node' if by_node else 'in the zone'} of the client; {pods_per_node(facts)}."
+    )
+    return TOPOLOGY.found("certain" if here else "likely", evidence, starved)
+
+
+TOPOLOGY = Cause(
+    code="topology",
+    title="Traffic is kept near the client",
+    cause="trafficDistribution or topology hints send a client's connections to the pods of its own node or zone.",
+    shown_by="the Service's trafficDistribution or hints, pods per node, pods that got next to nothing",
+    remedy="Remove the preference, or spread pods over nodes and zones as clients are (topologySpreadConstraints).",
+    patch="spec:\n  trafficDistribution: null\n",
+    find=find_topology,
+)
+
+
+IMPROBABLE = 1e-6
+
+
+def find_node_local(facts: Facts) -> Finding | None:
+    """One serving node with at least two pods, those of every other node starved together, each of them or not: of
+    hundreds of pods each is due too little to tell. One pod alone may be a hash."""
+    if facts.service is not None:
+        return None
+    explained = facts.explained
+    due = {name: requests for name, requests in facts.due().items() if name not in explained}
+    got, asked = _by_node(facts, due)
+    serving = [node for node in asked if got[node] >= STARVED_BELOW * asked[node]]
+    if "" in asked or len(serving) != 1 or len(asked) < 2:
+        return None
+    near = [name for name in due if facts.node_of(name) == serving[0]]
+    if _idle(facts, near) or not _improbable(facts, asked[serving[0]], sum(asked.values())):
+        return None
+    evidence = f"Only the {len(near)} pods on {serving[0]} got requests in the last seconds; {pods_per_node(facts)}."
+    return NODE_LOCAL.found("likely", evidence, sorted(due.keys() - set(near)))
+
+
+def _by_node(facts: Facts, due: Mapping[str, float]) -> tuple[dict[str, int], dict[str, float]]:
+    """Requests that each node's pods got in the recent window, and those due to them."""
+    got, asked = dict[str, int](), dict[str, float]()
+    for name, requests in due.items():
+        node = facts.node_of(name)
+        got[node] = got.get(node, 0) + facts.figures.recent.pods[name].requests
+        asked[node] = asked.get(node, 0.0) + requests
+    return got, asked
+
+
+def _idle(facts: Facts, near: Sequence[str]) -> bool:
+    """Of the pods on the serving node one is starved, too, beyond chance, or there is but one that serves."""
+    serving = sum(facts.figures.recent.pods[name].requests > 0 for name in near)
+    picks = facts.figures.recent_verdict.effective_picks or 0.0
+    by_chance = len(near) * math.exp(-picks / len(near))  # so many pods that get none of the node's picks
+    return serving < 2 or len(set(near).intersection(facts.starved())) > by_chance + 3 * math.sqrt(by_chance)
+
+
+def _improbable(facts: Facts, near: float, total: float) -> bool:
+    """All picks of the last seconds meet one node by chance hardly ever. near, total: requests due."""
+    picks = facts.figures.recent_verdict.effective_picks or 0.0
+    return total - near >= DUE_TO_JUDGE and picks * math.log(near / total) <= math.log(IMPROBABLE)
+
+
+NODE_LOCAL = Cause(
+    code="node_local",
+    title="Only the pods of one node get requests",
+    cause="A traffic policy Local or a preference for the client's node keeps the connections on one node.",
+    shown_by="pods per node, pods that got next to nothing",
+    remedy="Look at the Service's internalTrafficPolicy, externalTrafficPolicy and trafficDistribution.",
+    find=find_node_local,
+)

@@ -1,0 +1,189 @@
+"""What a pod itself does: it does not answer, fails, is slow, or is not ready."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from scale_app.domain.facts import Facts
+from scale_app.domain.finding import Finding
+from scale_app.domain.findings.cause import Cause, milliseconds, percent, pods
+from scale_app.domain.snapshot import PodShare
+from scale_app.domain.verdict_sentence import count
+
+MORE_FROM = 0.2
+
+
+def slow_rows(facts: Facts, *, overloaded: bool) -> list[tuple[PodShare, float]]:
+    """Slow pods with clearly more than their share (or the other ones), each with share over due minus 1."""
+    slow = {row.name: row for row in facts.rows if row.slow}
+    if not slow:
+        return []
+    pods, due = facts.figures.recent.pods, facts.due(slow)
+    against = {name: pods[name].requests / due[name] - 1 for name in due if due[name] > 0}
+    return [(slow[name], excess) for name, excess in against.items() if (excess >= MORE_FROM) is overloaded]
+
+
+def compared(row: PodShare, against_due: float, facts: Facts) -> str:
+    """The numbers of one slow pod beside the others'."""
+    usual_ms = median(other.mean_ms for other in facts.rows if not other.slow and other.mean_ms is not None)
+    hand = f", with {row.in_flight:.2g} requests in hand" if row.in_flight is not None else ""
+    return (
+        f"{row.name} answered in {milliseconds(row.mean_ms or 0.0)} on average where the others' median is "
+        f"{milliseconds(usual_ms)}, and got {against_due:+.0%} against its fair share lately{hand}."
+    )
+
+
+LIKELY_FROM = 100.0
+CAUSES_NAMED = 2
+
+
+def find_silent_pod(facts: Facts) -> Finding | None:
+    """Fires while the evidence is 100 to 1 that a pod which answers would have got more."""
+    silent = facts.silent
+    if silent is None or silent.evidence < LIKELY_FROM:
+        return None
+    ranked = sorted(facts.errors.items(), key=lambda item: -item[1])[:CAUSES_NAMED]
+    causes = f" ({', '.join(f'{times:,} x {cause}' for cause, times in ranked)})" if ranked else ""
+    evidence = (
+        f"{pods(silent.pods)} answered {silent.answered:,} requests where the others' answers make {silent.due:,.0f} "
+        f"due, and {silent.unserved:,} requests, {percent(silent.lost)}, got no answer of a pod{causes}. "
+        "The balancer itself may be fair."
+    )
+    return SILENT_POD.found("likely", evidence, silent.pods)
+
+
+SILENT_POD = Cause(
+    code="silent_pod",
+    title="A ready pod does not answer",
+    cause="The pod passes its readiness probe, so it gets its share, but requests to it are dropped, refused or reset.",
+    shown_by="answers of the pod against its share, and requests that no pod answered",
+    remedy=(
+        "Look at the pod's log, network policy and node; let its readiness probe take the path that requests take, and "
+        "let the balancer eject pods that do not answer."
+    ),
+    patch=(
+        "spec:\n  template:\n    spec:\n      containers:\n        - name: app\n          readinessProbe:\n"
+        "            httpGet:\n              path: /\n              port: 8080\n            periodSeconds: 5\n"
+        "            timeoutSeconds: 2\n"
+    ),
+    find=find_silent_pod,
+)
+
+
+def find_failing_pod(facts: Facts) -> Finding | None:
+    """Whatever its share of the requests is."""
+    failing = [row for row in facts.rows if row.failing]
+    if not failing:
+        return None
+    worst = max(failing, key=lambda row: row.failures / row.requests)
+    others = [row for row in facts.rows if not row.failing]
+    failed, requests = sum(row.failures for row in others), sum(row.requests for row in others)
+    evidence = (
+        f"{worst.name} failed {worst.failures:,} of {worst.requests:,} requests "
+        f"({percent(worst.failures / worst.requests)}), the others {percent(failed / max(requests, 1))}."
+    )
+    return FAILING_POD.found("certain", evidence, [row.name for row in failing])
+
+
+FAILING_POD = Cause(
+    code="failing_pod",
+    title="One pod fails more than the others",
+    cause="Something is wrong in this pod or on its node, since the same requests succeed elsewhere.",
+    shown_by="failures per pod, by a binomial test against the other pods",
+    remedy="Look at the pod's log and node; let its readiness probe see the failure, so that it gets nothing then.",
+    patch=(
+        "spec:\n  template:\n    spec:\n      containers:\n        - name: app\n          readinessProbe:\n"
+        "            httpGet:\n              path: /ready\n              port: 8080\n            periodSeconds: 5\n"
+    ),
+    find=find_failing_pod,
+)
+
+
+ATTRACTS_FROM = 0.2
+
+
+def find_failing_magnet(facts: Facts) -> Finding | None:
+    """A failing pod with clearly more than its share, more than chance brings."""
+    magnets = [row for row in facts.rows if row.failing and row.outlier and row.against_fair >= ATTRACTS_FROM]
+    if not magnets:
+        return None
+    worst = max(magnets, key=lambda row: row.against_fair)
+    evidence = (
+        f"{worst.name} failed {worst.failures:,} of {worst.requests:,} requests "
+        f"({percent(worst.failures / worst.requests)}) and got {worst.against_fair:+.0%} against its fair share."
+    )
+    return FAILING_MAGNET.found("likely", evidence, [row.name for row in magnets])
+
+
+FAILING_MAGNET = Cause(
+    code="failing_magnet",
+    title="A failing pod attracts traffic",
+    cause="Failures are quick, so the pod seems the least loaded and a balancer by connections or load prefers it.",
+    shown_by="failures and share of the pod against the others",
+    remedy="Let its readiness probe see the failure, and eject pods that fail (outlier detection; shown for Istio).",
+    patch=(
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nspec:\n  trafficPolicy:\n"
+        "    outlierDetection:\n      consecutive5xxErrors: 5\n      interval: 10s\n      baseEjectionTime: 30s\n"
+    ),
+    find=find_failing_magnet,
+)
+
+
+def find_overloaded_pod(facts: Facts) -> Finding | None:
+    """Slower than the others and at least a fifth above its share."""
+    overloaded = slow_rows(facts, overloaded=True)
+    if not overloaded:
+        return None
+    worst, against_due = max(overloaded, key=lambda found: found[1])
+    return OVERLOADED_POD.found("likely", compared(worst, against_due, facts), [row.name for row, _ in overloaded])
+
+
+OVERLOADED_POD = Cause(
+    code="overloaded_pod",
+    title="One pod is slow because it gets too much",
+    cause="The pod gets more requests than the others and queues them, so imbalance has become latency.",
+    shown_by="mean latency (robust outlier test at 0.1 %) together with a share above its due",
+    remedy="Mend the imbalance first (see the other findings); adding pods helps only if new connections reach them.",
+    find=find_overloaded_pod,
+)
+
+
+def find_slow_pod(facts: Facts) -> Finding | None:
+    """Slower than the others and not clearly above its share."""
+    slow = slow_rows(facts, overloaded=False)
+    if not slow:
+        return None
+    worst, against_due = max(slow, key=lambda found: found[0].mean_ms or 0.0)
+    return SLOW_POD.found("likely", compared(worst, against_due, facts), [row.name for row, _ in slow])
+
+
+SLOW_POD = Cause(
+    code="slow_pod",
+    title="One pod is slower than the others",
+    cause="The pod takes longer for the same work, so clients that wait and balancers by load give it fewer requests.",
+    shown_by="mean latency (robust outlier test at 0.1 %) together with a share at or below its due",
+    remedy="Look at the pod's CPU throttling, garbage collection and node; fewer requests for it are right meanwhile.",
+    find=find_slow_pod,
+)
+
+
+def find_unready_pods(facts: Facts) -> Finding | None:
+    """The pods that are not ready now."""
+    unready = sorted(name for name, pod in facts.listed.items() if not pod.ready)
+    if not unready:
+        return None
+    evidence = (
+        f"{len(unready)} of {count(len(facts.listed), 'listed pod')} {'is' if len(unready) == 1 else 'are'} not ready; "
+        f"{len(facts.listed) - len(unready)} can share the work."
+    )
+    return UNREADY_PODS.found("certain", evidence, unready)
+
+
+UNREADY_PODS = Cause(
+    code="unready_pods",
+    title="Pods are not ready",
+    cause="A pod that fails its readiness probe, is starting or is terminating gets no new connection.",
+    shown_by="the pods that are listed, and their readiness",
+    remedy="Wait until they are ready; if they stay so, look at their probes and events (kubectl describe pod).",
+    find=find_unready_pods,
+)
