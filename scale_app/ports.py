@@ -10,14 +10,11 @@ from scale_app.domain.cluster import PermissionList, ServiceRef, TargetList
 from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.notice import Notice
-from scale_app.domain.outline import RunOutline
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.pod_history import PodCounts
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, SavedPlan
 from scale_app.domain.recording import Recorded
-from scale_app.domain.run_filter import ALL_RUNS, RunFilter
 from scale_app.domain.samples import ConnectionsSample, CountsSample, Sample
-from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point, Source
 
 

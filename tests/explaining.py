@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 from scale_app.domain.balance import balance
-from scale_app.domain.residuals import residuals
+from scale_app.domain.chance import residuals
 from scale_app.domain.snapshot import PodShare
 from scale_app.domain.verdict import Verdict, judge
 from scale_app.pictures.axes import SIDE

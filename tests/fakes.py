@@ -15,13 +15,10 @@ from scale_app.domain.errors import (
 )
 from scale_app.domain.events import Event, Numbered, SnapshotTaken, StateChanged
 from scale_app.domain.notice import Notice
-from scale_app.domain.outline import RunOutline, outline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodCounts, counts_of, spread
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, SavedPlan, outline_of
 from scale_app.domain.recording import Recorded
-from scale_app.domain.run_filter import ALL_RUNS, RunFilter
-from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point, RunState, Snapshot, Source, point_of
 from scale_app.domain.verdict import Verdict, VerdictKind
 from tests.examples import pod_share, snapshot

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.events import Event
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.domain.replaying import with_ticks
+from scale_app.domain.recording import with_ticks
 from scale_app.domain.run import Run
 from scale_app.domain.samples import LoadEnded, LoadReady, PodCount, PodSeen, PodsSample, Sample, TrafficSample
 from scale_app.domain.snapshot import Source

@@ -9,8 +9,7 @@ from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.histogram import Histogram, bucket_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
-from scale_app.domain.recording import Began, Recorded, WholeRun
-from scale_app.domain.replaying import pods_of
+from scale_app.domain.recording import Began, Recorded, WholeRun, pods_of
 from scale_app.domain.run import Run
 from scale_app.domain.samples import (
     ConnectionLoads,

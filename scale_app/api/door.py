@@ -11,13 +11,10 @@ from scale_app.domain.compare import Comparison
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.gating import GateResult
-from scale_app.domain.outline import RunOutline
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.pod_history import PodHistory, PodSpans
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, SavedPlan
 from scale_app.domain.recording import Recorded, WholeRun
-from scale_app.domain.run_filter import ALL_RUNS, RunFilter
-from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point
 from scale_app.domain.storing import Storing
 from scale_app.ports import Demo

@@ -16,9 +16,8 @@ from scale_app.domain.errors import (
     PlanError,
 )
 from scale_app.domain.events import AlertRaised, Event, SnapshotTaken
-from scale_app.domain.outline import RunOutline, outline_of
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import RunOutline, RunRecord, outline_of
 from scale_app.domain.snapshot import PodShare, Snapshot, Source
 
 REQUIRED = ("target_url", "users", "spawn_rate", "duration")

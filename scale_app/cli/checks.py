@@ -19,7 +19,7 @@ from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermissio
 from scale_app.domain.cluster_rights import SOURCES
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.retention import MEGABYTE, Retention
+from scale_app.domain.storing import MEGABYTE, Retention
 from scale_app.ports import Admitted
 from scale_app.settings import Settings
 

@@ -15,8 +15,7 @@ from scale_app.cli.run_files import is_file, run_of_file
 from scale_app.cli.showing import print_run, run_document
 from scale_app.cli.terminal import print_json
 from scale_app.cli.verdict_exit import verdict_exit
-from scale_app.domain.recording import WholeRun
-from scale_app.domain.replaying import replayed
+from scale_app.domain.recording import WholeRun, replayed
 from scale_app.views import format as shown
 
 

@@ -26,8 +26,8 @@ from scale_app.cli.terminal import print_json
 from scale_app.cli.verdict_exit import verdict_exit
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.record import check_name
 from scale_app.domain.recording import WholeRun
-from scale_app.domain.saved_plan import check_name
 
 CUT_OFF = "The command was ended before the run was judged, so there is no verdict."
 

@@ -11,9 +11,9 @@ from typing import Protocol
 
 from scale_app.demo.balancer import Balancer
 from scale_app.demo.pods import CLIENT_NODE, NODES, WORK_BESIDE_FAST_FAILURES_S, Names, Pod
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
 from scale_app.domain.errors import PlanError
-from scale_app.domain.service_settings import ServiceSettings
 
 DEFAULT_PODS = 5
 DEFAULT_WEIGHT = 3.0

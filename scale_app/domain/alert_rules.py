@@ -13,8 +13,8 @@ from scale_app.domain.alert import Alert, AlertChange, AlertKind, AlertWatch, Re
 from scale_app.domain.balance import THRESHOLD, Balance
 from scale_app.domain.histogram import Histogram, bucket_ms
 from scale_app.domain.imbalance import NOISE_STEPS, ImbalanceRule, step_of
+from scale_app.domain.numerics import special
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.probability import special
 from scale_app.domain.verdict import COVERAGE_FLOOR
 from scale_app.domain.verdict_sentence import percents
 from scale_app.domain.window import Figures, Window

@@ -7,14 +7,13 @@ what the generator had sent at that very moment, so that a lag is not taken for 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from scale_app.domain.connection_join import ConnectionJoin, Joined
+from scale_app.domain.counters import Counted, CounterLedger, Timeline
 from scale_app.domain.counting import Counting, CountingWish, SourceStanding
-from scale_app.domain.ledger import CounterLedger
 from scale_app.domain.samples import ConnectionsSample, CountsSample, PodCount, TrafficSample
 from scale_app.domain.source import COUNTERS, NAMED_BY_ANSWERS, Source
-from scale_app.domain.timeline import Timeline
 from scale_app.domain.verdict import COVERAGE_FLOOR
 
 ANSWERS_TO_CHOOSE = 20
@@ -23,21 +22,6 @@ WAITING_AT_MOST = 64
 STALE_AFTER_S = 10.0
 FAR_MORE = 0.2
 PODS_NAMED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """What one source has ascribed to pods since the load began, and how many requests had ended then.
-
-    requests: {pod name: requests}, bytes for the network share. connections: {pod name: of ours}, where known.
-    estimated: the requests are estimates. answered: of those that had ended.
-    """
-
-    requests: Mapping[str, int] = field(default_factory=dict)
-    ended: float = 0.0
-    connections: Mapping[str, int] = field(default_factory=dict)
-    estimated: bool = False
-    answered: float = 0.0
 
 
 def choose(wish: CountingWish, present: Source, standings: Mapping[Source, SourceStanding], answers: int) -> Source:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scale_app.domain.arrays import Array, np
+from scale_app.domain.numerics import Array, np
 
 CV_AT_ZERO_SCORE = 0.5
 THRESHOLD = 0.95

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.errors import PlanError
 from scale_app.domain.samples import PodSeen
-from scale_app.domain.service_settings import ServiceSettings
 
 MAX_PODS = 50
 

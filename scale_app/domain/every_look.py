@@ -12,8 +12,15 @@ import math
 from scale_app.domain import chance
 from scale_app.domain.balance import CV_THRESHOLD
 from scale_app.domain.evidence import deciding_picks, highest_cv, log_even, log_uneven, lowest_cv
-from scale_app.domain.standing import PICKS_PER_POD, STRICT_ALPHA, Judgement, Standing, kind_of, needed_of_regular
-from scale_app.domain.verdict_kind import VerdictKind
+from scale_app.domain.standing import (
+    PICKS_PER_POD,
+    STRICT_ALPHA,
+    Judgement,
+    Standing,
+    VerdictKind,
+    kind_of,
+    needed_of_regular,
+)
 
 EVEN_FROM = 20.0
 UNEVEN_FROM = 100.0
@@ -25,7 +32,7 @@ ABOVE = 1 + 1e-6
 
 
 def at_every_look(standing: Standing, log_regular: float = 0.0, sliding: bool = False) -> Judgement:
-    """What the evidence says. log_regular: for picks that are spread more evenly than chance (regularity.py).
+    """What the evidence says. log_regular: for picks that are spread more evenly than chance (`evidence.log_regular`).
 
     sliding: the window moves along with the clock.
     """

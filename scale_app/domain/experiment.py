@@ -9,8 +9,8 @@ from scale_app.domain.balance import CV_THRESHOLD
 from scale_app.domain.chance import TAIL, noncentrality_bound
 from scale_app.domain.compare import Change, Comparison, compare
 from scale_app.domain.compare_sentence import policy
+from scale_app.domain.numerics import special
 from scale_app.domain.plan import Limits, LoadPlan
-from scale_app.domain.probability import special
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import Verdict, VerdictKind

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import PodChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import GeneratorHealth, PodSeen
-from scale_app.domain.service_settings import ServiceSettings
 from scale_app.domain.snapshot import PodShare, Source
 from scale_app.domain.unanswered import Silent
 from scale_app.domain.window import Figures

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scale_app.domain.alert import Reading
-from scale_app.domain.arrays import np
 from scale_app.domain.balance import CV_THRESHOLD, THRESHOLD, Balance, cv_squared
-from scale_app.domain.residuals import residuals
+from scale_app.domain.chance import residuals
+from scale_app.domain.numerics import np
 from scale_app.domain.verdict import Verdict, VerdictKind
 from scale_app.domain.window import Figures, Window
 

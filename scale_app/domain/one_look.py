@@ -16,10 +16,10 @@ from scale_app.domain.standing import (
     STRICT_ALPHA,
     Judgement,
     Standing,
+    VerdictKind,
     kind_of,
     needed_of_regular,
 )
-from scale_app.domain.verdict_kind import VerdictKind
 
 PICKS_PER_POD_TO_SEE_SKEWNESS = 20
 SUPPOSED_SKEWNESS = 1.5  # of five pods of which one is hot

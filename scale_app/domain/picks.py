@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, cast
 
-from scale_app.domain.arrays import Array, np
 from scale_app.domain.connections import Carried, Loads, kept
+from scale_app.domain.numerics import Array, np
 
 Unit = Literal["connection", "request", "pick"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from scale_app.domain.arrays import np
+from scale_app.domain.numerics import np
 from scale_app.domain.snapshot import PodShare, Snapshot
 
 MOST_COLUMNS = 120

@@ -1,12 +1,14 @@
-"""What is known of a run, whether it goes on or has ended."""
+"""What an installation remembers: runs as a whole and as lists show them, and plans under a name."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from scale_app.domain.errors import PlanError
 from scale_app.domain.events import Event, GeneratorNoticed, PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState, Snapshot, Source
+from scale_app.domain.verdict import VerdictKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +56,137 @@ class RunRecord:
                 return replace(self, message=message)
             case _:
                 return self
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The figures of a run's last snapshot that lists show; each as in Snapshot. pods: eligible ones."""
+
+    verdict: VerdictKind
+    score: float | None
+    grade: str | None
+    requests: int
+    failures: int
+    requests_per_s: float
+    p95_ms: float | None
+    pods: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutline:
+    """A run in a list; the fields of RunRecord, its plan's that lists show, and the headline of its last snapshot.
+
+    headline: None when there was no snapshot yet.
+    """
+
+    run_id: str
+    target_url: str
+    users: int
+    duration_s: float
+    source: Source
+    state: RunState
+    created_at_epoch_s: float
+    ended_at_epoch_s: float | None = None
+    message: str = ""
+    experiment_of: str = ""
+    baseline: str = ""
+    headline: Headline | None = None
+    not_stored: str = ""
+    unreadable: str = ""
+
+
+def outline_of(record: RunRecord) -> RunOutline:
+    """The run as a list shows it."""
+    plan = record.plan
+    return RunOutline(
+        record.run_id,
+        plan.target_url,
+        plan.users,
+        plan.duration_s,
+        record.source,
+        record.state,
+        record.created_at_epoch_s,
+        record.ended_at_epoch_s,
+        record.message,
+        record.experiment_of,
+        record.baseline,
+        None if record.last is None else headline_of(record.last),
+        record.not_stored,
+        record.unreadable,
+    )
+
+
+def headline_of(snapshot: Snapshot) -> Headline:
+    """What a list shows of a snapshot."""
+    return Headline(
+        snapshot.verdict.kind,
+        snapshot.balance.score,
+        snapshot.balance.grade,
+        snapshot.requests,
+        snapshot.failures,
+        snapshot.requests_per_s,
+        snapshot.p95_ms,
+        snapshot.balance.pods,
+        snapshot.elapsed_s,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Runs that fit every part that is given; None and "" leave a part out.
+
+    target: text in the target's URL, upper and lower case (of ASCII letters) alike. verdict: of the last snapshot.
+    baseline: the name that the run is marked with. experiment_of: the run that it was planned to decide.
+    marked: True for only those that are marked as a baseline.
+    """
+
+    state: RunState | None = None
+    source: Source | None = None
+    verdict: VerdictKind | None = None
+    target: str = ""
+    baseline: str = ""
+    experiment_of: str = ""
+    marked: bool = False
+
+    def fits(self, run: RunOutline) -> bool:
+        """True when the list shows this run."""
+        verdict = run.headline.verdict if run.headline else None
+        pairs = ((self.state, run.state), (self.source, run.source), (self.verdict, verdict))
+        return (
+            all(wanted is None or wanted is found for wanted, found in pairs)
+            and self.target.lower() in run.target_url.lower()
+            and self.baseline in ("", run.baseline)
+            and self.experiment_of in ("", run.experiment_of)
+            and (bool(run.baseline) or not self.marked)
+        )
+
+
+ALL_RUNS = RunFilter()
+
+
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """name: unique in this installation. saved_at_epoch_s: wall clock of the last time it was saved.
+
+    unreadable: why the stored plan cannot be read, "" when it can; plan is the default one then.
+    Raises PlanError for a name that cannot be used.
+    """
+
+    name: str
+    plan: LoadPlan
+    saved_at_epoch_s: float
+    unreadable: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
+
+def check_name(name: object) -> None:
+    """Raise PlanError unless a plan or a baseline may be called so: it is shown, and it is a part of a path."""
+    usable = isinstance(name, str) and 1 <= len(name) <= LONGEST_NAME and name == name.strip() and name.isprintable()
+    if not usable or "/" in str(name) or name in (".", ".."):
+        raise PlanError("name", name, f"1 to {LONGEST_NAME} printable characters, no slash, no spaces at either end")

@@ -12,6 +12,7 @@ from typing import Any
 
 from scale_app.domain.alert_rules import Alerts
 from scale_app.domain.attribution import Attribution
+from scale_app.domain.counters import ForeignTraffic
 from scale_app.domain.events import (
     AlertCleared,
     AlertRaised,
@@ -23,11 +24,10 @@ from scale_app.domain.events import (
     SnapshotTaken,
     StateChanged,
 )
-from scale_app.domain.foreign import ForeignTraffic
 from scale_app.domain.outcome import failure_sentence, should_give_up
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.plausible import Plausible
-from scale_app.domain.roster import Roster
+from scale_app.domain.roster import Roster, Surroundings
 from scale_app.domain.samples import (
     ConnectionsSample,
     CountsSample,
@@ -44,7 +44,6 @@ from scale_app.domain.samples import (
     TrafficSample,
 )
 from scale_app.domain.snapshot import RunState, Snapshot, Source
-from scale_app.domain.surroundings import Surroundings
 from scale_app.domain.verdict import DECIDED, Verdict
 from scale_app.domain.view import Progress, snapshot_of
 from scale_app.domain.window import Figures

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.histogram import Histogram
-from scale_app.domain.service_settings import ServiceSettings
 from scale_app.domain.source import Source
 
 

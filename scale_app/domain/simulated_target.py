@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from scale_app.domain.arrays import np
 from scale_app.domain.errors import PlanError
+from scale_app.domain.numerics import np
 
 SIMULATED_TARGET = "simulated"
 ACCEPTED = "simulated?pods=1..1000&cv=0..1&seed=0..4294967295, each at most once"

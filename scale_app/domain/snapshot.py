@@ -5,16 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from scale_app.domain.alert import Alert
 from scale_app.domain.balance import Balance
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.counting import Counting
-from scale_app.domain.finding import Finding
 from scale_app.domain.samples import GeneratorHealth
-from scale_app.domain.service_settings import ServiceSettings
 from scale_app.domain.source import Source as Source
 from scale_app.domain.verdict import Verdict
 from scale_app.domain.work import WorkBalance
+
+Certainty = Literal["certain", "likely", "possible"]
+
+MOST_PODS_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause that fits the facts.
+
+    code: stable name for programs. title: one line. cause, evidence: one sentence each, the latter with the numbers.
+    certainty: "certain" when a setting or a counter says it, "likely" when the counts leave hardly anything else,
+        "possible" when they merely fit.
+    remedy: one or two sentences. patch: what to put into a manifest (YAML), "" when nothing there would help.
+    pods: the pods concerned, at most MOST_PODS_NAMED of them.
+    """
+
+    code: str
+    title: str
+    cause: str
+    evidence: str
+    certainty: Certainty
+    remedy: str
+    patch: str = ""
+    pods: tuple[str, ...] = ()
 
 
 class RunState(StrEnum):

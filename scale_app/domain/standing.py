@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
-from scale_app.domain.arrays import Array, np
 from scale_app.domain.balance import CV_THRESHOLD, THRESHOLD, cv_squared, score_of
+from scale_app.domain.numerics import Array, np
 from scale_app.domain.picks import Picks
-from scale_app.domain.verdict_kind import VerdictKind
+
+
+class VerdictKind(StrEnum):
+    EVEN = "EVEN"
+    UNEVEN = "UNEVEN"
+    UNDECIDED = "UNDECIDED"
+    NO_DATA = "NO_DATA"
+
 
 PICKS_PER_POD = 5
 STRICT_ALPHA = 0.001

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from scale_app.domain import verdict_sentence
-from scale_app.domain.arrays import Array, np
 from scale_app.domain.balance import CV_THRESHOLD, score_of
 from scale_app.domain.every_look import ABOVE, MOST_EVIDENCE
+from scale_app.domain.numerics import Array, np
 from scale_app.domain.verdict import Verdict, VerdictKind
 
 FAR_TOO_LITTLE = 0.1

@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from scale_app.domain import verdict_sentence
-from scale_app.domain.balance import counted, score_of, shares
+from scale_app.domain.balance import THRESHOLD, counted, score_of, shares
+from scale_app.domain.chance import residuals
 from scale_app.domain.connections import Loads
 from scale_app.domain.every_look import at_every_look
 from scale_app.domain.one_look import at_one_look
 from scale_app.domain.picks import Picks, Unit, picks_of
-from scale_app.domain.residuals import residuals
-from scale_app.domain.standing import PICKS_PER_POD, Judgement, Standing, standing_of
-from scale_app.domain.verdict_kind import VerdictKind
+from scale_app.domain.standing import PICKS_PER_POD, Judgement, Standing, VerdictKind, standing_of
 
 __all__ = [
     "COVERAGE_FLOOR",
@@ -185,3 +184,23 @@ def _verdict(standing: Standing, found: Judgement, every_look: bool = False) -> 
         evidence_even=found.evidence_even,
         evidence_uneven=found.evidence_uneven,
     )
+
+
+SCORE_ERROR = 0.05
+"""How far a score from estimated counts is off at pods that get nothing but this run's requests.
+
+Other traffic of a pod, its probes included, cannot be told from it and moves the score further, mostly towards even.
+"""
+
+TOO_ROUGH = (
+    "Undecided: the counts are estimates, which can move the score by 0.05 and more, and that is too much to tell "
+    "even from uneven here. Count by an exact source."
+)
+
+
+def as_estimate(verdict: Verdict) -> Verdict:
+    """The verdict with the estimate's error allowed for: EVEN cannot be shown, UNEVEN only by a clear margin."""
+    clear = verdict.score_high is not None and verdict.score_high < THRESHOLD - SCORE_ERROR
+    if verdict.kind is VerdictKind.EVEN or (verdict.kind is VerdictKind.UNEVEN and not clear):
+        return replace(verdict, kind=VerdictKind.UNDECIDED, sentence=TOO_ROUGH, picks_to_decide=None)
+    return verdict

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from scale_app.domain.balance import score_of
 from scale_app.domain.picks import Picks
-from scale_app.domain.standing import Judgement, Standing
-from scale_app.domain.verdict_kind import VerdictKind
+from scale_app.domain.standing import Judgement, Standing, VerdictKind
 
 MOST_ODDS = 1e6
 PODS_NAMED = 3

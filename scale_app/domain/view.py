@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scale_app.domain.alert import Alert
+from scale_app.domain.chance import residuals
 from scale_app.domain.counting import Counting
 from scale_app.domain.events import PodChanged
 from scale_app.domain.facts import Facts
 from scale_app.domain.findings import diagnose
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.residuals import residuals
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import GeneratorHealth, PodCount, TrafficSample
 from scale_app.domain.snapshot import PodShare, RunState, Snapshot, Source

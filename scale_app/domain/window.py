@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scale_app.domain.arrays import np
 from scale_app.domain.balance import Balance, balance
 from scale_app.domain.connections import Loads, kept
-from scale_app.domain.estimated import as_estimate
 from scale_app.domain.every_look import SLIDING_FROM, UNEVEN_FROM
 from scale_app.domain.histogram import Histogram
+from scale_app.domain.numerics import np
 from scale_app.domain.picks import freshness_of
 from scale_app.domain.samples import PodCount
 from scale_app.domain.unanswered import Silent, filled, of_both, of_silence, silent_pods
-from scale_app.domain.verdict import Verdict, VerdictKind, judge, judge_at_any_time, settled
+from scale_app.domain.verdict import Verdict, VerdictKind, as_estimate, judge, judge_at_any_time, settled
 
 OTHERS_IGNORED_TO = 0.01  # of ours: health probes and the like
 SHORTEST_S = 1e-6

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from scale_app.domain.attribution import Counted
 from scale_app.domain.balance import Balance
 from scale_app.domain.connections import ConnectionLedger, Loads, carried_between, picks_by_request
-from scale_app.domain.counted_beside import Gained, gained_beside
+from scale_app.domain.counters import Counted, Gained, gained_beside
+from scale_app.domain.evidence import log_regular
 from scale_app.domain.histogram import Histogram, merged
-from scale_app.domain.regularity import log_regular
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, PodCount, TrafficSample
 from scale_app.domain.source import NAMED_BY_ANSWERS, Source

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scale_app.domain.arrays import Array, np
-from scale_app.domain.probability import special
+from scale_app.domain.numerics import Array, np, special
 
 LEVEL = 0.001  # chance that any pod of a healthy target is named, all pods of a window taken together
 REQUESTS_TO_JUDGE = 20

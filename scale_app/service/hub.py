@@ -19,7 +19,7 @@ from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, n
 from scale_app.domain.outcome import INTERRUPTED
 from scale_app.domain.plan import Limits, LoadPlan, is_demo, is_simulated
 from scale_app.domain.record import RunRecord
-from scale_app.domain.retention import KEEP_ALL, Retention
+from scale_app.domain.storing import KEEP_ALL, Retention
 from scale_app.ports import Admitted
 from scale_app.service.broadcast import Item
 from scale_app.service.keeper import Keeper

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from scale_app.domain.errors import RunNotFound, RunStillActive, StoreUnavailable
-from scale_app.domain.outline import RunOutline
-from scale_app.domain.retention import MEGABYTE, Retention
+from scale_app.domain.record import RunOutline
+from scale_app.domain.storing import MEGABYTE, Retention
 from scale_app.ports import Clock, RunStore
 
 log = logging.getLogger(__name__)

@@ -14,13 +14,10 @@ from dataclasses import replace
 from scale_app.domain.errors import BaselineNotFound, PlanNotFound, RunStillActive, StoreUnavailable
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.gating import GateResult, gated
-from scale_app.domain.outline import RunOutline, outline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import MOST_COLUMNS, PodHistory, PodSpans
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, SavedPlan, check_name, outline_of
 from scale_app.domain.recording import Recorded, WholeRun
-from scale_app.domain.run_filter import ALL_RUNS, RunFilter
-from scale_app.domain.saved_plan import SavedPlan, check_name
 from scale_app.domain.snapshot import Point
 from scale_app.domain.storing import Storing
 from scale_app.ports import Clock, RunStore

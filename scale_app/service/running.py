@@ -7,7 +7,7 @@ import logging
 import uuid
 from collections.abc import Coroutine
 
-from scale_app.domain import probability
+from scale_app.domain import numerics
 from scale_app.domain.errors import RunNotActive, TooManyRuns
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.record import RunRecord
@@ -111,7 +111,7 @@ class Running(Memory):
         journal = self._writer.open(record)
         live = self._live[run.run_id] = LiveRun(run, record, journal, self._broadcast, clock, counters)
         self._keep(self._see_through(run.run_id, live.drive(generator, directory, target)))
-        self._keep(asyncio.to_thread(probability.load))
+        self._keep(asyncio.to_thread(numerics.load))
         return run.run_id
 
     def _begins_at_epoch_s(self) -> float:

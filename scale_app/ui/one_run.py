@@ -9,8 +9,7 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
-from scale_app.domain.outline import outline_of
-from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.record import RunFilter, outline_of
 from scale_app.ui.page_text import text_of
 from scale_app.ui.run_actions import BaselineMarking, refusal, run_again
 from scale_app.ui.state import run_of_path

@@ -8,7 +8,7 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
-from scale_app.domain.saved_plan import check_name
+from scale_app.domain.record import check_name
 from scale_app.ui import controls
 from scale_app.ui.meant import Flag, Handler, Part
 from scale_app.ui.run_dialogs import BASELINE_DIALOG, close

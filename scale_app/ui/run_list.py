@@ -10,8 +10,7 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
-from scale_app.domain.outline import RunOutline, outline_of
-from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.record import RunFilter, RunOutline, outline_of
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
 from scale_app.pictures.sparkline import sparkline

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scale_app.domain.alert import Alert
-from scale_app.domain.finding import Finding
 from scale_app.domain.findings.counts import GENERATOR_LIMIT
-from scale_app.domain.snapshot import Snapshot
+from scale_app.domain.snapshot import Finding, Snapshot
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
 from scale_app.views.view import AlertRow, FindingRow

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from scale_app.domain.outline import RunOutline
+from scale_app.domain.record import RunOutline
 from scale_app.domain.snapshot import Point
 from scale_app.domain.verdict import VerdictKind
 from scale_app.pictures.sparkline import sparkline

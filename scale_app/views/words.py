@@ -8,10 +8,9 @@ from scale_app.domain.alert import AlertKind
 from scale_app.domain.compare import Change
 from scale_app.domain.counting import AskedSource
 from scale_app.domain.demo import Fault, Policy
-from scale_app.domain.finding import Certainty
 from scale_app.domain.pattern import PatternKind
 from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy, Until
-from scale_app.domain.snapshot import RunState, Source
+from scale_app.domain.snapshot import Certainty, RunState, Source
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
 

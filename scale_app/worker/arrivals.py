@@ -14,9 +14,8 @@ from typing import Literal
 
 from scale_app.domain.histogram import Histogram, bucket_of
 from scale_app.domain.pattern import Pattern
-from scale_app.domain.pattern_passed import NEVER_S
 from scale_app.domain.samples import GeneratorHealth
-from scale_app.domain.timetable import Leg, Timetable
+from scale_app.domain.timetable import NEVER_S, Leg, Timetable
 from scale_app.worker.alarms import Alarms
 from scale_app.worker.slot import Slot
 from scale_app.worker.turns import Share, Turns

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import stats
 
 from scale_app.domain.balance import balance
-from scale_app.domain.residuals import residuals
+from scale_app.domain.chance import residuals
 from scale_app.domain.verdict import judge
 
 PODS = (5, 50, 500, 1_000, 10_000)

@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from scale_app.domain.cluster import ServiceRef
-from scale_app.domain.ledger import CounterLedger
+from scale_app.domain.counters import CounterLedger
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import CountsSample
 from scale_app.domain.source import Source

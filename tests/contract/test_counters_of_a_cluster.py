@@ -15,8 +15,8 @@ from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter
 from scale_app.adapters.kubernetes.counters.connection_map import ConnectionMap
 from scale_app.adapters.kubernetes.counters.prometheus import PrometheusCounter
 from scale_app.adapters.system_clock import SystemClock
+from scale_app.domain.counters import CounterLedger
 from scale_app.domain.errors import CountingFailed, ScaleError
-from scale_app.domain.ledger import CounterLedger
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample
 from tests.contract.counting import EVERY_S, PLAN, reading, until, until_totals

@@ -14,8 +14,8 @@ from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter
 from scale_app.adapters.kubernetes.counters.network import NetworkShare
 from scale_app.adapters.kubernetes.counters.prometheus import PrometheusCounter
 from scale_app.adapters.system_clock import SystemClock
+from scale_app.domain.counters import CounterLedger
 from scale_app.domain.errors import CountingFailed, ScaleError
-from scale_app.domain.ledger import CounterLedger
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
 from scale_app.domain.source import Source

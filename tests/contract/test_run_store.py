@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from scale_app.domain.alert import Alert
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.errors import RunNotFound
 from scale_app.domain.events import (
     AlertCleared,
@@ -35,7 +36,6 @@ from scale_app.domain.samples import (
     StopAsked,
     TrafficSample,
 )
-from scale_app.domain.service_settings import ServiceSettings
 from scale_app.domain.snapshot import RunState, Source, point_of
 from scale_app.ports import RunStore
 from tests.contract.records import record

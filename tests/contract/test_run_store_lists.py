@@ -9,13 +9,10 @@ import pytest
 
 from scale_app.domain.errors import PlanNotFound, RunNotFound
 from scale_app.domain.events import PlanEdited, SnapshotTaken, StateChanged
-from scale_app.domain.outline import headline_of, outline_of
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import RunFilter, RunRecord, SavedPlan, headline_of, outline_of
 from scale_app.domain.recording import Began
-from scale_app.domain.run_filter import RunFilter
 from scale_app.domain.samples import LoadReady
-from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import Verdict, VerdictKind
 from scale_app.ports import RunStore

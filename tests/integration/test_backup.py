@@ -19,8 +19,7 @@ from scale_app.adapters.store.backup import restore as restore_into
 from scale_app.domain.errors import BackupRefused, StoreUnavailable
 from scale_app.domain.events import SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.record import RunRecord
-from scale_app.domain.saved_plan import SavedPlan
+from scale_app.domain.record import RunRecord, SavedPlan
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.history import restored
 from tests.fakes import FakeClock, a_snapshot

@@ -20,7 +20,7 @@ from scale_app.cli.there import Server, ServerAway
 from scale_app.domain.errors import RunNotFound, ScaleError
 from scale_app.domain.gate import Gate, Levels
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.replaying import replayed
+from scale_app.domain.recording import replayed
 from scale_app.domain.snapshot import RunState
 from scale_app.service.hub import Hub
 from scale_app.settings import Settings

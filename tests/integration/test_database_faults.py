@@ -23,7 +23,7 @@ from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.plan import Limits, LoadPlan
-from scale_app.domain.replaying import replayed
+from scale_app.domain.recording import replayed
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import Admitted
 from scale_app.service.hub import Hub

@@ -18,8 +18,8 @@ import pytest
 
 from scale_app.domain.demo import DemoChange, Fault, Policy
 from scale_app.domain.events import SnapshotTaken
-from scale_app.domain.finding import Finding
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.snapshot import Finding
 from scale_app.service.hub import Hub
 from tests.integration.houses import house, seen
 

@@ -16,14 +16,10 @@ from scale_app.api.v1.summary import RunSummary, summary_of
 from scale_app.codec import from_wire, to_json
 from scale_app.domain.errors import RunNotFound
 from scale_app.domain.events import PodChanged, SnapshotTaken, StateChanged
-from scale_app.domain.outline import RunOutline
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.record import RunRecord
-from scale_app.domain.recording import Began, WholeRun
-from scale_app.domain.replaying import replayed
-from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.record import RunFilter, RunOutline, RunRecord, SavedPlan
+from scale_app.domain.recording import Began, WholeRun, replayed
 from scale_app.domain.samples import LoadReady, PodCount, TrafficSample
-from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.service.memory import Memory
 from scale_app.views import format as shown_as

@@ -15,8 +15,7 @@ from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.events import SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.record import RunRecord
-from scale_app.domain.saved_plan import SavedPlan
+from scale_app.domain.record import RunRecord, SavedPlan
 from scale_app.domain.snapshot import RunState, Source
 from tests.fakes import FakeClock, a_snapshot
 from tests.postgres import Postgres, binaries, running_postgres

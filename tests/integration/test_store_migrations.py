@@ -19,7 +19,7 @@ from scale_app.adapters.store.upgrade import migration_config
 from scale_app.codec import to_json
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.record import RunFilter
 from scale_app.domain.verdict import VerdictKind
 from tests.fakes import FakeClock, a_snapshot
 

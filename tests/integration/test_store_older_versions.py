@@ -16,11 +16,9 @@ from scale_app.adapters.store.rows import KINDS
 from scale_app.adapters.store.upgrade import migration_config
 from scale_app.codec import from_json
 from scale_app.domain.events import Event, SnapshotTaken
-from scale_app.domain.outline import outline_of
 from scale_app.domain.pod_history import PodHistory
-from scale_app.domain.recording import WholeRun
-from scale_app.domain.replaying import pods_of, replayed
-from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.record import RunFilter, outline_of
+from scale_app.domain.recording import WholeRun, pods_of, replayed
 from scale_app.domain.snapshot import Point, RunState
 from scale_app.domain.verdict import VerdictKind
 from tests.fakes import FakeClock

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from scale_app.adapters.kubernetes.border import quoted
-from scale_app.domain.service_settings import (
+from scale_app.domain.cluster import (
     ExternalTrafficPolicy,
     InternalTrafficPolicy,
     ServiceSettings,

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from scale_app.adapters.kubernetes.objects import Endpoint, Json, Port, Service, Slice, at, int_at, list_at, text_at
 from scale_app.adapters.kubernetes.sight import endpoints_of
-from scale_app.domain.cluster import ClusterTarget, Place, ServiceRef, TargetKind
-from scale_app.domain.service_settings import ServiceSettings
+from scale_app.domain.cluster import ClusterTarget, Place, ServiceRef, ServiceSettings, TargetKind
 
 PATTERN_CHARACTERS = set("*()[]{}^$|\\?+ ")
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scale_app.adapters.kubernetes.objects import Endpoint, Node, Pod, Service, Slice, Workload
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.samples import PodSeen, PodsSample, PodUsage
-from scale_app.domain.service_settings import ServiceSettings
 
 
 @dataclass(frozen=True, slots=True)

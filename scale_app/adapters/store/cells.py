@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from scale_app.domain.balance import GRADES
-from scale_app.domain.outline import Headline
+from scale_app.domain.record import Headline
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import VerdictKind
 

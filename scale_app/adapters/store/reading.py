@@ -29,13 +29,10 @@ from scale_app.adapters.store.tables import EventRow, LastRow, PlanRow, Recorded
 from scale_app.adapters.store.upkeep import ACTIVE
 from scale_app.domain.errors import RunNotFound
 from scale_app.domain.events import Event, Numbered
-from scale_app.domain.outline import RunOutline
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodCounts, spread
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, SavedPlan
 from scale_app.domain.recording import Recorded
-from scale_app.domain.run_filter import ALL_RUNS, RunFilter
-from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import Point
 
 LISTING = select(*LISTED)

@@ -16,11 +16,9 @@ from scale_app.adapters.store.tables import PlanRow, RunRow
 from scale_app.adapters.store.thinning import Thinned
 from scale_app.codec import from_json, to_json
 from scale_app.domain.events import Event, GeneratorNoticed, Numbered, PlanEdited, SnapshotTaken, StateChanged
-from scale_app.domain.outline import Headline, RunOutline, headline_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodCounts, counts_of
-from scale_app.domain.record import RunRecord
-from scale_app.domain.saved_plan import SavedPlan, check_name
+from scale_app.domain.record import Headline, RunOutline, RunRecord, SavedPlan, check_name, headline_of
 from scale_app.domain.snapshot import Point, Snapshot, point_of
 
 KINDS: dict[str, Any] = {kind.__dataclass_fields__["kind"].default: kind for kind in get_args(Event)}

@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from scale_app.adapters.store.rows import plain
 from scale_app.adapters.store.tables import RunRow
-from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.record import RunFilter
 
 
 def conditions(wanted: RunFilter, without: Sequence[str] = ()) -> list[ColumnElement[bool]]:

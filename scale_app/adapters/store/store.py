@@ -32,10 +32,9 @@ from scale_app.adapters.store.thinning import Thinned
 from scale_app.adapters.store.upkeep import ACTIVE, Upkeep
 from scale_app.domain.errors import PlanNotFound, RunNotFound
 from scale_app.domain.events import Event, StateChanged
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import RunRecord, SavedPlan
 from scale_app.domain.recording import Recorded
 from scale_app.domain.samples import LoadEnded
-from scale_app.domain.saved_plan import SavedPlan
 from scale_app.domain.snapshot import RunState
 from scale_app.ports import Clock
 

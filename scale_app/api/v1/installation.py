@@ -10,7 +10,7 @@ from scale_app.domain.cluster import PermissionList, TargetList
 from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.errors import PlanNotFound, TargetUnavailable
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.saved_plan import SavedPlan
+from scale_app.domain.record import SavedPlan
 
 PLAN = f"{V1}/plans/{{name}}"
 

@@ -11,9 +11,7 @@ from scale_app.api.v1.summary import RunSummary
 from scale_app.domain.balance import Balance
 from scale_app.domain.events import Numbered
 from scale_app.domain.plan import Limits
-from scale_app.domain.record import RunRecord
-from scale_app.domain.run_filter import RunFilter
-from scale_app.domain.saved_plan import SavedPlan
+from scale_app.domain.record import RunFilter, RunRecord, SavedPlan
 from scale_app.domain.snapshot import PodShare, Point, RunState, Snapshot, Source
 from scale_app.domain.storing import Storing
 from scale_app.domain.verdict import Verdict

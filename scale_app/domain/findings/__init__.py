@@ -7,7 +7,6 @@ when it fires and when it is silent.
 from __future__ import annotations
 
 from scale_app.domain.facts import Facts
-from scale_app.domain.finding import Finding
 from scale_app.domain.findings.balancer import SESSION_AFFINITY, SINGLE_SOURCE, UNEQUAL_WEIGHTS, UNEVEN_CONNECTIONS
 from scale_app.domain.findings.cause import Cause
 from scale_app.domain.findings.connections import KEEP_ALIVE_PINNING, LATE_PODS, LAYER7, TOO_FEW_CONNECTIONS
@@ -21,6 +20,7 @@ from scale_app.domain.findings.pods import (
     SLOW_POD,
     UNREADY_PODS,
 )
+from scale_app.domain.snapshot import Finding
 
 CAUSES: tuple[Cause, ...] = (
     PODS_NOT_NAMED,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scale_app.domain.arrays import np
 from scale_app.domain.balance import counted, shares
 from scale_app.domain.facts import Facts
-from scale_app.domain.finding import Finding
 from scale_app.domain.findings.cause import Cause, percent
-from scale_app.domain.snapshot import PodShare
+from scale_app.domain.numerics import np
+from scale_app.domain.snapshot import Finding, PodShare
 from scale_app.domain.verdict import VerdictKind
 
 NEARLY_ALL = 0.9

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from scale_app.domain.facts import Facts
-from scale_app.domain.finding import MOST_PODS_NAMED, Certainty, Finding
+from scale_app.domain.snapshot import MOST_PODS_NAMED, Certainty, Finding
 from scale_app.domain.verdict_sentence import count
 
 

@@ -6,8 +6,8 @@ import math
 
 from scale_app.domain.balance import THRESHOLD
 from scale_app.domain.facts import BY_REQUEST_FROM, DUE_TO_JUDGE, Facts
-from scale_app.domain.finding import Finding
 from scale_app.domain.findings.cause import Cause, percent, pods
+from scale_app.domain.snapshot import Finding
 from scale_app.domain.verdict import PICKS_PER_POD, VerdictKind
 from scale_app.domain.verdict_sentence import count, rounded
 

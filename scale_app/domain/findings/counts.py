@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from scale_app.domain.facts import Facts
-from scale_app.domain.finding import Finding
 from scale_app.domain.findings.cause import Cause, milliseconds, percent
 from scale_app.domain.samples import GeneratorHealth
+from scale_app.domain.snapshot import Finding
 from scale_app.domain.source import NAMED_BY_ANSWERS
 from scale_app.domain.verdict import COVERAGE_FLOOR
 

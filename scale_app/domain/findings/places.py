@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from scale_app.domain.facts import DUE_TO_JUDGE, STARVED_BELOW, Facts
-from scale_app.domain.finding import Finding
 from scale_app.domain.findings.cause import Cause
+from scale_app.domain.snapshot import Finding
 from scale_app.domain.verdict_sentence import count
 
 MOST_NODES_NAMED = 4

@@ -5,9 +5,8 @@ from __future__ import annotations
 from statistics import median
 
 from scale_app.domain.facts import Facts
-from scale_app.domain.finding import Finding
 from scale_app.domain.findings.cause import Cause, milliseconds, percent, pods
-from scale_app.domain.snapshot import PodShare
+from scale_app.domain.snapshot import Finding, PodShare
 from scale_app.domain.verdict_sentence import count
 
 MORE_FROM = 0.2

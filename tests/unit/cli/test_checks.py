@@ -7,7 +7,7 @@ import pytest
 from scale_app.cli.checks import Row, Status, history_row, source_rows
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
 from scale_app.domain.cluster_rights import SOURCES
-from scale_app.domain.retention import KEEP_ALL, Retention
+from scale_app.domain.storing import KEEP_ALL, Retention
 
 
 def of(source: str, allowed: bool | None) -> Row:

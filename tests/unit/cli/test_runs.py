@@ -8,9 +8,8 @@ import pytest
 
 from scale_app.api.v1.summary import summary_of
 from scale_app.cli.runs import _print_runs
-from scale_app.domain.outline import outline_of
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import RunRecord, outline_of
 from scale_app.domain.snapshot import RunState, Source
 
 RUN = summary_of(outline_of(RunRecord("run-1", LoadPlan(), Source.DEMO, RunState.FINISHED, 1.0)))

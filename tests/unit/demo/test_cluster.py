@@ -16,9 +16,9 @@ from scale_app.demo.pods import (
     Names,
     Pod,
 )
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.demo import MAX_PODS, DemoChange, Fault, Policy
 from scale_app.domain.errors import PlanError
-from scale_app.domain.service_settings import ServiceSettings
 
 
 class FakeCall:

@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scale_app.domain.attribution import Counted
-from scale_app.domain.counted_beside import gained_beside
-from scale_app.domain.estimated import SCORE_ERROR, as_estimate
+from scale_app.domain.counters import Counted, gained_beside
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import Run
 from scale_app.domain.samples import (
@@ -20,7 +18,7 @@ from scale_app.domain.samples import (
     TrafficSample,
 )
 from scale_app.domain.snapshot import Snapshot, Source
-from scale_app.domain.verdict import VerdictKind, judge
+from scale_app.domain.verdict import SCORE_ERROR, VerdictKind, as_estimate, judge
 from tests.fakes_load import observed
 
 URL = "http://cart.shop.svc/"

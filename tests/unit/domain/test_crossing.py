@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.domain.crossing import crossing
+from scale_app.domain.numerics import crossing
 
 KNOWN: list[tuple[Callable[[float], float], float, float, float]] = [
     (lambda x: x * x - 2, 0.0, 2.0, math.sqrt(2)),

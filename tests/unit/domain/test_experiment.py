@@ -7,10 +7,9 @@ import pytest
 from scale_app.domain.balance import balance
 from scale_app.domain.errors import PlanError
 from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, no_experiment_sentence
-from scale_app.domain.finding import Certainty, Finding
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.record import RunRecord
-from scale_app.domain.snapshot import RunState, Source
+from scale_app.domain.snapshot import Certainty, Finding, RunState, Source
 from scale_app.domain.verdict import VerdictKind, judge
 from tests.examples import pod_share, snapshot
 

@@ -1,6 +1,6 @@
 """Requests of others are the pods' own counts beyond ours, and never our own."""
 
-from scale_app.domain.foreign import ForeignTraffic
+from scale_app.domain.counters import ForeignTraffic
 from scale_app.domain.samples import PodSeen, PodsSample
 from tests.fakes_load import traffic
 

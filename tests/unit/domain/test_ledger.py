@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.domain.ledger import CounterLedger
+from scale_app.domain.counters import CounterLedger
 from scale_app.domain.samples import CountsSample
 from scale_app.domain.source import Source
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scale_app.domain.pattern import Pattern, PatternKind
-from scale_app.domain.pattern_passed import passed_of
+from scale_app.domain.timetable import passed_of
 
 LOWS = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))
 PERIODS_S = st.floats(0.1, 1_000)

@@ -8,7 +8,7 @@ import pytest
 from scale_app.domain.errors import NoRecording
 from scale_app.domain.events import StateChanged
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.replaying import replayed
+from scale_app.domain.recording import replayed
 from scale_app.domain.samples import LoadEnded
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind

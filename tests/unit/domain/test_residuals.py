@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.domain.residuals import residuals
+from scale_app.domain.chance import residuals
 
 
 def test_residuals_are_in_standard_deviations_of_chance() -> None:

@@ -1,11 +1,11 @@
 from dataclasses import replace
 
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.roster import Surroundings
 from scale_app.domain.run import Run
 from scale_app.domain.samples import LoadReady, PodSeen, PodsLost, PodsSample, PodUsage, TrafficSample
-from scale_app.domain.service_settings import ServiceSettings
 from scale_app.domain.snapshot import Snapshot, Source
-from scale_app.domain.surroundings import Surroundings
 from tests.fakes_load import observed
 
 PODS = PodsSample(0.0, (PodSeen("a", uid="1"),), ServiceSettings(), nodes={"n1": True}, replicas={"Deployment cart": 3})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scale_app.domain.timeline import KEPT_S, Timeline
+from scale_app.domain.counters import KEPT_S, Timeline
 
 
 def _timeline(*points: tuple[float, int]) -> Timeline:

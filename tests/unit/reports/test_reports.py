@@ -20,8 +20,7 @@ from scale_app.domain.events import AlertRaised
 from scale_app.domain.gate import Gate, Levels
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodSpans
-from scale_app.domain.recording import WholeRun
-from scale_app.domain.replaying import replayed
+from scale_app.domain.recording import WholeRun, replayed
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.reports import FORMATS, export, run_from_json
 from scale_app.views.presenting import run_view

@@ -17,7 +17,7 @@ from scale_app.domain.errors import (
 )
 from scale_app.domain.events import Numbered, SnapshotTaken
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.domain.saved_plan import SavedPlan
+from scale_app.domain.record import SavedPlan
 from scale_app.domain.snapshot import RunState
 from tests.unit.service.house import House, settled
 

@@ -15,10 +15,9 @@ from scale_app.domain.errors import RunNotFound, RunStillActive, StoreUnavailabl
 from scale_app.domain.events import Event, SnapshotTaken, StateChanged
 from scale_app.domain.gate import Gate
 from scale_app.domain.gating import gated
-from scale_app.domain.outline import outline_of
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.replaying import replayed
-from scale_app.domain.run_filter import RunFilter
+from scale_app.domain.record import RunFilter, outline_of
+from scale_app.domain.recording import replayed
 from scale_app.domain.samples import TrafficSample
 from scale_app.domain.snapshot import RunState
 from scale_app.service.backlog import BATCH_LINES

@@ -6,8 +6,7 @@ import pytest
 
 from scale_app.domain.events import AlertRaised, SnapshotTaken
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.recording import Began
-from scale_app.domain.replaying import replayed
+from scale_app.domain.recording import Began, replayed
 from scale_app.domain.samples import Tick
 from scale_app.service.ticking import AFTER_READINGS_S
 from tests.fakes_load import traffic

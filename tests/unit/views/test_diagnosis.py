@@ -3,7 +3,7 @@
 import pytest
 
 from scale_app.domain.alert import Alert
-from scale_app.domain.finding import Finding
+from scale_app.domain.snapshot import Finding
 from scale_app.domain.verdict import Verdict, VerdictKind
 from scale_app.views.diagnosis import NO_CAUSE, alert_rows
 from scale_app.views.presenting import run_view

@@ -7,9 +7,8 @@ import math
 from scale_app.domain.alert import Alert
 from scale_app.domain.balance import balance
 from scale_app.domain.events import AlertCleared, AlertRaised, PodChanged, StateChanged
-from scale_app.domain.finding import Finding
 from scale_app.domain.pod_history import PodHistory
-from scale_app.domain.snapshot import RunState, Source, point_of
+from scale_app.domain.snapshot import Finding, RunState, Source, point_of
 from scale_app.domain.verdict import Verdict, VerdictKind
 from scale_app.views.presenting import figures, run_view
 from tests.unit.ui.samples import pods, record, snapshot

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from scale_app.domain.outline import RunOutline, outline_of
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.record import RunOutline, outline_of
 from scale_app.domain.snapshot import RunState
 from scale_app.views.run_list import page_text, run_row
 from tests.unit.pictures.test_times_and_gauge import point

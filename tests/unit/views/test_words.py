@@ -10,10 +10,9 @@ from scale_app.domain.compare import Change
 from scale_app.domain.counting import AskedSource
 from scale_app.domain.demo import Fault, Policy
 from scale_app.domain.events import AlertCleared, AlertRaised, PlanEdited, PodChanged, StateChanged
-from scale_app.domain.finding import Certainty
 from scale_app.domain.pattern import PatternKind
 from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy, LoadPlan
-from scale_app.domain.snapshot import RunState, Source
+from scale_app.domain.snapshot import Certainty, RunState, Source
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import words
 from scale_app.views.happenings import MOST, happenings

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import PodChanged
 from scale_app.domain.facts import Facts
 from scale_app.domain.histogram import Histogram, bucket_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, GeneratorHealth, PodCount, PodSeen, PodsSample, TrafficSample
-from scale_app.domain.service_settings import ServiceSettings
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.view import Progress, facts_of, pod_shares
 from scale_app.domain.windows import Windows

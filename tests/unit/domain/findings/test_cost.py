@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.findings import diagnose
-from scale_app.domain.service_settings import ServiceSettings
 from tests.unit.domain.findings.scenes import PodFacts, Scene
 
 PODS = 1_000

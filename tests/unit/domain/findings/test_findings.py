@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import PodChanged
-from scale_app.domain.finding import MOST_PODS_NAMED
 from scale_app.domain.findings import CAUSES, diagnose
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import GeneratorHealth
-from scale_app.domain.service_settings import ServiceSettings
+from scale_app.domain.snapshot import MOST_PODS_NAMED
 from tests.unit.domain.findings.scenes import HEALTHY, Scene, pods
 
 KEEP_ALIVE = LoadPlan(requests_per_connection=None)
