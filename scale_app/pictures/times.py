@@ -1,4 +1,4 @@
-"""A run's history as pictures: score, requests per second and latency over one time axis."""
+"""Pictures over time: a run's score, requests and latency, what happened on the same axis, and a planned load."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scale_app.domain.pattern import Pattern
 from scale_app.domain.snapshot import Point
-from scale_app.pictures.axes import Mark, round_top, time_marks, time_span
-from scale_app.pictures.lines import area, line, series
+from scale_app.pictures.axes import POINTS, SIDE, Mark, area, line, round_top, series, time_marks, time_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +74,46 @@ def _highest(*columns: np.ndarray) -> float:
     """The highest known value, 0 without any."""
     known = np.concatenate([column[np.isfinite(column)] for column in columns])
     return float(known.max()) if len(known) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EventLines:
+    """Paths: a line for each moment, a shade for as long as an alert was on; "" without any."""
+
+    lines: str
+    spans: str
+
+
+def event_lines(at_s: Sequence[float], alerts: Sequence[tuple[float, float | None]], span_s: float) -> EventLines:
+    """at_s: moments. alerts: from, to; None when it is on still. span_s: what the time axis covers."""
+    lines = "".join(f"M{x} 0V{SIDE}" for x in dict.fromkeys(_at(moment, span_s) for moment in at_s))
+    spans = "".join(
+        f"M{_at(begin, span_s)} 0H{SIDE if end is None else _at(end, span_s)}V{SIDE}H{_at(begin, span_s)}Z"
+        for begin, end in alerts
+    )
+    return EventLines(lines, spans)
+
+
+def _at(moment_s: float, span_s: float) -> int:
+    return round(SIDE * min(max(moment_s / span_s, 0.0), 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class PatternPicture:
+    """Paths in a box of SIDE x SIDE. lowest, highest, mean: of the load, as shares of the plan's figures."""
+
+    line: str
+    area: str
+    lowest: float
+    highest: float
+    mean: float
+
+
+def pattern_picture(pattern: Pattern, duration_s: float) -> PatternPicture:
+    """The pattern from the start to the end of the run. Edges stay upright: each point holds until the next."""
+    shares = np.array([pattern.share(float(at_s)) for at_s in np.linspace(0, duration_s, POINTS, endpoint=False)])
+    y = np.rint(SIDE * (1 - shares)).astype(int).tolist()
+    x = np.rint(np.linspace(0, SIDE, POINTS + 1)).astype(int).tolist()
+    steps = "".join(f"V{level}H{end}" for level, end in zip(y, x[1:], strict=True))
+    line = f"M0 {y[0]}{steps}"
+    return PatternPicture(line, f"{line}V{SIDE}H0Z", float(shares.min()), float(shares.max()), float(shares.mean()))

@@ -18,12 +18,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from scale_app.domain.balance import THRESHOLD
 from scale_app.domain.recording import WholeRun
 from scale_app.pictures.axes import SIDE
-from scale_app.pictures.gauge import RING
+from scale_app.pictures.score import RING
 from scale_app.reports.markdown import check_name
 from scale_app.views import format as shown
-from scale_app.views.heat import CLASSES, LEGEND
+from scale_app.views.charts import CLASSES, EVEN_FROM, LEGEND, SCALE_TICKS, SCORE_TICKS, THRESHOLD_AT, THRESHOLD_PATH
 from scale_app.views.presenting import run_view
-from scale_app.views.scales import EVEN_FROM, SCALE_TICKS, SCORE_TICKS, THRESHOLD_AT, THRESHOLD_PATH
 from scale_app.views.view import Tick, Times
 
 

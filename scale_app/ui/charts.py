@@ -11,10 +11,10 @@ import reflex as rx
 
 from scale_app.domain.balance import THRESHOLD
 from scale_app.pictures.axes import SIDE
-from scale_app.pictures.gauge import RING
+from scale_app.pictures.score import RING
 from scale_app.ui.info import info
 from scale_app.ui.meant import Figure, Part, Text
-from scale_app.views.scales import SCALE_TICKS, SCORE_TICKS, THRESHOLD_AT, THRESHOLD_PATH
+from scale_app.views.charts import SCALE_TICKS, SCORE_TICKS, THRESHOLD_AT, THRESHOLD_PATH
 from scale_app.views.view import BarLabel, EventMark, Figures, Shares, Tick, Times
 
 

@@ -6,7 +6,7 @@ import reflex as rx
 
 from scale_app.ui.charts import cursor, placed, readable, time_axis
 from scale_app.ui.meant import Part
-from scale_app.views.heat import CLASSES, LEGEND
+from scale_app.views.charts import CLASSES, LEGEND
 from scale_app.views.view import Heat, Times
 
 

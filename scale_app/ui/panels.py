@@ -12,7 +12,7 @@ from scale_app.ui.heat_map import heat_legend, heat_map
 from scale_app.ui.info import explained, info
 from scale_app.ui.meant import Part, Text
 from scale_app.ui.pod_table import pod_table
-from scale_app.views.scales import EVEN_FROM
+from scale_app.views.charts import EVEN_FROM
 from scale_app.views.view import AlertRow, ErrorRow, Figures, Happening, RunView
 
 

@@ -13,7 +13,7 @@ from scale_app.domain.errors import ScaleError
 from scale_app.domain.record import RunFilter, RunOutline, outline_of
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
-from scale_app.pictures.sparkline import sparkline
+from scale_app.pictures.score import sparkline
 from scale_app.ui.pacing import paced
 from scale_app.ui.run_actions import BaselineMarking, refusal, run_again
 from scale_app.views.comparing import MOST_RUNS, compare_href

@@ -5,37 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scale_app.domain.events import Event
+from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodSpans, PodTimes
 from scale_app.domain.record import RunRecord
-from scale_app.domain.snapshot import PodShare, Point, Snapshot
+from scale_app.domain.snapshot import Point, Snapshot
 from scale_app.domain.verdict import Verdict
 from scale_app.domain.verdict_sentence import count, rounded
-from scale_app.pictures.axes import Mark
-from scale_app.pictures.gauge import gauge
-from scale_app.pictures.happened import event_lines
-from scale_app.pictures.scale_bar import scale_bar
-from scale_app.pictures.shares import shares_picture
-from scale_app.pictures.times import times_picture
+from scale_app.pictures.score import gauge, scale_bar
 from scale_app.views import format as shown
-from scale_app.views.counting import counting_note
-from scale_app.views.diagnosis import alert_rows, finding_rows, findings_note, generator_note
-from scale_app.views.happenings import alert_spans, happenings, marks
-from scale_app.views.heat import heat
-from scale_app.views.plan_lines import plan_lines
-from scale_app.views.pod_table import MANY_PODS, outlier_side, pod_table, share_decimals
+from scale_app.views.charts import heat, shares, times
+from scale_app.views.pod_table import pod_table
+from scale_app.views.sentences import (
+    alert_rows,
+    counting_note,
+    finding_rows,
+    findings_note,
+    generator_note,
+    happenings,
+)
 from scale_app.views.view import (
-    MOST_LABELS,
-    BarLabel,
     ErrorRow,
-    EventMark,
     Figures,
+    PlanLine,
     Progress,
     RunView,
     Shares,
-    Tick,
-    Times,
 )
-from scale_app.views.words import SOURCES, STATES, VERDICTS
+from scale_app.views.words import ALERT_RULES, SOURCES, STATES, UNTIL, VERDICTS, connection_text
 
 NO_TIMES = PodSpans().times
 
@@ -155,87 +151,6 @@ def progress(snapshot: Snapshot) -> Progress:
     )
 
 
-def shares(snapshot: Snapshot) -> Shares:
-    """Bars per pod: in the cluster's order, or by size when there are too many to tell apart."""
-    pods = snapshot.pods
-    many = len(pods) > MANY_PODS
-    shown_pods = sorted(pods, key=lambda pod: -pod.share) if many else list(pods)
-    picture = shares_picture(shown_pods, snapshot.verdict.noise_cv)
-    return Shares(
-        even=picture.even,
-        outliers=picture.outliers,
-        fair=picture.fair,
-        band=picture.band,
-        ticks=[Tick(shown.css(mark.at_percent), _axis_percent(mark.value)) for mark in picture.marks],
-        labels=_bar_labels(shown_pods, picture.centres, picture.labels_at) if len(pods) <= MOST_LABELS else [],
-        caption=_shares_caption(len(pods), many),
-        summary=_shares_summary(pods),
-    )
-
-
-def _bar_labels(pods: Sequence[PodShare], centres: Sequence[float], tops: Sequence[float]) -> list[BarLabel]:
-    return [
-        BarLabel(
-            shown.short_name(pod.name), shown.percent(pod.share), shown.css(left), shown.css(top), outlier_side(pod)
-        )
-        for pod, left, top in zip(pods, centres, tops, strict=True)
-    ]
-
-
-def _axis_percent(value: float) -> str:
-    return shown.percent(value, 0 if abs(value * 100 - round(value * 100)) < 1e-6 else 1)
-
-
-def _shares_caption(pods: int, many: bool) -> str:
-    if not pods:
-        return ""
-    order = ", sorted by share" if many else ""
-    fair = shown.percent(1 / pods, share_decimals(pods))
-    return f"Dashed: the fair share, {fair} for each of {shown.count(pods)} pods{order}"
-
-
-def _shares_summary(pods: Sequence[PodShare]) -> str:
-    """The picture in words, for those who do not see it."""
-    if not pods:
-        return "No pod has answered yet"
-    low, high = min(pods, key=lambda p: p.share), max(pods, key=lambda p: p.share)
-    return (
-        f"{len(pods)} pods. Largest share {shown.percent(high.share)} at {high.name}, "
-        f"smallest {shown.percent(low.share)} at {low.name}."
-    )
-
-
-def times(points: Sequence[Point], duration_s: float, active: bool, happened: Sequence[Event] = ()) -> Times:
-    """Score, requests per second and latency over time, and what happened on the same axis."""
-    picture = times_picture(points, duration_s, active)
-    told = marks(happened)
-    events = event_lines([mark.at_s for mark in told], alert_spans(happened), picture.span_s)
-    return Times(
-        score=picture.score,
-        score_area=picture.score_area,
-        recent_score=picture.recent_score,
-        requests=picture.requests,
-        requests_area=picture.requests_area,
-        failures=picture.failures,
-        p50=picture.p50,
-        p95=picture.p95,
-        p99=picture.p99,
-        events=events.lines,
-        alerts=events.spans,
-        marks=[EventMark(shown.css(100 * mark.at_s / picture.span_s), mark.text, mark.tone) for mark in told],
-        times=[Tick(shown.css(mark.at_percent), shown.clock(mark.value)) for mark in picture.time_marks],
-        rates=_number_ticks(picture.rate_marks),
-        latencies=_number_ticks(picture.latency_marks),
-        span_s=shown.plain(picture.span_s),
-        rate_top=shown.plain(picture.rate_top),
-        latency_top=shown.plain(picture.latency_top),
-    )
-
-
-def _number_ticks(marks: Sequence[Mark]) -> list[Tick]:
-    return [Tick(shown.css(mark.at_percent), f"{mark.value:,g}") for mark in marks]
-
-
 def _errors(snapshot: Snapshot) -> list[ErrorRow]:
     rows = sorted(snapshot.errors.items(), key=lambda item: -item[1])
     return [ErrorRow(cause, shown.count(n)) for cause, n in rows]
@@ -245,3 +160,33 @@ def _unnamed(snapshot: Snapshot) -> str:
     """How many requests tell nothing about any pod, "" when all do."""
     count = shown.count(snapshot.unattributed)
     return f"{count} requests ended without naming a pod and count for none." if snapshot.unattributed else ""
+
+
+def plan_lines(plan: LoadPlan, known: bool = True) -> list[PlanLine]:
+    """A plan, figure by figure. known: False when no more of it is than its target, users and duration."""
+    target, users = PlanLine("Target", plan.target_url), PlanLine("Users", shown.count(plan.users))
+    if not known:
+        return [target, users, PlanLine("Duration", shown.span(plan.duration_s))]
+    return [
+        target,
+        users,
+        PlanLine("Spawn rate", f"{shown.plain(plan.spawn_rate)} users/s"),
+        PlanLine("Duration", shown.span(plan.duration_s)),
+        PlanLine("Ends", UNTIL[plan.until][0]),
+        PlanLine("Connections", connection_text(plan.requests_per_connection)),
+        PlanLine("Think time", shown.milliseconds(plan.think_time_s * 1_000)),
+        PlanLine("Warm-up", shown.span(plan.warm_up_s)),
+        PlanLine("Timeout", shown.span(plan.timeout_s)),
+        PlanLine("Pod header", plan.pod_header),
+        PlanLine("Alert on", ALERT_RULES[plan.alert_rule][0]),
+        *_limit_lines(plan),
+    ]
+
+
+def _limit_lines(plan: LoadPlan) -> list[PlanLine]:
+    lines = (
+        ("Largest pod share", plan.max_pod_share, shown.percent(plan.max_pod_share)),
+        ("Highest p95", plan.max_p95_ms, shown.milliseconds(plan.max_p95_ms)),
+        ("Largest failed share", plan.max_failure_share, shown.percent(plan.max_failure_share, 2)),
+    )
+    return [PlanLine(label, text) for label, limit, text in lines if limit is not None]

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from scale_app.domain.record import RunOutline
 from scale_app.domain.snapshot import Point
 from scale_app.domain.verdict import VerdictKind
-from scale_app.pictures.sparkline import sparkline
+from scale_app.pictures.score import sparkline
 from scale_app.views import format as shown
 from scale_app.views.words import SOURCES, STATES, VERDICTS
 

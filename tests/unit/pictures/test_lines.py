@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.pictures.lines import POINTS, area, line, series, thinned
+from scale_app.pictures.axes import POINTS, area, line, series, thinned
 
 
 def test_the_box_is_filled_from_lower_left_to_upper_right():

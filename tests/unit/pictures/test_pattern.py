@@ -8,7 +8,7 @@ import pytest
 
 from scale_app.domain.pattern import Pattern
 from scale_app.pictures.axes import SIDE
-from scale_app.pictures.pattern import pattern_picture
+from scale_app.pictures.times import pattern_picture
 
 
 def levels(line: str) -> list[int]:

@@ -1,6 +1,6 @@
 """A score as small as a word."""
 
-from scale_app.pictures.sparkline import MOST_POINTS, sparkline
+from scale_app.pictures.score import MOST_POINTS, sparkline
 from tests.unit.pictures.test_times_and_gauge import point
 
 

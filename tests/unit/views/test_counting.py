@@ -2,7 +2,7 @@
 
 from scale_app.domain.counting import Counting, SourceStanding
 from scale_app.domain.source import Source
-from scale_app.views.counting import counting_note
+from scale_app.views.sentences import counting_note
 
 
 def test_nothing_is_said_where_every_answer_names_its_pod() -> None:

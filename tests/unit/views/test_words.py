@@ -15,8 +15,8 @@ from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy, LoadPlan
 from scale_app.domain.snapshot import Certainty, RunState, Source
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import words
-from scale_app.views.happenings import MOST, happenings
-from scale_app.views.plan_lines import plan_lines
+from scale_app.views.presenting import plan_lines
+from scale_app.views.sentences import MOST_HAPPENINGS, happenings
 
 
 def test_nothing_is_without_words():
@@ -100,8 +100,8 @@ def test_what_happened_is_told_newest_first():
 
 
 def test_a_long_list_keeps_the_newest():
-    told = happenings([PlanEdited(float(i), LoadPlan(users=i)) for i in range(1, MOST + 50)])
-    assert len(told) == MOST
+    told = happenings([PlanEdited(float(i), LoadPlan(users=i)) for i in range(1, MOST_HAPPENINGS + 50)])
+    assert len(told) == MOST_HAPPENINGS
     assert told[0].at == "2:29"
 
 

@@ -1,10 +1,12 @@
-"""What happened in a run, newest first, as lines that people read. Pure."""
+"""What is said of a run beside its figures: alerts, causes, how it was counted, what happened. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from scale_app.domain.alert import Alert
+from scale_app.domain.counting import Counting, SourceStanding
 from scale_app.domain.events import (
     AlertCleared,
     AlertRaised,
@@ -15,13 +17,82 @@ from scale_app.domain.events import (
     PodChanged,
     StateChanged,
 )
+from scale_app.domain.findings.counts import GENERATOR_LIMIT
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.snapshot import RunState
+from scale_app.domain.snapshot import Finding, RunState, Snapshot
+from scale_app.domain.source import NAMED_BY_ANSWERS
+from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
-from scale_app.views.view import Happening
-from scale_app.views.words import CHANGED_STATES
+from scale_app.views.view import AlertRow, FindingRow, Happening
+from scale_app.views.words import ALERTS, CERTAINTIES, CHANGED_STATES, GENERATOR_NOTES, SOURCES
 
-MOST = 100
+NO_CAUSE = "No cause stands out."
+
+
+def alert_rows(alerts: Sequence[Alert]) -> list[AlertRow]:
+    """Those that are on, in the snapshot's order."""
+    return [AlertRow(ALERTS[alert.rule], shown.prose(alert.message)) for alert in alerts]
+
+
+def finding_rows(findings: Sequence[Finding]) -> list[FindingRow]:
+    """The causes that fit, in the snapshot's order: the surest first."""
+    return [
+        FindingRow(
+            code=finding.code,
+            title=finding.title,
+            certainty=finding.certainty,
+            certainty_text=CERTAINTIES[finding.certainty],
+            cause=finding.cause,
+            evidence=shown.prose(finding.evidence),
+            remedy=shown.prose(finding.remedy),
+            patch=finding.patch,
+        )
+        for finding in findings
+    ]
+
+
+def findings_note(snapshot: Snapshot) -> str:
+    """What stands where findings would, "" when there is nothing to explain."""
+    open_question = snapshot.verdict.kind in (VerdictKind.UNEVEN, VerdictKind.UNDECIDED)
+    return NO_CAUSE if open_question and not snapshot.findings else ""
+
+
+def generator_note(findings: Sequence[Finding]) -> str:
+    """Why the load generator limits what is measured, "" when no finding says so."""
+    found = next((each for each in findings if each.code == GENERATOR_LIMIT.code), None)
+    return shown.prose(f"{GENERATOR_NOTES[found.certainty]} {found.evidence}") if found else ""
+
+
+OLD_FROM_S = 1.0
+
+
+def counting_note(counting: Counting) -> str:
+    """ "" where every answer named its pod and there is nothing else to tell."""
+    return " ".join(_counting_sentences(counting))
+
+
+def _counting_sentences(counting: Counting) -> Iterator[str]:
+    now = counting.now
+    if now.source not in NAMED_BY_ANSWERS:
+        yield SOURCES[now.source][1]
+        yield from _worth(now)
+    if counting.others:
+        yield f"The pods also answered at least {shown.count(counting.others)} requests of other clients."
+    for standing in counting.considered:
+        if standing.problem:
+            yield f"{SOURCES[standing.source][0]}: {standing.problem}"
+
+
+def _worth(now: SourceStanding) -> Iterator[str]:
+    if now.coverage is not None and not now.approximate:
+        yield f"It accounts for {min(now.coverage, 1.0):.1%} of the requests."
+    if now.approximate:
+        yield "These counts are estimates."
+    if now.lag_s >= OLD_FROM_S:
+        yield f"They are {now.lag_s:.0f} s old."
+
+
+MOST_HAPPENINGS = 100
 POD_CHANGES = {
     "joined": "joined",
     "left": "is gone",
@@ -45,11 +116,11 @@ CLUSTER_CHANGES = {
 
 def happenings(events: Sequence[Event]) -> list[Happening]:
     """The newest MOST events that are not snapshots."""
-    lines = [line for event in events if (line := _line(event))]
-    return lines[-MOST:][::-1]
+    lines = [line for event in events if (line := _happening(event))]
+    return lines[-MOST_HAPPENINGS:][::-1]
 
 
-def _line(event: Event) -> Happening | None:
+def _happening(event: Event) -> Happening | None:
     at = shown.clock(event.elapsed_s)
     match event:
         case StateChanged(state=state, message=message):
@@ -96,7 +167,7 @@ def marks(events: Sequence[Event]) -> list[Moment]:
     told = [
         Moment(event.elapsed_s, f"{line.at} {line.text}", line.tone)
         for event in events
-        if not isinstance(event, StateChanged) and (line := _line(event))
+        if not isinstance(event, StateChanged) and (line := _happening(event))
     ]
     return told[-MOST_MARKS:]
 

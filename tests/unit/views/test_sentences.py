@@ -5,8 +5,8 @@ import pytest
 from scale_app.domain.alert import Alert
 from scale_app.domain.snapshot import Finding
 from scale_app.domain.verdict import Verdict, VerdictKind
-from scale_app.views.diagnosis import NO_CAUSE, alert_rows
 from scale_app.views.presenting import run_view
+from scale_app.views.sentences import NO_CAUSE, alert_rows
 from tests.unit.ui.samples import record, snapshot
 
 FINDING = Finding(

@@ -7,7 +7,7 @@ import pytest
 
 from scale_app.domain.pod_history import PodTimes
 from scale_app.pictures.heat import COLOURS, MOST_ROWS
-from scale_app.views.heat import CLASSES, heat
+from scale_app.views.charts import CLASSES, heat
 
 
 def shown(*names):
