@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client.metrics_core import CounterMetricFamily
 
+from scale_app.api.metrics import FAMILIES
 from scale_app.cli.commands import scale
 from scale_app.codec import to_wire
 from scale_app.codec.plan_text import plan_from_text, plan_to_text
@@ -18,6 +20,8 @@ from tests.reference import PAGES
 
 PROJECT = Path(__file__).parents[2]
 DOCS = PROJECT / "docs"
+WORDS = {"all pages": 20_000, "README.md": 900}
+"""The most words of prose on all pages, and of everything in README.md."""
 PAGES_WRITTEN = sorted(
     [*DOCS.rglob("*.md"), PROJECT / "README.md", PROJECT / "ARCHITECTURE.md", PROJECT / "CONTRIBUTING.md"]
 )
@@ -53,6 +57,26 @@ def test_every_setting_that_is_read_is_in_the_reference() -> None:
     read = set(re.findall(r'"(SCALE_[A-Z0-9_]+)"', source))
     told = set(re.findall(r"SCALE_[A-Z0-9_]+", (DOCS / "reference/settings.md").read_text()))
     assert read - told == set()
+
+
+def test_every_metric_is_told() -> None:
+    page = (DOCS / "metrics.md").read_text()
+    counters = {family: "_total" if kind is CounterMetricFamily else "" for kind, family, *_ in FAMILIES}
+    assert [name for name, ending in counters.items() if f"| `{name}{ending}` |" not in page] == []
+    assert len(re.findall(r"^\| `scale_", page, re.MULTILINE)) == len(counters) + 4
+
+
+def prose(page: Path) -> list[str]:
+    """The words of a page that are read one after the other: those of tables and code left out."""
+    text = re.sub(r"^```.*?^```|<!--.*?-->", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("|") and not line.startswith("    ")]
+    return " ".join(lines).split()
+
+
+def test_the_pages_are_short() -> None:
+    pages = [PROJECT / "README.md", *DOCS.rglob("*.md")]
+    assert sum(len(prose(page)) for page in pages) <= WORDS["all pages"]
+    assert len((PROJECT / "README.md").read_text().split()) <= WORDS["README.md"]
 
 
 @pytest.mark.parametrize("page", PAGES_WRITTEN, ids=lambda page: str(page.relative_to(PROJECT)))
