@@ -10,10 +10,8 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 
-from scale_app.child_process.lookout import Lookout
 from scale_app.child_process.owner import ChildProcess
-from scale_app.child_process.standing import Standing, standing_of
-from scale_app.child_process.vigil import LOOK_EVERY_S, Patience, Vigil
+from scale_app.child_process.watchdog import LOOK_EVERY_S, Lookout, Patience, Standing, Vigil, standing_of
 from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import GeneratorFailed
 from scale_app.domain.plan import LoadPlan, PlanEdit

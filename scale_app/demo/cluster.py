@@ -9,8 +9,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Protocol
 
-from scale_app.demo.balancer import Balancer
-from scale_app.demo.pods import CLIENT_NODE, NODES, WORK_BESIDE_FAST_FAILURES_S, Names, Pod
+from scale_app.demo.pods import CLIENT_NODE, NODES, WORK_BESIDE_FAST_FAILURES_S, Balancer, Names, Pod
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
 from scale_app.domain.errors import PlanError

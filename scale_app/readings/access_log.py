@@ -1,4 +1,4 @@
-"""Whose request a line of an access log is: ours, another client's, or none at all.
+"""Access logs: whose request a line is, and to which pod a layer-7 proxy sent it; and Envoy's counters of the same.
 
 No pattern of anybody's is run over a line as a regular expression, since a hostile line can make those take for ever.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -42,6 +42,9 @@ STATUS_KEYS = (
 )
 AGENT_KEYS = ("user_agent", "http_user_agent", "useragent", "agent", "user-agent", "user_agent.original")
 UPSTREAM_KEYS = ("upstream_addr", "upstream_host", "upstream", "upstream_address")
+ADDRESS = re.compile(
+    r"(?<![0-9.])((?:[0-9]{1,3}\.){3}[0-9]{1,3}):[0-9]{1,5}(?![0-9])|\[([0-9a-fA-F:.]{2,45})\]:[0-9]{1,5}"
+)
 
 
 class Whose(Enum):
@@ -181,3 +184,33 @@ class _Pattern:
             values[name] = text[at:end]
             at = end + len(literal)
         return values
+
+
+def upstream_ip(entry: Entry, ips: Collection[str]) -> str:
+    """The address of the pod that answered, "" when the line names none of `ips`.
+
+    A proxy that tried several writes them all, the one that answered last.
+    """
+    return _last_ip(entry.upstream, ips)
+
+
+def envoy_requests(clusters: str, ips: Collection[str]) -> Mapping[str, int]:
+    """{pod address: requests} from the text of Envoy's admin page /clusters: lines `name::address:port::rq_total::n`.
+
+    An address that several of Envoy's clusters lead to counts with all of them.
+    """
+    requests: dict[str, int] = {}
+    for line in clusters.split("\n"):
+        head, _, count = line.rpartition("::")
+        head, _, what = head.rpartition("::")
+        if what != "rq_total" or not count.isascii() or not count.isdigit() or len(count) > 18:
+            continue
+        ip = _last_ip(head, ips)
+        if ip:
+            requests[ip] = requests.get(ip, 0) + int(count)
+    return requests
+
+
+def _last_ip(text: str, ips: Collection[str]) -> str:
+    found = [first or second for first, second in ADDRESS.findall(text)]
+    return next((ip for ip in reversed(found) if ip in ips), "")

@@ -1,4 +1,4 @@
-"""Counters on a page of Prometheus' text format.
+"""Counters on a page of Prometheus' text format, and which of them is the one of requests.
 
 Pages may be large and most of their lines are no counters, so lines are picked before the real parser sees them.
 """
@@ -6,7 +6,7 @@ Pages may be large and most of their lines are no counters, so lines are picked 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,6 +17,11 @@ COUNTING_TYPES = ("counter", "histogram", "summary")
 
 Labels = tuple[tuple[str, str], ...]
 Series = tuple[str, Labels]
+SENT_TO_JUDGE = 20
+LEAST_RATIO = 0.9
+MOST_RATIO = 20.0
+NOT_REQUESTS = ("bytes", "seconds_total", "_sum", "metric_handler", "scrape")
+PATH_LABELS = frozenset({"path", "uri", "url", "handler", "route", "endpoint", "http_route", "http_target", "target"})
 
 
 class NotAPage(ValueError):
@@ -84,3 +89,27 @@ class _Sample:
     name: str
     labels: Mapping[str, str]
     value: float
+
+
+def counter_of_requests(gained: Mapping[str, float], sent: int) -> str:
+    """The name of the counter that gained, over all pods, what the load sent; "" when none did, or it is too early.
+
+    gained: {counter: gained over all pods since the load began}. Other clients can make it gain more, never much less.
+    """
+    if sent < SENT_TO_JUDGE:
+        return ""
+    fitting = [name for name, gain in gained.items() if LEAST_RATIO * sent <= gain <= MOST_RATIO * sent]
+    likely = [name for name in fitting if not any(part in name for part in NOT_REQUESTS)]
+    return min(likely, key=lambda name: _rank(name, gained[name] / sent), default="")
+
+
+def _rank(name: str, ratio: float) -> tuple[float, bool, str]:
+    """Nearness to the load in steps of 10 %, then what the name promises."""
+    return round(abs(math.log(ratio)), 1), "request" not in name, name
+
+
+def series_of_path(series: Iterable[Series], path: str) -> frozenset[Labels]:
+    """The labels of those series that are about this path alone; none when the counter does not tell paths apart."""
+    return frozenset(
+        labels for _, labels in series if any(name in PATH_LABELS and value == path for name, value in labels)
+    )

@@ -22,6 +22,8 @@ def main() -> None:
 
 def join(host: str, port: int, processes: int) -> None:
     """The secret comes from the environment: command lines can be read by everybody on a machine."""
+    import locust  # noqa: F401 - first: it patches sockets and ssl; whatever was imported before keeps the old ones
+
     from scale_app.worker.join import serve
 
     serve(host, port, processes, load_worker_door().secret)
@@ -31,7 +33,9 @@ def obey(owner_pid: int) -> None:
     """Bind our life to the owner's before the slow import of Locust."""
     die_with_owner(owner_pid)
     output = claim_stdout()
-    from scale_app.worker.session import serve
+    import locust  # noqa: F401 - first, as above
+
+    from scale_app.worker.load_run import serve
 
     serve(output)
     # Locust's and gevent's own greenlets and threads would keep the process; everything has been said.

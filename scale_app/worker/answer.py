@@ -6,7 +6,8 @@ surplus bytes, and a bound on everything that is not body, so that no target can
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -17,6 +18,7 @@ from scale_app.worker.tally import Cell, Tally
 MAX_OVERHEAD_BYTES = 64 * 1024
 MOST_REMEMBERED = 1_024
 MOST_REMEMBERED_BYTES = 2_048
+MOST_BODY_BYTES = 256 * 1024
 
 
 class AnswerReader:
@@ -128,6 +130,45 @@ class AnswerReader:
         elif not self.complete:
             # 100 Continue, 103 Early Hints: the answer proper is still to come; its header budget is shared.
             self._forget()
+
+
+class JsonAnswerReader(AnswerReader):
+    """For answers whose JSON body names the pod, where no header does.
+
+    keys: the field in the body, one key inside the other. A body that is too large or no JSON names no pod."""
+
+    __slots__ = ("_body", "_keys")
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = tuple(keys)
+        self._body = bytearray()
+        super().__init__("")
+
+    def named(self) -> bytes:
+        """The field's text, b"" without one."""
+        return field_of(bytes(self._body), self._keys) if len(self._body) == self.body_bytes else b""
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        if len(self._body) + len(body) <= MOST_BODY_BYTES:
+            self._body += body
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._body.clear()
+
+
+def field_of(body: bytes, keys: Sequence[str]) -> bytes:
+    """A text or whole number in a JSON object, as bytes; b"" when it is not there."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return b""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return b""
+    return str(value).encode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)

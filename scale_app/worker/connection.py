@@ -13,8 +13,7 @@ from typing import Any, Protocol
 
 from scale_app.worker.answer import Answer, AnswerBook, AnswerReader
 from scale_app.worker.causes import CLOSED_EARLY, RequestFailed, cause_of
-from scale_app.worker.dial import Dial, endpoint_of
-from scale_app.worker.resolver import Resolver
+from scale_app.worker.connector import Dial, Resolver, endpoint_of
 from scale_app.worker.tally import Carried, Tally
 from scale_app.worker.tls import TlsSession
 

@@ -12,21 +12,19 @@ from gevent.event import Event  # type: ignore[import-untyped]
 from locust.env import Environment
 from locust.rpc import Message
 
-from scale_app.child_process.lookout import Lookout
+from scale_app.child_process.watchdog import Lookout
 from scale_app.codec import from_json, to_json
 from scale_app.domain.samples import GeneratorNotice, Sample, TrafficSample
 from scale_app.domain.timetable import Leg
-from scale_app.worker.dealer import Dealer
-from scale_app.worker.door import door_for
+from scale_app.worker.arrival_shares import Dealer
 from scale_app.worker.engine import DRAIN_SPARE_S
-from scale_app.worker.force import CannotBegin
-from scale_app.worker.fork import Forked, LocalHands
-from scale_app.worker.job import Job
-from scale_app.worker.members import Member, Members
+from scale_app.worker.executor import CannotBegin
+from scale_app.worker.listener import Reception, door_for
 from scale_app.worker.merge import Books
-from scale_app.worker.reception import Reception
 from scale_app.worker.sealed import seal
-from scale_app.worker.silence import PATIENCE_S
+from scale_app.worker.traffic import Job
+from scale_app.worker.worker_process import LocalHands
+from scale_app.worker.worker_roster import PATIENCE_S, Forked, Member, Members
 
 JOIN_WITHIN_S = 20.0
 ASK_EVERY_S = 0.5

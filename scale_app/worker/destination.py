@@ -1,18 +1,23 @@
-"""Where requests go and which addresses they may go to. Pure: resolves and connects nothing."""
+"""Where requests go and which addresses they may go to. Resolves and connects nothing."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+import socket
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from scale_app.domain.request import USER_AGENT
+from scale_app.worker.causes import ADDRESS_NOT_ALLOWED
 
 METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 _KEPT_IN_PATH = "/%:=&?~+!$,;'@()*[]-._"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +92,39 @@ def _authority(host: str, port: int | None) -> str:
 
 def _block(lines: Sequence[str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+
+def fence(permits: Callable[[str], bool], opened: Callable[[], None]) -> None:
+    """From now on every TCP connection that this process's Python code opens is checked, and told when it stands.
+
+    permits: may a connection to this address be opened? Raises OSError in the code that tries another one. It is a
+    fence against mistakes, such as an absolute URL or a redirect; code that wants to get around it can.
+    """
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if event != "socket.connect":
+            return
+        connecting, address = arguments
+        if connecting.family in INTERNET and connecting.type == socket.SOCK_STREAM:
+            if not _permitted(str(address[0]), permits):
+                raise OSError(ADDRESS_NOT_ALLOWED)
+            # gevent asks twice, the second time when the connection stands.
+            if _stands(connecting):
+                opened()
+
+    sys.addaudithook(watch)
+
+
+def _stands(connecting: socket.socket) -> bool:
+    try:
+        connecting.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def _permitted(host: str, permits: Callable[[str], bool]) -> bool:
+    try:
+        return permits(host)
+    except ValueError:  # a name, which nobody has resolved and checked
+        return False

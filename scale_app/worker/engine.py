@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import time
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-# Locust comes first: it patches sockets and ssl, and whatever was imported before would keep the old ones.
-from locust.env import Environment  # isort: skip
 import gevent  # type: ignore[import-untyped]
+from locust.env import Environment
+from locust.stats import RequestStats, StatsEntry, StatsError, bucket_response_time
 
-from scale_app.child_process.lookout import Lookout
+from scale_app.child_process.watchdog import Lookout
+from scale_app.domain.histogram import bucket_ms
 from scale_app.domain.samples import TrafficSample
 from scale_app.domain.timetable import Leg
-from scale_app.worker.arrivals import OpenPace
+from scale_app.worker.arrival_shares import Share
 from scale_app.worker.health import HealthMeter
-from scale_app.worker.job import Job, pace_of, traffic_of
-from scale_app.worker.report import Label, log_batch
-from scale_app.worker.turns import Share
-from scale_app.worker.users import user_class
+from scale_app.worker.locustfile import FileEngine
+from scale_app.worker.schedule import OpenPace
+from scale_app.worker.tally import Batch
+from scale_app.worker.traffic import Job, pace_of, traffic_of, user_class
 
 DRAIN_SPARE_S = 1.0
 LOOK_EVERY_S = 0.25
@@ -89,3 +90,68 @@ class OwnEngine:
         while len(draining) and within_s > 0:
             draining.join(timeout=min(within_s, LOOK_EVERY_S))
             within_s -= lookout.passed_s(time.monotonic())
+
+
+class Alone:
+    """One process that does everything: Locust's local runner."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._runner = engine.environment.create_local_runner()
+
+    def begin(self) -> None:
+        self._engine.begin()
+
+    def start(self, user_count: int, spawn_rate: float) -> None:
+        self._runner.start(user_count, spawn_rate)
+
+    def follow(self, leg: Leg, began_s: float) -> None:
+        self._engine.follow(leg, Share(), began_s)
+
+    def sample(self) -> TrafficSample:
+        return self._engine.sample()
+
+    def drain(self) -> None:
+        self._engine.drain()
+
+
+class Label(NamedTuple):
+    """What Locust's statistics call the requests."""
+
+    method: str
+    name: str
+
+
+def log_batch(stats: RequestStats, label: Label, batch: Batch) -> None:
+    """Add a batch to Locust's statistics, the way its master adds what a worker reports. Latencies within 1 %."""
+    if not batch.requests:
+        return
+    entry = _entry(stats, label, batch)
+    stats.total.extend(entry)
+    stats.entries[(label.name, label.method)].extend(entry)
+    for cause, times in batch.errors.items():
+        key = StatsError.create_key(label.method, label.name, cause)
+        error = stats.errors.setdefault(key, StatsError(label.method, label.name, cause))
+        error.occurrences += times
+
+
+def _entry(stats: RequestStats, label: Label, batch: Batch) -> StatsEntry:
+    now_s = time.time()
+    entry = StatsEntry(stats, label.name, label.method)
+    entry.last_request_timestamp = now_s
+    entry.num_requests = batch.requests
+    entry.num_failures = batch.failures
+    entry.total_response_time = round(batch.total_s * 1_000)
+    entry.min_response_time = round(bucket_ms(min(batch.buckets)))
+    entry.max_response_time = round(bucket_ms(max(batch.buckets)))
+    entry.total_content_length = batch.body_bytes
+    entry.num_reqs_per_sec[int(now_s)] = batch.requests
+    entry.num_fail_per_sec[int(now_s)] = batch.failures
+    for bucket, times in batch.buckets.items():
+        entry.response_times[bucket_response_time(bucket_ms(bucket))] += times
+    return entry
+
+
+def engine_of(job: Job) -> Engine:
+    """Raises PlanError or ValueError for a job that cannot be done here."""
+    return FileEngine(job) if job.plan.locustfile else OwnEngine(job)

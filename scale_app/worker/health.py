@@ -1,14 +1,20 @@
-"""Is the generator itself the limit? What tells whether a slow figure is the target's or ours."""
+"""What of a slow or wrong figure is the generator's own: its limits, and its faults."""
 
 from __future__ import annotations
 
 import re
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gevent  # type: ignore[import-untyped]
 
 from scale_app.domain.samples import GeneratorHealth
+
+if TYPE_CHECKING:
+    from locust.env import Environment  # at run time it would patch the process of whoever looks at the ports only
 
 LAG_PROBE_S = 0.05
 SHORTEST_SPAN_S = 0.2
@@ -54,3 +60,26 @@ def ports_left(port_range: Path = PORT_RANGE, sockets: tuple[Path, ...] = SOCKET
         return None
     used = sum(int(open_now) + int(closing or 0) for open_now, closing in _IN_USE.findall(listed))
     return max(0, int(last) - int(first) + 1 - used)
+
+
+def watch_for_faults(environment: Environment, give_up: Callable[[str], None], ours: bool = True) -> None:
+    """Call `give_up` with a sentence when a user, a greenlet or a callback of the event loop raises.
+
+    ours: False when the users come from a locustfile, whose tasks may raise as they like: Locust logs that.
+    """
+
+    def on_user_error(exception: BaseException, **_: object) -> None:
+        give_up(_sentence(exception))
+
+    def on_callback_error(context: object, kind: object, exception: BaseException, trace: object) -> None:
+        if not isinstance(exception, gevent.get_hub().NOT_ERROR):
+            traceback.print_exception(exception)
+            give_up(_sentence(exception))
+
+    if ours:
+        environment.events.user_error.add_listener(on_user_error)  # type: ignore[no-untyped-call]
+        gevent.get_hub().handle_error = on_callback_error
+
+
+def _sentence(exception: BaseException) -> str:
+    return f"The load generator had to stop: {type(exception).__name__}: {exception}."

@@ -14,8 +14,6 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-# Locust comes first: it patches sockets and ssl, and whatever was imported before would keep the old ones.
-from scale_app.worker.engines import engine_of  # isort: skip
 import gevent  # type: ignore[import-untyped]
 import zmq.green as zmq
 from gevent.event import Event  # type: ignore[import-untyped]
@@ -25,12 +23,13 @@ from zmq.utils.monitor import recv_monitor_message
 
 from scale_app.codec import from_json
 from scale_app.domain.errors import PlanError
-from scale_app.worker.fork import Forked, fork
-from scale_app.worker.hand import Hand
-from scale_app.worker.job import Job
+from scale_app.worker.engine import engine_of
+from scale_app.worker.listener import code_version
+from scale_app.worker.load_run import allow_all_files
 from scale_app.worker.sealed import Keys, SealedClient, keys_of, seal
-from scale_app.worker.session import allow_all_files
-from scale_app.worker.version import code_version
+from scale_app.worker.traffic import Job
+from scale_app.worker.worker_process import Hand, fork
+from scale_app.worker.worker_roster import Forked
 
 log = logging.getLogger("scale worker")
 ANSWER_WITHIN_S = 3.0

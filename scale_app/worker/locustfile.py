@@ -23,13 +23,12 @@ from scale_app.domain.errors import PlanError
 from scale_app.domain.samples import TrafficSample
 from scale_app.domain.timetable import Leg
 from scale_app.settings import load_settings
+from scale_app.worker.arrival_shares import Share
 from scale_app.worker.causes import cause_of_exception
-from scale_app.worker.destination import destination
-from scale_app.worker.fence import fence
+from scale_app.worker.destination import destination, fence
 from scale_app.worker.health import HealthMeter
-from scale_app.worker.job import Job
 from scale_app.worker.tally import FAILURE_STATUS, Tally
-from scale_app.worker.turns import Share
+from scale_app.worker.traffic import Job
 
 log = logging.getLogger(__name__)
 

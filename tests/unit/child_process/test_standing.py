@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.child_process.standing import standing_of
+from scale_app.child_process.watchdog import standing_of
 
 
 def proc_with(folder: Path, state: str) -> Path:

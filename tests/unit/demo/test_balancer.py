@@ -7,8 +7,7 @@ from random import Random
 
 import pytest
 
-from scale_app.demo.balancer import Balancer
-from scale_app.demo.pods import NODES, Pod
+from scale_app.demo.pods import NODES, Balancer, Pod
 from scale_app.domain.demo import Policy
 
 PICKS = 5_000

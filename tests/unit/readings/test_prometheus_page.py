@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.readings.counter_choice import counter_of_requests, series_of_path
-from scale_app.readings.prometheus_page import NotAPage, counters_of
+from scale_app.readings.prometheus_page import NotAPage, counter_of_requests, counters_of, series_of_path
 
 PAGE = b"""# HELP http_requests_total Requests.
 # TYPE http_requests_total counter

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.readings.access_log import LogFormat
-from scale_app.readings.upstream import envoy_requests, upstream_ip
+from scale_app.readings.access_log import LogFormat, envoy_requests, upstream_ip
 
 IPS = {"10.1.0.1", "10.1.0.2", "fd00::5"}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.worker.json_field import MOST_BODY_BYTES, JsonAnswerReader, field_of
+from scale_app.worker.answer import MOST_BODY_BYTES, JsonAnswerReader, field_of
 
 
 def _named(body: bytes, keys: tuple[str, ...] = ("pod", "name")) -> bytes:

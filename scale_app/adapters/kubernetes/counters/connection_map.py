@@ -18,7 +18,7 @@ from scale_app.domain.errors import CountingFailed
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
 from scale_app.ports import Admitted
-from scale_app.readings.connection_table import ConnectionTable, connection_table
+from scale_app.readings.network import ConnectionTable, connection_table
 
 READ = ("cat", "/proc/net/tcp", "/proc/net/tcp6", "/proc/net/snmp")
 ADDED = "scale-connections"

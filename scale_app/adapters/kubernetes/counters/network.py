@@ -14,7 +14,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
 from scale_app.domain.source import Source
 from scale_app.ports import Admitted
-from scale_app.readings.network_share import PodBytes, received_bytes
+from scale_app.readings.network import PodBytes, received_bytes
 
 log = logging.getLogger(__name__)
 EVERY_S = 2.0

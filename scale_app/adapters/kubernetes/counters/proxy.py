@@ -17,8 +17,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
 from scale_app.domain.source import Source
 from scale_app.ports import Admitted
-from scale_app.readings.access_log import LogFormat, Whose
-from scale_app.readings.upstream import envoy_requests, upstream_ip
+from scale_app.readings.access_log import LogFormat, Whose, envoy_requests, upstream_ip
 
 LAG_S = 0.25
 ADMIN_PORTS = (9901, 19000, 15000)

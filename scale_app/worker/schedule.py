@@ -1,32 +1,111 @@
-"""The open model: requests arrive at their times however slow the answers are, and the wait counts as latency.
+"""When virtual users send: the closed model and the open one, both on one timer of the event loop.
 
-A generator that waits for a slow answer before it sends on would leave out the very requests that would have been
-slow (coordinated omission). Here an arrival without a free user waits in line, and its latency began when it was due.
+In the closed model a user thinks after each answer and waits longer and longer after each failure. In the open model
+requests arrive at their times however slow the answers are, and the wait counts as latency: a generator that waits for
+a slow answer before it sends on would leave out the very requests that would have been slow (coordinated omission).
 """
 
 from __future__ import annotations
 
+import random
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from heapq import heappop, heappush
+from itertools import count
 from time import perf_counter
-from typing import Literal
+from typing import Any, Literal
 
 from scale_app.domain.histogram import Histogram, bucket_of
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.timetable import NEVER_S, Leg, Timetable
-from scale_app.worker.alarms import Alarms
-from scale_app.worker.slot import Slot
-from scale_app.worker.turns import Share, Turns
+from scale_app.worker.arrival_shares import Share, Turns
+from scale_app.worker.virtual_user import Slot
 
+SHORTEST_WAIT_S = 0.0005
+"""Alarms that are closer together ring in one turn of the loop, whose own resolution is a millisecond."""
+BACKOFF_FIRST_S = 0.1
+BACKOFF_MOST_S = 2.0
+MOST_SPREAD_S = 1.0
 MOST_WAITING = 100_000
 OWN_LATENESS_S = 0.002
 """So late the event loop's own resolution may make us; the target is not blamed for it."""
 
 
+class Alarms:
+    """Many waits on one timer of the event loop: each costs a heap entry, no greenlet.
+
+    Calls back after a delay. An alarm cannot be taken back: what it calls must know whether it still matters."""
+
+    __slots__ = ("_armed_for_s", "_loop", "_order", "_timer", "_waiting")
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self._waiting: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+        self._timer: Any = None
+        self._armed_for_s = float("inf")
+
+    def after(self, delay_s: float, call: Callable[[], None]) -> None:
+        """Call once after the delay (seconds), never from inside this method."""
+        self.at(perf_counter() + delay_s, call)
+
+    def at(self, due_s: float, call: Callable[[], None]) -> None:
+        """Call once when `perf_counter()` has reached this time."""
+        heappush(self._waiting, (due_s, next(self._order), call))
+        if due_s < self._armed_for_s:
+            self._arm(due_s)
+
+    def _arm(self, due_s: float) -> None:
+        if self._timer is not None:
+            self._timer.close()
+        self._armed_for_s = due_s
+        self._timer = self._loop.timer(max(due_s - perf_counter(), SHORTEST_WAIT_S))
+        self._timer.start(self._ring)
+
+    def _ring(self) -> None:
+        waiting, now_s = self._waiting, perf_counter()
+        self._armed_for_s = 0.0  # nobody arms while these are called
+        while waiting and waiting[0][0] <= now_s:
+            heappop(waiting)[2]()
+        self._armed_for_s = float("inf")
+        if waiting:
+            self._arm(waiting[0][0])
+
+
+class ClosedPace:
+    """The closed model: every user sends after its own last answer, so that a slow target gets fewer requests."""
+
+    def __init__(self, alarms: Alarms, think_time_s: float) -> None:
+        self._alarms = alarms
+        self._think_time_s = think_time_s
+
+    def begin(self, slot: Slot) -> None:
+        """A user's first request.
+
+        Locust starts a second's users in one instant; without a spread they would stay in step and wait for one
+        another, which is no latency of the target.
+        """
+        self._alarms.after(random.uniform(0, min(self._think_time_s, MOST_SPREAD_S)), slot.wake)
+
+    def ready(self, slot: Slot, now_s: float) -> None:
+        if self._think_time_s:
+            self._alarms.at(now_s + self._think_time_s, slot.wake)
+        else:
+            slot.fire(now_s, now_s)
+
+    def hurt(self, slot: Slot) -> None:
+        """No hot loop against a target that refuses."""
+        self._alarms.after(min(BACKOFF_FIRST_S * 2 ** min(slot.failures - 1, 10), BACKOFF_MOST_S), slot.wake)
+
+
 class OpenPace:
-    """Hands arrivals to free users in turn, so that all connections take part."""
+    """The open model: gives arrivals to free users in turn, so that all connections take part.
+
+    An arrival without a free user waits in line, and its latency began when it was due.
+    """
 
     def __init__(self, alarms: Alarms, spacing: Literal["constant", "poisson"], pattern: Pattern) -> None:
         self._alarms = alarms

@@ -1,7 +1,4 @@
-"""Keeps Locust's users at what the plan's pattern says for each moment.
-
-Arrivals of the open model follow the pattern by themselves (domain.timetable); they are told of the plan's rate.
-"""
+"""Who sends the load of a run, and what it is told as the plan's pattern goes on."""
 
 from __future__ import annotations
 
@@ -9,25 +6,42 @@ from typing import Protocol
 
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import TrafficSample
 from scale_app.domain.timetable import Leg, Timetable
 
 STEER_EVERY_S = 0.25
 
 
-class Adjustable(Protocol):
-    """The part of a force that is needed here."""
+class Force(Protocol):
+    """The senders of one run."""
+
+    def begin(self) -> None:
+        """Wait until all senders are ready. Raises CannotBegin."""
 
     def start(self, user_count: int, spawn_rate: float) -> None:
-        """Bring the number of users to this, so many a second."""
+        """Bring the number of users to this, so many a second; returns at once."""
 
     def follow(self, leg: Leg, began_s: float) -> None:
-        """The arrivals of the open model, in a run that began then (monotonic clock)."""
+        """In the open model: the arrivals of all senders together, in a run that began then (monotonic clock)."""
+
+    def sample(self) -> TrafficSample:
+        """What all senders have counted by now."""
+
+    def drain(self) -> None:
+        """Send nothing new and wait for the requests in flight, at most until their deadline."""
+
+
+class CannotBegin(Exception):
+    """There is no load to be had. The message is a sentence for people."""
 
 
 class Steering:
-    """Call `steer` every quarter of a second and after each edit."""
+    """Keeps Locust's users at what the plan's pattern says for each moment.
 
-    def __init__(self, force: Adjustable, pattern: Pattern, began_s: float) -> None:
+    Arrivals of the open model follow the pattern by themselves (domain.timetable); they are told of the plan's rate.
+    Call `steer` every quarter of a second and after each edit."""
+
+    def __init__(self, force: Force, pattern: Pattern, began_s: float) -> None:
         """began_s: monotonic_s at the run's begin."""
         self._force = force
         self._table = Timetable(pattern)

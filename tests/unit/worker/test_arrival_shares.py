@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.timetable import Timetable
-from scale_app.worker.dealer import AHEAD_S, Dealer
-from scale_app.worker.turns import Share, Turns
+from scale_app.worker.arrival_shares import AHEAD_S, Dealer, Share, Turns
 
 SEED = 20261128
 SIGMAS = 5

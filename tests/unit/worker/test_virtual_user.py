@@ -6,9 +6,8 @@ from typing import cast
 
 import pytest
 
-from scale_app.worker import deadlines
-from scale_app.worker.deadlines import Sweep
-from scale_app.worker.slot import Slot
+from scale_app.worker import virtual_user
+from scale_app.worker.virtual_user import Slot, Sweep
 
 TIMEOUT_S = 5.0
 
@@ -32,7 +31,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(deadlines, "perf_counter", lambda: clock.now_s)
+    monkeypatch.setattr(virtual_user, "perf_counter", lambda: clock.now_s)
     return clock
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from scale_app.child_process.standing import Standing
-from scale_app.worker.silence import Silence
+from scale_app.child_process.watchdog import Standing
+from scale_app.worker.worker_roster import Silence
 
 LOOK_S = 0.1
 

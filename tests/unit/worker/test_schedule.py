@@ -11,11 +11,10 @@ import pytest
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.timetable import Leg
-from scale_app.worker import arrivals
-from scale_app.worker.alarms import Alarms
-from scale_app.worker.arrivals import OpenPace
-from scale_app.worker.slot import Slot
-from scale_app.worker.turns import Share
+from scale_app.worker import schedule
+from scale_app.worker.arrival_shares import Share
+from scale_app.worker.schedule import Alarms, OpenPace
+from scale_app.worker.virtual_user import Slot
 
 STEADY = Pattern()
 
@@ -49,7 +48,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(arrivals, "perf_counter", lambda: clock.now_s)
+    monkeypatch.setattr(schedule, "perf_counter", lambda: clock.now_s)
     return clock
 
 
@@ -141,7 +140,7 @@ def test_the_last_samples_still_tell_how_late_the_last_arrivals_were(clock: Cloc
 
 
 def test_a_line_of_waiting_arrivals_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrivals, "MOST_WAITING", 5)
+    monkeypatch.setattr(schedule, "MOST_WAITING", 5)
     pace, alarms = pace_of(10)
     begin(pace, FakeSlot())
     ring(alarms, clock, 101.05)

@@ -1,7 +1,4 @@
-"""One run inside the worker: its load started, edited, drained and ended, and its samples told to the owner.
-
-Importing this module imports Locust, which patches the process: only the worker's own process may do it.
-"""
+"""One run inside the worker: its load started, edited, drained and ended, and its samples told to the owner."""
 
 from __future__ import annotations
 
@@ -13,30 +10,31 @@ import resource
 import signal
 import sys
 import time
+from collections import deque
+from collections.abc import Iterator
 from typing import BinaryIO
 
-# Locust comes first: it patches sockets and ssl, and whatever was imported before would keep the old ones.
-from scale_app.worker.engines import engine_of  # isort: skip
 import gevent  # type: ignore[import-untyped]
 from gevent.event import AsyncResult, Event  # type: ignore[import-untyped]
 from gevent.lock import BoundedSemaphore  # type: ignore[import-untyped]
+from gevent.os import make_nonblocking, nb_read, nb_write  # type: ignore[import-untyped]
 
-from scale_app.codec import from_json
+from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.domain.samples import LoadEnded, LoadReady
+from scale_app.domain.samples import LoadEnded, LoadReady, Sample
 from scale_app.worker.crew import Crew
-from scale_app.worker.faults import watch_for_faults
-from scale_app.worker.force import Alone, CannotBegin, Force
-from scale_app.worker.job import Job
-from scale_app.worker.pipe import OwnerPipe
-from scale_app.worker.steering import STEER_EVERY_S, Steering
+from scale_app.worker.engine import Alone, engine_of
+from scale_app.worker.executor import STEER_EVERY_S, CannotBegin, Force, Steering
+from scale_app.worker.health import watch_for_faults
+from scale_app.worker.traffic import Job
 
 SAMPLE_EVERY_S = 1.0
 TOLD_TO_END = (
     "The load generator was told to end from outside (SIGTERM) after {passed_s:.0f} of {duration_s:g} s. "
     "Find out what ends processes on this machine, then start the run again."
 )
+READ_BYTES = 65_536
 
 
 class Session:
@@ -165,3 +163,44 @@ def allow_all_files() -> None:
     """One connection a user: the soft limit of 1,024 open files would be the load's limit."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+class OwnerPipe:
+    """Reading and writing lines never stops the load: one greenlet writes, so that a line is whole and in its turn.
+
+    Lines from the owner on standard input, samples to it on the pipe that used to be standard output."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
+        self._unsaid: deque[bytes] = deque()
+        self._writing: gevent.Greenlet | None = None
+        make_nonblocking(0)
+        make_nonblocking(output.fileno())
+
+    def lines(self) -> Iterator[bytes]:
+        """Each line from the owner; ends when the owner closes its side or is gone."""
+        rest = b""
+        while data := nb_read(0, READ_BYTES):
+            *complete, rest = (rest + data).split(b"\n")
+            yield from complete
+
+    def say(self, sample: Sample) -> None:
+        """Send one sample after those before it. Returns at once; also for callbacks of the event loop."""
+        self._unsaid.append(to_json(sample, Sample) + b"\n")
+        if self._writing is None or self._writing.ready():
+            self._writing = gevent.spawn(self._write)
+
+    def flush(self) -> None:
+        """Wait until the owner has taken everything that was said, however long that takes."""
+        if self._writing is not None:
+            self._writing.join()
+
+    def _write(self) -> None:
+        """Without an owner to read it there is nothing left to do: the process ends."""
+        try:
+            while self._unsaid:
+                data = memoryview(self._unsaid.popleft())
+                while data:
+                    data = data[nb_write(self._output.fileno(), data) :]
+        except OSError:
+            os._exit(1)

@@ -1,10 +1,12 @@
-"""Linux' own tables of connections, /proc/net/tcp, tcp6 and snmp, as one text."""
+"""What the network's own counters say: Linux' tables of connections, and a kubelet's bytes a pod."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 ESTABLISHED = "01"
 MOST_CONNECTIONS = 200_000
@@ -20,7 +22,7 @@ class ConnectionTable:
 
 
 def connection_table(text: str, ports: Collection[int]) -> ConnectionTable:
-    """The table in the text of the three files, one after the other. Lines that are something else are left out."""
+    """The table in the text of /proc/net/tcp, tcp6 and snmp, one after the other. Other lines are left out."""
     clients: list[str] = []
     opened: int | None = None
     names: list[str] = []
@@ -62,3 +64,31 @@ def _endpoint(text: str) -> tuple[str, int]:
 
 def _count(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+@dataclass(frozen=True, slots=True)
+class PodBytes:
+    """received: since the pod's network came up. measured_at_epoch_s: when the kubelet looked."""
+
+    received: int
+    measured_at_epoch_s: float
+
+
+def received_bytes(summary: Mapping[str, Any], namespace: str) -> dict[str, PodBytes]:
+    """{pod name: bytes} of a namespace's pods on one node: all there is to count by where nothing else is open.
+
+    What is not as documented is left out.
+    """
+    pods = summary.get("pods")
+    return dict(_entries(pods if isinstance(pods, list) else [], namespace))
+
+
+def _entries(pods: list[Any], namespace: str) -> Iterator[tuple[str, PodBytes]]:
+    for pod in pods:
+        try:
+            named, network = pod["podRef"], pod["network"]
+            received, measured = network["rxBytes"], datetime.fromisoformat(network["time"])
+            if named["namespace"] == namespace and type(received) is int and received >= 0:
+                yield str(named["name"]), PodBytes(received, measured.timestamp())
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            continue

@@ -7,9 +7,9 @@ import socket
 import gevent
 import pytest
 
-from scale_app.worker import resolver
+from scale_app.worker import connector
+from scale_app.worker.connector import NAME_KEPT_S, Address, Resolved, Resolver
 from scale_app.worker.destination import Destination, destination
-from scale_app.worker.resolver import NAME_KEPT_S, Address, Resolved, Resolver
 
 FOUND = Resolved((Address(socket.AF_INET, ("127.0.0.1", 80)),))
 NOT_FOUND = Resolved(cause="name not resolved")
@@ -22,8 +22,8 @@ class NameServer:
         self.asked = 0
         self.now_s = 50.0
         self._answers = answers
-        monkeypatch.setattr(resolver, "look_up", self._look_up)
-        monkeypatch.setattr(resolver, "monotonic", lambda: self.now_s)
+        monkeypatch.setattr(connector, "look_up", self._look_up)
+        monkeypatch.setattr(connector, "monotonic", lambda: self.now_s)
 
     def _look_up(self, where: Destination) -> Resolved:
         self.asked += 1

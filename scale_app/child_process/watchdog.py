@@ -1,4 +1,4 @@
-"""How long a child is waited for that should speak every second and end by a certain time. Pure.
+"""Waiting for a process that should speak: how long, and what the system says of one that is silent.
 
 That a child has died is known at once, by its pipe. One that lives and says nothing was stopped, sleeps with its
 machine or waits for a CPU; most of these go on. So silence is told soon and punished late.
@@ -7,12 +7,32 @@ machine or waits for a CPU; most of these go on. So silence is told soon and pun
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
-from scale_app.child_process.lookout import Lookout
-
+MOST_LOOKS = 2
 LOOK_EVERY_S = 0.5
 SPEAKS_S = 3.0
 """A child that was heard so lately is not silent."""
+Standing = Literal["runs", "sleeps", "stopped", "ended", "unknown"]
+_STANDINGS: dict[str, Standing] = {"R": "runs", "T": "stopped", "t": "stopped", "Z": "ended", "X": "ended"}
+
+
+class Lookout:
+    """Our own standstill is nobody's silence: adds up the seconds for which somebody was waited for.
+
+    We look every `every_s` seconds. When we come much later than that, we stood still ourselves: we were stopped, the
+    machine slept, or others had the CPU. Nobody can have been heard meanwhile, so that time counts as two looks.
+    """
+
+    def __init__(self, every_s: float, now_s: float) -> None:
+        self._most_s = MOST_LOOKS * every_s
+        self._looked_s = now_s
+
+    def passed_s(self, now_s: float) -> float:
+        """Seconds since the last look that count."""
+        passed_s, self._looked_s = now_s - self._looked_s, now_s
+        return min(max(passed_s, 0.0), self._most_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +99,19 @@ class Vigil:
         while it waits for requests in flight."""
         most_s = self._patience.overdue_s
         return self._overdue_s >= most_s or (self._asked and self.silent_s >= most_s)
+
+
+def standing_of(pid: int, proc: Path = Path("/proc")) -> Standing:
+    """The state of the process's first thread now.
+
+    "runs": it is on a CPU or waits for one, however long. "sleeps": it waits for something else. "stopped": by a
+    signal such as SIGSTOP, or by a debugger. "unknown": where the system does not tell.
+    """
+    try:
+        stat = (proc / str(pid) / "stat").read_text(errors="replace")
+    except FileNotFoundError:
+        return "ended" if proc.joinpath("self").exists() else "unknown"
+    except OSError:
+        return "unknown"
+    # "4711 (a name (with) brackets) S 1 ..."
+    return _STANDINGS.get(stat.rpartition(")")[2].split()[0], "sleeps")

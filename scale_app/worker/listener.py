@@ -1,0 +1,187 @@
+"""Where other processes join a run: the listener, the admission of workers, and Locust's master behind them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import gevent  # type: ignore[import-untyped]
+import locust
+import zmq
+from gevent.lock import BoundedSemaphore  # type: ignore[import-untyped]
+from locust import User, runners
+from locust.env import Environment
+from locust.rpc import Message
+from locust.runners import MasterRunner
+
+from scale_app.codec import to_json
+from scale_app.settings import load_worker_door
+from scale_app.worker.executor import CannotBegin
+from scale_app.worker.sealed import Keys, fresh_keys, keys_of
+from scale_app.worker.traffic import Job
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = ("0.0.0.0", "::", "*")
+PROMISE_KEPT_S = 10.0
+PACKAGE = Path(__file__).parents[1]
+SHARED = ("codec/*.py", "child_process/*.py", "domain/**/*.py", "worker/*.py")
+HEARTBEAT_S = 0.25
+BEATS_MISSED_AT_MOST = sys.maxsize
+"""Locust would call a worker missing after three and give its users to others; when that is right is decided here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """host, port: where the master listens; port 0 for any."""
+
+    keys: Keys
+    host: str
+    port: int
+
+    @property
+    def near(self) -> str:
+        """The address for processes of this machine."""
+        return LOOPBACK if self.host in EVERYWHERE else self.host
+
+    def open(self, environment: Environment) -> Master:
+        """The master, listening. Raises CannotBegin."""
+        try:
+            return Master.of(environment, self.host, self.port)
+        except zmq.ZMQError as error:
+            raise CannotBegin(
+                f"Workers of other machines cannot be met at {self.host}:{self.port} ({error}): another run with such "
+                "workers is going on, or SCALE_WORKER_LISTEN names an address that this machine does not have."
+            ) from None
+
+    def nobody_came(self, came: int, within_s: float) -> str:
+        """A sentence for a run that lacks workers of other machines."""
+        return (
+            f"Only {came} of the workers of other machines that the plan asks for joined at {self.host}:{self.port} "
+            f"within {within_s:g} s: start `scale worker --master` there, with the same secret and the same version."
+        )
+
+
+def door_for(remote_workers: int) -> Door:
+    """Open to holders of the installation's secret when the plan wants them, else to this run's own processes only.
+
+    Raises CannotBegin.
+    """
+    if not remote_workers:
+        return Door(fresh_keys(), LOOPBACK, 0)
+    door = load_worker_door()
+    if not door.listen:
+        raise CannotBegin("Workers of other machines were asked for, but SCALE_WORKER_LISTEN is not set here.")
+    host, _, port = door.listen.rpartition(":")
+    return Door(keys_of(door.secret), host.strip("[]"), int(port))
+
+
+class Reception:
+    """Gives the job to as many processes of other machines as are missing. Strangers do not get as far as this."""
+
+    def __init__(self, job: Job, master: Master, missing: Callable[[], int]) -> None:
+        """missing: how many processes of other machines the run lacks now."""
+        self._job = to_json(job)
+        self._master = master
+        self._missing = missing
+        self._promised_until_s: list[float] = []
+        master.register_message("hello", self._hello, concurrent=True)
+
+    def arrived(self) -> None:
+        """One of those that were given the job has joined."""
+        if self._promised_until_s:
+            self._promised_until_s.pop(0)
+
+    def _hello(self, msg: Message, **_: object) -> None:
+        theirs, ours = str(msg.data["version"]), code_version()
+        if theirs != ours:
+            refusal = f"This worker runs {theirs}, its master {ours}: put the same version of Scale on both."
+            self._master.send_message("refused", {"sentence": refusal}, msg.node_id)
+            return
+        now_s = time.monotonic()
+        self._promised_until_s = [until_s for until_s in self._promised_until_s if until_s > now_s]
+        places = min(int(msg.data["processes"]), self._missing() - len(self._promised_until_s))
+        if places > 0:
+            self._promised_until_s += [now_s + PROMISE_KEPT_S] * places
+            self._master.send_message("job", {"job": self._job, "places": places}, msg.node_id)
+        else:
+            self._master.send_message("full", None, msg.node_id)
+
+
+@cache
+def code_version() -> str:
+    """Of Locust, and of what master and workers must have in common."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in SHARED for path in PACKAGE.glob(pattern)):
+        digest.update(path.relative_to(PACKAGE).as_posix().encode())
+        digest.update(path.read_bytes())
+    return f"Locust {locust.__version__}, code {digest.hexdigest()[:12]}"
+
+
+class Master(MasterRunner):
+    """Use `of` to make one."""
+
+    def __init__(self, environment: Environment, host: str, port: int) -> None:
+        self._starting: gevent.Greenlet | None = None
+        self._turn = BoundedSemaphore()
+        self._halted = False
+        super().__init__(environment, host, port)
+
+    @classmethod
+    def of(cls, environment: Environment, host: str, port: int) -> Master:
+        """The environment's runner, listening. Raises zmq's ZMQError when the port is taken."""
+        runners.HEARTBEAT_INTERVAL = HEARTBEAT_S  # type: ignore[assignment]
+        runners.HEARTBEAT_LIVENESS = BEATS_MISSED_AT_MOST
+        # Locust would wait a second for the users' number after each change, and read no messages meanwhile.
+        os.environ["LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP"] = "0"
+        # Workers have options of their own. Those sent by a master cost them a second with every change of users.
+        environment.parsed_options = None
+        return environment._create_runner(cls, host, port)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.server.port)
+
+    def start(
+        self, user_count: int, spawn_rate: float, wait: bool = False, user_classes: list[type[User]] | None = None
+    ) -> None:
+        """Begin to bring the number of users to this, in place of an earlier goal; not for callbacks of the loop.
+
+        Locust calls it itself when workers come and go, from greenlets that must not wait for a ramp to end.
+        """
+        with self._turn:
+            self._stop_starting()
+            if not self._halted:
+                self._starting = gevent.spawn(MasterRunner.start, self, user_count, spawn_rate, wait, user_classes)
+
+    def halt(self) -> None:
+        """Leave the number of users as it is from now on."""
+        self._halted = True
+        with self._turn:
+            self._stop_starting()
+
+    def _stop_starting(self) -> None:
+        if self._starting is not None:
+            self._starting.kill()
+
+    def silent_s(self, name: str) -> float:
+        """Seconds since a worker was heard, of those in which we could listen; infinite for one that has left."""
+        worker: Any = self.clients.get(name)
+        return float("inf") if worker is None else (BEATS_MISSED_AT_MOST - worker.heartbeat) * HEARTBEAT_S
+
+    def names(self) -> list[str]:
+        """All that Locust gives users to."""
+        return [worker.id for worker in self.clients.all]
+
+    def forget(self, name: str) -> None:
+        """Send nothing to this worker any more; the next `start` moves its users to the others."""
+        worker = self.clients.pop(name, None)
+        if worker is not None and self._users_dispatcher is not None:
+            self._users_dispatcher.remove_worker(worker)

@@ -1,0 +1,164 @@
+"""What the virtual users of one run share, made from the owner's first line, and Locust's users around them."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+from gevent.event import Event  # type: ignore[import-untyped]
+from gevent.pool import Group  # type: ignore[import-untyped]
+from locust import User, task
+from locust.exception import StopUser
+
+from scale_app.domain.errors import PlanError
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.request import IDEMPOTENT_METHODS, resolved
+from scale_app.domain.source import Source
+from scale_app.worker.answer import AnswerBook, AnswerReader, JsonAnswerReader
+from scale_app.worker.connection import Network
+from scale_app.worker.connector import NAME_KEPT_S, Resolver
+from scale_app.worker.destination import Asked, Destination, destination
+from scale_app.worker.schedule import Alarms, ClosedPace, OpenPace
+from scale_app.worker.tally import Tally
+from scale_app.worker.tls import tls_context
+from scale_app.worker.virtual_user import Habits, Pace, Slot, Sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to send requests, and the only networks (CIDR) to connect to."""
+
+    url: str
+    networks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run."""
+
+    plan: LoadPlan
+    target: Target
+
+
+class UsersPace(Pace, Protocol):
+    """When users send, from their first request on."""
+
+    def begin(self, slot: Slot) -> None:
+        """A user has started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What all users share. draining: greenlets of stopped users whose last request is still in flight.
+
+    timeout_s: the deadline of each request, connecting and sending again included.
+    """
+
+    habits: Habits
+    network: Network
+    pace: UsersPace
+    timeout_s: float
+    slots: set[Slot] = field(default_factory=set)
+    draining: Group = field(default_factory=Group)
+
+    def watch_deadlines(self) -> None:
+        """From now on requests end at their deadline, late by at most a tenth of a second."""
+        sweep = Sweep(self.slots, self.timeout_s)
+        self.network.loop.timer(sweep.every_s, sweep.every_s).start(sweep.sweep)
+
+
+class ParkedUser(User):
+    """`user_class` makes a concrete one."""
+
+    abstract = True
+    traffic: Traffic
+
+    def __init__(self, environment: object) -> None:
+        super().__init__(environment)
+        over = self._over = Event()
+        self._slot = Slot(self.traffic.habits, self.traffic.network, self.traffic.pace, over.set)
+
+    @task
+    def send_load(self) -> None:
+        """The user's whole life."""
+        traffic, slot = self.traffic, self._slot
+        traffic.slots.add(slot)
+        try:
+            traffic.pace.begin(slot)
+            self._over.wait()
+        finally:
+            traffic.slots.discard(slot)
+            slot.close()
+        raise StopUser
+
+    def stop(self, force: bool = False) -> bool:
+        """Start no new request. A request in flight goes on outside of Locust's group, so that Locust does not wait.
+
+        Locust would otherwise block a ramp-down, and count users that are leaving as if they were still there.
+        """
+        if self._slot.stop():
+            return bool(super().stop(force=True))
+        self._group.discard(self._greenlet)
+        self.traffic.draining.add(self._greenlet)
+        return True
+
+
+def user_class(shared: Traffic) -> type[ParkedUser]:
+    """The class for Locust to make users of; Locust gives them nothing but their environment."""
+
+    class PlannedUser(ParkedUser):
+        abstract = False
+        traffic = shared
+
+    return PlannedUser
+
+
+def pace_of(plan: LoadPlan, loop: Any) -> ClosedPace | OpenPace:
+    """When the plan's users send."""
+    alarms = Alarms(loop)
+    if plan.arrivals_per_s is None:
+        return ClosedPace(alarms, plan.think_time_s)
+    return OpenPace(alarms, plan.arrivals, plan.pattern)
+
+
+def traffic_of(job: Job, pace: UsersPace, loop: Any) -> Traffic:
+    """What the job's users share. Raises ValueError for a target, PlanError for a plan, that cannot be used."""
+    plan, tally = job.plan, Tally()
+    where = destination(job.target.url, job.target.networks, asked_of(plan, os.environ))
+    network = Network(
+        loop=loop,
+        resolver=Resolver(where, NAME_KEPT_S[plan.dns]),
+        tls=_tls(plan, where),
+        host=where.host,
+        book=AnswerBook(tally, _reader_of(plan)),
+        tally=tally,
+        with_endpoints=plan.wish.allows(Source.CONNECTION_MAP),
+    )
+    repeatable = plan.method in IDEMPOTENT_METHODS
+    habits = Habits(where.request, where.last_request, plan.requests_per_connection, repeatable)
+    return Traffic(habits, network, pace, plan.timeout_s)
+
+
+def asked_of(plan: LoadPlan, variables: Mapping[str, str]) -> Asked:
+    """The plan's request, its secrets put in. Raises PlanError for one that is not known here."""
+    headers = {name: resolved(value, variables) for name, value in plan.headers.items()}
+    return Asked(plan.method, headers, resolved(plan.body, variables))
+
+
+def _reader_of(plan: LoadPlan) -> Callable[[], AnswerReader]:
+    if plan.json_field and plan.counting != "header":
+        return partial(JsonAnswerReader, plan.json_field.split("."))
+    return partial(AnswerReader, plan.pod_header, plan.method == "HEAD")
+
+
+def _tls(plan: LoadPlan, where: Destination) -> ssl.SSLContext | None:
+    if not where.tls:
+        return None
+    try:
+        return tls_context(plan.verify_tls, plan.ca_pem)
+    except (ssl.SSLError, ValueError) as error:
+        raise PlanError("ca_pem", "(not shown)", f"OpenSSL cannot read it as certificates in PEM ({error})") from None
