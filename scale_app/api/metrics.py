@@ -7,7 +7,7 @@ furthest from their fair share. A run's series end with the run.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Protocol, get_args
+from typing import get_args
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
@@ -20,8 +20,8 @@ from scale_app.api.operation import Asked
 from scale_app.domain.alert import AlertKind
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Snapshot
-from scale_app.domain.storing import Storing
 from scale_app.domain.verdict import VerdictKind
+from scale_app.service.runs import Runs
 
 MOST_PODS = 50
 LONGEST_TARGET = 200
@@ -30,22 +30,7 @@ Reading = Callable[[Snapshot], Iterable[tuple[tuple[str, ...], float | None]]]
 """The further labels' values and the figure, for each series of a run; None for a figure that there is not."""
 
 
-class Watched(Protocol):
-    """The hub as far as it is measured."""
-
-    @property
-    def notify_problem(self) -> str:
-        """See Hub.notify_problem."""
-
-    @property
-    def storing(self) -> Storing:
-        """See Hub.storing."""
-
-    def active(self) -> list[RunRecord]:
-        """See Hub.active."""
-
-
-def metrics_answer(hub: Watched) -> Callable[[Asked], Awaitable[Response]]:
+def metrics_answer(hub: Runs) -> Callable[[Asked], Awaitable[Response]]:
     """What answers /metrics, in Prometheus' or OpenMetrics' format as it is asked for."""
     registry = CollectorRegistry()
     registry.register(RunCollector(hub))
@@ -60,7 +45,7 @@ def metrics_answer(hub: Watched) -> Callable[[Asked], Awaitable[Response]]:
 class RunCollector(Collector):
     """Asked at each scrape; keeps nothing."""
 
-    def __init__(self, hub: Watched) -> None:
+    def __init__(self, hub: Runs) -> None:
         self._hub = hub
 
     def collect(self) -> Iterator[Metric]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from scale_app.api.door import Door
 from scale_app.api.metrics import metrics_answer
 from scale_app.api.operation import Asked, Operation
 from scale_app.api.v1.shapes import Status
 from scale_app.domain.errors import StoreUnavailable
+from scale_app.service.runs import Runs
 
 
-def probe_operations(hub: Door) -> list[Operation]:
+def probe_operations(hub: Runs) -> list[Operation]:
     """/healthz, /readyz and /metrics. Their queries are not looked at: a probe may add what it likes."""
 
     async def ready(_asked: Asked) -> Status:

@@ -14,7 +14,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 
 from scale_app.api.bodies import aside, document
-from scale_app.api.door import Door
 from scale_app.api.first_routes import TESTS, first_operations
 from scale_app.api.messages import (
     comparison_wire,
@@ -43,6 +42,7 @@ from scale_app.codec import plan_from_wire
 from scale_app.domain.demo import DemoChange
 from scale_app.domain.errors import PlanError, ScaleError, TooManyExports
 from scale_app.domain.plan import PlanEdit
+from scale_app.service.runs import Runs
 from scale_app.settings import Settings
 
 NO_CACHE = {"Cache-Control": "no-cache"}
@@ -50,7 +50,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
-def api_app(hub: Door, settings: Settings) -> Starlette:
+def api_app(hub: Runs, settings: Settings) -> Starlette:
     """The application under /api, /ws, /healthz and /readyz; everything else may be mounted behind it.
 
     settings: kept for what an installation may switch in the API; limits are the hub's to check.
@@ -64,7 +64,7 @@ def api_app(hub: Door, settings: Settings) -> Starlette:
     return app
 
 
-def _routes(hub: Door) -> list[BaseRoute]:
+def _routes(hub: Runs) -> list[BaseRoute]:
     tests, demo = _Tests(hub), _Demo(hub)
     return [
         Route(f"{TESTS}/start", tests.start, methods=["POST"]),
@@ -84,7 +84,7 @@ def _routes(hub: Door) -> list[BaseRoute]:
     ]
 
 
-def operations(hub: Door) -> list[Operation]:
+def operations(hub: Runs) -> list[Operation]:
     """Every documented route."""
     return [
         *run_operations(hub),
@@ -95,7 +95,7 @@ def operations(hub: Door) -> list[Operation]:
     ]
 
 
-def described_api(hub: Door) -> dict[str, Any]:
+def described_api(hub: Runs) -> dict[str, Any]:
     """The OpenAPI document."""
     return openapi([*operations(hub), *first_operations()], get_args(Message))
 
@@ -103,7 +103,7 @@ def described_api(hub: Door) -> dict[str, Any]:
 class _Tests:
     """Load tests: what the specification calls a test is a run inside."""
 
-    def __init__(self, hub: Door) -> None:
+    def __init__(self, hub: Runs) -> None:
         self._hub = hub
 
     async def start(self, request: Request) -> Response:
@@ -148,7 +148,7 @@ class _Tests:
 class _Demo:
     """The built-in target."""
 
-    def __init__(self, hub: Door) -> None:
+    def __init__(self, hub: Runs) -> None:
         self._hub = hub
 
     async def status(self, _request: Request) -> Response:
@@ -168,7 +168,7 @@ async def _flat_document(request: Request) -> dict[str, object]:
     return flat(await document(request))
 
 
-def _documents(hub: Door) -> list[BaseRoute]:
+def _documents(hub: Runs) -> list[BaseRoute]:
     @cache  # made when one of them is first asked for: it takes a third of a second, and most processes need none
     def document() -> dict[str, Any]:
         return described_api(hub)

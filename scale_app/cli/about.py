@@ -7,8 +7,8 @@ import asyncio
 import click
 from rich.table import Table
 
+from scale_app.cli.client import opened
 from scale_app.cli.exits import sentence_and_exit
-from scale_app.cli.house import opened
 from scale_app.cli.options import json_option, server_option
 from scale_app.cli.terminal import output, plain, print_json
 from scale_app.codec import to_wire
@@ -27,8 +27,8 @@ def targets(server: str | None, as_json: bool) -> None:
 
 
 async def _targets(server: str | None) -> TargetList:
-    async with opened(server) as house:
-        return await house.targets()
+    async with opened(server) as client:
+        return await client.targets()
 
 
 def _print_targets(found: TargetList) -> None:

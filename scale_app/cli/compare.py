@@ -8,8 +8,8 @@ import sys
 import click
 from rich.table import Table
 
+from scale_app.cli.client import opened
 from scale_app.cli.exits import Exit, sentence_and_exit
-from scale_app.cli.house import opened
 from scale_app.cli.options import json_option, server_option
 from scale_app.cli.run_files import is_file, run_of_file
 from scale_app.cli.terminal import output, plain, print_json
@@ -49,12 +49,12 @@ async def _compared(server: str | None, first: str, second: str) -> tuple[WholeR
     if len(from_files) == len({first, second}):
         one, two = from_files[first], from_files[second]
         return one, two, compare(one.record, two.record)
-    async with opened(server) as house:
-        one = from_files.get(first) or await house.whole(first)
-        two = from_files.get(second) or await house.whole(second)
+    async with opened(server) as client:
+        one = from_files.get(first) or await client.whole(first)
+        two = from_files.get(second) or await client.whole(second)
         if from_files:
             return one, two, compare(one.record, two.record)
-        return one, two, await house.compare(first, second)
+        return one, two, await client.compare(first, second)
 
 
 def _print_comparison(first: WholeRun, second: WholeRun, compared: Comparison) -> None:

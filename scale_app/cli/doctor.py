@@ -10,8 +10,8 @@ from rich.table import Table
 
 from scale_app.cli import checks
 from scale_app.cli.checks import Row
+from scale_app.cli.client import opened
 from scale_app.cli.exits import Exit, sentence_and_exit
-from scale_app.cli.house import opened
 from scale_app.cli.options import json_option, server_option
 from scale_app.cli.terminal import output, plain, print_json
 from scale_app.codec import to_wire
@@ -47,12 +47,12 @@ async def _of_here(plan: LoadPlan) -> list[Row]:
     settings = load_settings()
     rows = [checks.page_row(), await checks.port_row(settings), checks.local_ports_row(settings)]
     try:
-        async with opened(None) as house:
+        async with opened(None) as client:
             rows.append(Row("database", "ok", "The database can be read and written."))
             hub = wiring.hub()
             rows.append(checks.history_row(settings.retention, await hub.count(), await hub.size_bytes()))
             rows.append(await checks.target_row(plan, hub.admitted))
-            rows.extend(checks.source_rows(await house.permissions()))
+            rows.extend(checks.source_rows(await client.permissions()))
     except ScaleError as error:
         remedy = "If that is your server, ask it: scale doctor --server URL." if "Another Scale" in str(error) else ""
         rows.append(Row("database", "problem", str(error), remedy))
@@ -71,9 +71,9 @@ async def _of_server(url: str) -> list[Row]:
         await checks.socket_row(url, "/_event/", "WebSocket of the page", speaks_first=True),
         await checks.socket_row(url, "/ws/metrics", "WebSocket of the API", speaks_first=False),
     ]
-    async with opened(url) as house:
+    async with opened(url) as client:
         try:
-            rows.extend(checks.source_rows(await house.permissions()))
+            rows.extend(checks.source_rows(await client.permissions()))
         except ScaleError as error:
             rows.append(Row("sources", "problem", str(error)))
     return rows

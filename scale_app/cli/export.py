@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 import click
 
+from scale_app.cli.client import opened
 from scale_app.cli.exits import CannotStart, sentence_and_exit
-from scale_app.cli.house import opened
 from scale_app.cli.options import json_option, server_option
 from scale_app.cli.reporting import check_place
 from scale_app.cli.terminal import print_json
@@ -45,10 +45,10 @@ def export_run(run_id: str, form: str, output: str | None, server: str | None, a
 async def _write(server: str | None, run_id: str, name: FormatName, file: BinaryIO) -> int:
     """Bytes that were written."""
     size = 0
-    async with opened(server) as house, aclosing(house.file(run_id, name)) as pieces:
+    async with opened(server) as client, aclosing(client.file(run_id, name)) as pieces:
         async for piece in pieces:
             size += file.write(piece)
-        if unreadable := (await house.run(run_id)).unreadable:
+        if unreadable := (await client.run(run_id)).unreadable:
             click.echo(unreadable, err=True)
     return size
 

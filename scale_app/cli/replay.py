@@ -7,8 +7,8 @@ import sys
 
 import click
 
+from scale_app.cli.client import opened
 from scale_app.cli.exits import sentence_and_exit
-from scale_app.cli.house import opened
 from scale_app.cli.options import fail_on_of, fail_on_option, json_option, server_option
 from scale_app.cli.reporting import report_option, wanted_reports, write_reports
 from scale_app.cli.run_files import is_file, run_of_file
@@ -53,5 +53,5 @@ def _then(kept: WholeRun) -> str:
 
 
 async def _recorded(server: str | None, run_id: str) -> WholeRun:
-    async with opened(server) as house:
-        return await house.whole(run_id, recording=True)
+    async with opened(server) as client:
+        return await client.whole(run_id, recording=True)

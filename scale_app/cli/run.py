@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
+from scale_app.cli.client import Client, opened
 from scale_app.cli.exits import sentence_and_exit
-from scale_app.cli.house import House, opened
 from scale_app.cli.options import (
     fail_on_of,
     fail_on_option,
@@ -74,20 +74,20 @@ def run(
 async def _run(
     server: str | None, plan: LoadPlan, wanted: list[tuple[str, Path]], quiet: bool, baseline: str | None
 ) -> WholeRun:
-    async with opened(server) as house:
-        run_id = await house.start(plan)
-        with progress(quiet) as shown, _stop_by_signal(house, run_id):
-            async for record in house.watch(run_id):
+    async with opened(server) as client:
+        run_id = await client.start(plan)
+        with progress(quiet) as shown, _stop_by_signal(client, run_id):
+            async for record in client.watch(run_id):
                 shown.show(record)
-        whole = await house.whole(run_id, **needs(wanted))
+        whole = await client.whole(run_id, **needs(wanted))
         write_reports(whole, wanted)
         if baseline is not None and verdict_exit(whole) == 0:
-            await house.mark_baseline(run_id, baseline)
+            await client.mark_baseline(run_id, baseline)
         return whole
 
 
 @contextlib.contextmanager
-def _stop_by_signal(house: House, run_id: str) -> Iterator[None]:
+def _stop_by_signal(client: Client, run_id: str) -> Iterator[None]:
     """The first SIGINT or SIGTERM stops the load in order, a second one ends the command."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
@@ -95,7 +95,7 @@ def _stop_by_signal(house: House, run_id: str) -> Iterator[None]:
 
     async def stop() -> None:
         with contextlib.suppress(ScaleError):  # it has ended by itself meanwhile
-            await house.stop(run_id)
+            await client.stop(run_id)
 
     def signalled() -> None:
         if stops:

@@ -9,7 +9,6 @@ from rich.table import Table
 
 from scale_app.api.v1.summary import RunSummary, summary_of
 from scale_app.cli.exits import sentence_and_exit
-from scale_app.cli.house import opened
 from scale_app.cli.options import json_option, server_option
 from scale_app.cli.terminal import output, plain, print_json
 from scale_app.codec import to_wire
@@ -35,8 +34,10 @@ def runs(limit: int, server: str | None, as_json: bool) -> None:
 
 async def _runs(server: str | None, limit: int) -> list[RunSummary]:
     if server:
-        async with opened(server) as house:
-            return await house.runs(limit)
+        from scale_app.cli.remote_client import RemoteClient  # late: the list of this process needs no HTTP
+
+        async with RemoteClient(server) as remote:
+            return await remote.runs(limit)
     async with history(load_settings().database_url) as store:
         return [summary_of(run) for run in await store.runs(limit, 0)]
 

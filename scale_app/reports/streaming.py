@@ -10,25 +10,29 @@ from scale_app.domain.recording import Recorded, WholeRun
 from scale_app.reports.formats import FORMATS, FormatName, export
 from scale_app.reports.run_json import BEGINNING, after_recording, before_recording, recorded
 
-Recording = AsyncGenerator[list[Recorded], None]
-
 
 async def written(
-    read: Callable[[], Awaitable[WholeRun]], name: FormatName, recording: Recording
+    run_id: str,
+    name: FormatName,
+    read: Callable[..., Awaitable[WholeRun]],
+    recorded_lines: Callable[[str], AsyncGenerator[list[Recorded], None]],
 ) -> AsyncGenerator[bytes, None]:
-    """The same file as `export` makes. read: gives the run without its recording, which is read as the file is written.
+    """The same file as `export` makes. read, recorded_lines: see `RunQueries.whole` and `recorded`.
 
-    Each piece is made in a thread, and in a few milliseconds; what needs nothing of the run comes before it is read.
+    The recording is read as the file is written. Each piece is made in a thread, and in a few milliseconds; what needs
+    nothing of the run comes before it is read.
     """
-    if not FORMATS[name].needs_recording:
-        yield (await asyncio.to_thread(export, await read(), name)).content
+    form = FORMATS[name]
+    pods = form.needs_pods or form.needs_recording
+    if not form.needs_recording:
+        yield (await asyncio.to_thread(export, await read(run_id, pods=pods), name)).content
         return
     yield BEGINNING
-    whole = await read()
+    whole = await read(run_id, pods=pods)
     async for piece in _aside(before_recording(whole)):
         yield piece
     first = True
-    async with aclosing(recording) as reading:
+    async with aclosing(recorded_lines(run_id)) as reading:
         async for lines in reading:
             yield await asyncio.to_thread(recorded, lines, first)
             first = False

@@ -12,7 +12,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample, Sample, TrafficSample
 from scale_app.domain.source import COUNTERS, Source
 from scale_app.ports import Admitted, Clock, RequestCounter
-from scale_app.service.patience import cancelled, late_after
+from scale_app.service.tasks import cancelled, late_after
 
 log = logging.getLogger(__name__)
 FIRST_READING_LIMIT_S = 45.0

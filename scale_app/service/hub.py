@@ -7,25 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, TargetList
 from scale_app.domain.compare import Comparison, compare
 from scale_app.domain.errors import NoExperiment, StoreUnavailable
-from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, no_experiment_sentence
 from scale_app.domain.outcome import INTERRUPTED
 from scale_app.domain.plan import Limits, LoadPlan, is_demo, is_simulated
-from scale_app.domain.record import RunRecord
-from scale_app.domain.storing import KEEP_ALL, Retention
+from scale_app.domain.storing import KEEP_ALL, Retention, Storing
 from scale_app.ports import Admitted
-from scale_app.service.broadcast import Item
 from scale_app.service.keeper import Keeper
+from scale_app.service.live_runs import LiveRuns
 from scale_app.service.notices import Notices, Receiver
 from scale_app.service.outside import Outside
-from scale_app.service.running import Running
+from scale_app.service.run_control import RunControl
+from scale_app.service.run_queries import RunQueries
+from scale_app.service.tasks import Background
 from scale_app.service.writer import Sleep
 
 log = logging.getLogger(__name__)
@@ -34,8 +32,8 @@ LAST_MARK_S = 2.0
 """Together with what ends the loads this keeps the end of the process below ten seconds."""
 
 
-class Hub(Running):
-    """Starts, edits, stops and remembers runs, and tells everybody who subscribed."""
+class Hub:
+    """Fulfils Runs: joins the parts that read, control and tell of runs, which share one registry of live runs."""
 
     def __init__(
         self,
@@ -50,36 +48,63 @@ class Hub(Running):
 
         sleep: lets time pass between tries to store. retention: what of the history is kept.
         """
-        super().__init__(outside, limits, max_runs, sleep)
-        self.demo = outside.demo
+        self._outside = outside
+        self._live = LiveRuns(outside.store, outside.clock, sleep)
+        self._tasks = Background()
+        self.demo, self.limits, self.max_runs = outside.demo, limits, max_runs
+        self.active = self._live.active
+        queries = RunQueries(outside.store, self._live, outside.clock)
+        self._offer_runs(queries)
+        self._offer_parts_of_runs(queries)
+        self._offer_names(queries)
+        control = RunControl(outside, limits, max_runs, self._live, queries, self._tasks)
+        self.start, self.edit, self.stop, self.delete = control.start, control.edit, control.stop, control.delete
         receivers = tuple(
             Receiver(notifier, outside.clock, number=number) for number, notifier in enumerate(outside.notifiers, 1)
         )
-        self._notices = Notices(self, receivers, public_url)
+        self._notices = Notices(queries, receivers, public_url)
         self._keeper = Keeper(outside.store, outside.clock, retention, self.delete)
+
+    def _offer_runs(self, queries: RunQueries) -> None:
+        self.run, self.runs, self.count = queries.run, queries.runs, queries.count
+        self.in_memory, self.size_bytes = queries.in_memory, queries.size_bytes
+        self.subscribe, self.follow = queries.subscribe, queries.follow
+
+    def _offer_parts_of_runs(self, queries: RunQueries) -> None:
+        self.history, self.events, self.happenings = queries.history, queries.events, queries.happenings
+        self.pod_history, self.pod_spans = queries.pod_history, queries.pod_spans
+        self.recorded, self.whole, self.gate = queries.recorded, queries.whole, queries.gate
+
+    def _offer_names(self, queries: RunQueries) -> None:
+        self.mark_baseline, self.baseline = queries.mark_baseline, queries.baseline
+        self.plans, self.plan, self.plans_of = queries.plans, queries.plan, queries.plans_of
+        self.save_plan, self.delete_plan = queries.save_plan, queries.delete_plan
 
     @property
     def notify_problem(self) -> str:
         """Why alerts do not reach a receiver outside, "" when they do."""
         return self._notices.problem
 
+    @property
+    def storing(self) -> Storing:
+        """What is not stored yet, and why."""
+        return self._live.writer.storing
+
     async def open(self) -> None:
         """Take over from an earlier process: what it left running was interrupted. Begin to tell receivers."""
         for run_id in await self._outside.store.mark_interrupted(INTERRUPTED):
             log.warning("run %s was interrupted by the end of an earlier server", run_id)
         if self._outside.notifiers:
-            self._keep(self._notices.tell())
-        self._keep(self._keeper.keep())
+            self._tasks.begin(self._notices.tell())
+        self._tasks.begin(self._keeper.keep())
 
     async def close(self) -> None:
         """End every run's load, store what waits and let go of the store. Runs still active become interrupted.
 
         Bounded in time: what could not be stored is told in the log.
         """
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if await self._writer.finish(LAST_WRITES_S):
+        await self._tasks.end()
+        if await self._live.writer.finish(LAST_WRITES_S):
             await self._mark_interrupted()
         await self._outside.store.close()
 
@@ -95,7 +120,7 @@ class Hub(Running):
         record = await self.run(run_id)
         if not record.plan_known:
             raise NoExperiment(record.unreadable)
-        planned = decisive_plan(record, self._limits)
+        planned = decisive_plan(record, self.limits)
         if planned is None:
             raise NoExperiment(no_experiment_sentence(record))
         return planned
@@ -103,14 +128,14 @@ class Hub(Running):
     async def experiment(self, run_id: str) -> str:
         """Begin the run that decides what this one left open; its id. Raises what `start` raises, and NoExperiment."""
         planned = await self.planned_experiment(run_id)
-        return await self._start(planned.plan, experiment_of=run_id)
+        return await self.start(planned.plan, experiment_of=run_id)
 
     async def rerun(self, run_id: str) -> str:
         """Begin another run of the same plan; its id. Raises what `start` raises, RunNotFound, StoreUnavailable."""
         record = await self.run(run_id)
         if not record.plan_known:
             raise StoreUnavailable(f"The run was not repeated. {record.unreadable}")
-        return await self._start(record.plan)
+        return await self.start(record.plan)
 
     async def compare(self, first_id: str, second_id: str) -> Comparison:
         """The second run against the first; with a conclusion when it was planned to decide it. Raises RunNotFound."""
@@ -148,23 +173,3 @@ class Hub(Running):
         """Raises StoreUnavailable when runs cannot be stored now, or the history cannot be read."""
         self.storing.check()
         await self._outside.store.check()
-
-    @asynccontextmanager
-    async def subscribe(self, run_id: str | None = None) -> AsyncIterator[AsyncIterator[Item]]:
-        """Events as they come, the last snapshot first; of every active run, or of one. Raises RunNotFound.
-
-        Following one run ends after its last event; following all never ends.
-        """
-        records = self.active() if run_id is None else [await self.run(run_id)]
-        with self._broadcast.subscribe(run_id, _last_snapshots(records)) as subscription:
-            if run_id is not None and not records[0].state.active:
-                subscription.close()
-            yield subscription.items()
-
-
-def _last_snapshots(records: Iterable[RunRecord]) -> list[Item]:
-    return [
-        (record.run_id, SnapshotTaken(record.last.elapsed_s, record.last))
-        for record in records
-        if record.last is not None
-    ]

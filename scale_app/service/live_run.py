@@ -22,7 +22,7 @@ from scale_app.service.broadcast import Broadcast
 from scale_app.service.counter_feeds import CounterFeeds
 from scale_app.service.journal import Journal
 from scale_app.service.load_feed import LoadFeed
-from scale_app.service.patience import cancelled, settled_within
+from scale_app.service.tasks import cancelled, settled_within
 from scale_app.service.ticking import Ticking
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from scale_app.domain.snapshot import RunState
 from scale_app.ports import Admitted, Clock, Load, LoadGenerator
 from scale_app.service.counter_feeds import CounterFeeds
 from scale_app.service.edits import Edits
-from scale_app.service.patience import cancelled, settled_within
+from scale_app.service.tasks import cancelled, settled_within
 
 log = logging.getLogger(__name__)
 START_LIMIT_S = 120.0

@@ -9,18 +9,16 @@ import asyncio
 import logging
 import traceback
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Protocol
 
 from scale_app.domain.errors import NotifyFailed, RunNotFound, StoreUnavailable, named
 from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, StateChanged
 from scale_app.domain.notice import AlertEvent, Notice, end_notice, notice_of, summed_up
 from scale_app.domain.record import RunRecord
 from scale_app.ports import Clock, Notifier
-from scale_app.service.broadcast import Item
-from scale_app.service.patience import cancelled, first_of, late_after
+from scale_app.service.run_queries import RunQueries
+from scale_app.service.tasks import cancelled, first_of, late_after
 
 log = logging.getLogger(__name__)
 MOST_PER_MINUTE = 4
@@ -35,16 +33,6 @@ PAUSE_S = 1.0
 NOT_TOLD = "A message on run {run_id} ({kind}) was not delivered because of an error inside Scale ({error})."
 
 Sleep = Callable[[float], Awaitable[None]]
-
-
-class Watched(Protocol):
-    """The hub as a viewer sees it."""
-
-    def subscribe(self, run_id: str | None = None) -> AbstractAsyncContextManager[AsyncIterator[Item]]:
-        """See Hub.subscribe."""
-
-    async def run(self, run_id: str) -> RunRecord:
-        """See Hub.run."""
 
 
 class Outbox:
@@ -183,9 +171,9 @@ class Notices:
     """Every receiver of this installation."""
 
     def __init__(
-        self, hub: Watched, receivers: tuple[Receiver, ...], public_url: str = "", sleep: Sleep = asyncio.sleep
+        self, runs: RunQueries, receivers: tuple[Receiver, ...], public_url: str = "", sleep: Sleep = asyncio.sleep
     ) -> None:
-        self._hub = hub
+        self._runs = runs
         self._receivers = receivers
         self._public_url = public_url
         self._sleep = sleep
@@ -209,7 +197,7 @@ class Notices:
     async def _watch(self) -> None:
         while True:  # a subscription that fell too far behind ends, and is made anew
             try:
-                async with self._hub.subscribe() as events:
+                async with self._runs.subscribe() as events:
                     async for run_id, event in events:
                         if isinstance(event, (AlertRaised, AlertUpdated, AlertCleared, StateChanged)):
                             await self._take(run_id, event)
@@ -219,7 +207,7 @@ class Notices:
 
     async def _take(self, run_id: str, event: AlertEvent | StateChanged) -> None:
         try:
-            notice = self._notice(await self._hub.run(run_id), event)
+            notice = self._notice(await self._runs.run(run_id), event)
         except (RunNotFound, StoreUnavailable) as error:
             # Only for a run that ended and left memory in the same moment.
             log.error("a message on run %s was not delivered: %s", run_id, error)

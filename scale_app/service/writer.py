@@ -19,7 +19,7 @@ from scale_app.ports import Clock, RunStore
 from scale_app.service.backlog import Backlog, Waiting
 from scale_app.service.journal import Journal
 from scale_app.service.packer import Packer
-from scale_app.service.patience import first_of
+from scale_app.service.tasks import first_of
 
 log = logging.getLogger(__name__)
 MOST_WAITING_BYTES = 256 * 1024 * 1024

@@ -33,7 +33,7 @@ from scale_app.domain.run import Run
 from scale_app.domain.samples import Sample
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import Admitted
-from scale_app.service.memory import STORED_SPANS
+from scale_app.service.run_queries import STORED_SPANS
 from tests.bench.ui_history import keep_an_hour
 from tests.fakes import FakeClock
 from tests.fakes_load import observed

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from granian.constants import Interfaces
 from granian.log import LogLevels
-from granian.server.embed import Server as Granian
+from granian.server.embed import Server
 
 from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
 from scale_app.cli.checks import answer_row, socket_row
 from scale_app.cli.exits import Exit, ServerRefused, code_of
-from scale_app.cli.there import Server, ServerAway
+from scale_app.cli.remote_client import RemoteClient, ServerAway
 from scale_app.domain.errors import RunNotFound, ScaleError
 from scale_app.domain.gate import Gate, Levels
 from scale_app.domain.plan import LoadPlan
@@ -36,7 +36,7 @@ async def serving(folder: Path) -> AsyncIterator[tuple[Hub, str]]:
     async with house(folder) as hub:
         port, settings = free_port(), Settings()
         app = Guard(api_app(hub, settings), settings)
-        server = Granian(app, "127.0.0.1", port, interface=Interfaces.ASGINL, log_level=LogLevels.error)
+        server = Server(app, "127.0.0.1", port, interface=Interfaces.ASGINL, log_level=LogLevels.error)
         up = asyncio.Event()
         server.on_startup(up.set)
         task = asyncio.create_task(server.serve())
@@ -49,35 +49,35 @@ async def serving(folder: Path) -> AsyncIterator[tuple[Hub, str]]:
 
 
 async def test_a_run_over_the_api_is_the_hubs_own(tmp_path: Path) -> None:
-    async with serving(tmp_path) as (hub, url), Server(url) as there:
-        run_id = await there.start(PLAN)
-        seen = [record async for record in there.watch(run_id)]
+    async with serving(tmp_path) as (hub, url), RemoteClient(url) as remote:
+        run_id = await remote.start(PLAN)
+        seen = [record async for record in remote.watch(run_id)]
         assert seen[-1].state is RunState.FINISHED
         whole = await hub.whole(run_id, recording=True)
         assert seen[-1].last == whole.record.last
         for told, recording in (
-            (await there.whole(run_id, recording=True), whole.recording),
-            (await there.whole(run_id), ()),
+            (await remote.whole(run_id, recording=True), whole.recording),
+            (await remote.whole(run_id), ()),
         ):
             assert (told.record.last, told.points, told.happened) == (whole.record.last, whole.points, whole.happened)
             assert told.recording == recording
         assert replayed(whole).record.last == whole.record.last
-        assert (await there.compare(run_id, run_id)).comparable
-        await there.mark_baseline(run_id, "main")
-        assert [(run.run_id, run.baseline) for run in await there.runs(5)] == [(run_id, "main")]
-        assert (await there.targets()).targets == ()
+        assert (await remote.compare(run_id, run_id)).comparable
+        await remote.mark_baseline(run_id, "main")
+        assert [(run.run_id, run.baseline) for run in await remote.runs(5)] == [(run_id, "main")]
+        assert (await remote.targets()).targets == ()
 
 
 async def test_refusals_keep_their_sentence_and_say_the_code(tmp_path: Path) -> None:
-    async with serving(tmp_path) as (_, url), Server(url) as there:
+    async with serving(tmp_path) as (_, url), RemoteClient(url) as remote:
         with pytest.raises(RunNotFound) as lost:
-            await there.run("nobody ?")
+            await remote.run("nobody ?")
         assert str(lost.value) == str(RunNotFound("nobody ?"))
         for plan in (LoadPlan("http://192.0.2.1/"), LoadPlan(users=100_000)):
             with pytest.raises(ServerRefused) as refused:
-                await there.start(plan)
+                await remote.start(plan)
             assert code_of(refused.value) is Exit.WRONG_USE
-        assert await there.runs(5) == []
+        assert await remote.runs(5) == []
 
 
 async def test_what_is_not_scale_says_so() -> None:
@@ -89,17 +89,17 @@ async def test_what_is_not_scale_says_so() -> None:
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
         url = f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}"
-        async with Server(url) as there:
+        async with RemoteClient(url) as remote:
             with pytest.raises(ServerAway, match="in a form that this version of Scale does not know"):
-                await there.run("a")
+                await remote.run("a")
         assert (await answer_row(url, "/healthz", "server")).status == "problem"
         assert (await socket_row(url, "/ws/metrics", "WebSocket", speaks_first=False)).status == "problem"
 
 
 async def test_a_server_that_is_away_is_one_sentence() -> None:
-    async with Server(f"http://127.0.0.1:{free_port()}/") as there:
+    async with RemoteClient(f"http://127.0.0.1:{free_port()}/") as remote:
         with pytest.raises(ScaleError, match="does not answer") as away:
-            await there.runs(1)
+            await remote.runs(1)
     assert code_of(away.value) is Exit.FAILED
 
 

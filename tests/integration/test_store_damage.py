@@ -21,7 +21,9 @@ from scale_app.domain.record import RunFilter, RunOutline, RunRecord, SavedPlan
 from scale_app.domain.recording import Began, WholeRun, replayed
 from scale_app.domain.samples import LoadReady, PodCount, TrafficSample
 from scale_app.domain.snapshot import RunState, Source
-from scale_app.service.memory import Memory
+from scale_app.service.live_runs import LiveRuns
+from scale_app.service.run_queries import RunQueries
+from scale_app.service.writer import Writer
 from scale_app.views import format as shown_as
 from scale_app.views.presenting import run_view
 from scale_app.views.run_list import run_row
@@ -144,7 +146,7 @@ async def test_a_value_that_a_column_cannot_have_is_that_runs_problem(
     damaged.execute("UPDATE runs SET state = 'running'")
     assert set(await store.mark_interrupted("The server ended.")) == {"bad", "good"}
     assert len(await store.oldest(10)) + (column == "baseline") == 2
-    await Memory(store, FakeClock()).delete("bad")
+    await Writer(store, FakeClock()).delete("bad")
     assert [run.run_id for run in await store.runs(10, 0)] == ["good"]
 
 
@@ -251,9 +253,10 @@ async def test_who_opens_exports_or_replays_a_run_is_told_of_a_second_that_canno
     store: SqlRunStore, damaged: sqlite3.Connection
 ) -> None:
     damaged.execute("UPDATE run_events SET point_json = '{' WHERE run_id = 'bad' AND seq = 2")
-    memory = Memory(store, FakeClock())
+    clock = FakeClock()
+    queries = RunQueries(store, LiveRuns(store, clock), clock)
     for run_id, told in (("bad", "1 second of run bad cannot be read"), ("good", "")):
-        whole = await memory.whole(run_id, recording=True)
+        whole = await queries.whole(run_id, recording=True)
         assert told in whole.record.unreadable
         assert told in run_view(whole.record, whole.points).message
         assert bool(whole.record.unreadable) is bool(told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from scale_app.api.door import Door
 from scale_app.api.operation import Asked, Operation
 from scale_app.api.problems import V1
 from scale_app.api.v1.shapes import Installation, SavedPlans, SourcesQuery
@@ -11,11 +10,12 @@ from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.errors import PlanNotFound, TargetUnavailable
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import SavedPlan
+from scale_app.service.runs import Runs
 
 PLAN = f"{V1}/plans/{{name}}"
 
 
-def installation_operations(hub: Door) -> list[Operation]:
+def installation_operations(hub: Runs) -> list[Operation]:
     """The routes under /api/v1/plans, /demo and /installation."""
     return [*_plans(_Plans(hub)), *_of_installation(_Installation(hub))]
 
@@ -66,7 +66,7 @@ def _of_installation(here: _Installation) -> list[Operation]:
 
 
 class _Plans:
-    def __init__(self, hub: Door) -> None:
+    def __init__(self, hub: Runs) -> None:
         self._hub = hub
 
     async def list(self, _asked: Asked) -> SavedPlans:
@@ -83,7 +83,7 @@ class _Plans:
 
 
 class _Installation:
-    def __init__(self, hub: Door) -> None:
+    def __init__(self, hub: Runs) -> None:
         self._hub = hub
 
     async def get(self, _asked: Asked) -> Installation:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from starlette.responses import Response
 
-from scale_app.api.door import Door
 from scale_app.api.download import Download, Places
 from scale_app.api.operation import NO_STORE, Asked, Operation
 from scale_app.api.v1.runs import RUN
@@ -17,6 +15,7 @@ from scale_app.reports import FORMATS
 from scale_app.reports.formats import FormatName, file_name
 from scale_app.reports.run_json import RunFile
 from scale_app.reports.streaming import written
+from scale_app.service.runs import Runs
 
 # A report holds names and texts that a target made up; whatever they say, a browser runs nothing of it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
@@ -30,7 +29,7 @@ class ExportQuery:
     format: FormatName = "json"
 
 
-def report_operations(hub: Door) -> list[Operation]:
+def report_operations(hub: Runs) -> list[Operation]:
     """/api/v1/runs/{run_id}/export and /gate."""
     reports = _Reports(hub)
     media = tuple(dict.fromkeys(_bare(form.media_type) for form in FORMATS.values() if form.name != "json"))
@@ -48,15 +47,14 @@ def report_operations(hub: Door) -> list[Operation]:
 
 
 class _Reports:
-    def __init__(self, hub: Door) -> None:
+    def __init__(self, hub: Runs) -> None:
         self._hub = hub
         self._places = Places()
 
     async def export(self, asked: Asked) -> Response:
         form = FORMATS[asked.query.format]
         await self._hub.run(asked.run_id)  # refused while it still can be: the answer begins before all is read
-        read = partial(self._hub.whole, asked.run_id, pods=form.needs_pods or form.needs_recording)
-        pieces = written(read, form.name, self._hub.recorded(asked.run_id))
+        pieces = written(asked.run_id, form.name, self._hub.whole, self._hub.recorded)
         headers = {
             "Content-Disposition": f'attachment; filename="{file_name(asked.run_id, form.name)}"',
             "Content-Security-Policy": POLICY,

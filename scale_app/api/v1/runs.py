@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from scale_app.api.door import Door
 from scale_app.api.operation import Asked, Made, Operation
 from scale_app.api.problems import V1
 from scale_app.api.v1.shapes import (
@@ -37,6 +36,7 @@ from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.pod_history import PodSpans
 from scale_app.domain.record import RunRecord
+from scale_app.service.runs import Runs
 
 RUNS = f"{V1}/runs"
 RUN = f"{RUNS}/{{run_id}}"
@@ -44,7 +44,7 @@ STARTS = (TargetRefused, TooManyRuns, TargetUnavailable, GeneratorFailed)
 EXAMPLE_PLAN = {"target_url": "simulated", "users": 4, "spawn_rate": 4, "duration_s": 1}
 
 
-def run_operations(hub: Door) -> list[Operation]:
+def run_operations(hub: Runs) -> list[Operation]:
     """The routes under /api/v1/runs, /compare and /baselines."""
     runs = _Runs(hub)
     return [*_of_all(runs), *_looking(runs), *_changing(runs), *_holding_against(runs)]
@@ -149,7 +149,7 @@ def _holding_against(runs: _Runs) -> list[Operation]:
 
 
 class _Runs:
-    def __init__(self, hub: Door) -> None:
+    def __init__(self, hub: Runs) -> None:
         self._hub = hub
 
     async def start(self, asked: Asked) -> Made:

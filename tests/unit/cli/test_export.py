@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from scale_app.cli.client import LocalClient
 from scale_app.cli.exits import CannotStart
 from scale_app.cli.export import _whole_file, _write
-from scale_app.cli.here import Here
 from tests.unit.service.house import House, settled
 
 
@@ -68,8 +68,8 @@ async def test_an_export_says_what_of_the_run_cannot_be_read(
     house = House()
 
     @asynccontextmanager
-    async def opened(_server: str | None) -> AsyncIterator[Here]:
-        yield Here(house.hub)
+    async def opened(_server: str | None) -> AsyncIterator[LocalClient]:
+        yield LocalClient(house.hub)
 
     monkeypatch.setattr("scale_app.cli.export.opened", opened)
     run_id = await house.started()

@@ -25,10 +25,11 @@ async def handfuls(whole: WholeRun, of: int) -> AsyncGenerator[list[Recorded], N
 async def test_the_pieces_together_are_the_file(name: str, of: int) -> None:
     whole = whole_run()
 
-    async def read() -> WholeRun:
+    async def read(run_id: str, pods: bool) -> WholeRun:
         return replace(whole, recording=())
 
-    pieces = [piece async for piece in written(read, name, handfuls(whole, of))]  # type: ignore[arg-type]
+    written_run = written("run", name, read, lambda run_id: handfuls(whole, of))  # type: ignore[arg-type]
+    pieces = [piece async for piece in written_run]
     assert b"".join(pieces) == export(whole, name).content  # type: ignore[arg-type]
 
 

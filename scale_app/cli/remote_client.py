@@ -36,8 +36,8 @@ class ServerAway(ScaleError):
     """The server did not answer, or what answered is not Scale."""
 
 
-class Server:
-    """Fulfils House over HTTP. url: as people open the page."""
+class RemoteClient:
+    """Fulfils Client over HTTP. url: as people open the page."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
@@ -122,8 +122,8 @@ class Server:
     async def targets(self) -> TargetList:
         return await self._get(TargetList, "targets")
 
-    async def permissions(self) -> PermissionList:
-        return await self._get(PermissionList, "sources")
+    async def permissions(self, service: str = "") -> PermissionList:
+        return await self._get(PermissionList, "sources", service=service)
 
     async def _events(self, run_id: str) -> list[Event]:
         events: list[Event] = []

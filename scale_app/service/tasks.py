@@ -1,4 +1,4 @@
-"""Waiting for parts that may hang or fail: never longer than so, and never in silence."""
+"""Tasks of the service that may hang or fail: waited for no longer than a limit, and no failure stays silent."""
 
 from __future__ import annotations
 
@@ -56,3 +56,24 @@ async def cancelled(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Background:
+    """Tasks that go on behind the callers until `end`. One that fails is logged; the others go on."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def end(self) -> None:
+        """Cancel all that still go on and return when they are over."""
+        await cancelled(*self._tasks)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a part of Scale ended that should have gone on", exc_info=error)

@@ -1,28 +1,61 @@
-"""What the API asks of the hub, and nothing more."""
+"""What this installation offers about runs: the one contract of the hub with those who use it.
+
+The API takes all of it. A command takes RunAccess, which a server that is asked over its API offers as well.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from scale_app.domain.cluster import PermissionList, TargetList
-from scale_app.domain.compare import Comparison
-from scale_app.domain.events import Event, Numbered
-from scale_app.domain.experiment import Experiment
-from scale_app.domain.gating import GateResult
-from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
-from scale_app.domain.pod_history import PodHistory, PodSpans
-from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, SavedPlan
-from scale_app.domain.recording import Recorded, WholeRun
-from scale_app.domain.snapshot import Point
-from scale_app.domain.storing import Storing
-from scale_app.ports import Demo
-from scale_app.service.catch_up import Followed
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from scale_app.domain.cluster import PermissionList, TargetList
+    from scale_app.domain.compare import Comparison
+    from scale_app.domain.events import Event, Numbered
+    from scale_app.domain.experiment import Experiment
+    from scale_app.domain.gating import GateResult
+    from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
+    from scale_app.domain.pod_history import PodHistory, PodSpans
+    from scale_app.domain.record import RunFilter, RunOutline, RunRecord, SavedPlan
+    from scale_app.domain.recording import Recorded, WholeRun
+    from scale_app.domain.snapshot import Point
+    from scale_app.domain.storing import Storing
+    from scale_app.ports import Demo
+    from scale_app.service.catch_up import Followed
 
 
-class Door(Protocol):
-    """The hub as the API sees it. Every method may raise StoreUnavailable."""
+class RunAccess(Protocol):
+    """What can be asked of an installation, wherever it runs. Every method may raise StoreUnavailable."""
+
+    async def start(self, plan: LoadPlan) -> str:
+        """The new run's id. Raises PlanError, TargetRefused, TargetUnavailable, TooManyRuns, GeneratorFailed."""
+
+    async def stop(self, run_id: str) -> None:
+        """Raises RunNotFound, RunNotActive."""
+
+    async def run(self, run_id: str) -> RunRecord:
+        """Raises RunNotFound."""
+
+    async def whole(self, run_id: str, recording: bool = False, pods: bool = False) -> WholeRun:
+        """Everything that is known of a run. Raises RunNotFound."""
+
+    async def compare(self, first_id: str, second_id: str) -> Comparison:
+        """Raises RunNotFound."""
+
+    async def mark_baseline(self, run_id: str, name: str) -> None:
+        """Name an ended run; "" takes its name away. Raises PlanError, RunNotFound, RunStillActive."""
+
+    async def targets(self) -> TargetList:
+        """What the configured clusters offer; raises nothing."""
+
+    async def permissions(self, service: str = "") -> PermissionList:
+        """What may be read in a cluster; raises nothing."""
+
+
+class Runs(RunAccess, Protocol):
+    """All that the hub of this process offers. Every method may raise StoreUnavailable."""
 
     @property
     def demo(self) -> Demo:
@@ -44,9 +77,6 @@ class Door(Protocol):
     def storing(self) -> Storing:
         """What is not stored yet, and why."""
 
-    async def start(self, plan: LoadPlan) -> str:
-        """The new run's id. Raises PlanError, TargetRefused, TargetUnavailable, TooManyRuns, GeneratorFailed."""
-
     async def planned_experiment(self, run_id: str) -> Experiment:
         """Raises NoExperiment, RunNotFound."""
 
@@ -56,26 +86,17 @@ class Door(Protocol):
     async def rerun(self, run_id: str) -> str:
         """The new run's id. Raises what `start` raises, and RunNotFound."""
 
-    async def compare(self, first_id: str, second_id: str) -> Comparison:
-        """Raises RunNotFound."""
-
     async def edit(self, run_id: str, edit: PlanEdit) -> RunRecord:
         """The run with its new plan. Raises PlanError, RunNotFound, RunNotActive, GeneratorFailed."""
 
-    async def stop(self, run_id: str) -> None:
-        """Raises RunNotFound, RunNotActive."""
-
-    async def runs(self, limit: int = 50, offset: int = 0, wanted: RunFilter = ALL_RUNS) -> list[RunOutline]:
+    async def runs(self, limit: int = 50, offset: int = 0, wanted: RunFilter = ...) -> list[RunOutline]:
         """Newest first."""
 
     async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
         """The plans of those of these runs that there are."""
 
-    async def count(self, wanted: RunFilter = ALL_RUNS) -> int:
+    async def count(self, wanted: RunFilter = ...) -> int:
         """How many runs are wanted."""
-
-    async def run(self, run_id: str) -> RunRecord:
-        """Raises RunNotFound."""
 
     async def history(self, run_id: str) -> list[Point]:
         """A point for each second so far."""
@@ -92,17 +113,11 @@ class Door(Protocol):
     async def pod_spans(self, run_id: str) -> PodSpans:
         """`pod_history` in plain numbers."""
 
-    async def whole(self, run_id: str, recording: bool = False, pods: bool = False) -> WholeRun:
-        """Everything that is known of a run. Raises RunNotFound."""
-
     async def gate(self, run_id: str) -> GateResult:
         """The run against the thresholds of its plan. Raises RunNotFound."""
 
     async def delete(self, run_id: str) -> None:
         """Raises RunNotFound, RunStillActive."""
-
-    async def mark_baseline(self, run_id: str, name: str) -> None:
-        """Name an ended run; "" takes its name away. Raises PlanError, RunNotFound, RunStillActive."""
 
     async def baseline(self, name: str) -> RunRecord:
         """Raises BaselineNotFound."""
@@ -118,12 +133,6 @@ class Door(Protocol):
 
     async def delete_plan(self, name: str) -> None:
         """Raises PlanNotFound."""
-
-    async def targets(self) -> TargetList:
-        """What the configured clusters offer; raises nothing."""
-
-    async def permissions(self, service: str = "") -> PermissionList:
-        """What may be read in a cluster; raises nothing."""
 
     def active(self) -> list[RunRecord]:
         """Newest first."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 from collections.abc import Coroutine
 
@@ -15,52 +14,42 @@ from scale_app.domain.run import Run
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import Admitted
 from scale_app.service.live_run import LiveRun
-from scale_app.service.memory import Memory
+from scale_app.service.live_runs import LiveRuns
 from scale_app.service.outside import Outside
-from scale_app.service.patience import settled_within
-from scale_app.service.writer import Sleep
+from scale_app.service.run_queries import RunQueries
+from scale_app.service.tasks import Background, settled_within
 
-log = logging.getLogger(__name__)
 PUT_DOWN_LIMIT_S = 10.0
 SET_BACK_S = 3_600.0
 """A wall clock that was set back further was wrong before, and is not to be followed."""
 AFTER_S = 0.001
 
 
-class Running(Memory):
-    """The part of the hub that sends load, and changes and ends what it began."""
+class RunControl:
+    """Sends load, and changes and ends what it began."""
 
-    def __init__(self, outside: Outside, limits: Limits, max_runs: int, sleep: Sleep = asyncio.sleep) -> None:
-        """sleep: lets time pass between tries to store."""
-        super().__init__(outside.store, outside.clock, sleep)
+    def __init__(
+        self, outside: Outside, limits: Limits, max_runs: int, live: LiveRuns, stored: RunQueries, tasks: Background
+    ) -> None:
+        """limits: caps of one run. max_runs: that may send load at the same time. stored: for runs that have ended."""
         self._outside = outside
         self._limits = limits
         self._max_runs = max_runs
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._live = live
+        self._stored = stored
+        self._tasks = tasks
+        self._clock = outside.clock
         self._starting = 0
         self._newest_epoch_s = 0.0
 
-    @property
-    def limits(self) -> Limits:
-        """Caps of one run."""
-        return self._limits
-
-    @property
-    def max_runs(self) -> int:
-        """Runs that may send load at the same time."""
-        return self._max_runs
-
-    async def start(self, plan: LoadPlan) -> str:
+    async def start(self, plan: LoadPlan, experiment_of: str = "") -> str:
         """Begin a run; its id. Raises PlanError, TooManyRuns, TargetRefused, TargetUnavailable, StoreUnavailable.
 
-        A database that is away is no reason to refuse it: the run waits to be stored like all that it does, unless so
-        many wait that there is no room for one more.
+        experiment_of: the run that this one is to decide. A database that is away is no reason to refuse it: the run
+        waits to be stored like all that it does, unless so many wait that there is no room for one more.
         """
-        return await self._start(plan)
-
-    async def _start(self, plan: LoadPlan, experiment_of: str = "") -> str:
         plan.check_limits(self._limits)
-        if len(self.active()) + self._starting >= self._max_runs:
+        if len(self._live.active()) + self._starting >= self._max_runs:
             raise TooManyRuns(
                 f"{self._max_runs} runs are sending load already, which is the most allowed here. "
                 "Stop one, or wait for one to end."
@@ -94,24 +83,20 @@ class Running(Memory):
         if live is not None and live.stuck:
             await live.stop()
             await settled_within(self._clock, PUT_DOWN_LIMIT_S, f"the end of run {run_id}", live.over())
-        await super().delete(run_id)
-
-    def active(self) -> list[RunRecord]:
-        """Runs that send load, newest first."""
-        records = [live.record for live in self._live.values() if live.record.state.active]
-        return sorted(records, key=lambda record: -record.created_at_epoch_s)
+        self._live.check_ended(run_id, "delete it")
+        await self._live.writer.delete(run_id)
 
     async def _begin(self, plan: LoadPlan, target: Admitted, experiment_of: str) -> str:
-        clock = self._outside.clock
         generator, directory = self._outside.generators[target.source], self._outside.directory(target)
         began_s = self._begins_at_epoch_s()
-        run = Run(str(uuid.uuid4()), plan, target.source, began_s - clock.monotonic_s())
+        run = Run(str(uuid.uuid4()), plan, target.source, began_s - self._clock.monotonic_s())
         record = RunRecord(run.run_id, plan, target.source, RunState.STARTING, began_s, experiment_of=experiment_of)
         counters = self._outside.counters if target.source is Source.HEADER else {}
-        journal = self._writer.open(record)
-        live = self._live[run.run_id] = LiveRun(run, record, journal, self._broadcast, clock, counters)
-        self._keep(self._see_through(run.run_id, live.drive(generator, directory, target)))
-        self._keep(asyncio.to_thread(numerics.load))
+        journal = self._live.writer.open(record)
+        live = LiveRun(run, record, journal, self._live.broadcast, self._clock, counters)
+        self._live.add(run.run_id, live)
+        self._tasks.begin(self._see_through(run.run_id, live.drive(generator, directory, target)))
+        self._tasks.begin(asyncio.to_thread(numerics.load))
         return run.run_id
 
     def _begins_at_epoch_s(self) -> float:
@@ -120,28 +105,18 @@ class Running(Memory):
         self._newest_epoch_s = before_s + AFTER_S if before_s - SET_BACK_S < now_s < before_s else now_s
         return self._newest_epoch_s
 
-    def _keep(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("a part of Scale ended that should have gone on", exc_info=error)
-
     async def _see_through(self, run_id: str, driving: Coroutine[None, None, None]) -> None:
         try:
             await driving
-            await self._writer.until_stored(run_id)
+            await self._live.writer.until_stored(run_id)
         finally:
-            del self._live[run_id]
+            self._live.remove(run_id)
 
     async def _active_run(self, run_id: str) -> LiveRun:
         live = self._live.get(run_id)
         if live and live.record.state.active:
             return live
-        state = (await self.run(run_id)).state
+        state = (await self._stored.run(run_id)).state
         if state.active:
             raise RunNotActive(
                 f"Run {run_id} is stored as {state}, but nothing of it goes on here, so nothing can be changed or "

@@ -1,4 +1,4 @@
-"""What an installation remembers: runs that go on or have ended, baselines, saved plans.
+"""Reading: runs that go on or have ended, their parts and events, baselines, saved plans.
 
 A run is read from memory until all of it is stored, and from the store afterwards; callers see no difference.
 """
@@ -7,67 +7,57 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
 
-from scale_app.domain.errors import BaselineNotFound, PlanNotFound, RunStillActive, StoreUnavailable
-from scale_app.domain.events import Event, Numbered
+from scale_app.domain.errors import BaselineNotFound, PlanNotFound, StoreUnavailable
+from scale_app.domain.events import Event, Numbered, SnapshotTaken
 from scale_app.domain.gating import GateResult, gated
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import MOST_COLUMNS, PodHistory, PodSpans
-from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, SavedPlan, check_name, outline_of
+from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, SavedPlan, check_name
 from scale_app.domain.recording import Recorded, WholeRun
 from scale_app.domain.snapshot import Point
-from scale_app.domain.storing import Storing
 from scale_app.ports import Clock, RunStore
 from scale_app.service.backlog import follow_on
-from scale_app.service.broadcast import Broadcast
+from scale_app.service.broadcast import Item
 from scale_app.service.catch_up import Followed, following, missed, newest_of
-from scale_app.service.live_run import LiveRun
-from scale_app.service.writer import Sleep, Writer
+from scale_app.service.live_runs import LiveRuns
 
 STORED_SPANS = 2 * MOST_COLUMNS
 """Moments that are read of an ended run's pods: so many that each column of their picture has its own."""
 
 
-class Memory:
-    """The part of the hub that reads and keeps, and starts nothing. Every method may raise StoreUnavailable."""
+class RunQueries:
+    """Reads and marks runs, and starts nothing. Every method may raise StoreUnavailable."""
 
-    def __init__(self, store: RunStore, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, store: RunStore, live: LiveRuns, clock: Clock) -> None:
         self._store = store
+        self._live = live
         self._clock = clock
-        self._writer = Writer(store, clock, sleep)
-        self._broadcast = Broadcast()
-        self._live: dict[str, LiveRun] = {}
-
-    @property
-    def storing(self) -> Storing:
-        """What is not stored yet, and why."""
-        return self._writer.storing
 
     async def runs(self, limit: int = 50, offset: int = 0, wanted: RunFilter = ALL_RUNS) -> list[RunOutline]:
         """The runs that are wanted, newest first. Raises StoreUnavailable."""
-        here = self._here(wanted)
+        here = self._live.outlines(wanted)
         # Any of those in memory may stand before the page, so that it begins earlier in the store, or within it.
         skipped = max(0, offset - len(here))
-        stored = await self._store.runs(limit + len(here), skipped, wanted, without=tuple(self._live))
+        stored = await self._store.runs(limit + len(here), skipped, wanted, without=self._live.ids)
         merged = sorted([*here, *stored], key=lambda run: (run.created_at_epoch_s, run.run_id), reverse=True)
         return merged[offset - skipped :][:limit]
 
     def in_memory(self, wanted: RunFilter = ALL_RUNS) -> list[RunOutline]:
         """Those that are wanted and not stored to their end yet, newest first. Asks nobody."""
-        return sorted(self._here(wanted), key=lambda run: (run.created_at_epoch_s, run.run_id), reverse=True)
+        return sorted(self._live.outlines(wanted), key=lambda run: (run.created_at_epoch_s, run.run_id), reverse=True)
 
     async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
         """The plans of those of these runs that there are, as they are now."""
-        here = {run_id: self._live[run_id].record.plan for run_id in run_ids if run_id in self._live}
+        here = {run_id: live.record.plan for run_id in run_ids if (live := self._live.get(run_id))}
         return here | await self._store.plans_of([run_id for run_id in run_ids if run_id not in here])
 
     async def count(self, wanted: RunFilter = ALL_RUNS) -> int:
         """How many runs are wanted. Raises StoreUnavailable."""
-        here = self._here(wanted)
-        return len(here) + await self._store.count(wanted, without=tuple(self._live))
+        here = self._live.outlines(wanted)
+        return len(here) + await self._store.count(wanted, without=self._live.ids)
 
     async def size_bytes(self) -> int:
         """What the history takes. Raises StoreUnavailable."""
@@ -76,7 +66,7 @@ class Memory:
     async def run(self, run_id: str) -> RunRecord:
         """One run. Raises RunNotFound, StoreUnavailable."""
         live = self._live.get(run_id)
-        return self._record(live) if live else await self._store.run(run_id)
+        return self._live.record_of(live) if live else await self._store.run(run_id)
 
     async def history(self, run_id: str) -> list[Point]:
         """A point for each second so far."""
@@ -98,7 +88,7 @@ class Memory:
     async def recorded(self, run_id: str) -> AsyncGenerator[list[Recorded], None]:
         """What the run is judged by, a few lines at a time: those that are stored, then those that are not yet."""
         # Looked at first: a line that is stored in the meantime is in both then, and in none the other way round.
-        waiting = self._writer.recording_of(run_id)
+        waiting = self._live.writer.recording_of(run_id)
         stored = 0
         if not (waiting and waiting[0].seq == 0):
             async with aclosing(self._store.recorded(run_id)) as reading:
@@ -142,8 +132,8 @@ class Memory:
         """
         if name:
             check_name(name)
-        self._check_ended(run_id, "mark it")
-        if run_id in self._live:
+        self._live.check_ended(run_id, "mark it")
+        if self._live.get(run_id):
             raise StoreUnavailable(f"Run {run_id} is still being stored. Mark it when it is stored.")
         await self._store.mark_baseline(run_id, name)
 
@@ -177,10 +167,17 @@ class Memory:
         """Forget a saved plan. Raises PlanNotFound."""
         await self._store.delete_plan(name)
 
-    async def delete(self, run_id: str) -> None:
-        """Forget an ended run. Raises RunNotFound, RunStillActive."""
-        self._check_ended(run_id, "delete it")
-        await self._writer.delete(run_id)
+    @asynccontextmanager
+    async def subscribe(self, run_id: str | None = None) -> AsyncIterator[AsyncIterator[Item]]:
+        """Events as they come, the last snapshot first; of every active run, or of one. Raises RunNotFound.
+
+        Following one run ends after its last event; following all never ends.
+        """
+        records = self._live.active() if run_id is None else [await self.run(run_id)]
+        with self._live.broadcast.subscribe(run_id, _last_snapshots(records)) as subscription:
+            if run_id is not None and not records[0].state.active:
+                subscription.close()
+            yield subscription.items()
 
     @asynccontextmanager
     async def follow(self, run_id: str, after: int | None = None) -> AsyncIterator[Followed]:
@@ -190,11 +187,11 @@ class Memory:
         """
         live = self._live.get(run_id)
         # No await between looking at a live run and subscribing to it, so that nothing falls between the two.
-        record = self._record(live) if live else await self.run(run_id)
+        record = self._live.record_of(live) if live else await self.run(run_id)
         happenings = live.happenings if live else await self.happenings(run_id)
         newest = live.published_seq if live else newest_of(record, happenings)
         first = [] if after is None else missed(record, happenings, newest, after)
-        with self._broadcast.subscribe(run_id, ()) as subscription:
+        with self._live.broadcast.subscribe(run_id, ()) as subscription:
             if not record.state.active:
                 subscription.close()
             yield Followed(record, newest if after is None else after, following(first, subscription.numbered()))
@@ -206,15 +203,10 @@ class Memory:
             return await self.baseline(record.plan.gate.baseline)
         return None
 
-    def _check_ended(self, run_id: str, then: str) -> None:
-        live = self._live.get(run_id)
-        if live and live.record.state.active:
-            raise RunStillActive(f"Run {run_id} still sends load. Stop it, then {then}.")
 
-    def _here(self, wanted: RunFilter) -> list[RunOutline]:
-        """The runs in memory that are wanted."""
-        return [run for run in map(outline_of, map(self._record, self._live.values())) if wanted.fits(run)]
-
-    def _record(self, live: LiveRun) -> RunRecord:
-        record = live.record
-        return replace(record, not_stored=self._writer.problem_of(record.run_id))
+def _last_snapshots(records: Iterable[RunRecord]) -> list[Item]:
+    return [
+        (record.run_id, SnapshotTaken(record.last.elapsed_s, record.last))
+        for record in records
+        if record.last is not None
+    ]

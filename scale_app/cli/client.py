@@ -1,0 +1,69 @@
+"""Where a command's runs are: in this process, with its own database, or in a running server, reached by its API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from scale_app.cli.loading import loading
+from scale_app.service.runs import RunAccess
+
+if TYPE_CHECKING:
+    from scale_app.domain.record import RunRecord
+    from scale_app.reports.formats import FormatName
+    from scale_app.service.hub import Hub
+
+
+class Client(RunAccess, Protocol):
+    """What commands ask for."""
+
+    def watch(self, run_id: str) -> AsyncIterator[RunRecord]:
+        """The run as it is, again and again, until it has ended; the last one is how it ended, all of it stored."""
+
+    def file(self, run_id: str, name: FormatName) -> AsyncGenerator[bytes, None]:
+        """The run as a file, in pieces. Raises RunNotFound."""
+
+
+@asynccontextmanager
+async def opened(server: str | None) -> AsyncIterator[Client]:
+    """What a command asks. server: the URL of a running server, None for the hub of this process.
+
+    Raises SettingsError, StoreUnavailable, ServerRefused, ServerAway.
+    """
+    # As late as this: each way brings libraries along that the other has no use for.
+    if server:
+        from scale_app.cli.remote_client import RemoteClient
+
+        async with RemoteClient(server) as remote:
+            yield remote
+        return
+    with loading():
+        from scale_app import wiring
+
+    async with wiring.lifespan():
+        yield LocalClient(wiring.hub())
+
+
+class LocalClient:
+    """Fulfils Client with the hub of this process."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self.start, self.stop, self.run = hub.start, hub.stop, hub.run
+        self.whole, self.compare, self.mark_baseline = hub.whole, hub.compare, hub.mark_baseline
+        self.targets, self.permissions = hub.targets, hub.permissions
+
+    async def file(self, run_id: str, name: FormatName) -> AsyncGenerator[bytes, None]:
+        from scale_app.reports.streaming import written  # late: only `export` needs what reports are written with
+
+        async with aclosing(written(run_id, name, self._hub.whole, self._hub.recorded)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def watch(self, run_id: str) -> AsyncIterator[RunRecord]:
+        async with self._hub.follow(run_id) as followed:
+            yield followed.record
+            async for _ in followed.updates:
+                yield await self._hub.run(run_id)
+        yield await self._hub.run(run_id)
