@@ -22,8 +22,9 @@ from scale_app.domain.cluster import (
     service_ref,
 )
 from scale_app.domain.errors import ClusterUnavailable, TargetRefused, TargetUnavailable
-from scale_app.domain.plan import LoadPlan, is_demo, is_simulated
+from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Source
+from scale_app.domain.target import is_demo, is_simulated
 from scale_app.ports import Admitted
 
 RESOLVE_LIMIT_S = 5.0

@@ -25,7 +25,7 @@ from scale_app.domain.samples import (
     Sample,
     TrafficSample,
 )
-from scale_app.domain.simulated_target import SimulatedTarget, parse_simulated
+from scale_app.domain.target import SimulatedTarget, parse_simulated
 from scale_app.domain.timetable import Timetable
 from scale_app.ports import Admitted, Clock, Load
 

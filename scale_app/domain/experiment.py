@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from scale_app.domain.balance import CV_THRESHOLD
 from scale_app.domain.chance import TAIL, noncentrality_bound
-from scale_app.domain.compare import Change, Comparison, compare
-from scale_app.domain.compare_sentence import policy
+from scale_app.domain.compare import Change, Comparison, compare, policy
 from scale_app.domain.numerics import special
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.record import RunRecord

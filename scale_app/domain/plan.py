@@ -6,22 +6,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
-from urllib.parse import urlsplit
 
-from scale_app.domain.cluster import service_ref
 from scale_app.domain.counting import AskedSource, CountingWish, EnterPods
 from scale_app.domain.errors import PlanError
 from scale_app.domain.gate import Gate
-from scale_app.domain.locustfile import check_locustfile
 from scale_app.domain.pattern import Pattern
-from scale_app.domain.request import HEADER_NAME, check_authorities, check_request
-from scale_app.domain.simulated_target import SIMULATED_TARGET, parse_simulated
+from scale_app.domain.request import HEADER_NAME, check_authorities, check_locustfile, check_request
+from scale_app.domain.target import DEMO_TARGET, check_service, check_target, is_demo, is_simulated
 
-DEMO_TARGET = "demo"
 MOST_ARRIVALS_PER_S = 100_000.0
 
 AlertRule = Literal["verdict", "score"]
@@ -136,7 +131,7 @@ class LoadPlan:
         check_locustfile(self.locustfile, self.requests_per_connection, self.arrivals_per_s)
         if self.dns not in DNS_POLICIES:
             raise PlanError("dns", self.dns, f"one of {', '.join(DNS_POLICIES)}")
-        _check_service(self.service, self.target_url)
+        check_service(self.service, self.target_url)
         self._check_senders()
         self._check_counting()
 
@@ -221,52 +216,6 @@ class PlanEdit:
     users: int | None = None
     spawn_rate: float | None = None
     arrivals_per_s: float | None = None
-
-
-def is_demo(target_url: str) -> bool:
-    """True when the target is the built-in demo cluster."""
-    return target_url == DEMO_TARGET
-
-
-def is_simulated(target_url: str) -> bool:
-    """True when the target's counts are invented by the simulated source."""
-    return target_url.partition("?")[0] == SIMULATED_TARGET
-
-
-def check_target(target_url: str) -> None:
-    """Raise PlanError unless the target is "demo", "simulated..." or a usable http(s) URL. Sends nothing."""
-    if not isinstance(target_url, str) or not target_url.strip():
-        raise PlanError("target_url", target_url, 'give "demo" or a URL such as http://api.shop.svc:8080/')
-    if is_demo(target_url):
-        return
-    if is_simulated(target_url):
-        parse_simulated(target_url)
-        return
-    _check_url(target_url)
-
-
-def _check_url(target_url: str) -> None:
-    if len(target_url) > 2_000 or re.search(r"[\x00-\x20\x7f]", target_url):
-        raise PlanError("target_url", target_url, "a URL has at most 2,000 characters and no spaces")
-    try:
-        parts = urlsplit(target_url)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise PlanError("target_url", target_url, f"it is not a URL ({error})") from None
-    if parts.scheme not in ("http", "https"):
-        raise PlanError("target_url", target_url, "it must begin with http:// or https://")
-    if not host or port == 0:
-        raise PlanError("target_url", target_url, "it must name a host, and a port from 1 to 65535 if any")
-    if parts.username is not None or parts.password is not None:
-        raise PlanError("target_url", "(hidden)", "leave user name and password out of the URL")
-
-
-def _check_service(service: str, target_url: str) -> None:
-    if service == "":
-        return
-    service_ref(service)
-    if is_demo(target_url) or is_simulated(target_url):
-        raise PlanError("service", service, "leave it empty for this target, whose pods are known")
 
 
 def _check_arrivals(arrivals_per_s: object, arrivals: object) -> None:

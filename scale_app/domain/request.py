@@ -1,4 +1,4 @@
-"""What may be asked of a target: method, headers and body of a plan's request. Checked before anything is sent."""
+"""What may be asked of a target: method, headers, body or a locustfile. Checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -84,3 +84,19 @@ def _check_header(name: object, value: object) -> None:
     if SECRET_HEADERS.search(name) and value and not _REFERENCE.search(value):
         accepted = f"its value is stored and shown with the plan; give ${{env:{SECRET_PREFIX}NAME}} instead of a secret"
         raise PlanError("headers", name, accepted)
+
+
+LOCUSTFILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.py")
+
+
+def check_locustfile(name: object, requests_per_connection: int | None, arrivals_per_s: float | None) -> None:
+    """Raise PlanError unless this is "" or the name of a file that goes with the rest of the plan."""
+    if name == "":
+        return
+    if not isinstance(name, str) or not LOCUSTFILE_NAME.fullmatch(name):
+        raise PlanError("locustfile", name, "a file's name such as checkout.py, without any folder")
+    if requests_per_connection is not None:
+        accepted = "null with a locustfile, whose clients keep their connections as they like"
+        raise PlanError("requests_per_connection", requests_per_connection, accepted)
+    if arrivals_per_s is not None:
+        raise PlanError("arrivals_per_s", arrivals_per_s, "null with a locustfile, whose users decide when they send")

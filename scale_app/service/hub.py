@@ -14,8 +14,9 @@ from scale_app.domain.compare import Comparison, compare
 from scale_app.domain.errors import NoExperiment, StoreUnavailable
 from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, no_experiment_sentence
 from scale_app.domain.outcome import INTERRUPTED
-from scale_app.domain.plan import Limits, LoadPlan, is_demo, is_simulated
+from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.storing import KEEP_ALL, Retention, Storing
+from scale_app.domain.target import is_demo, is_simulated
 from scale_app.ports import Admitted
 from scale_app.service.keeper import Keeper
 from scale_app.service.live_runs import LiveRuns

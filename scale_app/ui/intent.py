@@ -10,7 +10,8 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import PlanError, ScaleError
-from scale_app.domain.plan import DEMO_TARGET, LoadPlan, PlanEdit
+from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.target import DEMO_TARGET
 from scale_app.pictures.times import pattern_picture
 from scale_app.ui.page_text import base_of, extras_of, text_of
 from scale_app.ui.plan_texts import DEFAULT, plan_of, texts_of

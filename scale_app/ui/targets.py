@@ -9,7 +9,7 @@ from typing import Any
 import reflex as rx
 
 from scale_app import wiring
-from scale_app.domain.plan import DEMO_TARGET
+from scale_app.domain.target import DEMO_TARGET
 from scale_app.ui import controls
 from scale_app.ui.info import explained, info
 from scale_app.ui.intent import Intent

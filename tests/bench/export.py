@@ -24,8 +24,8 @@ from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.recording import Began
 from scale_app.domain.samples import LoadReady
-from scale_app.domain.simulated_target import parse_simulated
 from scale_app.domain.snapshot import Source
+from scale_app.domain.target import parse_simulated
 from tests.bench.machine import circumstances
 from tests.bench.start import resident_mb
 from tests.bench.ui_history import keep_an_hour

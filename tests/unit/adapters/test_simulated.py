@@ -18,8 +18,8 @@ from scale_app.domain.errors import PlanError
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import LoadEnded, LoadReady, PodsSample, Sample, TrafficSample
-from scale_app.domain.simulated_target import SimulatedTarget, parse_simulated
 from scale_app.domain.snapshot import Source
+from scale_app.domain.target import SimulatedTarget, parse_simulated
 from scale_app.ports import Admitted, Load
 
 
