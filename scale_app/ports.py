@@ -126,10 +126,10 @@ class RunStore(Protocol):
         """Keep lines of the run's recording durably; seq counts up from first_seq. Raises RunNotFound."""
 
     def recorded(self, run_id: str) -> AsyncGenerator[list[Recorded], None]:
-        """The same as `recording`, a few lines at a time: of many pods an hour is more than memory holds."""
+        """The recording in order, a few lines at a time: of many pods an hour is more than memory holds.
 
-    async def recording(self, run_id: str) -> list[Recorded]:
-        """The recording in order, up to the first line that is missing. Empty when there is none."""
+        It ends before the first line that is missing. Nothing where there is none.
+        """
 
     async def runs(
         self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()

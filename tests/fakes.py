@@ -114,13 +114,10 @@ class FakeStore:
             self._recordings.setdefault(run_id, {}).setdefault(seq, line)
 
     async def recorded(self, run_id: str) -> AsyncGenerator[list[Recorded], None]:
-        for line in await self.recording(run_id):
-            yield [line]
-
-    async def recording(self, run_id: str) -> list[Recorded]:
         self._check()
         lines = self._recordings.get(run_id, {})
-        return [lines[seq] for at, seq in enumerate(sorted(lines)) if at == seq]
+        for line in [lines[seq] for at, seq in enumerate(sorted(lines)) if at == seq]:
+            yield [line]
 
     def recordings_of(self, run_id: str) -> dict[int, Recorded]:
         """What is kept of a recording, by number."""

@@ -23,6 +23,7 @@ from scale_app.domain.samples import (
     TrafficSample,
 )
 from scale_app.domain.snapshot import RunState, Source, point_of
+from scale_app.ports import RunStore
 from tests.fakes_load import observed
 
 RUN_ID = "0b3ef1ce-4b0c-4f5e-9f53-6c0c0a3f8d11"
@@ -53,6 +54,11 @@ def analysed(began: Began, samples: list[Sample], run_id: str = RUN_ID) -> Whole
         recording,
         pods=pods_of(events),
     )
+
+
+async def lines_of(store: RunStore, run_id: str) -> list[Recorded]:
+    """The run's recording, as far as the store gives it."""
+    return [line async for lines in store.recorded(run_id) for line in lines]
 
 
 def _samples(per_s: tuple[int, ...], plan: LoadPlan) -> Iterable[Sample]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +16,7 @@ from scale_app.cli.exits import CannotStart, sentence_and_exit
 from scale_app.cli.options import json_option, server_option
 from scale_app.cli.reporting import check_place
 from scale_app.cli.terminal import print_json
+from scale_app.files import replaceable, taking_the_place_of
 from scale_app.reports import FORMATS
 from scale_app.reports.formats import FormatName
 
@@ -59,15 +60,9 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
 
     What is no file, and what a link such as /dev/stdout leads to, is written into and not replaced. Raises CannotStart.
     """
-    kept = path.is_symlink() or (path.exists() and not path.is_file())
-    aside = path if kept else path.with_name(f"{path.name}.part")
+    place = taking_the_place_of(path) if replaceable(path) else nullcontext(path)
     try:
-        with aside.open("wb") as file:
+        with place as written, written.open("wb") as file:
             yield file
-        if aside != path:
-            aside.replace(path)
     except OSError as error:
         raise CannotStart(f"{path} cannot be written ({error.strerror or error}): choose another file.") from None
-    finally:
-        if aside != path:
-            aside.unlink(missing_ok=True)

@@ -40,6 +40,7 @@ from scale_app.domain.snapshot import RunState, Source, point_of
 from scale_app.ports import RunStore
 from tests.contract.records import record
 from tests.fakes import FakeClock, a_snapshot
+from tests.recorded import lines_of
 
 
 async def test_what_a_run_is_an_experiment_of_is_kept(store: RunStore) -> None:
@@ -150,7 +151,7 @@ async def test_a_recording_comes_back_line_by_line_as_it_was(store: RunStore) ->
     await store.record("run-1", 0, RECORDING[:3])
     await store.record("run-1", 0, RECORDING[:4])
     await store.record("run-1", 4, RECORDING[4:])
-    assert await store.recording("run-1") == RECORDING
+    assert await lines_of(store, "run-1") == RECORDING
     assert [line async for lines in store.recorded("run-1") for line in lines] == RECORDING
 
 
@@ -158,7 +159,7 @@ async def test_a_recording_ends_before_a_line_that_is_missing(store: RunStore) -
     await store.create(record())
     await store.record("run-1", 0, RECORDING[:2])
     await store.record("run-1", 3, RECORDING[3:])
-    assert await store.recording("run-1") == RECORDING[:2]
+    assert await lines_of(store, "run-1") == RECORDING[:2]
     assert [line async for lines in store.recorded("run-1") for line in lines] == RECORDING[:2]
 
 
@@ -166,7 +167,7 @@ async def test_a_deleted_runs_recording_is_gone(store: RunStore) -> None:
     await store.create(record())
     await store.record("run-1", 0, RECORDING)
     await store.delete("run-1")
-    assert await store.recording("run-1") == []
+    assert await lines_of(store, "run-1") == []
 
 
 async def test_an_edited_plan_is_the_runs_plan(store: RunStore) -> None:

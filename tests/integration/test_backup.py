@@ -25,7 +25,7 @@ from scale_app.history import restored
 from tests.fakes import FakeClock, a_snapshot
 from tests.old_databases import old_database
 from tests.postgres import Postgres, binaries, running_postgres
-from tests.recorded import whole_run
+from tests.recorded import lines_of, whole_run
 
 NUMBERS = itertools.count()
 BOTH = ("sqlite", "postgres")
@@ -84,7 +84,7 @@ async def everything(url: str) -> object:
                 await store.events(run.run_id),
                 await store.points(run.run_id),
                 await store.pod_counts(run.run_id, 200),
-                await store.recording(run.run_id),
+                await lines_of(store, run.run_id),
             )
             for run in runs
         ]

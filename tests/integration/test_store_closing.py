@@ -14,7 +14,7 @@ import aiosqlite
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from scale_app.adapters.store import SqlRunStore, migrate, sessions
+from scale_app.adapters.store import SqlRunStore, database, migrate
 from scale_app.adapters.store.database import open_engine
 from tests.fakes import FakeClock
 
@@ -52,7 +52,7 @@ async def test_a_close_that_is_cut_short_is_no_error(
 ) -> None:
     store = SqlRunStore(url, FakeClock())
     await store.check()
-    monkeypatch.setattr(sessions, "CLOSE_LIMIT_S", 0.0)
+    monkeypatch.setattr(database, "CLOSE_LIMIT_S", 0.0)
     await store.close()
     left_behind = asyncio.all_tasks() - {asyncio.current_task()}
     await asyncio.gather(*left_behind, return_exceptions=True)  # as at the end of asyncio.run

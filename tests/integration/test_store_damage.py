@@ -28,6 +28,7 @@ from scale_app.views import format as shown_as
 from scale_app.views.presenting import run_view
 from scale_app.views.run_list import run_row
 from tests.fakes import FakeClock, a_snapshot
+from tests.recorded import lines_of
 
 PLAN = LoadPlan("http://shop.example/", users=7, duration_s=30)
 SHOTS = [SnapshotTaken(float(n), a_snapshot("bad", seq=n)) for n in range(1, 4)]
@@ -173,8 +174,7 @@ async def test_a_value_that_a_column_cannot_have_hides_no_other_run_and_no_other
         assert END in [each.event for each in await store.happenings(run_id)]
         assert len(await store.events(run_id)) >= 2
         assert await store.pod_counts(run_id, 60)
-        assert len(await store.recording(run_id)) >= 2
-        assert [line async for lines in store.recorded(run_id) for line in lines] == await store.recording(run_id)
+        assert len(await lines_of(store, run_id)) >= 2
     assert "good" in [plan.name for plan in await store.plans()]
     damaged.execute("UPDATE runs SET state = 'running'")
     assert set(await store.mark_interrupted("The server ended.")) == {"bad", "good"}
@@ -241,10 +241,10 @@ async def test_a_damaged_part_is_logged_once_and_forgotten_once_it_can_be_read(
 
 async def test_a_damaged_line_cuts_a_recording_there(store: SqlRunStore, damaged: sqlite3.Connection) -> None:
     damaged.execute("UPDATE run_recordings SET body = x'00' WHERE run_id = 'bad' AND seq = 4")
-    lines = await store.recording("bad")
+    lines = await lines_of(store, "bad")
     assert lines == RECORDING[:4]
     assert len(replayed(WholeRun(await store.run("bad"), recording=tuple(lines))).points) == 2
-    assert await store.recording("good") == RECORDING
+    assert await lines_of(store, "good") == RECORDING
     assert "The recording from line 4 on of run bad cannot be read" in (await store.run("bad")).unreadable
     assert (await store.run("good")).unreadable == ""
 

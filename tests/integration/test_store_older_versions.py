@@ -24,6 +24,7 @@ from scale_app.domain.verdict import VerdictKind
 from tests.fakes import FakeClock
 from tests.old_databases import old_database
 from tests.postgres import binaries, running_postgres
+from tests.recorded import lines_of
 
 TABLES = ("runs", "run_events", "run_recordings", "saved_plans")
 
@@ -97,7 +98,7 @@ async def test_saved_plans_are_there_and_older_runs_can_be_deleted(store: SqlRun
     assert [saved.name for saved in await store.plans()] == ["nightly"]
     await store.delete("uneven")
     assert await store.events("uneven") == []
-    assert await store.recording("uneven") == []
+    assert await lines_of(store, "uneven") == []
     assert await store.count() == 3
 
 
@@ -118,7 +119,7 @@ async def whole(store: SqlRunStore, run_id: str) -> WholeRun:
         await store.run(run_id),
         tuple(await store.points(run_id)),
         happened,
-        tuple(await store.recording(run_id)),
+        tuple(await lines_of(store, run_id)),
         pods=PodHistory.of(await store.pod_counts(run_id, 240)).times().plain(),
     )
 

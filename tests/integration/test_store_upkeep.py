@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.adapters.store import SqlRunStore, migrate, shrinkable, upkeep
+from scale_app.adapters.store import SqlRunStore, migrate, upgrade, upkeep
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from tests.fakes import FakeClock, a_snapshot
 from tests.old_databases import old_database
+from tests.recorded import lines_of
 
 MANY = range(10**6, 10**6 + 1_000)
 
@@ -49,7 +50,7 @@ async def everything(store: SqlRunStore, run_id: str) -> tuple[object, ...]:
         await store.run(run_id),
         await store.points(run_id),
         await store.happenings(run_id),
-        await store.recording(run_id),
+        await lines_of(store, run_id),
         await store.pod_counts(run_id, 240),
     )
 
@@ -71,7 +72,7 @@ async def test_a_start_does_not_wait_for_a_large_file_or_one_without_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, value: float
 ) -> None:
     url = old_database("0004", tmp_path / "scale.db")
-    monkeypatch.setattr(shrinkable, name, value)
+    monkeypatch.setattr(upgrade, name, value)
     await migrate(url)
     assert pragma(tmp_path, "auto_vacuum") == 0
     assert "stays as large as it is for now" in caplog.text

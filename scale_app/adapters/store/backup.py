@@ -5,24 +5,40 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlmodel import SQLModel
 
-from scale_app.adapters.store.backup_file import check_backup, check_room, copied, into_one_file
+from scale_app.adapters.store.backup_file import (
+    check_backup,
+    check_new,
+    check_other,
+    check_replaceable,
+    check_room,
+    copied,
+    into_one_file,
+    size_of,
+)
 from scale_app.adapters.store.border import border, shown
-from scale_app.adapters.store.copying import copy_rows, holds, remove_rows
 from scale_app.adapters.store.database import WRITES, open_engine
-from scale_app.adapters.store.migrate import migrate, newest_version
+from scale_app.adapters.store.tables import EventRow, LastRow, PlanRow, RecordedRow, RunRow
+from scale_app.adapters.store.upgrade import migrate, newest_version
 from scale_app.domain.errors import BackupRefused
+from scale_app.files import taking_the_place_of
 
 OTHERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
     "AND backend_type = 'client backend'"
 )
+TABLES: tuple[type[SQLModel], ...] = (RunRow, LastRow, EventRow, RecordedRow, PlanRow)
+"""In an order in which each row comes after those that it refers to."""
+AT_ONCE = 50
+"""Rows in memory: of 1,000 pods some 2 MB."""
 
 
 async def back_up(database_url: str, file: Path, replace: bool = False) -> int:
@@ -30,13 +46,11 @@ async def back_up(database_url: str, file: Path, replace: bool = False) -> int:
 
     replace: also when there is such a file. Raises BackupRefused, StoreUnavailable.
     """
-    part = _begun(file, replace, _sqlite_file(database_url))
-    with border("Backing up", database_url), _gone_afterwards(part):
+    check_new(file, replace, _sqlite_file(database_url))
+    with border("Backing up", database_url), taking_the_place_of(file) as part:
         await _write(database_url, part)
         await asyncio.to_thread(check_backup, part, shown(database_url))
-        size = _size(part)
-        os.replace(part, file)
-        return size
+        return size_of(part)
 
 
 async def restore(database_url: str, file: Path, replace: bool = False) -> str:
@@ -46,13 +60,13 @@ async def restore(database_url: str, file: Path, replace: bool = False) -> str:
     Raises BackupRefused, StoreUnavailable; the database then is as it was.
     """
     into_file = _sqlite_file(database_url)
-    _check_other(file, into_file)
+    check_other(file, into_file)
     if into_file:
-        _check_replaceable(into_file)
+        check_replaceable(into_file)
     await asyncio.to_thread(check_backup, file)
     folder = into_file.parent if into_file else Path(tempfile.gettempdir())
     with border("Restoring", database_url):
-        check_room(folder, _size(file), "Restoring")
+        check_room(folder, size_of(file), "Restoring")
         with tempfile.TemporaryDirectory(prefix="scale-restore-", dir=folder) as room:
             copy = Path(room) / "restored.db"
             await asyncio.to_thread(copied, file, copy)
@@ -68,23 +82,23 @@ async def _write(database_url: str, part: Path) -> None:
         await migrate(_url_of(part))
         async with _connected(database_url) as theirs, _connected(_url_of(part), writes=True) as ours:
             await _check_same_version(theirs, database_url)
-            await copy_rows(theirs, ours)
+            await _copy_rows(theirs, ours)
         await asyncio.to_thread(into_one_file, part)
         return
-    if not _size(source):
+    if not size_of(source):
         raise BackupRefused(f"{source} does not exist, so there is nothing to back up. Check SCALE_DATABASE_URL.")
-    check_room(part.parent, _size(source), "Backing up")
+    check_room(part.parent, size_of(source), "Backing up")
     await asyncio.to_thread(copied, source, part)
 
 
 async def _take_place(copy: Path, file: Path, database_url: str, replace: bool) -> str:
     """Put the copy where the database's file is, in one step."""
-    if not replace and _size(file):
+    if not replace and size_of(file):
         await migrate(database_url)
         async with _connected(database_url) as there:
-            _check_empty(await holds(there), database_url)
+            _check_empty(await _holds(there), database_url)
     async with _connected(_url_of(copy)) as restored:
-        what = await holds(restored)
+        what = await _holds(restored)
     await asyncio.to_thread(into_one_file, copy)
     for log in ("-wal", "-shm"):
         file.with_name(file.name + log).unlink(missing_ok=True)
@@ -97,51 +111,11 @@ async def _fill(copy: Path, database_url: str, replace: bool) -> str:
     await migrate(database_url)
     async with _connected(_url_of(copy)) as restored, _connected(database_url, writes=True) as there:
         if not replace:
-            _check_empty(await holds(there), database_url)
+            _check_empty(await _holds(there), database_url)
             await _check_alone(there, database_url)
-        await remove_rows(there)
-        await copy_rows(restored, there)
-        return await holds(there)
-
-
-def _begun(file: Path, replace: bool, database: Path | None) -> Path:
-    """An empty file beside this one, to be written first. Raises BackupRefused."""
-    try:
-        _check_other(file, database)
-        if file.is_dir():
-            raise BackupRefused(f"{file} is a folder. Give the name of a file, such as {file / 'scale.backup'}.")
-        _check_replaceable(file)
-        if file.exists() and not replace:
-            raise BackupRefused(f"{file} exists. Give another name, or --force to replace it.")
-        if not file.parent.is_dir():
-            raise BackupRefused(f"{file.parent} is not a folder. Make it, or give another name.")
-        part = file.with_name(f"{file.name}.part")
-        part.touch()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BackupRefused(f"{file} cannot be written ({reason}). Give another name.") from error
-    return part
-
-
-def _check_other(file: Path, database: Path | None) -> None:
-    """A server that goes on would write for ever into a file that nobody sees any more."""
-    own = {database.with_name(database.name + rest) for rest in ("", "-wal", "-shm")} if database else set()
-    if file.resolve() in own:
-        raise BackupRefused(f"{file} is the database itself. Nothing was changed. Give another name.")
-
-
-def _check_replaceable(file: Path) -> None:
-    """Raises BackupRefused for what a rename would replace by a file of another kind. The file itself is not opened."""
-    if file.is_symlink() or (file.exists() and not file.is_file()):
-        raise BackupRefused(
-            f"{file} is a link, a pipe or a device, which no file may take the place of. Nothing was changed. "
-            "Give the name of a file."
-        )
-
-
-def _size(file: Path) -> int:
-    """0 without a file."""
-    return file.stat().st_size if file.is_file() else 0
+        await _remove_rows(there)
+        await _copy_rows(restored, there)
+        return await _holds(there)
 
 
 def _check_empty(found: str, database_url: str) -> None:
@@ -197,10 +171,28 @@ def _url_of(file: Path) -> str:
     return f"sqlite+aiosqlite:///{file}"
 
 
-@contextmanager
-def _gone_afterwards(file: Path) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        for rest in ("", "-wal", "-shm", "-journal"):
-            file.with_name(file.name + rest).unlink(missing_ok=True)
+async def _copy_rows(source: AsyncConnection, target: AsyncConnection) -> None:
+    """Insert every row of the source's tables into the target's, a few at a time."""
+    for table in TABLES:
+        columns = [getattr(table, name) for name in table.model_fields]
+        rows = await source.stream(select(*columns))
+        async for some in rows.partitions(AT_ONCE):
+            await target.execute(insert(table), [dict(zip(table.model_fields, row, strict=True)) for row in some])
+
+
+async def _remove_rows(target: AsyncConnection) -> None:
+    """Leave nothing in the tables."""
+    if target.dialect.name == "postgresql":  # at once, however much it is; part of the transaction all the same
+        await target.exec_driver_sql(f"TRUNCATE {', '.join(str(table.__tablename__) for table in TABLES)}")
+        return
+    for table in reversed(TABLES):
+        await target.execute(delete(table))
+
+
+async def _holds(database: AsyncConnection) -> str:
+    """What is in the database, for people: "3 runs and 1 saved plan", "" when nothing."""
+    counts = []
+    for table, what in ((RunRow, "run"), (PlanRow, "saved plan")):
+        number = await database.scalar(select(func.count()).select_from(table)) or 0
+        counts += [f"{number:,} {what}{'s' if number != 1 else ''}"] if number else []
+    return " and ".join(counts)

@@ -8,8 +8,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from scale_app.adapters.store.migrate import known_versions
+from scale_app.adapters.store.upgrade import known_versions
 from scale_app.domain.errors import BackupRefused, StoreUnavailable
+from scale_app.files import replaceable
 
 MAGIC = b"SQLite format 3\0"
 ROOM = 1.1
@@ -51,6 +52,44 @@ def check_backup(file: Path, named: str = "") -> None:
     if damage != "ok":
         raise BackupRefused(f"{named} is damaged ({_line(damage)}). Nothing was changed.")
     _check_version(named, version)
+
+
+def check_new(file: Path, replace: bool, database: Path | None) -> None:
+    """Raises BackupRefused when no backup can be written to this file. database: the file that is backed up."""
+    try:
+        check_other(file, database)
+        if file.is_dir():
+            raise BackupRefused(f"{file} is a folder. Give the name of a file, such as {file / 'scale.backup'}.")
+        check_replaceable(file)
+        if file.exists() and not replace:
+            raise BackupRefused(f"{file} exists. Give another name, or --force to replace it.")
+        if not file.parent.is_dir():
+            raise BackupRefused(f"{file.parent} is not a folder. Make it, or give another name.")
+        file.with_name(f"{file.name}.part").touch()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BackupRefused(f"{file} cannot be written ({reason}). Give another name.") from error
+
+
+def check_other(file: Path, database: Path | None) -> None:
+    """A server that goes on would write for ever into a file that nobody sees any more."""
+    own = {database.with_name(database.name + rest) for rest in ("", "-wal", "-shm")} if database else set()
+    if file.resolve() in own:
+        raise BackupRefused(f"{file} is the database itself. Nothing was changed. Give another name.")
+
+
+def check_replaceable(file: Path) -> None:
+    """Raises BackupRefused for what a rename would replace by a file of another kind. The file itself is not opened."""
+    if not replaceable(file):
+        raise BackupRefused(
+            f"{file} is a link, a pipe or a device, which no file may take the place of. Nothing was changed. "
+            "Give the name of a file."
+        )
+
+
+def size_of(file: Path) -> int:
+    """0 without a file."""
+    return file.stat().st_size if file.is_file() else 0
 
 
 def check_room(folder: Path, size_bytes: int, doing: str) -> None:

@@ -12,19 +12,19 @@ from sqlmodel import col
 
 from scale_app.adapters.store.border import border
 from scale_app.adapters.store.damage import Damage, Damages
-from scale_app.adapters.store.recording_rows import RecordingReader, in_handfuls, recording_of
+from scale_app.adapters.store.database import LONG_LIMIT_S, READ_LIMIT_S, Sessions
+from scale_app.adapters.store.recordings import RecordingReader, in_handfuls
 from scale_app.adapters.store.rows import (
     LISTED,
     events_of,
     outline_of_row,
+    plain,
     plan_of,
     pod_counts_of,
     points_of,
     record_of,
     saved_plans_of,
 )
-from scale_app.adapters.store.search import conditions, storable
-from scale_app.adapters.store.sessions import LONG_LIMIT_S, READ_LIMIT_S, Sessions
 from scale_app.adapters.store.tables import EventRow, LastRow, PlanRow, RecordedRow, RunRow
 from scale_app.adapters.store.upkeep import ACTIVE
 from scale_app.domain.errors import RunNotFound
@@ -112,7 +112,10 @@ class StoredRuns(Sessions):
         return await self._events(run_id, col(EventRow.point_json).is_(None))
 
     async def recorded(self, run_id: str) -> AsyncGenerator[list[Recorded], None]:
-        """The same as `recording`, a few lines at a time: of many pods an hour is more than memory holds."""
+        """The recording in order, a few lines at a time: of many pods an hour is more than memory holds.
+
+        It ends before the first line that is missing or cannot be read. Nothing where there is none.
+        """
         reader = RecordingReader(self._damage(run_id))
         while not reader.cut and (rows := await self._recorded_rows(run_id, reader.next_seq)):
             for handful in in_handfuls(rows):
@@ -125,15 +128,6 @@ class StoredRuns(Sessions):
         with border(f"Reading the recording of run {run_id}", self._url):
             async with self._session(LONG_LIMIT_S) as session:
                 return [(seq, body) for seq, body in await session.execute(rows.limit(ROWS_AT_ONCE))]
-
-    async def recording(self, run_id: str) -> list[Recorded]:
-        """The recording in order, up to the first line that is missing. Empty when there is none."""
-        mine = (col(RecordedRow.run_id) == storable(run_id), col(RecordedRow.seq) >= 0)
-        lines = select(col(RecordedRow.seq), col(RecordedRow.body)).where(*mine)
-        with border(f"Reading the recording of run {run_id}", self._url):
-            async with self._session(LONG_LIMIT_S) as session:
-                rows = [(seq, body) for seq, body in await session.execute(lines.order_by(col(RecordedRow.seq)))]
-        return await asyncio.to_thread(recording_of, self._damage(run_id), rows)
 
     async def plans(self) -> list[SavedPlan]:
         """Every saved plan, by name."""
@@ -163,3 +157,27 @@ class StoredRuns(Sessions):
         with border(f"Reading what happened in run {run_id}", self._url):
             async with self._session(LONG_LIMIT_S) as session:
                 return [tuple(row) for row in await session.execute(ordered)]
+
+
+def conditions(wanted: RunFilter, without: Sequence[str] = ()) -> list[ColumnElement[bool]]:
+    """One condition for each part of the filter that is given. without: ids that do not fit, whatever else they are."""
+    equal = (
+        (col(RunRow.state), wanted.state),
+        (col(RunRow.source), wanted.source),
+        (col(RunRow.verdict), wanted.verdict),
+        (col(RunRow.baseline), storable(wanted.baseline)),
+        (col(RunRow.experiment_of), storable(wanted.experiment_of)),
+    )
+    found: list[ColumnElement[bool]] = [column == str(value) for column, value in equal if value]
+    if wanted.target:
+        found.append(col(RunRow.target_url).icontains(storable(wanted.target), autoescape=True))
+    if wanted.marked:
+        found.append(col(RunRow.baseline) != "")
+    if without:
+        found.append(col(RunRow.id).not_in(without))
+    return found
+
+
+def storable(text: str) -> str:
+    """Text as a driver takes it: what no stored text contains would be an error of the driver, not "none found"."""
+    return plain(text).encode(errors="replace").decode()

@@ -10,10 +10,8 @@ from typing import Any, get_args
 
 from sqlalchemy import Row
 
-from scale_app.adapters.store.cells import CELLS, NEVER_NONE, Cell, count
-from scale_app.adapters.store.damage import Damage, Damages
+from scale_app.adapters.store.damage import COLUMNS, NEVER_NONE, Damage, Damages, StoredColumn, count
 from scale_app.adapters.store.tables import PlanRow, RunRow
-from scale_app.adapters.store.thinning import Thinned
 from scale_app.codec import from_json, to_json
 from scale_app.domain.events import Event, GeneratorNoticed, Numbered, PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
@@ -26,7 +24,7 @@ _NO_COLUMNS = ("headline", "not_stored", "unreadable")
 _OUTLINED = tuple(field.name for field in fields(RunOutline) if field.name not in _NO_COLUMNS)
 _RECORDED = tuple(name for name in _OUTLINED if name in RunRecord.__dataclass_fields__ and name != "run_id")
 _NAMES = (*_OUTLINED, "seen_at_epoch_s", *(field.name for field in fields(Headline)))
-_CELLS = tuple(CELLS[name] for name in _NAMES)
+_COLUMNS = tuple(COLUMNS[name] for name in _NAMES)
 LISTED = tuple(getattr(RunRow, {"run_id": "id"}.get(name, name)) for name in _NAMES)
 """The columns that a list reads, in the order of an outline's fields and then of a headline's."""
 
@@ -72,12 +70,13 @@ def last_values(run_id: str, snapshot: Snapshot | None) -> dict[str, Any]:
 def event_values(run_id: str, first_seq: int, events: Sequence[Event], whole: Sequence[bool]) -> list[dict[str, Any]]:
     """Columns of `run_events` for events that follow one another. whole: of each, whether all of it is kept."""
     return [
-        {"run_id": run_id, "seq": seq, "elapsed_s": event.elapsed_s, "kind": event.kind, **_of_event(event, kept)}
+        {"run_id": run_id, "seq": seq, "elapsed_s": event.elapsed_s, "kind": event.kind, **event_columns(event, kept)}
         for seq, (event, kept) in enumerate(zip(events, whole, strict=True), first_seq)
     ]
 
 
-def _of_event(event: Event, whole: bool) -> dict[str, Any]:
+def event_columns(event: Event, whole: bool) -> dict[str, Any]:
+    """Columns of `run_events` for the event itself. whole: see event_values."""
     if not isinstance(event, SnapshotTaken):
         return {"point_json": None, "body_json": to_json(event).decode(), "body": None, "pods": None}
     return {
@@ -108,15 +107,15 @@ def summary_values(events: Iterable[Event], now_epoch_s: float) -> dict[str, Any
 def outline_of_row(row: Row[Any], damages: Damages) -> RunOutline:
     """The run in a row of LISTED. What of it cannot be read, as far as that is known, is said in `unreadable`."""
     # By place: a page of the list is read in a third of the time that it takes by name.
-    cells = _CELLS[: len(_OUTLINED)] if row[len(_OUTLINED)] is None else _CELLS
+    columns = _COLUMNS[: len(_OUTLINED)] if row[len(_OUTLINED)] is None else _COLUMNS
     # What the list does not read of a run may be damaged too; it is known once somebody looked at it.
     if not damages.sentence(thing := f"run {row[0]}"):
         try:
-            return _outline([cell.read(kept) for cell, kept in zip(cells, row, strict=False)])
+            return _outline([column.read(kept) for column, kept in zip(columns, row, strict=False)])
         except ValueError:
             pass
     damage = damages.of(thing)
-    outline = _outline([_cell(damage, cell, kept) for cell, kept in zip(cells, row, strict=False)])
+    outline = _outline([_value(damage, column, kept) for column, kept in zip(columns, row, strict=False)])
     return replace(outline, unreadable=damage.sentence)
 
 
@@ -127,15 +126,15 @@ def _outline(told: Sequence[Any]) -> RunOutline:
     return RunOutline(*[*known, Headline(*figures) if whole else None])
 
 
-def _cell(damage: Damage, cell: Cell, kept: Any) -> Any:
-    return damage.read(cell.said, partial(cell.read, kept), cell.otherwise)
+def _value(damage: Damage, column: StoredColumn, kept: Any) -> Any:
+    return damage.read(column.said, partial(column.read, kept), column.otherwise)
 
 
 def record_of(row: RunRow, last: bytes | None, damage: Damage) -> RunRecord:
     """The record in a row. last: body of its newest snapshot. What cannot be read is said in `unreadable`."""
     plan = damage.read("plan", lambda: from_json(LoadPlan, row.plan_json), None)
     shot = damage.read("last snapshot", lambda: None if last is None else from_json(Snapshot, unpacked(last)), None)
-    known = {name: _cell(damage, CELLS[name], getattr(row, name)) for name in _RECORDED}
+    known = {name: _value(damage, COLUMNS[name], getattr(row, name)) for name in _RECORDED}
     listed = plan or _plan_as_listed(row)
     return RunRecord(row.id, listed, **known, last=shot, unreadable=damage.sentence, plan_known=plan is not None)
 
@@ -172,7 +171,7 @@ def _saved_plan_of(damages: Damages, row: PlanRow) -> SavedPlan:
     check_name(row.name)
     damage = damages.of(f"saved plan {row.name!r}")
     plan = damage.read("text", lambda: from_json(LoadPlan, row.plan_json), LoadPlan())
-    saved_at_epoch_s = _cell(damage, CELLS["created_at_epoch_s"], row.saved_at_epoch_s)
+    saved_at_epoch_s = _value(damage, COLUMNS["created_at_epoch_s"], row.saved_at_epoch_s)
     return SavedPlan(row.name, plan, saved_at_epoch_s, damage.sentence)
 
 
@@ -184,23 +183,6 @@ def events_of(damage: Damage, rows: Sequence[tuple[int, str, str, bytes | None]]
 def _event_of(row: tuple[int, str, str, bytes | None]) -> Numbered:
     seq, kind, text, body = row
     return Numbered(count(seq), from_json(KINDS[kind], text if body is None else unpacked(body)))
-
-
-def smaller(rows: Sequence[tuple[int, str, str]], thinned: Thinned) -> tuple[list[tuple[int, dict[str, Any]]], Thinned]:
-    """Of (seq, kind, body_json) rows of one run that follow one another: by seq, what takes the place of snapshots.
-
-    What cannot be read stays as it is. Gives also how far the run is thinned with them.
-    """
-    values = []
-    for seq, kind, body in rows:
-        try:
-            event = from_json(KINDS[kind], body)
-        except (ValueError, KeyError):
-            continue
-        (whole,), thinned = thinned.and_then([event])
-        if isinstance(event, SnapshotTaken):
-            values.append((seq, _of_event(event, whole)))
-    return values, thinned
 
 
 def points_of(damage: Damage, points: Sequence[str]) -> list[Point]:

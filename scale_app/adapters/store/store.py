@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import BigInteger, CursorResult, Float, cast, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -12,11 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from scale_app.adapters.store.border import border
-from scale_app.adapters.store.cells import count, figure, moment, readable
-from scale_app.adapters.store.lines import Written
-from scale_app.adapters.store.newest import Newest
-from scale_app.adapters.store.reading import StoredRuns
-from scale_app.adapters.store.recording_rows import recorded_values
+from scale_app.adapters.store.damage import count, figure, moment, readable
+from scale_app.adapters.store.database import LONG_LIMIT_S
+from scale_app.adapters.store.reading import StoredRuns, storable
+from scale_app.adapters.store.recordings import Written, recorded_values
 from scale_app.adapters.store.rows import (
     event_values,
     last_values,
@@ -25,11 +24,8 @@ from scale_app.adapters.store.rows import (
     run_values,
     summary_values,
 )
-from scale_app.adapters.store.search import storable
-from scale_app.adapters.store.sessions import LONG_LIMIT_S
 from scale_app.adapters.store.tables import EventRow, LastRow, PlanRow, RecordedRow, RunRow
-from scale_app.adapters.store.thinning import Thinned
-from scale_app.adapters.store.upkeep import ACTIVE, Upkeep
+from scale_app.adapters.store.upkeep import ACTIVE, Thinned, Upkeep
 from scale_app.domain.errors import PlanNotFound, RunNotFound
 from scale_app.domain.events import Event, StateChanged
 from scale_app.domain.record import RunRecord, SavedPlan
@@ -38,6 +34,9 @@ from scale_app.domain.samples import LoadEnded
 from scale_app.domain.snapshot import RunState
 from scale_app.ports import Clock
 
+T = TypeVar("T")
+MOST_REMEMBERED = 64
+"""Runs that are remembered. One that was forgotten costs some bytes more, no more."""
 MOST_UNSTORED = 100_000
 """A process that is killed may have told viewers of events that it had not stored. The end of their run has a number
 beyond those, so that a viewer that goes on from the last one it saw is told of it."""
@@ -51,8 +50,8 @@ class SqlRunStore(StoredRuns):
         super().__init__(database_url)
         self._clock = clock
         self._upkeep = Upkeep(self._engine, self._writer)
-        self._thinned = Newest[Thinned]()
-        self._written = Newest[Written]()
+        self._thinned = Remembered[Thinned]()
+        self._written = Remembered[Written]()
 
     async def create(self, record: RunRecord) -> None:
         """Keep a new run. One that is kept already stays as it is."""
@@ -179,3 +178,21 @@ async def _update_run(session: AsyncSession, run_id: str, changed: dict[str, Any
 
 def _rows(result: Any) -> int:
     return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+class Remembered(Generic[T]):
+    """A value for each run that is being written, of those that were kept last: what follows leans on it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, T] = {}
+
+    def get(self, run_id: str) -> T | None:
+        return self._kept.get(run_id)
+
+    def keep(self, run_id: str, value: T | None) -> None:
+        """Remember it, or with None forget the run."""
+        self._kept.pop(run_id, None)
+        if value is not None:
+            self._kept[run_id] = value
+        for oldest in list(self._kept)[: len(self._kept) - MOST_REMEMBERED]:
+            del self._kept[oldest]

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel import SQLModel, col
 
-from scale_app.adapters.store.rows import smaller
+from scale_app.adapters.store.rows import KINDS, event_columns
 from scale_app.adapters.store.tables import EventRow, LastRow, RecordedRow, RunRow
-from scale_app.adapters.store.thinning import Thinned
+from scale_app.codec import from_json
+from scale_app.domain.events import AlertCleared, AlertRaised, Event, PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.snapshot import RunState
 
+WHOLE_EVERY_S = 10.0
+TURNS = (AlertRaised, AlertCleared, StateChanged, PlanEdited)
+"""Events after which the next snapshot is kept whole."""
 PACKED_AT_ONCE = 16
 """Events of an older version that are made small in one step: of 1,000 pods some 6 MB of JSON."""
 DELETED_AT_ONCE = 100
@@ -23,7 +28,37 @@ FREE_PAGES = 2_000
 PAGES_AT_ONCE = 1_000
 STEP_LIMIT_S = 6.0
 MEASURE_LIMIT_S = 30.0
+NewColumns = tuple[int, dict[str, Any]]
+"""A row's seq, and what its columns hold from now on."""
 ACTIVE = [state.value for state in RunState if state.active]
+
+
+@dataclass(frozen=True, slots=True)
+class Thinned:
+    """How far a run's events are thinned: of most snapshots only a point and the pods' counts are kept, since the
+    recording gives the rest again.
+
+    newest_s: elapsed_s of the newest snapshot that is kept whole, None for none. turned: the next one is to be.
+    """
+
+    newest_s: float | None = None
+    turned: bool = False
+
+    def and_then(self, events: Iterable[Event]) -> tuple[list[bool], Thinned]:
+        """For each of the events that follow whether it is kept whole, as what is no snapshot always is."""
+        now, whole = self, []
+        for event in events:
+            kept, now = now._with(event)
+            whole.append(kept)
+        return whole, now
+
+    def _with(self, event: Event) -> tuple[bool, Thinned]:
+        if not isinstance(event, SnapshotTaken):
+            return True, Thinned(self.newest_s, self.turned or isinstance(event, TURNS))
+        due = self.newest_s is None or not 0 <= event.elapsed_s - self.newest_s < WHOLE_EVERY_S
+        if due or self.turned or event.snapshot.state is not RunState.RUNNING:
+            return True, Thinned(event.elapsed_s)
+        return False, self
 
 
 class Upkeep:
@@ -65,7 +100,7 @@ class Upkeep:
             await self._write(update(RunRow).where(col(RunRow.id) == run_id).values(packed=True))
             self._at = None
             return True
-        values, thinned = await asyncio.to_thread(smaller, rows, thinned)
+        values, thinned = await asyncio.to_thread(_smaller, rows, thinned)
         async with asyncio.timeout(STEP_LIMIT_S), self._writer.begin() as connection:
             for seq, small in values:
                 one = (col(EventRow.run_id) == run_id, col(EventRow.seq) == seq)
@@ -113,3 +148,22 @@ async def _stored_bytes(connection: AsyncConnection, table: type[SQLModel]) -> i
     columns = [getattr(table, name) for name in table.model_fields]
     total: Select[Any] = select(*(func.coalesce(func.sum(func.pg_column_size(column)), 0) for column in columns))
     return sum(int(each) for each in (await connection.execute(total)).one())
+
+
+def _smaller(
+    rows: Sequence[tuple[int, str, str]], thinned: Thinned
+) -> tuple[list[tuple[int, dict[str, Any]]], Thinned]:
+    """Of (seq, kind, body_json) rows of one run that follow one another: by seq, what takes the place of snapshots.
+
+    What cannot be read stays as it is. Gives also how far the run is thinned with them.
+    """
+    values = []
+    for seq, kind, body in rows:
+        try:
+            event = from_json(KINDS[kind], body)
+        except (ValueError, KeyError):
+            continue
+        (whole,), thinned = thinned.and_then([event])
+        if isinstance(event, SnapshotTaken):
+            values.append((seq, event_columns(event, whole)))
+    return values, thinned

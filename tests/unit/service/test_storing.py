@@ -23,6 +23,7 @@ from scale_app.domain.snapshot import RunState
 from scale_app.service.backlog import BATCH_LINES
 from scale_app.service.hub import LAST_WRITES_S
 from tests.fakes import FakeNotifier, a_snapshot
+from tests.recorded import lines_of
 from tests.unit.service.house import House, settled
 
 AWAY = StoreUnavailable("Keeping what happened failed on postgresql://x: Connection refused. Start it.")
@@ -156,7 +157,7 @@ async def test_what_waits_is_stored_in_order_and_once_whatever_fails_in_between(
         at for at, event in enumerate(stored) if isinstance(event, SnapshotTaken)
     ]
     samples_and_ticks = 2 * (3 * BATCH_LINES - 1)
-    assert len(await house.store.recording(run_id)) == samples_and_ticks + 4  # how it began, ready, the pods, the end
+    assert len(await lines_of(house.store, run_id)) == samples_and_ticks + 4  # how it began, ready, the pods, the end
 
 
 async def test_tries_come_less_often_the_longer_it_takes(house: House) -> None:

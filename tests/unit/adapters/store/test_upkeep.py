@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scale_app.adapters.store.thinning import Thinned
+from scale_app.adapters.store.upkeep import Thinned
 from scale_app.domain.alert import Alert
 from scale_app.domain.events import AlertCleared, AlertRaised, PlanEdited, PodChanged, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
