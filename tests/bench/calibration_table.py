@@ -22,7 +22,7 @@ scipy {scipy}). Each cell judges made-up runs whose truth is known: {trials:,} t
 second run gives the same figures. All cells are in `build/calibration.json`.
 
 What is varied: pods, connections, requests per connection (one each, Poisson, heavy tail; one each only above 500
-connections), and the policy that deals connections to pods:
+connections), and the policy that picks a pod for each connection:
 
 - **random**: fair, every pod equally likely. True CV 0.
 - **spread**: pods' long-run shares evenly spaced. True CV 0.03, 0.05, 0.3, 0.5.
@@ -40,27 +40,26 @@ connections have 200). Cells that break it: **{broken}**.
 DECIDED = """
 ## How often a verdict is reached
 
-One request per connection. Score: the mean headline score of a fair random balancer, which is all that chance costs.
-The rest is the share of trials with that verdict; what is missing to 100 % is UNDECIDED.
+One request per connection. Score: the mean score of a fair random balancer. The other columns: the share of trials
+with that verdict; the rest is UNDECIDED.
 
 """
 
 LOOKED = """
 ## Ever wrong over all looks
 
-While a run goes on its verdict is looked at every second, and holds at all looks together. Each row is so many made-up
-runs, one connection a pick, in which UNEVEN of a fair balancer, or EVEN of one with a CV of exactly 0.025, would be
-wrong if it were said at any second at all. The promise: at most 1 % of fair runs, at most 5 % of those at the threshold
-(and so much more as chance brings to so few runs at 2.6 standard deviations). Rows that break it: **{broken}**.
+The live verdict is looked at every second and must hold at all looks together. A run counts as wrong if it was UNEVEN
+at any second though the balancer is fair, or EVEN though the CV is exactly 0.025. Each connection is one pick. The
+promise: at most 1 % of fair runs, at most 5 % of those at the threshold (plus 2.6 standard deviations of chance,
+because the runs are few). Rows that break it: **{broken}**.
 
 """
 
 NOTES = """
-Read it so: with 50 keep-alive connections a perfectly fair random balancer shows a score far below 0.95, and the
-verdict rightly stays UNDECIDED. A CV of 0.3 is found with a few hundred connections, a CV of 0.05 needs thousands. To
-say EVEN of a random balancer takes about 18,000 connections at 5 pods, because a score of 0.95 allows a CV of only
-0.025. Round robin proves itself after about 20 connections a pod, except with 2 pods, which meet exactly too often by
-luck: there it takes as long as a random balancer.
+With 50 keep-alive connections a fair random balancer scores far below 0.95, and the verdict stays UNDECIDED. A CV of
+0.3 is found with a few hundred connections, a CV of 0.05 with thousands. EVEN of a random balancer takes about 18,000
+connections at 5 pods, because a score of 0.95 allows a CV of only 0.025. Round robin is EVEN after about 20
+connections per pod; with 2 pods, where exact matches are common, as late as a random balancer.
 """
 
 

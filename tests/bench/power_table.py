@@ -20,38 +20,41 @@ MOST_MISSES_SHOWN = 40
 
 INTRODUCTION = """
 Made by `make power` ({when}, {cores} {machine} cores, all used, {seconds:.0f} s): {trials:,} made-up runs in
-{cells:,} of {all_cells:,} cells, seeded. Users whose traffic is made up ask a balancer whose truth is known; what they
-get goes through the load generator's own tally and then through the run, second by second, as in life: windows,
-verdict, alerts, causes. There are no sockets and no clock. All cells are in `build/power.json`.
+{cells:,} of {all_cells:,} cells, seeded. Made-up traffic of a balancer whose truth is known goes through the load
+generator's own counters and then, second by second, through the run: windows, verdict, alerts, causes. There are no
+sockets and no clock. All cells are in `build/power.json`.
 
-What is crossed:
+The cells combine:
 
-- **who decides**: layer 4 (once a connection), layer 7 (each request), hash (once a connection, and half-way a few
-  connections fail over to another pod), mixture (half of the clients by each), sticky (the next request on a
+- **who decides**: layer 4 (once per connection), layer 7 (each request), hash (once per connection, and half-way a
+  few connections fail over to another pod), mixture (half of the clients by each), sticky (the next request on a
   connection stays with a probability of 0.8). Behind a proxy a pod that refuses shows as the proxy's own 502.
 - **connections**: kept for the whole run, new after every 5 requests, new for each request.
-- **pods** 2, 5, 20, 200 and **picks** 50, 500, 5,000: decisions of the balancer within 30 seconds, in the effective
-  sense, so that kept connections at layer 4 are as many users. A few cells last 3 minutes, 5 minutes or an hour.
+- **pods** 2, 5, 20, 200 and **effective picks** 50, 500, 5,000 within 30 seconds; kept connections at layer 4 are as
+  many users. A few cells last 3 minutes, 5 minutes or an hour.
 - **what is wrong**: nothing; one pod gets 1.25, 2 or 3 times as much as another; one gets 2 % of a fair share; one is
   dead though ready (its requests time out after a second, are refused, are reset, or end in a 503); all goes to one;
   every second pod, those of one node, gets nothing; a pod joins after a third of the time. "edge" is a CV of 0.025.
-- **warm-up**: none, or 5 seconds (kept connections at 5 and 20 pods). A few cells have two processes of the load
-  generator, whose counts are added up.
+- **warm-up**: none, or 5 seconds (kept connections at 5 and 20 pods). A few cells have two worker processes.
 
-Left out are cells that make no sense: a new connection for each request is the same behind every balancer, half of
-two pods is one, and 50 picks say nothing of 200 pods.
+Three kinds of cells are left out: a new connection for each request is the same behind every balancer, half of two
+pods is one, and 50 picks say nothing of 200 pods.
 
-The goals, per cell. Of a balancer that is truly even: UNEVEN at no second (99 % of trials), no alert (99 %). Of one
-that is not: EVEN at no second (95 %), an alert is not said to be over (all). One pod at 2 or 3 times, starved, dead,
-all on one, half idle: an alert (99 %) where picks are enough for evidence of 10,000 to 1 at 2.6 standard deviations
-below the mean of the best test (of two pods of which one gets nearly all, in connections: they hardly ever change their
-pod, whatever picks). There the right cause is named (95 %). A wrong one is never named (99 %).
+The goals per cell, as a share of trials:
+
+- even balancer: UNEVEN at no second (99 %), no alert (99 %);
+- uneven balancer: EVEN at no second (95 %), no alert that ends too early (all);
+- one pod at 2 or 3 times, starved, dead, all on one, half idle: an alert (99 %) and the right cause (95 %), where the
+  picks give evidence of 10,000 to 1 even at 2.6 standard deviations below the mean of the best test. With two pods of
+  which one gets nearly all, connections count instead of picks, because they hardly ever change their pod;
+- a wrong cause: never (99 %).
+
 Cells that miss a goal: **{missed}** of {cells:,}.
 
 ### By what is wrong and who decides
 
-Alert and right cause: mean over the cells that have the goal, and the least of them. The other columns: the most of any
-cell. Shares of trials.
+Shares of trials. Alert and right cause: mean over the cells that have the goal, and the least of them. The other
+columns: the most of any cell.
 
 """
 
