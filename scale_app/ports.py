@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from scale_app.domain.cluster import PermissionList, ServiceRef, TargetList
@@ -220,3 +220,27 @@ class Demo(Protocol):
 
     async def change(self, change: DemoChange) -> DemoStatus:
         """Apply a policy or fault at once, also while a run sends load. Raises PlanError, TargetUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What the hub works with: one adapter for each port, by source where they differ.
+
+    catalog, cluster_pods: of the Kubernetes clusters, None when none is configured. A target with a Service is watched
+    in its cluster, whatever the source of the counts.
+    """
+
+    gatekeeper: Gatekeeper
+    generators: Mapping[Source, LoadGenerator]
+    directories: Mapping[Source, PodDirectory]
+    store: RunStore
+    demo: Demo
+    clock: Clock
+    notifiers: Sequence[Notifier] = ()
+    catalog: ClusterCatalog | None = None
+    cluster_pods: PodDirectory | None = None
+    counters: Mapping[Source, RequestCounter] = field(default_factory=dict)
+
+    def directory(self, target: Admitted) -> PodDirectory | None:
+        """Who knows the target's pods; None when nobody does."""
+        return self.directories.get(target.source) if target.service is None else self.cluster_pods

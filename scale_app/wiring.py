@@ -18,8 +18,8 @@ from scale_app.adapters.store import SqlRunStore
 from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.snapshot import Source
 from scale_app.history import prepared
+from scale_app.ports import Adapters
 from scale_app.service.hub import Hub
-from scale_app.service.outside import Outside
 from scale_app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def hub() -> Hub:
     clock, demo = SystemClock(), _demo()
     workers = LocustProcess(clock)
     catalog = _catalog()
-    outside = Outside(
+    adapters = Adapters(
         gatekeeper=TargetGatekeeper(
             settings().allowed_targets, demo.url, find_service=catalog.find if catalog else None
         ),
@@ -56,7 +56,7 @@ def hub() -> Hub:
         cluster_pods=_cluster_pods(clock),
     )
     own = settings()
-    return Hub(outside, own.limits, own.max_runs, own.public_url, retention=own.retention)
+    return Hub(adapters, own.limits, own.max_runs, own.public_url, retention=own.retention)
 
 
 @asynccontextmanager

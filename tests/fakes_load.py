@@ -13,7 +13,7 @@ from scale_app.domain.run import Run
 from scale_app.domain.samples import LoadEnded, LoadReady, PodCount, PodSeen, PodsSample, Sample, TrafficSample
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Admitted
-from scale_app.service.ticking import AFTER_READINGS_S
+from scale_app.service.live_run import AFTER_READINGS_S
 from tests.fakes import FakeClock
 
 TARGET = Admitted("http://127.0.0.1:1/", Source.HEADER, ("127.0.0.0/8",))

@@ -11,7 +11,8 @@ from typing import Any
 
 from scale_app.api.operation import Operation
 from scale_app.api.problems import PROBLEM_JSON, STATUS, TITLES, Problem
-from scale_app.codec import Direction, meanings_of, schemas
+from scale_app.codec import Direction, schemas
+from scale_app.codec.schema import meanings_of
 from scale_app.domain.errors import PlanError, ScaleError, StoreUnavailable
 
 AT = "#/components/schemas/{model}"

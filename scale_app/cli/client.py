@@ -55,7 +55,7 @@ class LocalClient:
         self.targets, self.permissions = hub.targets, hub.permissions
 
     async def file(self, run_id: str, name: FormatName) -> AsyncGenerator[bytes, None]:
-        from scale_app.reports.streaming import written  # late: only `export` needs what reports are written with
+        from scale_app.reports.formats import written  # late: only `export` needs what reports are written with
 
         async with aclosing(written(run_id, name, self._hub.whole, self._hub.recorded)) as pieces:
             async for piece in pieces:

@@ -17,7 +17,7 @@ from scale_app.cli.terminal import output, plain
 from scale_app.codec import to_wire
 from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import WholeRun
-from scale_app.reports.markdown import check_name
+from scale_app.reports.pipeline import check_name
 from scale_app.views.presenting import run_view
 from scale_app.views.view import PodRow, RunView
 

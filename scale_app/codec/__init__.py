@@ -1,11 +1,11 @@
-"""Domain objects as text and back: JSON for wire, pipe and store. Plans in files, which need YAML: plan_text.py."""
+"""Domain objects as text and back: JSON for wire, pipe and store. Plans in files: plan_text.py."""
 
-from scale_app.codec.docstrings import meanings_of
-from scale_app.codec.pieces import in_pieces, list_in_pieces
 from scale_app.codec.wire import (
     Direction,
     from_json,
     from_wire,
+    in_pieces,
+    list_in_pieces,
     plan_from_wire,
     prepare,
     query_from_wire,
@@ -20,7 +20,6 @@ __all__ = [
     "from_wire",
     "in_pieces",
     "list_in_pieces",
-    "meanings_of",
     "plan_from_wire",
     "prepare",
     "query_from_wire",

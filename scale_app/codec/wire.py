@@ -1,20 +1,24 @@
 """Domain objects to JSON and back: one rule for REST, WebSocket, worker pipe, demo pipe and store.
 
 Field names are the wire's names. Reading is strict about unknown fields, NaN and infinity; the plan's own
-constructor does the rest, so a wrong plan is one PlanError whichever way it came in.
+constructor does the rest, so a wrong plan is one PlanError whichever way it came in. What holds long lists is written
+in pieces: making one holds the interpreter, so each takes milliseconds at most.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from functools import cache
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from scale_app.domain.errors import PlanError, ScaleError
 
+AT_ONCE = 200
+"""Items of a list in one piece: a second's point, or a pod's row of spans."""
 T = TypeVar("T")
 Direction = Literal["validation", "serialization"]
 
@@ -103,3 +107,23 @@ def _accepted(kind: str, message: str) -> str:
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         return "there is no such field"
     return message[:1].lower() + message[1:]
+
+
+def in_pieces(value: Any) -> Iterator[bytes]:
+    """The same bytes as `to_json` of a dataclass, whose tuples are written a few items at a time."""
+    hints = get_type_hints(type(value))
+    before = "{"
+    for field in fields(value):
+        yield f'{before}"{field.name}":'.encode()
+        part, kind, before = getattr(value, field.name), hints[field.name], ","
+        yield from list_in_pieces(part, kind) if isinstance(part, tuple) else (to_json(part, kind),)
+    yield b"}"
+
+
+def list_in_pieces(items: Sequence[Any], kind: Any) -> Iterator[bytes]:
+    """The same bytes as `to_json`. kind: of the whole, as in tuple[Point, ...]."""
+    before = b"["
+    for first in range(0, len(items), AT_ONCE):
+        yield before + to_json(tuple(items[first : first + AT_ONCE]), kind)[1:-1]
+        before = b","
+    yield b"]" if items else b"[]"

@@ -1,17 +1,54 @@
-"""The table of report formats: how each is called, what it holds, what it is on the wire."""
+"""The table of report formats, and writing one: as a whole, or in pieces while the run is read.
+
+In pieces, neither all of a run is in memory nor anybody waits while it is written.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+import csv
+import io
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, fields
 from typing import Literal
 
-from scale_app.domain.recording import WholeRun
-from scale_app.reports.csv_tables import pods_csv, seconds_csv
-from scale_app.reports.junit import junit
-from scale_app.reports.markdown import markdown
+from scale_app.domain.recording import Recorded, WholeRun
+from scale_app.domain.snapshot import PodShare, Point
 from scale_app.reports.page import page
-from scale_app.reports.run_json import run_to_json
+from scale_app.reports.pipeline import junit, markdown
+from scale_app.reports.run_json import BEGINNING, after_recording, before_recording, recorded, run_to_json
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings that make a spreadsheet compute a text. A pod's name comes from an answer, so it may begin so."""
+
+
+def pods_csv(whole: WholeRun) -> str:
+    """A row for each pod: the fields of PodShare."""
+    last = whole.record.last
+    return _table([field.name for field in fields(PodShare)], last.pods if last else ())
+
+
+def seconds_csv(whole: WholeRun) -> str:
+    """A row for each second: the fields of Point."""
+    return _table([field.name for field in fields(Point)], whole.points)
+
+
+def _table(names: Sequence[str], rows: Iterable[object]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(names)
+    writer.writerows([_cell(getattr(row, name)) for name in names] for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return value
+
 
 FormatName = Literal["json", "csv", "seconds", "junit", "markdown", "html"]
 
@@ -62,3 +99,37 @@ def export(whole: WholeRun, name: FormatName) -> Export:
 def file_name(run_id: str, name: FormatName) -> str:
     """What to save the file as."""
     return f"scale-{run_id[:8]}.{FORMATS[name].ending}"
+
+
+async def written(
+    run_id: str,
+    name: FormatName,
+    read: Callable[..., Awaitable[WholeRun]],
+    recorded_lines: Callable[[str], AsyncGenerator[list[Recorded], None]],
+) -> AsyncGenerator[bytes, None]:
+    """The same file as `export` makes. read, recorded_lines: see `RunQueries.whole` and `recorded`.
+
+    The recording is read as the file is written. Each piece is made in a thread, and in a few milliseconds; what needs
+    nothing of the run comes before it is read.
+    """
+    form = FORMATS[name]
+    pods = form.needs_pods or form.needs_recording
+    if not form.needs_recording:
+        yield (await asyncio.to_thread(export, await read(run_id, pods=pods), name)).content
+        return
+    yield BEGINNING
+    whole = await read(run_id, pods=pods)
+    async for piece in _aside(before_recording(whole)):
+        yield piece
+    first = True
+    async with aclosing(recorded_lines(run_id)) as reading:
+        async for lines in reading:
+            yield await asyncio.to_thread(recorded, lines, first)
+            first = False
+    async for piece in _aside(after_recording(whole)):
+        yield piece
+
+
+async def _aside(pieces: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece

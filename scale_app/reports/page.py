@@ -19,7 +19,7 @@ from scale_app.domain.balance import THRESHOLD
 from scale_app.domain.recording import WholeRun
 from scale_app.pictures.axes import SIDE
 from scale_app.pictures.score import RING
-from scale_app.reports.markdown import check_name
+from scale_app.reports.pipeline import check_name
 from scale_app.views import format as shown
 from scale_app.views.charts import CLASSES, EVEN_FROM, LEGEND, SCALE_TICKS, SCORE_TICKS, THRESHOLD_AT, THRESHOLD_PATH
 from scale_app.views.presenting import run_view

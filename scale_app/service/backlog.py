@@ -1,11 +1,12 @@
-"""Lines of one run that wait to be stored, in order. The oldest few wait as they are, the others packed small."""
+"""Lines of one run that wait to be stored, in order. The oldest few wait as they are; a thread packs the others."""
 
 from __future__ import annotations
 
+import asyncio
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from scale_app.codec import from_json, to_json
 
@@ -152,3 +153,38 @@ def follow_on(waiting: Sequence[Waiting[T]], seq: int) -> list[T]:
     """The lines from this number on, up to the first that is missing."""
     later = [each for each in waiting if each.seq >= seq]
     return [each.unpacked() for at, each in enumerate(later, seq) if each.seq == at]
+
+
+Backlogs = Callable[[], Iterable[Backlog[Any]]]
+
+
+class Packer:
+    """Packs lines that wait for long, one after another, in a thread, so that the event loop goes on meanwhile."""
+
+    def __init__(self, backlogs: Backlogs, packed: Callable[[], None]) -> None:
+        """backlogs: all that may hold lines to pack. packed: called after each line."""
+        self._backlogs = backlogs
+        self._packed = packed
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def look(self) -> None:
+        """There may be a line to pack. Never waits."""
+        if any(backlog.to_pack() for backlog in self._backlogs()):
+            self._task = self._task or asyncio.create_task(self._pack())
+            self._wake.set()
+
+    async def end(self) -> None:
+        """Pack no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _pack(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            for backlog in list(self._backlogs()):
+                while (waiting := backlog.to_pack()) is not None:
+                    backlog.put_back(await asyncio.to_thread(waiting.packed))
+                    self._packed()

@@ -17,15 +17,13 @@ from scale_app.domain.outcome import INTERRUPTED
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.storing import KEEP_ALL, Retention, Storing
 from scale_app.domain.target import is_demo, is_simulated
-from scale_app.ports import Admitted
+from scale_app.ports import Adapters, Admitted
 from scale_app.service.keeper import Keeper
 from scale_app.service.live_runs import LiveRuns
 from scale_app.service.notices import Notices, Receiver
-from scale_app.service.outside import Outside
 from scale_app.service.run_control import RunControl
 from scale_app.service.run_queries import RunQueries
-from scale_app.service.tasks import Background
-from scale_app.service.writer import Sleep
+from scale_app.service.tasks import Background, Sleep
 
 log = logging.getLogger(__name__)
 LAST_WRITES_S = 4.0
@@ -38,7 +36,7 @@ class Hub:
 
     def __init__(
         self,
-        outside: Outside,
+        adapters: Adapters,
         limits: Limits,
         max_runs: int,
         public_url: str = "",
@@ -49,22 +47,22 @@ class Hub:
 
         sleep: lets time pass between tries to store. retention: what of the history is kept.
         """
-        self._outside = outside
-        self._live = LiveRuns(outside.store, outside.clock, sleep)
+        self._adapters = adapters
+        self._live = LiveRuns(adapters.store, adapters.clock, sleep)
         self._tasks = Background()
-        self.demo, self.limits, self.max_runs = outside.demo, limits, max_runs
+        self.demo, self.limits, self.max_runs = adapters.demo, limits, max_runs
         self.active = self._live.active
-        queries = RunQueries(outside.store, self._live, outside.clock)
+        queries = RunQueries(adapters.store, self._live, adapters.clock)
         self._offer_runs(queries)
         self._offer_parts_of_runs(queries)
         self._offer_names(queries)
-        control = RunControl(outside, limits, max_runs, self._live, queries, self._tasks)
+        control = RunControl(adapters, limits, max_runs, self._live, queries, self._tasks)
         self.start, self.edit, self.stop, self.delete = control.start, control.edit, control.stop, control.delete
         receivers = tuple(
-            Receiver(notifier, outside.clock, number=number) for number, notifier in enumerate(outside.notifiers, 1)
+            Receiver(notifier, adapters.clock, number=number) for number, notifier in enumerate(adapters.notifiers, 1)
         )
         self._notices = Notices(queries, receivers, public_url)
-        self._keeper = Keeper(outside.store, outside.clock, retention, self.delete)
+        self._keeper = Keeper(adapters.store, adapters.clock, retention, self.delete)
 
     def _offer_runs(self, queries: RunQueries) -> None:
         self.run, self.runs, self.count = queries.run, queries.runs, queries.count
@@ -93,9 +91,9 @@ class Hub:
 
     async def open(self) -> None:
         """Take over from an earlier process: what it left running was interrupted. Begin to tell receivers."""
-        for run_id in await self._outside.store.mark_interrupted(INTERRUPTED):
+        for run_id in await self._adapters.store.mark_interrupted(INTERRUPTED):
             log.warning("run %s was interrupted by the end of an earlier server", run_id)
-        if self._outside.notifiers:
+        if self._adapters.notifiers:
             self._tasks.begin(self._notices.tell())
         self._tasks.begin(self._keeper.keep())
 
@@ -107,12 +105,12 @@ class Hub:
         await self._tasks.end()
         if await self._live.writer.finish(LAST_WRITES_S):
             await self._mark_interrupted()
-        await self._outside.store.close()
+        await self._adapters.store.close()
 
     async def _mark_interrupted(self) -> None:
         try:
             async with asyncio.timeout(LAST_MARK_S):
-                await self._outside.store.mark_interrupted(INTERRUPTED)
+                await self._adapters.store.mark_interrupted(INTERRUPTED)
         except (StoreUnavailable, TimeoutError) as error:
             log.error("runs that still sent load are marked as interrupted at the next start: %s", error)
 
@@ -154,23 +152,23 @@ class Hub:
         plan = LoadPlan(target_url=target_url)
         if is_demo(target_url) or is_simulated(target_url):
             return ()
-        return (await self._outside.gatekeeper.admit(plan)).networks
+        return (await self._adapters.gatekeeper.admit(plan)).networks
 
     async def targets(self) -> TargetList:
         """What the configured Kubernetes clusters offer; an empty list and a sentence when there is none."""
-        catalog = self._outside.catalog
+        catalog = self._adapters.catalog
         return await catalog.targets() if catalog else TargetList(problem=NO_CLUSTER)
 
     async def permissions(self, service: str = "") -> PermissionList:
         """What this account may read in a cluster, row by row. service: as in a plan, "" for the first namespace."""
-        catalog = self._outside.catalog
+        catalog = self._adapters.catalog
         return await catalog.permissions(service) if catalog else PermissionList(problem=NO_CLUSTER)
 
     async def admitted(self, plan: LoadPlan) -> Admitted:
         """Where the plan's target may be reached; nothing is sent. Raises TargetRefused, TargetUnavailable."""
-        return await self._outside.gatekeeper.admit(plan)
+        return await self._adapters.gatekeeper.admit(plan)
 
     async def check(self) -> None:
         """Raises StoreUnavailable when runs cannot be stored now, or the history cannot be read."""
         self.storing.check()
-        await self._outside.store.check()
+        await self._adapters.store.check()

@@ -10,6 +10,7 @@ from scale_app.domain.errors import RunNotFound, RunStillActive, StoreUnavailabl
 from scale_app.domain.record import RunOutline
 from scale_app.domain.storing import MEGABYTE, Retention
 from scale_app.ports import Clock, RunStore
+from scale_app.service.tasks import Sleep
 
 log = logging.getLogger(__name__)
 FIRST_AFTER_S = 10.0
@@ -18,8 +19,6 @@ EVERY_S = 300.0
 PAUSE_S = 0.05
 """Between two small steps, so that whoever writes or reads comes first."""
 AT_ONCE = 20
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class Keeper:

@@ -1,11 +1,15 @@
-"""One run while it sends load: merges the generator's and the pods' samples, and takes every event its one way."""
+"""One run while it sends load: merges the generator's and the pods' samples, and takes every event its one way.
+
+The run has a clock of its own: one tick a second, whether anybody has anything to report or not.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import floor
 
 from scale_app.domain.errors import RunNotActive, ScaleError, TargetGone, named
 from scale_app.domain.events import Event, Numbered, SnapshotTaken, StateChanged
@@ -14,7 +18,7 @@ from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Began
 from scale_app.domain.run import Run
-from scale_app.domain.samples import LoadEnded, PodsLost, Sample
+from scale_app.domain.samples import LoadEnded, LoadReady, PodsLost, Sample, Tick
 from scale_app.domain.snapshot import Point, point_of
 from scale_app.domain.source import Source
 from scale_app.ports import Admitted, Clock, LoadGenerator, PodDirectory, RequestCounter
@@ -23,9 +27,10 @@ from scale_app.service.counter_feeds import CounterFeeds
 from scale_app.service.journal import Journal
 from scale_app.service.load_feed import LoadFeed
 from scale_app.service.tasks import cancelled, settled_within
-from scale_app.service.ticking import Ticking
 
 log = logging.getLogger(__name__)
+AFTER_READINGS_S = 0.25
+"""The load generator counts at whole seconds of the load; a quarter of a second later its counts have arrived."""
 INSIDE_ERROR = "The run was ended by an error inside Scale; the server's log has the details. Start it again."
 PODS_ERROR = (
     "The pods cannot be watched any more because of an error that Scale did not foresee ({error}); the server's log "
@@ -204,3 +209,38 @@ class LiveRun:
         self._samples = asyncio.Queue()  # what came after the end may be large, and nobody takes it any more
         self._broadcast.end(self._run.run_id)
         self._over.set()
+
+
+class Ticking:
+    """put: takes each tick. While one waits to be taken in there is no other, so none pile up behind a slow reader."""
+
+    def __init__(self, clock: Clock, put: Callable[[Sample], None]) -> None:
+        self._clock = clock
+        self._put = put
+        self._began_s = 0.0
+        self._begun = asyncio.Event()
+        self._waits = False
+
+    def seen(self, sample: Sample) -> None:
+        """The run has taken this in."""
+        if isinstance(sample, LoadReady):
+            self._began_s = sample.at_s
+            self._begun.set()
+        if isinstance(sample, Tick):
+            self._waits = False
+
+    async def run(self) -> None:
+        """Tick for ever. Seconds missed in a pause are not made up for: their counts come all at once, too."""
+        await self._begun.wait()
+        second = 0
+        while True:
+            due_s = self._began_s + second + 1 + AFTER_READINGS_S
+            await self._clock.sleep(due_s - self._clock.monotonic_s())
+            second = max(second + 1, self._over())
+            if not self._waits:
+                self._waits = True
+                self._put(Tick(self._began_s + second))
+
+    def _over(self) -> int:
+        """Whole seconds of the load whose readings should be there."""
+        return floor(self._clock.monotonic_s() - AFTER_READINGS_S - self._began_s)

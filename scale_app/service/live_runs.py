@@ -10,7 +10,8 @@ from scale_app.domain.record import RunFilter, RunOutline, RunRecord, outline_of
 from scale_app.ports import Clock, RunStore
 from scale_app.service.broadcast import Broadcast
 from scale_app.service.live_run import LiveRun
-from scale_app.service.writer import Sleep, Writer
+from scale_app.service.tasks import Sleep
+from scale_app.service.writer import Writer
 
 
 class LiveRuns:

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import traceback
 from collections import deque
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from scale_app.domain.errors import NotifyFailed, RunNotFound, StoreUnavailable, named
@@ -18,7 +17,7 @@ from scale_app.domain.notice import AlertEvent, Notice, end_notice, notice_of, s
 from scale_app.domain.record import RunRecord
 from scale_app.ports import Clock, Notifier
 from scale_app.service.run_queries import RunQueries
-from scale_app.service.tasks import cancelled, first_of, late_after
+from scale_app.service.tasks import Sleep, cancelled, first_of, late_after
 
 log = logging.getLogger(__name__)
 MOST_PER_MINUTE = 4
@@ -31,8 +30,6 @@ BACK_OFF_S = (1.0, 4.0)
 PAUSE_S = 1.0
 """After an error of Scale's own, before it goes on."""
 NOT_TOLD = "A message on run {run_id} ({kind}) was not delivered because of an error inside Scale ({error})."
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class Outbox:

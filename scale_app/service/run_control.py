@@ -12,10 +12,9 @@ from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.record import RunRecord
 from scale_app.domain.run import Run
 from scale_app.domain.snapshot import RunState, Source
-from scale_app.ports import Admitted
+from scale_app.ports import Adapters, Admitted
 from scale_app.service.live_run import LiveRun
 from scale_app.service.live_runs import LiveRuns
-from scale_app.service.outside import Outside
 from scale_app.service.run_queries import RunQueries
 from scale_app.service.tasks import Background, settled_within
 
@@ -29,16 +28,16 @@ class RunControl:
     """Sends load, and changes and ends what it began."""
 
     def __init__(
-        self, outside: Outside, limits: Limits, max_runs: int, live: LiveRuns, stored: RunQueries, tasks: Background
+        self, adapters: Adapters, limits: Limits, max_runs: int, live: LiveRuns, stored: RunQueries, tasks: Background
     ) -> None:
         """limits: caps of one run. max_runs: that may send load at the same time. stored: for runs that have ended."""
-        self._outside = outside
+        self._adapters = adapters
         self._limits = limits
         self._max_runs = max_runs
         self._live = live
         self._stored = stored
         self._tasks = tasks
-        self._clock = outside.clock
+        self._clock = adapters.clock
         self._starting = 0
         self._newest_epoch_s = 0.0
 
@@ -56,7 +55,7 @@ class RunControl:
             )
         self._starting += 1
         try:
-            return await self._begin(plan, await self._outside.gatekeeper.admit(plan), experiment_of)
+            return await self._begin(plan, await self._adapters.gatekeeper.admit(plan), experiment_of)
         finally:
             self._starting -= 1
 
@@ -87,11 +86,11 @@ class RunControl:
         await self._live.writer.delete(run_id)
 
     async def _begin(self, plan: LoadPlan, target: Admitted, experiment_of: str) -> str:
-        generator, directory = self._outside.generators[target.source], self._outside.directory(target)
+        generator, directory = self._adapters.generators[target.source], self._adapters.directory(target)
         began_s = self._begins_at_epoch_s()
         run = Run(str(uuid.uuid4()), plan, target.source, began_s - self._clock.monotonic_s())
         record = RunRecord(run.run_id, plan, target.source, RunState.STARTING, began_s, experiment_of=experiment_of)
-        counters = self._outside.counters if target.source is Source.HEADER else {}
+        counters = self._adapters.counters if target.source is Source.HEADER else {}
         journal = self._live.writer.open(record)
         live = LiveRun(run, record, journal, self._live.broadcast, self._clock, counters)
         self._live.add(run.run_id, live)

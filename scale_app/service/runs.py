@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from scale_app.domain.snapshot import Point
     from scale_app.domain.storing import Storing
     from scale_app.ports import Demo
-    from scale_app.service.catch_up import Followed
+    from scale_app.service.broadcast import Followed
 
 
 class RunAccess(Protocol):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from scale_app.ports import Clock
 
 log = logging.getLogger(__name__)
+Sleep = Callable[[float], Awaitable[None]]
+"""Lets so many seconds pass."""
 
 
 async def settled_within(clock: Clock, limit_s: float, what: str, *works: Coroutine[Any, Any, object]) -> bool:

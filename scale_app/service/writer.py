@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -16,10 +16,9 @@ from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Recorded
 from scale_app.domain.storing import Storing
 from scale_app.ports import Clock, RunStore
-from scale_app.service.backlog import Backlog, Waiting
+from scale_app.service.backlog import Backlog, Packer, Waiting
 from scale_app.service.journal import Journal
-from scale_app.service.packer import Packer
-from scale_app.service.tasks import first_of
+from scale_app.service.tasks import Sleep, first_of
 
 log = logging.getLogger(__name__)
 MOST_WAITING_BYTES = 256 * 1024 * 1024
@@ -38,8 +37,6 @@ CATCHING_UP = "The database answers again, and what waited is being stored."
 INSIDE_ERROR = "An error inside Scale; the server's log has the details."
 TOO_MANY = "No run was begun: {runs} runs wait to be stored already, and there is room for no more. "
 NO_ROOM = " {lines:,} lines were given up, since there was no room for more to wait."
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class Writer:

@@ -203,7 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked.table.write_text(page(cells, looks, time.monotonic() - began) + kept_section(asked.table))
     bad = [cell for cell in cells if breaks_a_bound(cell)] + [cell for cell in looks if breaks_its_bound(cell)]
     for cell in bad:
-        sys.stderr.write(f"Outside its bounds: {cell}\n")
+        sys.stderr.write(f"Adapters its bounds: {cell}\n")
     count = len(cells) + len(looks)
     sys.stderr.write(f"{count} cells, {len(bad)} outside the bounds, {time.monotonic() - began:.0f} s.\n")
     return 1 if bad else 0

@@ -16,8 +16,8 @@ from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.plan import Limits
 from scale_app.domain.snapshot import Snapshot, Source
+from scale_app.ports import Adapters
 from scale_app.service.hub import Hub
-from scale_app.service.outside import Outside
 
 
 @asynccontextmanager
@@ -30,7 +30,7 @@ async def house(folder: Path, clusters: Clusters | None = None, max_runs: int = 
     workers = LocustProcess(clock)
     catalog = KubernetesCatalog(clusters) if clusters else None
     pods = KubernetesPods(clusters.of, clock, pace=Pace(timing=Timing(pauses_s=(0.0, 0.1)))) if clusters else None
-    outside = Outside(
+    adapters = Adapters(
         TargetGatekeeper((), demo.url, find_service=catalog.find if catalog else None),
         {Source.DEMO: workers, Source.HEADER: workers},
         {Source.DEMO: demo},
@@ -40,7 +40,7 @@ async def house(folder: Path, clusters: Clusters | None = None, max_runs: int = 
         catalog=catalog,
         cluster_pods=pods,
     )
-    hub = Hub(outside, Limits(), max_runs=max_runs)
+    hub = Hub(adapters, Limits(), max_runs=max_runs)
     await hub.open()
     try:
         yield hub

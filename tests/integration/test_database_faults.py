@@ -25,9 +25,8 @@ from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.recording import replayed
 from scale_app.domain.snapshot import RunState, Source
-from scale_app.ports import Admitted
+from scale_app.ports import Adapters, Admitted
 from scale_app.service.hub import Hub
-from scale_app.service.outside import Outside
 from tests.fakes_hub import FakeDemo
 from tests.postgres import Postgres, binaries, running_postgres
 from tests.serving import Served, fetch, served
@@ -87,7 +86,7 @@ def locked(path: Path) -> Iterator[None]:
 @asynccontextmanager
 async def hub_on(url: str) -> AsyncIterator[Hub]:
     clock = SystemClock()
-    outside = Outside(
+    adapters = Adapters(
         SimulatedGate(),
         {Source.SIMULATED: SimulatedGenerator(clock)},
         {Source.SIMULATED: SimulatedPods(clock)},
@@ -95,7 +94,7 @@ async def hub_on(url: str) -> AsyncIterator[Hub]:
         FakeDemo(),
         clock,
     )
-    hub = Hub(outside, Limits(), max_runs=1)
+    hub = Hub(adapters, Limits(), max_runs=1)
     await hub.open()
     try:
         yield hub

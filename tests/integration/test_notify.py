@@ -17,8 +17,8 @@ from scale_app.domain.errors import NotifyFailed, SettingsError
 from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.snapshot import Source
+from scale_app.ports import Adapters
 from scale_app.service.hub import Hub
-from scale_app.service.outside import Outside
 from tests.fakes import FakeStore
 from tests.fakes_hub import FakeDemo
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator
@@ -95,7 +95,7 @@ def test_nothing_is_written_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 async def test_an_imbalance_reaches_the_hook_with_its_run_and_a_link() -> None:
     generator = PlayedGenerator()
     with running_webhook() as hook:
-        outside = Outside(
+        adapters = Adapters(
             OpenGate(),
             {Source.HEADER: generator},
             {Source.HEADER: PlayedDirectory("a", "b")},
@@ -104,7 +104,7 @@ async def test_an_imbalance_reaches_the_hook_with_its_run_and_a_link() -> None:
             SystemClock(),
             notifiers=notifiers((f"json://127.0.0.1:{hook.port}/{SECRET}",)),
         )
-        hub = Hub(outside, Limits(), 2, "https://scale.example")
+        hub = Hub(adapters, Limits(), 2, "https://scale.example")
         await hub.open()
         run_id = await hub.start(LoadPlan())
         await until(lambda: generator.loads)

@@ -12,9 +12,8 @@ from scale_app.api.v1.runs import RUN
 from scale_app.domain.errors import RunNotFound, TooManyExports
 from scale_app.domain.gating import GateResult
 from scale_app.reports import FORMATS
-from scale_app.reports.formats import FormatName, file_name
+from scale_app.reports.formats import FormatName, file_name, written
 from scale_app.reports.run_json import RunFile
-from scale_app.reports.streaming import written
 from scale_app.service.runs import Runs
 
 # A report holds names and texts that a target made up; whatever they say, a browser runs nothing of it.

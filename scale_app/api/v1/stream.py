@@ -19,7 +19,7 @@ from scale_app.codec import prepare, query_from_wire, to_json
 from scale_app.domain.errors import PlanError, RunNotFound, ScaleError
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.record import RunRecord
-from scale_app.service.catch_up import Followed
+from scale_app.service.broadcast import Followed
 from scale_app.service.runs import Runs
 
 HEARTBEAT_S = 5.0

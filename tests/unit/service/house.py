@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.snapshot import Source
-from scale_app.ports import PodDirectory, RequestCounter
+from scale_app.ports import Adapters, PodDirectory, RequestCounter
 from scale_app.service.hub import Hub
-from scale_app.service.outside import Outside
 from tests.fakes import FakeClock, FakeStore
 from tests.fakes_hub import FakeDemo
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator, PlayedLoad
@@ -46,12 +45,12 @@ class House:
     directory: PodDirectory = field(default_factory=lambda: PlayedDirectory("a", "b"))
     clock: FakeClock = field(default_factory=FakeClock)
     naps: Naps = field(default_factory=Naps)
-    outside: Outside = field(init=False)
+    adapters: Adapters = field(init=False)
     hub: Hub = field(init=False)
 
     def __post_init__(self) -> None:
         self.generator.clock = self.clock
-        self.outside = Outside(
+        self.adapters = Adapters(
             self.gate,
             {Source.HEADER: self.generator},
             {Source.HEADER: self.directory},
@@ -61,7 +60,7 @@ class House:
             counters=self.counters,
         )
         limits = Limits(users=500, spawn_rate=500, duration_s=500)
-        self.hub = Hub(self.outside, limits, self.max_runs, sleep=self.naps)
+        self.hub = Hub(self.adapters, limits, self.max_runs, sleep=self.naps)
 
     @property
     def load(self) -> PlayedLoad:

@@ -233,13 +233,13 @@ class LostDirectory:
 
 
 async def test_a_service_is_watched_in_its_cluster_whatever_counts_its_requests(house: House) -> None:
-    outside = house.outside
+    adapters = house.adapters
     cluster = LostDirectory()
-    with_cluster = replace(outside, cluster_pods=cluster)
+    with_cluster = replace(adapters, cluster_pods=cluster)
     target = Admitted("http://x/", Source.HEADER, ())
-    assert with_cluster.directory(target) is outside.directories[Source.HEADER]
+    assert with_cluster.directory(target) is adapters.directories[Source.HEADER]
     assert with_cluster.directory(replace(target, service=ServiceRef("shop", "cart"))) is cluster
-    assert outside.directory(replace(target, service=ServiceRef("shop", "cart"))) is None
+    assert adapters.directory(replace(target, service=ServiceRef("shop", "cart"))) is None
 
 
 async def test_pods_that_are_lost_for_good_stay_and_the_run_says_why() -> None:

@@ -14,9 +14,9 @@ from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
+from scale_app.ports import Adapters
 from scale_app.service.hub import Hub
 from scale_app.service.notices import MINUTE_S, MOST_PER_MINUTE, SEND_LIMIT_S, Notices, Outbox, Receiver
-from scale_app.service.outside import Outside
 from tests.fakes import FakeClock, FakeNotifier, FakeStore, a_snapshot
 from tests.fakes_hub import FakeDemo, FakeHub
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator
@@ -198,7 +198,7 @@ async def test_messages_that_had_to_wait_go_out_when_the_minute_is_over() -> Non
 async def test_a_receiver_that_hangs_costs_a_run_nothing() -> None:
     notifier, generator = FakeNotifier(), PlayedGenerator()
     notifier.gate.clear()
-    outside = Outside(
+    adapters = Adapters(
         OpenGate(),
         {Source.HEADER: generator},
         {Source.HEADER: PlayedDirectory("a", "b")},
@@ -207,7 +207,7 @@ async def test_a_receiver_that_hangs_costs_a_run_nothing() -> None:
         FakeClock(),
         notifiers=(notifier,),
     )
-    hub = Hub(outside, Limits(), 2)
+    hub = Hub(adapters, Limits(), 2)
     await hub.open()
     try:
         run_id = await hub.start(LoadPlan())

@@ -411,7 +411,7 @@ async def test_what_is_lost_at_the_end_of_the_process_is_said(
 
 async def test_alerts_go_out_while_nothing_can_be_stored() -> None:
     house, notifier = House(), FakeNotifier()
-    told = replace(house.outside, notifiers=(notifier,))
+    told = replace(house.adapters, notifiers=(notifier,))
     house.hub = type(house.hub)(told, house.hub.limits, 2, sleep=house.naps)
     await house.hub.open()
     await house.started(LoadPlan(alert_rule="score"))

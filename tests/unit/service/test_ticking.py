@@ -8,7 +8,7 @@ from scale_app.domain.events import AlertRaised, SnapshotTaken
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.recording import Began, replayed
 from scale_app.domain.samples import Tick
-from scale_app.service.ticking import AFTER_READINGS_S
+from scale_app.service.live_run import AFTER_READINGS_S
 from tests.fakes_load import traffic
 from tests.unit.service.house import House, settled
 
