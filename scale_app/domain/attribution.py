@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from scale_app.domain.connection_join import ConnectionJoin, Joined
-from scale_app.domain.counters import Counted, CounterLedger, Timeline
+from scale_app.domain.counters import Counted, CounterTotals, Timeline
 from scale_app.domain.counting import Counting, CountingWish, SourceStanding
 from scale_app.domain.samples import ConnectionsSample, CountsSample, PodCount, TrafficSample
 from scale_app.domain.source import COUNTERS, NAMED_BY_ANSWERS, Source
@@ -74,7 +74,7 @@ class Attribution:
         self.source = choose(wish, self.named, {}, 0)
         self._wish = wish
         self._loaded = loaded
-        self._ledgers: dict[Source, CounterLedger] = {}
+        self._counters: dict[Source, CounterTotals] = {}
         self._waiting: list[CountsSample] = []
         self._timeline = Timeline()
         self._answers = Timeline()
@@ -91,8 +91,8 @@ class Attribution:
         """The load starts now: what the sources have counted so far is nobody's business."""
         self._timeline.observe(at_s, 0)
         self._answers.observe(at_s, 0)
-        for source, ledger in self._ledgers.items():
-            self._base[source] = Counted(dict(ledger.totals))
+        for source, counters in self._counters.items():
+            self._base[source] = Counted(dict(counters.totals))
 
     def counts_seen(self, sample: CountsSample) -> None:
         """Take a reading; it counts once the generator's own count of that moment is known."""
@@ -180,13 +180,13 @@ class Attribution:
 
     def _enter(self, sample: CountsSample) -> None:
         source = sample.source
-        ledger = self._ledgers.setdefault(source, CounterLedger())
-        ledger.observe(sample)
+        counters = self._counters.setdefault(source, CounterTotals())
+        counters.observe(sample)
         if self._timeline.newest_s is None:
             self._others_before[source] = sample.others
             return
-        base = self._base.setdefault(source, Counted(dict.fromkeys(ledger.totals, 0))).requests
-        requests = {pod: total - base.get(pod, 0) for pod, total in ledger.totals.items()}
+        base = self._base.setdefault(source, Counted(dict.fromkeys(counters.totals, 0))).requests
+        requests = {pod: total - base.get(pod, 0) for pod, total in counters.totals.items()}
         ended, answered = self._sent_by(sample.at_s + sample.took_s / 2 - sample.lag_s, sum(requests.values()))
         self._counted[source] = Counted(requests, ended, estimated=sample.approximate, answered=answered)
         lost = self._lost(sample, sum(requests.values()))

@@ -1,7 +1,7 @@
 """What chance alone does to a fair balancer: the distributions behind the verdict, fast and safe for any size.
 
 T, Pearson's chi-square in units of effective picks, follows a noncentral chi-square whose noncentrality is
-n_eff * CV^2. For few picks, where that is wrong, the recorded connections are dealt to the pods at random.
+n_eff * CV^2. For few picks, where that is wrong, the recorded connections are drawn anew for the pods at random.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ DRAWS = 1_199
 FIRST_DRAWS = 99
 CELLS_AT_ONCE = 50_000
 # Measured on one slow core; they only decide which way of dealing is cheaper and whether either is affordable.
-NS_PER_DEAL, NS_PER_SEARCHED_DEAL, NS_PER_POD, NS_PER_BINOMIAL = 15.0, 75.0, 10.0, 120.0
+NS_PER_PICK, NS_PER_SEARCHED_PICK, NS_PER_POD, NS_PER_BINOMIAL = 15.0, 75.0, 10.0, 120.0
 BUDGET_NS = 20e6
 MOST_PICKS = 1e8
 SEED = 20_220_811
@@ -134,7 +134,7 @@ def deciding_picks(long_run_cv: float, threshold_cv: float, df: int, least: floa
 
 
 def exact_p(t: float, shares: Array, picks: Picks, upper: bool, alpha: float) -> float | None:
-    """Share of random deals of the recorded picks that are at least (upper) or at most as uneven as t.
+    """Share of random draws of the recorded picks that are at least (upper) or at most as uneven as t.
 
     Seeded, so equal windows get equal answers. Ends early once the p-value cannot get below alpha.
     None when it would cost more than its budget of about 20 ms.
@@ -142,11 +142,11 @@ def exact_p(t: float, shares: Array, picks: Picks, upper: bool, alpha: float) ->
     if min(_costs_ns(shares, picks)) * DRAWS > BUDGET_NS:
         return None
     rng, observed = np.random.default_rng(SEED), t / picks.effective
-    at_once = max(1, CELLS_AT_ONCE // (shares.size + min(picks.dealt, 1_000)))
+    at_once = max(1, CELLS_AT_ONCE // (shares.size + min(picks.drawn, 1_000)))
     extreme = done = 0
     while done < DRAWS:
         draws = min(at_once, DRAWS - done) if done else FIRST_DRAWS
-        squares = _cv_squared(_deal(rng, draws, shares, picks), shares)
+        squares = _cv_squared(_draw(rng, draws, shares, picks), shares)
         # Ties count as extreme; the room is for rounding in sums that differ in order only.
         hits = squares >= observed * (1 - 1e-9) - 1e-15 if upper else squares <= observed * (1 + 1e-9) + 1e-15
         extreme, done = extreme + int(hits.sum()), done + draws
@@ -164,29 +164,29 @@ def bound_above(t: float, shares: Array, effective: float) -> float:
 
 
 def _costs_ns(shares: Array, picks: Picks) -> tuple[float, float]:
-    """Of one draw: each pick by hand, and each group of equal picks at once."""
-    per_deal = NS_PER_DEAL if _equal(shares) else NS_PER_SEARCHED_DEAL
+    """Of one draw: each pick by itself, and each group of equal picks at once."""
+    per_pick = NS_PER_PICK if _equal(shares) else NS_PER_SEARCHED_PICK
     per_draw = NS_PER_POD * shares.size
-    return per_draw + per_deal * picks.dealt, per_draw + NS_PER_BINOMIAL * shares.size * picks.counts.size
+    return per_draw + per_pick * picks.drawn, per_draw + NS_PER_BINOMIAL * shares.size * picks.counts.size
 
 
 def _equal(shares: Array) -> bool:
     return bool(shares.max() <= shares.min() * (1 + 1e-9))
 
 
-def _deal(rng: np.random.Generator, draws: int, shares: Array, picks: Picks) -> Array:
+def _draw(rng: np.random.Generator, draws: int, shares: Array, picks: Picks) -> Array:
     """Requests per pod when each pick goes to a pod at random by its share; shape (draws, pods)."""
-    by_hand_ns, by_group_ns = _costs_ns(shares, picks)
-    if by_hand_ns <= by_group_ns:
-        return _deal_by_hand(rng, draws, shares, picks)
-    dealt = np.zeros((draws, shares.size))
+    each_ns, by_group_ns = _costs_ns(shares, picks)
+    if each_ns <= by_group_ns:
+        return _draw_each(rng, draws, shares, picks)
+    drawn = np.zeros((draws, shares.size))
     for carried, count in zip(picks.carried, picks.counts, strict=True):
-        dealt += carried * rng.multinomial(count, shares, size=draws)
-    return dealt
+        drawn += carried * rng.multinomial(count, shares, size=draws)
+    return drawn
 
 
-def _deal_by_hand(rng: np.random.Generator, draws: int, shares: Array, picks: Picks) -> Array:
-    shape, pods = (draws, picks.dealt), shares.size
+def _draw_each(rng: np.random.Generator, draws: int, shares: Array, picks: Picks) -> Array:
+    shape, pods = (draws, picks.drawn), shares.size
     if _equal(shares):
         where = rng.integers(pods, size=shape, dtype=np.uint16 if pods < 2**16 else np.uint64).astype(np.int64)
     else:
@@ -196,7 +196,7 @@ def _deal_by_hand(rng: np.random.Generator, draws: int, shares: Array, picks: Pi
     return np.bincount(where.ravel(), weights.ravel(), minlength=draws * pods).reshape(draws, pods)
 
 
-def _cv_squared(dealt: Array, shares: Array) -> Array:
+def _cv_squared(drawn: Array, shares: Array) -> Array:
     """Pearson's chi-square per pick of each row: sum of (share - expected)^2 / expected."""
-    gap = dealt / dealt.sum(axis=1, keepdims=True) - shares
+    gap = drawn / drawn.sum(axis=1, keepdims=True) - shares
     return np.asarray((gap * gap) @ (1 / shares))

@@ -2,7 +2,7 @@
 
 A table names a connection by its client's address and port; the generator knows what it sent on the connection from
 that port. So requests are counted exactly though the pods never said anything about requests. Connections too short
-to be seen in a table are dealt by how many connections each pod has accepted beyond those that were seen.
+to be seen in a table are split by how many connections each pod has accepted beyond those that were seen.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CLOSED_AT_MOST = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """requests, connections: {pod name: since the start}. estimated: what was dealt, and so could belong to another
+    """requests, connections: {pod name: since the start}. estimated: what was split, and so could belong to another
     pod, is more than ESTIMATED_FROM of a pod's fair share."""
 
     requests: Mapping[str, int]
@@ -141,9 +141,9 @@ class ConnectionJoin:
         total = sum(accepted.values())
         connections = Counter({pod: self._seen[pod] for pod in requests})
         if total:
-            requests.update(_dealt(unseen, accepted))
+            requests.update(_split(unseen, accepted))
             # A pod's network also accepts probes and the like, so of what it accepted only our number is ours.
-            connections.update(_dealt(max(0, opened - sum(self._seen.values())), accepted))
+            connections.update(_split(max(0, opened - sum(self._seen.values())), accepted))
         estimated = bool(total) and unseen * len(requests) > ESTIMATED_FROM * answered
         return Joined(dict(requests), dict(connections), estimated)
 
@@ -153,11 +153,11 @@ class ConnectionJoin:
         return {pod: max(0, n - first[pod] - self._seen[pod]) for pod, n in self._opened.items()}
 
 
-def _dealt(requests: int, weights: Mapping[str, int]) -> dict[str, int]:
+def _split(requests: int, weights: Mapping[str, int]) -> dict[str, int]:
     """Whole requests in proportion to the weights, none lost: the largest remainders get one more."""
     total = sum(weights.values())
-    dealt = {pod: requests * weight // total for pod, weight in weights.items()}
-    rest = requests - sum(dealt.values())
+    split = {pod: requests * weight // total for pod, weight in weights.items()}
+    rest = requests - sum(split.values())
     for pod in sorted(weights, key=lambda pod: (-(requests * weights[pod] % total), pod))[:rest]:
-        dealt[pod] += 1
-    return dealt
+        split[pod] += 1
+    return split

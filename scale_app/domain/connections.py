@@ -12,7 +12,7 @@ MOST_BY_CONNECTION = 0.5
 """Samples of earlier versions count connections that switched: from this part of them on a pick is a request."""
 
 
-class Carried(NamedTuple):
+class ConnectionLoad(NamedTuple):
     """What one connection did in a window.
 
     requests: answered on it. switches: answers that named another pod than the answer before. chances: answers that had
@@ -24,23 +24,23 @@ class Carried(NamedTuple):
     chances: int = 0
 
 
-Loads = Mapping[Carried, int]
+Loads = Mapping[ConnectionLoad, int]
 """{what each connection did: connections}"""
 
 
-def kept(requests: int, switches: int = 0, before: bool = False) -> Carried:
+def kept(requests: int, switches: int = 0, before: bool = False) -> ConnectionLoad:
     """A connection with so many requests; before: it had answered already when the window began. Wrong figures are
     brought within what can be."""
     chances = max(0, requests - (not before))
-    return Carried(requests, min(max(0, switches), chances), chances)
+    return ConnectionLoad(requests, min(max(0, switches), chances), chances)
 
 
-class ConnectionLedger:
+class ConnectionCounters:
     """Connections since `first`: what those did that have ended, and those of the newest sample."""
 
     def __init__(self, first: ConnectionLoads) -> None:
         self._first = first
-        self._ended: Counter[Carried] = Counter()
+        self._ended: Counter[ConnectionLoad] = Counter()
         self._newest = first
 
     def observe(self, loads: ConnectionLoads) -> None:
@@ -49,14 +49,14 @@ class ConnectionLedger:
         self._ended.update(_since(self._first, self._newest, connection) for connection in gone)
         self._newest = loads
 
-    def whole(self) -> dict[Carried, int]:
+    def whole(self) -> dict[ConnectionLoad, int]:
         """What every connection did since `first`."""
         counts = self._ended + _short_between(self._first, self._newest)
         counts.update(_since(self._first, self._newest, connection) for connection in self._newest.long)
         return _carrying(counts)
 
 
-def carried_between(first: ConnectionLoads, later: Sequence[ConnectionLoads]) -> dict[Carried, int]:
+def carried_between(first: ConnectionLoads, later: Sequence[ConnectionLoads]) -> dict[ConnectionLoad, int]:
     """What every connection did after `first`, given every later sample of the window in order."""
     if not later:
         return {}
@@ -76,20 +76,20 @@ def picks_by_request(loads: ConnectionLoads) -> bool:
     return loads.switched >= MOST_BY_CONNECTION * connections
 
 
-def _since(first: ConnectionLoads, now: ConnectionLoads, connection: int) -> Carried:
+def _since(first: ConnectionLoads, now: ConnectionLoads, connection: int) -> ConnectionLoad:
     before = first.long.get(connection, 0)
     switches = (now.switches or {}).get(connection, 0) - (first.switches or {}).get(connection, 0)
     return kept(now.long[connection] - before, switches, before > 0)
 
 
-def _short_between(first: ConnectionLoads, last: ConnectionLoads) -> Counter[Carried]:
+def _short_between(first: ConnectionLoads, last: ConnectionLoads) -> Counter[ConnectionLoad]:
     counts = _short(last)
     counts.subtract(_short(first))
     return counts
 
 
-def _short(loads: ConnectionLoads) -> Counter[Carried]:
-    counts: Counter[Carried] = Counter()
+def _short(loads: ConnectionLoads) -> Counter[ConnectionLoad]:
+    counts: Counter[ConnectionLoad] = Counter()
     for requests, connections in loads.short.items():
         alike = loads.short_switches.get(requests, {})
         counts[kept(requests)] += connections - sum(alike.values())
@@ -98,5 +98,5 @@ def _short(loads: ConnectionLoads) -> Counter[Carried]:
     return counts
 
 
-def _carrying(counts: Mapping[Carried, int]) -> dict[Carried, int]:
+def _carrying(counts: Mapping[ConnectionLoad, int]) -> dict[ConnectionLoad, int]:
     return {carried: n for carried, n in counts.items() if carried.requests > 0 and n > 0}

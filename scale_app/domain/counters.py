@@ -51,7 +51,7 @@ class _Reading:
     since: str
 
 
-class CounterLedger:
+class CounterTotals:
     """totals: {pod name: counted since the first reading}; a pod that is gone keeps what it had.
 
     A counter that is below its last reading, or whose `since` changed, began anew: its container restarted. A pod

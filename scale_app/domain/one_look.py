@@ -83,7 +83,7 @@ def _skewness(standing: Standing) -> float:
 
 
 def _sparse(standing: Standing, found: Judgement) -> Judgement:
-    """With few picks a pod, unevenness counts only if the recorded picks, dealt at random, hardly ever show it."""
+    """With few picks a pod, unevenness counts only if the recorded picks, drawn at random, hardly ever show it."""
     n, pods = standing.picks.effective, standing.fair.size
     if n < PICKS_PER_POD * pods:
         alpha = STRICT_ALPHA

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, cast
 
-from scale_app.domain.connections import Carried, Loads, kept
+from scale_app.domain.connections import ConnectionLoad, Loads, kept
 from scale_app.domain.numerics import Array, np
 
 Unit = Literal["connection", "request", "pick"]
@@ -41,8 +41,8 @@ class Picks:
     """The balancer's decisions in a window.
 
     effective: how many independent ones the counts are worth, between 1 and the requests. carried, counts: shape (g,);
-    the decisions as they can be dealt anew: counts[j] of them carried carried[j] requests each. unit, total: what
-    decided, as people call it, and how many of those there were; not always as many as are dealt. known: False when
+    the decisions as they can be drawn anew: counts[j] of them carried carried[j] requests each. unit, total: what
+    decided, as people call it, and how many of those there were; not always as many as are drawn. known: False when
     connections are unknown, so each request counts as one.
     """
 
@@ -54,8 +54,8 @@ class Picks:
     known: bool = True
 
     @property
-    def dealt(self) -> int:
-        """Decisions that are dealt when chance is tried out."""
+    def drawn(self) -> int:
+        """Decisions that are drawn when chance is tried out."""
         return int(self.counts.sum())
 
 
@@ -102,8 +102,8 @@ def _differs(parts: Sequence[float] | Array) -> float:
     return max(0.0, 1 - float(squares @ squares))
 
 
-def _usable(loads: Loads | Mapping[int, int] | None) -> list[tuple[Carried, int]]:
-    given = cast(Mapping[Carried | int, int], loads or {})
+def _usable(loads: Loads | Mapping[int, int] | None) -> list[tuple[ConnectionLoad, int]]:
+    given = cast(Mapping[ConnectionLoad | int, int], loads or {})
     whole = ((each if isinstance(each, tuple) else kept(each), n) for each, n in given.items())
     return [(each, n) for each, n in whole if each.requests > 0 and n > 0]
 
@@ -113,7 +113,7 @@ def _one_each(requests: int, known: bool) -> Picks:
 
 
 def _alike(requests: int, effective: float, kish: float, connections: int) -> Picks:
-    """Some connections switched: the picks are no longer the connections, and are dealt as if all carried alike."""
+    """Some connections switched: the picks are no longer the connections, and are drawn as if all carried alike."""
     count = max(1, round(effective))
     unit: Unit = "pick"
     total = count

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from scale_app.domain.balance import Balance
-from scale_app.domain.connections import ConnectionLedger, Loads, carried_between, picks_by_request
+from scale_app.domain.connections import ConnectionCounters, Loads, carried_between, picks_by_request
 from scale_app.domain.counters import Counted, Gained, gained_beside
 from scale_app.domain.evidence import log_regular
 from scale_app.domain.histogram import Histogram, merged
@@ -51,8 +51,8 @@ class Windows:
         self._warm_up_s = warm_up_s
         self._expected: dict[str, float] = {}
         self._marks: deque[Mark] = deque()
-        self._connections = ConnectionLedger(NO_LOADS)
-        self._anew: tuple[Mark, ConnectionLedger] | None = None
+        self._connections = ConnectionCounters(NO_LOADS)
+        self._anew: tuple[Mark, ConnectionCounters] | None = None
         self._began: Mark | None = None
         self._start: Mark | None = None
         self._source = Source.HEADER
@@ -68,8 +68,8 @@ class Windows:
         if self._start is None:
             self.begin(sample.at_s)
         regular = self._marks[-1].log_regular + self._regular(sample, self._expect(sample))
-        for ledger in (self._connections, *([self._anew[1]] if self._anew else [])):
-            ledger.observe(sample.loads or NO_LOADS)
+        for counters in (self._connections, *([self._anew[1]] if self._anew else [])):
+            counters.observe(sample.loads or NO_LOADS)
         self._marks.append(Mark(sample, dict(self._expected), counted or {}, _latency(sample), regular))
         self._end_warm_up()
         while len(self._marks) > 2 and self._marks[1].sample.at_s <= sample.at_s - MINUTE_S:
@@ -101,12 +101,12 @@ class Windows:
     def alert_over(self) -> None:
         """An alert on the balance has ended: what was before it is no evidence for another one."""
         newest = self._marks[-1]
-        self._anew = newest, ConnectionLedger(newest.sample.loads or NO_LOADS)
+        self._anew = newest, ConnectionCounters(newest.sample.loads or NO_LOADS)
 
     def _start_from(self, mark: Mark) -> None:
         self._start = mark
         self._marks = deque([mark])
-        self._connections = ConnectionLedger(mark.sample.loads or NO_LOADS)
+        self._connections = ConnectionCounters(mark.sample.loads or NO_LOADS)
 
     def _end_warm_up(self) -> None:
         assert self._start is not None
@@ -150,7 +150,7 @@ class Windows:
         window = replace(window, sliding=True)
         return window, window.judged()
 
-    def _between(self, first: Mark, carried: Loads | ConnectionLedger) -> Window:
+    def _between(self, first: Mark, carried: Loads | ConnectionCounters) -> Window:
         last = self._marks[-1]
         requests = last.sample.requests - first.sample.requests
         named = self._source in NAMED_BY_ANSWERS
@@ -159,7 +159,7 @@ class Windows:
         expected = self._expectations(first, last, pods)
         for name in expected:
             pods.setdefault(name, PodCount())
-        loads = carried.whole() if isinstance(carried, ConnectionLedger) else carried
+        loads = carried.whole() if isinstance(carried, ConnectionCounters) else carried
         return Window(
             seconds=last.sample.at_s - first.sample.at_s,
             requests=requests,

@@ -15,7 +15,7 @@ import numpy as np
 
 from scale_app.domain.balance import Array
 from scale_app.domain.chance import TAIL, chance_above
-from scale_app.domain.connections import Carried, kept
+from scale_app.domain.connections import ConnectionLoad, kept
 from scale_app.domain.picks import picks_of
 
 SEED, TRIALS = 6, 1_000
@@ -75,8 +75,8 @@ def measure(case: Case, seed: int, trials: int = TRIALS) -> Row:
     return Row(case, (case.pods - 1) / float(squares.mean()), float(np.median(told)), sum(beyond) / trials)
 
 
-def _window(case: Case, rng: np.random.Generator) -> tuple[Array, Counter[Carried]]:
-    counts, loads = np.zeros(case.pods), Counter[Carried]()
+def _window(case: Case, rng: np.random.Generator) -> tuple[Array, Counter[ConnectionLoad]]:
+    counts, loads = np.zeros(case.pods), Counter[ConnectionLoad]()
     for number in range(case.connections):
         length = case.requests if case.lengths == "equal" else 1 + int(rng.poisson(case.requests - 1))
         answers = _answers(STICKS.get(case.policy, float(number % 2)), length, case.pods, rng)

@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from scale_app.domain.cluster import ServiceRef
-from scale_app.domain.counters import CounterLedger
+from scale_app.domain.counters import CounterTotals
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import CountsSample
 from scale_app.domain.source import Source
@@ -30,13 +30,13 @@ async def reading(
 
 
 async def until_totals(
-    samples: AsyncGenerator[Any, None], ledger: CounterLedger, wanted: dict[str, int]
+    samples: AsyncGenerator[Any, None], counters: CounterTotals, wanted: dict[str, int]
 ) -> CountsSample:
-    """Read on until the ledger's totals are as wanted."""
+    """Read on until the counters's totals are as wanted."""
 
     def reached(sample: CountsSample) -> bool:
-        ledger.observe(sample)
-        return ledger.totals == wanted
+        counters.observe(sample)
+        return counters.totals == wanted
 
     return await until(samples, reached)
 

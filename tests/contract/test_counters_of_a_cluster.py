@@ -15,7 +15,7 @@ from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter
 from scale_app.adapters.kubernetes.counters.connection_map import ConnectionMap
 from scale_app.adapters.kubernetes.counters.prometheus import PrometheusCounter
 from scale_app.adapters.system_clock import SystemClock
-from scale_app.domain.counters import CounterLedger
+from scale_app.domain.counters import CounterTotals
 from scale_app.domain.errors import CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample
@@ -106,12 +106,12 @@ async def test_each_line_of_a_log_counts_once_though_the_stream_is_cut(server: F
     server.shop("cart-1")
     await server.answered("cart-1", 7)
     counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
-    ledger = CounterLedger()
+    counters = CounterTotals()
     async with reading(counter) as samples:
-        ledger.observe(await anext(samples))
+        counters.observe(await anext(samples))
         for total in range(1, 4):
             await server.answered("cart-1", 10)
-            await until_totals(samples, ledger, {"cart-1": total * 10})
+            await until_totals(samples, counters, {"cart-1": total * 10})
             await server.cut_logs()
 
 

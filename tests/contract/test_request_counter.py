@@ -14,7 +14,7 @@ from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter
 from scale_app.adapters.kubernetes.counters.network import NetworkShare
 from scale_app.adapters.kubernetes.counters.prometheus import PrometheusCounter
 from scale_app.adapters.system_clock import SystemClock
-from scale_app.domain.counters import CounterLedger
+from scale_app.domain.counters import CounterTotals
 from scale_app.domain.errors import CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
@@ -121,25 +121,25 @@ def world(request: pytest.FixtureRequest, server: FakePods, cluster: Cluster) ->
 async def test_the_first_reading_lists_every_pod_and_is_what_to_count_from(world: World) -> None:
     world.list_pods("cart-1", "cart-2")
     await world.answered("cart-1", 50)
-    ledger = CounterLedger()
+    counters = CounterTotals()
     async with reading(world.counter) as samples:
         first = await anext(samples)
-        ledger.observe(first)
-        assert ledger.totals == {"cart-1": 0, "cart-2": 0}
+        counters.observe(first)
+        assert counters.totals == {"cart-1": 0, "cart-2": 0}
         await world.answered("cart-1", 3)
         await world.answered("cart-2", 1)
         each = world.per_request
-        await until_totals(samples, ledger, {"cart-1": 3 * each, "cart-2": each})
+        await until_totals(samples, counters, {"cart-1": 3 * each, "cart-2": each})
 
 
 async def test_a_pod_that_comes_later_counts_from_nought(world: World) -> None:
     world.list_pods("cart-1")
-    ledger = CounterLedger()
+    counters = CounterTotals()
     async with reading(world.counter) as samples:
-        ledger.observe(await anext(samples))
+        counters.observe(await anext(samples))
         world.list_pods("cart-1", "cart-2")
         await world.answered("cart-2", 4)
-        await until_totals(samples, ledger, {"cart-1": 0, "cart-2": 4 * world.per_request})
+        await until_totals(samples, counters, {"cart-1": 0, "cart-2": 4 * world.per_request})
 
 
 async def test_a_container_that_begins_anew_loses_nothing_that_was_read(world: World) -> None:
@@ -147,14 +147,14 @@ async def test_a_container_that_begins_anew_loses_nothing_that_was_read(world: W
         pytest.skip("a pod's network outlives its containers")
     world.list_pods("cart-1")
     await world.answered("cart-1", 9)
-    ledger = CounterLedger()
+    counters = CounterTotals()
     async with reading(world.counter) as samples:
-        ledger.observe(await anext(samples))
+        counters.observe(await anext(samples))
         await world.answered("cart-1", 2)
-        await until_totals(samples, ledger, {"cart-1": 2})
+        await until_totals(samples, counters, {"cart-1": 2})
         world.restart("cart-1")
         await world.answered("cart-1", 40)
-        await until_totals(samples, ledger, {"cart-1": 42})
+        await until_totals(samples, counters, {"cart-1": 42})
 
 
 async def test_a_pod_that_cannot_be_read_is_named_and_the_others_are_counted(world: World) -> None:
@@ -162,11 +162,11 @@ async def test_a_pod_that_cannot_be_read_is_named_and_the_others_are_counted(wor
         pytest.skip("bytes are read from nodes, not from pods")
     world.list_pods("cart-1", "cart-2")
     world.forbid("cart-2")
-    ledger = CounterLedger()
+    counters = CounterTotals()
     async with reading(world.counter) as samples:
-        ledger.observe(await anext(samples))
+        counters.observe(await anext(samples))
         await world.answered("cart-1", 5)
-        sample = await until_totals(samples, ledger, {"cart-1": 5})
+        sample = await until_totals(samples, counters, {"cart-1": 5})
         assert sample.unread == ("cart-2",)
         assert sample.problem.endswith(".")
 

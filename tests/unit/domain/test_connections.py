@@ -2,7 +2,7 @@
 
 import random
 
-from scale_app.domain.connections import Carried, ConnectionLedger, Loads, carried_between, kept
+from scale_app.domain.connections import ConnectionCounters, ConnectionLoad, Loads, carried_between, kept
 from scale_app.domain.samples import ConnectionLoads
 
 
@@ -26,26 +26,26 @@ def test_switches_are_those_inside_the_window() -> None:
     first = ConnectionLoads({5: 10}, {1: 100, 2: 9}, switches={1: 40}, short_switches={5: {3: 2}})
     last = ConnectionLoads({5: 13}, {1: 130, 3: 4}, switches={1: 43, 3: 1}, short_switches={5: {3: 3, 1: 1}})
     assert carried_between(first, [last]) == {
-        Carried(5, 3, 4): 1,
-        Carried(5, 1, 4): 1,
-        Carried(5, 0, 4): 1,
-        Carried(30, 3, 30): 1,  # each of its answers had one before it
-        Carried(4, 1, 3): 1,
+        ConnectionLoad(5, 3, 4): 1,
+        ConnectionLoad(5, 1, 4): 1,
+        ConnectionLoad(5, 0, 4): 1,
+        ConnectionLoad(30, 3, 30): 1,  # each of its answers had one before it
+        ConnectionLoad(4, 1, 3): 1,
     }
 
 
 def test_a_ledger_keeps_the_switches_of_connections_that_are_gone() -> None:
-    ledger = ConnectionLedger(ConnectionLoads(long={1: 100}, switches={1: 40}))
-    ledger.observe(ConnectionLoads(long={1: 130, 2: 8}, switches={1: 50, 2: 7}))
-    ledger.observe(ConnectionLoads(long={2: 9}, switches={2: 8}))
-    assert ledger.whole() == {Carried(30, 10, 30): 1, Carried(9, 8, 8): 1}
+    counters = ConnectionCounters(ConnectionLoads(long={1: 100}, switches={1: 40}))
+    counters.observe(ConnectionLoads(long={1: 130, 2: 8}, switches={1: 50, 2: 7}))
+    counters.observe(ConnectionLoads(long={2: 9}, switches={2: 8}))
+    assert counters.whole() == {ConnectionLoad(30, 10, 30): 1, ConnectionLoad(9, 8, 8): 1}
 
 
 def test_counters_that_go_backwards_or_switch_too_often_are_brought_within_what_can_be() -> None:
     assert carried_between(ConnectionLoads(long={1: 100}), [ConnectionLoads(long={1: 90})]) == {}
-    assert kept(5, 10**6) == Carried(5, 4, 4)
-    assert kept(5, -3, before=True) == Carried(5, 0, 5)
-    assert kept(0) == Carried(0, 0, 0)
+    assert kept(5, 10**6) == ConnectionLoad(5, 4, 4)
+    assert kept(5, -3, before=True) == ConnectionLoad(5, 0, 5)
+    assert kept(0) == ConnectionLoad(0, 0, 0)
 
 
 def test_any_history_adds_up_to_the_requests_that_were_sent() -> None:
@@ -55,7 +55,7 @@ def test_any_history_adds_up_to_the_requests_that_were_sent() -> None:
 
 
 def _play_and_compare(chance: random.Random) -> None:
-    ledger, samples, sent = ConnectionLedger(ConnectionLoads()), [ConnectionLoads()], [0]
+    counters, samples, sent = ConnectionCounters(ConnectionLoads()), [ConnectionLoads()], [0]
     fresh: dict[int, int] = {}
     old: dict[int, int] = {}
     short: dict[int, int] = {}
@@ -71,13 +71,13 @@ def _play_and_compare(chance: random.Random) -> None:
         if chance.random() < 0.1:
             old.update(fresh)
             samples.append(ConnectionLoads(dict(short), {**old, **ended}))
-            ledger.observe(samples[-1])
+            counters.observe(samples[-1])
             sent.append(sent[-1])
             fresh, ended = {}, {}
     first = len(samples) // 2
     window = carried_between(samples[first], samples[first + 1 :])
     assert _requests(window) == sent[len(samples) - 2] - sent[first - 1]
-    assert _requests(ledger.whole()) == sent[len(samples) - 2]
+    assert _requests(counters.whole()) == sent[len(samples) - 2]
 
 
 def _close_some(

@@ -5,16 +5,16 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.domain.counters import CounterLedger
+from scale_app.domain.counters import CounterTotals
 from scale_app.domain.samples import CountsSample
 from scale_app.domain.source import Source
 
 
 def _read(*readings: CountsSample) -> dict[str, int]:
-    ledger = CounterLedger()
+    counters = CounterTotals()
     for reading in readings:
-        ledger.observe(reading)
-    return ledger.totals
+        counters.observe(reading)
+    return counters.totals
 
 
 def _counts(unread: Iterable[str] = (), since: dict[str, str] | None = None, **requests: int) -> CountsSample:
@@ -50,9 +50,9 @@ def test_a_pod_that_is_gone_keeps_what_it_had_and_goes_on_when_it_can_be_read_ag
 
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(0, 10**9), min_size=1), min_size=1))
 def test_totals_never_fall_whatever_is_read(readings: list[dict[str, int]]) -> None:
-    ledger = CounterLedger()
+    counters = CounterTotals()
     before: dict[str, int] = {}
     for reading in readings:
-        ledger.observe(_counts(**reading))
-        assert all(ledger.totals[pod] >= total >= 0 for pod, total in before.items())
-        before = dict(ledger.totals)
+        counters.observe(_counts(**reading))
+        assert all(counters.totals[pod] >= total >= 0 for pod, total in before.items())
+        before = dict(counters.totals)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scale_app.domain.connections import Carried, kept
+from scale_app.domain.connections import ConnectionLoad, kept
 from scale_app.domain.picks import closed_form, freshness_of, picks_of, unbiased_effect
 
 EVEN_5 = [0.2] * 5
@@ -69,7 +69,7 @@ def connections(policy: str, count: int, m: int, pods: int, seed: int) -> list[l
 
 def effective(answers: list[list[int]], pods: int, cut: int = 0) -> float:
     """Effective picks of a window that begins after `cut` answers of each connection."""
-    loads: Counter[Carried] = Counter()
+    loads: Counter[ConnectionLoad] = Counter()
     parts = np.zeros(pods)
     for one in answers:
         switches = sum(a != b for a, b in zip(one[max(0, cut - 1) :], one[max(1, cut) :], strict=False))

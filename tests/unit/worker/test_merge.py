@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scale_app.domain.connections import ConnectionLedger, carried_between
+from scale_app.domain.connections import ConnectionCounters, carried_between
 from scale_app.domain.samples import ConnectionLoads, GeneratorHealth, PodCount, TrafficSample
 from scale_app.worker.merge import Books
 from scale_app.worker.tally import Tally
@@ -108,7 +108,7 @@ def test_every_answer_is_in_exactly_one_connection_when_reports_come_at_other_ti
         books.take(number, worker.report())
     seen.append(loads_of(books))
     end = books.total(9.0)
-    ledger = ConnectionLedger(ConnectionLoads())
+    ledger = ConnectionCounters(ConnectionLoads())
     for loads in seen:
         ledger.observe(loads)
     for carried in (ledger.whole(), carried_between(ConnectionLoads(), seen)):
