@@ -24,7 +24,7 @@ from scale_app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
-    from scale_app.adapters.kubernetes.clusters import Clusters
+    from scale_app.adapters.kubernetes.client import Clusters
     from scale_app.adapters.kubernetes.directory import KubernetesPods
     from scale_app.ports import Clock, Notifier, RequestCounter
 
@@ -92,7 +92,7 @@ def _clusters() -> Clusters | None:
     here = settings()
     if not here.kube_config:
         return None
-    from scale_app.adapters.kubernetes.clusters import Clusters
+    from scale_app.adapters.kubernetes.client import Clusters
 
     return Clusters(here.kube_config, here.kube_contexts, here.kube_namespaces)
 
@@ -109,7 +109,7 @@ def _catalog() -> KubernetesCatalog | None:
 def _cluster_counters(clock: Clock) -> Mapping[Source, RequestCounter]:
     if (clusters := _clusters()) is None:
         return {}
-    from scale_app.adapters.kubernetes.counters.all_sources import counters_of_cluster
+    from scale_app.adapters.kubernetes.counters import counters_of_cluster
 
     return counters_of_cluster(clusters.of, clock, settings().debug_image)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
-from scale_app.adapters.kubernetes.clusters import Clusters
+from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.domain.cluster import ClusterTarget, TargetList
 from scale_app.domain.cluster_rights import GATEWAY, SOURCES
 from tests.cluster.accounts import account, kubeconfig_of

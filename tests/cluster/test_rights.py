@@ -10,9 +10,8 @@ from typing import cast
 import pytest
 
 from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
-from scale_app.adapters.kubernetes.clusters import Clusters
-from scale_app.adapters.kubernetes.directory import KubernetesPods, Pace
-from scale_app.adapters.kubernetes.feed import Timing
+from scale_app.adapters.kubernetes.client import Clusters
+from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
 from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.cluster import Rule, ServiceRef
 from scale_app.domain.cluster_rights import SOURCES
@@ -27,7 +26,7 @@ from tests.cluster.targets import echo, service
 
 LIMIT_S = 20.0
 NEEDED = next(need for need in SOURCES if need.needed)
-PACE = Pace(timing=Timing(watch_s=3))
+TIMING = WatchTiming(watch_s=3)
 OPTIONAL = ("pods", "workloads", "nodes")
 
 
@@ -63,7 +62,7 @@ async def first_of(clusters: Clusters, namespace: str) -> PodsSample:
 
 def samples(clusters: Clusters, namespace: str) -> AsyncGenerator[Sample, None]:
     target = Admitted("http://echo/", Source.HEADER, (), ServiceRef(namespace, "echo"))
-    return cast(AsyncGenerator[Sample, None], KubernetesPods(clusters.of, SystemClock(), pace=PACE).watch(target))
+    return cast(AsyncGenerator[Sample, None], KubernetesPods(clusters.of, SystemClock(), timing=TIMING).watch(target))
 
 
 async def test_the_needed_rights_alone_show_who_should_share(cluster: Cluster, shop: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.ports import RunStore
 from tests.fake_pods import FakePods
@@ -56,7 +56,7 @@ async def server() -> AsyncIterator[FakePods]:
 
 
 @pytest.fixture
-async def cluster(server: FakePods, tmp_path: Path) -> AsyncIterator[Cluster]:
-    opened = Cluster(server.kubeconfig(tmp_path))
+async def cluster(server: FakePods, tmp_path: Path) -> AsyncIterator[ClusterClient]:
+    opened = ClusterClient(server.kubeconfig(tmp_path))
     yield opened
     await opened.close()

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter
 from scale_app.adapters.kubernetes.counters.connection_map import ConnectionMap
 from scale_app.adapters.kubernetes.counters.prometheus import PrometheusCounter
@@ -23,7 +23,7 @@ from tests.contract.counting import EVERY_S, PLAN, reading, until, until_totals
 from tests.fake_pods import FakePods, PodLife
 
 
-async def test_the_counter_of_requests_is_recognised_by_the_load(server: FakePods, cluster: Cluster) -> None:
+async def test_the_counter_of_requests_is_recognised_by_the_load(server: FakePods, cluster: ClusterClient) -> None:
     server.shop("cart-1")
     counter = PrometheusCounter(lambda _: cluster, SystemClock(), EVERY_S)
     plan = LoadPlan(target_url=PLAN.target_url)
@@ -37,7 +37,7 @@ async def test_the_counter_of_requests_is_recognised_by_the_load(server: FakePod
 
 
 async def test_without_the_right_to_the_proxy_a_page_is_read_at_the_pods_address(
-    server: FakePods, cluster: Cluster
+    server: FakePods, cluster: ClusterClient
 ) -> None:
     page = b"# TYPE http_requests_total counter\nhttp_requests_total 5\n"
 
@@ -78,7 +78,7 @@ async def serving_at(host: str, give: Handler) -> AsyncIterator[int]:
     ],
 )
 async def test_a_page_that_is_of_no_use_is_said_to_be_so(
-    server: FakePods, cluster: Cluster, page: bytes, said: str
+    server: FakePods, cluster: ClusterClient, page: bytes, said: str
 ) -> None:
     server.lives["cart-1"] = PodLife(page=page)
     server.shop("cart-1")
@@ -91,7 +91,7 @@ async def test_a_page_that_is_of_no_use_is_said_to_be_so(
     assert said in told
 
 
-async def test_of_many_pods_without_a_page_only_a_few_are_tried(server: FakePods, cluster: Cluster) -> None:
+async def test_of_many_pods_without_a_page_only_a_few_are_tried(server: FakePods, cluster: ClusterClient) -> None:
     for i in range(60):
         server.lives[f"cart-{i}"] = PodLife(page=b"<html>")
     server.shop(*server.lives)
@@ -102,7 +102,9 @@ async def test_of_many_pods_without_a_page_only_a_few_are_tried(server: FakePods
     assert len({name for _, name in server.asked}) == 3
 
 
-async def test_each_line_of_a_log_counts_once_though_the_stream_is_cut(server: FakePods, cluster: Cluster) -> None:
+async def test_each_line_of_a_log_counts_once_though_the_stream_is_cut(
+    server: FakePods, cluster: ClusterClient
+) -> None:
     server.shop("cart-1")
     await server.answered("cart-1", 7)
     counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
@@ -133,7 +135,7 @@ async def _succeeded(server: FakePods, uid: str, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["asked to end first", "with a gap", "at once"])
 async def test_a_pod_that_takes_anothers_name_is_followed_as_a_pod_of_its_own(
-    server: FakePods, cluster: Cluster, how: str
+    server: FakePods, cluster: ClusterClient, how: str
 ) -> None:
     server.shop("cart-0")
     counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
@@ -150,7 +152,7 @@ async def test_a_pod_that_takes_anothers_name_is_followed_as_a_pod_of_its_own(
     assert sample.requests == {"cart-0": 30}
 
 
-async def test_a_restarted_container_of_the_same_pod_is_followed_on(server: FakePods, cluster: Cluster) -> None:
+async def test_a_restarted_container_of_the_same_pod_is_followed_on(server: FakePods, cluster: ClusterClient) -> None:
     server.shop("cart-0")
     counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
     async with reading(counter) as samples:
@@ -164,7 +166,7 @@ async def test_a_restarted_container_of_the_same_pod_is_followed_on(server: Fake
     assert sample.requests == {"cart-0": 15}
 
 
-async def test_lines_of_other_clients_are_told_apart(server: FakePods, cluster: Cluster) -> None:
+async def test_lines_of_other_clients_are_told_apart(server: FakePods, cluster: ClusterClient) -> None:
     server.shop("cart-1")
     counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
     async with reading(counter) as samples:
@@ -176,7 +178,7 @@ async def test_lines_of_other_clients_are_told_apart(server: FakePods, cluster: 
     assert (sample.others, sample.requests) == (3, {"cart-1": 2})
 
 
-async def test_more_pods_than_logs_can_be_followed_are_refused(server: FakePods, cluster: Cluster) -> None:
+async def test_more_pods_than_logs_can_be_followed_are_refused(server: FakePods, cluster: ClusterClient) -> None:
     server.shop(*(f"cart-{i}" for i in range(201)))
     counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
     with pytest.raises(CountingFailed, match="more than the 200"):
@@ -191,7 +193,7 @@ TABLE = (
 )
 
 
-async def test_the_pods_connections_are_read_from_inside(server: FakePods, cluster: Cluster) -> None:
+async def test_the_pods_connections_are_read_from_inside(server: FakePods, cluster: ClusterClient) -> None:
     server.lives["cart-1"] = PodLife(table=TABLE)
     server.shop("cart-1")
     counter = ConnectionMap(lambda _: cluster, SystemClock(), EVERY_S, image="tools:1")
@@ -202,7 +204,7 @@ async def test_the_pods_connections_are_read_from_inside(server: FakePods, clust
     assert sample.opened == {"cart-1": 17}
 
 
-async def test_without_the_right_to_enter_pods_its_rules_are_named(server: FakePods, cluster: Cluster) -> None:
+async def test_without_the_right_to_enter_pods_its_rules_are_named(server: FakePods, cluster: ClusterClient) -> None:
     server.lives["cart-1"] = PodLife(table=TABLE, denied={"exec"})
     server.shop("cart-1")
     with pytest.raises(CountingFailed, match="does not let this account get and create pods/exec"):
@@ -211,7 +213,7 @@ async def test_without_the_right_to_enter_pods_its_rules_are_named(server: FakeP
 
 
 async def test_a_pod_without_cat_is_left_as_it_is_unless_the_plan_allows_more(
-    server: FakePods, cluster: Cluster
+    server: FakePods, cluster: ClusterClient
 ) -> None:
     server.lives["cart-1"] = PodLife(table=TABLE, commands=set())
     server.shop("cart-1")

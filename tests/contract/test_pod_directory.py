@@ -16,9 +16,8 @@ from typing import Protocol, cast
 import pytest
 
 from scale_app.adapters.demo_cluster import DemoCluster
-from scale_app.adapters.kubernetes.clusters import Clusters
-from scale_app.adapters.kubernetes.directory import KubernetesPods, Pace
-from scale_app.adapters.kubernetes.feed import Timing
+from scale_app.adapters.kubernetes.client import Clusters
+from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
 from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.cluster import ServiceRef
 from scale_app.domain.demo import DemoChange
@@ -151,8 +150,8 @@ class KubernetesWorld:
     async def open(self) -> None:
         await self._server.start()
         self._clusters = Clusters(self._server.kubeconfig(Path(self._folder.name)))
-        pace = Pace(together_s=0.0, timing=Timing(pauses_s=(0.0, 0.02)))
-        self.directory = KubernetesPods(self._clusters.of, SystemClock(), pace=pace)
+        timing = WatchTiming(together_s=0.0, pauses_s=(0.0, 0.02))
+        self.directory = KubernetesPods(self._clusters.of, SystemClock(), timing=timing)
         self._server.put("services", service())
         await self.scale(3)
 

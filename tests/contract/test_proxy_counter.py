@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.counters.proxy import ProxyCounter
 from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.cluster import ServiceRef
@@ -38,7 +38,7 @@ async def server() -> AsyncIterator[FakePods]:
 
 @pytest.fixture
 async def counter(server: FakePods, tmp_path: Path) -> AsyncIterator[ProxyCounter]:
-    cluster = Cluster(server.kubeconfig(tmp_path))
+    cluster = ClusterClient(server.kubeconfig(tmp_path))
     yield ProxyCounter(lambda _: cluster, SystemClock(), every_s=0.02)
     await cluster.close()
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter
 from scale_app.adapters.kubernetes.counters.network import NetworkShare
 from scale_app.adapters.kubernetes.counters.prometheus import PrometheusCounter
@@ -107,7 +107,7 @@ class ClusterWorld:
 
 
 @pytest.fixture(params=["fake", "prometheus", "access_log", "network"])
-def world(request: pytest.FixtureRequest, server: FakePods, cluster: Cluster) -> World:
+def world(request: pytest.FixtureRequest, server: FakePods, cluster: ClusterClient) -> World:
     clock = SystemClock()
     made: dict[str, Callable[[], World]] = {
         "fake": FakeWorld,
@@ -194,7 +194,7 @@ async def test_nothing_is_left_behind(world: World, server: FakePods) -> None:
     assert not left
 
 
-async def test_a_target_that_is_no_service_is_said_to_be_none(cluster: Cluster) -> None:
+async def test_a_target_that_is_no_service_is_said_to_be_none(cluster: ClusterClient) -> None:
     elsewhere = Admitted("http://127.0.0.1/", Source.HEADER, ())
     counter = PrometheusCounter(lambda _: cluster, SystemClock())
     with pytest.raises(CountingFailed, match="not known as a Service"):

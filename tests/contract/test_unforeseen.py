@@ -10,23 +10,22 @@ from typing import Any
 
 import pytest
 
-from scale_app.adapters.kubernetes.client import Cluster, Json
+from scale_app.adapters.kubernetes.client import ClusterClient, Json
 from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter
-from scale_app.adapters.kubernetes.counters.log_following import LogFollowing
+from scale_app.adapters.kubernetes.counters.logs import LogFollowing
 from scale_app.adapters.kubernetes.counters.network import NetworkShare
 from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods
 from scale_app.adapters.kubernetes.counters.prometheus import PrometheusCounter
-from scale_app.adapters.kubernetes.directory import KubernetesPods, Pace
-from scale_app.adapters.kubernetes.feed import Timing
+from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
 from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.samples import PodsSample
 from tests.contract.counting import EVERY_S, LIMIT_S, TARGET, reading, until
 from tests.fake_pods import FakePods
 
-QUICK = Pace(0.01, 0.0, 0.05, Timing(1, 0.5, (0.0, 0.05)))
+QUICK = WatchTiming(1, 0.5, (0.0, 0.05), 0.01, 0.0, 0.05)
 
 
-class OddCluster(Cluster):
+class OddCluster(ClusterClient):
     """Raises a RuntimeError for whatever has one of `odd` in its path."""
 
     odd: tuple[str, ...] = ()
@@ -65,7 +64,7 @@ async def test_what_of_the_surroundings_fails_is_named_and_the_pods_are_seen(
 ) -> None:
     server.shop("cart-1", "cart-2")
     cluster.odd = (odd,)
-    directory = KubernetesPods(lambda _: cluster, SystemClock(), pace=QUICK)
+    directory = KubernetesPods(lambda _: cluster, SystemClock(), timing=QUICK)
     async with asyncio.timeout(LIMIT_S), aclosing(directory.watch(TARGET)) as samples:
         async for sample in samples:
             if isinstance(sample, PodsSample) and ("boom" in sample.missing) == (odd != "/metrics.k8s.io"):

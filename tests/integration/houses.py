@@ -7,9 +7,8 @@ from pathlib import Path
 from scale_app.adapters.demo_cluster import DemoCluster
 from scale_app.adapters.gatekeeper import TargetGatekeeper
 from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
-from scale_app.adapters.kubernetes.clusters import Clusters
-from scale_app.adapters.kubernetes.directory import KubernetesPods, Pace
-from scale_app.adapters.kubernetes.feed import Timing
+from scale_app.adapters.kubernetes.client import Clusters
+from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
 from scale_app.adapters.locust_process import LocustProcess
 from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.adapters.system_clock import SystemClock
@@ -29,7 +28,7 @@ async def house(folder: Path, clusters: Clusters | None = None, max_runs: int = 
     demo = DemoCluster(clock)
     workers = LocustProcess(clock)
     catalog = KubernetesCatalog(clusters) if clusters else None
-    pods = KubernetesPods(clusters.of, clock, pace=Pace(timing=Timing(pauses_s=(0.0, 0.1)))) if clusters else None
+    pods = KubernetesPods(clusters.of, clock, timing=WatchTiming(pauses_s=(0.0, 0.1))) if clusters else None
     adapters = Adapters(
         TargetGatekeeper((), demo.url, find_service=catalog.find if catalog else None),
         {Source.DEMO: workers, Source.HEADER: workers},

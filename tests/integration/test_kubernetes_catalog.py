@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
-from scale_app.adapters.kubernetes.clusters import Clusters
+from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.domain.cluster import Place, Rule, ServiceRef
 from scale_app.domain.cluster_rights import SOURCES
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, TargetRefused, TargetUnavailable

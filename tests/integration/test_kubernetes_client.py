@@ -17,8 +17,8 @@ from kubernetes.aio.config import incluster_config
 
 from scale_app.adapters.kubernetes import config
 from scale_app.adapters.kubernetes.border import Gone, NotThere
-from scale_app.adapters.kubernetes.client import Cluster
-from scale_app.adapters.kubernetes.feed import listed
+from scale_app.adapters.kubernetes.client import ClusterClient
+from scale_app.adapters.kubernetes.list_watch import listed
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable
 from tests.fake_api_server import FakeApiServer
 from tests.kubernetes_objects import pod, shop
@@ -26,7 +26,7 @@ from tests.kubernetes_objects import pod, shop
 PODS = "/api/v1/namespaces/shop/pods"
 
 
-async def trouble(cluster: Cluster, path: str = PODS) -> ClusterUnavailable:
+async def trouble(cluster: ClusterClient, path: str = PODS) -> ClusterUnavailable:
     try:
         with pytest.raises(ClusterUnavailable) as caught:
             await cluster.get(path, limit_s=0.5)
@@ -40,7 +40,7 @@ async def trouble(cluster: Cluster, path: str = PODS) -> ClusterUnavailable:
 async def test_a_list_comes_whole_however_many_pages_it_has(server: FakeApiServer, tmp_path: Path) -> None:
     for number in range(1_000):
         server.put("pods", pod(f"many-{number}"))
-    cluster = Cluster(server.kubeconfig(tmp_path))
+    cluster = ClusterClient(server.kubeconfig(tmp_path))
     pods, version = await listed(cluster, PODS)
     await cluster.close()
     assert len(pods) == 1_003
@@ -50,12 +50,12 @@ async def test_a_list_comes_whole_however_many_pages_it_has(server: FakeApiServe
 
 async def test_a_kubeconfig_that_is_not_there_is_named_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = str(tmp_path / "nothing")
-    assert f"There is no kubeconfig at {path} (SCALE_KUBE_CONFIG)." in str(await trouble(Cluster(path)))
+    assert f"There is no kubeconfig at {path} (SCALE_KUBE_CONFIG)." in str(await trouble(ClusterClient(path)))
     assert caplog.messages == []
 
 
 async def test_a_wrong_context_is_named(server: FakeApiServer, tmp_path: Path) -> None:
-    said = str(await trouble(Cluster(server.kubeconfig(tmp_path), "staging")))
+    said = str(await trouble(ClusterClient(server.kubeconfig(tmp_path), "staging")))
     assert "with the context 'staging'" in said
     assert "kubectl config view" in said
 
@@ -64,11 +64,11 @@ async def test_a_wrong_context_is_named(server: FakeApiServer, tmp_path: Path) -
 async def test_a_file_that_is_no_kubeconfig_is_a_sentence(content: str, tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(content)
-    assert f"The kubeconfig {path} (SCALE_KUBE_CONFIG" in str(await trouble(Cluster(str(path))))
+    assert f"The kubeconfig {path} (SCALE_KUBE_CONFIG" in str(await trouble(ClusterClient(str(path))))
 
 
 async def test_the_pods_own_account_is_missed_outside_a_pod() -> None:
-    assert "SCALE_KUBE_CONFIG=in-cluster" in str(await trouble(Cluster("in-cluster")))
+    assert "SCALE_KUBE_CONFIG=in-cluster" in str(await trouble(ClusterClient("in-cluster")))
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ async def test_the_pods_own_account_is_used_and_its_turning_token_taken_up(
     pod_account: tuple[FakeApiServer, Path],
 ) -> None:
     server, folder = pod_account
-    cluster = Cluster("in-cluster")
+    cluster = ClusterClient("in-cluster")
     assert (await cluster.namespace(), cluster.inside) == ("shop", True)
     assert (await cluster.get(PODS))["items"]
     server.token = "turned"
@@ -131,22 +131,22 @@ async def test_a_certificate_of_nobody_known_is_a_sentence_and_no_key_is_left_be
     written.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(written))
     path = server.kubeconfig(folder)
-    assert "certificate verify failed" in str(await trouble(Cluster(path)))
-    cluster = Cluster(trusting(path, server.url, authority))
+    assert "certificate verify failed" in str(await trouble(ClusterClient(path)))
+    cluster = ClusterClient(trusting(path, server.url, authority))
     assert (await cluster.get(PODS))["items"]
     await cluster.close()
     assert list(written.iterdir()) == []
 
 
 async def test_an_expired_token_is_told_and_never_shown(server: FakeApiServer, tmp_path: Path) -> None:
-    said = str(await trouble(Cluster(server.kubeconfig(tmp_path, token="old-secret"))))
+    said = str(await trouble(ClusterClient(server.kubeconfig(tmp_path, token="old-secret"))))
     assert "(401)" in said
     assert "expired" in said
     assert "old-secret" not in said
 
 
 async def test_a_token_that_was_renewed_in_the_file_is_taken_up(server: FakeApiServer, tmp_path: Path) -> None:
-    cluster = Cluster(server.kubeconfig(tmp_path))
+    cluster = ClusterClient(server.kubeconfig(tmp_path))
     await cluster.get(PODS)
     server.token = "new-token"
     server.kubeconfig(tmp_path)
@@ -157,7 +157,7 @@ async def test_a_token_that_was_renewed_in_the_file_is_taken_up(server: FakeApiS
 async def test_a_missing_right_is_named_as_a_rule(server: FakeApiServer, tmp_path: Path) -> None:
     server.denied.add("list endpointslices.discovery.k8s.io")
     path = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"
-    error = await trouble(Cluster(server.kubeconfig(tmp_path)), path)
+    error = await trouble(ClusterClient(server.kubeconfig(tmp_path)), path)
     assert isinstance(error, ClusterForbidden)
     assert error.rule == "list endpointslices.discovery.k8s.io"
     assert "(403" in str(error)
@@ -165,12 +165,12 @@ async def test_a_missing_right_is_named_as_a_rule(server: FakeApiServer, tmp_pat
 
 async def test_a_kind_that_the_cluster_does_not_serve_is_told_apart(server: FakeApiServer, tmp_path: Path) -> None:
     path = "/apis/gateway.networking.k8s.io/v1/httproutes"
-    assert isinstance(await trouble(Cluster(server.kubeconfig(tmp_path)), path), NotThere)
+    assert isinstance(await trouble(ClusterClient(server.kubeconfig(tmp_path)), path), NotThere)
 
 
 async def test_an_old_version_is_told_apart(server: FakeApiServer, tmp_path: Path) -> None:
     server.forget()
-    cluster = Cluster(server.kubeconfig(tmp_path))
+    cluster = ClusterClient(server.kubeconfig(tmp_path))
     with pytest.raises(Gone):
         await cluster.lines(PODS, {"watch": "true", "resourceVersion": "5"}, quiet_s=5).__aenter__()
     await cluster.close()
@@ -179,13 +179,13 @@ async def test_an_old_version_is_told_apart(server: FakeApiServer, tmp_path: Pat
 async def test_a_server_that_is_gone_is_told(server: FakeApiServer, tmp_path: Path) -> None:
     path = server.kubeconfig(tmp_path)
     await server.stop()
-    assert f"The cluster {server.url} could not be asked" in str(await trouble(Cluster(path)))
+    assert f"The cluster {server.url} could not be asked" in str(await trouble(ClusterClient(path)))
 
 
 async def test_a_server_that_is_silent_is_given_up(server: FakeApiServer, tmp_path: Path) -> None:
     server.silent = True
     assert "did not answer /api/v1/namespaces/shop/pods within 0.5 s" in str(
-        await trouble(Cluster(server.kubeconfig(tmp_path)))
+        await trouble(ClusterClient(server.kubeconfig(tmp_path)))
     )
 
 
@@ -208,7 +208,7 @@ async def test_whatever_is_no_api_server_is_a_sentence(answer: bytes, tmp_path: 
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as stranger:
         port = stranger.sockets[0].getsockname()[1]
-        said = str(await trouble(Cluster(FakeApiServer(port=port).kubeconfig(tmp_path))))
+        said = str(await trouble(ClusterClient(FakeApiServer(port=port).kubeconfig(tmp_path))))
     assert said.isprintable()
     assert f"The cluster http://127.0.0.1:{port}" in said
 
@@ -225,8 +225,8 @@ async def test_an_answer_without_end_is_cut_off(tmp_path: Path, monkeypatch: pyt
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as stranger:
         config = FakeApiServer(port=stranger.sockets[0].getsockname()[1]).kubeconfig(tmp_path)
-        assert "larger than 0 MiB" in str(await trouble(Cluster(config)))
-        cluster = Cluster(config)
+        assert "larger than 0 MiB" in str(await trouble(ClusterClient(config)))
+        cluster = ClusterClient(config)
         async with cluster.lines(PODS, {}, quiet_s=5) as lines:
             with pytest.raises(ClusterUnavailable, match="a line of more than"):
                 await anext(lines)

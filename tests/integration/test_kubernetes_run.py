@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.adapters.kubernetes.clusters import Clusters
+from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.domain.demo import DemoChange, Policy
 from scale_app.domain.errors import ClusterForbidden, TargetUnavailable
 from scale_app.domain.events import ClusterChanged, Event, PodChanged, SnapshotTaken

@@ -9,9 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from scale_app.adapters.kubernetes.clusters import Clusters
-from scale_app.adapters.kubernetes.directory import KubernetesPods, Pace
-from scale_app.adapters.kubernetes.feed import Timing
+from scale_app.adapters.kubernetes.client import Clusters
+from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
 from scale_app.adapters.system_clock import SystemClock
 from scale_app.domain.cluster import ServiceRef
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable
@@ -23,7 +22,7 @@ from tests.kubernetes_objects import deployment, endpoint, endpoint_slice, node,
 
 TARGET = Admitted("http://127.0.0.9:8080/", Source.HEADER, (), ServiceRef("shop", "cart"))
 LIMIT_S = 10.0
-PACE = Pace(together_s=0.0, usage_every_s=0.05, timing=Timing(pauses_s=(0.0, 0.02)))
+TIMING = WatchTiming(together_s=0.0, usage_every_s=0.05, pauses_s=(0.0, 0.02))
 
 
 class Watched:
@@ -32,7 +31,7 @@ class Watched:
     def __init__(self, server: FakeApiServer, folder: Path) -> None:
         self.server = server
         self.clusters = Clusters(server.kubeconfig(folder))
-        directory = KubernetesPods(self.clusters.of, SystemClock(), "n1", PACE)
+        directory = KubernetesPods(self.clusters.of, SystemClock(), "n1", TIMING)
         self.samples = cast(AsyncGenerator[Sample, None], directory.watch(TARGET))
 
     async def until(self, holds: Callable[[PodsSample], Any]) -> PodsSample:

@@ -7,14 +7,21 @@ from collections.abc import Awaitable, Sequence
 
 from scale_app.adapters.kubernetes import objects
 from scale_app.adapters.kubernetes.border import NotThere
-from scale_app.adapters.kubernetes.client import Cluster, Json
-from scale_app.adapters.kubernetes.clusters import Clusters
-from scale_app.adapters.kubernetes.feed import listed
+from scale_app.adapters.kubernetes.client import ClusterClient, Clusters, Json
+from scale_app.adapters.kubernetes.list_watch import listed
+from scale_app.adapters.kubernetes.objects import at
 from scale_app.adapters.kubernetes.offers import Found, problem_of, targets_of
-from scale_app.adapters.kubernetes.permissions import rows
-from scale_app.adapters.kubernetes.sight import endpoints_of
-from scale_app.domain.cluster import PermissionList, ServiceFound, ServiceRef, TargetList, service_ref
-from scale_app.domain.cluster_rights import DISCOVERY, GATEWAY, NETWORKING
+from scale_app.adapters.kubernetes.pods_sample import endpoints_of
+from scale_app.domain.cluster import (
+    PermissionList,
+    Rule,
+    ServiceFound,
+    ServiceRef,
+    SourcePermission,
+    TargetList,
+    service_ref,
+)
+from scale_app.domain.cluster_rights import DISCOVERY, GATEWAY, METRICS, NETWORKING, SOURCES, Need
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, ScaleError, TargetUnavailable
 
 OPTIONAL = (
@@ -22,6 +29,9 @@ OPTIONAL = (
     (f"apis/{GATEWAY}/v1", "httproutes"),
     (f"apis/{GATEWAY}/v1", "gateways"),
 )
+NOT_EVERYWHERE = (GATEWAY, METRICS)
+"""API groups that a cluster has only when somebody installed them."""
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 class KubernetesCatalog:
@@ -48,7 +58,7 @@ class KubernetesCatalog:
             cluster = await self._clusters.check(ref) if ref else self._clusters.all()[0]
             context = cluster.context
             namespace = ref.namespace if ref else (await self._clusters.namespaces(cluster))[0]
-            return PermissionList(await rows(cluster, namespace), context, namespace)
+            return PermissionList(await permissions_of(cluster, namespace), context, namespace)
         except ScaleError as error:
             return PermissionList((), context, namespace, str(error))
 
@@ -72,7 +82,7 @@ class KubernetesCatalog:
         ports = tuple(port.number for port in found.ports)
         return ServiceFound(service, (*found.virtual, *found.outside), ports, problem, idle)
 
-    async def _targets_of(self, cluster: Cluster) -> TargetList:
+    async def _targets_of(self, cluster: ClusterClient) -> TargetList:
         try:
             namespaces = await self._clusters.namespaces(cluster)
         except ClusterUnavailable as error:
@@ -84,7 +94,7 @@ class KubernetesCatalog:
             problem=" ".join(dict.fromkeys(part.problem for part in parts if part.problem)),
         )
 
-    async def _in_namespace(self, cluster: Cluster, namespace: str) -> TargetList:
+    async def _in_namespace(self, cluster: ClusterClient, namespace: str) -> TargetList:
         where = "" if namespace == "*" else f"/namespaces/{namespace}"
         problems: list[str] = []
 
@@ -101,7 +111,9 @@ class KubernetesCatalog:
         return TargetList(targets=tuple(targets_of(found)), problem=problem)
 
 
-def _found(cluster: Cluster, services: Sequence[Json], slices: Sequence[Json], others: Sequence[list[Json]]) -> Found:
+def _found(
+    cluster: ClusterClient, services: Sequence[Json], slices: Sequence[Json], others: Sequence[list[Json]]
+) -> Found:
     ingresses, routes, gateways = others
     return Found(
         services=[objects.service(each) for each in services],
@@ -125,3 +137,73 @@ async def _or_nothing(reading: Awaitable[tuple[list[Json], str]], problems: list
     except ClusterUnavailable as error:
         problems.append(str(error))
     return []
+
+
+async def permissions_of(cluster: ClusterClient, namespace: str) -> tuple[SourcePermission, ...]:
+    """A row for each of SOURCES, for one namespace or "*" for all. Raises ClusterUnavailable."""
+    asked = list(dict.fromkeys((need.cluster_wide, rule) for need in SOURCES for rule in need.rules))
+    answers = await asyncio.gather(*(_may(cluster, rule, "*" if wide else namespace) for wide, rule in asked))
+    groups = dict(
+        zip(NOT_EVERYWHERE, await asyncio.gather(*(serves(cluster, group) for group in NOT_EVERYWHERE)), strict=True)
+    )
+    allowed = dict(zip(asked, answers, strict=True))
+    return tuple(
+        _row(need, {rule: allowed[need.cluster_wide, rule] for rule in need.rules}, _unserved(need, groups))
+        for need in SOURCES
+    )
+
+
+async def serves(cluster: ClusterClient, group: str) -> bool:
+    """True unless the cluster has no such API group. Raises ClusterUnavailable."""
+    try:
+        await cluster.get(f"/apis/{group}")
+    except NotThere:
+        return False
+    except ClusterForbidden:  # a right to use it says nothing about the right to ask for it
+        return True
+    return True
+
+
+def _unserved(need: Need, groups: dict[str, bool]) -> str:
+    """The API group that the thing needs and the cluster has not, "" for none."""
+    return next((rule.api_group for rule in need.rules if not groups.get(rule.api_group, True)), "")
+
+
+async def _may(cluster: ClusterClient, rule: Rule, namespace: str) -> bool | None:
+    """None when the cluster says neither yes nor no, because an authorizer of it failed."""
+    resource, _, subresource = rule.resource.partition("/")
+    attributes = {
+        "verb": rule.verb,
+        "group": rule.api_group,
+        "resource": resource,
+        **({"subresource": subresource} if subresource else {}),
+        **({} if namespace == "*" else {"namespace": namespace}),
+    }
+    answer = await cluster.post(
+        REVIEWS,
+        {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        },
+    )
+    if at(answer, "status", "allowed") is True:
+        return True
+    return None if at(answer, "status", "evaluationError") else False
+
+
+def _row(need: Need, allowed: dict[Rule, bool | None], unserved: str) -> SourcePermission:
+    missing = tuple(rule for rule, answer in allowed.items() if answer is False)
+    unsure = any(answer is None for answer in allowed.values())
+    if missing:
+        rules = " and ".join(str(rule) for rule in missing)
+        sentence = f"Not allowed: the account lacks {rules}. Grant it in a Role, or do without: {need.used_for}."
+    elif unsure:
+        sentence = f"The cluster could not say whether this is allowed: {need.used_for}."
+    elif unserved:
+        sentence = f"Allowed, but this cluster has no {unserved}, so there is nothing to read: {need.used_for}."
+    else:
+        sentence = f"Works: {need.used_for}."
+    return SourcePermission(
+        need.source, need.used_for, need.rules, None if unsure and not missing else not missing, missing, sentence
+    )

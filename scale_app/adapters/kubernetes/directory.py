@@ -16,10 +16,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from scale_app.adapters.kubernetes import objects
-from scale_app.adapters.kubernetes.client import Cluster, Json
-from scale_app.adapters.kubernetes.feed import Feed, Timing, listed
-from scale_app.adapters.kubernetes.permissions import serves
-from scale_app.adapters.kubernetes.sight import Seen
+from scale_app.adapters.kubernetes.catalog import serves
+from scale_app.adapters.kubernetes.client import ClusterClient, Json
+from scale_app.adapters.kubernetes.list_watch import ListWatch, Timing, listed
+from scale_app.adapters.kubernetes.pods_sample import ServiceObjects
 from scale_app.domain.cluster import NO_CLUSTER, ServiceRef
 from scale_app.domain.cluster_rights import METRICS
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, TargetUnavailable, named
@@ -36,49 +36,47 @@ TOGETHER_S_PER_POD = 0.001
 """Changes that come within the longer of the two are told together: 1,000 pods that start are not 1,000 lists of
 1,000 pods, each of which is looked through and kept."""
 
-ClusterOf = Callable[[ServiceRef], Cluster]
+ClusterOf = Callable[[ServiceRef], ClusterClient]
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """together_s, together_s_per_pod: see TOGETHER_S_PER_POD. timing: of the feeds.
-
-    usage_every_s: between two looks at CPU and memory.
-    """
+class WatchTiming(Timing):
+    """together_s, together_s_per_pod: see TOGETHER_S_PER_POD. usage_every_s: between two looks at CPU and memory."""
 
     together_s: float = TOGETHER_S
     together_s_per_pod: float = TOGETHER_S_PER_POD
     usage_every_s: float = USAGE_EVERY_S
-    timing: Timing = Timing()
 
 
 class KubernetesPods:
     """Fulfils PodDirectory for targets with a Service. cluster_of: raises ClusterUnavailable for an unknown context."""
 
-    def __init__(self, cluster_of: ClusterOf, clock: Clock, client_node: str = "", pace: Pace = Pace()) -> None:
+    def __init__(
+        self, cluster_of: ClusterOf, clock: Clock, client_node: str = "", timing: WatchTiming = WatchTiming()
+    ) -> None:
         self._cluster_of = cluster_of
         self._clock = clock
         self._client_node = client_node
-        self._pace = pace
+        self._timing = timing
 
     async def watch(self, target: Admitted) -> AsyncGenerator[Sample, None]:
         """See PodDirectory. Raises ClusterForbidden when the account may not watch EndpointSlices."""
         if target.service is None:
             raise TargetUnavailable(NO_CLUSTER)
-        watch = Watch(self._cluster_of(target.service), target.service, self._client_node, self._pace)
+        watch = Watch(self._cluster_of(target.service), target.service, self._client_node, self._timing)
         async with aclosing(watch.samples(self._clock)) as samples:
             async for sample in samples:
                 yield sample
 
 
 class Watch:
-    """One run's watch: a feed for each kind, and what they say put together."""
+    """One run's watch: a list-and-watch loop for each kind of object, and what they say put together."""
 
-    def __init__(self, cluster: Cluster, service: ServiceRef, client_node: str, pace: Pace) -> None:
+    def __init__(self, cluster: ClusterClient, service: ServiceRef, client_node: str, timing: WatchTiming) -> None:
         self._cluster = cluster
         self._namespace = service.namespace
         self._client_node = client_node
-        self._pace = pace
+        self._timing = timing
         self._changed = asyncio.Event()
         self._service_settled = asyncio.Event()
         self._missing: dict[str, str] = {}
@@ -86,12 +84,12 @@ class Watch:
         self._usage: dict[str, PodUsage] | None = None
         label = {"labelSelector": f"{objects.SERVICE_LABEL}={service.name}"}
         named = {"fieldSelector": f"metadata.name={service.name}"}
-        self._slices = self._feed("apis/discovery.k8s.io/v1", "endpointslices", objects.endpoint_slice, label)
-        self._services = self._feed("api/v1", "services", objects.service, named)
-        self._pods = self._feed("api/v1", "pods", objects.pod)
-        self._nodes = Feed(cluster, "/api/v1/nodes", objects.node, timing=pace.timing)
-        self._deployments = self._feed("apis/apps/v1", "deployments", objects.workload("Deployment"))
-        self._stateful = self._feed("apis/apps/v1", "statefulsets", objects.workload("StatefulSet"))
+        self._slices = self._list_watch("apis/discovery.k8s.io/v1", "endpointslices", objects.endpoint_slice, label)
+        self._services = self._list_watch("api/v1", "services", objects.service, named)
+        self._pods = self._list_watch("api/v1", "pods", objects.pod)
+        self._nodes = ListWatch(cluster, "/api/v1/nodes", objects.node, timing=timing)
+        self._deployments = self._list_watch("apis/apps/v1", "deployments", objects.workload("Deployment"))
+        self._stateful = self._list_watch("apis/apps/v1", "statefulsets", objects.workload("StatefulSet"))
 
     async def samples(self, clock: Clock) -> AsyncGenerator[Sample, None]:
         """For ever. Raises ClusterForbidden."""
@@ -127,11 +125,11 @@ class Watch:
                     yield PodsLost(clock.monotonic_s(), f"The pods shown are those seen last. {trouble}")
                 lost = trouble
             elif self._complete():
-                sample = self._seen().sample(clock.monotonic_s())
+                sample = self._objects().sample(clock.monotonic_s())
                 if lost or last is None or replace(last, at_s=sample.at_s) != sample:
                     yield sample
                 last, lost = sample, ""
-                await asyncio.sleep(max(self._pace.together_s, len(sample.pods) * self._pace.together_s_per_pod))
+                await asyncio.sleep(max(self._timing.together_s, len(sample.pods) * self._timing.together_s_per_pod))
 
     async def _next_change(self, needed: asyncio.Task[None]) -> None:
         changed = asyncio.create_task(self._changed.wait())
@@ -141,20 +139,20 @@ class Watch:
             changed.cancel()
             await asyncio.gather(changed, return_exceptions=True)
         if needed.done():
-            needed.result()  # raises: a feed that is allowed never ends
+            needed.result()  # raises: a loop that is allowed never ends
         self._changed.clear()
 
     def _complete(self) -> bool:
         """True when every kind was listed once, or cannot be: a story that begins while it is read is no news."""
         settled = {**self._missing, **self._troubles}
-        return self._slices.known and all(feed.known or feed.path in settled for feed in self._optional())
+        return self._slices.known and all(kind.known or kind.path in settled for kind in self._optional())
 
-    def _optional(self) -> tuple[Feed[Any], ...]:
+    def _optional(self) -> tuple[ListWatch[Any], ...]:
         return self._services, self._pods, self._nodes, self._deployments, self._stateful
 
-    def _seen(self) -> Seen:
+    def _objects(self) -> ServiceObjects:
         workloads = [*self._deployments.objects.values(), *self._stateful.objects.values()]
-        return Seen(
+        return ServiceObjects(
             slices=list(self._slices.objects.values()),
             service=next(iter(self._services.objects.values()), None),
             pods=list(self._pods.objects.values()) if self._pods.known else None,
@@ -165,19 +163,21 @@ class Watch:
             missing=" ".join([*self._lacking(), *(text for text in self._troubles.values() if text)]),
         )
 
-    def _feed(self, api: str, kind: str, read: Callable[[Json], T], query: Mapping[str, str] | None = None) -> Feed[T]:
+    def _list_watch(
+        self, api: str, kind: str, read: Callable[[Json], T], query: Mapping[str, str] | None = None
+    ) -> ListWatch[T]:
         path = f"/{api}/namespaces/{self._namespace}/{kind}"
-        return Feed(self._cluster, path, read, query, self._pace.timing)
+        return ListWatch(self._cluster, path, read, query, self._timing)
 
-    async def _follow(self, what: str, feed: Feed[Any]) -> None:
+    async def _follow(self, what: str, kind: ListWatch[Any]) -> None:
         try:
-            await feed.follow(self._wake, partial(self._note, feed.path))
+            await kind.follow(self._wake, partial(self._note, kind.path))
         except ClusterForbidden as error:
-            self._missing[feed.path] = f"{what} ({error.rule})"
+            self._missing[kind.path] = f"{what} ({error.rule})"
             self._wake()
         except Exception as error:
             log.exception("%s are not watched any more", what)
-            self._note(feed.path, NOT_SEEN.format(what=what, error=named(error)))
+            self._note(kind.path, NOT_SEEN.format(what=what, error=named(error)))
 
     def _lacking(self) -> list[str]:
         """One sentence for all rights that are missing."""
@@ -204,7 +204,7 @@ class Watch:
                 log.exception("CPU and memory of the pods could not be read")
                 self._usage = None
             self._wake()
-            await asyncio.sleep(self._pace.usage_every_s)
+            await asyncio.sleep(self._timing.usage_every_s)
 
     async def _used(self, path: str) -> dict[str, PodUsage] | None:
         """None when the account may not see it, which is said where there is something to see."""

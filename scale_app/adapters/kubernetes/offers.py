@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scale_app.adapters.kubernetes.objects import Endpoint, Json, Port, Service, Slice, at, int_at, list_at, text_at
-from scale_app.adapters.kubernetes.sight import endpoints_of
+from scale_app.adapters.kubernetes.pods_sample import endpoints_of
 from scale_app.domain.cluster import ClusterTarget, Place, ServiceRef, ServiceSettings, TargetKind
 
 PATTERN_CHARACTERS = set("*()[]{}^$|\\?+ ")

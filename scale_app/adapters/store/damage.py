@@ -25,6 +25,8 @@ MOST = 2.0**53
 LAST_S = 253_370_764_800.0
 """The year 9999 in seconds since 1970: the last one that a calendar has."""
 LETTERS = tuple(letter for _, letter in GRADES)
+NEVER_NONE = [place for place, field in enumerate(fields(Headline)) if "None" not in str(field.type)]
+"""Without these there is no headline."""
 
 
 def text(value: Any) -> str:
@@ -108,8 +110,6 @@ COLUMNS: Mapping[str, StoredColumn] = {
     "elapsed_s": StoredColumn("elapsed time", figure),
 }
 """By the name that RunOutline and Headline have for it."""
-NEVER_NONE = [place for place, field in enumerate(fields(Headline)) if "None" not in str(field.type)]
-"""Without these there is no headline."""
 
 
 class Damages:

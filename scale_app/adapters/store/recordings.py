@@ -22,6 +22,9 @@ from scale_app.codec import from_wire, to_json, to_wire
 from scale_app.domain.recording import Recorded
 
 PLAIN = (int, float, str, bool, type(None))
+LEVEL = 6
+HANDFUL_BYTES = 4_096
+"""Of packed lines; read they are a hundred times as large."""
 
 
 def difference(before: Any, now: Any) -> Any:
@@ -94,9 +97,6 @@ def _key(key: Any) -> str:
     return key if isinstance(key, str) else str(key)
 
 
-LEVEL = 6
-
-
 @dataclass(frozen=True, slots=True)
 class Written:
     """How far a recording is written. count: of its lines. newest: the newest line of each kind."""
@@ -143,10 +143,6 @@ def _body(kind: str, before: Any, line: Any) -> bytes:
 
 def _kind(kind: str, source: str) -> str:
     return f"{kind}/{source}" if source else kind
-
-
-HANDFUL_BYTES = 4_096
-"""Of packed lines; read they are a hundred times as large."""
 
 
 def recorded_values(run_id: str, first_seq: int, bodies: Iterable[bytes]) -> list[dict[str, Any]]:

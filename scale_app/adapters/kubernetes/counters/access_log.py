@@ -7,9 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from scale_app.adapters.kubernetes.counters.at_pods import AtPods
-from scale_app.adapters.kubernetes.counters.log_following import LogFollowing
-from scale_app.adapters.kubernetes.counters.polling import Reading
+from scale_app.adapters.kubernetes.counters.logs import LogFollowing
+from scale_app.adapters.kubernetes.counters.polling import AtPods, PodReadings
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.request import USER_AGENT
 from scale_app.domain.samples import ConnectionsSample, CountsSample
@@ -54,7 +53,7 @@ def _sample(at_s: float, counts: LineCounts, now: Collection[str], failed: Mappi
         unread=tuple(failed),
         others=counts.others,
         lag_s=LAG_S,
-        problem=Reading(at_s, 0.0, requests, failed).problem,
+        problem=PodReadings(at_s, 0.0, requests, failed).problem,
     )
 
 

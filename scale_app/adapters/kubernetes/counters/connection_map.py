@@ -1,20 +1,24 @@
-"""Reads each pod's own table of connections, from inside: by its own `cat`, or by a container that is added to it."""
+"""Reads each pod's own table of connections, from inside: by its own `cat`, or by a container that is added to it.
+
+Running a command in a container is the one way to see what only the pod itself can see.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
-from scale_app.adapters.kubernetes.client import Cluster
-from scale_app.adapters.kubernetes.counters.at_pods import AtPods
-from scale_app.adapters.kubernetes.counters.execution import NoSuchCommand, output_of
+from scale_app.adapters.kubernetes.border import border, forbidden, of_status, quoted
+from scale_app.adapters.kubernetes.client import TOKEN, ClusterClient
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
-from scale_app.adapters.kubernetes.counters.polling import Reading, readings
+from scale_app.adapters.kubernetes.counters.polling import AtPods, PodReadings, readings
 from scale_app.adapters.kubernetes.objects import dict_at, list_at, text_at
-from scale_app.domain.errors import CountingFailed
+from scale_app.domain.errors import ClusterUnavailable, CountingFailed
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
 from scale_app.ports import Admitted
@@ -33,6 +37,12 @@ AS_RESTRICTED = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 """As little as the strictest pod security allows; the tables may be read by everybody."""
+LIMIT_S = 10.0
+MOST_BYTES = 32 * 1024 * 1024
+STDOUT, STDERR, STATUS = 1, 2, 3
+RULES = "get and create pods/exec"
+PROTOCOL = "v4.channel.k8s.io"
+NO_COMMAND = ("executable file", "no such file or directory", "not found in $PATH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,7 @@ class ConnectionMap(AtPods):
                 yield _sample(reading)
 
 
-def _sample(reading: Reading[ConnectionTable]) -> ConnectionsSample:
+def _sample(reading: PodReadings[ConnectionTable]) -> ConnectionsSample:
     return ConnectionsSample(
         reading.at_s,
         {name: table.clients for name, table in reading.got.items()},
@@ -67,7 +77,7 @@ def _sample(reading: Reading[ConnectionTable]) -> ConnectionsSample:
 class _Tables:
     """image: "" where nothing may be added to the pods."""
 
-    def __init__(self, cluster: Cluster, image: str) -> None:
+    def __init__(self, cluster: ClusterClient, image: str) -> None:
         self._cluster = cluster
         self._image = image
         self._entered_by: dict[str, str] = {}
@@ -126,3 +136,79 @@ class _Tables:
         document = await self._cluster.patch(f"{pod.path}/ephemeralcontainers", wanted)
         states = list_at(document, "status", "ephemeralContainerStatuses")
         return next((next(iter(dict_at(state, "state")), "") for state in states if text_at(state, "name") == name), "")
+
+
+class NoSuchCommand(CountingFailed):
+    """The container has no such program."""
+
+
+async def output_of(cluster: ClusterClient, pod: CountedPod, command: tuple[str, ...], container: str = "") -> str:
+    """Standard output, at most MOST_BYTES. Raises NoSuchCommand, CountingFailed, ClusterForbidden, ClusterUnavailable.
+
+    container: "" for the one that serves.
+    """
+    from aiohttp import ClientWSTimeout, WSServerHandshakeError
+
+    path = f"{pod.path}/exec"
+    api = await cluster.api()
+    named = container or pod.container
+    query = [("command", part) for part in command] + [("stdout", "true"), ("stderr", "true")]
+    query += [("container", named)] if named else []
+    _, url, headers, _, _ = await api.param_serialize(
+        "GET", path, query_params=query, header_params={}, auth_settings=[TOKEN]
+    )
+    host = api.configuration.host
+    with border(host, path, LIMIT_S):
+        try:
+            async with (
+                asyncio.timeout(LIMIT_S),
+                _pool(api).ws_connect(
+                    url, headers=headers, protocols=(PROTOCOL,), timeout=ClientWSTimeout(ws_close=1.0), max_msg_size=0
+                ) as socket,
+            ):
+                return await _read(socket, pod, command)
+        except WSServerHandshakeError as refused:
+            if refused.status == 403:  # what the cluster says of it is not to be had here
+                raise forbidden(host, path, RULES) from refused
+            raise of_status(host, "GET", path, refused.status, _said(refused)) from refused
+
+
+def _pool(api: Any) -> Any:
+    """The package makes its pool of connections with its first request."""
+    rest = api.rest_client
+    if rest.pool_manager is None:
+        rest.pool_manager = rest._create_pool_manager()
+    return rest.pool_manager
+
+
+def _said(refused: Any) -> bytes:
+    return json.dumps({"message": str(refused.message)}).encode()
+
+
+async def _read(socket: Any, pod: CountedPod, command: tuple[str, ...]) -> str:
+    written = {STDOUT: bytearray(), STDERR: bytearray(), STATUS: bytearray()}
+    async for message in socket:
+        data = message.data if isinstance(message.data, bytes) else str(message.data).encode()
+        channel = data[0] if data else 0
+        if channel in written:
+            written[channel] += data[1:]
+        if len(written[STDOUT]) > MOST_BYTES:
+            raise CountingFailed(f"{command[0]} in the pod {pod.name} wrote more than {MOST_BYTES // 2**20} MiB.")
+    _check(written[STATUS], written[STDOUT], pod, command)
+    return written[STDOUT].decode("utf-8", "replace")
+
+
+def _check(status: bytearray, stdout: bytearray, pod: CountedPod, command: tuple[str, ...]) -> None:
+    """A program that failed but wrote is good enough: cat goes on after a file that is not there."""
+    try:
+        said = json.loads(bytes(status)) if status else {}
+    except ValueError:
+        said = {}
+    if not isinstance(said, dict) or said.get("status") == "Success" or stdout:
+        return
+    message = quoted(str(said.get("message", "it ended without a word")))
+    if any(sign in str(said.get("message")) for sign in NO_COMMAND):
+        raise NoSuchCommand(f"The pod {pod.name} has no {command[0]} in its container.")
+    if not status:
+        raise ClusterUnavailable(f"The connection to {command[0]} in the pod {pod.name} was cut.")
+    raise CountingFailed(f"{command[0]} in the pod {pod.name} failed: {message}.")

@@ -7,8 +7,8 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
-from scale_app.adapters.kubernetes.client import Cluster
-from scale_app.adapters.kubernetes.counters.at_pods import AtPods
+from scale_app.adapters.kubernetes.client import ClusterClient
+from scale_app.adapters.kubernetes.counters.polling import AtPods
 from scale_app.domain.errors import CountingFailed, ScaleError, named
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
@@ -60,14 +60,14 @@ class NetworkShare(AtPods):
         )
 
 
-async def _look(cluster: Cluster, nodes: list[str], namespace: str) -> tuple[dict[str, PodBytes], str]:
+async def _look(cluster: ClusterClient, nodes: list[str], namespace: str) -> tuple[dict[str, PodBytes], str]:
     """{pod name: bytes} of all these nodes, and a sentence for the first that did not answer."""
     answers = await asyncio.gather(*(_of_node(cluster, node, namespace) for node in nodes))
     seen = {name: each for of_node, _ in answers for name, each in of_node.items()}
     return seen, next((problem for _, problem in answers if problem), "")
 
 
-async def _of_node(cluster: Cluster, node: str, namespace: str) -> tuple[dict[str, PodBytes], str]:
+async def _of_node(cluster: ClusterClient, node: str, namespace: str) -> tuple[dict[str, PodBytes], str]:
     try:
         summary = await cluster.get(f"/api/v1/nodes/{node}/proxy/stats/summary", limit_s=SUMMARY_LIMIT_S)
         return received_bytes(summary, namespace), ""

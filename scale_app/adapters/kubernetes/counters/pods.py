@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 
-from scale_app.adapters.kubernetes.client import Cluster, Json
-from scale_app.adapters.kubernetes.feed import Feed, Timing, listed
+from scale_app.adapters.kubernetes.client import ClusterClient, Json
+from scale_app.adapters.kubernetes.list_watch import ListWatch, Timing, listed
 from scale_app.adapters.kubernetes.objects import SERVICE_LABEL, at, int_at, labels_at, list_at, text_at
 from scale_app.domain.cluster import ServiceRef
 from scale_app.domain.errors import ClusterForbidden, CountingFailed
@@ -49,14 +49,16 @@ class CountedPod:
 class TargetPods:
     """`async with` keeps `now` as the cluster has it. Raises CountingFailed, ClusterForbidden, ClusterUnavailable."""
 
-    def __init__(self, cluster: Cluster, service: ServiceRef, timing: Timing | None = None) -> None:
+    def __init__(self, cluster: ClusterClient, service: ServiceRef, timing: Timing | None = None) -> None:
         timing = timing or Timing()
         base = f"/namespaces/{service.namespace}"
         of_service = {"labelSelector": f"{SERVICE_LABEL}={service.name}"}
         self.cluster = cluster
         self.service = service
-        self._slices = Feed(cluster, f"/apis/discovery.k8s.io/v1{base}/endpointslices", _endpoints, of_service, timing)
-        self._pods = Feed(cluster, f"/api/v1{base}/pods", _details, timing=timing)
+        self._slices = ListWatch(
+            cluster, f"/apis/discovery.k8s.io/v1{base}/endpointslices", _endpoints, of_service, timing
+        )
+        self._pods = ListWatch(cluster, f"/api/v1{base}/pods", _details, timing=timing)
         self._known = asyncio.Event()
         self._now: Mapping[str, CountedPod] | None = None
         self._trouble = ""
@@ -210,7 +212,7 @@ def _serving(details: _Details, ports: tuple[int, ...]) -> str:
     return serving or details.default_container or first
 
 
-async def pods_of_selector(cluster: Cluster, namespace: str, selector: str) -> Mapping[str, CountedPod]:
+async def pods_of_selector(cluster: ClusterClient, namespace: str, selector: str) -> Mapping[str, CountedPod]:
     """{pod name: pod} of the running pods with these labels. Raises ClusterUnavailable, ClusterForbidden."""
     items, _ = await listed(cluster, f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": selector})
     return {pod.name: pod for pod in map(_of_pod, items) if pod.name and pod.ip}

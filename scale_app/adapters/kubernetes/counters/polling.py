@@ -1,4 +1,5 @@
-"""What all sources have in common that are read now and then: every pod at once, and a sentence for what failed."""
+"""What every source of counts is given, and how those are read that are read now and then: every pod at once, with a
+sentence for what failed."""
 
 from __future__ import annotations
 
@@ -8,9 +9,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from scale_app.adapters.kubernetes.counters.pods import CountedPod
+from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods
+from scale_app.adapters.kubernetes.directory import ClusterOf
 from scale_app.domain.errors import CountingFailed, ScaleError, named
-from scale_app.ports import Clock
+from scale_app.domain.plan import LoadPlan
+from scale_app.ports import Admitted, Clock
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -23,7 +26,25 @@ REST_PER_READING = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reading(Generic[T]):
+class AtPods:
+    """cluster_of: raises ClusterUnavailable for an unknown context. every_s: from one look at the pods to the next."""
+
+    cluster_of: ClusterOf
+    clock: Clock
+    every_s: float = EVERY_S
+
+    def pods_of(self, plan: LoadPlan, target: Admitted) -> TargetPods:
+        """The pods behind the target, to be entered. Raises CountingFailed for a target that is no Service."""
+        if target.service is None:
+            raise CountingFailed(
+                f"{plan.target_url} is not known as a Service of a cluster that Scale may read, so nothing can be "
+                "counted at its pods. Name its Service in the plan."
+            )
+        return TargetPods(self.cluster_of(target.service), target.service)
+
+
+@dataclass(frozen=True, slots=True)
+class PodReadings(Generic[T]):
     """One look at every pod. at_s, took_s: of the whole. got: {pod name: what it gave}. failed: {pod name: why}."""
 
     at_s: float
@@ -47,7 +68,7 @@ async def readings(
     clock: Clock,
     every_s: float,
     sent: Callable[[], int],
-) -> AsyncGenerator[Reading[T], None]:
+) -> AsyncGenerator[PodReadings[T], None]:
     """For ever, one every so many seconds. sent: requests of ours so far.
 
     Raises CountingFailed when the first look gets nothing from any pod.
@@ -68,7 +89,7 @@ async def readings(
 
 async def read_all(
     pods: Mapping[str, CountedPod], read: Callable[[CountedPod], Awaitable[T]], clock: Clock
-) -> Reading[T]:
+) -> PodReadings[T]:
     """Every pod once, AT_ONCE of them at a time."""
     room = asyncio.Semaphore(AT_ONCE)
     got: dict[str, T] = {}
@@ -86,4 +107,4 @@ async def read_all(
 
     began_s = clock.monotonic_s()
     await asyncio.gather(*(look(pod) for pod in pods.values()))
-    return Reading(began_s, clock.monotonic_s() - began_s, got, failed)
+    return PodReadings(began_s, clock.monotonic_s() - began_s, got, failed)

@@ -8,13 +8,11 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from scale_app.adapters.kubernetes.border import NotThere
-from scale_app.adapters.kubernetes.client import Cluster
-from scale_app.adapters.kubernetes.counters.address import page_at
-from scale_app.adapters.kubernetes.counters.at_pods import AtPods
-from scale_app.adapters.kubernetes.counters.gains import CounterGains
+from scale_app.adapters.kubernetes.border import NotThere, border
+from scale_app.adapters.kubernetes.client import MOST_BYTES, ClusterClient
+from scale_app.adapters.kubernetes.counters.counter_deltas import CounterDeltas
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
-from scale_app.adapters.kubernetes.counters.polling import Reading, readings
+from scale_app.adapters.kubernetes.counters.polling import AtPods, PodReadings, readings
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
@@ -29,6 +27,7 @@ LARGEST_PAGE = 50_000_000
 PARSED_ASIDE_FROM_BYTES = 20_000
 MOST_SERIES = 200_000
 SERIES_PER_POD = (50, 2_000)
+CONNECT_LIMIT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +40,16 @@ class PrometheusCounter(AtPods):
         """See RequestCounter."""
         async with self.pods_of(plan, target) as pods:
             pages = _Pages(pods.cluster, plan.counter_name, lambda: len(pods.now()))
-            gains = CounterGains(plan.counter_name, urlsplit(target.url).path or "/")
+            deltas = CounterDeltas(plan.counter_name, urlsplit(target.url).path or "/")
             async with aclosing(readings(pods.now, pages.read, self.clock, self.every_s, sent)) as looks:
                 async for reading in looks:
                     now = pods.now()
                     pages_of = {name: (now.get(name), page) for name, page in reading.got.items()}
-                    gains.observe(pages_of, sent(), reading.failed)
-                    yield self._sample(reading, gains, now)
+                    deltas.observe(pages_of, sent(), reading.failed)
+                    yield self._sample(reading, deltas, now)
 
-    def _sample(self, reading: Reading[Page], gains: CounterGains, now: Collection[str]) -> CountsSample:
-        counted = gains.counted()
+    def _sample(self, reading: PodReadings[Page], deltas: CounterDeltas, now: Collection[str]) -> CountsSample:
+        counted = deltas.counted()
         gone = tuple(name for name in counted.requests if name not in now)
         return CountsSample(
             reading.at_s,
@@ -60,7 +59,7 @@ class PrometheusCounter(AtPods):
             others=counted.others,
             cut_off=tuple(dict.fromkeys((*counted.restarted, *gone))),
             took_s=reading.took_s,
-            problem=reading.problem or gains.problem,
+            problem=reading.problem or deltas.problem,
         )
 
 
@@ -71,7 +70,7 @@ class _NothingThere(CountingFailed):
 class _Pages:
     """Finds where the pods have their page, once, and reads it."""
 
-    def __init__(self, cluster: Cluster, name: str, pods: Callable[[], int]) -> None:
+    def __init__(self, cluster: ClusterClient, name: str, pods: Callable[[], int]) -> None:
         self._cluster = cluster
         self._name = name
         self._pods = pods
@@ -161,3 +160,30 @@ class _Pages:
                 f"What {pod.name} gives at {place} is not a Prometheus page ({str(error)[:80]!r}). "
                 "Count by another source."
             ) from None
+
+
+async def page_at(pod: CountedPod, port: int, path: str, limit_s: float) -> bytes:
+    """The body, at most MOST_BYTES of it. Redirects are not followed: they could lead anywhere.
+
+    Raises NotThere, ClusterUnavailable.
+    """
+    from aiohttp import ClientSession, ClientTimeout
+
+    host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
+    url = f"http://{host}:{port}{path}"
+    timeout = ClientTimeout(total=limit_s, sock_connect=CONNECT_LIMIT_S)
+    with border(host, url, limit_s):
+        async with (
+            ClientSession(timeout=timeout) as session,
+            session.get(url, allow_redirects=False, headers={"Accept": "text/plain"}) as response,
+        ):
+            if response.status == 404:
+                raise NotThere(f"The pod {pod.name} has nothing at {url} (404).")
+            if response.status != 200:
+                raise ClusterUnavailable(f"The pod {pod.name} answered {url} with status {response.status}.")
+            read = bytearray()
+            async for chunk in response.content.iter_any():
+                read += chunk
+                if len(read) > MOST_BYTES:
+                    break
+            return bytes(read)

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from scale_app.adapters.kubernetes.client import Cluster
+from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.counters.access_log import our_requests
-from scale_app.adapters.kubernetes.counters.at_pods import AtPods
-from scale_app.adapters.kubernetes.counters.log_following import LogFollowing
+from scale_app.adapters.kubernetes.counters.logs import LogFollowing
 from scale_app.adapters.kubernetes.counters.pods import CountedPod, pods_of_selector
+from scale_app.adapters.kubernetes.counters.polling import AtPods
 from scale_app.domain.errors import CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import ConnectionsSample, CountsSample
@@ -59,7 +59,7 @@ class ProxyCounter(AtPods):
                 await at_proxy.close()
 
 
-async def _proxies(cluster: Cluster, namespace: str, selector: str) -> Mapping[str, CountedPod]:
+async def _proxies(cluster: ClusterClient, namespace: str, selector: str) -> Mapping[str, CountedPod]:
     found = await pods_of_selector(cluster, namespace, selector)
     if not found:
         raise CountingFailed(
@@ -72,7 +72,7 @@ async def _proxies(cluster: Cluster, namespace: str, selector: str) -> Mapping[s
 class _AtProxy:
     """Envoy's counters where its admin page answers, else the proxies' logs."""
 
-    def __init__(self, cluster: Cluster, plan: LoadPlan, pods: Callable[[], Mapping[str, CountedPod]]) -> None:
+    def __init__(self, cluster: ClusterClient, plan: LoadPlan, pods: Callable[[], Mapping[str, CountedPod]]) -> None:
         self._cluster = cluster
         self._pods = pods
         self._format = LogFormat(plan.log_pattern)

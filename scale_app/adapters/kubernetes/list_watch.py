@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from scale_app.adapters.kubernetes.border import Gone
-from scale_app.adapters.kubernetes.client import Cluster, Json
+from scale_app.adapters.kubernetes.client import ClusterClient, Json
 from scale_app.adapters.kubernetes.objects import list_at, text_at
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable
 
@@ -28,14 +28,14 @@ PAUSES_S = (0.0, 0.5, 1.0, 2.0, 4.0, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How patient a feed is. watch_s: of one watch. pauses_s: see PAUSES_S."""
+    """How patient a list-and-watch loop is. watch_s: of one watch. pauses_s: see PAUSES_S."""
 
     watch_s: int = WATCH_S
     grace_s: float = GRACE_S
     pauses_s: tuple[float, ...] = PAUSES_S
 
 
-async def listed(cluster: Cluster, path: str, query: Mapping[str, str] | None = None) -> tuple[list[Json], str]:
+async def listed(cluster: ClusterClient, path: str, query: Mapping[str, str] | None = None) -> tuple[list[Json], str]:
     """Every object of a kind, page by page, and the version of the list. Raises ClusterUnavailable."""
     found: list[Json] = []
     more = ""
@@ -47,7 +47,7 @@ async def listed(cluster: Cluster, path: str, query: Mapping[str, str] | None = 
             return found, text_at(page, "metadata", "resourceVersion")
 
 
-class Feed(Generic[T]):
+class ListWatch(Generic[T]):
     """Keeps `objects` as the cluster has them, by name, and calls on_change after each change.
 
     on_trouble: called with a sentence when the objects may be old, and with "" when they are as they should be.
@@ -55,7 +55,7 @@ class Feed(Generic[T]):
 
     def __init__(
         self,
-        cluster: Cluster,
+        cluster: ClusterClient,
         path: str,
         read: Callable[[Json], T],
         query: Mapping[str, str] | None = None,

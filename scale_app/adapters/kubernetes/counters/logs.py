@@ -1,21 +1,27 @@
-"""Follows the logs of many pods at once and counts what a reader of lines makes of them."""
+"""Follows the logs of many pods at once, and gives each line to a reader, once.
+
+A log is followed for as long as its pod is there, through restarts and cut connections, which the time stamps that the
+cluster puts before each line make possible.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from datetime import UTC, datetime
 
 from scale_app.adapters.kubernetes.border import NotThere
-from scale_app.adapters.kubernetes.client import Cluster
-from scale_app.adapters.kubernetes.counters.log_lines import PodLog
+from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
-from scale_app.domain.errors import CountingFailed, ScaleError, named
+from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, CountingFailed, ScaleError, named
 
 log = logging.getLogger(__name__)
 MOST_LOGS = 200
 OPENING_LIMIT_S = 2.0
 """An empty log is opened by its first line only, so it is not waited for."""
+QUIET_S = 3_600.0
+PAUSE_S = 0.5
 
 
 class LogFollowing:
@@ -24,7 +30,7 @@ class LogFollowing:
     A pod is known by its uid: one that takes the name of another, as in a StatefulSet, has a log of its own.
     """
 
-    def __init__(self, cluster: Cluster, take: Callable[[str, bytes], None]) -> None:
+    def __init__(self, cluster: ClusterClient, take: Callable[[str, bytes], None]) -> None:
         self._cluster = cluster
         self._take = take
         self._logs: dict[str, PodLog] = {}
@@ -118,3 +124,74 @@ class LogFollowing:
 def _key(pod: CountedPod) -> str:
     """Of this pod and no other, where its uid is known."""
     return pod.uid or pod.name
+
+
+class PodLog:
+    """A log can be asked for by its pod's name only, and another pod may take that: see `end`.
+
+    from_now: leave out what was logged before. newest: the stamp of the last line that was given or left out, "" for
+    none; lines up to it are left out. streams: so often it was opened. problem: why it cannot be followed now, "" while
+    it is.
+    """
+
+    def __init__(self, cluster: ClusterClient, pod: CountedPod, from_now: bool, newest: str = "") -> None:
+        self._cluster = cluster
+        self._pod = pod
+        self._from_now = from_now
+        self._ending = self._gone = False
+        self.newest = newest
+        self.streams = 0
+        self.problem = ""
+        self.opened = asyncio.Event()
+
+    def end(self, gone: bool) -> None:
+        """The pod is ending: the end of its stream is that of its log. gone: nothing of it is opened again."""
+        self._ending, self._gone = True, gone
+
+    async def lines(self) -> AsyncGenerator[bytes, None]:
+        """Every line, until the pod is gone. Raises ClusterForbidden, NotThere, and nothing else."""
+        while not self._gone:
+            try:
+                async with self._cluster.lines(f"{self._pod.path}/log", self._query(), quiet_s=QUIET_S) as stream:
+                    self.problem = ""
+                    self.streams += 1
+                    self.opened.set()
+                    async for stamped in stream:
+                        stamp, _, line = stamped.partition(b" ")
+                        if self._is_new(stamp.decode("ascii", "replace")):
+                            yield line
+                if self._ending:
+                    return
+            except (ClusterForbidden, NotThere):
+                raise
+            except ClusterUnavailable as error:
+                self.problem = str(error)
+                self.opened.set()
+            await asyncio.sleep(PAUSE_S)
+
+    def _query(self) -> dict[str, str]:
+        if self._from_now and not self.newest:
+            # A log that says nothing at all is not even opened by the kubelet, so its last old line is asked for too.
+            self.newest = _now()
+            begin = {"tailLines": "1"}
+        else:
+            begin = {"sinceTime": self.newest} if self.newest else {}
+        container = {"container": self._pod.container} if self._pod.container else {}
+        return {"follow": "true", "timestamps": "true", **container, **begin}
+
+    def _is_new(self, stamp: str) -> bool:
+        """False for what was logged before and what the cluster sends again: sinceTime knows whole seconds only."""
+        if _padded(stamp) <= _padded(self.newest):
+            return False
+        self.newest = stamp
+        return True
+
+
+def _padded(stamp: str) -> str:
+    """Stamps of one length, so that they compare as text: the cluster leaves out zeros at the end."""
+    seconds, _, fraction = stamp.removesuffix("Z").partition(".")
+    return f"{seconds}.{fraction:0<9}"
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scale_app.adapters.kubernetes.counters.gains import CounterGains
+from scale_app.adapters.kubernetes.counters.counter_deltas import CounterDeltas
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
 from scale_app.readings.prometheus_page import Page
 
@@ -11,12 +11,12 @@ Look = tuple[int, int, str]
 """What the counter says, the restarts that the cluster tells of, and the process' start."""
 
 
-def _counted(*looks: Look, listed: bool = True) -> CounterGains:
-    gains = CounterGains(NAME, "/")
+def _counted(*looks: Look, listed: bool = True) -> CounterDeltas:
+    deltas = CounterDeltas(NAME, "/")
     for count, restarts, started in looks:
         pod = CountedPod("shop", "cart-1", uid="u", restarts=restarts) if listed else None
-        gains.observe({"cart-1": (pod, Page({(NAME, ()): float(count)}, started))}, sent=0)
-    return gains
+        deltas.observe({"cart-1": (pod, Page({(NAME, ()): float(count)}, started))}, sent=0)
+    return deltas
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_count_that_passed_the_one_before_by_the_next_look_began_anew_all_the_
 
 
 def test_a_pod_that_the_cluster_lists_no_more_did_not_restart() -> None:
-    gains = _counted((100, 3, ""))
-    gains.observe({"cart-1": (None, Page({(NAME, ()): 120.0}))}, sent=0)
-    assert gains.counted().requests == {"cart-1": 20}
-    assert gains.counted().restarted == ()
+    deltas = _counted((100, 3, ""))
+    deltas.observe({"cart-1": (None, Page({(NAME, ()): 120.0}))}, sent=0)
+    assert deltas.counted().requests == {"cart-1": 20}
+    assert deltas.counted().restarted == ()

@@ -11,7 +11,7 @@ from scale_app.readings.prometheus_page import Page, Series, counter_of_requests
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class RequestDeltas:
     """requests: {pod name: gained since the first look}. others: gained by series about other paths than ours.
     restarted: pods whose counters began anew since the first look."""
 
@@ -47,7 +47,7 @@ class _Life:
     restarted: bool = False
 
 
-class CounterGains:
+class CounterDeltas:
     """name: of the counter, "" to recognise it. path: of our requests."""
 
     def __init__(self, name: str, path: str) -> None:
@@ -74,7 +74,7 @@ class CounterGains:
         if not self._chosen:
             self._choose(sent - self._sent_at_first)
 
-    def counted(self) -> Counted:
+    def counted(self) -> RequestDeltas:
         """Up to now; nothing for every pod while the counter is not recognised."""
         all_series = {series for life in self._lives.values() for series in life.gained if series[0] == self._chosen}
         ours = series_of_path(all_series, self._path)
@@ -82,7 +82,7 @@ class CounterGains:
         total = sum(self._of(life, frozenset()) for life in self._lives.values())
         looks = sum(life.looks for life in self._lives.values()) if ours else 0
         restarted = tuple(name for name, life in self._lives.items() if life.restarted)
-        return Counted(requests, max(0, total - sum(requests.values()) - looks), restarted)
+        return RequestDeltas(requests, max(0, total - sum(requests.values()) - looks), restarted)
 
     def _of(self, life: _Life, ours: frozenset[tuple[tuple[str, str], ...]]) -> int:
         """ours: the labels that count, all of them when empty."""

@@ -15,7 +15,7 @@ from scale_app.domain.samples import PodSeen, PodsSample, PodUsage
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ServiceObjects:
     """The objects as they are now; None for a kind that cannot be seen. client_node: where the load comes from."""
 
     slices: Sequence[Slice]
