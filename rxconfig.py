@@ -4,11 +4,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import reflex as rx
-from reflex_base.constants import Bun
-from reflex_base.constants.state import StateManagerMode
+from reflex.constants import Bun, StateManagerMode
 
-from scale_app.ui.browser_location import BrowserLocationPlugin
-from scale_app.ui.theme import THEME
+from scale_app.ui.reflex_compat import BrowserLocationPlugin
+
+# One accent, grays, and amber for the outlier alone. Colours and sizes are in assets/scale.css.
+THEME = rx.theme(accent_color="indigo", gray_color="slate", radius="medium", has_background=False)
 
 
 def bun_path() -> Path:

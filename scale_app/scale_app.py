@@ -9,19 +9,20 @@ from scale_app import wiring
 from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
 from scale_app.ui.compare import Compared, compare_page
-from scale_app.ui.demo_panel import DemoControl
-from scale_app.ui.intent import Intent
-from scale_app.ui.live import live_page
-from scale_app.ui.not_stored import NotStored
-from scale_app.ui.one_run import OneRun
-from scale_app.ui.run import run_page
-from scale_app.ui.run_list import RunList
-from scale_app.ui.runs import runs_page
-from scale_app.ui.saved_plans import SavedPlans
-from scale_app.ui.state import Follower
-from scale_app.ui.target_picker import TargetChoices
+from scale_app.ui.layout import NotStored
+from scale_app.ui.live.demo import DemoControl
+from scale_app.ui.live.page import live_page
+from scale_app.ui.live.saved_plans import SavedPlans
+from scale_app.ui.live.target_picker import TargetChoices
+from scale_app.ui.plan.state import Intent
+from scale_app.ui.reflex_compat import OWN_OVERLAY
+from scale_app.ui.run.page import run_page
+from scale_app.ui.run.state import OneRun
+from scale_app.ui.runs.page import runs_page
+from scale_app.ui.runs.state import RunList
+from scale_app.ui.shown.audience import AUDIENCE
+from scale_app.ui.shown.state import Follower
 from scale_app.ui.targets import Offered, targets_page
-from scale_app.ui.theme import OVERLAY, STYLESHEETS, head
 
 
 def guarded(app: ASGIApp) -> ASGIApp:
@@ -31,11 +32,16 @@ def guarded(app: ASGIApp) -> ASGIApp:
 
 app = rx.App(
     api_transformer=[api_app(wiring.hub(), wiring.settings()), guarded],
-    stylesheets=STYLESHEETS,
+    stylesheets=["/scale.css"],
     html_lang="en",
-    head_components=head(),
+    head_components=[
+        rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml"),
+        rx.el.script(src="/readout.js", defer=True),
+    ],
 )
-app.app_wraps.pop(OVERLAY)  # Reflex's own words for a lost connection; ui/connection.py has ours
+app.app_wraps.pop(OWN_OVERLAY)
+assert app.event_namespace is not None
+AUDIENCE.socket = app.event_namespace
 app.register_lifespan_task(wiring.lifespan)
 app.add_page(
     live_page,

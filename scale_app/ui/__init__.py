@@ -1,1 +1,1 @@
-"""The page, a module for each of its pages. It computes nothing: texts come from views, drawings from pictures."""
+"""The page, a module or folder for each of its pages. It computes nothing: texts are views', drawings are pictures'."""

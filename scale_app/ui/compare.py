@@ -8,15 +8,12 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
-from scale_app.ui.compare_tables import runs_table
-from scale_app.ui.info import explained
+from scale_app.ui.elements.display import explained, heads, local_time, table_box
+from scale_app.ui.elements.types import Handler, Part
 from scale_app.ui.layout import page
-from scale_app.ui.local_time import local_time
-from scale_app.ui.meant import Handler, Part
-from scale_app.ui.panels import panel
-from scale_app.ui.run_actions import run_again
-from scale_app.ui.tables import heads, table_box
-from scale_app.views.comparing import MOST_RUNS, NO_COMPARISON, CompareView, Side, compare_view
+from scale_app.ui.run.state import run_again
+from scale_app.ui.shown.panels import panel
+from scale_app.views.comparing import MOST_RUNS, NO_COMPARISON, Cell, CompareRow, CompareView, Side, compare_view
 from scale_app.views.view import Tick
 
 
@@ -272,4 +269,44 @@ def _nothing() -> Part:
         rx.link("See all runs", href="/runs"),
         class_name="card empty",
         data_testid="empty",
+    )
+
+
+def runs_table(head: str, rows: Any, view: Any, name: str, bars: bool = False) -> Part:
+    """A table with a column for each run. bars: the figures are shares."""
+
+    def cell(figure: Cell) -> Part:
+        if not bars:
+            return rx.el.td(figure.text)
+        return rx.el.td(_share(figure), custom_attrs={"data-outlier": figure.outlier})
+
+    def row(figures: CompareRow) -> Part:
+        return rx.el.tr(
+            rx.el.th(figures.name, scope="row", class_name="mono" if bars else ""),
+            rx.foreach(figures.cells, cell),
+        )
+
+    return table_box(
+        f"Table: {head.lower()} in all runs",
+        rx.el.table(
+            rx.el.thead(
+                rx.el.tr(
+                    rx.el.th(head, scope="col"),
+                    rx.foreach(view.sides, lambda side: rx.el.th(side.label, scope="col")),
+                )
+            ),
+            rx.el.tbody(rx.foreach(rows, row)),
+            class_name="table compared",
+            data_testid=name,
+        ),
+        look="bounded",
+    )
+
+
+def _share(figure: Cell) -> Part:
+    return rx.el.span(
+        rx.el.span(rx.el.span(class_name="meter-fill", style={"width": figure.bar}), class_name="meter"),
+        figure.text,
+        rx.match(figure.outlier, ("over", " ▲"), ("under", " ▼"), ""),
+        class_name="meter-box tabular",
     )

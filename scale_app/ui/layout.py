@@ -1,16 +1,19 @@
-"""What every page has: the bar at the top with the run's state, the way to the other pages, and the theme switch."""
+"""What every page has: the bar with the run's state, the other pages and the theme; what is wrong with connection
+or storing, below it."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Literal
 
 import reflex as rx
 
-from scale_app.ui.connection import connection_notices
-from scale_app.ui.info import info, info_texts
-from scale_app.ui.meant import Flag, Part
-from scale_app.ui.not_stored import not_stored_notice
-from scale_app.ui.state import Follower
+from scale_app import wiring
+from scale_app.ui.build_id import BUILD_ID
+from scale_app.ui.elements.display import info, info_texts
+from scale_app.ui.elements.types import Flag, Part
+from scale_app.ui.reflex_compat import lost_connection
+from scale_app.ui.shown.state import Follower
 
 MODES: tuple[tuple[Literal["system", "light", "dark"], str, str], ...] = (
     ("system", "System", "monitor"),
@@ -104,4 +107,100 @@ def _theme_switch() -> Part:
         class_name="switch",
         role="group",
         aria_label="Colour theme",
+    )
+
+
+def connection_notices() -> Part:
+    """At most one line for the connection, and one for an upgrade."""
+    return rx.el.div(
+        rx.cond(lost_connection(), _lost(), _silent()), _upgraded(), role="status", class_name="connection"
+    )
+
+
+def _lost() -> Part:
+    return _notice(
+        "wifi-off",
+        "The server cannot be reached. ",
+        "The page tries again by itself; what it shows is from before. A running test is not stopped by this page.",
+        "lost",
+    )
+
+
+def _silent() -> Part:
+    """Each sign of life replaces the element, which begins anew to wait before it shows itself: no script counts.
+
+    A run sends a sign of life each second; without one the server sends one every few seconds.
+    """
+    return rx.cond(
+        Follower.beat > 0,
+        rx.el.div(
+            _notice(
+                "hourglass",
+                "No news from the server. ",
+                "The connection is open but silent; what the page shows may be old.",
+                "silent",
+            ),
+            class_name=rx.cond(Follower.view.active, "silence", "silence silence-idle"),
+            key=Follower.beat,
+        ),
+    )
+
+
+def _upgraded() -> Part:
+    return rx.cond(
+        (Follower.build != "") & (Follower.build != BUILD_ID),
+        rx.el.div(
+            _notice("refresh-cw", "Scale was upgraded. ", "This page is of an earlier version.", "upgraded"),
+            rx.el.button(
+                "Reload the page",
+                on_click=rx.call_script("window.location.reload()"),
+                type="button",
+                class_name="button small",
+                data_testid="reload",
+            ),
+            class_name="upgraded",
+        ),
+    )
+
+
+def _notice(icon: str, title: str, text: str, name: str) -> Part:
+    return rx.el.div(
+        rx.icon(icon, size=16, aria_hidden=True),
+        rx.el.span(rx.el.strong(title), text),
+        class_name="connection-notice",
+        data_testid=name,
+    )
+
+
+LOOK_EVERY_S = 1.0
+
+
+class NotStored(rx.State):
+    """problem: why what happens is not stored yet, "" when it is."""
+
+    problem: str = ""
+
+    @rx.event(background=True, supersedes=True)
+    async def watch(self) -> None:
+        """Runs for as long as the tab is open, whatever else the page follows: a run's end is no end of its storing."""
+        told = None
+        while True:
+            problem = wiring.hub().storing.problem
+            if problem != told:
+                async with self:
+                    self.problem = told = problem
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+def not_stored_notice() -> Part:
+    """A line below the bar."""
+    return rx.cond(
+        NotStored.problem != "",
+        rx.el.div(
+            rx.icon("database", size=16, aria_hidden=True),
+            rx.el.span(NotStored.problem),
+            class_name="not-stored",
+            role="status",
+            data_testid="not-stored",
+        ),
     )

@@ -10,14 +10,12 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.target import DEMO_TARGET
-from scale_app.ui import controls
-from scale_app.ui.info import explained, info
-from scale_app.ui.intent import Intent
+from scale_app.ui.elements import controls
+from scale_app.ui.elements.display import explained, heads, info, local_time, table_box
+from scale_app.ui.elements.types import Handler, Part
 from scale_app.ui.layout import page
-from scale_app.ui.local_time import local_time
-from scale_app.ui.meant import Handler, Part
-from scale_app.ui.panels import panel
-from scale_app.ui.tables import heads, table_box
+from scale_app.ui.plan.state import Intent
+from scale_app.ui.shown.panels import panel
 from scale_app.views.targets import NO_TARGETS, PlaceRow, RightRow, TargetRow, TargetsView, narrowed, targets_view
 
 MANY = 8

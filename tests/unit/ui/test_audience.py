@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import pytest
 
-from scale_app.ui.audience import Audience, Seat
+from scale_app.ui.shown.audience import Audience, Seat
 
 BY_NAME, BY_SHARE = Seat("run", "name", False), Seat("run", "share", True)
 OTHER_RUN = Seat("other", "name", False)
@@ -49,7 +49,9 @@ def socket():
 
 @pytest.fixture
 def audience(socket):
-    return Audience(lambda: socket)
+    found = Audience()
+    found.socket = socket
+    return found
 
 
 def figures(seat):

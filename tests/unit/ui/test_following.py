@@ -5,7 +5,7 @@ import pytest
 from scale_app.domain.events import PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState
-from scale_app.ui.following import Following
+from scale_app.ui.shown.following import Following
 from tests.unit.ui.samples import record, snapshot
 
 

@@ -10,9 +10,9 @@ from scale_app import wiring
 from scale_app.codec.plan_text import plan_to_text
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.ui import page_text
-from scale_app.ui.intent import Intent
-from scale_app.ui.page_text import MOST_PAGE_TEXT
+from scale_app.ui.plan import texts as page_text
+from scale_app.ui.plan.state import Intent
+from scale_app.ui.plan.texts import MOST_PAGE_TEXT
 from tests.fakes_hub import FakeHub
 
 PLAN = LoadPlan(users=10, spawn_rate=5, arrivals_per_s=20)

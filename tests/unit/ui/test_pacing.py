@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import aclosing
 
-from scale_app.ui.pacing import paced
+from scale_app.ui.shown.following import paced
 
 
 async def of(*items):

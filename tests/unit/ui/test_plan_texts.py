@@ -7,7 +7,7 @@ import pytest
 from scale_app.domain.errors import PlanError
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
-from scale_app.ui.plan_texts import DEFAULT, plan_of, texts_of
+from scale_app.ui.plan.texts import DEFAULT, plan_of, texts_of
 
 PLANS = {
     "default": LoadPlan(),

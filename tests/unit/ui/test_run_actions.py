@@ -2,7 +2,7 @@
 
 import pytest
 
-from scale_app.ui.one_run import OneRun
+from scale_app.ui.run.state import OneRun
 
 
 @pytest.mark.parametrize(("typed", "said"), [("a/b", "A name has no slash."), ("a/", ""), ("", "")])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scale_app.ui.steps import duration_stops, nearest, stops
+from scale_app.ui.plan.texts import duration_stops, nearest, stops
 
 
 def test_stops_are_whole_rising_and_end_at_the_cap():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scale_app.domain.cluster import ClusterTarget, ServiceRef
-from scale_app.ui.target_picker import choice_of
+from scale_app.ui.live.target_picker import choice_of
 
 URL = "http://cart.shop.svc:8080/"
 

@@ -1,0 +1,257 @@
+"""Form controls that are labelled, keyboard-operable and take typed numbers as well as a dragged thumb."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import reflex as rx
+
+from scale_app.ui.elements.types import Figure, Flag, Handler, Part, Text
+from scale_app.ui.reflex_compat import slider_parts
+
+slider = slider_parts()
+THROTTLE_MS = 60
+TYPING_MS = 150
+
+
+def typed(entry: Part) -> Part:
+    """An entry that keeps what is typed, and tells it after a short pause, on Enter and on leaving.
+
+    Otherwise the browser would show the server's value until its next answer, and lose what is typed in between.
+    """
+    return rx.debounce_input(entry, debounce_timeout=TYPING_MS)
+
+
+def on_enter(act: Handler) -> Any:
+    """For an entry's `on_key_down`: Enter does what the button beside it does."""
+    return lambda key: rx.cond(key == "Enter", act, rx.noop())
+
+
+def number_slider(
+    name: str,
+    label: str,
+    unit: str,
+    text: Text,
+    at: Figure,
+    last_stop: Figure,
+    on_type: Handler,
+    on_slide: Handler,
+    on_settled: Handler = None,
+    note: Text = "",
+    disabled: Flag = False,
+    wrong: Flag = False,
+) -> Part:
+    """A slider over round stops and an entry for any number. name: its test id; on_settled: when a value stands."""
+    settled = rx.noop() if on_settled is None else on_settled
+    return rx.el.div(
+        rx.el.div(
+            rx.el.label(label, html_for=f"{name}-entry", id=f"{name}-label"),
+            rx.el.span(
+                _number_entry(f"{name}-entry", text, on_type, disabled, wrong, on_blur=settled),
+                rx.el.span(unit, class_name="unit"),
+                class_name="entry-box",
+            ),
+            class_name="row",
+        ),
+        slider.root(
+            *_track_and_thumb(name, text + f" {unit}"),
+            value=at,
+            min=0,
+            max=last_stop,
+            step=1,
+            disabled=disabled,
+            on_value_change=on_slide.throttle(THROTTLE_MS),
+            # Throttling drops the last change, so the committed value counts once more.
+            on_value_commit=[on_slide, settled],
+            class_name="slider",
+        ),
+        _note(note),
+        class_name="field",
+    )
+
+
+def _track_and_thumb(name: str, said: Text) -> tuple[Part, Part]:
+    """said: what a screen reader says of where the thumb is."""
+    return (
+        slider.track(slider.range(class_name="slider-range"), class_name="slider-track"),
+        slider.thumb(
+            class_name="slider-thumb",
+            aria_labelledby=f"{name}-label",
+            aria_valuetext=said,
+            data_testid=f"{name}-slider",
+        ),
+    )
+
+
+def text_entry(
+    name: str,
+    label: str,
+    value: Text,
+    on_type: Handler,
+    note: Text = "",
+    disabled: Flag = False,
+    wrong: Flag = False,
+    **more: Any,
+) -> Part:
+    """A labelled line of text."""
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        typed(
+            rx.el.input(
+                id=name,
+                value=value,
+                on_change=on_type,
+                type="text",
+                auto_complete="off",
+                spell_check=False,
+                class_name="input",
+                disabled=disabled,
+                aria_invalid=wrong,
+                aria_describedby="problem",
+                data_testid=name,
+                **more,
+            )
+        ),
+        _note(note),
+        class_name="field",
+    )
+
+
+def small_entry(
+    name: str,
+    label: str,
+    unit: str,
+    value: Text,
+    on_type: Handler,
+    disabled: Flag = False,
+    wrong: Flag = False,
+    **more: Any,
+) -> Part:
+    """A number on one line with its label."""
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        rx.el.span(
+            _number_entry(name, value, on_type, disabled, wrong, **more),
+            rx.el.span(unit, class_name="unit"),
+            class_name="entry-box solo",
+        ),
+        class_name="field row-field",
+    )
+
+
+def _number_entry(name: str, value: Text, on_type: Handler, disabled: Flag, wrong: Flag, **more: Any) -> Part:
+    """Where a number is typed. name: its id and its test id."""
+    return typed(
+        rx.el.input(
+            id=name,
+            value=value,
+            on_change=on_type,
+            type="text",
+            input_mode="decimal",
+            auto_complete="off",
+            class_name="entry",
+            disabled=disabled,
+            aria_invalid=wrong,
+            aria_describedby="problem",
+            data_testid=name,
+            **more,
+        )
+    )
+
+
+def choice(
+    name: str,
+    label: str,
+    options: Mapping[Any, tuple[str, str]],
+    value: Text,
+    on_choose: Handler,
+    disabled: Flag = False,
+    about: Part = None,
+) -> Part:
+    """A labelled list to choose from, with a sentence about what is chosen. about: an info button."""
+    return rx.el.div(
+        rx.el.span(rx.el.label(label, html_for=name), about or rx.fragment(), class_name="explained"),
+        rx.el.select(
+            *[rx.el.option(text, value=str(key)) for key, (text, _) in options.items()],
+            id=name,
+            value=value,
+            on_change=on_choose,
+            disabled=disabled,
+            class_name="input",
+            aria_describedby=f"{name}-note",
+            data_testid=name,
+        ),
+        rx.el.p(
+            rx.match(value, *[(str(key), sentence) for key, (_, sentence) in options.items()], ""),
+            class_name="note",
+            id=f"{name}-note",
+        ),
+        class_name="field",
+    )
+
+
+def text_area(
+    name: str,
+    label: str,
+    value: Text,
+    on_type: Handler,
+    disabled: Flag = False,
+    wrong: Flag = False,
+    rows: int = 3,
+    **more: Any,
+) -> Part:
+    """Several labelled lines of text."""
+    return rx.el.div(
+        rx.el.label(label, html_for=name),
+        typed(
+            rx.el.textarea(
+                id=name,
+                value=value,
+                on_change=on_type,
+                rows=str(rows),
+                spell_check=False,
+                class_name="input area mono",
+                disabled=disabled,
+                aria_invalid=wrong,
+                aria_describedby="problem",
+                data_testid=name,
+                **more,
+            )
+        ),
+        class_name="field",
+    )
+
+
+def _note(text: Text) -> Part:
+    """A sentence below the control; nothing for ""."""
+    return rx.fragment() if isinstance(text, str) and text == "" else rx.el.p(text, class_name="note")
+
+
+def button(text: Text, on_click: Handler, name: str, look: str = "", icon: str = "", **more: Any) -> Part:
+    """A button. look: "primary" for the one main action of a page. name: its test id."""
+    return rx.el.button(
+        rx.icon(icon, size=16, aria_hidden=True) if icon else rx.fragment(),
+        text,
+        on_click=on_click,
+        type="button",
+        class_name=f"button {look}".strip(),
+        data_testid=name,
+        **more,
+    )
+
+
+def stop_button(stop: Handler, stopping: Flag) -> Part:
+    """Also while a run is stopping: a load that does not end then is put down at the second asking."""
+    return rx.fragment(
+        button(rx.cond(stopping, "Stop once more", "Stop"), stop, "stop", icon="square"),
+        rx.cond(
+            stopping,
+            rx.el.p(
+                "Stopping: requests in flight end first. If the run does not end, stop it once more.",
+                class_name="note",
+                role="status",
+                data_testid="stopping",
+            ),
+        ),
+    )

@@ -1,0 +1,114 @@
+"""Play with the built-in pods: change the balancer's policy, make a pod slow or failing, kill one; also mid-run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import reflex as rx
+
+from scale_app import wiring
+from scale_app.codec import plan_from_wire
+from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
+from scale_app.domain.errors import ScaleError
+from scale_app.ui.elements import controls
+from scale_app.ui.elements.display import refusal
+from scale_app.ui.elements.types import Part
+from scale_app.views import format as shown
+from scale_app.views.words import FAULTS, POLICIES
+
+
+class DemoControl(rx.State):
+    """The demo as this tab last saw it; `weight` and `pods` are texts as typed."""
+
+    policy: str = Policy.RANDOM.value
+    fault: str = Fault.NONE.value
+    weight: str = "1"
+    pods: str = ""
+    first_pod: str = ""
+    problem: str = ""
+
+    @rx.event(background=True)
+    async def look(self) -> AsyncIterator[Any]:
+        """Read how the demo is set; in the background, for it may have to be started first."""
+        try:
+            status = await wiring.hub().demo.status()
+        except ScaleError as error:
+            async with self:
+                self.problem = str(error)
+            yield refusal(error)
+            return
+        async with self:
+            self.adopt(status)
+
+    @rx.event
+    async def choose_policy(self, policy: str) -> Any:
+        return await self._change(policy=policy)
+
+    @rx.event
+    async def choose_fault(self, fault: str) -> Any:
+        return await self._change(fault=fault)
+
+    @rx.event
+    def type_weight(self, text: str) -> None:
+        self.weight = text
+
+    @rx.event
+    def type_pods(self, text: str) -> None:
+        self.pods = text
+
+    @rx.event
+    async def settle_weight(self) -> Any:
+        return await self._change(weight=shown.number(self.weight))
+
+    @rx.event
+    async def settle_pods(self) -> Any:
+        return await self._change(pods=shown.number(self.pods))
+
+    @rx.event
+    async def kill(self) -> Any:
+        """Kill the first pod; the demo replaces it."""
+        victim = self.first_pod
+        return await self._change(kill_pod=victim) or rx.toast.info(f"Pod {victim} was killed; another comes.")
+
+    def adopt(self, status: DemoStatus) -> None:
+        """Show the demo as it is."""
+        self.policy, self.fault = status.policy.value, status.fault.value
+        self.weight, self.pods = shown.plain(status.weight), str(len(status.pods))
+        self.first_pod = status.pods[0].name if status.pods else ""
+        self.problem = ""
+
+    async def _change(self, **change: Any) -> Any:
+        try:
+            self.adopt(await wiring.hub().demo.change(plan_from_wire(DemoChange, change)))
+        except ScaleError as error:
+            self.problem = str(error)
+            return refusal(error)
+        return None
+
+
+def demo_panel() -> Part:
+    """The demo's controls."""
+    state = DemoControl
+    return rx.el.section(
+        rx.el.h2("Demo pods"),
+        rx.el.p("Cause an imbalance and watch the score follow.", class_name="quiet"),
+        controls.choice("demo-policy", "Balancer picks", POLICIES, state.policy, state.choose_policy),
+        rx.cond(
+            state.policy == Policy.WEIGHTED.value,
+            controls.small_entry(
+                "demo-weight",
+                "Weight of the first pod",
+                "",
+                state.weight,
+                state.type_weight,
+                on_blur=state.settle_weight,
+            ),
+        ),
+        controls.choice("demo-fault", "Fault", FAULTS, state.fault, state.choose_fault),
+        controls.small_entry("demo-pods", "Pods", "", state.pods, state.type_pods, on_blur=state.settle_pods),
+        controls.button("Kill a pod", state.kill, "demo-kill", icon="skull", disabled=state.first_pod == ""),
+        rx.el.p(state.problem, class_name="problem", role="alert", data_testid="demo-problem"),
+        class_name="card form",
+        aria_label="Demo pods",
+    )

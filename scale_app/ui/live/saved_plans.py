@@ -1,0 +1,152 @@
+"""Plans that people keep under a name, and the form's plan as text to copy, paste and keep beside code."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import reflex as rx
+
+from scale_app import wiring
+from scale_app.codec.plan_text import plan_from_text
+from scale_app.domain.errors import ScaleError
+from scale_app.ui.elements import controls
+from scale_app.ui.elements.display import refusal
+from scale_app.ui.elements.types import Flag, Part
+from scale_app.ui.plan.state import Intent
+from scale_app.ui.plan.texts import check_page_text, text_of
+
+
+class SavedPlans(rx.State):
+    """names: of the plans of this installation. name: the one chosen, or to be given. text: a plan as YAML."""
+
+    names: rx.Field[list[str]] = rx.field(default_factory=list)
+    name: str = ""
+    text: str = ""
+    problem: str = ""
+
+    @rx.event
+    async def look(self) -> None:
+        """Read the names."""
+        try:
+            self.names, self.problem = [saved.name for saved in await wiring.hub().plans()], ""
+        except ScaleError as error:
+            self.problem = str(error)
+
+    @rx.event
+    def write_name(self, name: str) -> None:
+        self.name = name
+
+    @rx.event
+    def write_text(self, text: str) -> None:
+        self.text = text
+
+    @rx.event
+    async def choose(self, name: str) -> Any:
+        """Fill the form from a saved plan."""
+        if not name:
+            return None
+        return await self._tried(self._fill(name), f"The form holds the plan {name}.")
+
+    @rx.event
+    async def save(self) -> Any:
+        """Keep the form's plan under the typed name."""
+        return await self._tried(self._save(), f"The plan was saved as {self.name.strip()}.")
+
+    @rx.event
+    async def delete(self) -> Any:
+        """Forget the plan of this name."""
+        return await self._tried(self._delete(), f"The plan {self.name} was deleted.")
+
+    @rx.event
+    async def show_text(self) -> Any:
+        """The form's plan as text."""
+        return await self._tried(self._show_text(), "")
+
+    @rx.event
+    async def read_text(self) -> Any:
+        """Fill the form from the text."""
+        return await self._tried(self._read_text(), "The form holds the plan of the text.")
+
+    async def _fill(self, name: str) -> None:
+        saved = await wiring.hub().plan(name)
+        self.name = name
+        await (await self.get_state(Intent)).take(saved.plan)
+
+    async def _save(self) -> None:
+        saved = await wiring.hub().save_plan(self.name.strip(), (await self.get_state(Intent)).plan())
+        self.name = saved.name
+        self.names = [plan.name for plan in await wiring.hub().plans()]
+
+    async def _delete(self) -> None:
+        await wiring.hub().delete_plan(self.name)
+        self.names, self.name = [plan.name for plan in await wiring.hub().plans()], ""
+
+    async def _show_text(self) -> None:
+        self.text = await text_of((await self.get_state(Intent)).plan())
+
+    async def _read_text(self) -> None:
+        check_page_text(self.text, "file")
+        plan = await asyncio.to_thread(plan_from_text, self.text)
+        await (await self.get_state(Intent)).take(plan)
+
+    async def _tried(self, work: Any, done: str) -> Any:
+        try:
+            await work
+        except ScaleError as error:
+            self.problem = str(error)
+            return refusal(error)
+        self.problem = ""
+        return rx.toast.success(done) if done else None
+
+
+def saved_plans_fold(running: Flag) -> Part:
+    """Load, save, delete; and the plan as text."""
+    return rx.el.details(
+        rx.el.summary("Saved plans", data_testid="saved-plans"),
+        rx.cond(
+            SavedPlans.names,
+            rx.el.div(
+                rx.el.label("Load a saved plan", html_for="saved-plan"),
+                rx.el.select(
+                    rx.el.option("Choose …", value=""),
+                    rx.foreach(SavedPlans.names, lambda name: rx.el.option(name, value=name)),
+                    id="saved-plan",
+                    value=rx.cond(SavedPlans.names.contains(SavedPlans.name), SavedPlans.name, ""),
+                    on_change=SavedPlans.choose,
+                    disabled=running,
+                    class_name="input",
+                    data_testid="saved-plan",
+                ),
+                class_name="field",
+            ),
+            rx.el.p("No plan has been saved yet.", class_name="note"),
+        ),
+        controls.text_entry(
+            "plan-name",
+            "Name",
+            SavedPlans.name,
+            SavedPlans.write_name,
+            on_key_down=controls.on_enter(SavedPlans.save),
+        ),
+        rx.el.div(
+            # Never out of reach: the server hears of a name a moment after it was typed, and refuses with a sentence.
+            controls.button("Save", SavedPlans.save, "save-plan", look="small"),
+            controls.button("Delete", SavedPlans.delete, "delete-plan", look="small"),
+            class_name="quick",
+        ),
+        controls.text_area("plan-text", "Plan as text", SavedPlans.text, SavedPlans.write_text, rows=6),
+        rx.el.div(
+            controls.button("Show the form's plan", SavedPlans.show_text, "show-plan-text", look="small"),
+            controls.button(
+                "Read into the form",
+                SavedPlans.read_text,
+                "read-plan-text",
+                look="small",
+                disabled=running,
+            ),
+            class_name="quick",
+        ),
+        rx.el.p(SavedPlans.problem, class_name="problem", role="alert", data_testid="plan-problem"),
+        class_name="fold",
+    )

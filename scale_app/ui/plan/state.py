@@ -1,0 +1,293 @@
+"""What the person wants: the form's texts, kept as typed. Only `LoadPlan` judges them; only the hub acts on them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import reflex as rx
+
+from scale_app import wiring
+from scale_app.domain.errors import PlanError, ScaleError
+from scale_app.domain.plan import LoadPlan, PlanEdit
+from scale_app.domain.target import DEMO_TARGET
+from scale_app.pictures.times import pattern_picture
+from scale_app.ui.elements.display import refusal
+from scale_app.ui.plan.texts import (
+    DEFAULT,
+    base_of,
+    duration_stops,
+    extras_of,
+    nearest,
+    plan_of,
+    stops,
+    text_of,
+    texts_of,
+)
+from scale_app.views import format as shown
+from scale_app.views.words import allowed_sentence
+
+TEXTS = texts_of(DEFAULT)
+MOST_ARRIVALS_PER_S = 10_000
+SLIDERS = {
+    "users": stops(wiring.settings().limits.users),
+    "spawn_rate": stops(wiring.settings().limits.spawn_rate),
+    "duration": duration_stops(wiring.settings().limits.duration_s),
+    "arrivals_per_s": stops(MOST_ARRIVALS_PER_S),
+}
+EDITED = ("users", "spawn_rate", "arrivals_per_s")
+"""Fields of a plan that may change while its load runs."""
+TYPING_PAUSE_S = 0.4
+
+
+def _kept(field: str) -> str:
+    """A text that the tab keeps, so that neither a reload nor a restart of the server loses it."""
+    return rx.SessionStorage(TEXTS[field])
+
+
+class Intent(rx.State):
+    """The form. Numbers are texts so that a wrong one stays where it was typed until it is put right.
+
+    base: the plan that was loaded, as text; what the form does not show comes from it. extras: names of that.
+    starting: from Start until the run is shown. preview, preview_area: paths of the pattern.
+    adopted: what the running load has of the EDITED fields.
+    """
+
+    target: str = _kept("target")
+    service: str = _kept("service")
+    users: str = _kept("users")
+    spawn_rate: str = _kept("spawn_rate")
+    duration: str = _kept("duration")
+    until: str = _kept("until")
+    connections: str = _kept("connections")
+    every: str = _kept("every")
+    model: str = _kept("model")
+    arrivals_per_s: str = _kept("arrivals_per_s")
+    arrivals: str = _kept("arrivals")
+    think_ms: str = _kept("think_ms")
+    timeout: str = _kept("timeout")
+    pod_header: str = _kept("pod_header")
+    counting: str = _kept("counting")
+    warm_up: str = _kept("warm_up")
+    alert_rule: str = _kept("alert_rule")
+    pod_share: str = _kept("pod_share")
+    p95: str = _kept("p95")
+    failures: str = _kept("failures")
+    method: str = _kept("method")
+    headers: str = _kept("headers")
+    body: str = _kept("body")
+    tls: str = _kept("tls")
+    ca_pem: str = _kept("ca_pem")
+    dns: str = _kept("dns")
+    json_field: str = _kept("json_field")
+    pattern: str = _kept("pattern")
+    low: str = _kept("low")
+    period: str = _kept("period")
+    begins: str = _kept("begins")
+    steps: str = _kept("steps")
+    points: str = _kept("points")
+    base: str = rx.SessionStorage("")
+    extras: str = ""
+    preview: str = ""
+    preview_area: str = ""
+    preview_note: str = ""
+    duration_words: str = ""
+    answer: str = ""
+    answer_good: bool = True
+    problem: str = ""
+    problem_field: str = ""
+    starting: bool = False
+    started: str = ""
+    adopted: rx.Field[dict[str, float]] = rx.field(default_factory=dict)
+
+    @rx.var
+    def is_demo(self) -> bool:
+        return self.target.strip() == DEMO_TARGET
+
+    @rx.var
+    def users_at(self) -> list[int]:
+        return _stop("users", self.users)
+
+    @rx.var
+    def spawn_rate_at(self) -> list[int]:
+        return _stop("spawn_rate", self.spawn_rate)
+
+    @rx.var
+    def duration_at(self) -> list[int]:
+        return _stop("duration", self.duration)
+
+    @rx.var
+    def arrivals_per_s_at(self) -> list[int]:
+        return _stop("arrivals_per_s", self.arrivals_per_s)
+
+    @rx.event
+    def look(self) -> None:
+        """Judge what the form holds, and draw its pattern; the first thing a page does."""
+        self._judge()
+
+    @rx.event
+    def write(self, field: str, text: str) -> Any:
+        """A text as it is typed, or a choice."""
+        if field not in TEXTS:
+            return None
+        setattr(self, field, text)
+        if field == "target":
+            self.service = ""
+            return Intent.ask_about_target
+        return self._judge()
+
+    @rx.event
+    def slide(self, field: str, at: list[float]) -> None:
+        """A slider was moved to one of its stops."""
+        if field in SLIDERS and at and 0 <= int(at[0]) < len(SLIDERS[field]):
+            setattr(self, field, shown.plain(SLIDERS[field][int(at[0])]))
+            self._judge()
+
+    @rx.event
+    def choose_service(self, url: str, service: str) -> Any:
+        """Load a Service that the cluster showed."""
+        self.target, self.service = url, service
+        return Intent.ask_about_target
+
+    @rx.event
+    def choose_demo(self) -> Any:
+        """Load the built-in pods."""
+        self.target, self.service = DEMO_TARGET, ""
+        return Intent.ask_about_target
+
+    @rx.event(background=True, supersedes=True)
+    async def ask_about_target(self) -> AsyncIterator[Any]:
+        """What the allow-list says to the target, once the typing pauses. Sends nothing to it."""
+        async with self:
+            self._judge()
+            self.answer = ""
+            target, wrong = self.target.strip(), self.problem_field == "target_url"
+        yield
+        if wrong:
+            return
+        await asyncio.sleep(TYPING_PAUSE_S)
+        try:
+            answer, good = allowed_sentence(await wiring.hub().reachable(target)), True
+        except ScaleError as error:
+            answer, good = str(error), False
+        async with self:
+            if self.target.strip() == target:
+                self.answer, self.answer_good = answer, good
+
+    @rx.event
+    async def start(self) -> Any:
+        """Start the run that the form describes."""
+        self.starting, before = True, self.started
+        yield
+        try:
+            self.started = await wiring.hub().start(self.plan())
+            self._clear()
+        except ScaleError as error:
+            yield self._refuse(error)
+        finally:
+            self.starting = self.started != before
+
+    @rx.event
+    async def experiment(self, run_id: str, follow_by_address: bool) -> Any:
+        """Start the run that decides what the shown one left open, and turn to it."""
+        self.starting, before = True, self.started
+        yield
+        try:
+            self.started = await wiring.hub().experiment(run_id)
+            self._clear()
+            if follow_by_address:
+                yield rx.redirect(f"/runs/{self.started}")
+        except ScaleError as error:
+            yield self._refuse(error)
+        finally:
+            self.starting = self.started != before
+
+    @rx.event
+    async def stop(self, run_id: str) -> Any:
+        """Stop the run that is shown."""
+        try:
+            await wiring.hub().stop(run_id)
+            self._clear()
+        except ScaleError as error:
+            yield self._refuse(error)
+
+    @rx.event
+    async def settle(self, field: str, run_id: str, running: bool) -> Any:
+        """A value stands: the running load follows it, in this field alone. Before a run nothing is to be changed."""
+        if not running or field not in EDITED:
+            return
+        value = shown.number(getattr(self, field))
+        if value == self.adopted.get(field):
+            return
+        try:
+            record = await wiring.hub().edit(run_id, PlanEdit(**{field: value}))  # type: ignore[arg-type]
+            self.adopt(record.plan)
+            self._clear()
+        except ScaleError as error:
+            yield self._refuse(error)
+
+    @rx.event
+    async def forget(self) -> None:
+        """Back to the defaults."""
+        await self.take(DEFAULT)
+
+    def adopt(self, plan: LoadPlan) -> None:
+        """Show in the form what was edited of a running plan."""
+        if self.adopted != (now := _edited(plan)):
+            texts = texts_of(plan)
+            for field in [field for field in now if now[field] != self.adopted.get(field)]:
+                setattr(self, field, texts[field])
+            self.adopted = now
+
+    async def take(self, plan: LoadPlan) -> None:
+        """Fill the whole form from a plan."""
+        self.base = await text_of(plan)
+        for field, text in texts_of(plan).items():
+            if getattr(self, field) != text:
+                setattr(self, field, text)
+        self.extras, self.adopted = extras_of(self.base), _edited(plan)
+        self._judge()
+
+    def plan(self) -> LoadPlan:
+        """The plan as typed. Raises PlanError."""
+        base = base_of(self.base) if self.base else DEFAULT
+        return plan_of({field: getattr(self, field) for field in TEXTS}, base)
+
+    def _judge(self) -> None:
+        """Say what is wrong as it is typed; draw what is right."""
+        seconds = shown.number(self.duration)
+        self.duration_words = shown.span(seconds) if isinstance(seconds, int | float) and shown.known(seconds) else ""
+        try:
+            plan = self.plan()
+            plan.check_limits(wiring.settings().limits)
+        except PlanError as error:
+            self.problem, self.problem_field = str(error), error.field
+            return
+        self._clear()
+        picture = pattern_picture(plan.pattern, plan.duration_s)
+        self.preview, self.preview_area = picture.line, picture.area
+        spread = f"From {shown.percent(picture.lowest, 0)} to {shown.percent(picture.highest, 0)} of the load"
+        self.preview_note = (
+            "" if plan.pattern.kind == "constant" else f"{spread}, {shown.percent(picture.mean, 0)} on average"
+        )
+
+    def _clear(self) -> None:
+        if self.problem:
+            self.problem = self.problem_field = ""
+
+    def _refuse(self, error: ScaleError) -> Any:
+        """Say what is wrong beside the form and in a toast; nothing typed is lost."""
+        self.problem = str(error)
+        self.problem_field = error.field if isinstance(error, PlanError) else ""
+        return refusal(error)
+
+
+def _edited(plan: LoadPlan) -> dict[str, float]:
+    return {field: value for field in EDITED if (value := getattr(plan, field)) is not None}
+
+
+def _stop(field: str, text: str) -> list[int]:
+    value = shown.number(text)
+    known = isinstance(value, int | float) and shown.known(value)
+    return [nearest(SLIDERS[field], value) if known else 0]  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""The page of one run, by its permanent address."""

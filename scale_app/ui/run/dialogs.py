@@ -1,0 +1,156 @@
+"""The questions asked before a run is deleted or made a baseline.
+
+The browser's own dialogs, opened by the button's attributes: they hold the focus, close on Escape, and what is behind
+them cannot be used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from scale_app.ui.elements import controls
+from scale_app.ui.elements.display import local_time
+from scale_app.ui.elements.types import Handler, Part
+from scale_app.views.run_list import RunRow
+
+DELETE_DIALOG = "delete-dialog"
+BASELINE_DIALOG = "baseline-dialog"
+
+
+def opens(dialog: str) -> dict[str, str]:
+    """Attributes of a button that opens the dialog."""
+    return {"command": "show-modal", "commandfor": dialog}
+
+
+def close(dialog: str) -> Any:
+    """What closes it once the server has done what was asked."""
+    return rx.call_script(f"document.getElementById({dialog!r}).close()")
+
+
+def _closes(dialog: str) -> dict[str, str]:
+    return {"command": "close", "commandfor": dialog}
+
+
+def delete_dialog(asked: RunRow, delete: Handler) -> Part:
+    """Deleting cannot be undone, so it is asked once more, with what the run was.
+
+    asked: the run that the dialog names, and the only one that `delete` is called for.
+    """
+    return _dialog(
+        DELETE_DIALOG,
+        "Delete this run?",
+        _which(asked),
+        rx.el.p("Its figures, its events and its link are gone for everybody, and cannot be brought back."),
+        _buttons(
+            DELETE_DIALOG,
+            rx.el.button(
+                "Delete",
+                on_click=delete(asked.run_id),
+                disabled=asked.run_id == "",
+                type="button",
+                class_name="button danger",
+                custom_attrs=_closes(DELETE_DIALOG),
+                data_testid="confirm-delete",
+            ),
+        ),
+    )
+
+
+def baseline_dialog(asked: RunRow, marking: Any) -> Part:
+    """A baseline has a name, so that a script can ask for it whichever run it is. marking: a BaselineMarking."""
+    return _dialog(
+        BASELINE_DIALOG,
+        "Hold later runs against this one",
+        _which(asked),
+        rx.el.label("Name of the baseline", html_for="baseline-name"),
+        controls.typed(
+            rx.el.input(
+                id="baseline-name",
+                value=marking.baseline_name,
+                on_change=marking.type_baseline,
+                on_key_down=controls.on_enter(marking.mark(asked.run_id)),
+                auto_complete="off",
+                class_name="input",
+                aria_invalid=marking.baseline_problem != "",
+                aria_describedby="baseline-problem",
+                data_testid="baseline-name",
+            )
+        ),
+        rx.el.div(
+            rx.el.p(
+                marking.baseline_problem,
+                id="baseline-problem",
+                class_name="problem",
+                role="alert",
+                data_testid="baseline-problem",
+            ),
+            rx.cond(
+                marking.baseline_problem == "",
+                rx.el.p("One run has a name at a time: another run that has it now loses it.", class_name="note"),
+            ),
+            class_name="answer",
+        ),
+        _buttons(
+            BASELINE_DIALOG,
+            rx.cond(
+                asked.baseline != "",
+                rx.el.button(
+                    "No baseline any more",
+                    on_click=marking.unmark(asked.run_id),
+                    type="button",
+                    class_name="button",
+                    custom_attrs=_closes(BASELINE_DIALOG),
+                    data_testid="unmark",
+                ),
+            ),
+            rx.el.button(
+                "Mark as baseline",
+                # The typed name is the server's by then: leaving the entry told it, and events keep their order.
+                on_click=marking.mark(asked.run_id),
+                disabled=asked.run_id == "",
+                type="button",
+                class_name="button primary",
+                data_testid="confirm-mark",
+            ),
+        ),
+    )
+
+
+def _dialog(name: str, title: str, *inside: Part) -> Part:
+    return rx.el.dialog(
+        rx.el.h2(title, id=f"{name}-title"),
+        *inside,
+        id=name,
+        aria_labelledby=f"{name}-title",
+        class_name="dialog",
+        data_testid=name,
+    )
+
+
+def _which(asked: RunRow) -> Part:
+    return rx.el.p(
+        rx.cond(
+            asked.run_id != "",
+            rx.fragment(
+                local_time(asked.created_at_epoch_s),
+                ", ",
+                rx.el.span(asked.target, class_name="mono"),
+                ", ",
+                asked.plan,
+            ),
+            "…",
+        ),
+        class_name="which",
+    )
+
+
+def _buttons(dialog: str, *actions: Part) -> Part:
+    return rx.el.div(
+        rx.el.button(
+            "Cancel", type="button", class_name="button", custom_attrs=_closes(dialog), data_testid=f"{dialog}-cancel"
+        ),
+        *actions,
+        class_name="buttons",
+    )

@@ -1,0 +1,224 @@
+"""One run by its permanent address: the live panels, frozen when it is over, its plan, and what can be done with it."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from scale_app.reports.formats import FORMATS
+from scale_app.ui.elements import controls
+from scale_app.ui.elements.controls import stop_button
+from scale_app.ui.elements.display import info, local_text, local_time
+from scale_app.ui.elements.types import Handler, Part
+from scale_app.ui.layout import page
+from scale_app.ui.plan.state import Intent
+from scale_app.ui.run.dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_dialog, delete_dialog, opens
+from scale_app.ui.run.state import OneRun
+from scale_app.ui.shown.findings import experiment_panel
+from scale_app.ui.shown.panels import errors, happened, panel, run_panels
+from scale_app.ui.shown.state import Follower
+from scale_app.views.run_list import RunRow
+from scale_app.views.view import PlanLine, RunView
+
+_FILE_NAMES = {
+    "json": "JSON",
+    "csv": "CSV, pods",
+    "seconds": "CSV, seconds",
+    "junit": "JUnit",
+    "markdown": "Markdown",
+    "html": "HTML, offline",
+}
+
+
+def run_page() -> Part:
+    """`/runs/[run_id]`"""
+    view = Follower.view
+    return page(
+        rx.cond(
+            view.run_id != "",
+            rx.el.div(
+                rx.el.div(_head(view), _downloads(view), _plan(view), class_name="side"),
+                rx.el.div(
+                    rx.cond(
+                        view.active | view.has_data,
+                        run_panels(view, experiment_panel(follow_by_address=True)),
+                        _nothing_measured(view),
+                    ),
+                    class_name="main-column",
+                ),
+                class_name="columns",
+            ),
+            rx.cond(Follower.ready, _unknown(), _loading()),
+        ),
+        delete_dialog(OneRun.row, OneRun.delete),
+        baseline_dialog(OneRun.row, OneRun),
+        here="Run",
+    )
+
+
+def _head(view: RunView) -> Part:
+    row = OneRun.row
+    return rx.el.section(
+        rx.link("← All runs", href="/runs", class_name="back"),
+        rx.el.h1("Run of ", rx.el.span(view.target, class_name="mono")),
+        rx.cond(
+            row.baseline != "",
+            rx.el.p(
+                rx.icon("flag", size=14, aria_hidden=True),
+                rx.el.span("Baseline: " + row.baseline, data_testid="baseline"),
+                info("baseline"),
+                class_name="with-icon",
+            ),
+        ),
+        rx.el.dl(
+            _line("Started", rx.cond(row.run_id != "", local_time(row.created_at_epoch_s), "…")),
+            _line("State", rx.el.span(view.state_text, class_name="run-state", data_state=view.state)),
+            _line("Ran", view.progress.elapsed + " of " + view.progress.total),
+            _line("Counts", view.source_text),
+            class_name="plan tabular",
+        ),
+        _actions(view),
+        rx.el.p(Intent.problem, class_name="problem", role="alert", data_testid="problem"),
+        class_name="card form",
+        aria_label="Run",
+    )
+
+
+def _line(label: str, value: Part) -> Part:
+    return rx.el.div(rx.el.dt(label), rx.el.dd(value))
+
+
+def _actions(view: RunView) -> Part:
+    stop: Handler = Intent.stop
+    rerun: Handler = OneRun.rerun
+    return rx.el.div(
+        rx.cond(view.active, stop_button(stop(view.run_id), view.state == "stopping")),
+        controls.button("Run again", rerun().throttle(3_000), "rerun", icon="rotate-cw"),
+        rx.cond(~view.active, _for_ended_runs()),
+        rx.foreach(OneRun.baselines, _against),
+        class_name="stacked-buttons no-print",
+    )
+
+
+def _for_ended_runs() -> Part:
+    return rx.fragment(
+        controls.button("Baseline", rx.noop(), "mark", icon="flag", custom_attrs=opens(BASELINE_DIALOG)),
+        controls.button("Delete", rx.noop(), "delete", icon="trash-2", custom_attrs=opens(DELETE_DIALOG)),
+    )
+
+
+def _against(baseline: RunRow) -> Part:
+    return rx.link(
+        rx.icon("git-compare-arrows", size=16, aria_hidden=True),
+        "Compare with " + baseline.baseline,
+        href="/compare?ids=" + baseline.run_id + "," + Follower.view.run_id,
+        title="The baseline of " + local_text(baseline.created_at_epoch_s),
+        class_name="button",
+        data_testid="against-baseline",
+    )
+
+
+def _downloads(view: RunView) -> Part:
+    """The run as files; the browser asks the API for them."""
+    return rx.el.section(
+        rx.el.h2("Take it with you"),
+        rx.el.ul(
+            *[
+                rx.el.li(
+                    rx.el.a(
+                        rx.icon("download", size=14, aria_hidden=True),
+                        _FILE_NAMES[name],
+                        href=f"/api/v1/runs/{view.run_id}/export?format={name}",
+                        download=True,
+                        custom_attrs={"reloadDocument": True},  # else the page's router takes it for a page of its own
+                        class_name="with-icon",
+                        data_testid=f"export-{name}",
+                    ),
+                    rx.el.span(form.about, class_name="quiet"),
+                )
+                for name, form in FORMATS.items()
+            ],
+            class_name="downloads",
+        ),
+        class_name="card stack no-print",
+        aria_label="Downloads",
+    )
+
+
+def _plan(view: RunView) -> Part:
+    return panel(
+        "Plan",
+        rx.el.dl(rx.foreach(view.plan, _plan_line), class_name="plan", data_testid="plan"),
+        rx.el.details(
+            rx.el.summary("As text"),
+            rx.el.div(
+                rx.el.pre(OneRun.plan_text, class_name="mono", tab_index=0, aria_label="The plan as YAML"),
+                rx.el.button(
+                    rx.icon("copy", size=14, aria_hidden=True),
+                    "Copy",
+                    on_click=[rx.set_clipboard(OneRun.plan_text), rx.toast.info("The plan was copied.")],
+                    type="button",
+                    class_name="button small",
+                    aria_label="Copy the plan",
+                    data_testid="copy-plan",
+                ),
+                class_name="patch",
+            ),
+            class_name="fold",
+            data_testid="plan-text",
+        ),
+    )
+
+
+def _plan_line(line: PlanLine) -> Part:
+    return _line(line.label, line.value)
+
+
+def _nothing_measured(view: RunView) -> Part:
+    """The run is over and no pod has answered: why, and what to do, instead of empty pictures."""
+    return rx.el.div(
+        rx.el.section(
+            rx.icon("circle-alert", size=32, aria_hidden=True),
+            rx.el.h2(
+                rx.match(
+                    view.state,
+                    ("failed", "This run failed before a pod had answered"),
+                    ("interrupted", "This run was interrupted before a pod had answered"),
+                    "No pod answered in this run",
+                )
+            ),
+            rx.cond(view.message != "", rx.el.p(view.message, role="alert", data_testid="run-message")),
+            rx.el.p(
+                "Put right what is in the way, then run it again: the plan is kept. Nothing was measured, so there is "
+                "no score.",
+                class_name="quiet",
+            ),
+            class_name="card empty",
+            data_testid="nothing-measured",
+        ),
+        rx.el.div(happened(view), errors(view), class_name="pair"),
+        class_name="panels",
+    )
+
+
+def _loading() -> Part:
+    return rx.el.div(
+        rx.el.div(class_name="skeleton skeleton-side"),
+        rx.el.div(class_name="skeleton skeleton-page"),
+        class_name="columns",
+        role="status",
+        aria_label="Loading the run",
+    )
+
+
+def _unknown() -> Part:
+    return rx.el.section(
+        rx.icon("search-x", size=32, aria_hidden=True),
+        rx.el.h1(rx.cond(Follower.unknown, "There is no such run", "The run cannot be read now")),
+        rx.el.p(Follower.problem, role="alert", data_testid="problem"),
+        rx.cond(
+            Follower.unknown,
+            rx.el.p("It may have been deleted, or the link was cut off when it was copied.", class_name="quiet"),
+        ),
+        rx.link("See all runs", href="/runs"),
+        class_name="card empty",
+    )

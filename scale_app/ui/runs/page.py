@@ -1,0 +1,280 @@
+"""The page of all runs, newest first: find one, compare some, run one again, keep one as a baseline, delete one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from scale_app.domain.balance import THRESHOLD
+from scale_app.pictures.axes import SIDE
+from scale_app.ui.elements import controls
+from scale_app.ui.elements.display import explained, heads, in_address, local_text, local_time, table_box, unseen
+from scale_app.ui.elements.types import Flag, Handler, Part
+from scale_app.ui.layout import page
+from scale_app.ui.run.dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_dialog, delete_dialog, opens
+from scale_app.ui.runs.state import ANY, PAGE_SIZE, RunList
+from scale_app.ui.shown.charts import path
+from scale_app.views.run_list import RunRow
+from scale_app.views.words import STATES, VERDICTS
+
+TYPING_MS = 300
+THRESHOLD_LINE = f"M0 {SIDE * (1 - THRESHOLD):g}H{SIDE}"
+
+
+def runs_page() -> Part:
+    """`/runs`, with `?target=`, `verdict=`, `state=` and `page=`"""
+    return page(
+        rx.el.section(
+            _head(),
+            rx.cond(RunList.problem != "", rx.el.p(RunList.problem, class_name="problem", role="alert")),
+            rx.cond(
+                RunList.ready,
+                rx.cond(
+                    RunList.rows,
+                    rx.fragment(_table(), rx.cond(RunList.total > PAGE_SIZE, _paging())),
+                    _nothing(),
+                ),
+                rx.el.div(class_name="skeleton skeleton-table", aria_label="Loading the runs", role="status"),
+            ),
+            class_name="card wide-card",
+            aria_label="Runs",
+        ),
+        delete_dialog(RunList.asked, RunList.delete),
+        baseline_dialog(RunList.asked, RunList),
+        here="Runs",
+    )
+
+
+def _head() -> Part:
+    return rx.el.div(
+        rx.el.div(rx.el.h1("Runs"), rx.el.p("Newest first", class_name="quiet"), class_name="panel-head"),
+        rx.cond(RunList.rows | RunList.filtered, _filter()),
+        _compare(),
+        class_name="list-head",
+    )
+
+
+def _filter() -> Part:
+    typed: Handler = RunList.type_target
+    return rx.el.div(
+        rx.el.input(
+            default_value=RunList.target,
+            key=rx.cond(RunList.ready, "asked", "blank"),
+            on_change=lambda text: [in_address("target", text, ""), typed(text).debounce(TYPING_MS)],
+            type="search",
+            placeholder="Target contains",
+            aria_label="Target contains",
+            class_name="input",
+            data_testid="filter-target",
+        ),
+        _choice("verdict", "Verdict", VERDICTS, RunList.verdict, RunList.choose_verdict),
+        _choice("state", "State", STATES, RunList.run_state, RunList.choose_state),
+        class_name="filter",
+        role="search",
+        aria_label="Filter of the runs",
+    )
+
+
+def _choice(name: str, label: str, options: Any, value: Any, on_choose: Handler) -> Part:
+    """name: in the address."""
+    return rx.el.select(
+        rx.el.option(f"Any {name}", value=ANY),
+        *[rx.el.option(text, value=key.value) for key, text in options.items()],
+        value=value,
+        on_change=lambda chosen: [in_address(name, chosen, ANY), on_choose(chosen)],
+        aria_label=label,
+        class_name="input",
+        data_testid=f"filter-{name}",
+    )
+
+
+def _compare() -> Part:
+    chosen = RunList.chosen.length()
+    return rx.el.div(
+        rx.cond(
+            chosen > 0,
+            rx.el.button(
+                "Choose none", on_click=RunList.choose_none, type="button", class_name="button", data_testid="none"
+            ),
+        ),
+        controls.button(
+            rx.cond(chosen > 1, "Compare " + chosen.to_string() + " runs", "Choose two or more to compare"),
+            RunList.compare,
+            "compare",
+            icon="git-compare-arrows",
+            disabled=chosen < 2,
+        ),
+        class_name="buttons",
+    )
+
+
+def _table() -> Part:
+    return table_box(
+        "Table of runs",
+        rx.el.table(
+            heads(
+                (unseen("Compare"), "at-tick"),
+                ("When", "at-when"),
+                ("Target and plan", "at-target"),
+                (explained("Verdict", "verdict"), "at-verdict"),
+                (explained("Score", "sparkline"), "at-score"),
+                (explained("Requests", "requests"), "number at-requests"),
+                ("State", "at-state"),
+                (unseen("Actions"), "at-actions"),
+            ),
+            rx.el.tbody(rx.foreach(RunList.rows, _row)),
+            class_name="table runs-table",
+            data_testid="runs",
+        ),
+    )
+
+
+def _row(row: RunRow) -> Part:
+    badge = rx.el.span(row.verdict, class_name="badge", data_kind=row.kind)
+    state = rx.el.span(row.state_text, class_name="run-state", data_state=row.state, title=row.message)
+    return rx.el.tr(
+        rx.el.td(_tick(row), class_name="at-tick"),
+        rx.el.td(
+            rx.link(local_time(row.created_at_epoch_s), href="/runs/" + row.run_id, data_testid="open"),
+            rx.cond(row.baseline != "", _baseline(row)),
+            class_name="at-when",
+        ),
+        rx.el.td(*_target(row), class_name="at-target"),
+        rx.el.td(badge, class_name="at-verdict"),
+        rx.el.td(_score(row), class_name="at-score"),
+        rx.el.td(row.requests, class_name="number at-requests"),
+        rx.el.td(state, class_name="at-state"),
+        rx.el.td(_actions(row), class_name="at-actions"),
+        data_testid="run",
+        key=row.run_id,
+    )
+
+
+def _tick(row: RunRow) -> Part:
+    choose: Handler = RunList.choose
+    return rx.el.input(
+        type="checkbox",
+        checked=RunList.chosen.contains(row.run_id),
+        on_change=lambda wanted: choose(row.run_id, wanted),
+        aria_label="Compare the run of " + local_text(row.created_at_epoch_s),
+        class_name="tick",
+        data_testid="choose",
+    )
+
+
+def _target(row: RunRow) -> tuple[Part, Part]:
+    source = rx.el.span(row.source_text, class_name="badge source", data_source=row.source)
+    return (
+        rx.el.div(row.target, class_name="mono target", title=row.target),
+        rx.fragment(
+            rx.el.div(row.plan, source, class_name="quiet under"),
+            rx.cond(
+                row.problem != "", rx.el.div(row.problem, class_name="under row-problem", data_testid="row-problem")
+            ),
+        ),
+    )
+
+
+def _score(row: RunRow) -> Part:
+    return rx.el.div(
+        rx.el.span(row.score, " ", rx.el.span(row.grade, class_name="quiet"), class_name="tabular"),
+        rx.cond(row.spark != "", _spark(row)),
+        class_name="score-cell",
+    )
+
+
+def _baseline(row: RunRow) -> Part:
+    return rx.el.span(
+        rx.icon("flag", size=12, aria_hidden=True),
+        rx.el.span("Baseline: ", class_name="sr-only"),
+        row.baseline,
+        class_name="badge baseline",
+        data_testid="baseline",
+    )
+
+
+def _spark(row: RunRow) -> Part:
+    return rx.el.svg(
+        path(THRESHOLD_LINE, "threshold"),
+        path(row.spark, "line"),
+        view_box=f"0 0 {SIDE} {SIDE}",
+        preserve_aspect_ratio="none",
+        role="img",
+        aria_label="Score over the run, at its end " + row.score,
+        class_name="spark",
+        data_testid="spark",
+    )
+
+
+def _actions(row: RunRow) -> Part:
+    rerun: Handler = RunList.rerun
+    ask: Handler = RunList.ask
+    of = " the run of " + local_text(row.created_at_epoch_s)
+    return rx.el.div(
+        _icon_button("rotate-cw", "Run again", of, "rerun", on_click=rerun(row.run_id).throttle(3_000)),
+        rx.cond(
+            ~row.active,
+            rx.fragment(
+                _icon_button(
+                    "flag", "Baseline", of, "mark", on_click=ask(row.run_id), custom_attrs=opens(BASELINE_DIALOG)
+                ),
+                _icon_button(
+                    "trash-2", "Delete", of, "delete", on_click=ask(row.run_id), custom_attrs=opens(DELETE_DIALOG)
+                ),
+            ),
+        ),
+        class_name="buttons",
+    )
+
+
+def _icon_button(icon: str, what: str, of: Any, name: str, **more: Any) -> Part:
+    return rx.el.button(
+        rx.icon(icon, size=15, aria_hidden=True),
+        type="button",
+        title=what,
+        aria_label=what + ":" + of,
+        class_name="icon-button",
+        data_testid=name,
+        **more,
+    )
+
+
+def _paging() -> Part:
+    is_last = RunList.first + RunList.rows.length() >= RunList.total
+    return rx.el.nav(
+        rx.el.span(RunList.part, class_name="quiet tabular", data_testid="part"),
+        _turn("Newer", RunList.number - 1, "newer", RunList.first == 0),
+        _turn("Older", RunList.number + 1, "older", is_last),
+        class_name="paging",
+        aria_label="Pages of the list",
+    )
+
+
+def _turn(label: str, number: Any, name: str, disabled: Flag) -> Part:
+    turn_to: Handler = RunList.turn_to
+    to_page = [in_address("page", number, "1"), turn_to(number)]
+    return controls.button(label, to_page, name, disabled=disabled, look="small")
+
+
+def _nothing() -> Part:
+    return rx.el.div(
+        rx.icon("history", size=32, aria_hidden=True),
+        rx.cond(
+            RunList.filtered,
+            rx.fragment(
+                rx.el.h2("No run fits the filter"),
+                rx.el.a("See all runs", href="/runs"),
+            ),
+            rx.fragment(
+                rx.el.h2("No run yet"),
+                rx.el.p(
+                    "Every run is kept here: when it was, what it asked for, how even it was. ",
+                    rx.link("Go to the live page", href="/"),
+                    " and press Start.",
+                ),
+            ),
+        ),
+        class_name="empty",
+        data_testid="empty",
+    )

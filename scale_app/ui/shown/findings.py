@@ -1,0 +1,124 @@
+"""Causes that fit the numbers, what to change; the second run that would decide between them, and what it decided."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from scale_app.ui.elements import controls
+from scale_app.ui.elements.display import info
+from scale_app.ui.elements.types import Handler, Part
+from scale_app.ui.plan.state import Intent
+from scale_app.ui.shown.state import Follower
+from scale_app.views.view import FindingRow, RunView
+
+
+def findings_panel(view: RunView) -> Part:
+    """The causes that fit; a quiet line when none does though there is something to explain; else nothing."""
+    return rx.cond(
+        view.findings,
+        rx.el.section(
+            rx.el.h2("Why, and what to change", info("findings")),
+            rx.el.div(
+                rx.foreach(view.findings, _finding),
+                class_name="findings",
+                tab_index=0,
+                role="region",
+                aria_label="List of causes",
+            ),
+            class_name="card findings-card",
+            aria_label="Why, and what to change",
+            data_testid="findings",
+        ),
+        rx.cond(
+            view.findings_note != "",
+            rx.el.p(view.findings_note, class_name="card quiet-card quiet", data_testid="no-findings"),
+        ),
+    )
+
+
+def _finding(finding: FindingRow) -> Part:
+    return rx.el.article(
+        rx.el.div(
+            rx.el.h3(finding.title),
+            rx.el.span(finding.certainty_text, class_name="badge", data_certainty=finding.certainty),
+            class_name="head-line",
+        ),
+        rx.el.p(finding.cause),
+        rx.el.p(finding.evidence, class_name="quiet"),
+        rx.el.p(rx.el.strong("What to do: "), finding.remedy),
+        rx.cond(finding.patch != "", _patch(finding)),
+        class_name="finding",
+        data_testid="finding",
+        data_code=finding.code,
+        key=finding.code,
+    )
+
+
+def _patch(finding: FindingRow) -> Part:
+    return rx.el.details(
+        rx.el.summary("Manifest patch"),
+        rx.el.div(
+            rx.el.pre(finding.patch, class_name="mono", tab_index=0, aria_label="Patch for " + finding.title),
+            rx.el.button(
+                rx.icon("copy", size=14, aria_hidden=True),
+                "Copy",
+                on_click=[rx.set_clipboard(finding.patch), rx.toast.info("The patch was copied.")],
+                type="button",
+                class_name="button small",
+                aria_label="Copy the patch for " + finding.title,
+                data_testid="copy-patch",
+            ),
+            class_name="patch",
+        ),
+        class_name="fold",
+    )
+
+
+def experiment_panel(follow_by_address: bool = False) -> Part:
+    """What the shown run decided, or which second run would decide it. follow_by_address: on a run's own page."""
+    return rx.fragment(_conclusion(), _offer(follow_by_address))
+
+
+def _conclusion() -> Part:
+    sequel = Follower.sequel
+    return rx.cond(
+        sequel.first_id != "",
+        rx.el.section(
+            rx.el.h2(rx.cond(sequel.conclusion != "", "What the experiment decided", "The deciding experiment")),
+            rx.cond(sequel.conclusion != "", rx.el.p(sequel.conclusion, data_testid="conclusion")),
+            rx.cond(sequel.sentence != "", rx.el.p(sequel.sentence, class_name="quiet")),
+            rx.el.p(
+                rx.link("See the first run", href="/runs/" + sequel.first_id, data_testid="first-run"),
+                rx.cond(
+                    sequel.conclusion != "",
+                    rx.link("Compare the two", href=sequel.compare_href, data_testid="to-compare"),
+                ),
+                class_name="links",
+            ),
+            class_name="card stack",
+            aria_label="Experiment",
+        ),
+    )
+
+
+def _offer(follow_by_address: bool) -> Part:
+    run: Handler = Intent.experiment
+    return rx.cond(
+        Follower.sequel.reason != "",
+        rx.el.section(
+            rx.el.div(
+                rx.el.h2("What would decide it"),
+                rx.el.p(Follower.sequel.reason, data_testid="experiment-reason"),
+                class_name="stack",
+            ),
+            controls.button(
+                rx.cond(Intent.starting, "Starting…", "Run the deciding experiment"),
+                run(Follower.view.run_id, follow_by_address),
+                "experiment",
+                icon="flask-conical",
+                disabled=Intent.starting,
+            ),
+            class_name="card offer",
+            aria_label="What would decide it",
+        ),
+    )
