@@ -104,7 +104,7 @@ def test_commands_in_pages_exist_with_their_flags(page: Path) -> None:
 
 def test_what_a_page_calls_by_its_label_is_on_the_screen() -> None:
     shown = "".join(
-        path.read_text() for room in ("ui", "views") for path in (PROJECT / "scale_app" / room).glob("*.py")
+        path.read_text() for room in ("ui", "views") for path in (PROJECT / "scale_app" / room).rglob("*.py")
     )
     guides = [PROJECT / "README.md", DOCS / "tutorial.md", *(DOCS / "how-to").glob("*.md")]
     labels = {label for page in guides for label in re.findall(r"[a-z*:] \*\*([A-Z][^*.?]+)\*\*", page.read_text())}
