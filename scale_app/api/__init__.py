@@ -1,1 +1,1 @@
-"""REST and WebSocket: the hub's door for programs. Shapes and errors are the wire's; everything else is the hub's."""
+"""REST and WebSocket: what programs ask of the hub. Shapes and errors are the wire's; everything else is the hub's."""

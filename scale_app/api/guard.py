@@ -8,25 +8,28 @@ switched off in rxconfig.py. X-Forwarded-Host is not believed: whoever can set i
 to pass Host on, or its origin has to be listed.
 
 Which names the Host header may have is checked where the operator lists them in SCALE_ALLOWED_HOSTS: behind a proxy
-any name can be right. Without the list, a page whose name is re-pointed to this machine is not told apart; targets are
-still limited by the allow-list.
+any name can be right. A foreign page may let its own name resolve to this machine's address later ("DNS rebinding");
+its scripts then talk to this server as if it were theirs, and Origin and Host agree. Only the name gives it away.
+Without the list such a page is not told apart; targets are still limited by the allow-list.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scale_app.api.hosts import host_objection
 from scale_app.api.inbound import Inbound
-from scale_app.api.unexpected import AnswerUnexpected, refuse
+from scale_app.api.problems import AnswerUnexpected, refuse
 from scale_app.settings import Settings
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+ANSWERED_BY_ANY_NAME = ("/healthz", "/readyz")
+"""Kubernetes asks its probes by the pod's address."""
 API_BODY_CAP_BYTES = 64 * 1024
 OTHER_BODY_CAP_BYTES = 1024 * 1024
 PLAN_BODY_CAP_BYTES = 2 * 1024 * 1024
@@ -214,3 +217,36 @@ def _keeping(path: str, status: int, headers: Iterable[tuple[bytes, bytes]]) -> 
     if status in (200, 206, 304) and HASHED_ASSET.fullmatch(path):
         return b"public, max-age=31536000, immutable"
     return b"no-cache" if known.get(b"content-type", b"").startswith(b"text/html") else b""
+
+
+def host_objection(path: str, hosts: list[str], allowed: Collection[str]) -> str:
+    """Why a request is not answered, "" when it is. hosts: its Host headers. allowed: names and "*.domains"; none for
+    any name."""
+    if not allowed or path in ANSWERED_BY_ANY_NAME:
+        return ""
+    name = _name(hosts[0]) if len(hosts) == 1 else ""
+    if name and (_is_this_machine(name) or any(_fits(name, entry) for entry in allowed)):
+        return ""
+    return (
+        f"This server was asked as {', '.join(hosts)[:200] or 'no host'}, which is not in SCALE_ALLOWED_HOSTS, so it "
+        "did not answer. Use one of its names, or add this one."
+    )
+
+
+def _name(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:  # no host, or a port that is none
+        return ""
+
+
+def _is_this_machine(name: str) -> bool:
+    """True for the names that no foreign page can have."""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def _fits(name: str, entry: str) -> bool:
+    return name.endswith(entry[1:]) if entry.startswith("*.") else name == entry

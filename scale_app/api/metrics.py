@@ -1,5 +1,6 @@
-"""/metrics for Prometheus: the runs that send load now, read from their newest snapshots when it asks.
+"""What machines ask of the server itself: is it alive, is it ready, what does it measure.
 
+/metrics is for Prometheus: the runs that send load now, read from their newest snapshots when it asks.
 Labels are bounded: at most as many runs as may send load at the same time, and of each run the MOST_PODS pods that are
 furthest from their fair share. A run's series end with the run.
 """
@@ -16,8 +17,10 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
-from scale_app.api.operation import Asked
+from scale_app.api.operation import Asked, Operation
+from scale_app.api.v1.shapes import Status
 from scale_app.domain.alert import AlertKind
+from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
@@ -167,3 +170,29 @@ FAMILIES: tuple[tuple[Family, str, str, tuple[str, ...], Reading], ...] = (
         _one(lambda last: last.generator.cpu_share),
     ),
 )
+
+
+def probe_operations(hub: Runs) -> list[Operation]:
+    """/healthz, /readyz and /metrics. Their queries are not looked at: a probe may add what it likes."""
+
+    async def ready(_asked: Asked) -> Status:
+        await hub.check()
+        return Status("ready")
+
+    return [
+        Operation("GET", "/healthz", "isAlive", "Server", "The process answers", _alive, Status, query=None),
+        Operation(
+            "GET", "/readyz", "isReady", "Server", "Runs can be kept now", ready, Status, query=None,
+            errors=(StoreUnavailable,),
+        ),
+        Operation(
+            "GET", "/metrics", "getMetrics", "Server", "Figures of the active runs for Prometheus",
+            metrics_answer(hub), query=None, media=("text/plain", "application/openmetrics-text"),
+            does="Score, CV, verdict, the shares of the pods furthest from fair, alerts, latency and the load "
+            "generator's own lag. A run's series end with the run; labels are bounded.",
+        ),
+    ]  # fmt: skip
+
+
+async def _alive(_asked: Asked) -> Status:
+    return Status("ok")

@@ -1,25 +1,34 @@
 """One route of /api/v1 as data: what it takes, gives and refuses. The server and the OpenAPI document are made from it.
 
-So a route cannot answer what is not documented, and what validates a request is what describes it.
+So a route cannot answer what is not documented, and what validates a request is what describes it. Bodies are read
+here, too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from scale_app.api.bodies import aside, document
-from scale_app.api.problems import Problem
+from scale_app.api.problems import BodyError, Problem
 from scale_app.codec import in_pieces, plan_from_wire, query_from_wire, to_json
 from scale_app.domain.errors import PlanError, ScaleError
 
 NO_STORE = {"Cache-Control": "no-store"}
+T = TypeVar("T")
+MOST_PARTS = 40_000
+"""Values, lists and objects in one body: a plan with a replayed pattern of the most points has 30,000."""
+ASIDE_FROM_BYTES = 32 * 1024
+"""From here on a body is read in a thread, so that nobody waits for it."""
+_READER = ThreadPoolExecutor(1, "bodies")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,8 @@ class Operation:
     returns as a Response. takes: type of the JSON body, None for none. query: dataclass of the parameters,
     None when the query is not looked at. errors: what it refuses with, beside what every route may. refuses: further
     statuses, of HTTP's own. refusal: type of every error's body. example: a body that works.
-    long: the answer holds long lists, so that it is written down in pieces.
+    long: the answer holds long lists, so that it is written down in pieces. serve: in place of `answer`, for a route
+    that reads its request and writes its answer by itself.
     """
 
     method: str
@@ -69,7 +79,7 @@ class Operation:
     name: str
     tag: str
     summary: str
-    answer: Callable[[Asked], Awaitable[object]]
+    answer: Callable[[Asked], Awaitable[object]] | None
     gives: Any = None
     status: int = 200
     takes: Any = None
@@ -81,6 +91,7 @@ class Operation:
     does: str = ""
     example: object = None
     long: bool = False
+    serve: Callable[[Request], Awaitable[Response]] | None = None
 
     @property
     def writes(self) -> bool:
@@ -89,9 +100,16 @@ class Operation:
 
 def route_of(operation: Operation) -> Route:
     """The route that fulfils the operation."""
+    endpoint = operation.serve or _endpoint(operation)
+    return Route(operation.path, endpoint, methods=[operation.method], name=operation.name)
+
+
+def _endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+    answer = operation.answer
+    assert answer is not None
 
     async def endpoint(request: Request) -> Response:
-        value = await operation.answer(await _asked(operation, request))
+        value = await answer(await _asked(operation, request))
         if isinstance(value, Response):
             return value
         if operation.gives is None:
@@ -100,7 +118,7 @@ def route_of(operation: Operation) -> Route:
         content = await asyncio.to_thread(_written, operation, made)
         return Response(content, operation.status, {**NO_STORE, **where}, "application/json")
 
-    return Route(operation.path, endpoint, methods=[operation.method], name=operation.name)
+    return endpoint
 
 
 def _written(operation: Operation, made: object) -> bytes:
@@ -124,3 +142,52 @@ def _once(request: Request) -> dict[str, str]:
         twice = next(name for name, _ in pairs if len(request.query_params.getlist(name)) > 1)
         raise PlanError(twice, ", ".join(request.query_params.getlist(twice)), "give it once")
     return found
+
+
+async def aside(read: Callable[..., T], *given: object) -> T:
+    """What `read` gives, from a thread that all requests share: of several large bodies one is read at a time, since
+    each holds the interpreter for as long as it is parsed."""
+    return await asyncio.get_running_loop().run_in_executor(_READER, partial(read, *given))
+
+
+async def document(request: Request) -> dict[str, object]:
+    """The JSON object in the request's body. Raises BodyError when it is not JSON, PlanError when it is no object."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        shown = kind[:80] or "no Content-Type"
+        raise BodyError(415, f"The request's body came as {shown}; send JSON with Content-Type: application/json.")
+    body = await request.body()
+    return await aside(document_of, body) if len(body) >= ASIDE_FROM_BYTES else document_of(body)
+
+
+def document_of(body: bytes) -> dict[str, object]:
+    """The JSON object in a body. Raises BodyError when it is not JSON or too large, PlanError when it is no object."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise BodyError(400, f"The request's body is not JSON ({reason}). Send one JSON object.") from None
+    if not isinstance(found, dict):
+        raise PlanError("body", f"a JSON {json_name(found)}", "a JSON object is needed")
+    if len(body) >= ASIDE_FROM_BYTES and not _has_at_most(MOST_PARTS, found):
+        raise BodyError(413, f"The request's body has more than {MOST_PARTS:,} parts, the most accepted. Send less.")
+    return found
+
+
+def _has_at_most(most: int, value: object) -> bool:
+    """Are there so few parts in a JSON value? Looks at no more of them."""
+    waiting, seen = [value], 0
+    while waiting and seen <= most:
+        part = waiting.pop()
+        inside = list(part.values()) if isinstance(part, dict) else part if isinstance(part, list) else []
+        if len(inside) > most:
+            return False
+        seen += 1
+        waiting.extend(inside)
+    return seen <= most
+
+
+def json_name(value: object) -> str:
+    """What JSON calls a value."""
+    names = {dict: "object", list: "list", str: "text", type(None): "null", bool: "truth value"}
+    return names.get(type(value), "number")

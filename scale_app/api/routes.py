@@ -1,4 +1,4 @@
-"""The REST routes. Each is: read the request, ask the hub, say it in the wire's words."""
+"""The application of the API: every route in its place, the documents that describe them, and how errors are told."""
 
 from __future__ import annotations
 
@@ -13,40 +13,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 
-from scale_app.api.bodies import aside, document
-from scale_app.api.first_routes import TESTS, first_operations
-from scale_app.api.messages import (
-    comparison_wire,
-    demo_wire,
-    flat,
-    in_wire_names,
-    page_of,
-    pair_of,
-    plan_of,
-    plan_wire,
-    run_detail_wire,
-    run_wire,
-)
+from scale_app.api.legacy_routes import TESTS, legacy_operations
+from scale_app.api.metrics import probe_operations
 from scale_app.api.openapi import openapi
 from scale_app.api.operation import Operation, route_of
-from scale_app.api.probes import probe_operations
-from scale_app.api.problems import REFERENCE, V1, error_body, status_of
+from scale_app.api.problems import REFERENCE, V1, AnswerUnexpected, error_body, status_of
 from scale_app.api.reference import PAGE_POLICY, reference_html
 from scale_app.api.socket import metrics_socket
-from scale_app.api.unexpected import AnswerUnexpected
 from scale_app.api.v1.installation import installation_operations
 from scale_app.api.v1.reports import report_operations
 from scale_app.api.v1.runs import RUN, run_operations
 from scale_app.api.v1.stream import Message, run_stream, stream_operation
-from scale_app.codec import plan_from_wire
-from scale_app.domain.demo import DemoChange
-from scale_app.domain.errors import PlanError, ScaleError, TooManyExports
-from scale_app.domain.plan import PlanEdit
+from scale_app.domain.errors import ScaleError, TooManyExports
 from scale_app.service.runs import Runs
 from scale_app.settings import Settings
 
 NO_CACHE = {"Cache-Control": "no-cache"}
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
@@ -65,18 +47,8 @@ def api_app(hub: Runs, settings: Settings) -> Starlette:
 
 
 def _routes(hub: Runs) -> list[BaseRoute]:
-    tests, demo = _Tests(hub), _Demo(hub)
     return [
-        Route(f"{TESTS}/start", tests.start, methods=["POST"]),
-        Route(TESTS, tests.list, methods=["GET"]),
-        Route(f"{TESTS}/{{test_id}}", tests.get, methods=["GET"]),
-        Route(f"{TESTS}/{{test_id}}", tests.edit, methods=["PATCH"]),
-        Route(f"{TESTS}/{{test_id}}/stop", tests.stop, methods=["POST"]),
-        Route(f"{TESTS}/{{test_id}}/experiment", tests.experiment, methods=["POST"]),
-        Route("/api/compare", tests.compare, methods=["GET"]),
-        Route("/api/demo", demo.status, methods=["GET"]),
-        Route("/api/demo", demo.change, methods=["PATCH"]),
-        *(route_of(operation) for operation in operations(hub)),
+        *(route_of(operation) for operation in [*legacy_operations(hub), *operations(hub)]),
         WebSocketRoute(f"{RUN}/stream", run_stream(hub)),
         *_documents(hub),
         Route("/api/{rest:path}", _nowhere, methods=METHODS),
@@ -85,7 +57,7 @@ def _routes(hub: Runs) -> list[BaseRoute]:
 
 
 def operations(hub: Runs) -> list[Operation]:
-    """Every documented route."""
+    """Every route of /api/v1, and the probes."""
     return [
         *run_operations(hub),
         stream_operation(),
@@ -97,75 +69,7 @@ def operations(hub: Runs) -> list[Operation]:
 
 def described_api(hub: Runs) -> dict[str, Any]:
     """The OpenAPI document."""
-    return openapi([*operations(hub), *first_operations()], get_args(Message))
-
-
-class _Tests:
-    """Load tests: what the specification calls a test is a run inside."""
-
-    def __init__(self, hub: Runs) -> None:
-        self._hub = hub
-
-    async def start(self, request: Request) -> Response:
-        plan = await aside(plan_of, await _flat_document(request))
-        try:
-            test_id = await self._hub.start(plan)
-        except PlanError as error:  # over a cap of this installation
-            raise in_wire_names(error) from None
-        return answered({"test_id": test_id, "status": "started"})
-
-    async def list(self, request: Request) -> Response:
-        limit, offset = page_of(dict(request.query_params))
-        runs = await self._hub.runs(limit, offset)
-        plans = await self._hub.plans_of([run.run_id for run in runs])
-        tests = [run_wire(run, plans.get(run.run_id)) for run in runs]
-        return answered({"tests": tests, "limit": limit, "offset": offset})
-
-    async def get(self, request: Request) -> Response:
-        return answered(run_detail_wire(await self._hub.run(request.path_params["test_id"])))
-
-    async def edit(self, request: Request) -> Response:
-        test_id = request.path_params["test_id"]
-        record = await self._hub.edit(test_id, plan_from_wire(PlanEdit, await _flat_document(request)))
-        return answered({"test_id": test_id, "status": "edited", "plan": plan_wire(record.plan)})
-
-    async def stop(self, request: Request) -> Response:
-        test_id = request.path_params["test_id"]
-        await self._hub.stop(test_id)
-        return answered({"test_id": test_id, "status": "stopping"})
-
-    async def experiment(self, request: Request) -> Response:
-        first_id = request.path_params["test_id"]
-        planned = await self._hub.planned_experiment(first_id)
-        test_id = await self._hub.experiment(first_id)
-        return answered({"test_id": test_id, "status": "started", "reason": planned.reason})
-
-    async def compare(self, request: Request) -> Response:
-        first_id, second_id = pair_of(dict(request.query_params))
-        return answered(comparison_wire(await self._hub.compare(first_id, second_id)))
-
-
-class _Demo:
-    """The built-in target."""
-
-    def __init__(self, hub: Runs) -> None:
-        self._hub = hub
-
-    async def status(self, _request: Request) -> Response:
-        return answered(demo_wire(await self._hub.demo.status()))
-
-    async def change(self, request: Request) -> Response:
-        change = plan_from_wire(DemoChange, await _flat_document(request))
-        return answered(demo_wire(await self._hub.demo.change(change)))
-
-
-def answered(body: dict[str, Any]) -> Response:
-    """A JSON answer that nobody may keep; ASCII only, so that whatever a stranger sent can be quoted back."""
-    return Response(json.dumps(body, allow_nan=False), 200, {"Cache-Control": "no-store"}, "application/json")
-
-
-async def _flat_document(request: Request) -> dict[str, object]:
-    return flat(await document(request))
+    return openapi([*operations(hub), *legacy_operations(hub)], get_args(Message))
 
 
 def _documents(hub: Runs) -> list[BaseRoute]:

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from scale_app.api.messages import live_wire
+from scale_app.api.legacy_shapes import live_wire
 from scale_app.domain.errors import RunNotFound, ScaleError
 from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.snapshot import Source

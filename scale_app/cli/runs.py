@@ -7,7 +7,7 @@ import asyncio
 import click
 from rich.table import Table
 
-from scale_app.api.v1.summary import RunSummary, summary_of
+from scale_app.api.v1.shapes import RunSummary, summary_of
 from scale_app.cli.exits import sentence_and_exit
 from scale_app.cli.options import json_option, server_option
 from scale_app.cli.terminal import output, plain, print_json

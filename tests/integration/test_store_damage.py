@@ -12,7 +12,7 @@ import pytest
 
 from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.adapters.store.tables import EventRow, LastRow, PlanRow, RecordedRow, RunRow
-from scale_app.api.v1.summary import RunSummary, summary_of
+from scale_app.api.v1.shapes import RunSummary, summary_of
 from scale_app.codec import from_wire, to_json
 from scale_app.domain.errors import RunNotFound
 from scale_app.domain.events import PodChanged, SnapshotTaken, StateChanged

@@ -16,9 +16,9 @@ from scale_app.api.v1.shapes import (
     RunsQuery,
     WindowBalance,
     pods_of,
+    summary_of,
     window_of,
 )
-from scale_app.api.v1.summary import summary_of
 from scale_app.domain.compare import Comparison
 from scale_app.domain.errors import (
     BaselineNotFound,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from scale_app.api.bodies import MOST_PARTS, document_of
+from scale_app.api.operation import MOST_PARTS, document_of
 from scale_app.api.problems import BodyError
 from scale_app.domain.errors import PlanError
 from scale_app.domain.pattern import MOST_POINTS, Pattern

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from scale_app.api import download
-from scale_app.api.download import Download, Places
+from scale_app.api.v1 import reports
+from scale_app.api.v1.reports import Download, Places
 from scale_app.domain.errors import StoreUnavailable, TooManyExports
 
 SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": [], "asgi": {"spec_version": "2.3"}}
@@ -84,7 +84,7 @@ async def test_an_error_in_the_middle_leaves_the_answer_without_its_end(caplog: 
 async def test_a_client_that_takes_nothing_is_let_go(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(download, "TAKE_LIMIT_S", 0.01)
+    monkeypatch.setattr(reports, "TAKE_LIMIT_S", 0.01)
     client, pieces, over = Client(stuck=True), Pieces(), asyncio.Event()
     await Download(pieces.make(), {}, "The json of run 7", over.set)(SCOPE, client.receive, client.send)
     assert (pieces.ended, over.is_set()) == ("cut, let go", True)
@@ -108,7 +108,7 @@ async def test_who_finds_no_place_gets_the_next_that_is_free() -> None:
 
 
 async def test_who_waits_too_long_for_a_place_is_told_when_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(reports, "PATIENCE_S", 0.01)
     places = Places(1)
     await places.take()
     with pytest.raises(TooManyExports, match="Try again in 1 seconds"):

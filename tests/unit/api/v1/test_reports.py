@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scale_app.api import download
 from scale_app.api.operation import Asked
+from scale_app.api.v1 import reports
 from scale_app.api.v1.reports import ExportQuery, report_operations
 from scale_app.codec import to_wire
 from scale_app.domain.errors import TooManyExports
@@ -53,7 +53,7 @@ def test_what_cannot_be_exported_is_refused(site: Site) -> None:
 
 
 async def test_two_files_are_made_at_once_and_the_next_when_one_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(reports, "PATIENCE_S", 0.01)
     house = House()
     run_id = await house.started()
     house.load.end(1)
@@ -69,11 +69,11 @@ async def test_two_files_are_made_at_once_and_the_next_when_one_ended(monkeypatc
 
 
 def test_one_file_too_many_is_refused_until_later(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def none_free(_places: download.Places) -> None:
+    async def none_free(_places: reports.Places) -> None:
         raise TooManyExports(2, 10)
 
     run_id = site.finished(70, 30)
-    monkeypatch.setattr(download.Places, "take", none_free)
+    monkeypatch.setattr(reports.Places, "take", none_free)
     refused = site.client.get(f"{RUNS}/{run_id}/export")
     assert_problem(refused, 503)
     assert refused.headers["Retry-After"] == "10"

@@ -1,28 +1,146 @@
-"""The wire: what programs send and get, key for key, and which status an error has. No I/O.
+"""What the legacy routes and /ws/metrics take and say, key for key: as types for readers of the reference, and written.
 
-Why the envelope of a WebSocket message carries more than the specification's keys: docs/decisions/0002-wire-shapes.md.
+They are older than /api/v1 and stay as they are: a run is called a test, `duration` is in seconds without saying so, an
+error is one sentence under `error`. Why, and why a WebSocket message carries more than the specification's keys:
+docs/decisions/0002-wire-shapes.md.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import MISSING, asdict, dataclass, field, fields, make_dataclass
+from typing import Annotated, Any, Literal, get_type_hints
 
-from scale_app.api.bodies import json_name
+from pydantic import Field
+
+from scale_app.api.operation import json_name
 from scale_app.codec import plan_from_wire, to_wire
 from scale_app.domain.compare import Comparison
-from scale_app.domain.demo import DemoStatus
-from scale_app.domain.errors import (
-    PlanError,
-)
+from scale_app.domain.errors import PlanError
 from scale_app.domain.events import AlertRaised, Event, SnapshotTaken
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunOutline, RunRecord, outline_of
-from scale_app.domain.snapshot import PodShare, Snapshot, Source
+from scale_app.domain.snapshot import PodShare, RunState, Snapshot, Source
 
 REQUIRED = ("target_url", "users", "spawn_rate", "duration")
 NESTED = ("pattern", "headers", "gate")
 MAX_PAGE = 500
+
+
+def _plan_in_their_words() -> type:
+    """LoadPlan with `duration` for duration_s, and the specification's four fields needed."""
+    hints = get_type_hints(LoadPlan)
+    named = [("duration" if each.name == "duration_s" else each.name, each) for each in fields(LoadPlan)]
+    needed = [(name, hints[each.name]) for name, each in named if name in REQUIRED]
+    further: list[tuple[str, Any, Any]] = [
+        (name, hints[each.name], field(default_factory=each.default_factory))
+        if each.default_factory is not MISSING
+        else (name, hints[each.name], field(default=each.default))
+        for name, each in named
+        if name not in REQUIRED
+    ]
+    made = make_dataclass("TestPlan", [*needed, *further], frozen=True, slots=True)
+    made.__doc__ = (LoadPlan.__doc__ or "").replace("duration_s:", "duration:")
+    return made
+
+
+TestPlan: Any = _plan_in_their_words()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request was not fulfilled. error: a sentence for people. field: the request's field at fault, if one is."""
+
+    error: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """test_id: of the test that was begun."""
+
+    test_id: str
+    status: Literal["started"]
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """test_id: of the test that was changed. plan: as it is from now on."""
+
+    test_id: str
+    status: Literal["edited"]
+    plan: TestPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """test_id: of the test that will have ended in a moment."""
+
+    test_id: str
+    status: Literal["stopping"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentStarted:
+    """reason: why this test would decide what the first one left open."""
+
+    test_id: str
+    status: Literal["started"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A test in the list. created_at, ended_at: wall-clock seconds since 1970."""
+
+    test_id: str
+    status: RunState
+    message: str
+    source: Source
+    plan: TestPlan
+    created_at: float
+    ended_at: float | None
+    total_requests: int
+    balance_score: float | None
+    grade: str | None
+    experiment_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TestInFull(Test):
+    """A test by itself. last: its last snapshot."""
+
+    last: Snapshot | None
+
+
+@dataclass(frozen=True, slots=True)
+class TestList:
+    """A page of the list of tests, newest first."""
+
+    tests: tuple[Test, ...]
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedTests(Comparison):
+    """Two tests side by side. comparable: False when `reasons` says why not."""
+
+    comparable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TestsQuery:
+    """limit, offset: which page of the list."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50
+    offset: Annotated[int, Field(ge=0, le=999_999_999)] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TestPairQuery:
+    """ids: two tests with a comma between; the second is held against the first."""
+
+    ids: str
 
 
 def flat(document: dict[str, object]) -> dict[str, object]:
@@ -98,17 +216,6 @@ def pair_of(query: dict[str, str]) -> tuple[str, str]:
     if len(ids) != 2 or not all(ids):
         raise PlanError("ids", query.get("ids"), "the ids of two tests with a comma between, as in ?ids=before,after")
     return ids[0], ids[1]
-
-
-def comparison_wire(comparison: Comparison) -> dict[str, Any]:
-    """Two tests side by side."""
-    return {**to_wire(comparison), "comparable": comparison.comparable}
-
-
-def demo_wire(status: DemoStatus) -> dict[str, Any]:
-    """The built-in target now."""
-    wire: dict[str, Any] = to_wire(status)
-    return wire
 
 
 def live_wire(run_id: str, event: Event, source: Source | None) -> dict[str, Any] | None:

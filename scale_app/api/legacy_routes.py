@@ -1,0 +1,176 @@
+"""The legacy routes, in the specification's own words. What they take and say: legacy_shapes.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from scale_app.api.legacy_shapes import (
+    ComparedTests,
+    Edited,
+    ExperimentStarted,
+    Refusal,
+    Started,
+    Stopping,
+    TestInFull,
+    TestList,
+    TestPairQuery,
+    TestPlan,
+    TestsQuery,
+    flat,
+    in_wire_names,
+    page_of,
+    pair_of,
+    plan_of,
+    plan_wire,
+    run_detail_wire,
+    run_wire,
+)
+from scale_app.api.operation import Operation, aside, document
+from scale_app.codec import plan_from_wire, to_wire
+from scale_app.domain.demo import DemoChange, DemoStatus
+from scale_app.domain.errors import (
+    GeneratorFailed,
+    NoExperiment,
+    PlanError,
+    RunNotActive,
+    RunNotFound,
+    TargetRefused,
+    TargetUnavailable,
+    TooManyRuns,
+)
+from scale_app.domain.plan import PlanEdit
+from scale_app.service.runs import Runs
+
+TESTS = "/api/load-test"
+STARTS = (TargetRefused, TooManyRuns, TargetUnavailable, GeneratorFailed)
+EXAMPLE = {"target_url": "simulated", "users": 4, "spawn_rate": 4, "duration": 1}
+
+
+def legacy_operations(hub: Runs) -> list[Operation]:
+    """The routes under /api/load-test, /api/compare and /api/demo."""
+    return [*_tests(_Tests(hub)), *_demo(_Demo(hub))]
+
+
+def _tests(tests: _Tests) -> list[Operation]:
+    one, over = f"{TESTS}/{{test_id}}", (RunNotFound, RunNotActive)
+    return [
+        _legacy(
+            "POST", f"{TESTS}/start", "startTest", "Start a load test", tests.start, Started, takes=TestPlan,
+            errors=STARTS, example=EXAMPLE,
+        ),
+        _legacy("GET", TESTS, "listTests", "List tests, newest first", tests.list, TestList, query=TestsQuery),
+        _legacy(
+            "GET", one, "getTest", "One test with its last snapshot", tests.get, TestInFull, errors=(RunNotFound,),
+        ),
+        _legacy(
+            "PATCH", one, "editTest", "Change the load while it runs", tests.edit, Edited, takes=PlanEdit,
+            errors=(*over, GeneratorFailed), example={"users": 8},
+        ),
+        _legacy("POST", f"{one}/stop", "stopTest", "Stop a test", tests.stop, Stopping, errors=over),
+        _legacy(
+            "POST", f"{one}/experiment", "startTestExperiment", "Start the test that decides what this one left open",
+            tests.experiment, ExperimentStarted, errors=(RunNotFound, NoExperiment, *STARTS),
+        ),
+        _legacy(
+            "GET", "/api/compare", "compareTests", "Hold one test against another", tests.compare, ComparedTests,
+            query=TestPairQuery, errors=(RunNotFound,),
+        ),
+    ]  # fmt: skip
+
+
+def _demo(demo: _Demo) -> list[Operation]:
+    return [
+        _legacy(
+            "GET", "/api/demo", "getDemoFirst", "The built-in target", demo.status, DemoStatus,
+            errors=(TargetUnavailable,),
+        ),
+        _legacy(
+            "PATCH", "/api/demo", "changeDemoFirst", "Change the built-in target", demo.change, DemoStatus,
+            takes=DemoChange, errors=(TargetUnavailable,), example={"policy": "weighted", "weight": 3},
+        ),
+    ]  # fmt: skip
+
+
+def _legacy(
+    method: str,
+    path: str,
+    name: str,
+    summary: str,
+    serve: Callable[[Request], Awaitable[Response]],
+    gives: Any,
+    **more: Any,
+) -> Operation:
+    return Operation(method, path, name, "The first routes", summary, None, gives, refusal=Refusal, serve=serve, **more)
+
+
+class _Tests:
+    """Load tests: what the specification calls a test is a run inside."""
+
+    def __init__(self, hub: Runs) -> None:
+        self._hub = hub
+
+    async def start(self, request: Request) -> Response:
+        plan = await aside(plan_of, await _flat_document(request))
+        try:
+            test_id = await self._hub.start(plan)
+        except PlanError as error:  # over a cap of this installation
+            raise in_wire_names(error) from None
+        return _answered({"test_id": test_id, "status": "started"})
+
+    async def list(self, request: Request) -> Response:
+        limit, offset = page_of(dict(request.query_params))
+        runs = await self._hub.runs(limit, offset)
+        plans = await self._hub.plans_of([run.run_id for run in runs])
+        tests = [run_wire(run, plans.get(run.run_id)) for run in runs]
+        return _answered({"tests": tests, "limit": limit, "offset": offset})
+
+    async def get(self, request: Request) -> Response:
+        return _answered(run_detail_wire(await self._hub.run(request.path_params["test_id"])))
+
+    async def edit(self, request: Request) -> Response:
+        test_id = request.path_params["test_id"]
+        record = await self._hub.edit(test_id, plan_from_wire(PlanEdit, await _flat_document(request)))
+        return _answered({"test_id": test_id, "status": "edited", "plan": plan_wire(record.plan)})
+
+    async def stop(self, request: Request) -> Response:
+        test_id = request.path_params["test_id"]
+        await self._hub.stop(test_id)
+        return _answered({"test_id": test_id, "status": "stopping"})
+
+    async def experiment(self, request: Request) -> Response:
+        first_id = request.path_params["test_id"]
+        planned = await self._hub.planned_experiment(first_id)
+        test_id = await self._hub.experiment(first_id)
+        return _answered({"test_id": test_id, "status": "started", "reason": planned.reason})
+
+    async def compare(self, request: Request) -> Response:
+        compared = await self._hub.compare(*pair_of(dict(request.query_params)))
+        return _answered({**to_wire(compared), "comparable": compared.comparable})
+
+
+class _Demo:
+    """The built-in target."""
+
+    def __init__(self, hub: Runs) -> None:
+        self._hub = hub
+
+    async def status(self, _request: Request) -> Response:
+        return _answered(to_wire(await self._hub.demo.status()))
+
+    async def change(self, request: Request) -> Response:
+        change = plan_from_wire(DemoChange, await _flat_document(request))
+        return _answered(to_wire(await self._hub.demo.change(change)))
+
+
+def _answered(body: dict[str, Any]) -> Response:
+    """A JSON answer that nobody may keep; ASCII only, so that whatever a stranger sent can be quoted back."""
+    return Response(json.dumps(body, allow_nan=False), 200, {"Cache-Control": "no-store"}, "application/json")
+
+
+async def _flat_document(request: Request) -> dict[str, object]:
+    return flat(await document(request))
