@@ -23,15 +23,13 @@ BANS = {
 NOT_YET = {
     **dict.fromkeys(("crew", "hand", "hands", "slot", "force", "dial", "door"), "the load generator is renamed last"),
     **dict.fromkeys(("fence", "reception", "sealed", "alarms", "pace"), "the load generator is renamed last"),
-    **dict.fromkeys(("tally", "books", "ledger"), "counters of worker and domain are renamed last"),
-    **dict.fromkeys(("floor", "floors", "house", "room", "rooms"), "ARCHITECTURE.md is written anew at the end"),
-    **dict.fromkeys(("throw", "throws", "dice", "deals", "dealt", "nought"), "the pages are written anew"),
-    **dict.fromkeys(("mend", "mends", "mended", "sender", "senders"), "the pages are written anew"),
-    "effective connections": "a text of a finding",
+    **dict.fromkeys(("tally", "books"), "the load generator is renamed last"),
+    **dict.fromkeys(("floor", "floors", "room", "rooms"), "ARCHITECTURE.md is written anew at the end"),
+    **dict.fromkeys(("throws", "dice", "mend", "effective connections"), "texts of the page, which others know"),
 }
 """Banned words that are still used, each with the reason."""
-UNUSED_YET = {"coordinator", "connector", "listener", "egress guard", "virtual user"}
-"""Terms that the code does not use yet."""
+EXPLAINED = {("throw", "docs/statistics.md"): "The page says once what a pick is, by a die."}
+"""Pages on which a banned word is right, each with the reason."""
 ORDINARY = {
     **dict.fromkeys(("enter_room", "leave_room", "room"), "Socket.IO calls a group of sockets so."),
     **dict.fromkeys(("_hand_over", "_deal_by_hand", "shake_hands", "_shake_hands"), "No process is meant."),
@@ -48,8 +46,7 @@ def test_every_term_is_used() -> None:
     used = " ".join(path.read_text().lower() for path in (*PAGES, *CODE.rglob("*.py")))
     used = re.sub(r"[\s_-]+", " ", used)
     assert len(TERMS) > 60
-    unused = {term for term in TERMS if re.sub(r"[ -]", " ", term.lower()) not in used}
-    assert unused - UNUSED_YET == set()
+    assert [term for term in TERMS if re.sub(r"[ -]", " ", term.lower()) not in used] == []
 
 
 def test_every_term_is_there_once_with_one_sentence() -> None:
@@ -96,8 +93,9 @@ def _words_with(banned: set[str]) -> Iterator[tuple[str, str]]:
     for path in (*PAGES, *TEXTS):
         text = _prose(path) if path.suffix == ".md" else _texts(path)
         for word in banned:
-            if re.search(rf"\b{word}\b", text, re.IGNORECASE):
-                yield word, str(path.relative_to(PROJECT))
+            where = str(path.relative_to(PROJECT))
+            if re.search(rf"\b{word}\b", text, re.IGNORECASE) and (word, where) not in EXPLAINED:
+                yield word, where
 
 
 def _prose(page: Path) -> str:
