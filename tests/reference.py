@@ -34,6 +34,12 @@ DEFAULTS = {
     "SCALE_HISTORY_MB": "retention.size_mb",
 }
 """Settings whose default is not that of a field of the same name."""
+ELSEWHERE = {
+    "SCALE_SECRET_*": "what `${env:SCALE_SECRET_...}` in a plan's headers and body stands for, read by the load "
+    "generator. Whoever may start a run can send any of them to any allowed target.",
+    "SCALE_SERVER": "the running server that commands ask, as `--server` does.",
+}
+"""Variables that other parts read: the load generator, the command line."""
 
 
 def settings_page() -> str:
@@ -45,6 +51,7 @@ def settings_page() -> str:
         for _, names, said in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
             found = re.findall(r"SCALE_[A-Z0-9_]+", names)
             rows.append((", ".join(f"`{name}`" for name in found), ", ".join(map(_default, found)), _cell(said)))
+    rows += [(f"`{name}`", "(none)", said) for name, said in ELSEWHERE.items()]
     head = "All settings are environment variables. A value that is not accepted stops the start with exit code 64.\n"
     return _page("Settings", head, _table(("Variable", "Default", "Meaning"), rows))
 
