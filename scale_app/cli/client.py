@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from scale_app.cli.loading import loading
+from scale_app.cli.commands import loading
 from scale_app.service.runs import RunAccess
 
 if TYPE_CHECKING:

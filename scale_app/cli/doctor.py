@@ -1,25 +1,45 @@
-"""`scale doctor`: is everything in order, and if not, what to do? No load is sent, one request at most."""
+"""`scale doctor`: is everything in order, and if not, what to do? No load is sent, one request at most.
+
+Each check looks at one thing and is told as a row.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import resource
+import socket
 import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
 
 import click
-from rich.table import Table
+import httpx2
+import websockets
 
-from scale_app.cli import checks
-from scale_app.cli.checks import Row
+from scale_app.cli.build import CONFIG_FILE, page_is_current
 from scale_app.cli.client import opened
 from scale_app.cli.exits import Exit, sentence_and_exit
-from scale_app.cli.options import json_option, server_option
-from scale_app.cli.terminal import output, plain, print_json
+from scale_app.cli.serve import free_address, shown_url
+from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
+from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
+from scale_app.domain.cluster_rights import SOURCES
 from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.plan import LoadPlan
-from scale_app.settings import load_settings
+from scale_app.domain.storing import MEGABYTE, Retention
+from scale_app.ports import Admitted
+from scale_app.settings import Settings, load_settings
 
+PATIENCE_S = 10.0
+PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+FILES_PER_USER = 2
+FILES_BESIDE = 200
+NEEDED = {need.source for need in SOURCES if need.needed}
 STYLES = {"ok": "green", "problem": "bold red", "note": "yellow"}
+Status = Literal["ok", "problem", "note"]
 
 
 @click.command()
@@ -45,14 +65,14 @@ async def _of_here(plan: LoadPlan) -> list[Row]:
     from scale_app import wiring  # brings every adapter along, which a look at a server has no use for
 
     settings = load_settings()
-    rows = [checks.page_row(), await checks.port_row(settings), checks.local_ports_row(settings)]
+    rows = [page_row(), await port_row(settings), local_ports_row(settings)]
     try:
         async with opened(None) as client:
             rows.append(Row("database", "ok", "The database can be read and written."))
             hub = wiring.hub()
-            rows.append(checks.history_row(settings.retention, await hub.count(), await hub.size_bytes()))
-            rows.append(await checks.target_row(plan, hub.admitted))
-            rows.extend(checks.source_rows(await client.permissions()))
+            rows.append(history_row(settings.retention, await hub.count(), await hub.size_bytes()))
+            rows.append(await target_row(plan, hub.admitted))
+            rows.extend(source_rows(await client.permissions()))
     except ScaleError as error:
         remedy = "If that is your server, ask it: scale doctor --server URL." if "Another Scale" in str(error) else ""
         rows.append(Row("database", "problem", str(error), remedy))
@@ -60,28 +80,182 @@ async def _of_here(plan: LoadPlan) -> list[Row]:
 
 
 async def _of_server(url: str) -> list[Row]:
-    if unknown := checks.names_row(url):
+    if unknown := names_row(url):
         return [unknown]
-    server = await checks.answer_row(url, "/healthz", "server")
+    server = await answer_row(url, "/healthz", "server")
     if server.status == "problem":
         return [server]
     rows = [
         server,
-        await checks.answer_row(url, "/readyz", "database"),
-        await checks.socket_row(url, "/_event/", "WebSocket of the page", speaks_first=True),
-        await checks.socket_row(url, "/ws/metrics", "WebSocket of the API", speaks_first=False),
+        await answer_row(url, "/readyz", "database"),
+        await socket_row(url, "/_event/", "WebSocket of the page", speaks_first=True),
+        await socket_row(url, "/ws/metrics", "WebSocket of the API", speaks_first=False),
     ]
     async with opened(url) as client:
         try:
-            rows.extend(checks.source_rows(await client.permissions()))
+            rows.extend(source_rows(await client.permissions()))
         except ScaleError as error:
             rows.append(Row("sources", "problem", str(error)))
     return rows
 
 
 def _print(rows: list[Row]) -> None:
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    lines = table()
     for row in rows:
         said = f"{row.found} {row.remedy}".strip()
-        table.add_row(plain(row.status, STYLES[row.status]), plain(row.name), plain(said))
-    output().print(table)
+        lines.add_row(plain(row.status, STYLES[row.status]), plain(row.name), plain(said))
+    output().print(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """status: "note" is for what is not wrong but worth knowing. remedy: what to do, "" for nothing."""
+
+    name: str
+    status: Status
+    found: str
+    remedy: str = ""
+
+
+def page_row() -> Row:
+    """Is the page built from the sources that are here?"""
+    if not CONFIG_FILE.is_file():
+        return Row("page", "note", f"{Path.cwd()} is not the project's folder, so its page cannot be looked at.")
+    if page_is_current():
+        return Row("page", "ok", "The page is built from the sources that are here.")
+    return Row("page", "problem", "The page is not built, or of other sources.", "Run `scale build`.")
+
+
+async def port_row(settings: Settings) -> Row:
+    """Can this machine listen where the settings say, or does Scale listen there already?"""
+    url = shown_url(settings)
+    try:
+        free_address(settings)
+    except ScaleError as error:
+        return (
+            Row("port", "ok", f"Scale listens on {url}.")
+            if await _is_scale(url)
+            else Row("port", "problem", str(error))
+        )
+    return Row("port", "ok", f"{url} is free for `scale serve`.")
+
+
+async def _is_scale(url: str) -> bool:
+    return (await answer_row(url, "/healthz", "server")).status == "ok"
+
+
+def local_ports_row(settings: Settings) -> Row:
+    """Are there ports and open files for as many users as a run may have?"""
+    low, high = map(int, PORT_RANGE.read_text().split()) if PORT_RANGE.is_file() else (32_768, 60_999)
+    ports, files = high - low + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    needed = FILES_PER_USER * settings.limits.users + FILES_BESIDE
+    found = f"{ports:,} local ports and {files:,} open files for up to {settings.limits.users:,} users."
+    if ports < settings.limits.users:
+        return Row("local ports", "problem", found, "Widen net.ipv4.ip_local_port_range, or lower SCALE_MAX_USERS.")
+    if files != resource.RLIM_INFINITY and files < needed:
+        return Row("local ports", "problem", found, f"Raise the limit of open files to {needed:,} (ulimit -Hn).")
+    return Row("local ports", "ok", found)
+
+
+def history_row(kept: Retention, runs: int, size_bytes: int) -> Row:
+    """How large is the history, and how large may it become?"""
+    limits = [
+        f"{kept.size_mb:,g} MB (SCALE_HISTORY_MB)" if kept.size_mb else "",
+        f"{kept.runs:,} runs (SCALE_HISTORY_RUNS)" if kept.runs else "",
+        f"{kept.days:,g} days (SCALE_HISTORY_DAYS)" if kept.days else "",
+    ]
+    allowed = ", ".join(limit for limit in limits if limit)
+    found = f"{runs:,} runs take {size_bytes / MEGABYTE:,.1f} MB"
+    found += f"; the oldest are deleted beyond {allowed}." if allowed else ", and nothing is ever deleted."
+    if kept.too_large(size_bytes):
+        return Row("history", "note", found, "Unmark baselines, or allow more.")
+    return Row("history", "ok", found)
+
+
+def source_rows(found: PermissionList) -> list[Row]:
+    """What may be read in the cluster. Only what cannot be done without is a problem: rights are chosen, and to have no
+    cluster is as well."""
+    if found.problem:
+        return [Row("sources", "note" if found.problem == NO_CLUSTER else "problem", found.problem)]
+    return [_source_row(row) for row in found.rows]
+
+
+def _source_row(row: SourcePermission) -> Row:
+    status: Status = "ok" if row.allowed else "note"
+    if row.allowed is False and row.source in NEEDED:
+        status = "problem"
+    return Row(f"source {row.source}", status, row.sentence or row.used_for)
+
+
+async def target_row(plan: LoadPlan, admit: Callable[[LoadPlan], Awaitable[Admitted]]) -> Row:
+    """One request to the target, after the gate has let it pass; does its answer name a pod?"""
+    try:
+        admitted = await admit(plan)
+    except ScaleError as error:
+        return Row("target", "problem", str(error))
+    try:
+        async with httpx2.AsyncClient(timeout=PATIENCE_S, verify=plan.verify_tls) as client:
+            answer = await client.get(admitted.url)
+    except (httpx2.HTTPError, OSError) as error:
+        found = f"{plan.target_url} does not answer ({error or type(error).__name__})."
+        return Row("target", "problem", found, "Is the service running, and is the port the Service's own?")
+    pod = answer.headers.get(plan.pod_header, "")
+    if not pod:
+        found = f"{plan.target_url} answers with status {answer.status_code} and without {plan.pod_header}."
+        return Row(
+            "target",
+            "problem",
+            found,
+            f"Let each pod send its name in {plan.pod_header}: see docs/how-to/name-the-pods.md.",
+        )
+    return Row("target", "ok", f"{plan.target_url} answers with status {answer.status_code}, from pod {pod[:80]}.")
+
+
+async def answer_row(url: str, path: str, name: str) -> Row:
+    """Does a server answer here as Scale does?"""
+    remedy = "Is Scale running, and does the proxy lead this path to it?"
+    try:
+        async with httpx2.AsyncClient(timeout=PATIENCE_S) as client:
+            answer = await client.get(f"{url}{path}")
+            said = answer.json() if answer.headers.get("content-type", "").startswith("application/") else None
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+        return Row(name, "problem", f"{url}{path} does not answer ({error or type(error).__name__}).", remedy)
+    if answer.is_success and isinstance(said, dict) and said.get("status") in ("ok", "ready"):
+        return Row(name, "ok", f"{url}{path} answers.")
+    reason = said.get("error") or said.get("detail") if isinstance(said, dict) else None
+    return Row(
+        name,
+        "problem",
+        str(reason or f"{url}{path} answered with status {answer.status_code}, not as Scale does."),
+        remedy,
+    )
+
+
+async def socket_row(url: str, path: str, name: str, speaks_first: bool) -> Row:
+    """Does a WebSocket come through? speaks_first: the server says something at once, which has to arrive."""
+    parts = urlsplit(url)
+    where = urlunsplit(
+        ("wss" if parts.scheme == "https" else "ws", parts.netloc, f"{parts.path.rstrip('/')}{path}", "", "")
+    )
+    where = f"{where}?EIO=4&transport=websocket" if speaks_first else where
+    try:
+        async with websockets.connect(where, open_timeout=PATIENCE_S, close_timeout=1.0, proxy=None) as opened:
+            if speaks_first:
+                await opened.recv()
+    except (OSError, TimeoutError, websockets.WebSocketException, ValueError) as error:
+        found = f"A WebSocket to {where} does not open ({error or type(error).__name__})."
+        remedy = "Let the proxy pass the headers Upgrade and Connection on: see docs/how-to/behind-a-proxy.md."
+        return Row(name, "problem", found, remedy)
+    return Row(name, "ok", f"A WebSocket to {where} opens.")
+
+
+def names_row(url: str) -> Row | None:
+    """Is the server's name known here? None when it is."""
+    host = urlsplit(url).hostname or ""
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        return Row(
+            "server", "problem", f"The name {host!r} is not known here ({error.strerror or error}).", "Check the URL."
+        )
+    return None

@@ -1,22 +1,27 @@
-"""A plan from the command line: a file, flags in place of its fields, or both. `LoadPlan` checks it, as everywhere."""
+"""Before a run: a plan from a file, from flags in place of its fields, or from both; the schema of plan files; targets.
+
+`LoadPlan` checks a plan, as everywhere.
+"""
 
 from __future__ import annotations
 
-import os
-import sys
+import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from scale_app.cli.client import opened
+from scale_app.cli.exits import sentence_and_exit
+from scale_app.cli.terminal import json_option, output, plain, print_json, read_file, server_option, table
 from scale_app.codec import plan_from_wire, to_wire
 from scale_app.codec.plan_text import plan_from_text, value_from_text
+from scale_app.codec.schema import plan_schema
+from scale_app.domain.cluster import TargetList
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
 FLAGS = {
     "target": ("target_url", 'A URL, "demo", or "simulated".'),
     "users": ("users", "Concurrent users."),
@@ -35,6 +40,7 @@ FLAGS = {
     "baseline": ("gate.baseline", "Name of the run that this one may not be worse than."),
 }
 """Flag: the plan's field, what it is. `--set FIELD=VALUE` reaches every other one."""
+_TEXTS = frozenset({"target_url", "until", "pod_header", "method", "body", "service", "gate.baseline"})
 
 
 def plan_options(command: Command) -> Command:
@@ -75,15 +81,7 @@ def plan_of(
 
 def read_plan(name: str) -> LoadPlan:
     """The plan in a file; "-" for standard input. Raises PlanError."""
-    try:
-        text = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise PlanError("plan file", os.fspath(name), f"it cannot be read ({reason})") from None
-    return plan_from_text(text)
-
-
-_TEXTS = frozenset({"target_url", "until", "pod_header", "method", "body", "service", "gate.baseline"})
+    return plan_from_text(read_file(name, "plan file"))
 
 
 def _put(document: dict[str, Any], field: str, value: object) -> None:
@@ -95,3 +93,35 @@ def _put(document: dict[str, Any], field: str, value: object) -> None:
             raise PlanError(field, value, "there is no such field")
         inside = inner
     inside[last] = value
+
+
+@click.command()
+@server_option
+@json_option
+def targets(server: str | None, as_json: bool) -> None:
+    """List what the configured clusters offer to load."""
+    with sentence_and_exit():
+        found = asyncio.run(_targets(server))
+        print_json(to_wire(found)) if as_json else _print_targets(found)
+
+
+async def _targets(server: str | None) -> TargetList:
+    async with opened(server) as client:
+        return await client.targets()
+
+
+def _print_targets(found: TargetList) -> None:
+    console = output()
+    rows = table("Kind", "Name", "Service", "Pods", "URL")
+    for each in found.targets:
+        ready = f"{each.ready} ready of {each.pods}"
+        rows.add_row(*map(plain, (each.kind, each.name, str(each.service), ready, each.problem or each.url)))
+    console.print(rows if found.targets else "No targets.")
+    if found.problem:
+        click.echo(found.problem, err=True)
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON schema of plan files, for editors and checkers."""
+    print_json(plan_schema())

@@ -1,4 +1,4 @@
-"""`scale run`: one load test, its verdict in the terminal and in the exit code."""
+"""`scale run`: one load test, its verdict in the terminal and in the exit code. `scale replay`: a run judged again."""
 
 from __future__ import annotations
 
@@ -6,28 +6,39 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import click
 
 from scale_app.cli.client import Client, opened
-from scale_app.cli.exits import sentence_and_exit
-from scale_app.cli.options import (
+from scale_app.cli.ended_runs import is_file, run_of_file
+from scale_app.cli.exits import DEFAULT_FAIL_ON, Exit, sentence_and_exit
+from scale_app.cli.planning import plan_of, plan_options
+from scale_app.cli.run_output import (
+    needs,
+    print_run,
+    progress,
+    report_option,
+    run_document,
+    wanted_reports,
+    write_reports,
+)
+from scale_app.cli.terminal import (
     fail_on_of,
     fail_on_option,
     json_option,
+    print_json,
     server_option,
 )
-from scale_app.cli.planning import plan_of, plan_options
-from scale_app.cli.reporting import needs, report_option, wanted_reports, write_reports
-from scale_app.cli.showing import print_run, progress, run_document
-from scale_app.cli.terminal import print_json
-from scale_app.cli.verdict_exit import verdict_exit
 from scale_app.domain.errors import ScaleError
+from scale_app.domain.gating import Outcome
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import check_name
-from scale_app.domain.recording import WholeRun
+from scale_app.domain.recording import WholeRun, replayed
+from scale_app.domain.snapshot import RunState
+from scale_app.domain.verdict import VerdictKind
+from scale_app.views import format as shown
 
 CUT_OFF = "The command was ended before the run was judged, so there is no verdict."
 
@@ -110,3 +121,60 @@ def _stop_by_signal(client: Client, run_id: str) -> Iterator[None]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+@click.command()
+@click.argument("run_or_file", metavar="RUN|FILE")
+@server_option
+@fail_on_option
+@report_option
+@json_option
+def replay(run_or_file: str, server: str | None, fail_on: str, reports: tuple[str, ...], as_json: bool) -> None:
+    """Judge a recorded run again by today's rules, from a file that `scale export` wrote as JSON, or by its id.
+
+    The figures come from the recorded samples alone. Exit codes are those of `scale run`.
+    """
+    with sentence_and_exit():
+        chosen, wanted = fail_on_of(fail_on), wanted_reports(reports)
+        kept = run_of_file(run_or_file) if is_file(run_or_file) else asyncio.run(_recorded(server, run_or_file))
+        again = replayed(kept)
+        write_reports(again, wanted)
+        code = verdict_exit(again, chosen)
+        same = again.record.last == kept.record.last
+        if as_json:
+            print_json({**run_document(again, code), "same_as_recorded": same})
+        else:
+            print_run(again)
+            click.echo("Today's figures are those of then." if same else _then(kept))
+        sys.exit(code)
+
+
+def _then(kept: WholeRun) -> str:
+    last = kept.record.last
+    if last is None:
+        return "Nothing was said of the run then."
+    return f"Then: score {shown.score(last.balance.score)}. {last.verdict.sentence}"
+
+
+async def _recorded(server: str | None, run_id: str) -> WholeRun:
+    async with opened(server) as client:
+        return await client.whole(run_id, recording=True)
+
+
+def verdict_exit(whole: WholeRun, fail_on: Collection[str] = DEFAULT_FAIL_ON) -> Exit:
+    """The code of a run that has ended. No data and failure cannot be chosen away: such a run proves nothing."""
+    record, outcome = whole.record, whole.gate.outcome
+    kind = record.last.verdict.kind if record.last else VerdictKind.NO_DATA
+    if record.state in (RunState.FAILED, RunState.INTERRUPTED) or kind is VerdictKind.NO_DATA:
+        return Exit.FAILED
+    missed = any(check.outcome is Outcome.FAILED for check in whole.gate.checks if check.name != "verdict")
+    bad = {
+        "uneven": kind is VerdictKind.UNEVEN,
+        "threshold": missed,
+        "warning": outcome is Outcome.WARNED,
+    }
+    if any(bad[name] for name in fail_on if name in bad):
+        return Exit.UNEVEN
+    if "undecided" in fail_on and kind is VerdictKind.UNDECIDED:
+        return Exit.UNDECIDED
+    return Exit.EVEN

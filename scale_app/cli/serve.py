@@ -1,4 +1,7 @@
-"""`scale serve`: page, API and WebSocket on one port."""
+"""`scale serve`: page, API and WebSocket on one port.
+
+A connection whose client takes nothing is cut by the system, not kept for as long as it is.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,18 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import click
 from granian.constants import Interfaces
 from granian.log import LogLevels
+from granian.net import SocketSpec  # type: ignore[attr-defined]
+from granian.server.embed import Server
 from starlette.applications import Starlette
 
 from scale_app.cli.build import PAGE, require_project
+from scale_app.cli.commands import loading
 from scale_app.cli.exits import CannotStart, sentence_and_exit
-from scale_app.cli.listening import CuttingServer
-from scale_app.cli.loading import loading
 from scale_app.settings import Settings, load_settings
 
 # Reflex compiles the page at each start unless told that it is built, and serves it only when told so. The last two
@@ -28,6 +33,8 @@ SERVE_BUILT_PAGE = {
     "__REFLEX_SKIP_COMPILE": "true",
     "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true",
 }
+CUT_AFTER_S = 30.0
+"""From the first byte that a client does not take. A browser that sleeps for longer connects again."""
 
 
 @click.command()
@@ -118,3 +125,24 @@ def shown_url(settings: Settings) -> str:
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+class CuttingServer(Server):
+    """granian's server, which waits for ever for a closing WebSocket whose client does not read.
+
+    cut_after_s: see CUT_AFTER_S. Where the system does not know TCP_USER_TIMEOUT (it is Linux's) nothing is cut.
+    """
+
+    def __init__(self, *args: Any, cut_after_s: float = CUT_AFTER_S, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._cut_after_s = cut_after_s
+
+    def _init_shared_socket(self) -> None:
+        """Listen. Connections inherit what is set here."""
+        if self.bind_uds or not hasattr(socket, "TCP_USER_TIMEOUT"):
+            super()._init_shared_socket()  # type: ignore[no-untyped-call]
+            return
+        shared = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
+        with socket.socket(fileno=os.dup(shared.get_fd())) as listening:
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._cut_after_s * 1_000))
+        self._shd = shared  # type: ignore[assignment]

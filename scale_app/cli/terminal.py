@@ -1,16 +1,48 @@
-"""What every command prints with: one JSON document, or text that a terminal only shows."""
+"""What commands have in common: flags, files that they read, and output as one JSON document or as text."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
+
+from scale_app.cli.exits import DEFAULT_FAIL_ON, FAIL_ON
+from scale_app.domain.errors import PlanError
 
 LOG_COLUMNS = 120
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+NEVER = "never"
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+server_option = click.option(
+    "--server", metavar="URL", envvar="SCALE_SERVER",
+    help="Ask this running server; without it the command works by itself, with the database of SCALE_DATABASE_URL.",
+)  # fmt: skip
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, for programs.")
+fail_on_option = click.option(
+    "--fail-on", metavar="WHAT[,WHAT]", default=",".join(DEFAULT_FAIL_ON), show_default=True,
+    help=f"What makes the exit code other than 0: {', '.join(FAIL_ON)}, or {NEVER}. No data and failure always do.",
+)  # fmt: skip
+
+
+def fail_on_of(text: str) -> frozenset[str]:
+    """The parts of --fail-on. Raises PlanError."""
+    parts = frozenset(part.strip() for part in text.split(","))
+    if parts == {NEVER}:
+        return frozenset()
+    if not parts <= set(FAIL_ON):
+        raise PlanError("--fail-on", text, f"one or more of {', '.join(FAIL_ON)} with commas between, or {NEVER}")
+    return parts
 
 
 def print_json(document: object) -> None:
@@ -27,3 +59,20 @@ def output() -> Console:
     """Stdout: as wide as the terminal, or as a log's line."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=LOG_COLUMNS)
+
+
+def table(*names: str) -> Table:
+    """Columns without lines between them; without names they have no heads."""
+    made = Table(box=None, show_header=bool(names), padding=(0, 2, 0, 0))
+    for name in names:
+        made.add_column(name)
+    return made
+
+
+def read_file(name: str, what: str) -> bytes:
+    """What is in a file; "-" for standard input. what: it should be, for the error. Raises PlanError."""
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise PlanError(what, os.fspath(name), f"it cannot be read ({reason})") from None

@@ -13,7 +13,7 @@ from scale_app.domain.errors import SettingsError
 from scale_app.settings import load_worker_door
 
 
-class Address(click.ParamType[tuple[str, int]]):
+class HostPort(click.ParamType[tuple[str, int]]):
     """HOST:PORT, as (host, port)."""
 
     name = "HOST:PORT"
@@ -27,7 +27,7 @@ class Address(click.ParamType[tuple[str, int]]):
 
 @click.command()
 @click.option(
-    "--master", type=Address(), required=True, help="Where the server's runs meet workers (SCALE_WORKER_LISTEN)."
+    "--master", type=HostPort(), required=True, help="Where the server's runs meet workers (SCALE_WORKER_LISTEN)."
 )
 @click.option(
     "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="That send load side by side."

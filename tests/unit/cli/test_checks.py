@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scale_app.cli.checks import Row, Status, history_row, source_rows
+from scale_app.cli.doctor import Row, Status, history_row, source_rows
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
 from scale_app.domain.cluster_rights import SOURCES
 from scale_app.domain.storing import KEEP_ALL, Retention

@@ -7,7 +7,7 @@ import pytest
 
 from scale_app.cli import CUT_OFF, exits
 from scale_app.cli.exits import DEFAULT_FAIL_ON, FAIL_ON, MEANINGS, Exit, code_of
-from scale_app.cli.verdict_exit import verdict_exit
+from scale_app.cli.run import verdict_exit
 from scale_app.domain import errors
 from scale_app.domain.gate import Gate, Levels, VerdictLevels
 from scale_app.domain.plan import LoadPlan

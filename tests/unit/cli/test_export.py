@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from scale_app.cli.client import LocalClient
+from scale_app.cli.ended_runs import _whole_file, _write
 from scale_app.cli.exits import CannotStart
-from scale_app.cli.export import _whole_file, _write
 from tests.unit.service.house import House, settled
 
 
@@ -71,7 +71,7 @@ async def test_an_export_says_what_of_the_run_cannot_be_read(
     async def opened(_server: str | None) -> AsyncIterator[LocalClient]:
         yield LocalClient(house.hub)
 
-    monkeypatch.setattr("scale_app.cli.export.opened", opened)
+    monkeypatch.setattr("scale_app.cli.ended_runs.opened", opened)
     run_id = await house.started()
     house.load.end(1)
     await settled()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from scale_app.api.v1.shapes import summary_of
-from scale_app.cli.runs import _print_runs
+from scale_app.cli.history_commands import _print_runs
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord, outline_of
 from scale_app.domain.snapshot import RunState, Source

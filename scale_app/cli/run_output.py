@@ -1,22 +1,28 @@
-"""A run in the terminal: the views that the page shows, as lines and tables. Progress on stderr, results on stdout."""
+"""A run in the terminal: the views that the page shows, as lines and tables. Progress on stderr, results on stdout.
+
+Reports are written beside what is printed: `--report FORMAT=FILE`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
 import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
-from scale_app.cli.terminal import output, plain
+from scale_app.cli.exits import CannotStart
+from scale_app.cli.terminal import output, plain, table
 from scale_app.codec import to_wire
+from scale_app.domain.errors import PlanError
 from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import WholeRun
+from scale_app.reports import FORMATS, export
 from scale_app.reports.pipeline import check_name
 from scale_app.views.presenting import run_view
 from scale_app.views.view import PodRow, RunView
@@ -28,7 +34,7 @@ MOST_PODS = 20
 BAR_CELLS = 12
 
 
-class Progress(Protocol):
+class ProgressDisplay(Protocol):
     def show(self, record: RunRecord) -> None:
         """The run as it is now."""
 
@@ -39,7 +45,7 @@ def run_document(whole: WholeRun, code: int) -> dict[str, object]:
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Progress]:
+def progress(quiet: bool) -> Iterator[ProgressDisplay]:
     """Shows a run while it goes on: a live picture in a terminal, a line now and then in a log."""
     console = Console(stderr=True, highlight=False)
     if quiet or not console.is_terminal:
@@ -101,41 +107,35 @@ def _verdict(view: RunView) -> list[RenderableType]:
 
 def _figures(view: RunView) -> RenderableType:
     figures = view.figures
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    rows = table()
     for name, value, note in (
         ("Requests", figures.requests, figures.requests_note),
         ("Spread (CV)", figures.cv, figures.cv_note),
         ("Latency p95", figures.p95, figures.p95_note),
         ("Failures", figures.failures, figures.failures_note),
     ):
-        table.add_row(name, plain(value, "bold"), plain(note, "dim"))
-    return table
+        rows.add_row(name, plain(value, "bold"), plain(note, "dim"))
+    return rows
 
 
 def _checks(whole: WholeRun) -> RenderableType:
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    rows = table()
     for check in whole.gate.checks:
-        table.add_row(plain(check.outcome, OUTCOME_STYLES[check.outcome]), check_name(check), plain(check.sentence))
-    return table if table.row_count else plain("No thresholds were asked for.", "dim")
+        rows.add_row(plain(check.outcome, OUTCOME_STYLES[check.outcome]), check_name(check), plain(check.sentence))
+    return rows if rows.row_count else plain("No thresholds were asked for.", "dim")
 
 
 def _pods(pods: Sequence[PodRow]) -> RenderableType:
     if not pods:
         return plain("No pod has given its name.", "dim")
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for name, side in (
-        ("Pod", "left"),
-        ("Requests", "right"),
-        ("Share", "left"),
-        ("", "right"),
-        ("Against fair", "right"),
-        ("State", "left"),
-    ):
-        table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+    rows = table("Pod", "Requests", "Share", "", "Against fair", "State")
+    for column in rows.columns:
+        column.overflow = "fold"
+        column.justify = "right" if column.header in ("Requests", "", "Against fair") else "left"
     for pod in pods[:MOST_PODS]:
         style = "yellow" if pod.outlier else ""
         bar = "█" * round(float(pod.bar.rstrip("%")) / 100 * BAR_CELLS)
-        table.add_row(
+        rows.add_row(
             plain(pod.name),
             pod.requests,
             plain(bar, style or "blue"),
@@ -144,8 +144,8 @@ def _pods(pods: Sequence[PodRow]) -> RenderableType:
             plain(pod.state, style),
         )
     if len(pods) > MOST_PODS:
-        table.add_row(f"… and {len(pods) - MOST_PODS} more")
-    return table
+        rows.add_row(f"… and {len(pods) - MOST_PODS} more")
+    return rows
 
 
 def _causes(view: RunView) -> list[RenderableType]:
@@ -158,3 +158,49 @@ def _causes(view: RunView) -> list[RenderableType]:
 
 def _foot(view: RunView) -> RenderableType:
     return plain(f"{view.state_text} after {view.progress.elapsed}. {view.source_text}. Run {view.run_id}", "dim")
+
+
+report_option = click.option(
+    "--report", "reports", multiple=True, metavar="FORMAT=FILE",
+    help=f"Write a report as well; may be repeated. Formats: {', '.join(FORMATS)}.",
+)  # fmt: skip
+
+
+def wanted_reports(reports: tuple[str, ...]) -> list[tuple[str, Path]]:
+    """(format, file) of each --report. Raises PlanError before anything is started."""
+    wanted = []
+    for text in reports:
+        name, equals, file = text.partition("=")
+        if not equals or name not in FORMATS or not file:
+            raise PlanError("--report", text, f"FORMAT=FILE with a format of {', '.join(FORMATS)}")
+        check_place(Path(file), "--report", text)
+        wanted.append((name, Path(file)))
+    return wanted
+
+
+def check_place(path: Path, option: str, text: str) -> None:
+    """Raises PlanError for a file that cannot be there."""
+    if path.is_dir():
+        raise PlanError(option, text, f"{path} is a folder, and a file is needed")
+    if not path.parent.is_dir():
+        raise PlanError(option, text, f"{path} cannot be written: its folder has to be there")
+
+
+def needs(wanted: list[tuple[str, Path]]) -> dict[str, bool]:
+    """What to ask `whole` for, that these can be written."""
+    forms = [FORMATS[name] for name, _ in wanted]
+    return {"recording": any(form.needs_recording for form in forms), "pods": any(form.needs_pods for form in forms)}
+
+
+def write_reports(whole: WholeRun, wanted: list[tuple[str, Path]]) -> None:
+    """Raises CannotStart when a file cannot be written."""
+    for name, path in wanted:
+        write_file(path, export(whole, FORMATS[name].name).content)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Raises CannotStart."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise CannotStart(f"{path} cannot be written ({error.strerror or error}): choose another file.") from None

@@ -1,0 +1,134 @@
+"""Runs that have ended: `scale compare` holds one against another, `scale export` writes one into a file."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager, nullcontext
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from scale_app.cli.client import opened
+from scale_app.cli.exits import CannotStart, Exit, sentence_and_exit
+from scale_app.cli.run_output import check_place
+from scale_app.cli.terminal import json_option, output, plain, print_json, read_file, server_option, table
+from scale_app.codec import to_wire
+from scale_app.domain.compare import Change, Comparison, compare
+from scale_app.domain.recording import WholeRun
+from scale_app.files import replaceable, taking_the_place_of
+from scale_app.reports import FORMATS
+from scale_app.reports.formats import FormatName
+from scale_app.reports.run_json import run_from_json
+from scale_app.views.comparing import compare_view
+
+
+@click.command("compare")
+@click.argument("first", metavar="FIRST")
+@click.argument("second", metavar="SECOND")
+@server_option
+@json_option
+def compare_runs(first: str, second: str, server: str | None, as_json: bool) -> None:
+    """Hold the SECOND run against the FIRST, each an id or a file that `scale export` wrote as JSON.
+
+    Exit code 0: better, or no more than chance; 1: worse; 2: they cannot be compared.
+    """
+    with sentence_and_exit():
+        one, two, compared = asyncio.run(_compared(server, first, second))
+        if as_json:
+            print_json({**to_wire(compared), "comparable": compared.comparable})
+        else:
+            _print_comparison(one, two, compared)
+        sys.exit(
+            Exit.UNDECIDED
+            if not compared.comparable
+            else Exit.UNEVEN
+            if compared.changed is Change.WORSE
+            else Exit.EVEN
+        )
+
+
+async def _compared(server: str | None, first: str, second: str) -> tuple[WholeRun, WholeRun, Comparison]:
+    from_files = {name: run_of_file(name) for name in (first, second) if is_file(name)}
+    if len(from_files) == len({first, second}):
+        one, two = from_files[first], from_files[second]
+        return one, two, compare(one.record, two.record)
+    async with opened(server) as client:
+        one = from_files.get(first) or await client.whole(first)
+        two = from_files.get(second) or await client.whole(second)
+        if from_files:
+            return one, two, compare(one.record, two.record)
+        return one, two, await client.compare(first, second)
+
+
+def _print_comparison(first: WholeRun, second: WholeRun, compared: Comparison) -> None:
+    view = compare_view(first.record, [(second.record, compared)])
+    console = output()
+    for line in (view.sentence, view.conclusion, *view.remarks):
+        if line:
+            console.print(plain(line))
+    for title, rows in (("Pod", view.pods), ("Latency", view.latency), ("Plan", view.plan)):
+        shown = table(title, "First", "Second")
+        for row in rows:
+            shown.add_row(plain(row.name), *[plain(cell.text) for cell in row.cells])
+        if rows:
+            console.print(shown)
+
+
+@click.command("export")
+@click.argument("run_id", metavar="RUN")
+@click.option(
+    "--format", "form", type=click.Choice(list(FORMATS)), default="json", show_default=True, help="Of the file."
+)
+@click.option("--output", "-o", metavar="FILE", help='Where to write it, "-" for stdout; in this folder unless given.')
+@server_option
+@json_option
+def export_run(run_id: str, form: str, output: str | None, server: str | None, as_json: bool) -> None:
+    """Write a run as a file: json (everything, for `scale replay`), csv, seconds, junit, markdown or html."""
+    with sentence_and_exit():
+        name = FORMATS[form].name
+        if output == "-":
+            asyncio.run(_write(server, run_id, name, sys.stdout.buffer))
+            return
+        path = Path(output or f"scale-{run_id[:8].replace('/', '-')}.{FORMATS[form].ending}")
+        check_place(path, "--output", str(path))
+        with _whole_file(path) as file:
+            size = asyncio.run(_write(server, run_id, name, file))
+        print_json({"file": str(path), "bytes": size}) if as_json else click.echo(f"Wrote {path}.")
+
+
+async def _write(server: str | None, run_id: str, name: FormatName, file: BinaryIO) -> int:
+    """Bytes that were written."""
+    size = 0
+    async with opened(server) as client, aclosing(client.file(run_id, name)) as pieces:
+        async for piece in pieces:
+            size += file.write(piece)
+        if unreadable := (await client.run(run_id)).unreadable:
+            click.echo(unreadable, err=True)
+    return size
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that is there in whole once the block has ended; when it fails, what was there before is.
+
+    What is no file, and what a link such as /dev/stdout leads to, is written into and not replaced. Raises CannotStart.
+    """
+    place = taking_the_place_of(path) if replaceable(path) else nullcontext(path)
+    try:
+        with place as written, written.open("wb") as file:
+            yield file
+    except OSError as error:
+        raise CannotStart(f"{path} cannot be written ({error.strerror or error}): choose another file.") from None
+
+
+def is_file(name: str) -> bool:
+    """Does the name mean a file, rather than a run's id?"""
+    return name == "-" or Path(name).is_file()
+
+
+def run_of_file(name: str) -> WholeRun:
+    """The run in an exported file; "-" for standard input. Raises PlanError, BadRunFile."""
+    return run_from_json(read_file(name, "file"))

@@ -1,0 +1,106 @@
+"""The history: `scale runs` lists it; `scale backup` and `scale restore` write it into one file, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from scale_app.api.v1.shapes import RunSummary, summary_of
+from scale_app.cli.exits import sentence_and_exit
+from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
+from scale_app.codec import to_wire
+from scale_app.domain.storing import MEGABYTE
+from scale_app.history import back_up, history, restored
+from scale_app.settings import load_settings
+from scale_app.views import format as shown
+from scale_app.views.words import STATES, VERDICTS
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="The most runs to list.")
+@server_option
+@json_option
+def runs(limit: int, server: str | None, as_json: bool) -> None:
+    """List runs, newest first."""
+    with sentence_and_exit():
+        found = asyncio.run(_runs(server, limit))
+        if as_json:
+            print_json([to_wire(summary) for summary in found])
+        else:
+            _print_runs(found)
+
+
+async def _runs(server: str | None, limit: int) -> list[RunSummary]:
+    if server:
+        from scale_app.cli.remote_client import RemoteClient  # late: the list of this process needs no HTTP
+
+        async with RemoteClient(server) as remote:
+            return await remote.runs(limit)
+    async with history(load_settings().database_url) as store:
+        return [summary_of(run) for run in await store.runs(limit, 0)]
+
+
+def _print_runs(found: list[RunSummary]) -> None:
+    rows = table("Run", "Started", "State", "Verdict", "Score", "Baseline", "Target")
+    for column in rows.columns[:-1]:
+        column.no_wrap = True
+    for each in found:
+        verdict = VERDICTS[each.verdict] if each.verdict else shown.NONE
+        cells = (
+            each.run_id,
+            shown.moment(each.created_at_epoch_s),
+            STATES[each.state],
+            verdict,
+            shown.score(each.score),
+        )
+        rows.add_row(*cells, each.baseline, plain(each.target_url))
+    output().print(rows if found else "No runs yet.")
+    for unreadable in filter(None, (each.unreadable for each in found)):
+        click.echo(plain(unreadable), err=True)
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@json_option
+def backup(file: str, force: bool, as_json: bool) -> None:
+    """Write every run, baseline and saved plan into FILE, "-" for stdout, also while a server goes on.
+
+    The database is that of SCALE_DATABASE_URL; FILE has one form for each kind of database, so that a backup of SQLite
+    can be restored into PostgreSQL and the other way round.
+    """
+    with sentence_and_exit():
+        if file == "-":
+            _to_stdout()
+            return
+        size = asyncio.run(back_up(load_settings().database_url, Path(file), force))
+        told = f"Wrote {file}, {size / MEGABYTE:,.1f} MB."
+        print_json({"file": file, "bytes": size}) if as_json else click.echo(told)
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@click.option("--force", is_flag=True, help="Lose what the database holds.")
+@json_option
+def restore(file: str, force: bool, as_json: bool) -> None:
+    """Let the database of SCALE_DATABASE_URL hold what is in FILE, which `scale backup` wrote.
+
+    The server that uses the database must be stopped. A database that holds runs already is left as it is without
+    --force.
+    """
+    with sentence_and_exit():
+        what = asyncio.run(restored(load_settings().database_url, Path(file), force)) or "nothing"
+        print_json({"file": file, "restored": what}) if as_json else click.echo(f"Restored {what} from {file}.")
+
+
+def _to_stdout() -> None:
+    with tempfile.TemporaryDirectory(prefix="scale-backup-") as folder:
+        made = Path(folder) / "backup.db"
+        asyncio.run(back_up(load_settings().database_url, made))
+        with made.open("rb") as content:
+            shutil.copyfileobj(content, sys.stdout.buffer)
