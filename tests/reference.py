@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields
@@ -92,7 +93,7 @@ def plan_page() -> str:
     schema = "`scale schema` prints the JSON schema, for editors and checkers. `null` stands for none.\n"
     parts = [schema, _fields(LoadPlan(), LoadPlan)]
     for title, value in (("gate", Gate()), ("pattern", Pattern())):
-        parts += [f"## {title}\n", f"```\n{inspect.cleandoc(type(value).__doc__ or '')}\n```\n", _defaults(value)]
+        parts += [f"## {title}\n", _fields(value, type(value))]
     return _page("Plan files", *parts)
 
 
@@ -156,11 +157,7 @@ def _fields(value: object, kind: type) -> str:
     return _table(("Field", "Default", "Meaning"), rows)
 
 
-def _defaults(value: object) -> str:
-    return _table(("Field", "Default"), [(f"`{name}`", _shown(each)) for name, each in to_wire(value).items()])
-
-
 def _shown(value: object) -> str:
     if isinstance(value, dict):
-        return "see below" if value else "`{}`"
+        return "see below" if len(value) > 2 else f"`{json.dumps(value)}`"
     return "`null`" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value or repr(value)}`"

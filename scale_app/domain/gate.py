@@ -25,7 +25,7 @@ class VerdictLevels:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The figure from which on it is a warning, and the one from which on it is a failure; null for none."""
+    """The figure that warns and the figure that fails; null for none."""
 
     warn: float | None = None
     fail: float | None = None
@@ -33,10 +33,10 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The thresholds of a run.
+    """The thresholds of a run. Figures are those since the start or the end of the warm-up.
 
     verdict: verdicts that are not accepted; unless it is given, uneven fails and undecided warns.
-    score: the lowest accepted score, 0..1, since the start or the end of the warm-up, as all figures here.
+    score: the lowest accepted score, 0..1.
     pod_share: the largest accepted share of one pod, 0..1.
     p95_ms, p99_ms: the highest accepted latency, of all answers.
     failure_share: the largest accepted part of the requests that failed, 0..1.

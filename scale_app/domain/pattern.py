@@ -20,14 +20,17 @@ MOST_POINTS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """The shape of a load.
+    """The shape of a load: at each moment a share of the plan's users or arrivals, 1 for all of them.
 
-    kind: constant: all of it, all the time. ramp: from `low` to all of it, evenly over `period_s`, then all.
-        steps: from `low` to all of it in `steps` equal steps of `period_s` each, then all.
-        spike: `low`, but for all of it from `begins_s` on for `period_s`.
-        wave: up and down between `low` and all of it, once in `period_s`, beginning low.
-        replayed: what `points` say, as recorded: each (second, share) holds until the next one; `low` before the first.
-    low: share of the plan's users or arrivals, 0..1. In the closed model at least one user is left.
+    kind: "constant" is all, all the time; "ramp" rises evenly from `low` to all; "steps" rises so in equal steps;
+        "spike" is `low`, and once all; "wave" goes up and down between `low` and all, beginning low; "replayed" follows
+        `points`.
+    low: the lowest share, 0..1. In the closed model at least one user is left.
+    period_s: seconds of the ramp, of each step, of the spike, or of one wave up and down.
+    begins_s: second at which the spike begins.
+    steps: number of steps.
+    points: (second, share) of a replayed load; each holds until the next one, and `low` before the first.
+
     Raises PlanError for the first field that cannot be used.
     """
 

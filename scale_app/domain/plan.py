@@ -48,41 +48,41 @@ class LoadPlan:
     spawn_rate: users started per second.
     duration_s: seconds from the first user to the end, spawning included.
     until: when the run ends: after its "duration", or as soon as it is "decided", which is when the evidence for even
-        or for uneven suffices; the duration is then the most that it may take.
-    requests_per_connection: a user opens a new connection after so many requests; 1 = a new connection each
-        time, None = keep-alive for the whole run. A layer-4 balancer picks a pod once per connection.
+        or for uneven suffices, at the latest after the duration.
+    requests_per_connection: requests after which a user opens a new connection; 1 = a new connection each time,
+        None = keep-alive for the whole run. A layer-4 balancer picks a pod once per connection.
     warm_up_s: seconds at the beginning whose traffic is sent but not judged; less than the duration.
     think_time_s: seconds that a user waits between an answer and its next request.
     timeout_s: total deadline of one request, connecting included.
     pod_header: response header in which a pod gives its name.
     alert_rule: "verdict" alerts on an imbalance that is more than chance, "score" on every score below 0.95.
-    max_pod_share, max_p95_ms, max_failure_share: further alerts, None for none: when a pod answers a larger part
-        (0..1) of the requests, when the 95th percentile of the latency is higher, when a larger part (0..1) fails.
-    pattern: how users, or arrivals in the open model, change over time; the plan's figures are its top.
-    arrivals_per_s: None for the closed model, in which each user waits for its answer and thinks before it sends
-        again. A number for the open model: so many requests arrive per second however slow the answers are, at
-        most `users` of them at once; latency counts from the intended time. think_time_s has no meaning there.
+    max_pod_share, max_p95_ms, max_failure_share: limits for further alerts, None for none: the largest part (0..1) of
+        the requests for one pod, the highest 95th percentile of the latency, the largest part (0..1) that may fail.
+    pattern: how users, or arrivals in the open model, change over time; the plan's numbers are the maximum.
+    arrivals_per_s: requests per second of the open model, in which requests arrive by the clock, however slow the
+        answers are, with at most `users` in flight; latency counts from the intended time, and think_time_s has no
+        meaning. None for the closed model, in which each user waits for its answer and thinks before it sends again.
     arrivals: evenly spaced ("constant") or at random moments ("poisson").
-    method, headers, body: of every request; the body is sent as UTF-8. Redirects are not followed.
-        `${env:SCALE_SECRET_...}` in a header or the body stands for that variable where the load generator runs.
+    method, headers, body: what every request has; the body is sent as UTF-8. Redirects are not followed.
+        `${env:SCALE_SECRET_...}` in a header or the body stands for that variable of the load generator.
     verify_tls: refuse certificates that cannot be verified. ca_pem: certificates of the authorities to trust, as PEM
-        text, instead of the system's; "" for the system's.
+        text; "" for the system's.
     locustfile: a file such as "checkout.py" in the folder that the operator allows; its users send the load, with
-        their own wait times and clients. What the plan says of requests, think time and TLS has no meaning then,
-        and requests_per_connection is None. "" for the load generator's own users.
+        their own wait times and clients. The plan's requests, think time and TLS have no meaning then, and
+        requests_per_connection is None. "" for the load generator's own users.
     dns: when the target's name is resolved: anew for each "connection" (as real clients do; it loads the name server
         as well), at most once a "second", or "once" for the whole run.
     service: the Kubernetes Service whose pods should share the work, "namespace/name" or "context/namespace/name".
         "" = found from a host such as cart.shop.svc when a cluster is configured.
-    processes: that send the load together, at most one for each user; their counts are one.
-    gate: thresholds that a pipeline asks of the run; they change nothing of the load.
+    processes: number of worker processes on this machine, at most one per user; their counts are added up.
+    gate: thresholds that a pipeline asks of the run; they do not change the load.
     counting: where the requests per pod come from: "auto" takes the best that works, see docs/counting-sources.md.
     json_field: where an answer's JSON body names its pod, as in "pod.name"; "" for none.
     counter_name: the pods' Prometheus counter of requests, "" to recognise it by the load.
     log_pattern: the access log's format in nginx's notation, "" for common, combined and JSON.
     proxy_pods: the pods of a layer-7 proxy, "namespace/label=value"; "" for none.
-    enter_pods: may something be run inside the pods to list their connections: "no", "exec" or "ephemeral".
-    remote_workers: processes of other machines (`scale worker`) that do so too; the load begins when so many are there.
+    enter_pods: what may be run inside the pods to list their connections: "no", "exec" or "ephemeral".
+    remote_workers: number of worker processes of other machines (`scale worker`); the load begins when all have joined.
 
     Raises PlanError for the first field that cannot be used.
     """
