@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import click
@@ -20,33 +21,18 @@ from scale_app.codec.schema import plan_schema
 from scale_app.domain.cluster import TargetList
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.plan_fields import PLAN_FIELDS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-FLAGS = {
-    "target": ("target_url", 'A URL, "demo", or "simulated".'),
-    "users": ("users", "Concurrent users."),
-    "spawn-rate": ("spawn_rate", "Users started a second."),
-    "duration": ("duration_s", "Seconds, spawning included."),
-    "until": ("until", 'When it ends: "duration", or as soon as it is "decided", at most after the duration.'),
-    "requests-per-connection": ("requests_per_connection", 'A new connection after so many; "null" for keep-alive.'),
-    "warm-up": ("warm_up_s", "Seconds that are not judged."),
-    "think-time": ("think_time_s", "Seconds between an answer and the next request."),
-    "timeout": ("timeout_s", "Seconds for one request."),
-    "pod-header": ("pod_header", "Response header in which a pod gives its name."),
-    "arrivals": ("arrivals_per_s", "Requests a second, however slow the answers are."),
-    "method": ("method", "HTTP method."),
-    "body": ("body", "What each request sends."),
-    "service": ("service", "Kubernetes Service, namespace/name."),
-    "baseline": ("gate.baseline", "Name of the run that this one may not be worse than."),
-}
-"""Flag: the plan's field, what it is. `--set FIELD=VALUE` reaches every other one."""
-_TEXTS = frozenset({"target_url", "until", "pod_header", "method", "body", "service", "gate.baseline"})
+
+FLAGS = {field.word: field for field in PLAN_FIELDS if field.help}
+"""Flag: the plan's field. `--set FIELD=VALUE` reaches every other one."""
 
 
 def plan_options(command: Command) -> Command:
     """The argument and the flags that `plan_of` reads."""
-    for flag, (_, about) in reversed(FLAGS.items()):
-        command = click.option(f"--{flag}", metavar="VALUE", help=about)(command)
+    for flag, field in reversed(FLAGS.items()):
+        command = click.option(f"--{flag}", metavar="VALUE", help=field.help)(command)
     command = click.option(
         "--header", "headers", multiple=True, metavar="NAME:VALUE", help="Header of each request; may be repeated."
     )(command)
@@ -63,19 +49,20 @@ def plan_of(
     """The file's plan with the flags in place of its fields. Raises PlanError."""
     plan = read_plan(plan_file) if plan_file else LoadPlan()
     document: dict[str, Any] = to_wire(plan)
-    for flag, (field, _) in FLAGS.items():
+    for flag, field in FLAGS.items():
         if (text := flags.get(flag.replace("-", "_"))) is not None:
-            _put(document, field, text if field in _TEXTS else value_from_text(text))
+            is_text = isinstance(attrgetter(field.name)(plan), str)
+            _put(document, field.name, text if is_text else value_from_text(text))
     for line in headers:
         name, colon, value = line.partition(":")
         if not colon:
             raise PlanError("--header", line, "a header is NAME:VALUE")
         document["headers"][name.strip()] = value.strip()
     for line in settings:
-        field, equals, text = line.partition("=")
+        name, equals, text = line.partition("=")
         if not equals:
             raise PlanError("--set", line, "a field is set by FIELD=VALUE")
-        _put(document, field.strip(), value_from_text(text))
+        _put(document, name.strip(), value_from_text(text))
     return plan_from_wire(LoadPlan, document)
 
 

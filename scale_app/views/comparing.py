@@ -14,7 +14,7 @@ from scale_app.views import format as shown
 from scale_app.views.pod_table import outlier_side, share_decimals
 from scale_app.views.presenting import figures
 from scale_app.views.view import Figures, Sequel, Tick
-from scale_app.views.words import CHANGES, PLAN_FIELDS, SOURCES, setting_text
+from scale_app.views.words import CHANGES, PLAN_LABELS, SOURCES, setting_text
 
 MOST_RUNS = 8
 MOST_PODS = 200
@@ -288,10 +288,10 @@ def _plan_rows(comparisons: Sequence[Comparison]) -> list[CompareRow]:
     """The fields of the plan in which any run differs from the reference."""
     reference = {d.field: d.first for comparison in comparisons for d in comparison.plan}
     differing = [{d.field: d.second for d in comparison.plan} for comparison in comparisons]
-    order = {name: place for place, name in enumerate(PLAN_FIELDS)}
+    order = {name: place for place, name in enumerate(PLAN_LABELS)}
     return [
         CompareRow(
-            PLAN_FIELDS.get(name, name),
+            PLAN_LABELS.get(name, name),
             [Cell(setting_text(name, text)) for text in (first, *[other.get(name, first) for other in differing])],
         )
         for name, first in sorted(reference.items(), key=lambda item: order.get(item[0], len(order)))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from scale_app.domain.events import Event
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.plan_fields import FIELDS
 from scale_app.domain.pod_history import PodSpans, PodTimes
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Point, Snapshot
@@ -164,29 +165,22 @@ def _unnamed(snapshot: Snapshot) -> str:
 
 def plan_lines(plan: LoadPlan, known: bool = True) -> list[PlanLine]:
     """A plan, figure by figure. known: False when no more of it is than its target, users and duration."""
-    target, users = PlanLine("Target", plan.target_url), PlanLine("Users", shown.count(plan.users))
-    if not known:
-        return [target, users, PlanLine("Duration", shown.span(plan.duration_s))]
-    return [
-        target,
-        users,
-        PlanLine("Spawn rate", f"{shown.plain(plan.spawn_rate)} users/s"),
-        PlanLine("Duration", shown.span(plan.duration_s)),
-        PlanLine("Ends", UNTIL[plan.until][0]),
-        PlanLine("Connections", connection_text(plan.requests_per_connection)),
-        PlanLine("Think time", shown.milliseconds(plan.think_time_s * 1_000)),
-        PlanLine("Warm-up", shown.span(plan.warm_up_s)),
-        PlanLine("Timeout", shown.span(plan.timeout_s)),
-        PlanLine("Pod header", plan.pod_header),
-        PlanLine("Alert on", ALERT_RULES[plan.alert_rule][0]),
-        *_limit_lines(plan),
-    ]
-
-
-def _limit_lines(plan: LoadPlan) -> list[PlanLine]:
-    lines = (
-        ("Largest pod share", plan.max_pod_share, shown.percent(plan.max_pod_share)),
-        ("Highest p95", plan.max_p95_ms, shown.milliseconds(plan.max_p95_ms)),
-        ("Largest failed share", plan.max_failure_share, shown.percent(plan.max_failure_share, 2)),
-    )
-    return [PlanLine(label, text) for label, limit, text in lines if limit is not None]
+    texts = {
+        "target_url": plan.target_url,
+        "users": shown.count(plan.users),
+        "spawn_rate": f"{shown.plain(plan.spawn_rate)} users/s",
+        "duration_s": shown.span(plan.duration_s),
+        "until": UNTIL[plan.until][0],
+        "requests_per_connection": connection_text(plan.requests_per_connection),
+        "think_time_s": shown.milliseconds(plan.think_time_s * 1_000),
+        "warm_up_s": shown.span(plan.warm_up_s),
+        "timeout_s": shown.span(plan.timeout_s),
+        "pod_header": plan.pod_header,
+        "alert_rule": ALERT_RULES[plan.alert_rule][0],
+        "max_pod_share": "" if plan.max_pod_share is None else shown.percent(plan.max_pod_share),
+        "max_p95_ms": "" if plan.max_p95_ms is None else shown.milliseconds(plan.max_p95_ms),
+        "max_failure_share": "" if plan.max_failure_share is None else shown.percent(plan.max_failure_share, 2),
+    }
+    labels = {name: FIELDS[name].label for name in texts} | {"requests_per_connection": "Connections"}
+    told = [name for name in texts if known or name in ("target_url", "users", "duration_s")]
+    return [PlanLine(labels[name], texts[name]) for name in told if texts[name]]

@@ -10,6 +10,7 @@ from scale_app.domain.counting import AskedSource
 from scale_app.domain.demo import Fault, Policy
 from scale_app.domain.pattern import PatternKind
 from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy, Until
+from scale_app.domain.plan_fields import PLAN_FIELDS
 from scale_app.domain.snapshot import Certainty, RunState, Source
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
@@ -74,41 +75,10 @@ CHANGES = {
     Change.CHANCE: "No more than chance",
 }
 
-PLAN_FIELDS = {
-    "target_url": "Target",
-    "users": "Users",
-    "spawn_rate": "Spawn rate, users/s",
-    "duration_s": "Duration, s",
-    "until": "Ends",
-    "requests_per_connection": "Requests per connection",
-    "warm_up_s": "Warm-up, s",
-    "think_time_s": "Think time, s",
-    "timeout_s": "Timeout, s",
-    "pod_header": "Pod header",
-    "alert_rule": "Alert on",
-    "max_pod_share": "Largest pod share",
-    "max_p95_ms": "Highest p95, ms",
-    "max_failure_share": "Largest failed share",
-    "pattern": "Pattern",
-    "arrivals_per_s": "Arrivals per second",
-    "arrivals": "Arrivals",
-    "method": "Method",
-    "headers": "Headers",
-    "body": "Body",
-    "verify_tls": "Verify TLS",
-    "ca_pem": "Authorities to trust",
-    "dns": "Name resolved per",
-    "locustfile": "Locustfile",
-    "gate": "Thresholds",
-    "service": "Kubernetes Service",
-    "processes": "Load-generating processes",
-    "counting": "Counted by",
-    "json_field": "JSON field with the pod's name",
-    "counter_name": "Prometheus counter",
-    "log_pattern": "Access log format",
-    "proxy_pods": "Proxy's pods",
-    "enter_pods": "May run in the pods",
-    "remote_workers": "Workers of other machines",
+PLAN_LABELS = {
+    field.name: f"{field.label}, {field.unit}" if field.unit else field.label
+    for field in PLAN_FIELDS
+    if "." not in field.name
 }
 
 GENERATOR_NOTES: dict[Certainty, str] = {

@@ -121,9 +121,9 @@ def text_entry(
 def small_entry(
     name: str,
     label: str,
-    unit: str,
     value: Text,
     on_type: Handler,
+    unit: str = "",
     disabled: Flag = False,
     wrong: Flag = False,
     **more: Any,

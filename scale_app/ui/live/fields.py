@@ -1,5 +1,5 @@
 """Controls that are bound to a field of the plan: they show what the form holds, write into it, and say when it is
-wrong. field: of `Intent`; wrong: the plan's own name for it, where that is another one."""
+wrong. name: of the field in domain/plan_fields.py, which has its label and unit; word: another test id than its own."""
 
 from __future__ import annotations
 
@@ -8,61 +8,68 @@ from typing import Any
 
 import reflex as rx
 
+from scale_app.domain.plan_fields import FIELDS
 from scale_app.ui.elements import controls
 from scale_app.ui.elements.types import Flag, Handler, Part
 from scale_app.ui.plan.state import SLIDERS, Intent
 from scale_app.ui.shown.state import Shown
 
 
-def slider(field: str, name: str, label: str, unit: str, wrong: str = "", **more: Any) -> Part:
-    """A number with a slider over round stops. name: its test id."""
+def slider(name: str, **more: Any) -> Part:
+    """A number with a slider over round stops."""
+    field = FIELDS[name]
     slide: Handler = Intent.slide
     return controls.number_slider(
-        name,
-        label,
-        unit,
-        getattr(Intent, field),
-        getattr(Intent, f"{field}_at"),
-        len(SLIDERS[field]) - 1,
-        writes(field),
-        slide(field),
-        wrong=_wrong(wrong or field),
+        field.word,
+        field.asks,
+        field.asks_in,
+        getattr(Intent, name),
+        getattr(Intent, f"{name}_at"),
+        len(SLIDERS[name]) - 1,
+        writes(name),
+        slide(name),
+        wrong=_wrong(name),
         **more,
     )
 
 
-def live_slider(field: str, name: str, label: str, unit: str, **more: Any) -> Part:
+def live_slider(name: str, **more: Any) -> Part:
     """A slider whose number, once it stands, changes the load that is running, if one is."""
     settle: Handler = Intent.settle
-    return slider(field, name, label, unit, on_settled=settle(field, Shown.run_id, Shown.active), **more)
+    return slider(name, on_settled=settle(name, Shown.run_id, Shown.active), **more)
 
 
-def number(field: str, name: str, label: str, unit: str, running: Flag, wrong: str = "") -> Part:
+def number(name: str, running: Flag, word: str = "") -> Part:
     """A number on one line."""
-    return controls.small_entry(
-        name, label, unit, getattr(Intent, field), writes(field), disabled=running, wrong=_wrong(wrong or field)
-    )
+    return _entry(controls.small_entry, name, running, word, unit=FIELDS[name].asks_in)
 
 
-def line(field: str, name: str, label: str, running: Flag, **more: Any) -> Part:
+def line(name: str, running: Flag, **more: Any) -> Part:
     """A line of text."""
-    return controls.text_entry(
-        name, label, getattr(Intent, field), writes(field), disabled=running, wrong=_wrong(field), **more
-    )
+    return _entry(controls.text_entry, name, running, **more)
 
 
-def lines(field: str, name: str, label: str, running: Flag, wrong: str = "", **more: Any) -> Part:
+def lines(name: str, running: Flag, **more: Any) -> Part:
     """Several lines of text."""
-    return controls.text_area(
-        name, label, getattr(Intent, field), writes(field), disabled=running, wrong=_wrong(wrong or field), **more
-    )
+    return _entry(controls.text_area, name, running, **more)
+
+
+def _entry(control: Any, name: str, running: Flag, word: str = "", **more: Any) -> Part:
+    field = FIELDS[name]
+    shown, wrong = getattr(Intent, field.key), _wrong(name)
+    return control(word or field.word, field.asks, shown, writes(field.key), disabled=running, wrong=wrong, **more)
 
 
 def choice(
-    field: str, name: str, label: str, options: Mapping[Any, tuple[str, str]], running: Flag, about: Part = None
+    name: str,
+    options: Mapping[Any, tuple[str, str]],
+    running: Flag,
+    label: str = "",
+    about: Part = None,
 ) -> Part:
-    """One of the options. about: an info button."""
-    return controls.choice(name, label, options, getattr(Intent, field), writes(field), disabled=running, about=about)
+    """One of the options. label: for a choice that is no field of the plan. about: an info button."""
+    word, label = (name, label) if label else (FIELDS[name].word, FIELDS[name].asks)
+    return controls.choice(word, label, options, getattr(Intent, name), writes(name), disabled=running, about=about)
 
 
 def note(text: str) -> Part:
@@ -70,11 +77,11 @@ def note(text: str) -> Part:
     return rx.el.p(text, class_name="note")
 
 
-def writes(field: str) -> Handler:
+def writes(key: str) -> Handler:
     """Keeps what is typed or chosen in this field."""
     write: Handler = Intent.write
-    return lambda text: write(field, text)
+    return lambda text: write(key, text)
 
 
-def _wrong(field: str) -> Flag:
-    return Intent.problem_field == field
+def _wrong(name: str) -> Flag:
+    return Intent.problem_field == name

@@ -7,7 +7,6 @@ from operator import or_
 
 import reflex as rx
 
-from scale_app.domain.pattern import PatternKind
 from scale_app.domain.request import METHODS
 from scale_app.ui.elements import controls
 from scale_app.ui.elements.controls import stop_button
@@ -17,6 +16,7 @@ from scale_app.ui.live import fields as plan
 from scale_app.ui.live.saved_plans import saved_plans_fold
 from scale_app.ui.live.target_picker import target_picker
 from scale_app.ui.plan.state import Intent
+from scale_app.ui.plan.texts import PATTERN_NEEDS
 from scale_app.ui.shown.charts import path, plot
 from scale_app.ui.shown.state import Follower, Shown
 from scale_app.views.words import ALERT_RULES, ARRIVALS, CONNECTIONS, COUNTING, DNS, MODELS, PATTERNS, TLS, UNTIL
@@ -51,16 +51,16 @@ def _model(running: Flag) -> Part:
     is_open = Intent.model == "open"
     at_most = rx.cond(is_open, "At most so many requests are under way at once", "")
     return rx.fragment(
-        plan.choice("model", "model", "Load model", MODELS, running),
+        plan.choice("model", MODELS, running, "Load model"),
         rx.cond(
             is_open,
             rx.fragment(
-                plan.live_slider("arrivals_per_s", "arrivals", "Requests", "per s"),
-                plan.choice("arrivals", "arrivals-kind", "Arrivals", ARRIVALS, running),
+                plan.live_slider("arrivals_per_s"),
+                plan.choice("arrivals", ARRIVALS, running),
             ),
         ),
-        plan.live_slider("users", "users", "Users", "", note=at_most),
-        plan.live_slider("spawn_rate", "spawn-rate", "Spawn rate", "users/s"),
+        plan.live_slider("users", note=at_most),
+        plan.live_slider("spawn_rate"),
     )
 
 
@@ -68,31 +68,25 @@ def _duration(running: Flag) -> Part:
     latest = rx.cond(Intent.until == "decided", " at the latest", "")
     ends = "Stops by itself after " + Intent.duration_words + latest
     return rx.fragment(
-        plan.slider("duration", "duration", "Duration", "s", wrong="duration_s", note=ends, disabled=running),
-        plan.choice("until", "until", "Ends", UNTIL, running),
+        plan.slider("duration_s", note=ends, disabled=running),
+        plan.choice("until", UNTIL, running),
     )
 
 
 def _pattern(running: Flag) -> Part:
     """The pattern with a picture of its shape, and only the numbers that the chosen kind has."""
 
-    def number(field: str, label: str, unit: str, wrong: str) -> Part:
-        return plan.number(field, field, label, unit, running, f"pattern.{wrong}")
+    def needed(name: str, control: Part) -> Part:
+        kinds = [kind for kind, needs in PATTERN_NEEDS.items() if name in needs]
+        return rx.cond(reduce(or_, (Intent.pattern == kind for kind in kinds)), control)
 
+    points = plan.lines("pattern.points", running, placeholder="0 20\n30 100\n45 50")
     return rx.fragment(
-        plan.choice("pattern", "pattern", "Pattern", PATTERNS, running),
+        plan.choice("pattern", PATTERNS, running),
         _preview(),
-        rx.cond(Intent.pattern != "constant", number("low", "Lowest load", "%", "low")),
-        rx.cond(_has("ramp", "steps", "spike", "wave"), number("period", "Length", "s", "period_s")),
-        rx.cond(_has("steps"), number("steps", "Steps", "", "steps")),
-        rx.cond(_has("spike"), number("begins", "Begins at", "s", "begins_s")),
-        rx.cond(_has("replayed"), _points(running)),
+        *[needed(name, plan.number(f"pattern.{name}", running)) for name in ("low", "period_s", "steps", "begins_s")],
+        needed("points", points),
     )
-
-
-def _has(*kinds: PatternKind) -> Flag:
-    """True for a pattern of one of these kinds."""
-    return reduce(or_, (Intent.pattern == kind for kind in kinds))
 
 
 def _preview() -> Part:
@@ -109,21 +103,10 @@ def _preview() -> Part:
     )
 
 
-def _points(running: Flag) -> Part:
-    return plan.lines(
-        "points",
-        "points",
-        "Seconds and percent, a pair a line",
-        running,
-        "pattern.points",
-        placeholder="0 20\n30 100\n45 50",
-    )
-
-
 def _connections(running: Flag) -> Part:
-    every = plan.number("every", "every", "Requests per connection", "", running, "requests_per_connection")
+    every = plan.number("requests_per_connection", running, word="every")
     return rx.fragment(
-        plan.choice("connections", "connections", "Connections", CONNECTIONS, running, about=info("connections")),
+        plan.choice("connections", CONNECTIONS, running, "Connections", info("connections")),
         rx.cond(Intent.connections == "some", every),
     )
 
@@ -167,33 +150,33 @@ def request_fold(running: Flag) -> Part:
 
 
 def _request(running: Flag) -> list[Part]:
-    think_time = plan.number("think_ms", "think-time", "Think time", "ms", running, wrong="think_time_s")
+    think_time = plan.number("think_time_s", running)
     waits = plan.note("A user waits this long between an answer and its next request.")
     example = "Accept: application/json"
     return [
-        plan.choice("method", "method", "Method", METHOD_CHOICES, running),
-        plan.lines("headers", "headers", "Headers, one a line", running, placeholder=example),
-        plan.lines("body", "body", "Body", running),
+        plan.choice("method", METHOD_CHOICES, running),
+        plan.lines("headers", running, placeholder=example),
+        plan.lines("body", running),
         rx.cond(Intent.model == "closed", rx.fragment(think_time, waits)),
-        plan.number("timeout", "timeout", "Timeout", "s", running, wrong="timeout_s"),
+        plan.number("timeout_s", running),
     ]
 
 
 def _connection(running: Flag) -> list[Part]:
-    trusted = plan.lines("ca_pem", "ca-pem", "Authorities to trust, as PEM", running, placeholder="Empty: the system's")
+    trusted = plan.lines("ca_pem", running, placeholder="Empty: the system's")
     return [
-        plan.choice("tls", "tls", "Certificates", TLS, running),
-        rx.cond(Intent.tls == "verify", trusted),
-        plan.choice("dns", "dns", "Name is resolved", DNS, running),
+        plan.choice("verify_tls", TLS, running),
+        rx.cond(Intent.verify_tls == "verify", trusted),
+        plan.choice("dns", DNS, running),
     ]
 
 
 def _counting(running: Flag) -> list[Part]:
-    json_field = plan.line("json_field", "json-field", "JSON field with the pod's name", running, note="As in pod.name")
+    json_field = plan.line("json_field", running, note="As in pod.name")
     return [
-        plan.choice("counting", "counting", "Requests per pod from", COUNTING, running),
+        plan.choice("counting", COUNTING, running),
         rx.cond(Intent.counting == "json", json_field),
-        plan.line("pod_header", "pod-header", "Response header with the pod's name", running),
+        plan.line("pod_header", running),
     ]
 
 
@@ -202,12 +185,12 @@ def limits_fold(running: Flag) -> Part:
     return _fold(
         "Warm-up and alerts",
         "limits",
-        plan.number("warm_up", "warm-up", "Warm-up", "s", running, wrong="warm_up_s"),
+        plan.number("warm_up_s", running),
         plan.note("The first seconds are sent but not judged."),
-        plan.choice("alert_rule", "alert-rule", "Alert on", ALERT_RULES, running),
-        plan.number("pod_share", "max-pod-share", "Alert above pod share", "%", running, wrong="max_pod_share"),
-        plan.number("p95", "max-p95", "Alert above p95", "ms", running, wrong="max_p95_ms"),
-        plan.number("failures", "max-failures", "Alert above failures", "%", running, wrong="max_failure_share"),
+        plan.choice("alert_rule", ALERT_RULES, running),
+        plan.number("max_pod_share", running),
+        plan.number("max_p95_ms", running),
+        plan.number("max_failure_share", running),
         plan.note("Empty: no such alert."),
     )
 

@@ -66,8 +66,8 @@ def target_picker(running: Flag) -> Part:
         controls.typed(
             rx.el.input(
                 id="target",
-                value=Intent.target,
-                on_change=lambda text: write("target", text),
+                value=Intent.target_url,
+                on_change=lambda text: write("target_url", text),
                 type="text",
                 auto_complete="off",
                 spell_check=False,
@@ -110,7 +110,7 @@ def _quick() -> Part:
             rx.el.select(
                 rx.el.option("Choose a Service of the cluster …", value=""),
                 rx.foreach(TargetChoices.choices, lambda choice: rx.el.option(choice.label, value=choice.key)),
-                value=Intent.target + " " + Intent.service,
+                value=Intent.target_url + " " + Intent.service,
                 on_change=choose,
                 class_name="input",
                 aria_label="Service of the cluster",
@@ -125,6 +125,6 @@ def _quick() -> Part:
 def _chosen(choice: Choice) -> Part:
     """What matters of the Service that is in the form."""
     return rx.cond(
-        (choice.note != "") & (choice.key == Intent.target + " " + Intent.service),
+        (choice.note != "") & (choice.key == Intent.target_url + " " + Intent.service),
         rx.el.p("Its settings that matter: " + choice.note, class_name="note", data_testid="service-note"),
     )

@@ -16,6 +16,7 @@ from scale_app.pictures.times import pattern_picture
 from scale_app.ui.elements.display import refusal
 from scale_app.ui.plan.texts import (
     DEFAULT,
+    Texts,
     base_of,
     duration_stops,
     extras_of,
@@ -33,7 +34,7 @@ MOST_ARRIVALS_PER_S = 10_000
 SLIDERS = {
     "users": stops(wiring.settings().limits.users),
     "spawn_rate": stops(wiring.settings().limits.spawn_rate),
-    "duration": duration_stops(wiring.settings().limits.duration_s),
+    "duration_s": duration_stops(wiring.settings().limits.duration_s),
     "arrivals_per_s": stops(MOST_ARRIVALS_PER_S),
 }
 EDITED = ("users", "spawn_rate", "arrivals_per_s")
@@ -41,52 +42,27 @@ EDITED = ("users", "spawn_rate", "arrivals_per_s")
 TYPING_PAUSE_S = 0.4
 
 
-def _kept(field: str) -> str:
-    """A text that the tab keeps, so that neither a reload nor a restart of the server loses it."""
-    return rx.SessionStorage(TEXTS[field])
+def _kept_texts() -> Any:
+    """A part of a state with a variable for each text of the form.
+
+    The tab keeps them, so that neither a reload nor a restart of the server loses one.
+    """
+    kept = {key: rx.SessionStorage(text) for key, text in TEXTS.items()}
+    own = {"__module__": __name__, "__annotations__": dict.fromkeys(TEXTS, str)}
+    return type("KeptTexts", (rx.State,), own | kept, mixin=True)
 
 
-class Intent(rx.State):
-    """The form. Numbers are texts so that a wrong one stays where it was typed until it is put right.
+KeptTexts: Any = _kept_texts()
+
+
+class Intent(KeptTexts, rx.State):
+    """The form: a text for each key of TEXTS. A number is a text, so that a wrong one stays until it is put right.
 
     base: the plan that was loaded, as text; what the form does not show comes from it. extras: names of that.
     starting: from Start until the run is shown. preview, preview_area: paths of the pattern.
     adopted: what the running load has of the EDITED fields.
     """
 
-    target: str = _kept("target")
-    service: str = _kept("service")
-    users: str = _kept("users")
-    spawn_rate: str = _kept("spawn_rate")
-    duration: str = _kept("duration")
-    until: str = _kept("until")
-    connections: str = _kept("connections")
-    every: str = _kept("every")
-    model: str = _kept("model")
-    arrivals_per_s: str = _kept("arrivals_per_s")
-    arrivals: str = _kept("arrivals")
-    think_ms: str = _kept("think_ms")
-    timeout: str = _kept("timeout")
-    pod_header: str = _kept("pod_header")
-    counting: str = _kept("counting")
-    warm_up: str = _kept("warm_up")
-    alert_rule: str = _kept("alert_rule")
-    pod_share: str = _kept("pod_share")
-    p95: str = _kept("p95")
-    failures: str = _kept("failures")
-    method: str = _kept("method")
-    headers: str = _kept("headers")
-    body: str = _kept("body")
-    tls: str = _kept("tls")
-    ca_pem: str = _kept("ca_pem")
-    dns: str = _kept("dns")
-    json_field: str = _kept("json_field")
-    pattern: str = _kept("pattern")
-    low: str = _kept("low")
-    period: str = _kept("period")
-    begins: str = _kept("begins")
-    steps: str = _kept("steps")
-    points: str = _kept("points")
     base: str = rx.SessionStorage("")
     extras: str = ""
     preview: str = ""
@@ -103,7 +79,7 @@ class Intent(rx.State):
 
     @rx.var
     def is_demo(self) -> bool:
-        return self.target.strip() == DEMO_TARGET
+        return bool(self.target_url.strip() == DEMO_TARGET)
 
     @rx.var
     def users_at(self) -> list[int]:
@@ -114,8 +90,8 @@ class Intent(rx.State):
         return _stop("spawn_rate", self.spawn_rate)
 
     @rx.var
-    def duration_at(self) -> list[int]:
-        return _stop("duration", self.duration)
+    def duration_s_at(self) -> list[int]:
+        return _stop("duration_s", self.duration_s)
 
     @rx.var
     def arrivals_per_s_at(self) -> list[int]:
@@ -132,8 +108,8 @@ class Intent(rx.State):
         if field not in TEXTS:
             return None
         setattr(self, field, text)
-        if field == "target":
-            self.service = ""
+        if field == "target_url":
+            self._fill({"service": ""})
             return Intent.ask_about_target
         return self._judge()
 
@@ -147,13 +123,13 @@ class Intent(rx.State):
     @rx.event
     def choose_service(self, url: str, service: str) -> Any:
         """Load a Service that the cluster showed."""
-        self.target, self.service = url, service
+        self._fill({"target_url": url, "service": service})
         return Intent.ask_about_target
 
     @rx.event
     def choose_demo(self) -> Any:
         """Load the built-in pods."""
-        self.target, self.service = DEMO_TARGET, ""
+        self._fill({"target_url": DEMO_TARGET, "service": ""})
         return Intent.ask_about_target
 
     @rx.event(background=True, supersedes=True)
@@ -162,7 +138,7 @@ class Intent(rx.State):
         async with self:
             self._judge()
             self.answer = ""
-            target, wrong = self.target.strip(), self.problem_field == "target_url"
+            target, wrong = self.target_url.strip(), self.problem_field == "target_url"
         yield
         if wrong:
             return
@@ -172,7 +148,7 @@ class Intent(rx.State):
         except ScaleError as error:
             answer, good = str(error), False
         async with self:
-            if self.target.strip() == target:
+            if self.target_url.strip() == target:
                 self.answer, self.answer_good = answer, good
 
     @rx.event
@@ -236,16 +212,13 @@ class Intent(rx.State):
         """Show in the form what was edited of a running plan."""
         if self.adopted != (now := _edited(plan)):
             texts = texts_of(plan)
-            for field in [field for field in now if now[field] != self.adopted.get(field)]:
-                setattr(self, field, texts[field])
+            self._fill({field: texts[field] for field in now if now[field] != self.adopted.get(field)})
             self.adopted = now
 
     async def take(self, plan: LoadPlan) -> None:
         """Fill the whole form from a plan."""
         self.base = await text_of(plan)
-        for field, text in texts_of(plan).items():
-            if getattr(self, field) != text:
-                setattr(self, field, text)
+        self._fill(texts_of(plan))
         self.extras, self.adopted = extras_of(self.base), _edited(plan)
         self._judge()
 
@@ -254,9 +227,14 @@ class Intent(rx.State):
         base = base_of(self.base) if self.base else DEFAULT
         return plan_of({field: getattr(self, field) for field in TEXTS}, base)
 
+    def _fill(self, texts: Texts) -> None:
+        for key, text in texts.items():
+            if getattr(self, key) != text:
+                setattr(self, key, text)
+
     def _judge(self) -> None:
         """Say what is wrong as it is typed; draw what is right."""
-        seconds = shown.number(self.duration)
+        seconds = shown.number(self.duration_s)
         self.duration_words = shown.span(seconds) if isinstance(seconds, int | float) and shown.known(seconds) else ""
         try:
             plan = self.plan()

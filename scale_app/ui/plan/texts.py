@@ -9,121 +9,94 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from scale_app.codec.plan_text import plan_from_text, plan_to_text
 from scale_app.domain.errors import PlanError
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.plan_fields import FIELDS, PLAN_FIELDS, PlanField
 from scale_app.views import format as shown
 
 Texts = dict[str, str]
 DEFAULT = LoadPlan()
 DEFAULT_EVERY = DEFAULT.requests_per_connection or 1
 DEFAULT_ARRIVALS_PER_S = 200.0
-IN_FORM = frozenset(
-    {
-        *("target_url", "users", "spawn_rate", "duration_s", "requests_per_connection", "warm_up_s", "think_time_s"),
-        *("timeout_s", "pod_header", "alert_rule", "max_pod_share", "max_p95_ms", "max_failure_share", "pattern"),
-        *("arrivals_per_s", "arrivals", "method", "headers", "body", "verify_tls", "ca_pem", "service", "counting"),
-        *("dns", "json_field", "until"),
-    }
-)
+IN_FORM = frozenset(field.name for field in PLAN_FIELDS if field.word)
 """The plan's fields that the form shows; the others stay as they came with a saved or pasted plan."""
+_AS_TYPED = tuple(name for name in FIELDS if name in IN_FORM and isinstance(getattr(DEFAULT, name, None), str))
+_NUMBERS = ("users", "spawn_rate", "duration_s", "warm_up_s", "think_time_s", "timeout_s")
+_LIMITS = ("max_pod_share", "max_p95_ms", "max_failure_share")
+_BLANKS_COUNT = ("body", "ca_pem")
+PATTERN_NEEDS = {
+    "constant": (),
+    "ramp": ("low", "period_s"),
+    "steps": ("low", "period_s", "steps"),
+    "spike": ("low", "period_s", "begins_s"),
+    "wave": ("low", "period_s"),
+    "replayed": ("low", "points"),
+}
+"""The numbers that each kind of pattern has."""
 
 
 def texts_of(plan: LoadPlan) -> Texts:
-    """Every text of the form for a plan."""
+    """Every text of the form for a plan, by the fields' keys."""
+    pattern = ("pattern.low", "pattern.period_s", "pattern.steps", "pattern.begins_s")
     return {
-        "target": plan.target_url,
-        "service": plan.service,
-        "users": shown.plain(plan.users),
-        "spawn_rate": shown.plain(plan.spawn_rate),
-        "duration": shown.plain(plan.duration_s),
-        "until": plan.until,
+        **{FIELDS[name].key: _text(FIELDS[name], plan) for name in (*_AS_TYPED, *_NUMBERS, *_LIMITS, *pattern)},
         "connections": {None: "keep", 1: "each"}.get(plan.requests_per_connection, "some"),
-        "every": shown.plain(plan.requests_per_connection or DEFAULT_EVERY),
+        "requests_per_connection": shown.plain(plan.requests_per_connection or DEFAULT_EVERY),
         "model": "closed" if plan.arrivals_per_s is None else "open",
         "arrivals_per_s": shown.plain(plan.arrivals_per_s or DEFAULT_ARRIVALS_PER_S),
-        "arrivals": plan.arrivals,
-        "think_ms": shown.plain(plan.think_time_s * 1_000),
-        "timeout": shown.plain(plan.timeout_s),
-        "pod_header": plan.pod_header,
-        "counting": plan.counting,
-        "warm_up": shown.plain(plan.warm_up_s),
-        "alert_rule": plan.alert_rule,
-        "pod_share": _hundredfold(plan.max_pod_share),
-        "p95": "" if plan.max_p95_ms is None else shown.plain(plan.max_p95_ms),
-        "failures": _hundredfold(plan.max_failure_share),
-        "method": plan.method,
         "headers": "\n".join(f"{name}: {value}" for name, value in plan.headers.items()),
-        "body": plan.body,
-        "tls": "verify" if plan.verify_tls else "any",
-        "ca_pem": plan.ca_pem,
-        "dns": plan.dns,
-        "json_field": plan.json_field,
-        **_pattern_texts(plan.pattern),
+        "verify_tls": "verify" if plan.verify_tls else "any",
+        "pattern": plan.pattern.kind,
+        "pattern_points": "\n".join(
+            f"{shown.plain(at_s)} {shown.plain(share * 100)}" for at_s, share in plan.pattern.points
+        ),
     }
 
 
 def plan_of(texts: Mapping[str, str], base: LoadPlan = DEFAULT) -> LoadPlan:
     """The plan that the texts describe; what the form does not show is base's. Raises PlanError."""
-    number = shown.number
+    every, arrivals_per_s = texts["requests_per_connection"], texts["arrivals_per_s"]
     given: dict[str, Any] = {
-        "target_url": texts["target"].strip(),
-        "service": texts["service"].strip(),
-        "users": number(texts["users"]),
-        "spawn_rate": number(texts["spawn_rate"]),
-        "duration_s": number(texts["duration"]),
-        "until": texts["until"],
-        "requests_per_connection": {"keep": None, "each": 1}.get(texts["connections"], number(texts["every"])),
-        "arrivals_per_s": number(texts["arrivals_per_s"]) if texts["model"] == "open" else None,
-        "arrivals": texts["arrivals"],
-        "think_time_s": _part(number(texts["think_ms"]), 1_000),
-        "timeout_s": number(texts["timeout"]),
-        "pod_header": texts["pod_header"].strip(),
-        "counting": texts["counting"],
-        "warm_up_s": number(texts["warm_up"]),
-        "alert_rule": texts["alert_rule"],
-        "max_pod_share": _limit(texts["pod_share"], 100),
-        "max_p95_ms": _limit(texts["p95"]),
-        "max_failure_share": _limit(texts["failures"], 100),
-        "method": texts["method"],
+        **{name: texts[name] if name in _BLANKS_COUNT else texts[name].strip() for name in _AS_TYPED},
+        **{name: _number(FIELDS[name], texts[name]) for name in _NUMBERS},
+        **{name: _number(FIELDS[name], texts[name]) if texts[name].strip() else None for name in _LIMITS},
+        "requests_per_connection": {"keep": None, "each": 1}.get(texts["connections"], shown.number(every)),
+        "arrivals_per_s": shown.number(arrivals_per_s) if texts["model"] == "open" else None,
         "headers": _headers(texts["headers"]),
-        "body": texts["body"],
-        "verify_tls": texts["tls"] == "verify",
+        "verify_tls": texts["verify_tls"] == "verify",
         "ca_pem": texts["ca_pem"].strip() and texts["ca_pem"],
-        "dns": texts["dns"],
-        "json_field": texts["json_field"].strip() if texts["counting"] in ("json", "auto") else base.json_field,
         "pattern": _pattern(texts, base.pattern),
     }
+    if given["counting"] not in ("json", "auto"):
+        given["json_field"] = base.json_field
     return replace(base, **given)
 
 
-def _pattern_texts(pattern: Pattern) -> Texts:
-    return {
-        "pattern": pattern.kind,
-        "low": shown.plain(pattern.low * 100),
-        "period": shown.plain(pattern.period_s),
-        "begins": shown.plain(pattern.begins_s),
-        "steps": str(pattern.steps),
-        "points": "\n".join(f"{shown.plain(at_s)} {shown.plain(share * 100)}" for at_s, share in pattern.points),
-    }
+def _text(field: PlanField, plan: LoadPlan) -> str:
+    value = attrgetter(field.name)(plan)
+    if isinstance(value, str):
+        return value
+    return "" if value is None else shown.plain(value * field.per_unit)
+
+
+def _number(field: PlanField, text: str) -> float | str:
+    """In the plan's own unit; as it was typed when it is no number."""
+    value = shown.number(text)
+    return value if isinstance(value, str) or field.per_unit == 1 else value / field.per_unit
 
 
 def _pattern(texts: Mapping[str, str], base: Pattern) -> Pattern:
     """Only what the chosen kind needs is read, so that a text that is not shown cannot stand in the way."""
-    kind, number = texts["pattern"], shown.number
-    given: dict[str, Any] = {"kind": kind, "low": _part(number(texts["low"]), 100)}
-    if kind == "constant":
-        return replace(base, kind="constant", points=())
-    if kind in ("ramp", "steps", "spike", "wave"):
-        given["period_s"] = number(texts["period"])
-    if kind == "steps":
-        given["steps"] = number(texts["steps"])
-    if kind == "spike":
-        given["begins_s"] = number(texts["begins"])
-    given["points"] = _points(texts["points"]) if kind == "replayed" else ()
+    kind = texts["pattern"]
+    given: dict[str, Any] = {"kind": kind, "points": ()}
+    for name in PATTERN_NEEDS.get(kind, ()):
+        field = FIELDS[f"pattern.{name}"]
+        given[name] = _points(texts[field.key]) if name == "points" else _number(field, texts[field.key])
     return replace(base, **given)
 
 
@@ -132,31 +105,19 @@ def _points(text: str) -> tuple[tuple[Any, Any], ...]:
     """Lines of a second and a percentage; a line that is not so goes on as it is, for Pattern to name it."""
     rows = [line.replace(",", " ").replace(";", " ").split() for line in text.splitlines() if line.strip()]
     return tuple(
-        (shown.number(row[0]), _part(shown.number(row[1].rstrip("%")), 100)) if len(row) == 2 else (" ".join(row), 0.0)
-        for row in rows
+        (shown.number(row[0]), _share(row[1].rstrip("%"))) if len(row) == 2 else (" ".join(row), 0.0) for row in rows
     )
+
+
+def _share(percent: str) -> float | str:
+    value = shown.number(percent)
+    return value if isinstance(value, str) else value / 100
 
 
 def _headers(text: str) -> dict[str, str]:
     """Lines of a name, a colon and a value; the last of one name wins."""
     parts = [line.partition(":") for line in text.splitlines() if line.strip()]
     return {name.strip(): value.strip() for name, _, value in parts}
-
-
-def _part(value: int | float | str, per: int) -> float | str:
-    return value if isinstance(value, str) else value / per
-
-
-def _limit(text: str, per: int = 1) -> float | str | None:
-    """A limit in units of 1/per; None when nothing was typed; as it is when it is no number."""
-    value = shown.number(text)
-    if isinstance(value, str):
-        return value if value.strip() else None
-    return value / per
-
-
-def _hundredfold(share: float | None) -> str:
-    return "" if share is None else shown.plain(share * 100)
 
 
 MOST_PAGE_TEXT = 16 * 1024

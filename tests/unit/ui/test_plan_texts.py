@@ -48,11 +48,11 @@ def test_what_the_form_does_not_show_stays_as_it_was_loaded() -> None:
     [
         ("users", "many", "users"),
         ("users", "", "users"),
-        ("duration", "-1", "duration_s"),
-        ("every", "0", "requests_per_connection"),
-        ("pod_share", "150", "max_pod_share"),
-        ("p95", "fast", "max_p95_ms"),
-        ("target", "ftp://shop", "target_url"),
+        ("duration_s", "-1", "duration_s"),
+        ("requests_per_connection", "0", "requests_per_connection"),
+        ("max_pod_share", "150", "max_pod_share"),
+        ("max_p95_ms", "fast", "max_p95_ms"),
+        ("target_url", "ftp://shop", "target_url"),
     ],
 )
 def test_a_wrong_text_is_refused_with_the_name_of_its_field(field: str, text: str, wrong: str) -> None:
@@ -64,10 +64,10 @@ def test_a_wrong_text_is_refused_with_the_name_of_its_field(field: str, text: st
 @pytest.mark.parametrize(
     ("texts", "wrong"),
     [
-        ({"pattern": "ramp", "low": "150"}, "pattern.low"),
-        ({"pattern": "ramp", "period": "soon"}, "pattern.period_s"),
-        ({"pattern": "steps", "steps": "0"}, "pattern.steps"),
-        ({"pattern": "replayed", "points": "0 20\nafter lunch 100"}, "pattern.points"),
+        ({"pattern": "ramp", "pattern_low": "150"}, "pattern.low"),
+        ({"pattern": "ramp", "pattern_period_s": "soon"}, "pattern.period_s"),
+        ({"pattern": "steps", "pattern_steps": "0"}, "pattern.steps"),
+        ({"pattern": "replayed", "pattern_points": "0 20\nafter lunch 100"}, "pattern.points"),
         ({"model": "open", "arrivals_per_s": "lots"}, "arrivals_per_s"),
     ],
 )
@@ -78,16 +78,16 @@ def test_a_wrong_shape_is_refused_with_the_name_of_its_field(texts: dict[str, st
 
 
 def test_a_text_that_is_not_shown_cannot_stand_in_the_way() -> None:
-    hidden = {"period": "soon", "steps": "none", "points": "?", "arrivals_per_s": "lots"}
+    hidden = {"pattern_period_s": "soon", "pattern_steps": "none", "pattern_points": "?", "arrivals_per_s": "lots"}
     assert plan_of(texts_of(DEFAULT) | hidden) == DEFAULT
 
 
 @pytest.mark.parametrize("text", ["0 20\n30 100", "0, 20%\n\n30; 100%", "  0   20\n30\t100"])
 def test_points_may_be_typed_with_commas_semicolons_and_percent_signs(text: str) -> None:
-    plan = plan_of(texts_of(DEFAULT) | {"pattern": "replayed", "points": text})
+    plan = plan_of(texts_of(DEFAULT) | {"pattern": "replayed", "pattern_points": text})
     assert plan.pattern.points == ((0, 0.2), (30, 1.0))
 
 
 def test_blanks_around_a_target_and_empty_header_lines_do_not_count() -> None:
-    plan = plan_of(texts_of(DEFAULT) | {"target": "  demo ", "headers": "\nAccept:  text/plain \n\n"})
+    plan = plan_of(texts_of(DEFAULT) | {"target_url": "  demo ", "headers": "\nAccept:  text/plain \n\n"})
     assert (plan.target_url, dict(plan.headers)) == ("demo", {"Accept": "text/plain"})

@@ -73,7 +73,7 @@ def test_a_plan_tells_the_limits_that_are_set():
 
 
 def test_every_field_of_a_plan_has_a_name():
-    assert set(words.PLAN_FIELDS) == {field.name for field in fields(LoadPlan)}
+    assert set(words.PLAN_LABELS) == {field.name for field in fields(LoadPlan)}
 
 
 def test_what_happened_is_told_newest_first():
