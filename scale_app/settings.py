@@ -27,7 +27,7 @@ DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///scale.db"
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerDoor:
+class WorkerListener:
     """How a run's load generator and workers on other machines (`scale worker`) meet.
 
     listen (SCALE_WORKER_LISTEN): "host:port" where runs that ask for such workers listen; "" for no such runs.
@@ -125,7 +125,7 @@ def _load_retention(environment: Mapping[str, str]) -> Retention:
 
 
 def _load_limits(environment: Mapping[str, str]) -> Limits:
-    """Without a door for them, no worker of another machine can join."""
+    """Without a listener for them, no worker of another machine can join."""
     own, read = Limits(), partial(_read, environment)
     return Limits(
         users=read("SCALE_MAX_USERS", own.users, _count, "a whole number above 0"),
@@ -133,7 +133,7 @@ def _load_limits(environment: Mapping[str, str]) -> Limits:
         duration_s=read("SCALE_MAX_DURATION_S", own.duration_s, _positive, "seconds above 0"),
         arrivals_per_s=read("SCALE_MAX_ARRIVALS_PER_S", own.arrivals_per_s, _positive, "a number above 0"),
         processes=read("SCALE_MAX_PROCESSES", own.processes, _count, "a whole number above 0"),
-        remote_workers=MOST_REMOTE_WORKERS if load_worker_door(environment).listen else 0,
+        remote_workers=MOST_REMOTE_WORKERS if load_worker_listener(environment).listen else 0,
     )
 
 
@@ -148,7 +148,7 @@ def _read(environment: Mapping[str, str], name: str, default: T, parse: Callable
         raise SettingsError(f"{name} = {text!r} is not accepted: {accepted}.") from None
 
 
-def load_worker_door(environment: Mapping[str, str] = os.environ) -> WorkerDoor:
+def load_worker_listener(environment: Mapping[str, str] = os.environ) -> WorkerListener:
     """From the environment. Raises SettingsError."""
     listen, secret = environment.get("SCALE_WORKER_LISTEN", "").strip(), _worker_secret(environment)
     if listen and not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):[0-9]{1,5}", listen):
@@ -158,7 +158,7 @@ def load_worker_door(environment: Mapping[str, str] = os.environ) -> WorkerDoor:
             f"SCALE_WORKER_SECRET is not accepted: a secret of at least {LEAST_SECRET} characters is needed, here or "
             "in the file that SCALE_WORKER_SECRET_FILE names, the same on every machine (the value is not shown)."
         )
-    return WorkerDoor(listen, secret)
+    return WorkerListener(listen, secret)
 
 
 def _worker_secret(environment: Mapping[str, str]) -> str:

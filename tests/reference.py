@@ -20,7 +20,7 @@ from scale_app.domain.gate import Gate
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
 from scale_app.reports import FORMATS
-from scale_app.settings import Settings, WorkerDoor
+from scale_app.settings import Settings, WorkerListener
 from scale_app.views.meanings import MEANINGS
 
 SETTING = re.compile(r"\n(?P<fields>\w+(?:, \w+)*) \((?P<names>[^)]*?SCALE_[^)]*)\): ")
@@ -46,7 +46,7 @@ ELSEWHERE = {
 def settings_page() -> str:
     """Every environment variable, from the docstrings of the types that hold them."""
     rows = []
-    for kind in (Settings, WorkerDoor):
+    for kind in (Settings, WorkerListener):
         text = inspect.cleandoc(kind.__doc__ or "")
         pieces = SETTING.split(text)[1:]
         for _, names, said in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
@@ -131,7 +131,7 @@ def _cell(text: str) -> str:
 
 
 def _default(name: str) -> str:
-    value: Any = {**_all(Settings()), **_all(WorkerDoor())}
+    value: Any = {**_all(Settings()), **_all(WorkerListener())}
     for part in DEFAULTS.get(name, name.removeprefix("SCALE_").lower()).split("."):
         value = value.get(part) if isinstance(value, dict) else getattr(value, part)
     return "(none)" if value in ("", (), None) else f"`{value:g}`" if isinstance(value, float) else f"`{value}`"

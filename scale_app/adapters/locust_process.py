@@ -1,7 +1,7 @@
 """The load generator as a process of its own: importing Locust patches sockets and threads of whoever does it.
 
 The process is never trusted to end by itself: it is killed when it is silent for long, overdue, or no longer listened
-to. How long is long: `child_process.vigil`.
+to. How long is long: `child_process.watchdog`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 from collections.abc import AsyncIterator
 
 from scale_app.child_process.owner import ChildProcess
-from scale_app.child_process.watchdog import LOOK_EVERY_S, Lookout, Patience, Standing, Vigil, standing_of
+from scale_app.child_process.watchdog import LOOK_EVERY_S, Patience, ProcessState, WaitClock, Watchdog, process_state
 from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import GeneratorFailed
 from scale_app.domain.plan import LoadPlan, PlanEdit
@@ -20,7 +20,7 @@ from scale_app.ports import Admitted, Clock, Load
 
 WORKER_MODULE = "scale_app.worker"
 EXIT_GRACE_S = 2.0
-WHY: dict[Standing, str] = {
+WHY: dict[ProcessState, str] = {
     "runs": "its process is busy, or waits for a CPU",
     "sleeps": "its process waits for something",
     "stopped": "its process was stopped, as by SIGSTOP",
@@ -76,11 +76,11 @@ class LocustProcess:
 
     async def _first_line(self, child: ChildProcess) -> bytes:
         """b"" when it has ended."""
-        left_s, lookout = self._patience.ready_s, Lookout(LOOK_EVERY_S, self._clock.monotonic_s())
+        left_s, waited = self._patience.ready_s, WaitClock(LOOK_EVERY_S, self._clock.monotonic_s())
         while left_s > 0:
             with contextlib.suppress(TimeoutError):
                 return await child.line(min(left_s, LOOK_EVERY_S))
-            left_s -= lookout.passed_s(self._clock.monotonic_s())
+            left_s -= waited.passed_s(self._clock.monotonic_s())
         raise GeneratorFailed(
             f"The load generator was not ready within {self._patience.ready_s:g} s and was killed. "
             "This machine is too busy; start again with less running on it."
@@ -104,7 +104,7 @@ class LocustLoad:
         self._clock = clock
         self._patience = patience
         now_s = clock.monotonic_s()
-        self._vigil = Vigil(patience, now_s + plan.duration_s + plan.timeout_s, now_s)
+        self._watchdog = Watchdog(patience, now_s + plan.duration_s + plan.timeout_s, now_s)
         self._stop_asked = False
         self._killed = False
 
@@ -135,7 +135,7 @@ class LocustLoad:
     async def stop(self) -> None:
         """See ports.Load."""
         self._stop_asked = True
-        self._vigil.asked_to_end(self._clock.monotonic_s() + self._plan.timeout_s)
+        self._watchdog.asked_to_end(self._clock.monotonic_s() + self._plan.timeout_s)
         await self._child.send(b'{"stop": true}')
 
     async def kill(self) -> None:
@@ -157,24 +157,24 @@ class LocustLoad:
         return self._heard(heard)
 
     def _silent(self) -> list[Sample]:
-        vigil = self._vigil
-        vigil.look(self._clock.monotonic_s())
-        if vigil.silent:
+        watchdog = self._watchdog
+        watchdog.look(self._clock.monotonic_s())
+        if watchdog.silent:
             return [self._ended(SILENT.format(self._patience.silence_s))]
-        if vigil.notable and not vigil.overdue:
-            vigil.told = True
+        if watchdog.notable and not watchdog.overdue:
+            watchdog.told = True
             return [self._silence()]
         return self._overdue()
 
     def _heard(self, sample: Sample) -> list[Sample]:
-        vigil = self._vigil
-        vigil.look(self._clock.monotonic_s())
-        back = [self._back_after(vigil.silent_s)] if vigil.told else []
-        vigil.heard()
+        watchdog = self._watchdog
+        watchdog.look(self._clock.monotonic_s())
+        back = [self._back_after(watchdog.silent_s)] if watchdog.told else []
+        watchdog.heard()
         return [*back, sample, *([] if isinstance(sample, LoadEnded) else self._overdue())]
 
     def _overdue(self) -> list[Sample]:
-        return [self._ended(STOP_IGNORED if self._stop_asked else OVERDUE)] if self._vigil.overdue else []
+        return [self._ended(STOP_IGNORED if self._stop_asked else OVERDUE)] if self._watchdog.overdue else []
 
     def _back_after(self, silent_s: float) -> GeneratorNotice:
         message = f"The load generator is heard again, after {silent_s:.0f} s of silence."
@@ -183,7 +183,7 @@ class LocustLoad:
     def _silence(self) -> GeneratorNotice:
         return GeneratorNotice(
             self._clock.monotonic_s(),
-            f"The load generator has said nothing for {self._vigil.silent_s:.0f} s: {WHY[standing_of(self.pid)]}. "
+            f"The load generator has said nothing for {self._watchdog.silent_s:.0f} s: {WHY[process_state(self.pid)]}. "
             f"The run waits for it, at most {self._patience.silence_s:g} s.",
         )
 

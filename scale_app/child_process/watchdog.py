@@ -14,11 +14,11 @@ MOST_LOOKS = 2
 LOOK_EVERY_S = 0.5
 SPEAKS_S = 3.0
 """A child that was heard so lately is not silent."""
-Standing = Literal["runs", "sleeps", "stopped", "ended", "unknown"]
-_STANDINGS: dict[str, Standing] = {"R": "runs", "T": "stopped", "t": "stopped", "Z": "ended", "X": "ended"}
+ProcessState = Literal["runs", "sleeps", "stopped", "ended", "unknown"]
+_STATES: dict[str, ProcessState] = {"R": "runs", "T": "stopped", "t": "stopped", "Z": "ended", "X": "ended"}
 
 
-class Lookout:
+class WaitClock:
     """Our own standstill is nobody's silence: adds up the seconds for which somebody was waited for.
 
     We look every `every_s` seconds. When we come much later than that, we stood still ourselves: we were stopped, the
@@ -37,7 +37,7 @@ class Lookout:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long the child is waited for. Only time in which its owner could listen counts, see `Lookout`.
+    """How long the child is waited for. Only time in which its owner could listen counts, see `WaitClock`.
 
     ready_s: from its start to its first word. notice_s: silence after which people are told. silence_s: silence after
     which it is given up. overdue_s: how long it may speak on after the time at which it should have ended, or do
@@ -50,7 +50,7 @@ class Patience:
     overdue_s: float = 15.0
 
 
-class Vigil:
+class Watchdog:
     """Call `look` at least every LOOK_EVERY_S seconds, and `heard` when the child has spoken.
 
     silent_s: since the child was heard. told: people were told of this silence.
@@ -60,7 +60,7 @@ class Vigil:
         """due_s: when the child has ended at the latest if all goes well; the same clock as now_s."""
         self._patience = patience
         self._due_s = due_s
-        self._lookout = Lookout(LOOK_EVERY_S, now_s)
+        self._waited = WaitClock(LOOK_EVERY_S, now_s)
         self._overdue_s = 0.0
         self._asked = False
         self.silent_s = 0.0
@@ -73,7 +73,7 @@ class Vigil:
 
     def look(self, now_s: float) -> None:
         """Time has passed."""
-        passed_s = self._lookout.passed_s(now_s)
+        passed_s = self._waited.passed_s(now_s)
         self.silent_s += passed_s
         if now_s >= self._due_s and (self._asked or self.silent_s < SPEAKS_S):
             self._overdue_s += passed_s
@@ -101,7 +101,7 @@ class Vigil:
         return self._overdue_s >= most_s or (self._asked and self.silent_s >= most_s)
 
 
-def standing_of(pid: int, proc: Path = Path("/proc")) -> Standing:
+def process_state(pid: int, proc: Path = Path("/proc")) -> ProcessState:
     """The state of the process's first thread now.
 
     "runs": it is on a CPU or waits for one, however long. "sleeps": it waits for something else. "stopped": by a
@@ -114,4 +114,4 @@ def standing_of(pid: int, proc: Path = Path("/proc")) -> Standing:
     except OSError:
         return "unknown"
     # "4711 (a name (with) brackets) S 1 ..."
-    return _STANDINGS.get(stat.rpartition(")")[2].split()[0], "sleeps")
+    return _STATES.get(stat.rpartition(")")[2].split()[0], "sleeps")

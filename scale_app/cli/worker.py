@@ -10,7 +10,7 @@ import click
 
 from scale_app.cli.exits import sentence_and_exit
 from scale_app.domain.errors import SettingsError
-from scale_app.settings import load_worker_door
+from scale_app.settings import load_worker_listener
 
 
 class HostPort(click.ParamType[tuple[str, int]]):
@@ -39,7 +39,7 @@ def worker(master: tuple[str, int], processes: int) -> None:
     and run the same version. A run uses workers when its plan's `remote_workers` asks for them.
     """
     with sentence_and_exit(cut_off=""):
-        if not load_worker_door().secret:
+        if not load_worker_listener().secret:
             raise SettingsError(
                 "SCALE_WORKER_SECRET is not set: give the secret of the server here, or in the file that "
                 "SCALE_WORKER_SECRET_FILE names."

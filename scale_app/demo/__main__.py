@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 from scale_app.child_process.child import claim_stdout, die_with_owner
 from scale_app.codec import from_json, to_json
-from scale_app.demo.cluster import Cluster
-from scale_app.demo.connection import Connection
-from scale_app.demo.pods import Names
+from scale_app.demo.cluster import PodCluster
+from scale_app.demo.connection import ClientConnection
+from scale_app.demo.pods import PodNames
 from scale_app.domain.demo import DemoCommand, DemoRefusal, DemoReport
 from scale_app.domain.errors import PlanError
 
@@ -30,7 +30,7 @@ class Control:
         self._owner = owner
         self._url = ""
         later = asyncio.get_running_loop().call_later
-        self.cluster = Cluster(Names(NAME_SEED), Random(), later, self.report)
+        self.cluster = PodCluster(PodNames(NAME_SEED), Random(), later, self.report)
 
     def listening(self, port: int) -> None:
         """Tell the owner where the demo listens."""
@@ -66,7 +66,7 @@ async def serve(owner: BinaryIO) -> None:
     """Listen, then obey until standard input ends."""
     loop = asyncio.get_running_loop()
     control = Control(owner)
-    server = await loop.create_server(lambda: Connection(control.cluster), HOST, 0, backlog=BACKLOG)
+    server = await loop.create_server(lambda: ClientConnection(control.cluster), HOST, 0, backlog=BACKLOG)
     control.listening(server.sockets[0].getsockname()[1])
     commands = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Protocol
 
-from scale_app.demo.pods import CLIENT_NODE, NODES, WORK_BESIDE_FAST_FAILURES_S, Balancer, Names, Pod
+from scale_app.demo.pods import CLIENT_NODE, NODES, WORK_BESIDE_FAST_FAILURES_S, Balancer, DemoPod, PodNames
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
 from scale_app.domain.errors import PlanError
@@ -19,23 +19,23 @@ DEFAULT_WEIGHT = 3.0
 REPLACEMENT_READY_S = 2.0
 
 
-class Delayed(Protocol):
+class DelayedCall(Protocol):
     def cancel(self) -> None:
         """Never make the call."""
 
 
-Later = Callable[[float, Callable[[], None]], Delayed]
+Later = Callable[[float, Callable[[], None]], DelayedCall]
 
 
-class Cluster:
-    """Pods in slots. Slot 0 is "the first pod": it has the fault and the weight, and so has its replacement.
+class PodCluster:
+    """Pods in places. Place 0 is "the first pod": it has the fault and the weight, and so has its replacement.
 
-    Slots are dealt to the nodes in turn.
+    Places go to the nodes in turn.
 
     later(delay_s, call) makes a call once after a delay. on_ready is told when a replacement has become ready.
     """
 
-    def __init__(self, names: Names, rng: Random, later: Later, on_ready: Callable[[], None]) -> None:
+    def __init__(self, names: PodNames, rng: Random, later: Later, on_ready: Callable[[], None]) -> None:
         self.rng = rng
         self._names = names
         self._later = later
@@ -43,12 +43,12 @@ class Cluster:
         self._balancer = Balancer(Policy.RANDOM, rng)
         self._fault = Fault.NONE
         self._weight = DEFAULT_WEIGHT
-        self._departed: list[Pod] = []
-        self._starting: dict[Pod, Delayed] = {}
-        self._pods = [self._new_pod(slot, ready=True) for slot in range(DEFAULT_PODS)]
+        self._departed: list[DemoPod] = []
+        self._starting: dict[DemoPod, DelayedCall] = {}
+        self._pods = [self._new_pod(place, ready=True) for place in range(DEFAULT_PODS)]
         self._settle()
 
-    def pick(self, client_address: str) -> Pod | None:
+    def pick(self, client_address: str) -> DemoPod | None:
         """The pod for a new connection or request, or None while no ready pod can be reached."""
         return self._balancer.pick(self._reachable, client_address) if self._reachable else None
 
@@ -99,29 +99,29 @@ class Cluster:
         self._settle()
 
     def _settle(self) -> None:
-        """Derive what connections look at from the slots and settings."""
-        for slot, pod in enumerate(self._pods):
-            pod.fault = self._fault if slot == 0 else Fault.NONE
-            pod.share = self._weight if slot == 0 else 1.0
-            beside = slot > 0 and self._fault is Fault.FAST_FAILING_POD
+        """Derive what connections look at from the places and settings."""
+        for place, pod in enumerate(self._pods):
+            pod.fault = self._fault if place == 0 else Fault.NONE
+            pod.share = self._weight if place == 0 else 1.0
+            beside = place > 0 and self._fault is Fault.FAST_FAILING_POD
             pod.work_s = WORK_BESIDE_FAST_FAILURES_S if beside else 0.0
         self._reachable = self._balancer.reachable([pod for pod in self._pods if pod.ready])
 
-    def _named(self, name: str) -> Pod:
+    def _named(self, name: str) -> DemoPod:
         for pod in self._pods:
             if pod.name == name:
                 return pod
         raise PlanError("kill_pod", name, f"give the name of a pod that runs, such as {self._pods[0].name}")
 
-    def _new_pod(self, slot: int, *, ready: bool) -> Pod:
-        return Pod(self._names.new(), ready=ready, node=NODES[slot % len(NODES)])
+    def _new_pod(self, place: int, *, ready: bool) -> DemoPod:
+        return DemoPod(self._names.new(), ready=ready, node=NODES[place % len(NODES)])
 
-    def _replace(self, pod: Pod) -> None:
+    def _replace(self, pod: DemoPod) -> None:
         self._depart(pod)
         for link in tuple(pod.links):
             link.reset()
-        slot = self._pods.index(pod)
-        successor = self._pods[slot] = self._new_pod(slot, ready=False)
+        place = self._pods.index(pod)
+        successor = self._pods[place] = self._new_pod(place, ready=False)
         self._starting[successor] = self._later(REPLACEMENT_READY_S, lambda: self._make_ready(successor))
 
     def _scale(self, pods: int) -> None:
@@ -133,13 +133,13 @@ class Cluster:
         while len(self._pods) < pods:
             self._pods.append(self._new_pod(len(self._pods), ready=True))
 
-    def _depart(self, pod: Pod) -> None:
+    def _depart(self, pod: DemoPod) -> None:
         pod.ready = False
         self._departed.append(pod)
         if start := self._starting.pop(pod, None):
             start.cancel()
 
-    def _make_ready(self, pod: Pod) -> None:
+    def _make_ready(self, pod: DemoPod) -> None:
         del self._starting[pod]
         pod.ready = True
         self._settle()

@@ -10,9 +10,9 @@ import socket
 import struct
 from typing import cast
 
-from scale_app.demo.cluster import Cluster
+from scale_app.demo.cluster import PodCluster
 from scale_app.demo.http1 import CONTINUE, BadRequest, Request, RequestReader
-from scale_app.demo.pods import Pod
+from scale_app.demo.pods import DemoPod
 
 DRAIN_IDLE_S = 1.0
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -20,14 +20,14 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _UNREADABLE = Request(head_only=False, body_bytes=0, connection="close", expects_continue=False)
 
 
-class Connection(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """HTTP/1.1 on one socket. A pod's answer is counted when it is written, so that a cut request is no answer."""
 
     _transport: asyncio.Transport
-    _pod: Pod
+    _pod: DemoPod
     _client: str
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: PodCluster) -> None:
         self._cluster = cluster
         self._reader = RequestReader()
         self._thinking: asyncio.TimerHandle | None = None

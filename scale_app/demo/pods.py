@@ -35,7 +35,7 @@ class Link(Protocol):
         """End it after the request in flight."""
 
 
-class Pod:
+class DemoPod:
     """A pod behind the balancer: its name, its prebuilt answers, its connections, and its own count of answers.
 
     answered: requests whose answer it has written. share: its weight under WEIGHTED. work_s: time that it needs for
@@ -84,7 +84,7 @@ class Pod:
         return PodSeen(self.name, self.node, ready=self.ready)
 
 
-class Names:
+class PodNames:
     """Pod names as a Deployment gives them, the same sequence for the same seed, none twice."""
 
     def __init__(self, seed: int) -> None:
@@ -124,31 +124,31 @@ class Balancer:
         """True when the policy picks a pod for each request, as a layer-7 proxy does."""
         return self.policy is Policy.LAYER7_ROUND_ROBIN
 
-    def reachable(self, pods: Sequence[Pod]) -> list[Pod]:
+    def reachable(self, pods: Sequence[DemoPod]) -> list[DemoPod]:
         """Those of the ready pods that the policy lets the client reach; the client is on CLIENT_NODE."""
         if self.policy not in (Policy.LOCAL, Policy.PREFER_SAME_NODE):
             return list(pods)
         near = [pod for pod in pods if pod.node == CLIENT_NODE]
         return near if near or self.policy is Policy.LOCAL else list(pods)
 
-    def pick(self, pods: Sequence[Pod], client_address: str) -> Pod:
+    def pick(self, pods: Sequence[DemoPod], client_address: str) -> DemoPod:
         """One of the pods, which are reachable and at least one."""
         return self._picks[self.policy](pods, client_address)
 
-    def _random(self, pods: Sequence[Pod], _: str) -> Pod:
+    def _random(self, pods: Sequence[DemoPod], _: str) -> DemoPod:
         return self._rng.choice(pods)
 
-    def _round_robin(self, pods: Sequence[Pod], _: str) -> Pod:
+    def _round_robin(self, pods: Sequence[DemoPod], _: str) -> DemoPod:
         self._turn = (self._turn + 1) % len(pods)
         return pods[self._turn]
 
-    def _least_connections(self, pods: Sequence[Pod], _: str) -> Pod:
+    def _least_connections(self, pods: Sequence[DemoPod], _: str) -> DemoPod:
         fewest = min(len(pod.links) for pod in pods)
         return self._rng.choice([pod for pod in pods if len(pod.links) == fewest])
 
-    def _source_sticky(self, pods: Sequence[Pod], client_address: str) -> Pod:
+    def _source_sticky(self, pods: Sequence[DemoPod], client_address: str) -> DemoPod:
         # The highest of one hash per pod: when a pod goes, only its own clients move to another.
         return max(pods, key=lambda pod: blake2b(f"{client_address} {pod.name}".encode(), digest_size=8).digest())
 
-    def _weighted(self, pods: Sequence[Pod], _: str) -> Pod:
+    def _weighted(self, pods: Sequence[DemoPod], _: str) -> DemoPod:
         return self._rng.choices(pods, [pod.share for pod in pods])[0]

@@ -9,7 +9,7 @@ import os
 import sys
 
 from scale_app.child_process.child import claim_stdout, die_with_owner
-from scale_app.settings import load_worker_door
+from scale_app.settings import load_worker_listener
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def join(host: str, port: int, processes: int) -> None:
 
     from scale_app.worker.join import serve
 
-    serve(host, port, processes, load_worker_door().secret)
+    serve(host, port, processes, load_worker_listener().secret)
 
 
 def obey(owner_pid: int) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from scale_app.worker.causes import HEADER_TOO_LARGE, MALFORMED, RequestFailed
-from scale_app.worker.tally import Cell, Tally
+from scale_app.worker.counters import Counters, OutcomeCounter
 
 MAX_OVERHEAD_BYTES = 64 * 1024
 MOST_REMEMBERED = 1_024
@@ -175,7 +175,7 @@ def field_of(body: bytes, keys: Sequence[str]) -> bytes:
 class Answer:
     """What is counted of one complete answer. reusable: False when its connection must be closed."""
 
-    cell: Cell
+    cell: OutcomeCounter
     body_bytes: int
     reusable: bool
 
@@ -184,22 +184,22 @@ class Answer:
         return replace(self, reusable=False)
 
 
-class AnswerBook:
+class AnswerCache:
     """Answers of one destination, by their bytes: a pod says the same for a second or longer, but for the date.
 
     known: {all bytes of an answer that came in one piece: what it means}. Looking one up costs a twentieth of
-    parsing it. A server that never says the same twice is parsed each time; the book begins anew when it is full.
+    parsing it. A server that never says the same twice is parsed each time; the cache begins anew when it is full.
     reader: makes what reads the answers of one connection.
     """
 
-    def __init__(self, tally: Tally, reader: Callable[[], AnswerReader]) -> None:
+    def __init__(self, counters: Counters, reader: Callable[[], AnswerReader]) -> None:
         self.known: dict[bytes, Answer] = {}
         self.reader = reader
-        self._tally = tally
+        self._counters = counters
 
     def answer(self, reader: AnswerReader) -> Answer:
         """What the complete answer means."""
-        return Answer(self._tally.cell(reader.named(), reader.status), reader.body_bytes, reader.reusable)
+        return Answer(self._counters.cell(reader.named(), reader.status), reader.body_bytes, reader.reusable)
 
     def learn(self, data: bytes, reader: AnswerReader) -> Answer:
         """The same, remembered by the answer's bytes."""

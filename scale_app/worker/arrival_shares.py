@@ -16,7 +16,7 @@ from scale_app.domain.pattern import Pattern
 from scale_app.domain.timetable import Leg, Timetable
 
 AHEAD_S = 0.1
-"""A new deal holds for arrivals from then on, so that all have heard of it before."""
+"""A new split holds for arrivals from then on, so that all have heard of it before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Share:
     since: float = 0.0
 
 
-class Turns:
+class OwnArrivals:
     """One process's arrivals, by their numbers in the run."""
 
     def __init__(self, spacing: Literal["constant", "poisson"], share: Share) -> None:
-        self._step = _drawn if spacing == "poisson" else _dealt
+        self._step = _at_random if spacing == "poisson" else _in_turn
         self._share = share
         self._next_share: Share | None = None
 
@@ -49,22 +49,22 @@ class Turns:
         return self._step(coming, max(number, coming.since))
 
 
-def _dealt(share: Share, number: float) -> float:
+def _in_turn(share: Share, number: float) -> float:
     first = share.place + 1
     return first + share.of * max(0, math.floor((number - first) / share.of) + 1)
 
 
-def _drawn(share: Share, number: float) -> float:
+def _at_random(share: Share, number: float) -> float:
     # What has passed without an arrival says nothing of the next one, so that beginning anew at any point is right.
     return number + share.of * random.expovariate(1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ArrivalOrder:
     """What one process is told.
 
-    began_s: the run's begin on the leader's monotonic clock, which processes of the same machine share. at_s: seconds
-    since then when this was said, for those that do not.
+    began_s: the run's begin on the coordinator's monotonic clock, which processes of the same machine share. at_s:
+    seconds since then when this was said, for those that do not.
     """
 
     leg: Leg
@@ -73,8 +73,8 @@ class Pace:
     at_s: float
 
 
-class Dealer:
-    """The leader's side of `turns`."""
+class ArrivalSplitter:
+    """Splits a run's arrivals among the processes that are there, and anew when one comes or goes."""
 
     def __init__(self, pattern: Pattern) -> None:
         self._table = Timetable(pattern)
@@ -86,13 +86,13 @@ class Dealer:
         self._table.follow(leg)
         self._began_s = began_s
 
-    def deal_anew(self, now_s: float) -> None:
+    def split_anew(self, now_s: float) -> None:
         """Other processes are there than before."""
         if self._began_s is not None:
             self._since = self._table.due(now_s - self._began_s + AHEAD_S)
 
-    def pace(self, place: int, of: int, now_s: float) -> Pace | None:
+    def order_for(self, place: int, of: int, now_s: float) -> ArrivalOrder | None:
         """What to tell the process at this place, from 0, of so many; None when there are no arrivals."""
         if self._began_s is None:
             return None
-        return Pace(self._table.leg, Share(place, of, self._since), self._began_s, now_s - self._began_s)
+        return ArrivalOrder(self._table.leg, Share(place, of, self._since), self._began_s, now_s - self._began_s)

@@ -34,7 +34,7 @@ _BY_NUMBER = {
 
 
 class RequestFailed(Exception):
-    """The request in hand ends without an answer. cause: a few words, see this module."""
+    """The request ends without an answer. cause: a few words, see this module."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(cause)

@@ -11,17 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from scale_app.worker.answer import Answer, AnswerBook, AnswerReader
+from scale_app.worker.answer import Answer, AnswerCache, AnswerReader
 from scale_app.worker.causes import CLOSED_EARLY, RequestFailed, cause_of
-from scale_app.worker.connector import Dial, Resolver, endpoint_of
-from scale_app.worker.tally import Carried, Tally
+from scale_app.worker.connector import Connector, Resolver, endpoint_of
+from scale_app.worker.counters import CountedConnection, Counters
 from scale_app.worker.tls import TlsSession
 
 RECEIVE_BYTES = 65_536
 READ, WRITE = 1, 2
 
 
-class Owner(Protocol):
+class ConnectionOwner(Protocol):
     """Who uses a connection: hears exactly one of the first three for each `open` and each `send`. It may close."""
 
     def answered(self, answer: Answer) -> None:
@@ -34,7 +34,7 @@ class Owner(Protocol):
         """The server closed a connection that had been of use before it answered anything: send on a new one."""
 
     def lost(self) -> None:
-        """No request was in hand: the server closed, or sent bytes that nobody asked for."""
+        """No request was in flight: the server closed, or sent bytes that nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +48,17 @@ class Network:
     resolver: Resolver
     tls: ssl.SSLContext | None
     host: str
-    book: AnswerBook
-    tally: Tally
+    cache: AnswerCache
+    counters: Counters
     with_endpoints: bool = False
 
 
 class Connection:
-    """A connection to a pod, from the name to the close. carried: what it answered so far, once it is open."""
+    """A connection to a pod, from the name to the close. counts: what it answered so far, once it is open."""
 
     __slots__ = (
         "_begun",
-        "_dial",
+        "_connector",
         "_known",
         "_network",
         "_owner",
@@ -73,15 +73,15 @@ class Connection:
         "_unsent",
         "_untouched",
         "_writing",
-        "carried",
+        "counts",
     )
-    carried: Carried
+    counts: CountedConnection
 
-    def __init__(self, network: Network, owner: Owner) -> None:
+    def __init__(self, network: Network, owner: ConnectionOwner) -> None:
         self._network = network
         self._owner = owner
-        self._known = network.book.known
-        self._dial = Dial(network.loop, self._connected, owner.failed)
+        self._known = network.cache.known
+        self._connector = Connector(network.loop, self._connected, owner.failed)
         self._socket: _socket.socket | None = None
         self._reading: Any = None
         self._writing: Any = None
@@ -89,7 +89,7 @@ class Connection:
         self._tls: TlsSession | None = None
         self._request = b""
         self._unsent = b""
-        # A request is in hand; it has left whole and nothing of its answer has come; some of it has come.
+        # A request is in flight; it has left whole and nothing of its answer has come; some of it has come.
         self._unanswered = False
         self._untouched = False
         self._begun = False
@@ -97,10 +97,10 @@ class Connection:
     def open(self, request: bytes) -> None:
         """Connect, then send. Call once."""
         self._request = request
-        self._dial.begin(self._network.resolver)
+        self._connector.begin(self._network.resolver)
 
     def send(self, request: bytes) -> None:
-        """Send on an open connection that has no request in hand."""
+        """Send on an open connection that has no request in flight."""
         self._unanswered = self._untouched = True
         if self._tls is not None:
             self._post(self._tls.encrypt(request))
@@ -118,9 +118,9 @@ class Connection:
     def close(self) -> None:
         """Close and count the connection as closed; the owner hears nothing more. Call once."""
         if self._socket is None:
-            self._dial.cancel()
+            self._connector.cancel()
             return
-        self._network.tally.closed(self.carried)
+        self._network.counters.closed(self.counts)
         self._reading.stop()
         self._reading.close()
         self._stop_writing()
@@ -134,7 +134,7 @@ class Connection:
         self._socket = opened
         self._receive: Callable[[int], bytes] = opened.recv
         self._send: Callable[[bytes], int] = opened.send
-        self.carried = network.tally.opened(endpoint_of(opened) if network.with_endpoints else "")
+        self.counts = network.counters.opened(endpoint_of(opened) if network.with_endpoints else "")
         self._reading = network.loop.io(opened.fileno(), READ)
         if network.tls is None:
             self._reading.start(self._on_plain)
@@ -205,9 +205,9 @@ class Connection:
 
     def _read(self, data: bytes) -> None:
         whole, self._untouched = self._untouched, False
-        book, reader = self._network.book, self._reader
+        cache, reader = self._network.cache, self._reader
         if reader is None:
-            reader = self._reader = book.reader()
+            reader = self._reader = cache.reader()
         if not self._begun:
             self._begun = True
             reader.expect()
@@ -217,7 +217,7 @@ class Connection:
             self._fail(failed.cause)
             return
         if complete:
-            self._complete(book.learn(data, reader) if whole else book.answer(reader))
+            self._complete(cache.learn(data, reader) if whole else cache.answer(reader))
 
     def _complete(self, answer: Answer) -> None:
         self._unanswered = self._untouched = self._begun = False
@@ -229,12 +229,12 @@ class Connection:
     # -- ending
 
     def _ended(self) -> None:
-        """The server closed while a request was in hand."""
+        """The server closed while a request was in flight."""
         reader = self._reader
         if self._is_stale():
             self._owner.went_stale()
         elif self._begun and reader is not None and reader.end():
-            self._complete(self._network.book.answer(reader))
+            self._complete(self._network.cache.answer(reader))
         else:
             self._fail(CLOSED_EARLY)
 
@@ -248,7 +248,7 @@ class Connection:
             self._fail(cause_of(error))
 
     def _is_stale(self) -> bool:
-        return self.carried.answers > 0 and not self._begun
+        return self.counts.answers > 0 and not self._begun
 
     def _fail(self, cause: str) -> None:
         self._unanswered = self._untouched = False

@@ -25,7 +25,7 @@ WRITE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ResolvedAddress:
     """One resolved address: socket family and the tuple to connect to."""
 
     family: int
@@ -33,13 +33,13 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolution:
     """What a name led to: permitted addresses, or the cause why there is none."""
 
-    addresses: tuple[Address, ...] = ()
+    addresses: tuple[ResolvedAddress, ...] = ()
     cause: str = ""
 
-    def in_order(self) -> list[Address]:
+    def in_order(self) -> list[ResolvedAddress]:
         """In random order, as a shuffling name server would have it, those of the preferred family first."""
         if len(self.addresses) < 2:
             return list(self.addresses)
@@ -57,13 +57,13 @@ class Resolver:
     def __init__(self, destination: Destination, kept_s: float) -> None:
         self._destination = destination
         self._kept_s = kept_s
-        self._known = Resolved()
+        self._known = Resolution()
         self._until_s = 0.0
-        self._waiting: list[Callable[[Resolved], None]] = []
+        self._waiting: list[Callable[[Resolution], None]] = []
         if _is_address(destination.host):
             self._known, self._until_s = look_up(destination), float("inf")
 
-    def ask(self, then: Callable[[Resolved], None]) -> None:
+    def ask(self, then: Callable[[Resolution], None]) -> None:
         """Call `then` with the result: at once when it is known, else after the lookup."""
         if monotonic() < self._until_s:
             then(self._known)
@@ -83,16 +83,16 @@ class Resolver:
             then(self._known)
 
 
-def look_up(where: Destination) -> Resolved:
+def look_up(where: Destination) -> Resolution:
     """The permitted addresses of a destination. Waits for the name server: call it in a greenlet."""
     try:
         found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
     except OSError as error:
-        return Resolved(cause=cause_of(error))
+        return Resolution(cause=cause_of(error))
     except UnicodeError:
-        return Resolved(cause=NOT_RESOLVED)
-    permitted = tuple(Address(f, endpoint) for f, _, _, _, endpoint in found if where.permits(str(endpoint[0])))
-    return Resolved(permitted) if permitted else Resolved(cause=ADDRESS_NOT_ALLOWED)
+        return Resolution(cause=NOT_RESOLVED)
+    permitted = tuple(ResolvedAddress(f, endpoint) for f, _, _, _, endpoint in found if where.permits(str(endpoint[0])))
+    return Resolution(permitted) if permitted else Resolution(cause=ADDRESS_NOT_ALLOWED)
 
 
 def _is_address(host: str) -> bool:
@@ -103,7 +103,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-class Dial:
+class Connector:
     """One attempt to connect. Calls exactly one of the two, unless it is cancelled before; never retries."""
 
     __slots__ = ("_addresses", "_cause", "_connected", "_failed", "_loop", "_over", "_socket", "_writable")
@@ -112,7 +112,7 @@ class Dial:
         self._loop = loop
         self._connected = connected
         self._failed = failed
-        self._addresses: list[Address] = []
+        self._addresses: list[ResolvedAddress] = []
         self._cause = ""
         self._socket: _socket.socket | None = None
         self._writable: Any = None
@@ -127,7 +127,7 @@ class Dial:
         self._over = True
         self._drop()
 
-    def _resolved(self, resolved: Resolved) -> None:
+    def _resolved(self, resolved: Resolution) -> None:
         if not self._over:
             self._addresses, self._cause = resolved.in_order(), resolved.cause
             self._try_next()
@@ -140,7 +140,7 @@ class Dial:
         self._over = True
         self._failed(self._cause)
 
-    def _try(self, address: Address) -> str:
+    def _try(self, address: ResolvedAddress) -> str:
         """Begin to connect. Gives the cause when that failed at once, "" when it did not."""
         try:
             connecting = _socket.socket(address.family, _socket.SOCK_STREAM)

@@ -44,7 +44,7 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestSpec:
     """What is asked of a destination. headers replace ours of the same name; body is sent as UTF-8."""
 
     method: str = "GET"
@@ -52,7 +52,7 @@ class Asked:
     body: str = ""
 
 
-def destination(url: str, networks: Iterable[str], asked: Asked | None = None) -> Destination:
+def destination(url: str, networks: Iterable[str], asked: RequestSpec | None = None) -> Destination:
     """The destination of an http(s) URL. Raises ValueError for a URL or a network that cannot be used."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -63,7 +63,7 @@ def destination(url: str, networks: Iterable[str], asked: Asked | None = None) -
     path = quote(parts.path or "/", safe=_KEPT_IN_PATH)
     if parts.query:
         path += "?" + quote(parts.query, safe=_KEPT_IN_PATH)
-    asked = asked or Asked()
+    asked = asked or RequestSpec()
     body = asked.body.encode()
     head = [f"{asked.method} {path} HTTP/1.1", *_headers(asked, _authority(host, parts.port), len(body))]
     return Destination(
@@ -76,7 +76,7 @@ def destination(url: str, networks: Iterable[str], asked: Asked | None = None) -
     )
 
 
-def _headers(asked: Asked, authority: str, body_bytes: int) -> list[str]:
+def _headers(asked: RequestSpec, authority: str, body_bytes: int) -> list[str]:
     ours = {"Host": authority, "User-Agent": USER_AGENT, "Accept": "*/*"}
     if body_bytes or asked.method in METHODS_WITH_BODY:
         ours["Content-Length"] = str(body_bytes)
@@ -94,11 +94,12 @@ def _block(lines: Sequence[str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def fence(permits: Callable[[str], bool], opened: Callable[[], None]) -> None:
-    """From now on every TCP connection that this process's Python code opens is checked, and told when it stands.
+def start_egress_guard(permits: Callable[[str], bool], opened: Callable[[], None]) -> None:
+    """The egress guard: every TCP connection that this process's Python code opens from now on is checked.
 
-    permits: may a connection to this address be opened? Raises OSError in the code that tries another one. It is a
-    fence against mistakes, such as an absolute URL or a redirect; code that wants to get around it can.
+    permits: may a connection to this address be opened? Raises OSError in the code that tries another one.
+    opened: called when a connection stands. The guard is against mistakes, such as an absolute URL or a redirect; code
+    that wants to get around it can.
     """
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:

@@ -10,23 +10,23 @@ import gevent  # type: ignore[import-untyped]
 from locust.env import Environment
 from locust.stats import RequestStats, StatsEntry, StatsError, bucket_response_time
 
-from scale_app.child_process.watchdog import Lookout
+from scale_app.child_process.watchdog import WaitClock
 from scale_app.domain.histogram import bucket_ms
 from scale_app.domain.samples import TrafficSample
 from scale_app.domain.timetable import Leg
 from scale_app.worker.arrival_shares import Share
+from scale_app.worker.counters import Batch
 from scale_app.worker.health import HealthMeter
 from scale_app.worker.locustfile import FileEngine
-from scale_app.worker.schedule import OpenPace
-from scale_app.worker.tally import Batch
-from scale_app.worker.traffic import Job, pace_of, traffic_of, user_class
+from scale_app.worker.schedule import OpenModel
+from scale_app.worker.traffic import Assignment, schedule_of, traffic_of, user_class
 
 DRAIN_SPARE_S = 1.0
 LOOK_EVERY_S = 0.25
 
 
 class Engine(Protocol):
-    """The senders of one process. environment: Locust's, to which the caller gives a runner before `begin`."""
+    """What sends in one process. environment: Locust's, to which the caller gives a runner before `begin`."""
 
     environment: Environment
 
@@ -46,16 +46,16 @@ class Engine(Protocol):
 class OwnEngine:
     """Connections driven from the event loop, each under a parked user of Locust's. See Engine."""
 
-    def __init__(self, job: Job) -> None:
-        """Raises PlanError or ValueError for a job that cannot be done."""
+    def __init__(self, assignment: Assignment) -> None:
+        """Raises PlanError or ValueError for an assignment that cannot be done."""
         loop = gevent.get_hub().loop
-        pace = pace_of(job.plan, loop)
-        self._arrivals = pace if isinstance(pace, OpenPace) else None
-        self._traffic = traffic_of(job, pace, loop)
-        self._label = Label(job.plan.method, job.target.url)
+        schedule = schedule_of(assignment.plan, loop)
+        self._arrivals = schedule if isinstance(schedule, OpenModel) else None
+        self._traffic = traffic_of(assignment, schedule, loop)
+        self._label = Label(assignment.plan.method, assignment.target.url)
         self._health = HealthMeter()
         self.environment = Environment(
-            user_classes=[user_class(self._traffic)], host=job.target.url, catch_exceptions=False
+            user_classes=[user_class(self._traffic)], host=assignment.target.url, catch_exceptions=False
         )
 
     def begin(self) -> None:
@@ -67,13 +67,13 @@ class OwnEngine:
             self._arrivals.follow(leg, share, perf_counter() - (time.monotonic() - began_s))
 
     def sample(self) -> TrafficSample:
-        tally = self._traffic.network.tally
-        log_batch(self.environment.stats, self._label, tally.take_batch())
+        counters = self._traffic.network.counters
+        log_batch(self.environment.stats, self._label, counters.take_batch())
         runner = self.environment.runner
         health = self._health.take()
         if self._arrivals is not None:
             health = self._arrivals.take(health)
-        return tally.sample(time.monotonic(), runner.user_count if runner is not None else 0, health)
+        return counters.sample(time.monotonic(), runner.user_count if runner is not None else 0, health)
 
     def drain(self) -> None:
         if self._arrivals is not None:
@@ -86,13 +86,13 @@ class OwnEngine:
 
     def _await_answers(self, within_s: float) -> None:
         """Time in which this process stood still does not count: the answers may be there and wait to be read."""
-        draining, lookout = self._traffic.draining, Lookout(LOOK_EVERY_S, time.monotonic())
+        draining, waited = self._traffic.draining, WaitClock(LOOK_EVERY_S, time.monotonic())
         while len(draining) and within_s > 0:
             draining.join(timeout=min(within_s, LOOK_EVERY_S))
-            within_s -= lookout.passed_s(time.monotonic())
+            within_s -= waited.passed_s(time.monotonic())
 
 
-class Alone:
+class LocalExecutor:
     """One process that does everything: Locust's local runner."""
 
     def __init__(self, engine: Engine) -> None:
@@ -152,6 +152,6 @@ def _entry(stats: RequestStats, label: Label, batch: Batch) -> StatsEntry:
     return entry
 
 
-def engine_of(job: Job) -> Engine:
-    """Raises PlanError or ValueError for a job that cannot be done here."""
-    return FileEngine(job) if job.plan.locustfile else OwnEngine(job)
+def engine_of(assignment: Assignment) -> Engine:
+    """Raises PlanError or ValueError for an assignment that cannot be done here."""
+    return FileEngine(assignment) if assignment.plan.locustfile else OwnEngine(assignment)

@@ -12,20 +12,20 @@ from scale_app.domain.timetable import Leg, Timetable
 STEER_EVERY_S = 0.25
 
 
-class Force(Protocol):
-    """The senders of one run."""
+class Executor(Protocol):
+    """What sends the load of one run."""
 
     def begin(self) -> None:
-        """Wait until all senders are ready. Raises CannotBegin."""
+        """Wait until all worker processes are ready. Raises CannotBegin."""
 
     def start(self, user_count: int, spawn_rate: float) -> None:
         """Bring the number of users to this, so many a second; returns at once."""
 
     def follow(self, leg: Leg, began_s: float) -> None:
-        """In the open model: the arrivals of all senders together, in a run that began then (monotonic clock)."""
+        """In the open model: the arrivals of all processes together, in a run that began then (monotonic clock)."""
 
     def sample(self) -> TrafficSample:
-        """What all senders have counted by now."""
+        """What all processes have counted by now."""
 
     def drain(self) -> None:
         """Send nothing new and wait for the requests in flight, at most until their deadline."""
@@ -41,9 +41,9 @@ class Steering:
     Arrivals of the open model follow the pattern by themselves (domain.timetable); they are told of the plan's rate.
     Call `steer` every quarter of a second and after each edit."""
 
-    def __init__(self, force: Force, pattern: Pattern, began_s: float) -> None:
+    def __init__(self, executor: Executor, pattern: Pattern, began_s: float) -> None:
         """began_s: monotonic_s at the run's begin."""
-        self._force = force
+        self._executor = executor
         self._table = Timetable(pattern)
         self._began_s = began_s
         self._asked: tuple[int, float] | None = None
@@ -53,7 +53,7 @@ class Steering:
         """Bring the load to what the plan says, so many seconds after the run's begin."""
         if plan.arrivals_per_s is not None:
             if plan.arrivals_per_s != self._table.leg.per_s:
-                self._force.follow(self._table.change(at_s, plan.arrivals_per_s), self._began_s)
+                self._executor.follow(self._table.change(at_s, plan.arrivals_per_s), self._began_s)
             # Users are mere places to send from: all of them are needed from the first arrival on.
             self._ask(plan.users, float(plan.users))
         elif plan.pattern.kind == "constant":
@@ -72,4 +72,4 @@ class Steering:
         # At rate 0 Locust would stay in "spawning" for ever: the plan's constructor has checked both figures.
         if self._asked != (users, spawn_rate):
             self._asked = (users, spawn_rate)
-            self._force.start(users, spawn_rate)
+            self._executor.start(users, spawn_rate)

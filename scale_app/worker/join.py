@@ -23,13 +23,13 @@ from zmq.utils.monitor import recv_monitor_message
 
 from scale_app.codec import from_json
 from scale_app.domain.errors import PlanError
+from scale_app.worker.encrypted_sockets import EncryptedClient, Keys, encrypt_sockets, keys_of
 from scale_app.worker.engine import engine_of
 from scale_app.worker.listener import code_version
 from scale_app.worker.load_run import allow_all_files
-from scale_app.worker.sealed import Keys, SealedClient, keys_of, seal
-from scale_app.worker.traffic import Job
-from scale_app.worker.worker_process import Hand, fork
-from scale_app.worker.worker_roster import Forked
+from scale_app.worker.traffic import Assignment
+from scale_app.worker.worker_process import WorkerProcess, fork
+from scale_app.worker.worker_roster import ForkedProcess
 
 log = logging.getLogger("scale worker")
 ANSWER_WITHIN_S = 3.0
@@ -40,16 +40,16 @@ UNKNOWN = "Waiting: {master} answers, but does not know the secret that this wor
 FULL = "Waiting: the run at {master} has all the workers that it asked for."
 
 
-class Station:
+class RemoteWorker:
     """One machine's processes for the runs of one master."""
 
     def __init__(self, keys: Keys, host: str, port: int, processes: int) -> None:
         self._keys = keys
         self._host = host
         self._port = port
-        self._processes = processes
+        self._most = processes
         self._said = ""
-        self._hands: list[Forked] = []
+        self._processes: list[ForkedProcess] = []
         self._changed = Event()
         self._leaving = False
 
@@ -63,8 +63,8 @@ class Station:
 
         while not self._leaving:
             reply = self._ask()
-            if reply is not None and reply.type == "job":
-                self._work(from_json(Job, reply.data["job"]), reply.data["places"], forget_handlers)
+            if reply is not None and reply.type == "assignment":
+                self._work(from_json(Assignment, reply.data["assignment"]), reply.data["places"], forget_handlers)
             elif reply is not None and reply.type == "refused":
                 sys.exit(reply.data["sentence"])
             else:
@@ -72,17 +72,17 @@ class Station:
 
     def _leave(self) -> None:
         self._leaving = True
-        for hand in self._hands:
-            hand.signal(signal.SIGTERM)
+        for process in self._processes:
+            process.signal(signal.SIGTERM)
         self._changed.set()
 
     def _ask(self) -> Message | None:
         """Ask the master for work. None without an answer; why is logged when it is another reason than before."""
         name = f"hello_{uuid.uuid4().hex}"
-        client = SealedClient(self._keys, self._host, self._port, name)
+        client = EncryptedClient(self._keys, self._host, self._port, name)
         events = client.socket.get_monitor_socket(WATCHED)
         try:
-            asked = {"version": code_version(), "processes": self._processes}
+            asked = {"version": code_version(), "processes": self._most}
             client.send(Message("hello", asked, name))  # type: ignore[no-untyped-call]
             reply: Message | None = None
             with gevent.Timeout(ANSWER_WITHIN_S, False):
@@ -98,11 +98,11 @@ class Station:
             client.close(linger=0)  # type: ignore[no-untyped-call]
             client.socket.context.term()
 
-    def _work(self, job: Job, places: int, forget_handlers: Callable[[], None]) -> None:
-        log.warning("Sending load to %s with %d processes.", job.target.url, places)
+    def _work(self, assignment: Assignment, places: int, forget_handlers: Callable[[], None]) -> None:
+        log.warning("Sending load to %s with %d processes.", assignment.target.url, places)
         self._said = ""
         try:
-            engine_of(job)
+            engine_of(assignment)
         except (PlanError, ValueError) as error:
             log.warning("The run cannot be joined from here: %s", error)
             gevent.sleep(ASK_AGAIN_S)
@@ -110,13 +110,13 @@ class Station:
 
         def life() -> None:
             forget_handlers()
-            Hand(job, self._host, self._port, near=False).serve()
+            WorkerProcess(assignment, self._host, self._port, local=False).serve()
 
-        self._hands = [fork(life, lambda _: self._changed.set()) for _ in range(places)]
-        while not all(hand.exited for hand in self._hands):
+        self._processes = [fork(life, lambda _: self._changed.set()) for _ in range(places)]
+        while not all(process.exited for process in self._processes):
             self._changed.clear()
             self._changed.wait(ASK_AGAIN_S)
-        log.warning("Done: %s.", ", ".join(hand.exited for hand in self._hands))
+        log.warning("Done: %s.", ", ".join(process.exited for process in self._processes))
 
     def _say(self, sentence: str) -> None:
         if sentence != self._said:
@@ -139,6 +139,6 @@ def serve(host: str, port: int, processes: int, secret: str) -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     allow_all_files()
     keys = keys_of(secret)
-    seal(keys)
-    Station(keys, host, port, processes).serve()
+    encrypt_sockets(keys)
+    RemoteWorker(keys, host, port, processes).serve()
     os._exit(0)

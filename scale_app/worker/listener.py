@@ -22,10 +22,10 @@ from locust.rpc import Message
 from locust.runners import MasterRunner
 
 from scale_app.codec import to_json
-from scale_app.settings import load_worker_door
+from scale_app.settings import load_worker_listener
+from scale_app.worker.encrypted_sockets import Keys, fresh_keys, keys_of
 from scale_app.worker.executor import CannotBegin
-from scale_app.worker.sealed import Keys, fresh_keys, keys_of
-from scale_app.worker.traffic import Job
+from scale_app.worker.traffic import Assignment
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = ("0.0.0.0", "::", "*")
@@ -38,7 +38,7 @@ BEATS_MISSED_AT_MOST = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Listener:
     """host, port: where the master listens; port 0 for any."""
 
     keys: Keys
@@ -46,7 +46,7 @@ class Door:
     port: int
 
     @property
-    def near(self) -> str:
+    def local(self) -> str:
         """The address for processes of this machine."""
         return LOOPBACK if self.host in EVERYWHERE else self.host
 
@@ -68,33 +68,33 @@ class Door:
         )
 
 
-def door_for(remote_workers: int) -> Door:
+def listener_for(remote_workers: int) -> Listener:
     """Open to holders of the installation's secret when the plan wants them, else to this run's own processes only.
 
     Raises CannotBegin.
     """
     if not remote_workers:
-        return Door(fresh_keys(), LOOPBACK, 0)
-    door = load_worker_door()
-    if not door.listen:
+        return Listener(fresh_keys(), LOOPBACK, 0)
+    listener = load_worker_listener()
+    if not listener.listen:
         raise CannotBegin("Workers of other machines were asked for, but SCALE_WORKER_LISTEN is not set here.")
-    host, _, port = door.listen.rpartition(":")
-    return Door(keys_of(door.secret), host.strip("[]"), int(port))
+    host, _, port = listener.listen.rpartition(":")
+    return Listener(keys_of(listener.secret), host.strip("[]"), int(port))
 
 
-class Reception:
-    """Gives the job to as many processes of other machines as are missing. Strangers do not get as far as this."""
+class WorkerAdmission:
+    """Gives the assignment to as many remote worker processes as are missing. Only holders of the keys get here."""
 
-    def __init__(self, job: Job, master: Master, missing: Callable[[], int]) -> None:
+    def __init__(self, assignment: Assignment, master: Master, missing: Callable[[], int]) -> None:
         """missing: how many processes of other machines the run lacks now."""
-        self._job = to_json(job)
+        self._assignment = to_json(assignment)
         self._master = master
         self._missing = missing
         self._promised_until_s: list[float] = []
         master.register_message("hello", self._hello, concurrent=True)
 
     def arrived(self) -> None:
-        """One of those that were given the job has joined."""
+        """One of those that were given the assignment has joined."""
         if self._promised_until_s:
             self._promised_until_s.pop(0)
 
@@ -109,7 +109,7 @@ class Reception:
         places = min(int(msg.data["processes"]), self._missing() - len(self._promised_until_s))
         if places > 0:
             self._promised_until_s += [now_s + PROMISE_KEPT_S] * places
-            self._master.send_message("job", {"job": self._job, "places": places}, msg.node_id)
+            self._master.send_message("assignment", {"assignment": self._assignment, "places": places}, msg.node_id)
         else:
             self._master.send_message("full", None, msg.node_id)
 

@@ -23,11 +23,11 @@ from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import LoadEnded, LoadReady, Sample
-from scale_app.worker.crew import Crew
-from scale_app.worker.engine import Alone, engine_of
-from scale_app.worker.executor import STEER_EVERY_S, CannotBegin, Force, Steering
+from scale_app.worker.coordinator import Coordinator
+from scale_app.worker.engine import LocalExecutor, engine_of
+from scale_app.worker.executor import STEER_EVERY_S, CannotBegin, Executor, Steering
 from scale_app.worker.health import watch_for_faults
-from scale_app.worker.traffic import Job
+from scale_app.worker.traffic import Assignment
 
 SAMPLE_EVERY_S = 1.0
 TOLD_TO_END = (
@@ -37,7 +37,7 @@ TOLD_TO_END = (
 READ_BYTES = 65_536
 
 
-class Session:
+class LoadRun:
     """A run from its first user to the last sample."""
 
     def __init__(self, plan: LoadPlan, pipe: OwnerPipe) -> None:
@@ -50,24 +50,24 @@ class Session:
         self._steering: Steering | None = None
         self._began_s = time.monotonic()
 
-    def run(self, force: Force) -> None:
+    def run(self, executor: Executor) -> None:
         """Send load until the time is over or a stop is asked for, then wait for the requests in flight.
 
         Raises CannotBegin.
         """
         gevent.signal_handler(signal.SIGTERM, self._told_to_end)
-        force.begin()
+        executor.begin()
         self._began_s = time.monotonic()
-        self._steering = Steering(force, self._plan.pattern, self._began_s)
+        self._steering = Steering(executor, self._plan.pattern, self._began_s)
         self._pipe.say(LoadReady(self._began_s))
         gevent.spawn(self._steer)
-        gevent.spawn(self._report, force)
+        gevent.spawn(self._report, executor)
         error = self._over.wait(timeout=self._plan.duration_s) or ""
         self.stop()
-        force.drain()
+        executor.drain()
         self._drained.set()
         with self._sampling:
-            self._pipe.say(force.sample())
+            self._pipe.say(executor.sample())
             self._pipe.say(LoadEnded(time.monotonic(), error))
         self._pipe.flush()
 
@@ -107,7 +107,7 @@ class Session:
             if self._steering is not None and not self._over.ready():
                 self._steering.steer(self._plan, time.monotonic() - self._began_s)
 
-    def _report(self, force: Force) -> None:
+    def _report(self, executor: Executor) -> None:
         """A sample every second until the load is drained, in step with the clock however long the writing takes.
 
         An owner that does not read for a while gets the newest counts when it does, not all that it missed.
@@ -120,11 +120,11 @@ class Session:
             with self._sampling:
                 if self._drained.is_set():
                     return
-                self._pipe.say(force.sample())
+                self._pipe.say(executor.sample())
 
 
 def serve(output: BinaryIO) -> None:
-    """Run the owner's one job and end the process; end it at once when the owner closes standard input."""
+    """Do the owner's one assignment and end the process; end it at once when the owner closes standard input."""
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
     allow_all_files()
     pipe = OwnerPipe(output)
@@ -133,30 +133,30 @@ def serve(output: BinaryIO) -> None:
     if first is None:
         return
     try:
-        job = from_json(Job, first)
-        session = Session(job.plan, pipe)
-        force = _force(job, session, pipe, output.fileno())
+        assignment = from_json(Assignment, first)
+        load_run = LoadRun(assignment.plan, pipe)
+        executor = _executor(assignment, load_run, pipe, output.fileno())
         gc.collect()
         gc.freeze()
 
         def listen() -> None:
             for line in lines:
-                session.obey(line)
+                load_run.obey(line)
             os._exit(0)
 
         gevent.spawn(listen)
-        session.run(force)
+        load_run.run(executor)
     except (PlanError, CannotBegin) as error:
         sys.exit(str(error))
 
 
-def _force(job: Job, session: Session, pipe: OwnerPipe, output: int) -> Force:
-    """Raises PlanError or CannotBegin for a job that cannot be done here."""
-    engine = engine_of(job)
-    many = job.plan.processes > 1 or job.plan.remote_workers > 0
-    crew = Crew(job, engine.environment, output, pipe.say, session.give_up) if many else None
-    watch_for_faults(engine.environment, session.give_up, ours=not job.plan.locustfile)
-    return crew or Alone(engine)
+def _executor(assignment: Assignment, load_run: LoadRun, pipe: OwnerPipe, output: int) -> Executor:
+    """Raises PlanError or CannotBegin for an assignment that cannot be done here."""
+    engine = engine_of(assignment)
+    many = assignment.plan.processes > 1 or assignment.plan.remote_workers > 0
+    coordinator = Coordinator(assignment, engine.environment, output, pipe.say, load_run.give_up) if many else None
+    watch_for_faults(engine.environment, load_run.give_up, ours=not assignment.plan.locustfile)
+    return coordinator or LocalExecutor(engine)
 
 
 def allow_all_files() -> None:

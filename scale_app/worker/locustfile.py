@@ -25,10 +25,10 @@ from scale_app.domain.timetable import Leg
 from scale_app.settings import load_settings
 from scale_app.worker.arrival_shares import Share
 from scale_app.worker.causes import cause_of_exception
-from scale_app.worker.destination import destination, fence
+from scale_app.worker.counters import FAILURE_STATUS, Counters
+from scale_app.worker.destination import destination, start_egress_guard
 from scale_app.worker.health import HealthMeter
-from scale_app.worker.tally import FAILURE_STATUS, Tally
-from scale_app.worker.traffic import Job
+from scale_app.worker.traffic import Assignment
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +36,18 @@ log = logging.getLogger(__name__)
 class FileEngine:
     """See engine.Engine. The file's own wait times hold; its users start and stop as the plan says."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, assignment: Assignment) -> None:
         """Executes the file. Raises PlanError when it cannot be used."""
-        plan, where = job.plan, destination(job.target.url, job.target.networks)
+        plan, where = assignment.plan, destination(assignment.target.url, assignment.target.networks)
         self._pod_header = plan.pod_header
-        self._tally = Tally()
+        self._counters = Counters()
         self._health = HealthMeter()
-        self.environment = _environment(path_of(plan.locustfile), job)
+        self.environment = _environment(path_of(plan.locustfile), assignment)
         self.environment.events.request.add_listener(self._count)  # type: ignore[no-untyped-call]
         self._permits = where.permits
 
     def begin(self) -> None:
-        fence(self._permits, self._opened)
+        start_egress_guard(self._permits, self._opened)
         environment = self.environment
         environment.events.init.fire(  # type: ignore[no-untyped-call]
             environment=environment, runner=environment.runner, web_ui=None
@@ -58,10 +58,10 @@ class FileEngine:
         """There is no open model for a file: its users decide when they send."""
 
     def sample(self) -> TrafficSample:
-        self._tally.take_batch()  # Locust's own statistics have counted already
+        self._counters.take_batch()  # Locust's own statistics have counted already
         runner = self.environment.runner
         users = runner.user_count if runner is not None else 0
-        return self._tally.sample(time.monotonic(), users, self._health.take(), loads_known=False)
+        return self._counters.sample(time.monotonic(), users, self._health.take(), loads_known=False)
 
     def drain(self) -> None:
         """Users finish their tasks, at most until the plan's timeout; then they are cut off."""
@@ -69,7 +69,7 @@ class FileEngine:
         self.environment.runner.stop()
 
     def _opened(self) -> None:
-        self._tally.connections += 1
+        self._counters.connections += 1
 
     def _count(
         self,
@@ -84,9 +84,9 @@ class FileEngine:
         latency_s, size = (response_time or 0.0) / 1_000, response_length or 0
         if status:
             cause = "" if exception is None or status >= FAILURE_STATUS else cause_of_exception(exception)
-            self._tally.reported(self._pod(response), status, cause, latency_s, size)
+            self._counters.reported(self._pod(response), status, cause, latency_s, size)
         else:
-            self._tally.unanswered("no answer" if exception is None else cause_of_exception(exception), latency_s)
+            self._counters.unanswered("no answer" if exception is None else cause_of_exception(exception), latency_s)
 
     def _pod(self, response: Any) -> bytes:
         name = (response.headers or {}).get(self._pod_header) or ""
@@ -111,7 +111,7 @@ def _inside(path: Path, folder: Path) -> bool:
     return path.is_file() and path.resolve().is_relative_to(folder.resolve())
 
 
-def _environment(path: Path, job: Job) -> Environment:
+def _environment(path: Path, assignment: Assignment) -> Environment:
     # A forked process has executed the file once already: its listeners must not be called twice.
     locust.events = Events()  # type: ignore[no-untyped-call]
     try:
@@ -123,7 +123,7 @@ def _environment(path: Path, job: Job) -> Environment:
     return Environment(
         user_classes=list(classes.values()),
         events=locust.events,
-        host=job.target.url.rstrip("/"),
-        stop_timeout=job.plan.timeout_s,
+        host=assignment.target.url.rstrip("/"),
+        stop_timeout=assignment.plan.timeout_s,
         parsed_options=parse_options(args=[]),
     )

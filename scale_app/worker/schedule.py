@@ -21,11 +21,11 @@ from scale_app.domain.histogram import Histogram, bucket_of
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.timetable import NEVER_S, Leg, Timetable
-from scale_app.worker.arrival_shares import Share, Turns
-from scale_app.worker.virtual_user import Slot
+from scale_app.worker.arrival_shares import OwnArrivals, Share
+from scale_app.worker.virtual_user import VirtualUser
 
 SHORTEST_WAIT_S = 0.0005
-"""Alarms that are closer together ring in one turn of the loop, whose own resolution is a millisecond."""
+"""Timers that are closer together expire in one turn of the loop, whose own resolution is a millisecond."""
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MOST_S = 2.0
 MOST_SPREAD_S = 1.0
@@ -34,10 +34,10 @@ OWN_LATENESS_S = 0.002
 """So late the event loop's own resolution may make us; the target is not blamed for it."""
 
 
-class Alarms:
+class Timers:
     """Many waits on one timer of the event loop: each costs a heap entry, no greenlet.
 
-    Calls back after a delay. An alarm cannot be taken back: what it calls must know whether it still matters."""
+    Calls back after a delay. A timer cannot be taken back: what it calls must know whether it still matters."""
 
     __slots__ = ("_armed_for_s", "_loop", "_order", "_timer", "_waiting")
 
@@ -63,9 +63,9 @@ class Alarms:
             self._timer.close()
         self._armed_for_s = due_s
         self._timer = self._loop.timer(max(due_s - perf_counter(), SHORTEST_WAIT_S))
-        self._timer.start(self._ring)
+        self._timer.start(self._expire)
 
-    def _ring(self) -> None:
+    def _expire(self) -> None:
         waiting, now_s = self._waiting, perf_counter()
         self._armed_for_s = 0.0  # nobody arms while these are called
         while waiting and waiting[0][0] <= now_s:
@@ -75,44 +75,44 @@ class Alarms:
             self._arm(waiting[0][0])
 
 
-class ClosedPace:
+class ClosedModel:
     """The closed model: every user sends after its own last answer, so that a slow target gets fewer requests."""
 
-    def __init__(self, alarms: Alarms, think_time_s: float) -> None:
-        self._alarms = alarms
+    def __init__(self, timers: Timers, think_time_s: float) -> None:
+        self._timers = timers
         self._think_time_s = think_time_s
 
-    def begin(self, slot: Slot) -> None:
+    def begin(self, user: VirtualUser) -> None:
         """A user's first request.
 
         Locust starts a second's users in one instant; without a spread they would stay in step and wait for one
         another, which is no latency of the target.
         """
-        self._alarms.after(random.uniform(0, min(self._think_time_s, MOST_SPREAD_S)), slot.wake)
+        self._timers.after(random.uniform(0, min(self._think_time_s, MOST_SPREAD_S)), user.wake)
 
-    def ready(self, slot: Slot, now_s: float) -> None:
+    def ready(self, user: VirtualUser, now_s: float) -> None:
         if self._think_time_s:
-            self._alarms.at(now_s + self._think_time_s, slot.wake)
+            self._timers.at(now_s + self._think_time_s, user.wake)
         else:
-            slot.fire(now_s, now_s)
+            user.fire(now_s, now_s)
 
-    def hurt(self, slot: Slot) -> None:
+    def failed(self, user: VirtualUser) -> None:
         """No hot loop against a target that refuses."""
-        self._alarms.after(min(BACKOFF_FIRST_S * 2 ** min(slot.failures - 1, 10), BACKOFF_MOST_S), slot.wake)
+        self._timers.after(min(BACKOFF_FIRST_S * 2 ** min(user.failures - 1, 10), BACKOFF_MOST_S), user.wake)
 
 
-class OpenPace:
+class OpenModel:
     """The open model: gives arrivals to free users in turn, so that all connections take part.
 
     An arrival without a free user waits in line, and its latency began when it was due.
     """
 
-    def __init__(self, alarms: Alarms, spacing: Literal["constant", "poisson"], pattern: Pattern) -> None:
-        self._alarms = alarms
+    def __init__(self, timers: Timers, spacing: Literal["constant", "poisson"], pattern: Pattern) -> None:
+        self._timers = timers
         self._table = Timetable(pattern)
-        self._turns = Turns(spacing, Share())
+        self._own = OwnArrivals(spacing, Share())
         self._share: Share | None = None
-        self._free: deque[Slot] = deque()
+        self._free: deque[VirtualUser] = deque()
         self._waiting: deque[float] = deque()
         self._origin_s = 0.0
         self._number = self._last = 0.0
@@ -134,8 +134,8 @@ class OpenPace:
         self._origin_s = origin_s
         if share != self._share:
             self._share = share
-            self._turns.change(share)
-            self._number = self._turns.after(self._passed(now_s))
+            self._own.change(share)
+            self._number = self._own.after(self._passed(now_s))
         self._plan()
 
     def take(self, health: GeneratorHealth) -> GeneratorHealth:
@@ -166,28 +166,28 @@ class OpenPace:
 
     # -- what users tell
 
-    def begin(self, slot: Slot) -> None:
+    def begin(self, user: VirtualUser) -> None:
         """A user has started; the first one starts the arrivals: what was due before there was any is nobody's."""
         now_s = perf_counter()
-        self.ready(slot, now_s)
+        self.ready(user, now_s)
         if not self._begun:
             self._begun = True
-            self._number = self._turns.after(self._passed(now_s))
+            self._number = self._own.after(self._passed(now_s))
             self._plan()
 
-    def ready(self, slot: Slot, now_s: float) -> None:
+    def ready(self, user: VirtualUser, now_s: float) -> None:
         if self._waiting:
-            slot.fire(now_s, self._waiting.popleft())
+            user.fire(now_s, self._waiting.popleft())
         else:
-            self._free.append(slot)
+            self._free.append(user)
 
-    def hurt(self, slot: Slot) -> None:
+    def failed(self, user: VirtualUser) -> None:
         """The plan's rate is the bound of what a failing target gets; only the call stack must not grow."""
-        self._alarms.after(0.0, partial(self._again, slot))
+        self._timers.after(0.0, partial(self._again, user))
 
-    def _again(self, slot: Slot) -> None:
-        if not slot.stopping:
-            self.ready(slot, perf_counter())
+    def _again(self, user: VirtualUser) -> None:
+        if not user.stopping:
+            self.ready(user, perf_counter())
 
     # -- the schedule
 
@@ -199,20 +199,20 @@ class OpenPace:
         sending = self._begun and not self._over
         self._due_s = self._origin_s + self._table.time_of(self._number) if sending else NEVER_S
         if self._due_s < NEVER_S:
-            self._alarms.at(self._due_s, self._tick)
+            self._timers.at(self._due_s, self._tick)
 
     def _tick(self) -> None:
         now_s = perf_counter()
-        if now_s >= self._due_s:  # else it is an alarm of an earlier plan
+        if now_s >= self._due_s:  # else it is a timer of an earlier plan
             self._send_due(now_s)
             self._plan()
 
     def _send_due(self, now_s: float) -> None:
-        table, turns = self._table, self._turns
+        table, own = self._table, self._own
         while self._due_s <= now_s:
             self._arrive(self._due_s, now_s)
             self._last = self._number
-            self._number = turns.after(self._last)
+            self._number = own.after(self._last)
             self._due_s = self._origin_s + table.time_of(self._number)
 
     def _arrive(self, due_s: float, now_s: float) -> None:
@@ -224,9 +224,9 @@ class OpenPace:
             self._worst_lag_s = lag_s
         free = self._free
         while free:
-            slot = free.popleft()
-            if not slot.stopping:
-                slot.fire(now_s, due_s if lag_s > OWN_LATENESS_S else now_s)
+            user = free.popleft()
+            if not user.stopping:
+                user.fire(now_s, due_s if lag_s > OWN_LATENESS_S else now_s)
                 return
         if len(self._waiting) < MOST_WAITING:
             self._late += 1

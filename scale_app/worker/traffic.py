@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from gevent.event import Event  # type: ignore[import-untyped]
 from gevent.pool import Group  # type: ignore[import-untyped]
@@ -18,14 +18,14 @@ from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.request import IDEMPOTENT_METHODS, resolved
 from scale_app.domain.source import Source
-from scale_app.worker.answer import AnswerBook, AnswerReader, JsonAnswerReader
+from scale_app.worker.answer import AnswerCache, AnswerReader, JsonAnswerReader
 from scale_app.worker.connection import Network
 from scale_app.worker.connector import NAME_KEPT_S, Resolver
-from scale_app.worker.destination import Asked, Destination, destination
-from scale_app.worker.schedule import Alarms, ClosedPace, OpenPace
-from scale_app.worker.tally import Tally
+from scale_app.worker.counters import Counters
+from scale_app.worker.destination import Destination, RequestSpec, destination
+from scale_app.worker.schedule import ClosedModel, OpenModel, Timers
 from scale_app.worker.tls import tls_context
-from scale_app.worker.virtual_user import Habits, Pace, Slot, Sweep
+from scale_app.worker.virtual_user import DeadlineSweep, Schedule, UserBehaviour, VirtualUser
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,11 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One run."""
+class Assignment:
+    """The owner's first line: one run to do."""
 
     plan: LoadPlan
     target: Target
-
-
-class UsersPace(Pace, Protocol):
-    """When users send, from their first request on."""
-
-    def begin(self, slot: Slot) -> None:
-        """A user has started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +51,16 @@ class Traffic:
     timeout_s: the deadline of each request, connecting and sending again included.
     """
 
-    habits: Habits
+    behaviour: UserBehaviour
     network: Network
-    pace: UsersPace
+    schedule: Schedule
     timeout_s: float
-    slots: set[Slot] = field(default_factory=set)
+    users: set[VirtualUser] = field(default_factory=set)
     draining: Group = field(default_factory=Group)
 
     def watch_deadlines(self) -> None:
         """From now on requests end at their deadline, late by at most a tenth of a second."""
-        sweep = Sweep(self.slots, self.timeout_s)
+        sweep = DeadlineSweep(self.users, self.timeout_s)
         self.network.loop.timer(sweep.every_s, sweep.every_s).start(sweep.sweep)
 
 
@@ -80,19 +73,19 @@ class ParkedUser(User):
     def __init__(self, environment: object) -> None:
         super().__init__(environment)
         over = self._over = Event()
-        self._slot = Slot(self.traffic.habits, self.traffic.network, self.traffic.pace, over.set)
+        self._user = VirtualUser(self.traffic.behaviour, self.traffic.network, self.traffic.schedule, over.set)
 
     @task
     def send_load(self) -> None:
         """The user's whole life."""
-        traffic, slot = self.traffic, self._slot
-        traffic.slots.add(slot)
+        traffic, user = self.traffic, self._user
+        traffic.users.add(user)
         try:
-            traffic.pace.begin(slot)
+            traffic.schedule.begin(user)
             self._over.wait()
         finally:
-            traffic.slots.discard(slot)
-            slot.close()
+            traffic.users.discard(user)
+            user.close()
         raise StopUser
 
     def stop(self, force: bool = False) -> bool:
@@ -100,7 +93,7 @@ class ParkedUser(User):
 
         Locust would otherwise block a ramp-down, and count users that are leaving as if they were still there.
         """
-        if self._slot.stop():
+        if self._user.stop():
             return bool(super().stop(force=True))
         self._group.discard(self._greenlet)
         self.traffic.draining.add(self._greenlet)
@@ -117,36 +110,36 @@ def user_class(shared: Traffic) -> type[ParkedUser]:
     return PlannedUser
 
 
-def pace_of(plan: LoadPlan, loop: Any) -> ClosedPace | OpenPace:
+def schedule_of(plan: LoadPlan, loop: Any) -> ClosedModel | OpenModel:
     """When the plan's users send."""
-    alarms = Alarms(loop)
+    timers = Timers(loop)
     if plan.arrivals_per_s is None:
-        return ClosedPace(alarms, plan.think_time_s)
-    return OpenPace(alarms, plan.arrivals, plan.pattern)
+        return ClosedModel(timers, plan.think_time_s)
+    return OpenModel(timers, plan.arrivals, plan.pattern)
 
 
-def traffic_of(job: Job, pace: UsersPace, loop: Any) -> Traffic:
-    """What the job's users share. Raises ValueError for a target, PlanError for a plan, that cannot be used."""
-    plan, tally = job.plan, Tally()
-    where = destination(job.target.url, job.target.networks, asked_of(plan, os.environ))
+def traffic_of(assignment: Assignment, schedule: Schedule, loop: Any) -> Traffic:
+    """What the users share. Raises ValueError for a target, PlanError for a plan, that cannot be used."""
+    plan, counters = assignment.plan, Counters()
+    where = destination(assignment.target.url, assignment.target.networks, asked_of(plan, os.environ))
     network = Network(
         loop=loop,
         resolver=Resolver(where, NAME_KEPT_S[plan.dns]),
         tls=_tls(plan, where),
         host=where.host,
-        book=AnswerBook(tally, _reader_of(plan)),
-        tally=tally,
+        cache=AnswerCache(counters, _reader_of(plan)),
+        counters=counters,
         with_endpoints=plan.wish.allows(Source.CONNECTION_MAP),
     )
     repeatable = plan.method in IDEMPOTENT_METHODS
-    habits = Habits(where.request, where.last_request, plan.requests_per_connection, repeatable)
-    return Traffic(habits, network, pace, plan.timeout_s)
+    behaviour = UserBehaviour(where.request, where.last_request, plan.requests_per_connection, repeatable)
+    return Traffic(behaviour, network, schedule, plan.timeout_s)
 
 
-def asked_of(plan: LoadPlan, variables: Mapping[str, str]) -> Asked:
+def asked_of(plan: LoadPlan, variables: Mapping[str, str]) -> RequestSpec:
     """The plan's request, its secrets put in. Raises PlanError for one that is not known here."""
     headers = {name: resolved(value, variables) for name, value in plan.headers.items()}
-    return Asked(plan.method, headers, resolved(plan.body, variables))
+    return RequestSpec(plan.method, headers, resolved(plan.body, variables))
 
 
 def _reader_of(plan: LoadPlan) -> Callable[[], AnswerReader]:

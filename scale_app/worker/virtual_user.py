@@ -22,7 +22,7 @@ STOOD_STILL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
+class UserBehaviour:
     """What every user does alike.
 
     request, last_request: bytes to send; the latter on a connection's last. most: requests a connection, or None.
@@ -35,40 +35,45 @@ class Habits:
     repeatable: bool
 
 
-class Pace(Protocol):
+class Schedule(Protocol):
     """When users send."""
 
-    def ready(self, slot: Slot, now_s: float) -> None:
-        """The slot was answered: let it fire now, or later."""
+    def begin(self, user: VirtualUser) -> None:
+        """A user has started."""
 
-    def hurt(self, slot: Slot) -> None:
-        """The slot's request failed: let it fire again after a while."""
+    def ready(self, user: VirtualUser, now_s: float) -> None:
+        """The user was answered: let it fire now, or later."""
+
+    def failed(self, user: VirtualUser) -> None:
+        """The user's request failed: let it fire again after a while."""
 
 
-class Slot:
-    """A user between its pace's `begin` and `over`.
+class VirtualUser:
+    """A user between its schedule's `begin` and `over`.
 
     in_flight: a request is being sent or answered; its deadline counts from `sent_s`. stopping: it sends nothing more.
     failures: requests that failed since the last answer.
     """
 
     __slots__ = (
+        "_behaviour",
         "_connection",
-        "_habits",
         "_intended_s",
         "_network",
         "_over",
-        "_pace",
+        "_schedule",
         "failures",
         "in_flight",
         "sent_s",
         "stopping",
     )
 
-    def __init__(self, habits: Habits, network: Network, pace: Pace, over: Callable[[], None]) -> None:
-        self._habits = habits
+    def __init__(
+        self, behaviour: UserBehaviour, network: Network, schedule: Schedule, over: Callable[[], None]
+    ) -> None:
+        self._behaviour = behaviour
         self._network = network
-        self._pace = pace
+        self._schedule = schedule
         self._over = over
         self._connection: Connection | None = None
         self._intended_s = 0.0
@@ -88,12 +93,12 @@ class Slot:
         self.in_flight = True
         self.sent_s = now_s
         self._intended_s = intended_s
-        connection, habits = self._connection, self._habits
+        connection, behaviour = self._connection, self._behaviour
         if connection is None:
             self._open()
         else:
-            last = connection.carried.answers + 1 == habits.most
-            connection.send(habits.last_request if last else habits.request)
+            last = connection.counts.answers + 1 == behaviour.most
+            connection.send(behaviour.last_request if last else behaviour.request)
 
     def stop(self) -> bool:
         """Send nothing more. True when nothing is in flight; else `over` is called once it is answered."""
@@ -121,30 +126,30 @@ class Slot:
         now_s = perf_counter()
         connection = self._connection
         assert connection is not None
-        carried = connection.carried
-        self._network.tally.answered(carried, answer.cell, now_s - self._intended_s, answer.body_bytes)
+        counts = connection.counts
+        self._network.counters.answered(counts, answer.cell, now_s - self._intended_s, answer.body_bytes)
         self.in_flight = False
         self.failures = 0
-        if not answer.reusable or carried.answers == self._habits.most:
+        if not answer.reusable or counts.answers == self._behaviour.most:
             self._disconnect()
         if self.stopping:
             self._over()
         else:
-            self._pace.ready(self, now_s)
+            self._schedule.ready(self, now_s)
 
     def failed(self, cause: str) -> None:
-        self._network.tally.unanswered(cause, perf_counter() - self._intended_s)
+        self._network.counters.unanswered(cause, perf_counter() - self._intended_s)
         self.in_flight = False
         self.failures += 1
         self._disconnect()
         if self.stopping:
             self._over()
         else:
-            self._pace.hurt(self)
+            self._schedule.failed(self)
 
     def went_stale(self) -> None:
         self._disconnect()
-        if self._habits.repeatable:
+        if self._behaviour.repeatable:
             self._open()
         else:
             self.failed(CLOSED_EARLY)
@@ -154,8 +159,8 @@ class Slot:
 
     def _open(self) -> None:
         connection = self._connection = Connection(self._network, self)
-        habits = self._habits
-        connection.open(habits.last_request if habits.most == 1 else habits.request)
+        behaviour = self._behaviour
+        connection.open(behaviour.last_request if behaviour.most == 1 else behaviour.request)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -163,23 +168,23 @@ class Slot:
             connection.close()
 
 
-class Sweep:
+class DeadlineSweep:
     """Ends requests at their deadline; time in which this process stood still is not counted against the target.
 
-    every_s: how often to call `sweep`. slots: of all users, also of those to come. timeout_s: of a request."""
+    every_s: how often to call `sweep`. users: of all users, also of those to come. timeout_s: of a request."""
 
-    def __init__(self, slots: set[Slot], timeout_s: float) -> None:
+    def __init__(self, users: set[VirtualUser], timeout_s: float) -> None:
         self.every_s = max(SHORTEST_SWEEP_S, min(timeout_s / SWEEPS_PER_TIMEOUT, LONGEST_SWEEP_S))
-        self._slots = slots
+        self._users = users
         self._timeout_s = timeout_s
         self._swept_s = perf_counter()
 
     def sweep(self) -> None:
         """End what is over its deadline now."""
-        now_s, slots = perf_counter(), tuple(self._slots)
+        now_s, users = perf_counter(), tuple(self._users)
         late_s, self._swept_s = now_s - self._swept_s, now_s
         if late_s > STOOD_STILL_S:
-            for slot in slots:
-                slot.excuse(late_s)
-        for slot in slots:
-            slot.time_out(now_s - self._timeout_s)
+            for user in users:
+                user.excuse(late_s)
+        for user in users:
+            user.time_out(now_s - self._timeout_s)

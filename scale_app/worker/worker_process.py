@@ -24,33 +24,33 @@ from locust import runners
 from locust.rpc import Message
 
 from scale_app.child_process.child import die_with_owner
-from scale_app.child_process.watchdog import Lookout
+from scale_app.child_process.watchdog import WaitClock
 from scale_app.codec import from_json, to_json
-from scale_app.worker.arrival_shares import Pace
+from scale_app.worker.arrival_shares import ArrivalOrder
 from scale_app.worker.engine import engine_of
 from scale_app.worker.health import watch_for_faults
-from scale_app.worker.traffic import Job
-from scale_app.worker.worker_roster import PATIENCE_S, Forked
+from scale_app.worker.traffic import Assignment
+from scale_app.worker.worker_roster import PATIENCE_S, ForkedProcess
 
 PORT_DIGITS = 8
 MASTER_SILENT_S = 3.0
 """A master asks for counts twice a second. One that does not is gone, and nobody would stop the load."""
-NEAR_MASTER_SILENT_S = 60.0
+LOCAL_MASTER_SILENT_S = 60.0
 """The system ends us with a master of the same machine. One that lives and is silent was stopped, and may go on."""
 LOOK_EVERY_S = 0.25
 NEVER_S = 1e12
 EXIT_WITHOUT_MASTER = 4
 
 
-class Hand:
-    """A sender, from its joining to its end."""
+class WorkerProcess:
+    """From its joining to its end."""
 
-    def __init__(self, job: Job, host: str, port: int, near: bool) -> None:
-        """Joins the master at once. near: it is our parent process.
+    def __init__(self, assignment: Assignment, host: str, port: int, local: bool) -> None:
+        """Joins the master at once. local: it is our parent process.
 
-        Raises PlanError or ValueError for a job that cannot be done here.
+        Raises PlanError or ValueError for an assignment that cannot be done here.
         """
-        self._engine = engine_of(job)
+        self._engine = engine_of(assignment)
         environment = self._engine.environment
         # Without options of its own Locust would look for them in files of the folder that it is in.
         environment.parsed_options = environment.parsed_options or Namespace(web_base_path="")
@@ -58,20 +58,20 @@ class Hand:
         runners.MASTER_HEARTBEAT_TIMEOUT = NEVER_S  # type: ignore[assignment]
         self._runner = environment.create_worker_runner(host, port)
         self._parent = os.getppid()
-        self._near = near
+        self._local = local
         self._began_s = inf
-        self._patience_s = NEAR_MASTER_SILENT_S if near else MASTER_SILENT_S
+        self._patience_s = LOCAL_MASTER_SILENT_S if local else MASTER_SILENT_S
         self._silent_s, self._heard_s = 0.0, time.monotonic()
         self._over = Event()
-        watch_for_faults(environment, self._broken, ours=not job.plan.locustfile)
-        for kind, obey in {
+        watch_for_faults(environment, self._broken, ours=not assignment.plan.locustfile)
+        for kind, handle in {
             "count": self._count,
-            "pace": self._pace,
+            "arrivals": self._follow,
             "finish": self._finish,
             "bye": self._bye,
         }.items():
             # Concurrent, so that what goes wrong in it reaches `watch_for_faults` and not a log of Locust's.
-            self._runner.register_message(kind, obey, concurrent=True)
+            self._runner.register_message(kind, handle, concurrent=True)
 
     def serve(self) -> None:
         """Returns when the master says goodbye; ends the process when it says nothing any more."""
@@ -88,11 +88,11 @@ class Hand:
         self._runner.last_received_spawn_timestamp = 0
         self._say("counted", {"n": msg.data["n"], "sample": to_json(self._engine.sample())})
 
-    def _pace(self, msg: Message, **_: object) -> None:
-        pace, now_s = from_json(Pace, msg.data["pace"]), time.monotonic()
+    def _follow(self, msg: Message, **_: object) -> None:
+        order, now_s = from_json(ArrivalOrder, msg.data["arrivals"]), time.monotonic()
         # On the way a word only takes longer, never shorter: the earliest begin that was heard of is the nearest to it.
-        self._began_s = pace.began_s if self._near else min(self._began_s, now_s - pace.at_s)
-        self._engine.follow(pace.leg, pace.share, self._began_s)
+        self._began_s = order.began_s if self._local else min(self._began_s, now_s - order.at_s)
+        self._engine.follow(order.leg, order.share, self._began_s)
 
     def _finish(self, msg: Message, **_: object) -> None:
         self._engine.drain()
@@ -112,31 +112,31 @@ class Hand:
         self._runner.send_message(kind, data)
 
     def _watch_master(self) -> None:
-        """That we stood still ourselves is no silence of the master's, but a far one has given us up meanwhile."""
-        lookout = Lookout(LOOK_EVERY_S, time.monotonic())
+        """That we stood still ourselves is no silence of the master's, but a remote one has given us up meanwhile."""
+        waited = WaitClock(LOOK_EVERY_S, time.monotonic())
         while self._silent_s < self._patience_s and os.getppid() == self._parent and not self._given_up():
             gevent.sleep(LOOK_EVERY_S)
-            self._silent_s += lookout.passed_s(time.monotonic())
+            self._silent_s += waited.passed_s(time.monotonic())
         os._exit(EXIT_WITHOUT_MASTER)
 
     def _given_up(self) -> bool:
         """Others have our users when a master of another machine has not heard us for so long."""
-        return not self._near and time.monotonic() - self._heard_s >= PATIENCE_S["unknown"]
+        return not self._local and time.monotonic() - self._heard_s >= PATIENCE_S["unknown"]
 
 
-def fork(life: Callable[[], None], ended: Callable[[Forked], None]) -> Forked:
+def fork(life: Callable[[], None], ended: Callable[[ForkedProcess], None]) -> ForkedProcess:
     """A process that lives this life and dies with us. ended: called in a greenlet when it has exited."""
-    parent, forked = os.getpid(), Forked()
+    parent, child = os.getpid(), ForkedProcess()
 
     def exited(watcher: Any) -> None:
         code = os.waitstatus_to_exitcode(watcher.rstatus)
-        forked.exited = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        gevent.spawn(ended, forked)  # this is a callback of the event loop, which must not wait for anything
+        child.exited = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        gevent.spawn(ended, child)  # this is a callback of the event loop, which must not wait for anything
 
-    forked.pid = fork_and_watch(exited)
-    if forked.pid == 0:
+    child.pid = fork_and_watch(exited)
+    if child.pid == 0:
         _live(life, parent)
-    return forked
+    return child
 
 
 def _live(life: Callable[[], None], parent: int) -> None:
@@ -152,18 +152,18 @@ def _live(life: Callable[[], None], parent: int) -> None:
         os._exit(1)
 
 
-class LocalHands:
-    """As many senders on this machine as the plan has processes; each waits until it is told where its master is."""
+class LocalProcesses:
+    """The plan's worker processes of this machine; each waits until it is told where its master is."""
 
-    def __init__(self, job: Job, owner_pipe: int, ended: Callable[[Forked], None]) -> None:
+    def __init__(self, assignment: Assignment, owner_pipe: int, ended: Callable[[ForkedProcess], None]) -> None:
         """Forks at once: nothing else may have begun in this process. owner_pipe: closed in them, so that it ends
         with us. ended: called when one has exited."""
         gc.collect()
         gc.freeze()
-        self.all: list[Forked] = []
+        self.all: list[ForkedProcess] = []
         self._tell: list[int] = []
-        for _ in range(job.plan.processes):
-            self._fork(job, owner_pipe, ended)
+        for _ in range(assignment.plan.processes):
+            self._fork(assignment, owner_pipe, ended)
 
     def join(self, host: str, port: int) -> None:
         """Let them join the master that listens there."""
@@ -172,7 +172,7 @@ class LocalHands:
                 os.write(tell, f"{port:<{PORT_DIGITS}}{host}".encode())
             os.close(tell)
 
-    def _fork(self, job: Job, owner_pipe: int, ended: Callable[[Forked], None]) -> None:
+    def _fork(self, assignment: Assignment, owner_pipe: int, ended: Callable[[ForkedProcess], None]) -> None:
         hear, tell = os.pipe()
 
         def life() -> None:
@@ -181,7 +181,7 @@ class LocalHands:
                 os.close(inherited)
             said = os.read(hear, 1_024).decode()
             if said:
-                Hand(job, said[PORT_DIGITS:], int(said[:PORT_DIGITS]), near=True).serve()
+                WorkerProcess(assignment, said[PORT_DIGITS:], int(said[:PORT_DIGITS]), local=True).serve()
 
         self.all.append(fork(life, ended))
         os.close(hear)

@@ -7,10 +7,10 @@ import os
 import signal
 from dataclasses import dataclass, field
 
-from scale_app.child_process.watchdog import Standing, standing_of
+from scale_app.child_process.watchdog import ProcessState, process_state
 
 RUNNING_S = 20.0
-PATIENCE_S: dict[Standing, float] = {
+PATIENCE_S: dict[ProcessState, float] = {
     "stopped": 2.0,
     "sleeps": 5.0,
     "unknown": 5.0,
@@ -20,7 +20,7 @@ PATIENCE_S: dict[Standing, float] = {
 
 
 @dataclass(slots=True)
-class Forked:
+class ForkedProcess:
     """A process of ours. exited: "" while it runs, else how it ended ("killed by SIGKILL", "exit code 1")."""
 
     pid: int = 0
@@ -48,18 +48,18 @@ class Silence:
         self._silent_s = 0.0
         self._ran_s = 0.0
 
-    def too_long(self, silent_s: float, standing: Standing) -> bool:
+    def too_long(self, silent_s: float, state: ProcessState) -> bool:
         """Does it hang? silent_s: since it was heard. What counts is how long it neither spoke nor wanted to run."""
         if silent_s < self._silent_s:
             self._ran_s = 0.0
         self._silent_s = silent_s
-        if standing == "runs":
+        if state == "runs":
             self._ran_s = silent_s
-        return silent_s >= RUNNING_S or silent_s - self._ran_s >= PATIENCE_S[standing]
+        return silent_s >= RUNNING_S or silent_s - self._ran_s >= PATIENCE_S[state]
 
 
 @dataclass(slots=True)
-class Member:
+class RosterEntry:
     """name: Locust's for it. where: "" on this machine. answered: the last question for counts that it answered.
 
     leaving: it gets no more users. finished: it has reported for the last time. gone: it is no part of the run.
@@ -68,7 +68,7 @@ class Member:
     number: int
     name: str
     where: str
-    forked: Forked | None
+    child: ForkedProcess | None
     answered: int = 0
     leaving: bool = False
     finished: bool = False
@@ -76,50 +76,50 @@ class Member:
     silence: Silence = field(default_factory=Silence)
 
     @property
-    def standing(self) -> Standing:
+    def state(self) -> ProcessState:
         """What its system says of it."""
-        return "unknown" if self.forked is None else standing_of(self.forked.pid)
+        return "unknown" if self.child is None else process_state(self.child.pid)
 
-    def befell(self, how: str, left: int, moved: bool = True) -> str:
+    def sentence(self, how: str, left: int, moved: bool = True) -> str:
         """A sentence or two for people. how: what happened to it. left: how many go on."""
         where = f" (on {self.where})" if self.where else ""
         said = f"One of {left + 1} load-generating processes{where} {how}."
         return f"{said} Its users were moved to the {left} that are left." if moved else said
 
 
-class Members:
+class WorkerRoster:
     """Everybody who ever joined, by name."""
 
     def __init__(self) -> None:
-        self._all: dict[str, Member] = {}
+        self._all: dict[str, RosterEntry] = {}
 
-    def add(self, name: str, where: str, forked: Forked | None) -> Member:
+    def add(self, name: str, where: str, child: ForkedProcess | None) -> RosterEntry:
         """A process has joined."""
-        member = self._all[name] = Member(len(self._all), name, where, forked)
-        return member
+        process = self._all[name] = RosterEntry(len(self._all), name, where, child)
+        return process
 
-    def named(self, name: str) -> Member | None:
+    def named(self, name: str) -> RosterEntry | None:
         return self._all.get(name)
 
     @property
-    def living(self) -> list[Member]:
+    def living(self) -> list[RosterEntry]:
         """Those that may still report."""
-        return [member for member in self._all.values() if not member.gone]
+        return [process for process in self._all.values() if not process.gone]
 
     @property
-    def working(self) -> list[Member]:
+    def working(self) -> list[RosterEntry]:
         """Those that have, or get, users."""
-        return [member for member in self.living if not member.leaving]
+        return [process for process in self.living if not process.leaving]
 
     @property
     def gone(self) -> int:
         """How many left or died before the end."""
         return len(self._all) - len(self.living)
 
-    def near(self) -> int:
+    def local(self) -> int:
         """How many of this machine are working."""
-        return sum(not member.where for member in self.working)
+        return sum(not process.where for process in self.working)
 
-    def far(self) -> int:
+    def remote(self) -> int:
         """How many of other machines are working."""
-        return sum(bool(member.where) for member in self.working)
+        return sum(bool(process.where) for process in self.working)

@@ -1,4 +1,4 @@
-"""Made-up traffic through the real path: the worker's tally, then the run with its windows, verdicts, alerts, causes.
+"""Made-up traffic through the real path: the worker's counters, then a run's windows, verdicts, alerts and causes.
 
 Nothing is opened and no clock is read: each made-up second ends with the sample that the worker would have sent.
 """
@@ -17,8 +17,8 @@ from scale_app.domain.samples import GeneratorHealth, LoadEnded, LoadReady, PodS
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.source import Source
 from scale_app.domain.verdict import VerdictKind
-from scale_app.worker.merge import Books
-from scale_app.worker.tally import Carried, Cell, Tally
+from scale_app.worker.counters import CountedConnection, Counters, OutcomeCounter
+from scale_app.worker.merged_counters import MergedCounters
 from tests.bench.power_traffic import (
     ANSWERED,
     EACH,
@@ -105,21 +105,21 @@ class _Senders:
         self._parts = _parts(traffic, scene.processes)
         self._senders = [_Sender(scene.pods) for _ in self._parts]
         self._bounds = [np.searchsorted(part.second, np.arange(scene.total_s + 1)) for part in self._parts]
-        self._books = Books()
+        self._merged = MergedCounters()
 
     def second(self, at_s: int) -> TrafficSample:
         """The sample at the end of this second, the first of which ends at 1."""
         for sender, part, bounds in zip(self._senders, self._parts, self._bounds, strict=True):
             sender.send(part, slice(int(bounds[at_s - 1]), int(bounds[at_s])))
         samples = [
-            sender.tally.sample(float(at_s), part.users, GeneratorHealth())
+            sender.counters.sample(float(at_s), part.users, GeneratorHealth())
             for sender, part in zip(self._senders, self._parts, strict=True)
         ]
         if len(samples) == 1:
             return samples[0]
-        for member, sample in enumerate(samples):
-            self._books.take(member, sample)
-        return self._books.total(float(at_s), len(samples))
+        for process, sample in enumerate(samples):
+            self._merged.take(process, sample)
+        return self._merged.total(float(at_s), len(samples))
 
 
 def _parts(traffic: Traffic, processes: int) -> list[Traffic]:
@@ -132,31 +132,31 @@ def _parts(traffic: Traffic, processes: int) -> list[Traffic]:
 
 
 class _Sender:
-    """One process: tells its tally what happens on each user's connection."""
+    """One process: tells its counters what happens on each user's connection."""
 
     def __init__(self, pods: int) -> None:
-        self.tally = Tally()
-        self._open: dict[int, Carried] = {}
+        self.counters = Counters()
+        self._open: dict[int, CountedConnection] = {}
         self._latency = cycle(LATENCIES_S)
-        self._good = [self.tally.cell(_name(pod).encode(), 200) for pod in range(pods)]
-        self._bad = [self.tally.cell(_name(pod).encode(), 503) for pod in range(pods)]
-        self._gateway = self.tally.cell(b"", 502)
+        self._good = [self.counters.cell(_name(pod).encode(), 200) for pod in range(pods)]
+        self._bad = [self.counters.cell(_name(pod).encode(), 503) for pod in range(pods)]
+        self._gateway = self.counters.cell(b"", 502)
 
     def send(self, traffic: Traffic, part: slice) -> None:
         """Everything that ended in one second."""
         columns = (traffic.user, traffic.pod, traffic.outcome, traffic.opens, traffic.closes)
-        tally, is_open, latency = self.tally, self._open, self._latency
+        counters, is_open, latency = self.counters, self._open, self._latency
         for user, pod, outcome, opens, closes in zip(*(column[part].tolist() for column in columns), strict=True):
             if opens and outcome != REFUSED:
-                is_open[user] = tally.opened()
+                is_open[user] = counters.opened()
             if outcome <= GATEWAY:
-                tally.answered(is_open[user], self._cell(pod, outcome), next(latency), BODY_BYTES)
+                counters.answered(is_open[user], self._cell(pod, outcome), next(latency), BODY_BYTES)
             else:
-                tally.unanswered(CAUSES[outcome], TIMEOUT_S if outcome == TIMEOUT else next(latency))
+                counters.unanswered(CAUSES[outcome], TIMEOUT_S if outcome == TIMEOUT else next(latency))
             if closes and user in is_open:
-                tally.closed(is_open.pop(user))
+                counters.closed(is_open.pop(user))
 
-    def _cell(self, pod: int, outcome: int) -> Cell:
+    def _cell(self, pod: int, outcome: int) -> OutcomeCounter:
         if outcome == ANSWERED:
             return self._good[pod]
         return self._bad[pod] if outcome == FAILED else self._gateway

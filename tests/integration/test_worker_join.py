@@ -33,7 +33,7 @@ PLAN = LoadPlan(
 STRANGER = """
 import locust, gevent, sys
 from locust.rpc import Message
-from scale_app.worker.sealed import Keys, SealedClient, fresh_keys, keys_of
+from scale_app.worker.encrypted_sockets import Keys, EncryptedClient, fresh_keys, keys_of
 port, kind, secret = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 real, own = keys_of(secret), fresh_keys()
 keys = {
@@ -41,7 +41,7 @@ keys = {
     "guess": keys_of("x" * 40),
     "knows only the master's key": Keys(real.master, own.master_secret, own.workers, own.workers_secret),
 }[kind]
-client = SealedClient(keys, "127.0.0.1", port, "stranger")
+client = EncryptedClient(keys, "127.0.0.1", port, "stranger")
 client.send(Message("hello", {"version": "Locust 1, code 0", "processes": 1}, "stranger"))
 if kind != "old":
     client.send(Message("client_ready", locust.__version__, "stranger"))

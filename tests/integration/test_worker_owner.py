@@ -53,7 +53,7 @@ async def port() -> AsyncIterator[int]:
         yield port
 
 
-def job(port: int) -> bytes:
+def assignment(port: int) -> bytes:
     plan = {"users": 5, "spawn_rate": 50, "duration_s": 60}
     target = {"url": f"http://127.0.0.1:{port}/", "networks": ["127.0.0.0/8"]}
     return json.dumps({"plan": plan, "target": target}).encode()
@@ -81,7 +81,7 @@ async def seconds_until(true: Callable[[], bool], limit_s: float = 5.0) -> float
 
 async def test_a_worker_is_gone_within_a_second_after_its_owner_was_killed(port: int) -> None:
     owner = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", OWNER, job(port).decode(), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", OWNER, assignment(port).decode(), stdout=asyncio.subprocess.PIPE
     )
     assert owner.stdout is not None
     worker = int(await asyncio.wait_for(owner.stdout.readline(), 20))
@@ -102,7 +102,7 @@ async def bare_worker(port: int, owner_pid: int | None = None) -> asyncio.subpro
         limit=2**24,
     )
     assert worker.stdin is not None
-    worker.stdin.write(job(port) + b"\n")
+    worker.stdin.write(assignment(port) + b"\n")
     return worker
 
 

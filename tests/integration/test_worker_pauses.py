@@ -22,7 +22,7 @@ from scale_app.ports import Admitted
 from tests.integration.test_worker_counts import CountingServer, check_equal, until
 from tests.integration.test_worker_owner import alive
 from tests.integration.test_worker_pipe import many_pods
-from tests.integration.test_worker_processes import Following, hands_of
+from tests.integration.test_worker_processes import Following, worker_pids
 from tests.tiny_server import served
 
 pytestmark = pytest.mark.alone
@@ -87,12 +87,12 @@ async def test_a_load_generator_that_was_stopped_goes_on_and_its_silence_is_told
     send(run.load.pid, signal.SIGSTOP)
     await asyncio.sleep(4)  # longer than a process of another machine would wait for its master
     await until(lambda: told(run, "said nothing for 3 s: its process was stopped"))
-    hands = hands_of(run.load)
+    pids = worker_pids(run.load)
     send(run.load.pid, signal.SIGCONT)
     await until(lambda: told(run, "is heard again"))
     heard = len(run.traffic)
     await until(lambda: len(run.traffic) > heard + 2)
-    assert hands_of(run.load) == hands
+    assert worker_pids(run.load) == pids
     await run.load.stop()
     assert (await run.ended()).error == ""
     check_equal(run.traffic[-1], server)

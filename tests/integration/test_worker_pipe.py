@@ -30,7 +30,7 @@ async def many_pods(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
         writer.write(b"HTTP/1.1 200 OK\r\nX-Pod-Name: %s\r\nContent-Length: 0\r\n\r\n" % name)
 
 
-def job(port: int, processes: int) -> bytes:
+def assignment(port: int, processes: int) -> bytes:
     plan = {
         "users": 4,
         "spawn_rate": 50,
@@ -82,7 +82,7 @@ async def said_around_a_stop(processes: int, dying: int = 0) -> list[dict[str, A
 
     dying: so many of its processes are killed meanwhile.
     """
-    async with served(many_pods) as port, worker(job(port, processes)) as it:
+    async with served(many_pods) as port, worker(assignment(port, processes)) as it:
         lines = await lines_until_large(it.said)
         await asyncio.sleep(STANDS_STILL_S)  # so that a sample is half in the pipe
         for pid in children_of(it.pid)[:dying]:

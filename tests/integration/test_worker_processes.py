@@ -69,7 +69,7 @@ async def following(plan: LoadPlan, port: int) -> Following:
     return Following(load)
 
 
-def hands_of(load: LocustLoad) -> list[int]:
+def worker_pids(load: LocustLoad) -> list[int]:
     return children_of(load.pid)
 
 
@@ -109,7 +109,7 @@ async def test_a_dead_process_is_noticed_and_its_users_go_to_the_others(
 ) -> None:
     run = await following(PLAN, server.port)
     await until(lambda: run.users() == 20)
-    first, second = hands_of(run.load)
+    first, second = worker_pids(run.load)
     before, at_s = run.traffic[-1], time.monotonic()
     os.kill(first, how)
     await until(lambda: bool(run.notices))
@@ -134,7 +134,7 @@ async def test_processes_that_die_during_the_ramp_move_their_users_like_any_othe
 ) -> None:
     run = await following(replace(PLAN, users=30, spawn_rate=10, processes=3), server.port)
     await until(lambda: 3 <= run.users() < 25)
-    for pid in hands_of(run.load)[:dying]:
+    for pid in worker_pids(run.load)[:dying]:
         os.kill(pid, signal.SIGKILL)
     await until(lambda: run.users() == 30 and run.traffic[-1].generator.processes == 3 - dying, 20)
     await run.load.stop()
@@ -145,7 +145,7 @@ async def test_processes_that_die_during_the_ramp_move_their_users_like_any_othe
 async def test_a_process_that_is_continued_in_time_stays(server: CountingServer) -> None:
     run = await following(PLAN, server.port)
     await until(lambda: run.users() == 20)
-    first = hands_of(run.load)[0]
+    first = worker_pids(run.load)[0]
     for _ in range(3):
         at_s = time.monotonic()
         os.kill(first, signal.SIGSTOP)
@@ -163,7 +163,7 @@ async def test_a_process_that_is_continued_in_time_stays(server: CountingServer)
 async def test_without_its_last_process_a_run_ends_and_says_so(server: CountingServer) -> None:
     run = await following(PLAN, server.port)
     await until(lambda: run.users() == 20)
-    for pid in hands_of(run.load):
+    for pid in worker_pids(run.load):
         os.kill(pid, signal.SIGKILL)
     assert "last load-generating process ended (killed by SIGKILL)" in (await run.ended()).error
     assert run.traffic[-1].requests > 0
@@ -171,14 +171,17 @@ async def test_without_its_last_process_a_run_ends_and_says_so(server: CountingS
 
 @pytest.mark.parametrize(
     ("whom", "said"),
-    [("leader", "told to end from outside"), ("senders", "last load-generating process was asked to end")],
+    [
+        ("coordinator", "told to end from outside"),
+        ("workers", "last load-generating process was asked to end"),
+    ],
 )
 async def test_a_run_whose_processes_are_told_to_end_is_cut_with_every_answer_counted(
     server: CountingServer, whom: str, said: str
 ) -> None:
     run = await following(PLAN, server.port)
     await until(lambda: run.users() == 20)
-    for pid in [run.load.pid] if whom == "leader" else hands_of(run.load):
+    for pid in [run.load.pid] if whom == "coordinator" else worker_pids(run.load):
         os.kill(pid, signal.SIGTERM)
     assert said in (await run.ended()).error
     check_equal(run.traffic[-1], server)
@@ -187,10 +190,10 @@ async def test_a_run_whose_processes_are_told_to_end_is_cut_with_every_answer_co
 async def test_no_process_sends_load_after_the_leading_one_was_killed(server: CountingServer) -> None:
     run = await following(PLAN, server.port)
     await until(lambda: run.users() == 20)
-    hands = hands_of(run.load)
-    assert len(hands) == 2
+    pids = worker_pids(run.load)
+    assert len(pids) == 2
     os.kill(run.load.pid, signal.SIGKILL)
-    await until(lambda: not any(alive(pid) for pid in hands), limit_s=1.0)
+    await until(lambda: not any(alive(pid) for pid in pids), limit_s=1.0)
     assert "went away before the end: killed by SIGKILL" in (await run.ended()).error
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from scale_app.domain.errors import SettingsError
 from scale_app.domain.storing import Retention
-from scale_app.settings import Settings, load_settings, load_worker_door
+from scale_app.settings import Settings, load_settings, load_worker_listener
 
 
 def test_an_empty_environment_gives_the_safe_defaults() -> None:
@@ -142,11 +142,11 @@ def test_workers_of_other_machines_need_an_address_and_a_long_secret(tmp_path: P
     assert load_settings({}).limits.remote_workers == 0
     known = {"SCALE_WORKER_LISTEN": "0.0.0.0:5557", "SCALE_WORKER_SECRET": "s" * 32}
     assert load_settings(known).limits.remote_workers > 0
-    assert load_worker_door(known).secret == "s" * 32
+    assert load_worker_listener(known).secret == "s" * 32
     file = tmp_path / "secret"
     file.write_text("t" * 40 + "\n")
-    assert load_worker_door({"SCALE_WORKER_SECRET_FILE": str(file)}).secret == "t" * 40
-    assert "ttt" not in repr(load_worker_door({"SCALE_WORKER_SECRET_FILE": str(file)}))
+    assert load_worker_listener({"SCALE_WORKER_SECRET_FILE": str(file)}).secret == "t" * 40
+    assert "ttt" not in repr(load_worker_listener({"SCALE_WORKER_SECRET_FILE": str(file)}))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from scale_app.demo.pods import NODES, Balancer, Pod
+from scale_app.demo.pods import NODES, Balancer, DemoPod
 from scale_app.domain.demo import Policy
 
 PICKS = 5_000
@@ -19,11 +19,11 @@ class OpenLink:
     def drain(self) -> None: ...
 
 
-def five_pods() -> list[Pod]:
-    return [Pod(f"pod-{number}", ready=True, node=NODES[number % len(NODES)]) for number in range(5)]
+def five_pods() -> list[DemoPod]:
+    return [DemoPod(f"pod-{number}", ready=True, node=NODES[number % len(NODES)]) for number in range(5)]
 
 
-def picked(policy: Policy, pods: list[Pod], picks: int = PICKS, address: str = "10.0.0.1") -> Counter[str]:
+def picked(policy: Policy, pods: list[DemoPod], picks: int = PICKS, address: str = "10.0.0.1") -> Counter[str]:
     balancer = Balancer(policy, Random(7))
     return Counter(balancer.pick(pods, address).name for _ in range(picks))
 

@@ -7,14 +7,14 @@ from random import Random
 
 import pytest
 
-from scale_app.demo.cluster import REPLACEMENT_READY_S, Cluster
+from scale_app.demo.cluster import REPLACEMENT_READY_S, PodCluster
 from scale_app.demo.pods import (
     FAILING_SHARE,
     ONE_AT_A_TIME_S,
     SLOW_ANSWER_S,
     WORK_BESIDE_FAST_FAILURES_S,
-    Names,
-    Pod,
+    DemoPod,
+    PodNames,
 )
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.demo import MAX_PODS, DemoChange, Fault, Policy
@@ -67,7 +67,7 @@ class Bench:
     def __init__(self, seed: int = 1) -> None:
         self.time = FakeTime()
         self.told = 0
-        self.cluster = Cluster(Names(seed), Random(seed), self.time.later, self._tell)
+        self.cluster = PodCluster(PodNames(seed), Random(seed), self.time.later, self._tell)
 
     def _tell(self) -> None:
         self.told += 1
@@ -81,11 +81,11 @@ class Bench:
     def change(self, change: DemoChange) -> None:
         self.cluster.change(change)
 
-    def pod(self, slot: int) -> Pod:
+    def pod(self, place: int) -> DemoPod:
         """The object behind a name, found by asking the balancer."""
         self.change(DemoChange(policy=Policy.ROUND_ROBIN))
         picked = {pod.name: pod for pod in (self.cluster.pick("") for _ in range(MAX_PODS)) if pod}
-        return picked[self.names()[slot]]
+        return picked[self.names()[place]]
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_replacement_has_a_new_name_and_is_ready_after_two_seconds(bench: Benc
     bench.time.pass_by(0.01)
     assert bench.pods()[newcomer]
     assert bench.told == 1
-    assert newcomer in {bench.pod(slot).name for slot in range(5)}
+    assert newcomer in {bench.pod(place).name for place in range(5)}
 
 
 def test_killing_a_replacement_before_it_is_ready_starts_the_two_seconds_anew(bench: Bench) -> None:
@@ -164,8 +164,8 @@ def test_scaling_up_adds_ready_pods_behind_those_that_exist(bench: Bench) -> Non
 
 def test_scaling_down_drains_the_last_pods_and_leaves_the_others_alone(bench: Bench) -> None:
     links = [FakeLink() for _ in range(5)]
-    for slot, link in enumerate(links):
-        bench.pod(slot).links.add(link)
+    for place, link in enumerate(links):
+        bench.pod(place).links.add(link)
     bench.change(DemoChange(pods=3))
     assert [link.heard for link in links] == [[], [], [], ["drain"], ["drain"]]
     assert len(bench.names()) == 3
@@ -192,10 +192,10 @@ def test_counts_of_pods_that_are_gone_are_kept(bench: Bench) -> None:
 
 def test_only_the_first_pod_has_the_fault_and_so_has_its_replacement(bench: Bench) -> None:
     bench.change(DemoChange(fault=Fault.SLOW_POD))
-    assert [bench.pod(slot).delay_s for slot in range(5)] == [SLOW_ANSWER_S, 0, 0, 0, 0]
+    assert [bench.pod(place).delay_s for place in range(5)] == [SLOW_ANSWER_S, 0, 0, 0, 0]
     bench.change(DemoChange(kill_pod=bench.names()[0]))
     bench.time.pass_by(REPLACEMENT_READY_S)
-    assert [bench.pod(slot).delay_s for slot in range(5)] == [SLOW_ANSWER_S, 0, 0, 0, 0]
+    assert [bench.pod(place).delay_s for place in range(5)] == [SLOW_ANSWER_S, 0, 0, 0, 0]
     bench.change(DemoChange(fault=Fault.NONE))
     assert bench.pod(0).delay_s == 0
 
@@ -213,7 +213,7 @@ def test_the_weight_belongs_to_the_first_pod_and_a_directory_still_expects_equal
     status = bench.cluster.status("http://demo/")
     assert (status.policy, status.weight, status.url) == (Policy.WEIGHTED, 8.0, "http://demo/")
     assert {pod.weight for pod in status.pods} == {1.0}
-    assert [bench.pod(slot).share for slot in range(5)] == [8.0, 1.0, 1.0, 1.0, 1.0]
+    assert [bench.pod(place).share for place in range(5)] == [8.0, 1.0, 1.0, 1.0, 1.0]
 
 
 def test_an_overloaded_pod_works_on_one_request_after_the_other(bench: Bench) -> None:
@@ -226,13 +226,13 @@ def test_an_overloaded_pod_works_on_one_request_after_the_other(bench: Bench) ->
 
 def test_beside_a_fast_failing_pod_the_others_have_work_to_do(bench: Bench) -> None:
     bench.change(DemoChange(fault=Fault.FAST_FAILING_POD))
-    assert [bench.pod(slot).delay_s for slot in range(5)] == [0.0] + [WORK_BESIDE_FAST_FAILURES_S] * 4
+    assert [bench.pod(place).delay_s for place in range(5)] == [0.0] + [WORK_BESIDE_FAST_FAILURES_S] * 4
     assert (bench.pod(0).status(Random(1)), bench.pod(1).status(Random(1))) == (500, 200)
     bench.change(DemoChange(fault=Fault.NONE))
     assert bench.pod(1).delay_s == 0
 
 
-def test_slots_are_dealt_to_the_nodes_and_a_replacement_stays_on_its_node(bench: Bench) -> None:
+def test_places_go_to_the_nodes_in_turn_and_a_replacement_stays_on_its_node(bench: Bench) -> None:
     bench.change(DemoChange(pods=7, kill_pod=bench.names()[1]))
     nodes = [pod.node for pod in bench.cluster.status("").pods]
     assert nodes == ["node-a", "node-b", "node-c", "node-a", "node-b", "node-c", "node-a"]

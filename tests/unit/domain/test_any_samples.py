@@ -31,7 +31,7 @@ from scale_app.domain.samples import (
 from scale_app.domain.snapshot import RunState, Snapshot
 from scale_app.domain.source import Source
 from scale_app.domain.verdict import VerdictKind
-from scale_app.worker.tally import Tally
+from scale_app.worker.counters import Counters
 from tests.fakes_load import observed
 
 NAMES = st.sampled_from(["a", "b", "c", "", "\N{SNOWMAN}"])
@@ -151,15 +151,15 @@ def test_any_samples_have_a_verdict_and_no_exception(
     )
 )
 def test_any_answers_on_any_connections_have_a_verdict(seconds: list[list[tuple[int, bytes, int]]]) -> None:
-    """Through the worker's own tally: pods change their names in mid-connection, names are none, connections end."""
-    tally, opened, samples = Tally(), {}, []
+    """Through the worker's own counters: pods change their names in mid-connection, names are none, connections end."""
+    counters, opened, samples = Counters(), {}, []
     for second, answers in enumerate(seconds, 1):
         for connection, pod, status in answers:
-            opened[connection] = opened.get(connection) or tally.opened()
-            tally.answered(opened[connection], tally.cell(pod, status), 0.01, 10)
+            opened[connection] = opened.get(connection) or counters.opened()
+            counters.answered(opened[connection], counters.cell(pod, status), 0.01, 10)
             if status == 502:
-                tally.closed(opened.pop(connection))
-        samples.append(tally.sample(float(second), 5, GeneratorHealth()))
+                counters.closed(opened.pop(connection))
+        samples.append(counters.sample(float(second), 5, GeneratorHealth()))
     last = judged([LoadReady(0.0), *samples])
     assert last.requests == sum(map(len, seconds))
 

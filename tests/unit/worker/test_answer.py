@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from scale_app.worker.answer import MOST_REMEMBERED, Answer, AnswerBook, AnswerReader
+from scale_app.worker.answer import MOST_REMEMBERED, Answer, AnswerCache, AnswerReader
 from scale_app.worker.causes import RequestFailed
-from scale_app.worker.tally import Tally
+from scale_app.worker.counters import Counters
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Pod-Name: pod-a\r\n\r\nhi"
 
@@ -158,25 +158,25 @@ def test_a_body_in_answer_to_head_spoils_the_connection() -> None:
     assert not answer.reusable
 
 
-def learned(book: AnswerBook, data: bytes) -> Answer:
-    reader = book.reader()
+def learned(cache: AnswerCache, data: bytes) -> Answer:
+    reader = cache.reader()
     assert reader.feed(data)
-    return book.learn(data, reader)
+    return cache.learn(data, reader)
 
 
 def test_an_answer_that_was_seen_before_means_the_same() -> None:
-    book = AnswerBook(Tally(), partial(AnswerReader, "X-Pod-Name"))
-    answer = learned(book, OK)
-    assert book.known == {OK: answer}
-    assert answer == book.known[OK] == learned(book, OK)
+    cache = AnswerCache(Counters(), partial(AnswerReader, "X-Pod-Name"))
+    answer = learned(cache, OK)
+    assert cache.known == {OK: answer}
+    assert answer == cache.known[OK] == learned(cache, OK)
     assert (answer.body_bytes, answer.reusable, answer.as_last().reusable) == (2, True, False)
 
 
 def test_the_book_of_answers_is_bounded() -> None:
-    book = AnswerBook(Tally(), partial(AnswerReader, "X-Pod-Name"))
+    cache = AnswerCache(Counters(), partial(AnswerReader, "X-Pod-Name"))
     for number in range(2 * MOST_REMEMBERED + 5):
-        learned(book, b"HTTP/1.1 200 OK\r\nX-Id: %d\r\nContent-Length: 0\r\n\r\n" % number)
-    assert len(book.known) <= MOST_REMEMBERED
-    size = len(book.known)
-    learned(book, b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n" + bytes(9_000))
-    assert len(book.known) == size
+        learned(cache, b"HTTP/1.1 200 OK\r\nX-Id: %d\r\nContent-Length: 0\r\n\r\n" % number)
+    assert len(cache.known) <= MOST_REMEMBERED
+    size = len(cache.known)
+    learned(cache, b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n" + bytes(9_000))
+    assert len(cache.known) == size

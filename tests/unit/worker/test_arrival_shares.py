@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.timetable import Timetable
-from scale_app.worker.arrival_shares import AHEAD_S, Dealer, Share, Turns
+from scale_app.worker.arrival_shares import AHEAD_S, ArrivalSplitter, OwnArrivals, Share
 
 SEED = 20261128
 SIGMAS = 5
@@ -28,21 +28,21 @@ PATTERNS = (
     Pattern("replayed", low=0.5, points=((3, 0), (8, 1), (15, 0))),
 )
 EACH_PATTERN = pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.kind)
-EACH_CREW = pytest.mark.parametrize("processes", [1, 2, 3, 8])
+EACH_NUMBER_OF_PROCESSES = pytest.mark.parametrize("processes", [1, 2, 3, 8])
 
 
-def numbers(turns: Turns, until: float, after: float = 0.0) -> Iterator[float]:
+def numbers(own: OwnArrivals, until: float, after: float = 0.0) -> Iterator[float]:
     """A process's arrivals between these points of the run's numbering."""
-    number = turns.after(after)
+    number = own.after(after)
     while number <= until:
         yield number
-        number = turns.after(number)
+        number = own.after(number)
 
 
 def times_s(table: Timetable, spacing: str, processes: int, until_s: float) -> list[float]:
     """When all processes together send, in order."""
-    crew = [Turns(spacing, Share(place, processes)) for place in range(processes)]  # type: ignore[arg-type]
-    return sorted(table.time_of(n) for turns in crew for n in numbers(turns, table.due(until_s)))
+    sharing = [OwnArrivals(spacing, Share(place, processes)) for place in range(processes)]  # type: ignore[arg-type]
+    return sorted(table.time_of(n) for own in sharing for n in numbers(own, table.due(until_s)))
 
 
 def table_of(pattern: Pattern, per_s: float) -> Timetable:
@@ -51,7 +51,7 @@ def table_of(pattern: Pattern, per_s: float) -> Timetable:
     return table
 
 
-@EACH_CREW
+@EACH_NUMBER_OF_PROCESSES
 @EACH_PATTERN
 @pytest.mark.parametrize("until_s", [2.0, 10.0, 20.0])
 def test_evenly_spaced_arrivals_are_the_integral_of_the_rate(pattern: Pattern, processes: int, until_s: float) -> None:
@@ -62,7 +62,7 @@ def test_evenly_spaced_arrivals_are_the_integral_of_the_rate(pattern: Pattern, p
     assert [table.due(at_s) for at_s in sent_s] == pytest.approx(list(range(1, len(sent_s) + 1)))
 
 
-@EACH_CREW
+@EACH_NUMBER_OF_PROCESSES
 @EACH_PATTERN
 def test_random_arrivals_are_on_average_the_integral_of_the_rate(pattern: Pattern, processes: int) -> None:
     random.seed(SEED)
@@ -74,7 +74,7 @@ def test_random_arrivals_are_on_average_the_integral_of_the_rate(pattern: Patter
         assert sum(counts) / 400 == pytest.approx(due, abs=SIGMAS * math.sqrt(due / 400) + 1e-9)
 
 
-@EACH_CREW
+@EACH_NUMBER_OF_PROCESSES
 def test_random_arrivals_are_a_poisson_process_seen_through_the_rate(processes: int) -> None:
     random.seed(SEED)
     table = table_of(Pattern("wave", low=0, period_s=9), 500)
@@ -88,29 +88,29 @@ def test_random_arrivals_are_a_poisson_process_seen_through_the_rate(processes: 
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.floats(0, 500), st.data())
-def test_when_the_crew_changes_each_arrival_has_one_sender(
+def test_when_processes_come_or_go_each_arrival_is_sent_by_one_of_them(
     before: int, after: int, since: float, data: st.DataObject
 ) -> None:
-    crew = [Turns("constant", Share(place, before)) for place in range(before)]
-    for place, turns in enumerate(crew[: min(before, after)]):
-        turns.change(Share(place, after, since))
-    # Who goes stops when the new deal begins; who comes is heard of before it does.
-    sent = [n for turns in crew[after:] for n in numbers(turns, since)]
-    sent += [n for turns in crew[:after] for n in numbers(turns, 600)]
-    newcomers = [Turns("constant", Share(place, after, since)) for place in range(before, after)]
-    sent += [n for turns in newcomers for n in numbers(turns, 600, since)]
+    sharing = [OwnArrivals("constant", Share(place, before)) for place in range(before)]
+    for place, own in enumerate(sharing[: min(before, after)]):
+        own.change(Share(place, after, since))
+    # Who goes stops when the new split begins; who comes is heard of before it does.
+    sent = [n for own in sharing[after:] for n in numbers(own, since)]
+    sent += [n for own in sharing[:after] for n in numbers(own, 600)]
+    newcomers = [OwnArrivals("constant", Share(place, after, since)) for place in range(before, after)]
+    sent += [n for own in newcomers for n in numbers(own, 600, since)]
     assert sorted(sent) == list(range(1, 601))
 
 
-def test_arrivals_are_dealt_anew_from_a_moment_on_of_which_all_have_heard() -> None:
-    dealer = Dealer(Pattern())
-    assert dealer.pace(0, 3, 50) is None
+def test_arrivals_are_split_anew_from_a_moment_on_of_which_all_have_heard() -> None:
+    splitter = ArrivalSplitter(Pattern())
+    assert splitter.order_for(0, 3, 50) is None
     table = Timetable(Pattern())
-    dealer.follow(table.change(0, 100), began_s=50)
-    first = dealer.pace(1, 3, 50.25)
+    splitter.follow(table.change(0, 100), began_s=50)
+    first = splitter.order_for(1, 3, 50.25)
     assert first is not None
     assert (first.leg, first.share, first.began_s, first.at_s) == (table.leg, Share(1, 3, 0), 50, 0.25)
-    dealer.deal_anew(52)
-    second = dealer.pace(1, 2, 52)
+    splitter.split_anew(52)
+    second = splitter.order_for(1, 2, 52)
     assert second is not None
     assert second.share == Share(1, 2, pytest.approx(100 * (2 + AHEAD_S)))

@@ -8,24 +8,24 @@ import gevent
 import pytest
 
 from scale_app.worker import connector
-from scale_app.worker.connector import NAME_KEPT_S, Address, Resolved, Resolver
+from scale_app.worker.connector import NAME_KEPT_S, Resolution, ResolvedAddress, Resolver
 from scale_app.worker.destination import Destination, destination
 
-FOUND = Resolved((Address(socket.AF_INET, ("127.0.0.1", 80)),))
-NOT_FOUND = Resolved(cause="name not resolved")
+FOUND = Resolution((ResolvedAddress(socket.AF_INET, ("127.0.0.1", 80)),))
+NOT_FOUND = Resolution(cause="name not resolved")
 
 
 class NameServer:
     """Gives its answers in turn, the last one again and again; now_s: the resolver's clock."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: Resolved) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: Resolution) -> None:
         self.asked = 0
         self.now_s = 50.0
         self._answers = answers
         monkeypatch.setattr(connector, "look_up", self._look_up)
         monkeypatch.setattr(connector, "monotonic", lambda: self.now_s)
 
-    def _look_up(self, where: Destination) -> Resolved:
+    def _look_up(self, where: Destination) -> Resolution:
         self.asked += 1
         return self._answers[min(self.asked, len(self._answers)) - 1]
 

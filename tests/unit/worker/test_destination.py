@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scale_app.worker.destination import Asked, destination
+from scale_app.worker.destination import RequestSpec, destination
 
 
 def test_a_request_asks_for_path_and_query_of_the_host() -> None:
@@ -68,7 +68,7 @@ def test_without_networks_nothing_is_permitted() -> None:
 
 
 def test_method_headers_and_body_are_sent_as_asked() -> None:
-    asked = Asked("POST", {"host": "shop.example", "Content-Type": "text/plain"}, "h\u00e4")
+    asked = RequestSpec("POST", {"host": "shop.example", "Content-Type": "text/plain"}, "h\u00e4")
     request = destination("http://api/", [], asked).request
     head, _, body = request.partition(b"\r\n\r\n")
     assert head.startswith(b"POST / HTTP/1.1\r\n")
@@ -78,5 +78,5 @@ def test_method_headers_and_body_are_sent_as_asked() -> None:
 
 
 def test_a_method_with_a_body_says_so_even_when_it_is_empty() -> None:
-    assert b"\r\nContent-Length: 0\r\n" in destination("http://api/", [], Asked("PUT")).request
-    assert b"Content-Length" not in destination("http://api/", [], Asked("DELETE")).request
+    assert b"\r\nContent-Length: 0\r\n" in destination("http://api/", [], RequestSpec("PUT")).request
+    assert b"Content-Length" not in destination("http://api/", [], RequestSpec("DELETE")).request

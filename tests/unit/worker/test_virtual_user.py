@@ -7,12 +7,12 @@ from typing import cast
 import pytest
 
 from scale_app.worker import virtual_user
-from scale_app.worker.virtual_user import Slot, Sweep
+from scale_app.worker.virtual_user import DeadlineSweep, VirtualUser
 
 TIMEOUT_S = 5.0
 
 
-class FakeSlot:
+class FakeUser:
     def __init__(self, sent_s: float) -> None:
         self.sent_s = sent_s
         self.timed_out = False
@@ -35,13 +35,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def swept(clock: Clock, slot: FakeSlot, *times_s: float) -> bool:
+def swept(clock: Clock, user: FakeUser, *times_s: float) -> bool:
     """Sweeps at these times. True when the request was ended by the last one."""
-    sweep = Sweep({cast(Slot, slot)}, TIMEOUT_S)
+    sweep = DeadlineSweep({cast(VirtualUser, user)}, TIMEOUT_S)
     for at_s in times_s:
         clock.now_s = at_s
         sweep.sweep()
-    return slot.timed_out
+    return user.timed_out
 
 
 def times(first_s: float, last_s: float) -> list[float]:
@@ -49,18 +49,18 @@ def times(first_s: float, last_s: float) -> list[float]:
 
 
 def test_a_request_ends_at_its_deadline(clock: Clock) -> None:
-    assert not swept(clock, FakeSlot(100), *times(100.1, 105))
+    assert not swept(clock, FakeUser(100), *times(100.1, 105))
 
 
 def test_a_request_ends_after_its_deadline(clock: Clock) -> None:
-    assert swept(clock, FakeSlot(100), *times(100.1, 105.1))
+    assert swept(clock, FakeUser(100), *times(100.1, 105.1))
 
 
 def test_while_this_process_stands_still_no_deadline_comes_nearer(clock: Clock) -> None:
-    slot = FakeSlot(100)
-    assert not swept(clock, slot, *times(100.1, 102), *times(3_702.1, 3_704))
-    assert swept(clock, slot, *times(3_704.1, 3_706))
+    user = FakeUser(100)
+    assert not swept(clock, user, *times(100.1, 102), *times(3_702.1, 3_704))
+    assert swept(clock, user, *times(3_704.1, 3_706))
 
 
 def test_a_sweep_that_is_a_little_late_excuses_nothing(clock: Clock) -> None:
-    assert swept(clock, FakeSlot(100), 100.1, 101, 102, 103, 104, 105, 105.9)
+    assert swept(clock, FakeUser(100), 100.1, 101, 102, 103, 104, 105, 105.9)

@@ -6,30 +6,30 @@ from collections.abc import Iterable
 
 import pytest
 
-from scale_app.child_process.watchdog import Standing
+from scale_app.child_process.watchdog import ProcessState
 from scale_app.worker.worker_roster import Silence
 
 LOOK_S = 0.1
 
 
-def given_up_after_s(standings: Iterable[Standing]) -> float | None:
+def given_up_after_s(standings: Iterable[ProcessState]) -> float | None:
     """The process is looked at every tenth of a second, and never says anything."""
     silence = Silence()
-    for look, standing in enumerate(standings):
-        if silence.too_long(look * LOOK_S, standing):
+    for look, state in enumerate(standings):
+        if silence.too_long(look * LOOK_S, state):
             return look * LOOK_S
     return None
 
 
 @pytest.mark.parametrize(
-    ("standing", "after_s"), [("stopped", 2.0), ("sleeps", 5.0), ("unknown", 5.0), ("runs", 20.0), ("ended", 20.0)]
+    ("state", "after_s"), [("stopped", 2.0), ("sleeps", 5.0), ("unknown", 5.0), ("runs", 20.0), ("ended", 20.0)]
 )
-def test_each_state_has_its_patience(standing: Standing, after_s: float) -> None:
-    assert given_up_after_s([standing] * 300) == pytest.approx(after_s)
+def test_each_state_has_its_patience(state: ProcessState, after_s: float) -> None:
+    assert given_up_after_s([state] * 300) == pytest.approx(after_s)
 
 
 def test_a_process_that_just_had_no_cpu_is_not_given_up_in_the_moment_in_which_it_sleeps_again() -> None:
-    starved: list[Standing] = ["runs"] * 100
+    starved: list[ProcessState] = ["runs"] * 100
     assert given_up_after_s([*starved, *["sleeps"] * 49]) is None
     assert given_up_after_s([*starved, *["stopped"] * 19]) is None
 

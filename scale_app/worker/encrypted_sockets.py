@@ -49,15 +49,15 @@ def keys_of(secret: str) -> Keys:
     return Keys(*derived(b"master"), *derived(b"worker"))
 
 
-class SealedServer(zmqrpc.BaseSocket):
+class EncryptedServer(zmqrpc.BaseSocket):
     """In the place of Locust's server socket."""
 
     def __init__(self, keys: Keys, host: str, port: int) -> None:
         super().__init__(zmq.ROUTER, self.ipv4_only(host, port))  # type: ignore[no-untyped-call]
         socket = self.socket
-        door = socket.context.socket(zmq.REP)
-        door.bind(ZAP_ENDPOINT)  # before anybody can knock: without it ZeroMQ lets every key in
-        gevent.spawn(_admit, door, z85.decode(keys.workers))
+        authenticator = socket.context.socket(zmq.REP)
+        authenticator.bind(ZAP_ENDPOINT)  # before anybody can knock: without it ZeroMQ lets every key in
+        gevent.spawn(_admit, authenticator, z85.decode(keys.workers))
         socket.curve_server = True
         socket.curve_publickey, socket.curve_secretkey = keys.master, keys.master_secret
         socket.zap_domain = b"scale"
@@ -67,7 +67,7 @@ class SealedServer(zmqrpc.BaseSocket):
         self.port = int(socket.get_string(zmq.LAST_ENDPOINT).rstrip("\0").rpartition(":")[2])
 
 
-class SealedClient(zmqrpc.BaseSocket):
+class EncryptedClient(zmqrpc.BaseSocket):
     """In the place of Locust's client socket."""
 
     def __init__(self, keys: Keys, host: str, port: int, identity: str) -> None:
@@ -81,28 +81,28 @@ class SealedClient(zmqrpc.BaseSocket):
         socket.connect(f"tcp://{host}:{port}")
 
 
-class SealedRpc:
+class EncryptedRpc:
     """What Locust's runners find under the name `rpc`."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
 
-    def Server(self, host: str, port: int) -> SealedServer:  # noqa: N802
-        return SealedServer(self._keys, host, port)
+    def Server(self, host: str, port: int) -> EncryptedServer:  # noqa: N802
+        return EncryptedServer(self._keys, host, port)
 
-    def Client(self, host: str, port: int, identity: str) -> SealedClient:  # noqa: N802
-        return SealedClient(self._keys, host, port, identity)
+    def Client(self, host: str, port: int, identity: str) -> EncryptedClient:  # noqa: N802
+        return EncryptedClient(self._keys, host, port, identity)
 
 
-def seal(keys: Keys) -> None:
+def encrypt_sockets(keys: Keys) -> None:
     """From now on this process's Locust speaks to holders of the keys only. Locust has no hook for its sockets."""
-    runners.rpc = SealedRpc(keys)  # type: ignore[assignment, attr-defined]
+    runners.rpc = EncryptedRpc(keys)  # type: ignore[assignment, attr-defined]
 
 
-def _admit(door: Any, workers: bytes) -> None:
+def _admit(authenticator: Any, workers: bytes) -> None:
     """Answers ZeroMQ's question who may connect (ZAP, RFC 27), for ever. workers: the one key that may."""
     while True:
-        _, request, _, _, _, mechanism, *credentials = door.recv_multipart()
+        _, request, _, _, _, mechanism, *credentials = authenticator.recv_multipart()
         known = mechanism == b"CURVE" and len(credentials) == 1 and hmac.compare_digest(credentials[0], workers)
         status = (b"200", b"OK") if known else (b"400", b"unknown key")
-        door.send_multipart([b"1.0", request, *status, b"worker", b""])
+        authenticator.send_multipart([b"1.0", request, *status, b"worker", b""])

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from scale_app.domain.histogram import bucket_of
 from scale_app.domain.samples import GeneratorHealth, TrafficSample
-from scale_app.worker.tally import MAX_CAUSES, MAX_PODS, OTHER_CAUSE, Carried, Tally
+from scale_app.worker.counters import MAX_CAUSES, MAX_PODS, OTHER_CAUSE, CountedConnection, Counters
 
 
-def sample(tally: Tally) -> TrafficSample:
-    return tally.sample(1.0, 3, GeneratorHealth(0.5, 2.0))
+def sample(counters: Counters) -> TrafficSample:
+    return counters.sample(1.0, 3, GeneratorHealth(0.5, 2.0))
 
 
-def answer(tally: Tally, connection: Carried, pod: bytes = b"a", status: int = 200, latency_s: float = 0.01) -> None:
-    tally.answered(connection, tally.cell(pod, status), latency_s, 2)
+def answer(
+    counters: Counters, connection: CountedConnection, pod: bytes = b"a", status: int = 200, latency_s: float = 0.01
+) -> None:
+    counters.answered(connection, counters.cell(pod, status), latency_s, 2)
 
 
 def test_an_answer_is_counted_for_the_pod_that_gave_it() -> None:
-    tally = Tally()
-    answer(tally, tally.opened(), b"a", latency_s=0.25)
-    answer(tally, tally.opened(), b"b")
-    seen = sample(tally)
+    counters = Counters()
+    answer(counters, counters.opened(), b"a", latency_s=0.25)
+    answer(counters, counters.opened(), b"b")
+    seen = sample(counters)
     assert {name: pod.requests for name, pod in seen.pods.items()} == {"a": 1, "b": 1}
     assert seen.pods["a"].latency.counts == {bucket_of(0.25): 1}
     assert (seen.requests, seen.connections, seen.users, seen.at_s) == (2, 2, 3, 1.0)
@@ -27,77 +29,77 @@ def test_an_answer_is_counted_for_the_pod_that_gave_it() -> None:
 
 
 def test_an_error_status_is_a_failure_of_its_pod_and_a_cause() -> None:
-    tally = Tally()
-    connection = tally.opened()
+    counters = Counters()
+    connection = counters.opened()
     for status in (200, 302, 399, 400, 503, 503):
-        answer(tally, connection, b"a", status)
-    seen = sample(tally)
+        answer(counters, connection, b"a", status)
+    seen = sample(counters)
     assert (seen.pods["a"].requests, seen.pods["a"].failures) == (6, 3)
     assert seen.errors == {"HTTP 400": 1, "HTTP 503": 2}
 
 
 def test_an_answer_may_count_as_failed_whatever_its_status() -> None:
-    tally = Tally()
-    tally.reported(b"a", 200, "", 0.01, 2)
-    tally.reported(b"a", 200, "the basket is empty", 0.01, 2)
-    tally.reported(b"a", 503, "", 0.01, 2)
-    seen = sample(tally)
+    counters = Counters()
+    counters.reported(b"a", 200, "", 0.01, 2)
+    counters.reported(b"a", 200, "the basket is empty", 0.01, 2)
+    counters.reported(b"a", 503, "", 0.01, 2)
+    seen = sample(counters)
     assert (seen.pods["a"].requests, seen.pods["a"].failures, seen.connections) == (3, 2, 0)
     assert seen.errors == {"the basket is empty": 1, "HTTP 503": 1}
 
 
 def test_a_request_without_an_answer_is_counted_for_no_pod() -> None:
-    tally = Tally()
-    tally.unanswered("timeout", 10.0)
-    seen = sample(tally)
+    counters = Counters()
+    counters.unanswered("timeout", 10.0)
+    seen = sample(counters)
     assert (seen.requests, seen.pods, seen.unnamed.requests, seen.errors) == (1, {}, 0, {"timeout": 1})
 
 
 def test_answers_without_a_usable_name_are_unnamed() -> None:
-    tally = Tally()
-    connection = tally.opened()
+    counters = Counters()
+    connection = counters.opened()
     for name in (b"", b"  ", b"\x00", b"x" * 300):
-        answer(tally, connection, name)
-    seen = sample(tally)
+        answer(counters, connection, name)
+    seen = sample(counters)
     assert seen.unnamed.requests == 4
     assert seen.unnamed.connections == 1
     assert seen.pods == {}
 
 
 def test_a_connection_belongs_to_the_pod_of_its_first_answer() -> None:
-    tally = Tally()
-    connection = tally.opened()
-    answer(tally, connection, b"a")
-    answer(tally, connection, b"b")
-    seen = sample(tally)
+    counters = Counters()
+    connection = counters.opened()
+    answer(counters, connection, b"a")
+    answer(counters, connection, b"b")
+    seen = sample(counters)
     assert [seen.pods[name].connections for name in ("a", "b")] == [1, 0]
 
 
 def test_each_answer_from_another_pod_than_the_one_before_is_a_switch_of_its_connection() -> None:
-    tally = Tally()
-    connection, faithful = tally.opened(), tally.opened()
+    counters = Counters()
+    connection, faithful = counters.opened(), counters.opened()
     for name in (b"a", b"", b"b", b"b", b"a", b"c"):
-        answer(tally, connection, name)
-        answer(tally, faithful, b"a")
-    loads = sample(tally).loads
+        answer(counters, connection, name)
+        answer(counters, faithful, b"a")
+    loads = sample(counters).loads
     assert loads is not None
     assert (loads.switched, loads.switches) == (1, {connection.connection_id: 3})
 
 
 def test_switches_of_closed_connections_are_kept_with_what_they_carried() -> None:
-    tally = Tally()
-    old = tally.opened()
+    counters = Counters()
+    old = counters.opened()
     for name in (b"a", b"b"):
-        answer(tally, old, name)
-    sample(tally)
-    answer(tally, old, b"a")
-    tally.closed(old)
+        answer(counters, old, name)
+    sample(counters)
+    answer(counters, old, b"a")
+    counters.closed(old)
     for names in ((b"a", b"b", b"a"), (b"a", b"a", b"b"), (b"a", b"b", b"c"), (b"a", b"a", b"a")):
-        brief = tally.opened()
+        brief = counters.opened()
         for name in names:
-            answer(tally, brief, name)
-        tally.closed(brief)
-    loads, later = sample(tally).loads, sample(tally).loads
+            answer(counters, brief, name)
+        counters.closed(brief)
+    loads, later = sample(counters).loads, sample(counters).loads
     assert loads is not None
     assert later is not None
     assert (loads.long, loads.switches) == ({old.connection_id: 3}, {old.connection_id: 2})
@@ -106,94 +108,94 @@ def test_switches_of_closed_connections_are_kept_with_what_they_carried() -> Non
 
 
 def test_an_answer_without_a_name_is_no_evidence_of_another_pod() -> None:
-    tally = Tally()
-    named_first, unnamed_first = tally.opened(), tally.opened()
+    counters = Counters()
+    named_first, unnamed_first = counters.opened(), counters.opened()
     for first, second in ((b"a", b""), (b"", b"a"), (b"a", b"")):
-        answer(tally, named_first, first)
-        answer(tally, unnamed_first, second)
-    loads = sample(tally).loads
+        answer(counters, named_first, first)
+        answer(counters, unnamed_first, second)
+    loads = sample(counters).loads
     assert loads is not None
     assert (loads.switched, loads.switches) == (0, {})
 
 
 def test_connections_opened_and_closed_between_two_samples_are_short_and_cumulative() -> None:
-    tally = Tally()
+    counters = Counters()
     for answers in (2, 2, 5):
-        connection = tally.opened()
+        connection = counters.opened()
         for _ in range(answers):
-            answer(tally, connection)
-        tally.closed(connection)
+            answer(counters, connection)
+        counters.closed(connection)
     for _ in range(2):
-        loads = sample(tally).loads
+        loads = sample(counters).loads
         assert loads is not None
         assert (loads.short, loads.long) == ({2: 2, 5: 1}, {})
 
 
 def test_a_connection_that_lives_over_a_sample_is_long_until_the_sample_after_its_end() -> None:
-    tally = Tally()
-    connection = tally.opened()
+    counters = Counters()
+    connection = counters.opened()
     seen = []
     for _ in range(2):
-        answer(tally, connection)
-        seen.append(sample(tally).loads)
-    answer(tally, connection)
-    tally.closed(connection)
-    seen += [sample(tally).loads, sample(tally).loads]
+        answer(counters, connection)
+        seen.append(sample(counters).loads)
+    answer(counters, connection)
+    counters.closed(connection)
+    seen += [sample(counters).loads, sample(counters).loads]
     assert [loads.long for loads in seen if loads] == [{1: 1}, {1: 2}, {1: 3}, {}]
     assert [loads.short for loads in seen if loads] == [{}, {}, {}, {}]
 
 
 def test_every_answer_is_in_exactly_one_connection_of_a_window() -> None:
-    tally = Tally()
-    kept = tally.opened()
+    counters = Counters()
+    kept = counters.opened()
     carried, before_long, before_short = 0, {}, {}
     for step in range(1, 6):
         for _ in range(step):
-            brief = tally.opened()
-            answer(tally, brief)
-            answer(tally, kept)
-            tally.closed(brief)
-        loads = sample(tally).loads
+            brief = counters.opened()
+            answer(counters, brief)
+            answer(counters, kept)
+            counters.closed(brief)
+        loads = sample(counters).loads
         assert loads is not None
         carried += sum(n * (times - before_short.get(n, 0)) for n, times in loads.short.items())
         carried += sum(n - before_long.get(i, 0) for i, n in loads.long.items())
         before_long, before_short = dict(loads.long), dict(loads.short)
-    assert carried == tally.requests == 30
+    assert carried == counters.requests == 30
 
 
 def test_causes_are_bounded_and_the_rest_is_other() -> None:
-    tally = Tally()
+    counters = Counters()
     for number in range(MAX_CAUSES + 20):
-        tally.unanswered(f"cause {number}", 0.1)
-    errors = sample(tally).errors
+        counters.unanswered(f"cause {number}", 0.1)
+    errors = sample(counters).errors
     assert len(errors) == MAX_CAUSES + 1
     assert errors[OTHER_CAUSE] == 20
 
 
 def test_pod_names_are_bounded_and_the_rest_is_unnamed() -> None:
-    tally = Tally()
-    connection = tally.opened()
+    counters = Counters()
+    connection = counters.opened()
     for number in range(MAX_PODS + 7):
-        answer(tally, connection, b"pod-%d" % number)
-    seen = sample(tally)
+        answer(counters, connection, b"pod-%d" % number)
+    seen = sample(counters)
     assert (len(seen.pods), seen.unnamed.requests) == (MAX_PODS, 7)
 
 
 def test_a_sample_does_not_change_when_counting_goes_on() -> None:
-    tally = Tally()
-    connection = tally.opened()
-    answer(tally, connection)
-    seen = sample(tally)
-    answer(tally, connection, status=500)
+    counters = Counters()
+    connection = counters.opened()
+    answer(counters, connection)
+    seen = sample(counters)
+    answer(counters, connection, status=500)
     assert seen.pods["a"].latency.total == 1
     assert seen.errors == {}
 
 
 def test_a_batch_holds_what_ended_since_the_last_one() -> None:
-    tally = Tally()
-    answer(tally, tally.opened(), status=404, latency_s=0.5)
-    tally.unanswered("timeout", 1.5)
-    batch = tally.take_batch()
+    counters = Counters()
+    answer(counters, counters.opened(), status=404, latency_s=0.5)
+    counters.unanswered("timeout", 1.5)
+    batch = counters.take_batch()
     assert (batch.requests, batch.failures, batch.total_s, batch.body_bytes) == (2, 2, 2.0, 2)
     assert batch.errors == {"HTTP 404": 1, "timeout": 1}
-    assert tally.take_batch().requests == 0
+    assert counters.take_batch().requests == 0

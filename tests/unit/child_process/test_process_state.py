@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.child_process.watchdog import standing_of
+from scale_app.child_process.watchdog import process_state
 
 
 def proc_with(folder: Path, state: str) -> Path:
@@ -18,21 +18,21 @@ def proc_with(folder: Path, state: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("state", "standing"),
+    ("letter", "state"),
     [("R", "runs"), ("S", "sleeps"), ("D", "sleeps"), ("T", "stopped"), ("t", "stopped"), ("Z", "ended")],
 )
-def test_each_state_has_its_meaning(tmp_path: Path, state: str, standing: str) -> None:
-    assert standing_of(4711, proc_with(tmp_path, state)) == standing
+def test_each_state_has_its_meaning(tmp_path: Path, letter: str, state: str) -> None:
+    assert process_state(4711, proc_with(tmp_path, letter)) == state
 
 
 def test_a_process_that_is_not_there_has_ended(tmp_path: Path) -> None:
-    assert standing_of(4712, proc_with(tmp_path, "S")) == "ended"
+    assert process_state(4712, proc_with(tmp_path, "S")) == "ended"
 
 
 def test_a_system_that_lists_no_processes_tells_nothing(tmp_path: Path) -> None:
-    assert standing_of(os.getpid(), tmp_path) == "unknown"
+    assert process_state(os.getpid(), tmp_path) == "unknown"
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system lists no processes")
 def test_this_process_runs() -> None:
-    assert standing_of(os.getpid()) == "runs"
+    assert process_state(os.getpid()) == "runs"

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from scale_app.domain.histogram import merged
 from scale_app.domain.samples import ConnectionLoads, GeneratorHealth, PodCount, TrafficSample
 
-MOST_MEMBERS = 1_024
+MOST_PROCESSES = 1_024
 """Processes of one run since its start. Connection ids are made unique by it."""
 
 
 @dataclass(slots=True)
-class _Member:
+class _Process:
     """long: connections that the next total must name; they are not forgotten before a total has said them once.
     endpoints: of those, where they are asked for. switches: of those, where there are any.
 
@@ -32,33 +32,33 @@ class _Member:
     switches: dict[int, int] = field(default_factory=dict)
 
 
-class Books:
+class MergedCounters:
     """What all processes of a run counted."""
 
     def __init__(self) -> None:
-        self._members: dict[int, _Member] = {}
+        self._roster: dict[int, _Process] = {}
 
-    def take(self, member: int, sample: TrafficSample) -> None:
-        """A process's counters since its own start. member: its number, below MOST_MEMBERS."""
-        known = self._members.setdefault(member, _Member(sample, sample.generator))
+    def take(self, process: int, sample: TrafficSample) -> None:
+        """A process's counters since its own start. process: its number, below MOST_PROCESSES."""
+        known = self._roster.setdefault(process, _Process(sample, sample.generator))
         known.sample = sample
         known.worst = _worst([known.worst, sample.generator], sample.generator)
         if sample.loads is not None:
-            known.long |= {_unique(connection, member): n for connection, n in sample.loads.long.items()}
-            known.endpoints |= {_unique(connection, member): at for connection, at in sample.loads.endpoints.items()}
+            known.long |= {_unique(connection, process): n for connection, n in sample.loads.long.items()}
+            known.endpoints |= {_unique(connection, process): at for connection, at in sample.loads.endpoints.items()}
             known.switches |= {
-                _unique(connection, member): n for connection, n in (sample.loads.switches or {}).items()
+                _unique(connection, process): n for connection, n in (sample.loads.switches or {}).items()
             }
 
-    def gone(self, member: int) -> None:
+    def gone(self, process: int) -> None:
         """The process sends nothing any more; what it reported stays."""
-        if member in self._members:
-            self._members[member].alive = False
+        if process in self._roster:
+            self._roster[process].alive = False
 
     def total(self, at_s: float, processes: int = 1, lost: int = 0) -> TrafficSample:
         """The sum of what every process reported last. processes: that send now; lost: that ended too early."""
-        samples = [known.sample for known in self._members.values()]
-        alive = [known for known in self._members.values() if known.alive]
+        samples = [known.sample for known in self._roster.values()]
+        alive = [known for known in self._roster.values() if known.alive]
         health = _worst([known.worst for known in alive], _arrivals(samples))
         for known in alive:
             known.worst = known.sample.generator
@@ -75,12 +75,12 @@ class Books:
         )
 
     def _loads(self) -> ConnectionLoads:
-        members = self._members.items()
-        loads = [known.sample.loads for _, known in members if known.sample.loads is not None]
-        long = {connection: n for _, known in members for connection, n in known.long.items()}
-        endpoints = {connection: at for _, known in members for connection, at in known.endpoints.items()}
-        switches = {connection: n for _, known in members for connection, n in known.switches.items()}
-        for number, known in members:
+        processes = self._roster.items()
+        loads = [known.sample.loads for _, known in processes if known.sample.loads is not None]
+        long = {connection: n for _, known in processes for connection, n in known.long.items()}
+        endpoints = {connection: at for _, known in processes for connection, at in known.endpoints.items()}
+        switches = {connection: n for _, known in processes for connection, n in known.switches.items()}
+        for number, known in processes:
             # A living process's connections are named again even when no report comes before the next total.
             open_now = known.sample.loads.long if known.alive and known.sample.loads is not None else {}
             known.long = {_unique(connection, number): n for connection, n in open_now.items()}
@@ -102,8 +102,8 @@ def _short_switches(loads: Iterable[ConnectionLoads]) -> dict[int, dict[int, int
     return {requests: _counts(each.get(requests, {}) for each in every) for requests in carried}
 
 
-def _unique(connection: int, member: int) -> int:
-    return connection * MOST_MEMBERS + member
+def _unique(connection: int, process: int) -> int:
+    return connection * MOST_PROCESSES + process
 
 
 def _pods(parts: Iterable[Mapping[str, PodCount]]) -> dict[str, PodCount]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from scale_app.child_process.watchdog import Lookout
+from scale_app.child_process.watchdog import WaitClock
 
 
 def waited_s(every_s: float, *looks_s: float) -> float:
-    lookout = Lookout(every_s, looks_s[0])
-    return sum(lookout.passed_s(at_s) for at_s in looks_s[1:])
+    waited = WaitClock(every_s, looks_s[0])
+    return sum(waited.passed_s(at_s) for at_s in looks_s[1:])
 
 
 def test_time_that_was_looked_at_counts_as_it_is() -> None:

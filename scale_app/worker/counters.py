@@ -18,7 +18,7 @@ OTHER_CAUSE = "other"
 FAILURE_STATUS = 400
 
 
-class PodTally:
+class PodCounters:
     """Counts of one pod, or of the answers that named none, as of the last fold."""
 
     __slots__ = ("connections", "failures", "latency", "requests")
@@ -33,7 +33,7 @@ class PodTally:
         return PodCount(self.requests, self.failures, self.connections, Histogram(dict(self.latency)))
 
 
-class Cell:
+class OutcomeCounter:
     """Requests that ended in the same way since the last fold: all that is touched for each request.
 
     pod: who answered, None without an answer. cause: "" for a good answer. buckets: {latency bucket: requests}.
@@ -41,7 +41,7 @@ class Cell:
 
     __slots__ = ("body_bytes", "buckets", "cause", "pod", "total_s")
 
-    def __init__(self, pod: PodTally | None, cause: str) -> None:
+    def __init__(self, pod: PodCounters | None, cause: str) -> None:
         self.pod = pod
         self.cause = cause
         self.clear()
@@ -58,7 +58,7 @@ class Cell:
         self.body_bytes += body_bytes
 
 
-class Carried:
+class CountedConnection:
     """One connection. answers: requests that were answered on it; cell: of its last answer; pod: the last named.
 
     switches: answers that named another pod than the one before. endpoint: our address and port, "" when nobody asks.
@@ -71,8 +71,8 @@ class Carried:
         self.connection_id = connection_id
         self.born = born
         self.answers = 0
-        self.cell: Cell | None = None
-        self.pod: PodTally | None = None
+        self.cell: OutcomeCounter | None = None
+        self.pod: PodCounters | None = None
         self.switches = 0
 
 
@@ -98,18 +98,18 @@ class Batch:
         return sum(self.errors.values())
 
 
-class Tally:
+class Counters:
     """All counts of one worker since its start."""
 
     def __init__(self) -> None:
         self.connections = 0
         self._requests = 0
-        self._pods: dict[bytes, PodTally] = {}
-        self._names: dict[str, PodTally] = {}
-        self._unnamed = PodTally()
-        self._cells: dict[tuple[PodTally | None, str], Cell] = {}
+        self._pods: dict[bytes, PodCounters] = {}
+        self._names: dict[str, PodCounters] = {}
+        self._unnamed = PodCounters()
+        self._cells: dict[tuple[PodCounters | None, str], OutcomeCounter] = {}
         self._errors: dict[str, int] = {}
-        self._open: dict[int, Carried] = {}
+        self._open: dict[int, CountedConnection] = {}
         self._short: dict[int, int] = {}
         self._short_switches: dict[int, dict[int, int]] = {}
         self._closed_long: dict[int, int] = {}
@@ -125,14 +125,14 @@ class Tally:
         self._fold()
         return self._requests
 
-    def opened(self, endpoint: str = "") -> Carried:
+    def opened(self, endpoint: str = "") -> CountedConnection:
         """A connection was established. endpoint: its own address and port, "" when nobody asks."""
         self.connections += 1
-        connection = Carried(self.connections, self._interval, endpoint)
+        connection = CountedConnection(self.connections, self._interval, endpoint)
         self._open[connection.connection_id] = connection
         return connection
 
-    def closed(self, connection: Carried) -> None:
+    def closed(self, connection: CountedConnection) -> None:
         """The connection is gone. Call once."""
         del self._open[connection.connection_id]
         if connection.born == self._interval:
@@ -144,21 +144,21 @@ class Tally:
             if connection.endpoint:
                 self._closed_endpoints[connection.connection_id] = connection.endpoint
 
-    def _closed_short(self, connection: Carried) -> None:
+    def _closed_short(self, connection: CountedConnection) -> None:
         answers, switches = connection.answers, connection.switches
         self._short[answers] = self._short.get(answers, 0) + 1
         if switches:
             alike = self._short_switches.setdefault(answers, {})
             alike[switches] = alike.get(switches, 0) + 1
 
-    def cell(self, pod_name: bytes, status: int) -> Cell:
+    def cell(self, pod_name: bytes, status: int) -> OutcomeCounter:
         """Where answers of this pod and status are counted. pod_name: the header's value, b"" without one."""
         pod = self._pods.get(pod_name) or self._pod(pod_name)
         return self._cell(pod, f"HTTP {status}" if status >= FAILURE_STATUS else "")
 
-    def answered(self, connection: Carried, cell: Cell, latency_s: float, body_bytes: int) -> None:
+    def answered(self, connection: CountedConnection, cell: OutcomeCounter, latency_s: float, body_bytes: int) -> None:
         """A complete answer. latency_s: from the request's begin."""
-        # Cell.add, in place: this is the path of every answer.
+        # OutcomeCounter.add, in place: this is the path of every answer.
         bucket, buckets = bucket_of(latency_s), cell.buckets
         buckets[bucket] = buckets.get(bucket, 0) + 1
         cell.total_s += latency_s
@@ -206,7 +206,7 @@ class Tally:
                 self._fold_cell(cell, sum(cell.buckets.values()))
                 cell.clear()
 
-    def _fold_cell(self, cell: Cell, requests: int) -> None:
+    def _fold_cell(self, cell: OutcomeCounter, requests: int) -> None:
         batch, pod = self._batch, cell.pod
         self._requests += requests
         _add(batch.buckets, cell.buckets)
@@ -230,16 +230,16 @@ class Tally:
         short_switches = {answers: dict(alike) for answers, alike in self._short_switches.items()}
         return ConnectionLoads(dict(self._short), long, self._switched, endpoints, switches, short_switches)
 
-    def _cell(self, pod: PodTally | None, cause: str) -> Cell:
+    def _cell(self, pod: PodCounters | None, cause: str) -> OutcomeCounter:
         cell = self._cells.get((pod, cause))
         if cell is None:
             if cause and cause not in self._errors:
                 cause = cause if len(self._errors) < MAX_CAUSES else OTHER_CAUSE
                 self._errors.setdefault(cause, 0)
-            cell = self._cells.setdefault((pod, cause), Cell(pod, cause))
+            cell = self._cells.setdefault((pod, cause), OutcomeCounter(pod, cause))
         return cell
 
-    def _met(self, connection: Carried, cell: Cell) -> None:
+    def _met(self, connection: CountedConnection, cell: OutcomeCounter) -> None:
         """The connection's first answer, or one that differs from the last in pod or status."""
         pod = cell.pod
         assert pod is not None
@@ -254,8 +254,8 @@ class Tally:
             connection.switches += 1
         connection.pod = pod
 
-    def _pod(self, pod_name: bytes) -> PodTally:
-        """The tally for a header value that is not known by its bytes yet."""
+    def _pod(self, pod_name: bytes) -> PodCounters:
+        """The counters for a header value that is not known by its bytes yet."""
         name = pod_name.decode("utf-8", "replace").strip()
         if not name or len(name) > MAX_POD_NAME or not name.isprintable():
             return self._unnamed
@@ -263,7 +263,7 @@ class Tally:
         if pod is None:
             if len(self._names) >= MAX_PODS:
                 return self._unnamed
-            pod = self._names[name] = PodTally()
+            pod = self._names[name] = PodCounters()
         if len(self._pods) < 2 * MAX_PODS:
             self._pods[pod_name] = pod
         return pod
