@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-import gevent  # type: ignore[import-untyped]
+import gevent
 
 from scale_app.domain.plan import DnsPolicy
 from scale_app.worker.causes import ADDRESS_NOT_ALLOWED, NOT_RESOLVED, cause_of, cause_of_number

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from signal import SIGKILL
 from typing import Any
 
-import gevent  # type: ignore[import-untyped]
-from gevent.event import Event  # type: ignore[import-untyped]
+import gevent
+from gevent.event import Event
 from locust.env import Environment
 from locust.rpc import Message
 

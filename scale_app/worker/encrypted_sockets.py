@@ -11,12 +11,13 @@ import hmac
 from dataclasses import dataclass
 from typing import Any
 
-import gevent  # type: ignore[import-untyped]
+import gevent
 import zmq.green as zmq
-from locust import runners
 from locust.rpc import zmqrpc
 from zmq import curve_keypair, curve_public
 from zmq.utils import z85
+
+from scale_app.worker.locust_compat import use_sockets
 
 MOST_MESSAGE_BYTES = 64 * 2**20
 HANDSHAKE_MS = 5_000
@@ -49,11 +50,20 @@ def keys_of(secret: str) -> Keys:
     return Keys(*derived(b"master"), *derived(b"worker"))
 
 
-class EncryptedServer(zmqrpc.BaseSocket):
-    """In the place of Locust's server socket."""
+class EncryptedSocket(zmqrpc.BaseSocket):
+    """Locust's socket with bounds for what a peer may do to it."""
+
+    def __init__(self, kind: int, host: str, port: int) -> None:
+        zmqrpc.BaseSocket.__init__(self, kind, self.ipv4_only(host, port))
+        self.socket.setsockopt(zmq.MAXMSGSIZE, MOST_MESSAGE_BYTES)
+        self.socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+
+
+class EncryptedServer(EncryptedSocket):
+    """In the place of Locust's server socket. port: 0 for any; afterwards the one that it listens at."""
 
     def __init__(self, keys: Keys, host: str, port: int) -> None:
-        super().__init__(zmq.ROUTER, self.ipv4_only(host, port))  # type: ignore[no-untyped-call]
+        super().__init__(zmq.ROUTER, host, port)
         socket = self.socket
         authenticator = socket.context.socket(zmq.REP)
         authenticator.bind(ZAP_ENDPOINT)  # before anybody can knock: without it ZeroMQ lets every key in
@@ -61,42 +71,38 @@ class EncryptedServer(zmqrpc.BaseSocket):
         socket.curve_server = True
         socket.curve_publickey, socket.curve_secretkey = keys.master, keys.master_secret
         socket.zap_domain = b"scale"
-        socket.setsockopt(zmq.MAXMSGSIZE, MOST_MESSAGE_BYTES)
-        socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
         socket.bind(f"tcp://{host}:{port or '*'}")
         self.port = int(socket.get_string(zmq.LAST_ENDPOINT).rstrip("\0").rpartition(":")[2])
 
 
-class EncryptedClient(zmqrpc.BaseSocket):
+class EncryptedClient(EncryptedSocket):
     """In the place of Locust's client socket."""
 
     def __init__(self, keys: Keys, host: str, port: int, identity: str) -> None:
-        super().__init__(zmq.DEALER, self.ipv4_only(host, port))  # type: ignore[no-untyped-call]
+        super().__init__(zmq.DEALER, host, port)
         socket = self.socket
         socket.curve_serverkey = keys.master
         socket.curve_publickey, socket.curve_secretkey = keys.workers, keys.workers_secret
         socket.setsockopt(zmq.IDENTITY, identity.encode())
-        socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-        socket.setsockopt(zmq.MAXMSGSIZE, MOST_MESSAGE_BYTES)
         socket.connect(f"tcp://{host}:{port}")
 
 
+@dataclass(frozen=True, slots=True)
 class EncryptedRpc:
     """What Locust's runners find under the name `rpc`."""
 
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
+    keys: Keys
 
     def Server(self, host: str, port: int) -> EncryptedServer:  # noqa: N802
-        return EncryptedServer(self._keys, host, port)
+        return EncryptedServer(self.keys, host, port)
 
     def Client(self, host: str, port: int, identity: str) -> EncryptedClient:  # noqa: N802
-        return EncryptedClient(self._keys, host, port, identity)
+        return EncryptedClient(self.keys, host, port, identity)
 
 
 def encrypt_sockets(keys: Keys) -> None:
-    """From now on this process's Locust speaks to holders of the keys only. Locust has no hook for its sockets."""
-    runners.rpc = EncryptedRpc(keys)  # type: ignore[assignment, attr-defined]
+    """From now on this process's Locust speaks to holders of the keys only."""
+    use_sockets(EncryptedRpc(keys))
 
 
 def _admit(authenticator: Any, workers: bytes) -> None:

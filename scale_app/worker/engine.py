@@ -6,7 +6,7 @@ import time
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
-import gevent  # type: ignore[import-untyped]
+import gevent
 from locust.env import Environment
 from locust.stats import RequestStats, StatsEntry, StatsError, bucket_response_time
 

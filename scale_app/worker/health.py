@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import gevent  # type: ignore[import-untyped]
+import gevent
 
 from scale_app.domain.samples import GeneratorHealth
 
@@ -77,7 +77,7 @@ def watch_for_faults(environment: Environment, give_up: Callable[[str], None], o
             give_up(_sentence(exception))
 
     if ours:
-        environment.events.user_error.add_listener(on_user_error)  # type: ignore[no-untyped-call]
+        environment.events.user_error.add_listener(on_user_error)
         gevent.get_hub().handle_error = on_callback_error
 
 

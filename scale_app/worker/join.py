@@ -14,11 +14,11 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-import gevent  # type: ignore[import-untyped]
+import gevent
 import zmq.green as zmq
-from gevent.event import Event  # type: ignore[import-untyped]
+from gevent.event import Event
 from locust.exception import RPCError
-from locust.rpc import Message
+from locust.rpc import Message, zmqrpc
 from zmq.utils.monitor import recv_monitor_message
 
 from scale_app.codec import from_json
@@ -79,14 +79,14 @@ class RemoteWorker:
     def _ask(self) -> Message | None:
         """Ask the master for work. None without an answer; why is logged when it is another reason than before."""
         name = f"hello_{uuid.uuid4().hex}"
-        client = EncryptedClient(self._keys, self._host, self._port, name)
+        client: zmqrpc.BaseSocket = EncryptedClient(self._keys, self._host, self._port, name)
         events = client.socket.get_monitor_socket(WATCHED)
         try:
             asked = {"version": code_version(), "processes": self._most}
-            client.send(Message("hello", asked, name))  # type: ignore[no-untyped-call]
+            client.send(Message("hello", asked, name))
             reply: Message | None = None
             with gevent.Timeout(ANSWER_WITHIN_S, False):
-                reply = client.recv()  # type: ignore[no-untyped-call]
+                reply = client.recv()
             if reply is None or reply.type == "full":
                 self._say(FULL if reply is not None else _silence(events))
             return reply
@@ -95,7 +95,7 @@ class RemoteWorker:
         finally:
             client.socket.disable_monitor()
             events.close(linger=0)
-            client.close(linger=0)  # type: ignore[no-untyped-call]
+            client.close(linger=0)
             client.socket.context.term()
 
     def _work(self, assignment: Assignment, places: int, forget_handlers: Callable[[], None]) -> None:

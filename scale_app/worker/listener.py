@@ -1,30 +1,24 @@
-"""Where other processes join a run: the listener, the admission of workers, and Locust's master behind them."""
+"""Where the worker processes of a run find their coordinator, which keys they must hold, and who is admitted."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import gevent  # type: ignore[import-untyped]
 import locust
 import zmq
-from gevent.lock import BoundedSemaphore  # type: ignore[import-untyped]
-from locust import User, runners
 from locust.env import Environment
 from locust.rpc import Message
-from locust.runners import MasterRunner
 
 from scale_app.codec import to_json
 from scale_app.settings import load_worker_listener
 from scale_app.worker.encrypted_sockets import Keys, fresh_keys, keys_of
 from scale_app.worker.executor import CannotBegin
+from scale_app.worker.locust_compat import Master
 from scale_app.worker.traffic import Assignment
 
 LOOPBACK = "127.0.0.1"
@@ -32,9 +26,6 @@ EVERYWHERE = ("0.0.0.0", "::", "*")
 PROMISE_KEPT_S = 10.0
 PACKAGE = Path(__file__).parents[1]
 SHARED = ("codec/*.py", "child_process/*.py", "domain/**/*.py", "worker/*.py")
-HEARTBEAT_S = 0.25
-BEATS_MISSED_AT_MOST = sys.maxsize
-"""Locust would call a worker missing after three and give its users to others; when that is right is decided here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,7 @@ class Listener:
     def open(self, environment: Environment) -> Master:
         """The master, listening. Raises CannotBegin."""
         try:
-            return Master.of(environment, self.host, self.port)
+            return Master(environment, self.host, self.port)
         except zmq.ZMQError as error:
             raise CannotBegin(
                 f"Workers of other machines cannot be met at {self.host}:{self.port} ({error}): another run with such "
@@ -122,66 +113,3 @@ def code_version() -> str:
         digest.update(path.relative_to(PACKAGE).as_posix().encode())
         digest.update(path.read_bytes())
     return f"Locust {locust.__version__}, code {digest.hexdigest()[:12]}"
-
-
-class Master(MasterRunner):
-    """Use `of` to make one."""
-
-    def __init__(self, environment: Environment, host: str, port: int) -> None:
-        self._starting: gevent.Greenlet | None = None
-        self._turn = BoundedSemaphore()
-        self._halted = False
-        super().__init__(environment, host, port)
-
-    @classmethod
-    def of(cls, environment: Environment, host: str, port: int) -> Master:
-        """The environment's runner, listening. Raises zmq's ZMQError when the port is taken."""
-        runners.HEARTBEAT_INTERVAL = HEARTBEAT_S  # type: ignore[assignment]
-        runners.HEARTBEAT_LIVENESS = BEATS_MISSED_AT_MOST
-        # Locust would wait a second for the users' number after each change, and read no messages meanwhile.
-        os.environ["LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP"] = "0"
-        # Workers have options of their own. Those sent by a master cost them a second with every change of users.
-        environment.parsed_options = None
-        return environment._create_runner(cls, host, port)
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self.server.port)
-
-    def start(
-        self, user_count: int, spawn_rate: float, wait: bool = False, user_classes: list[type[User]] | None = None
-    ) -> None:
-        """Begin to bring the number of users to this, in place of an earlier goal; not for callbacks of the loop.
-
-        Locust calls it itself when workers come and go, from greenlets that must not wait for a ramp to end.
-        """
-        with self._turn:
-            self._stop_starting()
-            if not self._halted:
-                self._starting = gevent.spawn(MasterRunner.start, self, user_count, spawn_rate, wait, user_classes)
-
-    def halt(self) -> None:
-        """Leave the number of users as it is from now on."""
-        self._halted = True
-        with self._turn:
-            self._stop_starting()
-
-    def _stop_starting(self) -> None:
-        if self._starting is not None:
-            self._starting.kill()
-
-    def silent_s(self, name: str) -> float:
-        """Seconds since a worker was heard, of those in which we could listen; infinite for one that has left."""
-        worker: Any = self.clients.get(name)
-        return float("inf") if worker is None else (BEATS_MISSED_AT_MOST - worker.heartbeat) * HEARTBEAT_S
-
-    def names(self) -> list[str]:
-        """All that Locust gives users to."""
-        return [worker.id for worker in self.clients.all]
-
-    def forget(self, name: str) -> None:
-        """Send nothing to this worker any more; the next `start` moves its users to the others."""
-        worker = self.clients.pop(name, None)
-        if worker is not None and self._users_dispatcher is not None:
-            self._users_dispatcher.remove_worker(worker)

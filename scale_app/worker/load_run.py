@@ -14,10 +14,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import BinaryIO
 
-import gevent  # type: ignore[import-untyped]
-from gevent.event import AsyncResult, Event  # type: ignore[import-untyped]
-from gevent.lock import BoundedSemaphore  # type: ignore[import-untyped]
-from gevent.os import make_nonblocking, nb_read, nb_write  # type: ignore[import-untyped]
+import gevent
+from gevent.event import AsyncResult, Event
+from gevent.lock import BoundedSemaphore
+from gevent.os import make_nonblocking, nb_read, nb_write
 
 from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import PlanError

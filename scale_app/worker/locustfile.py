@@ -12,12 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import gevent  # type: ignore[import-untyped]
-import locust
-from locust.argument_parser import parse_options
+import gevent
 from locust.env import Environment
-from locust.event import Events
-from locust.util.load_locustfile import load_locustfile
 
 from scale_app.domain.errors import PlanError
 from scale_app.domain.samples import TrafficSample
@@ -28,6 +24,7 @@ from scale_app.worker.causes import cause_of_exception
 from scale_app.worker.counters import FAILURE_STATUS, Counters
 from scale_app.worker.destination import destination, start_egress_guard
 from scale_app.worker.health import HealthMeter
+from scale_app.worker.locust_compat import default_options, load_users
 from scale_app.worker.traffic import Assignment
 
 log = logging.getLogger(__name__)
@@ -43,15 +40,13 @@ class FileEngine:
         self._counters = Counters()
         self._health = HealthMeter()
         self.environment = _environment(path_of(plan.locustfile), assignment)
-        self.environment.events.request.add_listener(self._count)  # type: ignore[no-untyped-call]
+        self.environment.events.request.add_listener(self._count)
         self._permits = where.permits
 
     def begin(self) -> None:
         start_egress_guard(self._permits, self._opened)
         environment = self.environment
-        environment.events.init.fire(  # type: ignore[no-untyped-call]
-            environment=environment, runner=environment.runner, web_ui=None
-        )
+        environment.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
         gevent.spawn(self._health.probe)
 
     def follow(self, leg: Leg, share: Share, began_s: float) -> None:
@@ -112,18 +107,16 @@ def _inside(path: Path, folder: Path) -> bool:
 
 
 def _environment(path: Path, assignment: Assignment) -> Environment:
-    # A forked process has executed the file once already: its listeners must not be called twice.
-    locust.events = Events()  # type: ignore[no-untyped-call]
     try:
-        classes, _ = load_locustfile(str(path))
+        classes, events = load_users(path)
     except Exception as error:
         raise PlanError("locustfile", path.name, f"it cannot be loaded ({type(error).__name__}: {error})") from error
     if not classes:
         raise PlanError("locustfile", path.name, "there is no user class in it")
     return Environment(
-        user_classes=list(classes.values()),
-        events=locust.events,
+        user_classes=classes,
+        events=events,
         host=assignment.target.url.rstrip("/"),
         stop_timeout=assignment.plan.timeout_s,
-        parsed_options=parse_options(args=[]),
+        parsed_options=default_options(),
     )

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from gevent.event import Event  # type: ignore[import-untyped]
-from gevent.pool import Group  # type: ignore[import-untyped]
+from gevent.event import Event
+from gevent.pool import Group
 from locust import User, task
 from locust.exception import StopUser
 
@@ -95,8 +95,8 @@ class ParkedUser(User):
         """
         if self._user.stop():
             return bool(super().stop(force=True))
-        self._group.discard(self._greenlet)
-        self.traffic.draining.add(self._greenlet)
+        self.group.discard(self.greenlet)
+        self.traffic.draining.add(self.greenlet)
         return True
 
 

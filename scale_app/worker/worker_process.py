@@ -17,10 +17,9 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-import gevent  # type: ignore[import-untyped]
-from gevent.event import Event  # type: ignore[import-untyped]
-from gevent.os import fork_and_watch  # type: ignore[import-untyped]
-from locust import runners
+import gevent
+from gevent.event import Event
+from gevent.os import fork_and_watch
 from locust.rpc import Message
 
 from scale_app.child_process.child import die_with_owner
@@ -29,6 +28,7 @@ from scale_app.codec import from_json, to_json
 from scale_app.worker.arrival_shares import ArrivalOrder
 from scale_app.worker.engine import engine_of
 from scale_app.worker.health import watch_for_faults
+from scale_app.worker.locust_compat import accept_next_spawn, outlive_master
 from scale_app.worker.traffic import Assignment
 from scale_app.worker.worker_roster import PATIENCE_S, ForkedProcess
 
@@ -38,7 +38,6 @@ MASTER_SILENT_S = 3.0
 LOCAL_MASTER_SILENT_S = 60.0
 """The system ends us with a master of the same machine. One that lives and is silent was stopped, and may go on."""
 LOOK_EVERY_S = 0.25
-NEVER_S = 1e12
 EXIT_WITHOUT_MASTER = 4
 
 
@@ -54,8 +53,7 @@ class WorkerProcess:
         environment = self._engine.environment
         # Without options of its own Locust would look for them in files of the folder that it is in.
         environment.parsed_options = environment.parsed_options or Namespace(web_base_path="")
-        # Locust would end us after a minute of a clock that may be set meanwhile.
-        runners.MASTER_HEARTBEAT_TIMEOUT = NEVER_S  # type: ignore[assignment]
+        outlive_master()
         self._runner = environment.create_worker_runner(host, port)
         self._parent = os.getppid()
         self._local = local
@@ -83,9 +81,7 @@ class WorkerProcess:
 
     def _count(self, msg: Message, **_: object) -> None:
         self._silent_s, self._heard_s = 0.0, time.monotonic()
-        # Locust takes an order to spawn that is older than the last one, by the master's wall clock, for one that came
-        # late. None does on one connection, but a clock may be set back.
-        self._runner.last_received_spawn_timestamp = 0
+        accept_next_spawn(self._runner)
         self._say("counted", {"n": msg.data["n"], "sample": to_json(self._engine.sample())})
 
     def _follow(self, msg: Message, **_: object) -> None:
