@@ -77,7 +77,7 @@ def _tests(tests: _Tests) -> list[Operation]:
             tests.experiment, ExperimentStarted, errors=(RunNotFound, NoExperiment, *STARTS),
         ),
         _legacy(
-            "GET", "/api/compare", "compareTests", "Hold one test against another", tests.compare, ComparedTests,
+            "GET", "/api/compare", "compareTests", "Compare two tests", tests.compare, ComparedTests,
             query=TestPairQuery, errors=(RunNotFound,),
         ),
     ]  # fmt: skip
@@ -105,7 +105,7 @@ def _legacy(
     gives: Any,
     **more: Any,
 ) -> Operation:
-    return Operation(method, path, name, "The first routes", summary, None, gives, refusal=Refusal, serve=serve, **more)
+    return Operation(method, path, name, "Legacy routes", summary, None, gives, refusal=Refusal, serve=serve, **more)
 
 
 class _Tests:

@@ -130,7 +130,7 @@ class ComparedTests(Comparison):
 
 @dataclass(frozen=True, slots=True)
 class TestsQuery:
-    """limit, offset: which page of the list."""
+    """limit: the most tests to give, the newest first. offset: how many to leave out before them."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50
     offset: Annotated[int, Field(ge=0, le=999_999_999)] = 0
@@ -138,7 +138,7 @@ class TestsQuery:
 
 @dataclass(frozen=True, slots=True)
 class TestPairQuery:
-    """ids: two tests with a comma between; the second is held against the first."""
+    """ids: two tests with a comma between; the second is compared with the first."""
 
     ids: str
 

@@ -180,9 +180,9 @@ def probe_operations(hub: Runs) -> list[Operation]:
         return Status("ready")
 
     return [
-        Operation("GET", "/healthz", "isAlive", "Server", "The process answers", _alive, Status, query=None),
+        Operation("GET", "/healthz", "isAlive", "Server", "Tells that the process answers", _alive, Status, query=None),
         Operation(
-            "GET", "/readyz", "isReady", "Server", "Runs can be kept now", ready, Status, query=None,
+            "GET", "/readyz", "isReady", "Server", "Tells whether runs can be stored", ready, Status, query=None,
             errors=(StoreUnavailable,),
         ),
         Operation(

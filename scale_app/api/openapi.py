@@ -75,9 +75,9 @@ def _operation(operation: Operation, found: dict[Any, Json], query: Json) -> Jso
 
 def _path_parameters(operation: Operation) -> list[Json]:
     meanings = {
-        "run_id": "of the run, as given when it began",
-        "test_id": "of the test, as given when it began",
-        "name": "as it was given",
+        "run_id": "the run's id",
+        "test_id": "the test's id",
+        "name": "the name",
     }
     return [
         {"name": name, "in": "path", "required": True, "description": meanings[name], "schema": {"type": "string"}}

@@ -1,4 +1,4 @@
-"""What an error is on the wire: its status, and its body as problem+json (RFC 9457) or in the first routes' shape.
+"""What an error is on the wire: its status, and its body as problem+json (RFC 9457) or in the legacy routes' shape.
 
 `/api/v1` and the probes answer with a problem: `type` names the cause for programs and is where the reference explains
 it, `detail` is the sentence for people. The older routes keep `{"error": sentence}`: see

@@ -123,9 +123,9 @@ def _answers(responses: Json) -> Iterator[tuple[str, str, str]]:
         if status not in common:
             content = answer.get("content", {})
             kinds = [_kind(each["schema"]) if "json" in kind else f"`{kind}`" for kind, each in content.items()]
-            yield status, "as asked" if status < "400" else answer["description"], ", ".join(kinds)
+            yield status, "Success" if status < "400" else answer["description"], ", ".join(kinds)
     refusal = _kind(next(iter(responses[common[0]]["content"].values()))["schema"])
-    yield ", ".join(common), "for what many requests may be refused: [Errors](#errors)", refusal
+    yield ", ".join(common), "refusals that many requests share: [Errors](#errors)", refusal
 
 
 def _errors() -> Iterator[str]:

@@ -28,10 +28,10 @@ def _plans(plans: _Plans) -> list[Operation]:
         ),
         Operation(
             "PUT", PLAN, "savePlan", "Saved plans", "Save a plan under a name", plans.save, SavedPlan, takes=LoadPlan,
-            example={"target_url": "simulated", "users": 4}, does="In place of the plan that had the name.",
+            example={"target_url": "simulated", "users": 4}, does="A plan that had the name is replaced.",
         ),
         Operation(
-            "DELETE", PLAN, "deletePlan", "Saved plans", "Forget a saved plan", plans.delete, status=204,
+            "DELETE", PLAN, "deletePlan", "Saved plans", "Delete a saved plan", plans.delete, status=204,
             errors=(PlanNotFound,),
         ),
     ]  # fmt: skip
@@ -40,18 +40,18 @@ def _plans(plans: _Plans) -> list[Operation]:
 def _of_installation(here: _Installation) -> list[Operation]:
     return [
         Operation(
-            "GET", f"{V1}/installation", "getInstallation", "Installation", "What is allowed here, and how it is",
+            "GET", f"{V1}/installation", "getInstallation", "Installation", "The limits and the state of this server",
             here.get, Installation,
         ),
         Operation(
             "GET", f"{V1}/targets", "listTargets", "Installation", "What the configured clusters offer to load",
             here.targets, TargetList,
-            does="What could not be read is said in `problem`; the rest is listed all the same.",
+            does="`problem` says what could not be read; the rest is listed.",
         ),
         Operation(
-            "GET", f"{V1}/sources", "listSources", "Installation", "What may be read in a cluster, and what that needs",
+            "GET", f"{V1}/sources", "listSources", "Installation", "What this installation may read in a cluster",
             here.sources, PermissionList, query=SourcesQuery,
-            does="A self-check, row by row: what each source is used for, which rules it needs, which are missing.",
+            does="For each source: what it is used for, which rules it needs, which are missing.",
         ),
         Operation(
             "GET", f"{V1}/demo", "getDemo", "Installation", "The built-in target", here.demo, DemoStatus,
@@ -60,7 +60,7 @@ def _of_installation(here: _Installation) -> list[Operation]:
         Operation(
             "PATCH", f"{V1}/demo", "changeDemo", "Installation", "Change the built-in target", here.change, DemoStatus,
             takes=DemoChange, errors=(TargetUnavailable,), example={"policy": "weighted", "weight": 3},
-            does="Policy, faults and pods, at once, also while a run sends load to it.",
+            does="Policy, faults and pods; takes effect at once, also while a run sends load to it.",
         ),
     ]  # fmt: skip
 

@@ -53,11 +53,11 @@ def report_operations(hub: Runs) -> list[Operation]:
         Operation(
             "GET", f"{RUN}/export", "exportRun", "Reports", "A run as a file", reports.export, RunFile,
             query=ExportQuery, media=media, errors=(RunNotFound, TooManyExports),
-            does=f"Kinds: {KINDS}. Given as an attachment under the run's name. Two files are made at once.",
+            does=f"Kinds: {KINDS}. An attachment named after the run. At most two are made at the same time.",
         ),
         Operation(
-            "GET", f"{RUN}/gate", "getGate", "Reports", "The run against its plan's thresholds", reports.gate,
-            GateResult, errors=(RunNotFound,), does="So far, while it runs.",
+            "GET", f"{RUN}/gate", "getGate", "Reports", "The run's figures and its plan's thresholds", reports.gate,
+            GateResult, errors=(RunNotFound,), does="While the run goes on: the figures so far.",
         ),
     ]  # fmt: skip
 

@@ -53,17 +53,17 @@ def run_operations(hub: Runs) -> list[Operation]:
 def _of_all(runs: _Runs) -> list[Operation]:
     return [
         Operation(
-            "POST", RUNS, "startRun", "Runs", "Begin a run", runs.start, RunRecord, 201, LoadPlan,
+            "POST", RUNS, "startRun", "Runs", "Start a run", runs.start, RunRecord, 201, LoadPlan,
             errors=STARTS, example=EXAMPLE_PLAN,
-            does="Every field of the plan may be left out. The answer is the run; follow it by its stream.",
+            does="Every field of the plan may be left out. The answer is the run; its stream tells how it goes on.",
         ),
         Operation(
             "GET", RUNS, "listRuns", "Runs", "List runs, newest first", runs.list, RunPage, query=RunsQuery,
         ),
         Operation(
-            "GET", f"{V1}/compare", "compareRuns", "Runs", "Hold one run against another", runs.compare, Comparison,
+            "GET", f"{V1}/compare", "compareRuns", "Runs", "Compare two runs", runs.compare, Comparison,
             query=PairQuery, errors=(RunNotFound,),
-            does="Two runs that cannot be compared are an answer, too: `reasons` says why, and `changed` is null.",
+            does="Where the two cannot be compared, `reasons` says why, and `changed` is null.",
         ),
     ]  # fmt: skip
 
@@ -75,23 +75,23 @@ def _looking(runs: _Runs) -> list[Operation]:
             "GET", RUN, "getRun", "Runs", "One run with its last snapshot", runs.get, RunRecord, errors=lost,
         ),
         Operation(
-            "GET", f"{RUN}/balance", "getBalance", "Runs", "How even it was, in one window", runs.balance,
+            "GET", f"{RUN}/balance", "getBalance", "Runs", "The balance of one window", runs.balance,
             WindowBalance, query=BalanceQuery, errors=lost,
         ),
         Operation(
-            "GET", f"{RUN}/pods", "getPods", "Runs", "Each pod's part", runs.pods, PodTable, errors=lost,
+            "GET", f"{RUN}/pods", "getPods", "Runs", "Each pod's share", runs.pods, PodTable, errors=lost,
         ),
         Operation(
-            "GET", f"{RUN}/events", "getEvents", "Runs", "What happened, snapshots apart", runs.events, EventPage,
-            query=EventsQuery, errors=lost, long=True,
+            "GET", f"{RUN}/events", "getEvents", "Runs", "The events of a run, without snapshots", runs.events,
+            EventPage, query=EventsQuery, errors=lost, long=True,
         ),
         Operation(
             "GET", f"{RUN}/history", "getHistory", "Runs", "A point for each second", runs.history, History,
             errors=lost, long=True,
         ),
         Operation(
-            "GET", f"{RUN}/pod-history", "getPodHistory", "Runs", "Each pod's part over time", runs.pod_history,
-            PodSpans, errors=lost, long=True, does="What the heat map draws: spans get longer as a run does.",
+            "GET", f"{RUN}/pod-history", "getPodHistory", "Runs", "Each pod's share over time", runs.pod_history,
+            PodSpans, errors=lost, long=True, does="What the heat map draws; the longer the run, the longer the spans.",
         ),
         Operation(
             "GET", f"{RUN}/experiment", "planExperiment", "Runs", "The run that would decide what this one left open",
@@ -106,26 +106,26 @@ def _changing(runs: _Runs) -> list[Operation]:
         Operation(
             "PATCH", RUN, "editRun", "Runs", "Change the load while it runs", runs.edit, RunRecord, takes=PlanEdit,
             errors=(*over, GeneratorFailed), example={"users": 8},
-            does="In force within a second; a field that is left out or null stays as it is. The answer has the new "
-            "plan. Of edits at the same time each is taken on top of the one before it.",
+            does="Takes effect within a second. A field that is left out or null stays as it is. The answer has the "
+            "new plan. Simultaneous edits are applied one after the other.",
         ),
         Operation(
             "POST", f"{RUN}/stop", "stopRun", "Runs", "Stop a run", runs.stop, RunRecord, 202, errors=over,
-            does="Requests in flight still count; the run has ended when its state says so. One that has not ended 2 s "
-            "after their deadline is put down by a second stop, or by itself 20 s after the deadline.",
+            does="Requests in flight still count; the run has ended when its state says so. If it has not ended 2 s "
+            "after their deadline, a second stop ends it; 20 s after the deadline it ends by itself.",
         ),
         Operation(
-            "POST", f"{RUN}/rerun", "rerunRun", "Runs", "Begin another run of the same plan", runs.rerun, RunRecord,
+            "POST", f"{RUN}/rerun", "rerunRun", "Runs", "Start another run of the same plan", runs.rerun, RunRecord,
             201, errors=(RunNotFound, *STARTS),
         ),
         Operation(
-            "POST", f"{RUN}/experiment", "startExperiment", "Runs", "Begin the run that would decide it",
+            "POST", f"{RUN}/experiment", "startExperiment", "Runs", "Start the run that would decide it",
             runs.experiment, RunRecord, 201, errors=(RunNotFound, NoExperiment, *STARTS),
         ),
         Operation(
-            "DELETE", RUN, "deleteRun", "Runs", "Forget an ended run", runs.delete, status=204,
+            "DELETE", RUN, "deleteRun", "Runs", "Delete an ended run", runs.delete, status=204,
             errors=(RunNotFound, RunStillActive),
-            does="One that was asked to stop and did not in time is put down first.",
+            does="A run that was asked to stop and did not in time is ended first.",
         ),
     ]  # fmt: skip
 
@@ -138,7 +138,7 @@ def _holding_against(runs: _Runs) -> list[Operation]:
             does="The run that had the name loses it.",
         ),
         Operation(
-            "DELETE", f"{RUN}/baseline", "unmarkBaseline", "Baselines", "Take a baseline's name away", runs.unmark,
+            "DELETE", f"{RUN}/baseline", "unmarkBaseline", "Baselines", "Remove a baseline's name", runs.unmark,
             status=204, errors=(RunNotFound, RunStillActive),
         ),
         Operation(

@@ -94,11 +94,11 @@ After = Annotated[int, Field(ge=-1, le=10**9)]
 
 @dataclass(frozen=True, slots=True)
 class RunsQuery(RunFilter):
-    """limit, offset: which page of the list.
+    """limit: the most runs to give, the newest first. offset: how many to leave out before them.
 
-    state, source: of the run. verdict: of its last snapshot. target: text in the target's URL, upper and lower case
-    alike. baseline: the name that it is marked with. marked: only runs that are a baseline. experiment_of: the run that
-    it was planned to decide.
+    state, source: of the run. verdict: of its last snapshot. target: a part of the target's URL, in upper or lower
+    case. baseline: the run's name as a baseline. marked: only runs that are a baseline. experiment_of: the run that it
+    was planned to decide.
     """
 
     limit: Limit = 50
@@ -122,7 +122,7 @@ class EventsQuery:
 
 @dataclass(frozen=True, slots=True)
 class PairQuery:
-    """ids: two runs with a comma between; the second is held against the first."""
+    """ids: two runs with a comma between; the second is compared with the first."""
 
     ids: str
 
@@ -136,7 +136,7 @@ class SourcesQuery:
 
 @dataclass(frozen=True, slots=True)
 class BaselineName:
-    """name: under which later runs are held against this one."""
+    """name: under which later runs are compared with this one."""
 
     name: str
 

@@ -29,11 +29,11 @@ CUT_OFF = "This client fell too far behind; connect again with ?after= the last 
 
 
 DOES = (
-    "A WebSocket. The first message is the run as it is; then every event in order, of the snapshots the newest; a "
-    "heartbeat after five quiet seconds; at the end the run as it is kept, and the connection closes with 1000. "
-    "After a cut, connect again with `?after=` the last number: no event is missed. Other closing codes: 4404 no such "
-    "run, 4422 a number that the run has not come to, 1013 try again later. Messages: RunNow, Happened, Heartbeat, "
-    "RunEnded."
+    "A WebSocket. The first message is the run as it is. Every event follows in order; of snapshots only the newest is "
+    "sent. A heartbeat comes after five quiet seconds. The last message is the run as it is stored, and the connection "
+    "closes with 1000. After a cut, connect again with `?after=` the last number: no event is missed. Other closing "
+    "codes: 4404 no such run, 4422 a number that the run has not reached, 1013 try again later. Messages: RunNow, "
+    "Happened, Heartbeat, RunEnded."
 )
 
 

@@ -1,4 +1,4 @@
-"""How the first routes are asked for a test, as the specification has it."""
+"""How the legacy routes are asked for a test, as the specification has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first routes for the demo, experiments and comparisons, over a fake hub."""
+"""The legacy routes for the demo, experiments and comparisons, over a fake hub."""
 
 from __future__ import annotations
 

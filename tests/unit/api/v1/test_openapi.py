@@ -48,7 +48,7 @@ def test_operations_have_names_of_their_own_and_every_error_is_a_problem(site: S
     names = [each["operationId"] for each in operations]
     assert len(names) == len(set(names))
     for operation in operations:
-        first = operation["tags"] == ["The first routes"]
+        first = operation["tags"] == ["Legacy routes"]
         for status, answer in operation["responses"].items():
             if status >= "400":
                 assert list(answer["content"]) == ["application/json" if first else "application/problem+json"]
