@@ -8,21 +8,21 @@ from starlette.types import ASGIApp
 from scale_app import wiring
 from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
-from scale_app.ui.compare import Compared, compare_page
+from scale_app.ui.compare import ComparePage, compare_page
 from scale_app.ui.layout import NotStored
 from scale_app.ui.live.demo import DemoControl
 from scale_app.ui.live.page import live_page
-from scale_app.ui.live.saved_plans import SavedPlans
+from scale_app.ui.live.saved_plans import SavedPlansForm
 from scale_app.ui.live.target_picker import TargetChoices
-from scale_app.ui.plan.state import Intent
+from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.reflex_compat import OWN_OVERLAY
 from scale_app.ui.run.page import run_page
-from scale_app.ui.run.state import OneRun
+from scale_app.ui.run.state import RunPage
 from scale_app.ui.runs.page import runs_page
 from scale_app.ui.runs.state import RunList
-from scale_app.ui.shown.audience import AUDIENCE
 from scale_app.ui.shown.state import Follower
-from scale_app.ui.targets import Offered, targets_page
+from scale_app.ui.shown.viewers import VIEWERS
+from scale_app.ui.targets import TargetsPage, targets_page
 
 
 def guarded(app: ASGIApp) -> ASGIApp:
@@ -41,26 +41,12 @@ app = rx.App(
 )
 app.app_wraps.pop(OWN_OVERLAY)
 assert app.event_namespace is not None
-AUDIENCE.socket = app.event_namespace
+VIEWERS.socket = app.event_namespace
 app.register_lifespan_task(wiring.lifespan)
-app.add_page(
-    live_page,
-    route="/",
-    title=Follower.view.title,
-    on_load=[Intent.look, Follower.follow, NotStored.watch, DemoControl.look, TargetChoices.look, SavedPlans.look],
-)
-app.add_page(
-    runs_page,
-    route="/runs",
-    title="Runs · Scale",
-    on_load=[RunList.load, RunList.follow, Follower.follow, NotStored.watch],
-)
-app.add_page(
-    run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=[OneRun.load, Follower.follow, NotStored.watch]
-)
-app.add_page(
-    targets_page, route="/targets", title="Targets · Scale", on_load=[Offered.load, Follower.follow, NotStored.watch]
-)
-app.add_page(
-    compare_page, route="/compare", title="Compare · Scale", on_load=[Compared.load, Follower.follow, NotStored.watch]
-)
+of_every_page = [Follower.follow, NotStored.watch]
+of_the_form = [DemoControl.look, TargetChoices.look, SavedPlansForm.look]
+app.add_page(live_page, route="/", title=Follower.view.title, on_load=[PlanForm.look, *of_every_page, *of_the_form])
+app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, RunList.follow, *of_every_page])
+app.add_page(run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=[RunPage.load, *of_every_page])
+app.add_page(targets_page, route="/targets", title="Targets · Scale", on_load=[TargetsPage.load, *of_every_page])
+app.add_page(compare_page, route="/compare", title="Compare · Scale", on_load=[ComparePage.load, *of_every_page])

@@ -34,12 +34,12 @@ class PlanField:
         return self.name.replace(".", "_")
 
     @property
-    def asks(self) -> str:
+    def control_label(self) -> str:
         """The label of the form's control."""
         return self.form_label or self.label
 
     @property
-    def asks_in(self) -> str:
+    def control_unit(self) -> str:
         """The unit of the form's control."""
         return self.form_unit or self.unit
 

@@ -14,21 +14,21 @@ TIME_SPANS_S = (30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400)
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class AxisMark:
     """One axis mark. at_percent: from the left or from the bottom; value: in the axis' own unit."""
 
     at_percent: float
     value: float
 
 
-def round_top(highest: float, steps: int = 4) -> tuple[float, list[Mark]]:
+def round_top(highest: float, steps: int = 4) -> tuple[float, list[AxisMark]]:
     """A round axis end at or above `highest` (> 0) and its marks, 0 included; about `steps` intervals."""
     if not math.isfinite(highest) or highest <= 0:
         highest = 1.0
     step = round_step(highest / steps)
     intervals = max(1, math.ceil(highest / step - 1e-9))
     top = intervals * step
-    return top, [Mark(100 * i / intervals, i * step) for i in range(intervals + 1)]
+    return top, [AxisMark(100 * i / intervals, i * step) for i in range(intervals + 1)]
 
 
 def round_step(least: float) -> float:
@@ -45,10 +45,10 @@ def time_span(elapsed_s: float, duration_s: float, active: bool) -> float:
     return max(min(span, max(duration_s, elapsed_s)), 1.0)
 
 
-def time_marks(span_s: float, most: int = 6) -> list[Mark]:
+def time_marks(span_s: float, most: int = 6) -> list[AxisMark]:
     """Round marks of a time axis from 0 to span_s."""
     step = next((s for s in TIME_STEPS_S if span_s / s <= most), span_s)
-    return [Mark(100 * float(at) / span_s, float(at)) for at in np.arange(0, span_s * (1 + 1e-9), step)]
+    return [AxisMark(100 * float(at) / span_s, float(at)) for at in np.arange(0, span_s * (1 + 1e-9), step)]
 
 
 POINTS = 240

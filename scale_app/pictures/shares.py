@@ -9,7 +9,7 @@ import numpy as np
 
 from scale_app.domain.pod_history import fair_shares
 from scale_app.domain.snapshot import PodShare
-from scale_app.pictures.axes import SIDE, Mark, round_top
+from scale_app.pictures.axes import SIDE, AxisMark, round_top
 
 BAR_OF_SLOT = 0.64
 CHANCE_95 = 1.96
@@ -30,7 +30,7 @@ class SharesPicture:
     outliers: str
     fair: str
     band: str
-    marks: tuple[Mark, ...]
+    marks: tuple[AxisMark, ...]
     labels_at: tuple[float, ...]
     centres: tuple[float, ...]
 

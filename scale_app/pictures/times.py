@@ -9,7 +9,7 @@ import numpy as np
 
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.snapshot import Point
-from scale_app.pictures.axes import POINTS, SIDE, Mark, area, line, round_top, series, time_marks, time_span
+from scale_app.pictures.axes import POINTS, SIDE, AxisMark, area, line, round_top, series, time_marks, time_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class TimesPicture:
     p50: str
     p95: str
     p99: str
-    time_marks: tuple[Mark, ...]
-    rate_marks: tuple[Mark, ...]
-    latency_marks: tuple[Mark, ...]
+    time_marks: tuple[AxisMark, ...]
+    rate_marks: tuple[AxisMark, ...]
+    latency_marks: tuple[AxisMark, ...]
     rate_top: float
     latency_top: float
 

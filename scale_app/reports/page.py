@@ -23,7 +23,7 @@ from scale_app.reports.pipeline import check_name
 from scale_app.views import format as shown
 from scale_app.views.charts import CLASSES, EVEN_FROM, LEGEND, SCALE_TICKS, SCORE_TICKS, THRESHOLD_AT, THRESHOLD_PATH
 from scale_app.views.presenting import run_view
-from scale_app.views.view import Tick, Times
+from scale_app.views.view import AxisTick, Times
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Chart:
     kind: str
     top: str
     unit: str
-    ticks: Sequence[Tick]
+    ticks: Sequence[AxisTick]
     lines: tuple[Line, ...]
     legend: tuple[tuple[str, str], ...]
 

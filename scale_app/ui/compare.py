@@ -13,11 +13,19 @@ from scale_app.ui.elements.types import Handler, Part
 from scale_app.ui.layout import page
 from scale_app.ui.run.state import run_again
 from scale_app.ui.shown.panels import panel
-from scale_app.views.comparing import MOST_RUNS, NO_COMPARISON, Cell, CompareRow, CompareView, Side, compare_view
-from scale_app.views.view import Tick
+from scale_app.views.comparing import (
+    MOST_RUNS,
+    NO_COMPARISON,
+    CompareCell,
+    ComparedRun,
+    CompareRow,
+    CompareView,
+    compare_view,
+)
+from scale_app.views.view import AxisTick
 
 
-class Compared(rx.State):
+class ComparePage(rx.State):
     """The comparison that this tab's address asks for."""
 
     view: CompareView = NO_COMPARISON
@@ -52,12 +60,12 @@ class Compared(rx.State):
 
 def compare_page() -> Part:
     """`/compare?ids=reference,other,...`"""
-    view: Any = Compared.view
+    view: Any = ComparePage.view
     return page(
         rx.cond(
             view.sides,
             _comparison(view),
-            rx.cond(Compared.ready, _nothing(), rx.el.div(class_name="skeleton skeleton-page", role="status")),
+            rx.cond(ComparePage.ready, _nothing(), rx.el.div(class_name="skeleton skeleton-page", role="status")),
         ),
         here="Compare",
     )
@@ -126,7 +134,7 @@ def _headline(view: Any) -> Part:
     )
 
 
-def _changed(side: Side) -> Part:
+def _changed(side: ComparedRun) -> Part:
     return rx.cond(
         side.is_reference,
         rx.fragment(),
@@ -134,7 +142,7 @@ def _changed(side: Side) -> Part:
     )
 
 
-def _sentence(side: Side) -> Part:
+def _sentence(side: ComparedRun) -> Part:
     return rx.cond(
         side.is_reference,
         rx.fragment(),
@@ -177,11 +185,11 @@ def _scale(view: Any) -> Part:
     )
 
 
-def _tick(tick: Tick) -> Part:
+def _tick(tick: AxisTick) -> Part:
     return rx.el.span(tick.label, style={"left": tick.at})
 
 
-def _score_row(side: Side, view: Any) -> Part:
+def _score_row(side: ComparedRun, view: Any) -> Part:
     reference = rx.el.span("Reference", class_name="quiet")
     changed = rx.el.span(side.changed_text, class_name="badge", data_changed=side.changed)
     return rx.el.tr(
@@ -200,7 +208,7 @@ def _score_row(side: Side, view: Any) -> Part:
     )
 
 
-def _difference(side: Side) -> Part:
+def _difference(side: ComparedRun) -> Part:
     return rx.fragment(
         rx.el.div(side.difference, class_name="tabular"),
         rx.link(
@@ -213,8 +221,8 @@ def _difference(side: Side) -> Part:
     )
 
 
-def _run(side: Side) -> Part:
-    rerun: Handler = Compared.rerun
+def _run(side: ComparedRun) -> Part:
+    rerun: Handler = ComparePage.rerun
     return rx.el.div(
         rx.el.span(side.label, class_name="run-letter"),
         rx.el.div(
@@ -238,7 +246,7 @@ def _run(side: Side) -> Part:
     )
 
 
-def _strip(side: Side, view: Any) -> Part:
+def _strip(side: ComparedRun, view: Any) -> Part:
     return rx.el.div(
         rx.el.div(class_name="strip-threshold", style={"left": view.threshold}),
         rx.cond(
@@ -262,8 +270,8 @@ def _nothing() -> Part:
         rx.icon("git-compare-arrows", size=32, aria_hidden=True),
         rx.el.h1("Nothing to compare"),
         rx.cond(
-            Compared.problem != "",
-            rx.el.p(Compared.problem, role="alert", data_testid="problem"),
+            ComparePage.problem != "",
+            rx.el.p(ComparePage.problem, role="alert", data_testid="problem"),
             rx.el.p("Choose two runs or more in the list of runs and press Compare."),
         ),
         rx.link("See all runs", href="/runs"),
@@ -275,7 +283,7 @@ def _nothing() -> Part:
 def runs_table(head: str, rows: Any, view: Any, name: str, bars: bool = False) -> Part:
     """A table with a column for each run. bars: the figures are shares."""
 
-    def cell(figure: Cell) -> Part:
+    def cell(figure: CompareCell) -> Part:
         if not bars:
             return rx.el.td(figure.text)
         return rx.el.td(_share(figure), custom_attrs={"data-outlier": figure.outlier})
@@ -303,7 +311,7 @@ def runs_table(head: str, rows: Any, view: Any, name: str, bars: bool = False) -
     )
 
 
-def _share(figure: Cell) -> Part:
+def _share(figure: CompareCell) -> Part:
     return rx.el.span(
         rx.el.span(rx.el.span(class_name="meter-fill", style={"width": figure.bar}), class_name="meter"),
         figure.text,

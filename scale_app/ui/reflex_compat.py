@@ -58,7 +58,7 @@ def follow_location(script: str) -> str:
 def state_update(changes: dict[type, dict[str, Any]]) -> Any:
     """The message by which Reflex tells a browser new values. changes: by state class and name of the variable.
 
-    Reflex builds such messages for one tab at a time; ui/shown/audience.py sends one to many.
+    Reflex builds such messages for one tab at a time; ui/shown/viewers.py sends one to many.
     """
     from reflex.state import StateUpdate
     from reflex_base.constants.state import FIELD_MARKER

@@ -14,7 +14,7 @@ from scale_app.ui.elements import controls
 from scale_app.ui.elements.display import explained, heads, info, local_time, table_box
 from scale_app.ui.elements.types import Handler, Part
 from scale_app.ui.layout import page
-from scale_app.ui.plan.state import Intent
+from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.shown.panels import panel
 from scale_app.views.targets import NO_TARGETS, PlaceRow, RightRow, TargetRow, TargetsView, narrowed, targets_view
 
@@ -23,7 +23,7 @@ TYPING_MS = 200
 TRY_IT = "SCALE_KUBE_CONFIG=$HOME/.kube/config make run"
 
 
-class Offered(rx.State):
+class TargetsPage(rx.State):
     """What the cluster said when this tab asked last."""
 
     view: TargetsView = NO_TARGETS
@@ -51,16 +51,16 @@ class Offered(rx.State):
     @rx.event
     def use(self, url: str, service: str) -> Any:
         """Take a target and the Service behind it into the plan, and go to where it is started."""
-        choose: Handler = Intent.choose_service
+        choose: Handler = PlanForm.choose_service
         return [choose(url, service), rx.redirect("/")]
 
 
 def targets_page() -> Part:
     """`/targets`"""
-    view: Any = Offered.view
+    view: Any = TargetsPage.view
     return page(
         rx.cond(
-            Offered.ready,
+            TargetsPage.ready,
             rx.el.div(
                 rx.cond(view.configured, _cluster(view), _no_cluster()),
                 _always_there(),
@@ -87,8 +87,8 @@ def _cluster(view: Any) -> Part:
         rx.el.section(
             _head(view),
             rx.cond(
-                Offered.rows,
-                rx.el.ul(rx.foreach(Offered.rows, _target), class_name="targets", data_testid="targets"),
+                TargetsPage.rows,
+                rx.el.ul(rx.foreach(TargetsPage.rows, _target), class_name="targets", data_testid="targets"),
                 _no_target(view),
             ),
             class_name="card",
@@ -102,17 +102,17 @@ def _head(view: Any) -> Part:
     return rx.el.div(
         rx.el.div(
             rx.el.h1("Targets"),
-            rx.el.p(view.looked_at, " · asked ", local_time(Offered.asked_at_epoch_s), class_name="quiet"),
+            rx.el.p(view.looked_at, " · asked ", local_time(TargetsPage.asked_at_epoch_s), class_name="quiet"),
             class_name="panel-head",
         ),
         rx.cond(view.targets.length() > MANY, _filter()),
         rx.el.div(
             controls.button(
-                rx.cond(Offered.asking, "Asking…", "Ask again"),
-                Offered.load,
+                rx.cond(TargetsPage.asking, "Asking…", "Ask again"),
+                TargetsPage.load,
                 "ask-again",
                 icon="refresh-cw",
-                disabled=Offered.asking,
+                disabled=TargetsPage.asking,
             ),
             class_name="buttons no-print",
         ),
@@ -133,10 +133,10 @@ def _no_target(view: Any) -> Part:
 
 
 def _filter() -> Part:
-    narrow: Handler = Offered.narrow
+    narrow: Handler = TargetsPage.narrow
     return rx.el.div(
         rx.el.input(
-            default_value=Offered.wanted,
+            default_value=TargetsPage.wanted,
             on_change=narrow.debounce(TYPING_MS),
             type="search",
             placeholder="Name, namespace or URL contains",
@@ -180,7 +180,7 @@ def _target(row: TargetRow) -> Part:
 
 
 def _use(row: TargetRow) -> Part:
-    use: Handler = Offered.use
+    use: Handler = TargetsPage.use
     return rx.el.button(
         "Use as target",
         on_click=use(row.url, row.service),
@@ -270,7 +270,7 @@ def _no_cluster() -> Part:
 
 
 def _always_there() -> Part:
-    use: Handler = Offered.use
+    use: Handler = TargetsPage.use
     return panel(
         "Without a cluster",
         rx.el.div(

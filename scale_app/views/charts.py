@@ -10,18 +10,18 @@ from scale_app.domain.balance import THRESHOLD
 from scale_app.domain.events import Event
 from scale_app.domain.pod_history import PodTimes
 from scale_app.domain.snapshot import PodShare, Point, Snapshot
-from scale_app.pictures.axes import SIDE, Mark, time_span
+from scale_app.pictures.axes import SIDE, AxisMark, time_span
 from scale_app.pictures.heat import COLOURS, STEPS, HeatPicture, heat_picture
 from scale_app.pictures.shares import shares_picture
 from scale_app.pictures.times import event_lines, times_picture
 from scale_app.views import format as shown
 from scale_app.views.pod_table import MANY_PODS, outlier_side, share_decimals
 from scale_app.views.sentences import alert_spans, marks
-from scale_app.views.view import MOST_LABELS, BarLabel, EventMark, Heat, Shares, Tick, Times
+from scale_app.views.view import MOST_LABELS, AxisTick, BarLabel, EventMark, Heat, Shares, Times
 
 
-def _tick(score: float) -> Tick:
-    return Tick(f"{100 * score:g}%", f"{score:g}")
+def _tick(score: float) -> AxisTick:
+    return AxisTick(f"{100 * score:g}%", f"{score:g}")
 
 
 SCORE_TICKS = [_tick(score) for score in (0, 0.25, 0.5, 0.75, 1)]
@@ -44,7 +44,7 @@ def shares(snapshot: Snapshot) -> Shares:
         outliers=picture.outliers,
         fair=picture.fair,
         band=picture.band,
-        ticks=[Tick(shown.css(mark.at_percent), _axis_percent(mark.value)) for mark in picture.marks],
+        ticks=[AxisTick(shown.css(mark.at_percent), _axis_percent(mark.value)) for mark in picture.marks],
         labels=_bar_labels(shown_pods, picture.centres, picture.labels_at) if len(pods) <= MOST_LABELS else [],
         caption=_shares_caption(len(pods), many),
         summary=_shares_summary(pods),
@@ -101,7 +101,7 @@ def times(points: Sequence[Point], duration_s: float, active: bool, happened: Se
         events=events.lines,
         alerts=events.spans,
         marks=[EventMark(shown.css(100 * mark.at_s / picture.span_s), mark.text, mark.tone) for mark in told],
-        times=[Tick(shown.css(mark.at_percent), shown.clock(mark.value)) for mark in picture.time_marks],
+        times=[AxisTick(shown.css(mark.at_percent), shown.clock(mark.value)) for mark in picture.time_marks],
         rates=_number_ticks(picture.rate_marks),
         latencies=_number_ticks(picture.latency_marks),
         span_s=shown.plain(picture.span_s),
@@ -110,8 +110,8 @@ def times(points: Sequence[Point], duration_s: float, active: bool, happened: Se
     )
 
 
-def _number_ticks(marks: Sequence[Mark]) -> list[Tick]:
-    return [Tick(shown.css(mark.at_percent), f"{mark.value:,g}") for mark in marks]
+def _number_ticks(marks: Sequence[AxisMark]) -> list[AxisTick]:
+    return [AxisTick(shown.css(mark.at_percent), f"{mark.value:,g}") for mark in marks]
 
 
 LEGEND = (("under", "less than half"), ("below", "less"), ("fair", "fair"), ("above", "more"), ("over", "twice"))

@@ -13,7 +13,7 @@ from scale_app.domain.record import RunRecord
 from scale_app.views import format as shown
 from scale_app.views.pod_table import outlier_side, share_decimals
 from scale_app.views.presenting import figures
-from scale_app.views.view import Figures, Sequel, Tick
+from scale_app.views.view import AxisTick, HeadlineFigures, Sequel
 from scale_app.views.words import CHANGES, PLAN_LABELS, SOURCES, setting_text
 
 MOST_RUNS = 8
@@ -22,7 +22,7 @@ SCALE_STARTS = (0.9, 0.8, 0.6, 0.4, 0.2, 0.0)
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedRun:
     """One of the runs. dot, low, width: CSS lengths on the scale that all share, "" where unknown.
 
     The rest is against the reference and empty for the reference itself. changed: the domain's word, "" when it
@@ -37,7 +37,7 @@ class Side:
     source: str = ""
     source_text: str = ""
     is_reference: bool = False
-    figures: Figures = field(default_factory=Figures)
+    figures: HeadlineFigures = field(default_factory=HeadlineFigures)
     dot: str = ""
     low: str = ""
     width: str = ""
@@ -49,7 +49,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Cell:
+class CompareCell:
     """A figure of one run. bar: its CSS width where the figures are shares; outlier: "" or "over" or "under"."""
 
     text: str
@@ -62,7 +62,7 @@ class CompareRow:
     """One figure of all runs, in the order of the sides."""
 
     name: str
-    cells: list[Cell] = field(default_factory=list)
+    cells: list[CompareCell] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class CompareView:
     conclusion: str = ""
     comparable: bool = False
     remarks: list[str] = field(default_factory=list)
-    sides: list[Side] = field(default_factory=list)
-    ticks: list[Tick] = field(default_factory=list)
+    sides: list[ComparedRun] = field(default_factory=list)
+    ticks: list[AxisTick] = field(default_factory=list)
     threshold: str = ""
     pods: list[CompareRow] = field(default_factory=list)
     pods_note: str = ""
@@ -106,7 +106,7 @@ def compare_view(reference: RunRecord, others: Sequence[tuple[RunRecord, Compari
     """The whole page. others: at least one run, each with its comparison with the reference."""
     records = [reference, *[record for record, _ in others]]
     comparisons = [comparison for _, comparison in others]
-    scale = _Scale.of(records)
+    scale = _ScoreScale.of(records)
     by_rank = any(comparison.pods_by == "rank" for comparison in comparisons)
     pods = _pod_rows(records, comparisons, by_rank)
     letters = {record.run_id: label for record, label in zip(records, ascii_uppercase, strict=False)}
@@ -139,13 +139,13 @@ def _remarks(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
+class _ScoreScale:
     """The scores from `least` to 1 on one line: zoomed in where all runs lie close together."""
 
     least: float
 
     @classmethod
-    def of(cls, records: Sequence[RunRecord]) -> _Scale:
+    def of(cls, records: Sequence[RunRecord]) -> _ScoreScale:
         lasts = [record.last for record in records if record.last]
         scores = [
             score for last in lasts for score in (last.balance.score, last.verdict.score_low) if score is not None
@@ -159,9 +159,9 @@ class _Scale:
     def width(self, low: float | None, high: float | None) -> str:
         return "" if low is None or high is None else f"{100 * (self._part(high) - self._part(low)):.2f}%"
 
-    def ticks(self) -> list[Tick]:
+    def ticks(self) -> list[AxisTick]:
         steps = [self.least + (1 - self.least) * part / 4 for part in range(5)]
-        return [Tick(self.at(step), f"{step:.3g}") for step in steps]
+        return [AxisTick(self.at(step), f"{step:.3g}") for step in steps]
 
     def _part(self, score: float) -> float:
         return min(max((score - self.least) / (1 - self.least), 0.0), 1.0)
@@ -177,15 +177,15 @@ def _lettered(text: str, letters: Mapping[str, str]) -> str:
 def _side(
     records: Sequence[RunRecord],
     place: int,
-    scale: _Scale,
+    scale: _ScoreScale,
     compared: Comparison | None,
     letters: Mapping[str, str],
-) -> Side:
+) -> ComparedRun:
     record = records[place]
     last = record.last
     low, high = (last.verdict.score_low, last.verdict.score_high) if last else (None, None)
     ids = [other.run_id for other in records]
-    return Side(
+    return ComparedRun(
         label=ascii_uppercase[place],
         run_id=record.run_id,
         created_at_epoch_s=record.created_at_epoch_s,
@@ -194,7 +194,7 @@ def _side(
         source=record.source.value,
         source_text=SOURCES[record.source][0],
         is_reference=compared is None,
-        figures=figures(last) if last else Figures(),
+        figures=figures(last) if last else HeadlineFigures(),
         dot=scale.at(last.balance.score if last else None),
         low=scale.at(low),
         width=scale.width(low, high),
@@ -261,9 +261,9 @@ def _outliers(record: RunRecord) -> dict[str, str]:
     return {pod.name: outlier_side(pod) for pod in record.last.pods} if record.last else {}
 
 
-def _share(share: float | None, most: float, decimals: int, outlier: str) -> Cell:
+def _share(share: float | None, most: float, decimals: int, outlier: str) -> CompareCell:
     bar = f"{100 * (share or 0.0) / most if most > 0 else 0.0:.2f}%"
-    return Cell(shown.percent(share, decimals), bar, outlier if share is not None else "")
+    return CompareCell(shown.percent(share, decimals), bar, outlier if share is not None else "")
 
 
 def _pods_note(count: int, by_rank: bool) -> str:
@@ -276,12 +276,12 @@ def _latency_rows(comparisons: Sequence[Comparison]) -> list[CompareRow]:
     return [CompareRow(pair.percentile, _latencies(pair, comparisons)) for pair in told]
 
 
-def _latencies(told: LatencyPair, comparisons: Sequence[Comparison]) -> list[Cell]:
+def _latencies(told: LatencyPair, comparisons: Sequence[Comparison]) -> list[CompareCell]:
     others = [
         next((pair.second_ms for pair in comparison.latency if pair.percentile == told.percentile), None)
         for comparison in comparisons
     ]
-    return [Cell(shown.milliseconds(value)) for value in (told.first_ms, *others)]
+    return [CompareCell(shown.milliseconds(value)) for value in (told.first_ms, *others)]
 
 
 def _plan_rows(comparisons: Sequence[Comparison]) -> list[CompareRow]:
@@ -292,7 +292,10 @@ def _plan_rows(comparisons: Sequence[Comparison]) -> list[CompareRow]:
     return [
         CompareRow(
             PLAN_LABELS.get(name, name),
-            [Cell(setting_text(name, text)) for text in (first, *[other.get(name, first) for other in differing])],
+            [
+                CompareCell(setting_text(name, text))
+                for text in (first, *[other.get(name, first) for other in differing])
+            ],
         )
         for name, first in sorted(reference.items(), key=lambda item: order.get(item[0], len(order)))
     ]

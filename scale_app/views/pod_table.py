@@ -25,7 +25,7 @@ _PLACES = tuple(each.name for each in fields(PodRow))
 
 
 @dataclass(frozen=True)
-class PodTable:
+class PodTableView:
     """cpu: whether any pod's CPU is known."""
 
     rows: list[PodRow] = field(default_factory=list)
@@ -53,16 +53,16 @@ _VALUES: dict[Column, Callable[[PodShare], tuple[bool, float | str]]] = {
 """What a column is sorted by: whether it is known, and the value."""
 
 
-def pod_table(pods: Sequence[PodShare], by: Column = "name", falling: bool = False) -> PodTable:
+def pod_table(pods: Sequence[PodShare], by: Column = "name", descending: bool = False) -> PodTableView:
     """The table, sorted. Unknown values stand last in either direction."""
     value = _VALUES[by]
-    known = sorted((pod for pod in pods if value(pod)[0]), key=lambda pod: value(pod)[1], reverse=falling)
+    known = sorted((pod for pod in pods if value(pod)[0]), key=lambda pod: value(pod)[1], reverse=descending)
     ordered = [*known, *(pod for pod in pods if not value(pod)[0])]
     if len(ordered) > MANY_PODS:
         ordered = _ends(ordered, by)
     most = max((pod.share for pod in pods), default=0.0)
     decimals = share_decimals(len(pods))
-    return PodTable(
+    return PodTableView(
         rows=[_row(pod, most, decimals) for pod in ordered],
         note=_note(pods, by),
         cpu=any(pod.cpu_cores is not None for pod in pods),

@@ -26,9 +26,9 @@ from scale_app.views.sentences import (
 )
 from scale_app.views.view import (
     ErrorRow,
-    Figures,
+    HeadlineFigures,
     PlanLine,
-    Progress,
+    RunProgress,
     RunView,
     Shares,
 )
@@ -59,8 +59,8 @@ def run_view(
         when=shown.moment(record.created_at_epoch_s),
         title=_title(record),
         has_data=snapshot is not None and bool(snapshot.pods),
-        figures=figures(snapshot) if snapshot else Figures(),
-        progress=progress(snapshot) if snapshot else Progress(total=shown.clock(record.plan.duration_s)),
+        figures=figures(snapshot) if snapshot else HeadlineFigures(),
+        progress=progress(snapshot) if snapshot else RunProgress(total=shown.clock(record.plan.duration_s)),
         findings=finding_rows(snapshot.findings) if snapshot else [],
         findings_note=findings_note(snapshot) if snapshot else "",
         shares=shares(snapshot) if snapshot else Shares(),
@@ -86,12 +86,12 @@ INTERVAL_NAMES = {False: "95 % interval, chance removed", True: "interval that h
 INTERVALS_SURE = {False: " with 95 % confidence", True: " at every look"}
 
 
-def figures(snapshot: Snapshot) -> Figures:
+def figures(snapshot: Snapshot) -> HeadlineFigures:
     """The verdict card."""
     balance, verdict = snapshot.balance, snapshot.verdict
     bar = scale_bar(balance, verdict)
     score = shown.score(balance.score)
-    return Figures(
+    return HeadlineFigures(
         score=score,
         grade=balance.grade or "",
         gauge=gauge(balance.score),
@@ -142,9 +142,9 @@ def _decides(verdict: Verdict) -> str:
     return f"About {count(rounded(verdict.picks_to_decide), f'more {unit}')} would decide"
 
 
-def progress(snapshot: Snapshot) -> Progress:
+def progress(snapshot: Snapshot) -> RunProgress:
     """How far the run is."""
-    return Progress(
+    return RunProgress(
         elapsed=shown.clock(snapshot.elapsed_s),
         total=shown.clock(snapshot.duration_s),
         remaining=f"{shown.clock(snapshot.remaining_s)} left" if snapshot.remaining_s > 0 else "",

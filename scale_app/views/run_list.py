@@ -15,7 +15,7 @@ from scale_app.views.words import SOURCES, STATES, VERDICTS
 
 
 @dataclass(frozen=True)
-class RunRow:
+class RunListRow:
     """One run. created_at_epoch_s: wall clock, for the reader's own time zone. spark: a path, "" when not known yet.
 
     baseline: the name that the run is marked with, "" for none. baseline_hint: a name to offer for it.
@@ -44,14 +44,14 @@ class RunRow:
     waits: bool = False
 
 
-NO_ROW = RunRow()
+NO_ROW = RunListRow()
 
 
-def run_row(run: RunOutline, points: Sequence[Point] = ()) -> RunRow:
+def run_row(run: RunOutline, points: Sequence[Point] = ()) -> RunListRow:
     """A run as a row. points: the run's history, for its sparkline."""
     said, state = run.headline, run.state
     kind = said.verdict if said else VerdictKind.NO_DATA
-    return RunRow(
+    return RunListRow(
         run_id=run.run_id,
         created_at_epoch_s=run.created_at_epoch_s,
         target=run.target_url,

@@ -16,7 +16,7 @@ MOST_LABELS = 16
 
 
 @dataclass(frozen=True)
-class Tick:
+class AxisTick:
     """at: a CSS length from the left or the bottom."""
 
     at: str
@@ -90,7 +90,7 @@ class Shares:
     outliers: str = ""
     fair: str = ""
     band: str = ""
-    ticks: list[Tick] = field(default_factory=list)
+    ticks: list[AxisTick] = field(default_factory=list)
     labels: list[BarLabel] = field(default_factory=list)
     caption: str = ""
     summary: str = ""
@@ -112,16 +112,16 @@ class Times:
     events: str = ""
     alerts: str = ""
     marks: list[EventMark] = field(default_factory=list)
-    times: list[Tick] = field(default_factory=list)
-    rates: list[Tick] = field(default_factory=list)
-    latencies: list[Tick] = field(default_factory=list)
+    times: list[AxisTick] = field(default_factory=list)
+    rates: list[AxisTick] = field(default_factory=list)
+    latencies: list[AxisTick] = field(default_factory=list)
     span_s: str = "1"
     rate_top: str = "1"
     latency_top: str = "1"
 
 
 @dataclass(frozen=True)
-class Figures:
+class HeadlineFigures:
     """The headline. gauge: a path; dot, low, width, chance: CSS lengths on the scale from 0 to 1, "" when unknown.
 
     decides: what would make the verdict sure, "" when it is or nothing would.
@@ -156,7 +156,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     elapsed: str = "0:00"
     total: str = "0:00"
     remaining: str = ""
@@ -244,8 +244,8 @@ class RunView:
     when: str = ""
     title: str = "Scale"
     has_data: bool = False
-    figures: Figures = field(default_factory=Figures)
-    progress: Progress = field(default_factory=Progress)
+    figures: HeadlineFigures = field(default_factory=HeadlineFigures)
+    progress: RunProgress = field(default_factory=RunProgress)
     findings: list[FindingRow] = field(default_factory=list)
     findings_note: str = ""
     shares: Shares = field(default_factory=Shares)

@@ -11,20 +11,20 @@ import reflex as rx
 from scale_app.domain.plan_fields import FIELDS
 from scale_app.ui.elements import controls
 from scale_app.ui.elements.types import Flag, Handler, Part
-from scale_app.ui.plan.state import SLIDERS, Intent
-from scale_app.ui.shown.state import Shown
+from scale_app.ui.plan.state import SLIDERS, PlanForm
+from scale_app.ui.shown.state import ShownRun
 
 
 def slider(name: str, **more: Any) -> Part:
     """A number with a slider over round stops."""
     field = FIELDS[name]
-    slide: Handler = Intent.slide
+    slide: Handler = PlanForm.slide
     return controls.number_slider(
         field.word,
-        field.asks,
-        field.asks_in,
-        getattr(Intent, name),
-        getattr(Intent, f"{name}_at"),
+        field.control_label,
+        field.control_unit,
+        getattr(PlanForm, name),
+        getattr(PlanForm, f"{name}_at"),
         len(SLIDERS[name]) - 1,
         writes(name),
         slide(name),
@@ -35,13 +35,13 @@ def slider(name: str, **more: Any) -> Part:
 
 def live_slider(name: str, **more: Any) -> Part:
     """A slider whose number, once it stands, changes the load that is running, if one is."""
-    settle: Handler = Intent.settle
-    return slider(name, on_settled=settle(name, Shown.run_id, Shown.active), **more)
+    settle: Handler = PlanForm.settle
+    return slider(name, on_settled=settle(name, ShownRun.run_id, ShownRun.active), **more)
 
 
 def number(name: str, running: Flag, word: str = "") -> Part:
     """A number on one line."""
-    return _entry(controls.small_entry, name, running, word, unit=FIELDS[name].asks_in)
+    return _entry(controls.small_entry, name, running, word, unit=FIELDS[name].control_unit)
 
 
 def line(name: str, running: Flag, **more: Any) -> Part:
@@ -56,8 +56,8 @@ def lines(name: str, running: Flag, **more: Any) -> Part:
 
 def _entry(control: Any, name: str, running: Flag, word: str = "", **more: Any) -> Part:
     field = FIELDS[name]
-    shown, wrong = getattr(Intent, field.key), _wrong(name)
-    return control(word or field.word, field.asks, shown, writes(field.key), disabled=running, wrong=wrong, **more)
+    shown, on_type, wrong = getattr(PlanForm, field.key), writes(field.key), _wrong(name)
+    return control(word or field.word, field.control_label, shown, on_type, disabled=running, wrong=wrong, **more)
 
 
 def choice(
@@ -68,8 +68,8 @@ def choice(
     about: Part = None,
 ) -> Part:
     """One of the options. label: for a choice that is no field of the plan. about: an info button."""
-    word, label = (name, label) if label else (FIELDS[name].word, FIELDS[name].asks)
-    return controls.choice(word, label, options, getattr(Intent, name), writes(name), disabled=running, about=about)
+    word, label = (name, label) if label else (FIELDS[name].word, FIELDS[name].control_label)
+    return controls.choice(word, label, options, getattr(PlanForm, name), writes(name), disabled=running, about=about)
 
 
 def note(text: str) -> Part:
@@ -79,9 +79,9 @@ def note(text: str) -> Part:
 
 def writes(key: str) -> Handler:
     """Keeps what is typed or chosen in this field."""
-    write: Handler = Intent.write
+    write: Handler = PlanForm.write
     return lambda text: write(key, text)
 
 
 def _wrong(name: str) -> Flag:
-    return Intent.problem_field == name
+    return PlanForm.problem_field == name

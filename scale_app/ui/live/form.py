@@ -15,16 +15,16 @@ from scale_app.ui.elements.types import Flag, Handler, Part
 from scale_app.ui.live import fields as plan
 from scale_app.ui.live.saved_plans import saved_plans_fold
 from scale_app.ui.live.target_picker import target_picker
-from scale_app.ui.plan.state import Intent
+from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.plan.texts import PATTERN_NEEDS
 from scale_app.ui.shown.charts import path, plot
-from scale_app.ui.shown.state import Follower, Shown
+from scale_app.ui.shown.state import Follower, ShownRun
 from scale_app.views.words import ALERT_RULES, ARRIVALS, CONNECTIONS, COUNTING, DNS, MODELS, PATTERNS, TLS, UNTIL
 
 
 def load_form() -> Part:
     """The plan, and the one wide button. While a run goes on, its sliders change the running load."""
-    running = Shown.active
+    running = ShownRun.active
     return rx.el.section(
         rx.el.h2("Load"),
         target_picker(running),
@@ -36,11 +36,11 @@ def load_form() -> Part:
         limits_fold(running),
         saved_plans_fold(running),
         rx.cond(
-            Intent.extras != "",
-            rx.el.p("The loaded plan also sets: ", Intent.extras, class_name="note", data_testid="extras"),
+            PlanForm.extras != "",
+            rx.el.p("The loaded plan also sets: ", PlanForm.extras, class_name="note", data_testid="extras"),
         ),
         _run_control(),
-        rx.el.p(Intent.problem, class_name="problem", role="alert", id="problem", data_testid="problem"),
+        rx.el.p(PlanForm.problem, class_name="problem", role="alert", id="problem", data_testid="problem"),
         class_name="card form",
         aria_label="Load",
     )
@@ -48,7 +48,7 @@ def load_form() -> Part:
 
 def _model(running: Flag) -> Part:
     """Who decides when a request is sent: users who wait for their answer, or a clock."""
-    is_open = Intent.model == "open"
+    is_open = PlanForm.model == "open"
     at_most = rx.cond(is_open, "At most so many requests are under way at once", "")
     return rx.fragment(
         plan.choice("model", MODELS, running, "Load model"),
@@ -65,8 +65,8 @@ def _model(running: Flag) -> Part:
 
 
 def _duration(running: Flag) -> Part:
-    latest = rx.cond(Intent.until == "decided", " at the latest", "")
-    ends = "Stops by itself after " + Intent.duration_words + latest
+    latest = rx.cond(PlanForm.until == "decided", " at the latest", "")
+    ends = "Stops by itself after " + PlanForm.duration_words + latest
     return rx.fragment(
         plan.slider("duration_s", note=ends, disabled=running),
         plan.choice("until", UNTIL, running),
@@ -78,7 +78,7 @@ def _pattern(running: Flag) -> Part:
 
     def needed(name: str, control: Part) -> Part:
         kinds = [kind for kind, needs in PATTERN_NEEDS.items() if name in needs]
-        return rx.cond(reduce(or_, (Intent.pattern == kind for kind in kinds)), control)
+        return rx.cond(reduce(or_, (PlanForm.pattern == kind for kind in kinds)), control)
 
     points = plan.lines("pattern.points", running, placeholder="0 20\n30 100\n45 50")
     return rx.fragment(
@@ -93,13 +93,13 @@ def _preview() -> Part:
     return rx.fragment(
         rx.el.div(
             plot(
-                "The load over the duration. " + Intent.preview_note,
-                path(Intent.preview_area, "area"),
-                path(Intent.preview, "line"),
+                "The load over the duration. " + PlanForm.preview_note,
+                path(PlanForm.preview_area, "area"),
+                path(PlanForm.preview, "line"),
             ),
             class_name="preview",
         ),
-        rx.el.p(Intent.preview_note, class_name="note", data_testid="preview-note"),
+        rx.el.p(PlanForm.preview_note, class_name="note", data_testid="preview-note"),
     )
 
 
@@ -107,16 +107,16 @@ def _connections(running: Flag) -> Part:
     every = plan.number("requests_per_connection", running, word="every")
     return rx.fragment(
         plan.choice("connections", CONNECTIONS, running, "Connections", info("connections")),
-        rx.cond(Intent.connections == "some", every),
+        rx.cond(PlanForm.connections == "some", every),
     )
 
 
 def _run_control() -> Part:
     """Start; or, while running, how far the run is and Stop."""
     progress = Follower.view.progress
-    stop: Handler = Intent.stop
+    stop: Handler = PlanForm.stop
     return rx.cond(
-        Shown.active,
+        ShownRun.active,
         rx.el.div(
             rx.el.div(
                 rx.el.span(progress.elapsed + " of " + progress.total, data_testid="progress"),
@@ -124,17 +124,17 @@ def _run_control() -> Part:
                 class_name="row tabular",
             ),
             rx.el.progress(value=progress.percent, max=100, aria_label="Progress", class_name="progress"),
-            stop_button(stop(Shown.run_id), Shown.stopping),
+            stop_button(stop(ShownRun.run_id), ShownRun.stopping),
             class_name="run-control",
         ),
         rx.el.div(
             controls.button(
-                rx.cond(Intent.starting, "Starting…", "Start"),
-                Intent.start,
+                rx.cond(PlanForm.starting, "Starting…", "Start"),
+                PlanForm.start,
                 "start",
                 look="primary",
                 icon="play",
-                disabled=Intent.starting,
+                disabled=PlanForm.starting,
             ),
             class_name="run-control",
         ),
@@ -157,7 +157,7 @@ def _request(running: Flag) -> list[Part]:
         plan.choice("method", METHOD_CHOICES, running),
         plan.lines("headers", running, placeholder=example),
         plan.lines("body", running),
-        rx.cond(Intent.model == "closed", rx.fragment(think_time, waits)),
+        rx.cond(PlanForm.model == "closed", rx.fragment(think_time, waits)),
         plan.number("timeout_s", running),
     ]
 
@@ -166,7 +166,7 @@ def _connection(running: Flag) -> list[Part]:
     trusted = plan.lines("ca_pem", running, placeholder="Empty: the system's")
     return [
         plan.choice("verify_tls", TLS, running),
-        rx.cond(Intent.verify_tls == "verify", trusted),
+        rx.cond(PlanForm.verify_tls == "verify", trusted),
         plan.choice("dns", DNS, running),
     ]
 
@@ -175,7 +175,7 @@ def _counting(running: Flag) -> list[Part]:
     json_field = plan.line("json_field", running, note="As in pod.name")
     return [
         plan.choice("counting", COUNTING, running),
-        rx.cond(Intent.counting == "json", json_field),
+        rx.cond(PlanForm.counting == "json", json_field),
         plan.line("pod_header", running),
     ]
 

@@ -8,10 +8,10 @@ from scale_app.ui.elements.types import Part
 from scale_app.ui.layout import page
 from scale_app.ui.live.demo import demo_panel
 from scale_app.ui.live.form import load_form
-from scale_app.ui.plan.state import Intent
+from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.shown.findings import experiment_panel
 from scale_app.ui.shown.panels import run_panels
-from scale_app.ui.shown.state import Follower, Shown
+from scale_app.ui.shown.state import Follower, ShownRun
 from scale_app.views.view import OtherRun
 
 
@@ -20,7 +20,7 @@ def live_page() -> Part:
     return page(
         rx.el.h1("Live load test", class_name="sr-only"),
         rx.el.div(
-            rx.el.div(load_form(), rx.cond(Intent.is_demo, demo_panel()), class_name="side"),
+            rx.el.div(load_form(), rx.cond(PlanForm.is_demo, demo_panel()), class_name="side"),
             rx.el.div(
                 rx.cond(
                     Follower.notify_problem != "",
@@ -33,7 +33,7 @@ def live_page() -> Part:
                 ),
                 rx.foreach(Follower.others, _other_run),
                 rx.cond(
-                    Shown.run_id != "",
+                    ShownRun.run_id != "",
                     run_panels(Follower.view, experiment_panel()),
                     rx.cond(Follower.ready, first_steps(), skeleton()),
                 ),

@@ -13,11 +13,11 @@ from scale_app.domain.errors import ScaleError
 from scale_app.ui.elements import controls
 from scale_app.ui.elements.display import refusal
 from scale_app.ui.elements.types import Flag, Part
-from scale_app.ui.plan.state import Intent
+from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.plan.texts import check_page_text, text_of
 
 
-class SavedPlans(rx.State):
+class SavedPlansForm(rx.State):
     """names: of the plans of this installation. name: the one chosen, or to be given. text: a plan as YAML."""
 
     names: rx.Field[list[str]] = rx.field(default_factory=list)
@@ -71,10 +71,10 @@ class SavedPlans(rx.State):
     async def _fill(self, name: str) -> None:
         saved = await wiring.hub().plan(name)
         self.name = name
-        await (await self.get_state(Intent)).take(saved.plan)
+        await (await self.get_state(PlanForm)).take(saved.plan)
 
     async def _save(self) -> None:
-        saved = await wiring.hub().save_plan(self.name.strip(), (await self.get_state(Intent)).plan())
+        saved = await wiring.hub().save_plan(self.name.strip(), (await self.get_state(PlanForm)).plan())
         self.name = saved.name
         self.names = [plan.name for plan in await wiring.hub().plans()]
 
@@ -83,12 +83,12 @@ class SavedPlans(rx.State):
         self.names, self.name = [plan.name for plan in await wiring.hub().plans()], ""
 
     async def _show_text(self) -> None:
-        self.text = await text_of((await self.get_state(Intent)).plan())
+        self.text = await text_of((await self.get_state(PlanForm)).plan())
 
     async def _read_text(self) -> None:
         check_page_text(self.text, "file")
         plan = await asyncio.to_thread(plan_from_text, self.text)
-        await (await self.get_state(Intent)).take(plan)
+        await (await self.get_state(PlanForm)).take(plan)
 
     async def _tried(self, work: Any, done: str) -> Any:
         try:
@@ -105,15 +105,15 @@ def saved_plans_fold(running: Flag) -> Part:
     return rx.el.details(
         rx.el.summary("Saved plans", data_testid="saved-plans"),
         rx.cond(
-            SavedPlans.names,
+            SavedPlansForm.names,
             rx.el.div(
                 rx.el.label("Load a saved plan", html_for="saved-plan"),
                 rx.el.select(
                     rx.el.option("Choose …", value=""),
-                    rx.foreach(SavedPlans.names, lambda name: rx.el.option(name, value=name)),
+                    rx.foreach(SavedPlansForm.names, lambda name: rx.el.option(name, value=name)),
                     id="saved-plan",
-                    value=rx.cond(SavedPlans.names.contains(SavedPlans.name), SavedPlans.name, ""),
-                    on_change=SavedPlans.choose,
+                    value=rx.cond(SavedPlansForm.names.contains(SavedPlansForm.name), SavedPlansForm.name, ""),
+                    on_change=SavedPlansForm.choose,
                     disabled=running,
                     class_name="input",
                     data_testid="saved-plan",
@@ -125,28 +125,28 @@ def saved_plans_fold(running: Flag) -> Part:
         controls.text_entry(
             "plan-name",
             "Name",
-            SavedPlans.name,
-            SavedPlans.write_name,
-            on_key_down=controls.on_enter(SavedPlans.save),
+            SavedPlansForm.name,
+            SavedPlansForm.write_name,
+            on_key_down=controls.on_enter(SavedPlansForm.save),
         ),
         rx.el.div(
             # Never out of reach: the server hears of a name a moment after it was typed, and refuses with a sentence.
-            controls.button("Save", SavedPlans.save, "save-plan", look="small"),
-            controls.button("Delete", SavedPlans.delete, "delete-plan", look="small"),
+            controls.button("Save", SavedPlansForm.save, "save-plan", look="small"),
+            controls.button("Delete", SavedPlansForm.delete, "delete-plan", look="small"),
             class_name="quick",
         ),
-        controls.text_area("plan-text", "Plan as text", SavedPlans.text, SavedPlans.write_text, rows=6),
+        controls.text_area("plan-text", "Plan as text", SavedPlansForm.text, SavedPlansForm.write_text, rows=6),
         rx.el.div(
-            controls.button("Show the form's plan", SavedPlans.show_text, "show-plan-text", look="small"),
+            controls.button("Show the form's plan", SavedPlansForm.show_text, "show-plan-text", look="small"),
             controls.button(
                 "Read into the form",
-                SavedPlans.read_text,
+                SavedPlansForm.read_text,
                 "read-plan-text",
                 look="small",
                 disabled=running,
             ),
             class_name="quick",
         ),
-        rx.el.p(SavedPlans.problem, class_name="problem", role="alert", data_testid="plan-problem"),
+        rx.el.p(SavedPlansForm.problem, class_name="problem", role="alert", data_testid="plan-problem"),
         class_name="fold",
     )

@@ -13,7 +13,7 @@ from scale_app.domain.cluster import ClusterTarget
 from scale_app.domain.errors import ScaleError
 from scale_app.ui.elements import controls
 from scale_app.ui.elements.types import Flag, Handler, Part
-from scale_app.ui.plan.state import Intent
+from scale_app.ui.plan.state import PlanForm
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class TargetChoices(rx.State):
     def choose(self, key: str) -> Any:
         """Put a Service into the form."""
         url, _, service = key.partition(" ")
-        choose: Handler = Intent.choose_service
+        choose: Handler = PlanForm.choose_service
         return choose(url, service) if url else None
 
 
@@ -60,35 +60,35 @@ def choice_of(target: ClusterTarget) -> Choice:
 
 def target_picker(running: Flag) -> Part:
     """One entry for all three, with a press for the first two."""
-    write: Handler = Intent.write
+    write: Handler = PlanForm.write
     return rx.el.div(
         rx.el.label("Target", html_for="target"),
         controls.typed(
             rx.el.input(
                 id="target",
-                value=Intent.target_url,
+                value=PlanForm.target_url,
                 on_change=lambda text: write("target_url", text),
                 type="text",
                 auto_complete="off",
                 spell_check=False,
                 class_name="input",
                 disabled=running,
-                aria_invalid=(Intent.problem_field == "target_url") | ~Intent.answer_good,
+                aria_invalid=(PlanForm.problem_field == "target_url") | ~PlanForm.answer_good,
                 aria_describedby="target-note",
                 data_testid="target",
             )
         ),
         rx.el.p(
             rx.cond(
-                Intent.answer != "",
-                Intent.answer,
+                PlanForm.answer != "",
+                PlanForm.answer,
                 rx.cond(
-                    Intent.is_demo,
+                    PlanForm.is_demo,
                     "Five built-in pods on this machine, behind a real balancer.",
                     "demo, or a URL such as http://api.shop.svc:8080/",
                 ),
             ),
-            class_name=rx.cond(Intent.answer_good, "note", "note note-bad"),
+            class_name=rx.cond(PlanForm.answer_good, "note", "note note-bad"),
             id="target-note",
             role="status",
             data_testid="target-answer",
@@ -102,15 +102,15 @@ def _quick() -> Part:
     choose: Handler = TargetChoices.choose
     return rx.el.div(
         rx.cond(
-            ~Intent.is_demo,
-            controls.button("Use the demo", Intent.choose_demo, "choose-demo", look="small"),
+            ~PlanForm.is_demo,
+            controls.button("Use the demo", PlanForm.choose_demo, "choose-demo", look="small"),
         ),
         rx.cond(
             TargetChoices.choices,
             rx.el.select(
                 rx.el.option("Choose a Service of the cluster …", value=""),
                 rx.foreach(TargetChoices.choices, lambda choice: rx.el.option(choice.label, value=choice.key)),
-                value=Intent.target_url + " " + Intent.service,
+                value=PlanForm.target_url + " " + PlanForm.service,
                 on_change=choose,
                 class_name="input",
                 aria_label="Service of the cluster",
@@ -125,6 +125,6 @@ def _quick() -> Part:
 def _chosen(choice: Choice) -> Part:
     """What matters of the Service that is in the form."""
     return rx.cond(
-        (choice.note != "") & (choice.key == Intent.target_url + " " + Intent.service),
+        (choice.note != "") & (choice.key == PlanForm.target_url + " " + PlanForm.service),
         rx.el.p("Its settings that matter: " + choice.note, class_name="note", data_testid="service-note"),
     )

@@ -55,7 +55,7 @@ def _kept_texts() -> Any:
 KeptTexts: Any = _kept_texts()
 
 
-class Intent(KeptTexts, rx.State):
+class PlanForm(KeptTexts, rx.State):
     """The form: a text for each key of TEXTS. A number is a text, so that a wrong one stays until it is put right.
 
     base: the plan that was loaded, as text; what the form does not show comes from it. extras: names of that.
@@ -110,7 +110,7 @@ class Intent(KeptTexts, rx.State):
         setattr(self, field, text)
         if field == "target_url":
             self._fill({"service": ""})
-            return Intent.ask_about_target
+            return PlanForm.ask_about_target
         return self._judge()
 
     @rx.event
@@ -124,13 +124,13 @@ class Intent(KeptTexts, rx.State):
     def choose_service(self, url: str, service: str) -> Any:
         """Load a Service that the cluster showed."""
         self._fill({"target_url": url, "service": service})
-        return Intent.ask_about_target
+        return PlanForm.ask_about_target
 
     @rx.event
     def choose_demo(self) -> Any:
         """Load the built-in pods."""
         self._fill({"target_url": DEMO_TARGET, "service": ""})
-        return Intent.ask_about_target
+        return PlanForm.ask_about_target
 
     @rx.event(background=True, supersedes=True)
     async def ask_about_target(self) -> AsyncIterator[Any]:

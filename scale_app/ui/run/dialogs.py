@@ -13,7 +13,7 @@ import reflex as rx
 from scale_app.ui.elements import controls
 from scale_app.ui.elements.display import local_time
 from scale_app.ui.elements.types import Handler, Part
-from scale_app.views.run_list import RunRow
+from scale_app.views.run_list import RunListRow
 
 DELETE_DIALOG = "delete-dialog"
 BASELINE_DIALOG = "baseline-dialog"
@@ -33,7 +33,7 @@ def _closes(dialog: str) -> dict[str, str]:
     return {"command": "close", "commandfor": dialog}
 
 
-def delete_dialog(asked: RunRow, delete: Handler) -> Part:
+def delete_dialog(asked: RunListRow, delete: Handler) -> Part:
     """Deleting cannot be undone, so it is asked once more, with what the run was.
 
     asked: the run that the dialog names, and the only one that `delete` is called for.
@@ -58,7 +58,7 @@ def delete_dialog(asked: RunRow, delete: Handler) -> Part:
     )
 
 
-def baseline_dialog(asked: RunRow, marking: Any) -> Part:
+def baseline_dialog(asked: RunListRow, marking: Any) -> Part:
     """A baseline has a name, so that a script can ask for it whichever run it is. marking: a BaselineMarking."""
     return _dialog(
         BASELINE_DIALOG,
@@ -129,7 +129,7 @@ def _dialog(name: str, title: str, *inside: Part) -> Part:
     )
 
 
-def _which(asked: RunRow) -> Part:
+def _which(asked: RunListRow) -> Part:
     return rx.el.p(
         rx.cond(
             asked.run_id != "",

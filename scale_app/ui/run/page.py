@@ -10,13 +10,13 @@ from scale_app.ui.elements.controls import stop_button
 from scale_app.ui.elements.display import info, local_text, local_time
 from scale_app.ui.elements.types import Handler, Part
 from scale_app.ui.layout import page
-from scale_app.ui.plan.state import Intent
+from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.run.dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_dialog, delete_dialog, opens
-from scale_app.ui.run.state import OneRun
+from scale_app.ui.run.state import RunPage
 from scale_app.ui.shown.findings import experiment_panel
 from scale_app.ui.shown.panels import errors, happened, panel, run_panels
 from scale_app.ui.shown.state import Follower
-from scale_app.views.run_list import RunRow
+from scale_app.views.run_list import RunListRow
 from scale_app.views.view import PlanLine, RunView
 
 _FILE_NAMES = {
@@ -49,14 +49,14 @@ def run_page() -> Part:
             ),
             rx.cond(Follower.ready, _unknown(), _loading()),
         ),
-        delete_dialog(OneRun.row, OneRun.delete),
-        baseline_dialog(OneRun.row, OneRun),
+        delete_dialog(RunPage.row, RunPage.delete),
+        baseline_dialog(RunPage.row, RunPage),
         here="Run",
     )
 
 
 def _head(view: RunView) -> Part:
-    row = OneRun.row
+    row = RunPage.row
     return rx.el.section(
         rx.link("← All runs", href="/runs", class_name="back"),
         rx.el.h1("Run of ", rx.el.span(view.target, class_name="mono")),
@@ -77,7 +77,7 @@ def _head(view: RunView) -> Part:
             class_name="plan tabular",
         ),
         _actions(view),
-        rx.el.p(Intent.problem, class_name="problem", role="alert", data_testid="problem"),
+        rx.el.p(PlanForm.problem, class_name="problem", role="alert", data_testid="problem"),
         class_name="card form",
         aria_label="Run",
     )
@@ -88,13 +88,13 @@ def _line(label: str, value: Part) -> Part:
 
 
 def _actions(view: RunView) -> Part:
-    stop: Handler = Intent.stop
-    rerun: Handler = OneRun.rerun
+    stop: Handler = PlanForm.stop
+    rerun: Handler = RunPage.rerun
     return rx.el.div(
         rx.cond(view.active, stop_button(stop(view.run_id), view.state == "stopping")),
         controls.button("Run again", rerun().throttle(3_000), "rerun", icon="rotate-cw"),
         rx.cond(~view.active, _for_ended_runs()),
-        rx.foreach(OneRun.baselines, _against),
+        rx.foreach(RunPage.baselines, _against),
         class_name="stacked-buttons no-print",
     )
 
@@ -106,7 +106,7 @@ def _for_ended_runs() -> Part:
     )
 
 
-def _against(baseline: RunRow) -> Part:
+def _against(baseline: RunListRow) -> Part:
     return rx.link(
         rx.icon("git-compare-arrows", size=16, aria_hidden=True),
         "Compare with " + baseline.baseline,
@@ -151,11 +151,11 @@ def _plan(view: RunView) -> Part:
         rx.el.details(
             rx.el.summary("As text"),
             rx.el.div(
-                rx.el.pre(OneRun.plan_text, class_name="mono", tab_index=0, aria_label="The plan as YAML"),
+                rx.el.pre(RunPage.plan_text, class_name="mono", tab_index=0, aria_label="The plan as YAML"),
                 rx.el.button(
                     rx.icon("copy", size=14, aria_hidden=True),
                     "Copy",
-                    on_click=[rx.set_clipboard(OneRun.plan_text), rx.toast.info("The plan was copied.")],
+                    on_click=[rx.set_clipboard(RunPage.plan_text), rx.toast.info("The plan was copied.")],
                     type="button",
                     class_name="button small",
                     aria_label="Copy the plan",

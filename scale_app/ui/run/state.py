@@ -14,7 +14,7 @@ from scale_app.ui.elements.display import refusal
 from scale_app.ui.plan.texts import text_of
 from scale_app.ui.run.dialogs import BASELINE_DIALOG, close
 from scale_app.ui.shown.state import run_of_path
-from scale_app.views.run_list import NO_ROW, RunRow, run_row
+from scale_app.views.run_list import NO_ROW, RunListRow, run_row
 
 MOST_BASELINES = 5
 
@@ -76,12 +76,12 @@ class BaselineMarking(rx.State, mixin=True):
         raise NotImplementedError
 
 
-class OneRun(BaselineMarking, rx.State):
+class RunPage(BaselineMarking, rx.State):
     """The run of this tab's address. baselines: other runs of the same target that are marked as one."""
 
-    row: RunRow = NO_ROW
+    row: RunListRow = NO_ROW
     plan_text: str = ""
-    baselines: rx.Field[list[RunRow]] = rx.field(default_factory=list)
+    baselines: rx.Field[list[RunListRow]] = rx.field(default_factory=list)
 
     @rx.event
     async def load(self) -> None:

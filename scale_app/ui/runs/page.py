@@ -15,7 +15,7 @@ from scale_app.ui.layout import page
 from scale_app.ui.run.dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_dialog, delete_dialog, opens
 from scale_app.ui.runs.state import ANY, PAGE_SIZE, RunList
 from scale_app.ui.shown.charts import path
-from scale_app.views.run_list import RunRow
+from scale_app.views.run_list import RunListRow
 from scale_app.views.words import STATES, VERDICTS
 
 TYPING_MS = 300
@@ -130,7 +130,7 @@ def _table() -> Part:
     )
 
 
-def _row(row: RunRow) -> Part:
+def _row(row: RunListRow) -> Part:
     badge = rx.el.span(row.verdict, class_name="badge", data_kind=row.kind)
     state = rx.el.span(row.state_text, class_name="run-state", data_state=row.state, title=row.message)
     return rx.el.tr(
@@ -151,7 +151,7 @@ def _row(row: RunRow) -> Part:
     )
 
 
-def _tick(row: RunRow) -> Part:
+def _tick(row: RunListRow) -> Part:
     choose: Handler = RunList.choose
     return rx.el.input(
         type="checkbox",
@@ -163,7 +163,7 @@ def _tick(row: RunRow) -> Part:
     )
 
 
-def _target(row: RunRow) -> tuple[Part, Part]:
+def _target(row: RunListRow) -> tuple[Part, Part]:
     source = rx.el.span(row.source_text, class_name="badge source", data_source=row.source)
     return (
         rx.el.div(row.target, class_name="mono target", title=row.target),
@@ -176,7 +176,7 @@ def _target(row: RunRow) -> tuple[Part, Part]:
     )
 
 
-def _score(row: RunRow) -> Part:
+def _score(row: RunListRow) -> Part:
     return rx.el.div(
         rx.el.span(row.score, " ", rx.el.span(row.grade, class_name="quiet"), class_name="tabular"),
         rx.cond(row.spark != "", _spark(row)),
@@ -184,7 +184,7 @@ def _score(row: RunRow) -> Part:
     )
 
 
-def _baseline(row: RunRow) -> Part:
+def _baseline(row: RunListRow) -> Part:
     return rx.el.span(
         rx.icon("flag", size=12, aria_hidden=True),
         rx.el.span("Baseline: ", class_name="sr-only"),
@@ -194,7 +194,7 @@ def _baseline(row: RunRow) -> Part:
     )
 
 
-def _spark(row: RunRow) -> Part:
+def _spark(row: RunListRow) -> Part:
     return rx.el.svg(
         path(THRESHOLD_LINE, "threshold"),
         path(row.spark, "line"),
@@ -207,7 +207,7 @@ def _spark(row: RunRow) -> Part:
     )
 
 
-def _actions(row: RunRow) -> Part:
+def _actions(row: RunListRow) -> Part:
     rerun: Handler = RunList.rerun
     ask: Handler = RunList.ask
     of = " the run of " + local_text(row.created_at_epoch_s)

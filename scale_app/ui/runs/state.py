@@ -18,7 +18,7 @@ from scale_app.ui.elements.display import refusal
 from scale_app.ui.run.state import BaselineMarking, run_again
 from scale_app.ui.shown.following import paced
 from scale_app.views.comparing import MOST_RUNS, compare_href
-from scale_app.views.run_list import NO_ROW, RunRow, page_text, run_row
+from scale_app.views.run_list import NO_ROW, RunListRow, page_text, run_row
 
 PAGE_SIZE = 25
 GAP_S = 2.0
@@ -35,7 +35,7 @@ class RunList(BaselineMarking, rx.State):
     dialog asks about. first: place of the page's first row in the list, from 0.
     """
 
-    rows: rx.Field[list[RunRow]] = rx.field(default_factory=list)
+    rows: rx.Field[list[RunListRow]] = rx.field(default_factory=list)
     chosen: rx.Field[dict[str, float]] = rx.field(default_factory=dict)
     target: str = ""
     verdict: str = ANY
@@ -45,7 +45,7 @@ class RunList(BaselineMarking, rx.State):
     part: str = ""
     ready: bool = False
     problem: str = ""
-    asked: RunRow = NO_ROW
+    asked: RunListRow = NO_ROW
 
     @rx.var
     def number(self) -> int:
@@ -191,13 +191,13 @@ class RunList(BaselineMarking, rx.State):
         self.rows = [await _row(row) if row.run_id in changed else row for row in self.rows]
 
 
-def _known(here: list[RunOutline], shown: list[RunRow]) -> list[RunRow]:
+def _known(here: list[RunOutline], shown: list[RunListRow]) -> list[RunListRow]:
     """What can be shown while the store cannot be read: the runs in memory, and below them what was shown before."""
     ids = {run.run_id for run in here}
     return [*map(run_row, here), *(row for row in shown if row.run_id not in ids)][:PAGE_SIZE]
 
 
-async def _with_damage(rows: list[RunRow]) -> list[RunRow]:
+async def _with_damage(rows: list[RunListRow]) -> list[RunListRow]:
     """The rows, with what is wrong with those whose plan cannot be read."""
     hub = wiring.hub()
     try:
@@ -209,7 +209,7 @@ async def _with_damage(rows: list[RunRow]) -> list[RunRow]:
     return [replace(row, problem=problems.get(row.run_id, row.problem)) for row in rows]
 
 
-async def _row(row: RunRow) -> RunRow:
+async def _row(row: RunListRow) -> RunListRow:
     """The row as it is now."""
     hub = wiring.hub()
     try:

@@ -14,7 +14,7 @@ from scale_app.pictures.axes import SIDE
 from scale_app.ui.elements.display import info
 from scale_app.ui.elements.types import Figure, Part, Text
 from scale_app.views.charts import CLASSES, LEGEND, SCORE_TICKS, THRESHOLD_PATH
-from scale_app.views.view import BarLabel, EventMark, Heat, Shares, Tick, Times
+from scale_app.views.view import AxisTick, BarLabel, EventMark, Heat, Shares, Times
 
 
 def placed(**lengths: Text) -> dict[str, Any]:
@@ -81,11 +81,11 @@ def _each(ticks: Figure, draw: Any) -> Part:
     return rx.foreach(ticks, draw)
 
 
-def _y_label(tick: Tick) -> Part:
+def _y_label(tick: AxisTick) -> Part:
     return rx.el.span(tick.label, custom_attrs=placed(bottom=tick.at))
 
 
-def _grid_line(tick: Tick) -> Part:
+def _grid_line(tick: AxisTick) -> Part:
     return rx.el.div(class_name="grid-line", custom_attrs=placed(bottom=tick.at))
 
 

@@ -7,7 +7,7 @@ import reflex as rx
 from scale_app.ui.elements import controls
 from scale_app.ui.elements.display import info
 from scale_app.ui.elements.types import Handler, Part
-from scale_app.ui.plan.state import Intent
+from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.shown.state import Follower
 from scale_app.views.view import FindingRow, RunView
 
@@ -102,7 +102,7 @@ def _conclusion() -> Part:
 
 
 def _offer(follow_by_address: bool) -> Part:
-    run: Handler = Intent.experiment
+    run: Handler = PlanForm.experiment
     return rx.cond(
         Follower.sequel.reason != "",
         rx.el.section(
@@ -112,11 +112,11 @@ def _offer(follow_by_address: bool) -> Part:
                 class_name="stack",
             ),
             controls.button(
-                rx.cond(Intent.starting, "Starting…", "Run the deciding experiment"),
+                rx.cond(PlanForm.starting, "Starting…", "Run the deciding experiment"),
                 run(Follower.view.run_id, follow_by_address),
                 "experiment",
                 icon="flask-conical",
-                disabled=Intent.starting,
+                disabled=PlanForm.starting,
             ),
             class_name="card offer",
             aria_label="What would decide it",

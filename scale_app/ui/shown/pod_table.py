@@ -11,8 +11,8 @@ from scale_app.domain.errors import ScaleError
 from scale_app.domain.record import RunRecord
 from scale_app.ui.elements.display import info, table_box
 from scale_app.ui.elements.types import Handler, Part, Text
-from scale_app.ui.shown.audience import AUDIENCE, Renewed, Seat, newest_of, rows_of, session_of, table_of
 from scale_app.ui.shown.charts import placed
+from scale_app.ui.shown.viewers import VIEWERS, Renewed, Viewed, newest_of, rows_of, session_of, table_of
 from scale_app.views.pod_table import BAR, COLUMNS, OUTLIER, Column
 
 HEADS: dict[Column, tuple[str, str, str]] = {
@@ -39,7 +39,7 @@ class PodRows(Renewed, rx.State):
     note: str = ""
     cpu: bool = False
     by: str = "name"
-    falling: bool = False
+    descending: bool = False
     run_id: str = ""
 
     @rx.event
@@ -47,13 +47,13 @@ class PodRows(Renewed, rx.State):
         """Sort by a column; again, in the other direction. Figures begin with the largest."""
         if by not in get_args(Column):
             return
-        self.falling = not self.falling if by == self.by else by not in TEXT_COLUMNS
+        self.descending = not self.descending if by == self.by else by not in TEXT_COLUMNS
         self.by = by
         try:
             self.show(await wiring.hub().run(self.run_id))
         except ScaleError:
             return  # the run is gone, and its page says so
-        await AUDIENCE.move(session_of(self), Seat(self.run_id, self.by, self.falling))
+        await VIEWERS.change(session_of(self), Viewed(self.run_id, self.by, self.descending))
 
     def _renew(self) -> None:
         newest = newest_of(self.run_id)
@@ -63,7 +63,7 @@ class PodRows(Renewed, rx.State):
     def show(self, record: RunRecord | None) -> None:
         """Take the pods of a run's newest snapshot."""
         self.run_id = record.run_id if record else ""
-        table = table_of(record, self.by, self.falling)  # type: ignore[arg-type]
+        table = table_of(record, self.by, self.descending)  # type: ignore[arg-type]
         self.rows, self.note = rows_of(table), table.note
         if self.cpu != table.cpu:
             self.cpu = table.cpu
@@ -100,8 +100,9 @@ def _head(column: Column) -> Part:
     sort: Handler = PodRows.sort
     text, look, about = HEADS[column]
     sorted_by_it = PodRows.by == column
+    order = rx.cond(PodRows.descending, "descending", "ascending")
     sign = rx.el.span(
-        rx.cond(sorted_by_it, rx.cond(PodRows.falling, "▾", "▴"), ""), class_name="sort-sign", aria_hidden=True
+        rx.cond(sorted_by_it, rx.cond(PodRows.descending, "▾", "▴"), ""), class_name="sort-sign", aria_hidden=True
     )
     of_numbers = "number" in look
     more = info(about) if about else rx.fragment()
@@ -118,7 +119,7 @@ def _head(column: Column) -> Part:
         rx.fragment() if of_numbers else more,
         class_name=look,
         scope="col",
-        custom_attrs={"aria-sort": rx.cond(sorted_by_it, rx.cond(PodRows.falling, "descending", "ascending"), "none")},
+        custom_attrs={"aria-sort": rx.cond(sorted_by_it, order, "none")},
     )
 
 

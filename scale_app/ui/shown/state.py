@@ -18,20 +18,20 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState
 from scale_app.ui.build_id import BUILD_ID
-from scale_app.ui.plan.state import Intent
-from scale_app.ui.shown.audience import (
-    AUDIENCE,
+from scale_app.ui.plan.state import PlanForm
+from scale_app.ui.shown.following import Following, paced
+from scale_app.ui.shown.pod_table import PodRows
+from scale_app.ui.shown.viewers import (
+    VIEWERS,
     Changes,
     Renewed,
-    Seat,
+    Viewed,
     newest_of,
     rows_of,
     session_of,
     table_of,
     view_of,
 )
-from scale_app.ui.shown.following import Following, paced
-from scale_app.ui.shown.pod_table import PodRows
 from scale_app.views.comparing import sequel_of
 from scale_app.views.view import NO_SEQUEL, NOTHING, OtherRun, RunView, Sequel
 
@@ -61,7 +61,7 @@ class Tab:
         return too_old or self.notify_problem != wiring.hub().notify_problem
 
 
-class Shown(rx.State):
+class ShownRun(rx.State):
     """What the form needs to know of the shown run. It changes rarely, so that the form is not drawn each second."""
 
     run_id: str = ""
@@ -125,7 +125,7 @@ class Follower(Renewed, rx.State):
                 self.unknown = isinstance(error, RunNotFound)
                 self.beat = 0
         finally:
-            await AUDIENCE.leave(own.session, own)
+            await VIEWERS.leave(own.session, own)
 
 
 async def _show_first(tab: Follower, own: Tab, following: Following, only: str) -> None:
@@ -149,7 +149,7 @@ async def _take(tab: Follower, own: Tab, following: Following, batch: list[Item]
     wanted = only
     if not only and any(run_id != following.run_id for run_id, _ in batch):
         async with tab:
-            wanted = (await tab.get_state(Intent)).started
+            wanted = (await tab.get_state(PlanForm)).started
     turned, told, toasts = False, False, []
     for run_id, event in batch:
         if not only and following.gives_way_to(run_id, wanted):
@@ -183,15 +183,15 @@ async def _tell_all(following: Following) -> None:
         return
     seen, seq = record, record.last.seq
 
-    def changes(seat: Seat) -> Changes:
+    def changes(viewed: Viewed) -> Changes:
         view = view_of(seen, following.points, following.happened, following.pods)
-        table = table_of(seen, seat.by, seat.falling)  # type: ignore[arg-type]
+        table = table_of(seen, viewed.by, viewed.descending)  # type: ignore[arg-type]
         return {
             Follower: {"view": view, "beat": seq},
             PodRows: {"rows": rows_of(table), "note": table.note, "cpu": table.cpu},
         }
 
-    await AUDIENCE.tell(record.run_id, seq, changes)
+    await VIEWERS.send(record.run_id, seq, changes)
 
 
 async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> None:
@@ -202,7 +202,7 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
     others = [_other(r) for r in wiring.hub().active() if r.run_id != following.run_id]
     if turned:
         # What others are still told of the former run must not come after the new one.
-        await AUDIENCE.leave(own.session, own)
+        await VIEWERS.leave(own.session, own)
     async with tab:
         tab.view, tab.ready = view, True
         tab.beat += 1
@@ -212,17 +212,17 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
             tab.others = others
         if tab.notify_problem != wiring.hub().notify_problem:
             tab.notify_problem = wiring.hub().notify_problem
-        (await tab.get_state(Shown)).show(record)
+        (await tab.get_state(ShownRun)).show(record)
         rows = await tab.get_state(PodRows)
         rows.show(record)
-        seat = Seat(rows.run_id, rows.by, rows.falling)
-        form = await tab.get_state(Intent)
+        viewed = Viewed(rows.run_id, rows.by, rows.descending)
+        form = await tab.get_state(PlanForm)
         if form.starting and (turned or view.run_id == form.started):
             form.starting = False
         if record and record.state.active:
             await form.take(_plan_now(record)) if turned else form.adopt(_plan_now(record))
     own.told(wiring.hub().notify_problem)
-    await AUDIENCE.sit(own.session, seat, own)
+    await VIEWERS.join(own.session, viewed, own)
 
 
 async def _sequel(record: RunRecord) -> Sequel:

@@ -10,7 +10,7 @@ from scale_app.ui.elements.display import explained, info
 from scale_app.ui.elements.types import Part, Text
 from scale_app.ui.shown.charts import placed
 from scale_app.views.charts import SCALE_TICKS, THRESHOLD_AT
-from scale_app.views.view import Figures, RunView
+from scale_app.views.view import HeadlineFigures, RunView
 
 
 def verdict_card(view: RunView) -> Part:
@@ -38,7 +38,7 @@ def verdict_card(view: RunView) -> Part:
     )
 
 
-def _verdict(figures: Figures) -> Part:
+def _verdict(figures: HeadlineFigures) -> Part:
     return rx.el.div(
         rx.el.h2("Balance", info("score")),
         rx.el.span(figures.kind_text, class_name="badge", data_kind=figures.kind, data_testid="verdict"),
@@ -51,7 +51,7 @@ def _verdict(figures: Figures) -> Part:
     )
 
 
-def gauge(figures: Figures) -> Part:
+def gauge(figures: HeadlineFigures) -> Part:
     """The score as a half ring with the figure inside."""
     return rx.el.div(
         rx.el.svg(
@@ -76,7 +76,7 @@ def gauge(figures: Figures) -> Part:
     )
 
 
-def scale_strip(figures: Figures) -> Part:
+def scale_strip(figures: HeadlineFigures) -> Part:
     """The score with its interval on a scale from 0 to 1, beside the threshold and what chance alone gives."""
     return rx.el.div(
         rx.el.div(
@@ -126,7 +126,7 @@ def _strip_key(look: str, text: str, value: Text, about: str = "") -> Part:
     )
 
 
-def _headline_figures(figures: Figures) -> Part:
+def _headline_figures(figures: HeadlineFigures) -> Part:
     return rx.el.dl(
         figure("Requests", figures.requests, figures.requests_note, "requests", "requests"),
         figure("Requests/s", figures.rate, figures.rate_note, "rate", "rate"),

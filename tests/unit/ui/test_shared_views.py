@@ -5,7 +5,7 @@ import json
 
 from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.snapshot import RunState
-from scale_app.ui.shown.audience import KEPT, Renewed, _kept, newest_of, plain_view, table_of, view_of
+from scale_app.ui.shown.viewers import KEPT, Renewed, _kept, newest_of, plain_view, table_of, view_of
 from tests.unit.ui.samples import record, snapshot
 
 PODS = PodHistory()

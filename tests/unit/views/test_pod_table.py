@@ -20,15 +20,15 @@ def test_only_outliers_are_marked_and_not_by_colour_alone():
 
 def test_a_column_sorts_both_ways():
     row = pods(3, 30, 20)
-    assert column(pod_table(row, "requests", falling=True), "requests") == ["30", "20", "3"]
+    assert column(pod_table(row, "requests", descending=True), "requests") == ["30", "20", "3"]
     assert column(pod_table(row, "requests"), "requests") == ["3", "20", "30"]
 
 
-@pytest.mark.parametrize("falling", [True, False])
-def test_what_is_unknown_stands_last_whichever_way(falling):
+@pytest.mark.parametrize("descending", [True, False])
+def test_what_is_unknown_stands_last_whichever_way(descending):
     first, second, third = pods(1, 2, 3)
     row = (replace(first, cpu_cores=None), replace(second, cpu_cores=0.25), replace(third, cpu_cores=12.0))
-    table = pod_table(row, "cpu", falling)
+    table = pod_table(row, "cpu", descending)
     assert column(table, "cpu")[-1] == "–"
     assert sorted(column(table, "cpu")[:2]) == ["12.0", "250m"]
     assert table.cpu
@@ -44,7 +44,7 @@ def test_sixty_pods_are_all_listed_and_more_by_their_ends():
 
 def test_the_ends_are_those_of_the_order_asked_for():
     row = [replace(pod, failures=i) for i, pod in enumerate(pods(*range(1, 201)))]
-    table = pod_table(row, "failures", falling=True)
+    table = pod_table(row, "failures", descending=True)
     assert (column(table, "failures")[0], column(table, "failures")[-1]) == ("199", "0")
     assert "of this order" in table.note
 

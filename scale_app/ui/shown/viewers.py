@@ -19,7 +19,7 @@ from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Point
 from scale_app.ui.reflex_compat import UPDATE_EVENT, replaces_a_base_method, state_update
-from scale_app.views.pod_table import Column, PodTable, pod_table
+from scale_app.views.pod_table import Column, PodTableView, pod_table
 from scale_app.views.presenting import run_view
 from scale_app.views.view import OFFLINE, RunView
 
@@ -28,16 +28,16 @@ Changes = dict[type, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class Viewed:
     """What a tab looks at: a run, its pods sorted by a column."""
 
     run_id: str
     by: str
-    falling: bool
+    descending: bool
 
     @property
     def room(self) -> str:
-        return f"{self.run_id} {self.by} {self.falling}"
+        return f"{self.run_id} {self.by} {self.descending}"
 
 
 class Socket(Protocol):
@@ -50,64 +50,64 @@ class Socket(Protocol):
     async def emit(self, event: str, data: Any, *, room: str) -> None: ...
 
 
-class Audience:
+class Viewers:
     """Who looks at what, by the session of a tab's socket. A tab is followed by one watcher at a time."""
 
     socket: Socket
     """The page's own; scale_app.py gives it."""
 
     def __init__(self) -> None:
-        self._seats: dict[str, Seat] = {}
+        self._viewed: dict[str, Viewed] = {}
         self._watchers: dict[str, object] = {}
-        self._told: dict[str, int] = {}
+        self._sent: dict[str, int] = {}
 
-    async def sit(self, sid: str, seat: Seat, watcher: object) -> None:
-        """From now on the tab gets what is told in this seat, and nothing of its former one."""
+    async def join(self, sid: str, viewed: Viewed, watcher: object) -> None:
+        """From now on the tab gets what is sent to those who look at this, and nothing of what it looked at before."""
         self._watchers[sid] = watcher
-        await self._change(sid, seat)
+        await self._look_at(sid, viewed)
 
-    async def move(self, sid: str, seat: Seat) -> None:
-        """The same for a tab that has a seat; another has nobody who would see it off."""
+    async def change(self, sid: str, viewed: Viewed) -> None:
+        """The same for a tab that has joined; another has no watcher that would let it leave."""
         if sid in self._watchers:
-            await self._change(sid, seat)
+            await self._look_at(sid, viewed)
 
     async def leave(self, sid: str, watcher: object) -> None:
         """The tab gets no more, unless another watcher has taken it over."""
         if self._watchers.get(sid) is watcher:
-            await self._change(sid, None)
+            await self._look_at(sid, None)
 
-    async def tell(self, run_id: str, seq: int, changes: Callable[[Seat], Changes]) -> None:
-        """Tell everybody who looks at the run, unless this or something newer was told. seq: of the snapshot."""
-        if seq <= self._told.get(run_id, -1):
+    async def send(self, run_id: str, seq: int, changes: Callable[[Viewed], Changes]) -> None:
+        """Tell everybody who looks at the run, unless this or something newer was sent. seq: of the snapshot."""
+        if seq <= self._sent.get(run_id, -1):
             return
-        self._told[run_id] = seq
-        for seat in {seat for seat in self._seats.values() if seat.run_id == run_id}:
-            await self.socket.emit(UPDATE_EVENT, state_update(changes(seat)), room=seat.room)
+        self._sent[run_id] = seq
+        for viewed in {viewed for viewed in self._viewed.values() if viewed.run_id == run_id}:
+            await self.socket.emit(UPDATE_EVENT, state_update(changes(viewed)), room=viewed.room)
 
-    async def _change(self, sid: str, seat: Seat | None) -> None:
-        before = self._seats.pop(sid, None)
-        if seat is None:
+    async def _look_at(self, sid: str, viewed: Viewed | None) -> None:
+        before = self._viewed.pop(sid, None)
+        if viewed is None:
             del self._watchers[sid]
         else:
-            self._seats[sid] = seat
-        if before is not None and before != seat:
+            self._viewed[sid] = viewed
+        if before is not None and before != viewed:
             await self.socket.leave_room(sid, before.room)
             self._forget(before.run_id)
-        if seat is not None and before != seat:
-            await self._enter(sid, seat)
+        if viewed is not None and before != viewed:
+            await self._enter(sid, viewed)
 
-    async def _enter(self, sid: str, seat: Seat) -> None:
+    async def _enter(self, sid: str, viewed: Viewed) -> None:
         try:
-            await self.socket.enter_room(sid, seat.room)
+            await self.socket.enter_room(sid, viewed.room)
         except ValueError:  # the socket of a tab that is gone; its watcher ends soon
-            self._seats.pop(sid, None)
+            self._viewed.pop(sid, None)
 
     def _forget(self, run_id: str) -> None:
-        if all(seat.run_id != run_id for seat in self._seats.values()):
-            self._told.pop(run_id, None)
+        if all(viewed.run_id != run_id for viewed in self._viewed.values()):
+            self._sent.pop(run_id, None)
 
 
-AUDIENCE = Audience()
+VIEWERS = Viewers()
 """Every tab of this process."""
 
 
@@ -176,15 +176,15 @@ def view_of(record: RunRecord, points: Sequence[Point], happened: Sequence[Event
     return view
 
 
-def table_of(record: RunRecord | None, by: Column, falling: bool) -> PodTable:
+def table_of(record: RunRecord | None, by: Column, descending: bool) -> PodTableView:
     """The table of a run's pods, likewise."""
     last = record.last if record else None
     if last is None:
-        return PodTable()
-    return _once(("table", last.run_id, last.seq, by, falling), last, lambda: pod_table(last.pods, by, falling))
+        return PodTableView()
+    return _once(("table", last.run_id, last.seq, by, descending), last, lambda: pod_table(last.pods, by, descending))
 
 
-def rows_of(table: PodTable) -> list[list[str]]:
+def rows_of(table: PodTableView) -> list[list[str]]:
     """What the page's socket sends of a table: one list for all tabs, which nobody changes."""
     return _once(("rows", id(table)), table, table.plain)
 

@@ -1,0 +1,157 @@
+"""One message for all tabs that look at the same."""
+
+import asyncio
+from collections import defaultdict
+
+import pytest
+
+from scale_app.ui.shown.viewers import Viewed, Viewers
+
+BY_NAME, BY_SHARE = Viewed("run", "name", False), Viewed("run", "share", True)
+OTHER_RUN = Viewed("other", "name", False)
+
+
+class State:
+    """Stands for a state class of the page."""
+
+    @staticmethod
+    def get_full_name():
+        return "page.state"
+
+
+class FakeSocket:
+    """Rooms as the page's socket has them. emitted: (room, delta); got: rooms' members at that time."""
+
+    def __init__(self):
+        self.rooms = defaultdict(set)
+        self.emitted = []
+        self.got = []
+        self.gone = set()
+
+    async def enter_room(self, sid, room):
+        if sid in self.gone:
+            raise ValueError("sid is not connected to requested namespace")
+        self.rooms[room].add(sid)
+
+    async def leave_room(self, sid, room):
+        self.rooms[room].discard(sid)
+
+    async def emit(self, event, data, *, room):
+        assert event == "event"
+        self.emitted.append((room, data.delta))
+        self.got.append((room, set(self.rooms[room])))
+
+
+@pytest.fixture
+def socket():
+    return FakeSocket()
+
+
+@pytest.fixture
+def viewers(socket):
+    found = Viewers()
+    found.socket = socket
+    return found
+
+
+def figures(viewed):
+    return {State: {"order": viewed.by}}
+
+
+def test_tabs_that_look_at_the_same_get_one_message(viewers, socket):
+    async def watch():
+        await viewers.join("a", BY_NAME, 1)
+        await viewers.join("b", BY_NAME, 2)
+        await viewers.send("run", 1, figures)
+        await viewers.send("run", 1, figures)
+
+    asyncio.run(watch())
+    assert socket.got == [(BY_NAME.room, {"a", "b"})]
+    assert socket.emitted[0][1] == {"page.state": {"order_rx_state_": "name"}}
+
+
+def test_each_order_of_the_pods_has_a_message_of_its_own(viewers, socket):
+    async def watch():
+        await viewers.join("a", BY_NAME, 1)
+        await viewers.join("b", BY_SHARE, 2)
+        await viewers.send("run", 1, figures)
+
+    asyncio.run(watch())
+    assert {room: delta["page.state"]["order_rx_state_"] for room, delta in socket.emitted} == {
+        BY_NAME.room: "name",
+        BY_SHARE.room: "share",
+    }
+
+
+def test_a_tab_that_sorts_its_table_gets_nothing_in_the_old_order(viewers, socket):
+    async def watch():
+        await viewers.join("a", BY_NAME, 1)
+        await viewers.change("a", BY_SHARE)
+        await viewers.send("run", 1, figures)
+
+    asyncio.run(watch())
+    assert socket.got == [(BY_SHARE.room, {"a"})]
+
+
+def test_a_tab_that_nobody_watches_for_gets_no_seat(viewers, socket):
+    async def watch():
+        await viewers.change("a", BY_SHARE)
+        await viewers.send("run", 1, figures)
+
+    asyncio.run(watch())
+    assert socket.emitted == []
+
+
+def test_another_run_is_told_to_its_own_tabs_only(viewers, socket):
+    async def watch():
+        await viewers.join("a", BY_NAME, 1)
+        await viewers.join("b", OTHER_RUN, 2)
+        await viewers.send("other", 1, figures)
+
+    asyncio.run(watch())
+    assert socket.got == [(OTHER_RUN.room, {"b"})]
+
+
+def test_what_is_older_than_what_was_told_is_not_told(viewers, socket):
+    async def watch():
+        await viewers.join("a", BY_NAME, 1)
+        for seq in (5, 4, 5, 6):
+            await viewers.send("run", seq, figures)
+
+    asyncio.run(watch())
+    assert len(socket.emitted) == 2
+
+
+def test_a_tab_that_has_left_gets_no_more_and_leaves_nothing_behind(viewers, socket):
+    async def watch():
+        await viewers.join("a", BY_NAME, 1)
+        await viewers.send("run", 1, figures)
+        await viewers.leave("a", 1)
+        await viewers.send("run", 2, figures)
+
+    asyncio.run(watch())
+    assert len(socket.emitted) == 1
+    assert (viewers._viewed, viewers._watchers) == ({}, {})
+
+
+def test_the_end_of_an_earlier_watcher_does_not_unsubscribe_a_tab(viewers, socket):
+    async def watch():
+        await viewers.join("a", BY_NAME, "earlier")
+        await viewers.join("a", OTHER_RUN, "later")
+        await viewers.leave("a", "earlier")
+        await viewers.send("other", 1, figures)
+
+    asyncio.run(watch())
+    assert socket.got == [(OTHER_RUN.room, {"a"})]
+
+
+def test_a_tab_that_is_gone_already_disturbs_nobody(viewers, socket):
+    socket.gone.add("a")
+
+    async def watch():
+        await viewers.join("a", BY_NAME, 1)
+        await viewers.send("run", 1, figures)
+        await viewers.leave("a", 1)
+
+    asyncio.run(watch())
+    assert socket.emitted == []
