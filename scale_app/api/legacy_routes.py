@@ -44,14 +44,14 @@ from scale_app.domain.errors import (
     TooManyRuns,
 )
 from scale_app.domain.plan import PlanEdit
-from scale_app.service.runs import Runs
+from scale_app.service.hub import Hub
 
 TESTS = "/api/load-test"
 STARTS = (TargetRefused, TooManyRuns, TargetUnavailable, GeneratorFailed)
 EXAMPLE = {"target_url": "simulated", "users": 4, "spawn_rate": 4, "duration": 1}
 
 
-def legacy_operations(hub: Runs) -> list[Operation]:
+def legacy_operations(hub: Hub) -> list[Operation]:
     """The routes under /api/load-test, /api/compare and /api/demo."""
     return [*_tests(_Tests(hub)), *_demo(_Demo(hub))]
 
@@ -111,7 +111,7 @@ def _legacy(
 class _Tests:
     """Load tests: what the specification calls a test is a run inside."""
 
-    def __init__(self, hub: Runs) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
     async def start(self, request: Request) -> Response:
@@ -156,7 +156,7 @@ class _Tests:
 class _Demo:
     """The built-in target."""
 
-    def __init__(self, hub: Runs) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
     async def status(self, _request: Request) -> Response:

@@ -17,14 +17,14 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
-from scale_app.api.operation import Asked, Operation
+from scale_app.api.operation import CheckedRequest, Operation
 from scale_app.api.v1.shapes import Status
 from scale_app.domain.alert import AlertKind
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
-from scale_app.service.runs import Runs
+from scale_app.service.hub import Hub
 
 MOST_PODS = 50
 LONGEST_TARGET = 200
@@ -33,12 +33,12 @@ Reading = Callable[[Snapshot], Iterable[tuple[tuple[str, ...], float | None]]]
 """The further labels' values and the figure, for each series of a run; None for a figure that there is not."""
 
 
-def metrics_answer(hub: Runs) -> Callable[[Asked], Awaitable[Response]]:
+def metrics_answer(hub: Hub) -> Callable[[CheckedRequest], Awaitable[Response]]:
     """What answers /metrics, in Prometheus' or OpenMetrics' format as it is asked for."""
     registry = CollectorRegistry()
     registry.register(RunCollector(hub))
 
-    async def metrics(asked: Asked) -> Response:
+    async def metrics(asked: CheckedRequest) -> Response:
         encode, kind = choose_encoder(asked.accept)
         return Response(encode(registry), headers={"Content-Type": kind, "Cache-Control": "no-store"})
 
@@ -46,9 +46,9 @@ def metrics_answer(hub: Runs) -> Callable[[Asked], Awaitable[Response]]:
 
 
 class RunCollector(Collector):
-    """Asked at each scrape; keeps nothing."""
+    """CheckedRequest at each scrape; keeps nothing."""
 
-    def __init__(self, hub: Runs) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
     def collect(self) -> Iterator[Metric]:
@@ -172,10 +172,10 @@ FAMILIES: tuple[tuple[Family, str, str, tuple[str, ...], Reading], ...] = (
 )
 
 
-def probe_operations(hub: Runs) -> list[Operation]:
+def probe_operations(hub: Hub) -> list[Operation]:
     """/healthz, /readyz and /metrics. Their queries are not looked at: a probe may add what it likes."""
 
-    async def ready(_asked: Asked) -> Status:
+    async def ready(_asked: CheckedRequest) -> Status:
         await hub.check()
         return Status("ready")
 
@@ -194,5 +194,5 @@ def probe_operations(hub: Runs) -> list[Operation]:
     ]  # fmt: skip
 
 
-async def _alive(_asked: Asked) -> Status:
+async def _alive(_asked: CheckedRequest) -> Status:
     return Status("ok")

@@ -37,7 +37,7 @@ class Nothing:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CheckedRequest:
     """A request that has been read and checked. query, body: of the operation's types. accept: its Accept header."""
 
     path: Mapping[str, str]
@@ -79,7 +79,7 @@ class Operation:
     name: str
     tag: str
     summary: str
-    answer: Callable[[Asked], Awaitable[object]] | None
+    answer: Callable[[CheckedRequest], Awaitable[object]] | None
     gives: Any = None
     status: int = 200
     takes: Any = None
@@ -126,12 +126,12 @@ def _written(operation: Operation, made: object) -> bytes:
     return b"".join(in_pieces(made)) if operation.long else to_json(made, operation.gives)
 
 
-async def _asked(operation: Operation, request: Request) -> Asked:
+async def _asked(operation: Operation, request: Request) -> CheckedRequest:
     query: object = None if operation.query is None else query_from_wire(operation.query, _once(request))
     # Checking ten thousand points of a pattern takes a moment; in a thread, since others must not wait for it.
     takes = operation.takes
     body = None if takes is None else await aside(plan_from_wire, takes, await document(request))
-    return Asked(request.path_params, query, body, request.headers.get("accept", ""))
+    return CheckedRequest(request.path_params, query, body, request.headers.get("accept", ""))
 
 
 def _once(request: Request) -> dict[str, str]:

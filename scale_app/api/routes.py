@@ -25,14 +25,14 @@ from scale_app.api.v1.reports import report_operations
 from scale_app.api.v1.runs import RUN, run_operations
 from scale_app.api.v1.stream import Message, run_stream, stream_operation
 from scale_app.domain.errors import ScaleError, TooManyExports
-from scale_app.service.runs import Runs
+from scale_app.service.hub import Hub
 from scale_app.settings import Settings
 
 NO_CACHE = {"Cache-Control": "no-cache"}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
-def api_app(hub: Runs, settings: Settings) -> Starlette:
+def api_app(hub: Hub, settings: Settings) -> Starlette:
     """The application under /api, /ws, /healthz and /readyz; everything else may be mounted behind it.
 
     settings: kept for what an installation may switch in the API; limits are the hub's to check.
@@ -46,7 +46,7 @@ def api_app(hub: Runs, settings: Settings) -> Starlette:
     return app
 
 
-def _routes(hub: Runs) -> list[BaseRoute]:
+def _routes(hub: Hub) -> list[BaseRoute]:
     return [
         *(route_of(operation) for operation in [*legacy_operations(hub), *operations(hub)]),
         WebSocketRoute(f"{RUN}/stream", run_stream(hub)),
@@ -56,7 +56,7 @@ def _routes(hub: Runs) -> list[BaseRoute]:
     ]
 
 
-def operations(hub: Runs) -> list[Operation]:
+def operations(hub: Hub) -> list[Operation]:
     """Every route of /api/v1, and the probes."""
     return [
         *run_operations(hub),
@@ -67,12 +67,12 @@ def operations(hub: Runs) -> list[Operation]:
     ]
 
 
-def described_api(hub: Runs) -> dict[str, Any]:
+def described_api(hub: Hub) -> dict[str, Any]:
     """The OpenAPI document."""
     return openapi([*operations(hub), *legacy_operations(hub)], get_args(Message))
 
 
-def _documents(hub: Runs) -> list[BaseRoute]:
+def _documents(hub: Hub) -> list[BaseRoute]:
     @cache  # made when one of them is first asked for: it takes a third of a second, and most processes need none
     def document() -> dict[str, Any]:
         return described_api(hub)

@@ -15,7 +15,7 @@ from scale_app.api.legacy_shapes import live_wire
 from scale_app.domain.errors import RunNotFound, ScaleError
 from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.snapshot import Source
-from scale_app.service.runs import Runs
+from scale_app.service.hub import Hub
 
 SEND_LIMIT_S = 10.0
 """A client that takes nothing for so long is let go; the hub has dropped snapshots for it meanwhile."""
@@ -28,7 +28,7 @@ MAX_REASON_BYTES = 123  # what fits into a WebSocket's close frame
 Socket = Callable[[WebSocket], Awaitable[None]]
 
 
-def metrics_socket(hub: Runs) -> Socket:
+def metrics_socket(hub: Hub) -> Socket:
     """The endpoint of /ws/metrics. ?test_id= follows one test and closes when that ends; without it, all tests."""
     encoder = Encoder(hub)
 
@@ -54,7 +54,7 @@ def metrics_socket(hub: Runs) -> Socket:
 class Encoder:
     """Messages as text. Listeners get the same event object within a moment, so one text per run is kept."""
 
-    def __init__(self, hub: Runs) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._newest: dict[str, tuple[Event, str]] = {}
 

@@ -7,16 +7,35 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from scale_app.cli.commands import loading
-from scale_app.service.runs import RunAccess
 
 if TYPE_CHECKING:
+    from scale_app.domain.cluster import PermissionList, TargetList
+    from scale_app.domain.compare import Comparison
+    from scale_app.domain.plan import LoadPlan
     from scale_app.domain.record import RunRecord
+    from scale_app.domain.recording import WholeRun
     from scale_app.reports.formats import FormatName
     from scale_app.service.hub import Hub
 
 
-class Client(RunAccess, Protocol):
-    """What commands ask for."""
+class Runs(Protocol):
+    """What commands ask for; each method raises what the hub's of the same name raises."""
+
+    async def start(self, plan: LoadPlan) -> str: ...
+
+    async def stop(self, run_id: str) -> None: ...
+
+    async def run(self, run_id: str) -> RunRecord: ...
+
+    async def whole(self, run_id: str, recording: bool = False, pods: bool = False) -> WholeRun: ...
+
+    async def compare(self, first_id: str, second_id: str) -> Comparison: ...
+
+    async def mark_baseline(self, run_id: str, name: str) -> None: ...
+
+    async def targets(self) -> TargetList: ...
+
+    async def permissions(self) -> PermissionList: ...
 
     def watch(self, run_id: str) -> AsyncIterator[RunRecord]:
         """The run as it is, again and again, until it has ended; the last one is how it ended, all of it stored."""
@@ -26,7 +45,7 @@ class Client(RunAccess, Protocol):
 
 
 @asynccontextmanager
-async def opened(server: str | None) -> AsyncIterator[Client]:
+async def opened(server: str | None) -> AsyncIterator[Runs]:
     """What a command asks. server: the URL of a running server, None for the hub of this process.
 
     Raises SettingsError, StoreUnavailable, ServerRefused, ServerAway.
@@ -46,7 +65,7 @@ async def opened(server: str | None) -> AsyncIterator[Client]:
 
 
 class LocalClient:
-    """Fulfils Client with the hub of this process."""
+    """Fulfils Runs with the hub of this process."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub

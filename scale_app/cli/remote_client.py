@@ -36,7 +36,7 @@ class ServerAway(ScaleError):
 
 
 class RemoteClient:
-    """Fulfils Client over HTTP. url: as people open the page."""
+    """Fulfils Runs over HTTP. url: as people open the page."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
@@ -121,8 +121,8 @@ class RemoteClient:
     async def targets(self) -> TargetList:
         return await self._get(TargetList, "targets")
 
-    async def permissions(self, service: str = "") -> PermissionList:
-        return await self._get(PermissionList, "sources", service=service)
+    async def permissions(self) -> PermissionList:
+        return await self._get(PermissionList, "sources")
 
     async def _events(self, run_id: str) -> list[Event]:
         events: list[Event] = []

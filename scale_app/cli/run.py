@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from scale_app.cli.client import Client, opened
+from scale_app.cli.client import Runs, opened
 from scale_app.cli.ended_runs import is_file, run_of_file
 from scale_app.cli.exits import DEFAULT_FAIL_ON, Exit, sentence_and_exit
 from scale_app.cli.planning import plan_of, plan_options
@@ -98,7 +98,7 @@ async def _run(
 
 
 @contextlib.contextmanager
-def _stop_by_signal(client: Client, run_id: str) -> Iterator[None]:
+def _stop_by_signal(client: Runs, run_id: str) -> Iterator[None]:
     """The first SIGINT or SIGTERM stops the load in order, a second one ends the command."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None

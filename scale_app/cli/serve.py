@@ -112,7 +112,7 @@ class _Stop:
 
 
 def _application() -> Starlette:
-    """The whole application. Imported this late because it takes a second, by name because it is the floor above."""
+    """The whole application. Imported this late because it takes a second, by name because it is of the layer above."""
     with loading():
         application = importlib.import_module("scale_app.scale_app").app()
     assert isinstance(application, Starlette)

@@ -1,4 +1,4 @@
-"""The one owner of every run of this installation, and the only door to them: page, REST, WebSocket and CLI alike.
+"""The one owner of every run of this installation. Page, REST, WebSocket and command line reach them through it alone.
 
 A run belongs to the installation, not to a browser tab: closing the tab does not stop it.
 """
@@ -32,7 +32,7 @@ LAST_MARK_S = 2.0
 
 
 class Hub:
-    """Fulfils Runs: joins the parts that read, control and tell of runs, which share one registry of live runs."""
+    """Joins the parts that read, control and tell of runs; RunQueries and RunControl describe what it offers."""
 
     def __init__(
         self,

@@ -16,14 +16,14 @@ import anyio
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from scale_app.api.operation import NO_STORE, Asked, Operation
+from scale_app.api.operation import NO_STORE, CheckedRequest, Operation
 from scale_app.api.v1.runs import RUN
 from scale_app.domain.errors import RunNotFound, ScaleError, TooManyExports
 from scale_app.domain.gating import GateResult
 from scale_app.reports import FORMATS
 from scale_app.reports.formats import FormatName, file_name, written
 from scale_app.reports.run_json import RunFile
-from scale_app.service.runs import Runs
+from scale_app.service.hub import Hub
 
 log = logging.getLogger(__name__)
 MOST_AT_ONCE = 2
@@ -45,7 +45,7 @@ class ExportQuery:
     format: FormatName = "json"
 
 
-def report_operations(hub: Runs) -> list[Operation]:
+def report_operations(hub: Hub) -> list[Operation]:
     """/api/v1/runs/{run_id}/export and /gate."""
     reports = _Reports(hub)
     media = tuple(dict.fromkeys(_bare(form.media_type) for form in FORMATS.values() if form.name != "json"))
@@ -56,18 +56,19 @@ def report_operations(hub: Runs) -> list[Operation]:
             does=f"Kinds: {KINDS}. An attachment named after the run. At most two are made at the same time.",
         ),
         Operation(
-            "GET", f"{RUN}/gate", "getGate", "Reports", "The run's figures and its plan's thresholds", reports.gate,
+            "GET", f"{RUN}/gate", "getGate", "Reports", "The run's figures and its plan's thresholds",
+            lambda asked: hub.gate(asked.run_id),
             GateResult, errors=(RunNotFound,), does="While the run goes on: the figures so far.",
         ),
     ]  # fmt: skip
 
 
 class _Reports:
-    def __init__(self, hub: Runs) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._places = Places()
 
-    async def export(self, asked: Asked) -> Response:
+    async def export(self, asked: CheckedRequest) -> Response:
         form = FORMATS[asked.query.format]
         await self._hub.run(asked.run_id)  # refused while it still can be: the answer begins before all is read
         pieces = written(asked.run_id, form.name, self._hub.whole, self._hub.recorded)
@@ -78,9 +79,6 @@ class _Reports:
         }
         await self._places.take()
         return Download(pieces, {**NO_STORE, **headers}, f"The {form.name} of run {asked.run_id}", self._places.free)
-
-    async def gate(self, asked: Asked) -> GateResult:
-        return await self._hub.gate(asked.run_id)
 
 
 def _bare(media_type: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scale_app.api.operation import Asked, Made, Operation
+from scale_app.api.operation import CheckedRequest, Made, Operation
 from scale_app.api.problems import V1
 from scale_app.api.v1.shapes import (
     BalanceQuery,
@@ -36,7 +36,7 @@ from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.pod_history import PodSpans
 from scale_app.domain.record import RunRecord
-from scale_app.service.runs import Runs
+from scale_app.service.hub import Hub
 
 RUNS = f"{V1}/runs"
 RUN = f"{RUNS}/{{run_id}}"
@@ -44,13 +44,13 @@ STARTS = (TargetRefused, TooManyRuns, TargetUnavailable, GeneratorFailed)
 EXAMPLE_PLAN = {"target_url": "simulated", "users": 4, "spawn_rate": 4, "duration_s": 1}
 
 
-def run_operations(hub: Runs) -> list[Operation]:
+def run_operations(hub: Hub) -> list[Operation]:
     """The routes under /api/v1/runs, /compare and /baselines."""
     runs = _Runs(hub)
-    return [*_of_all(runs), *_looking(runs), *_changing(runs), *_holding_against(runs)]
+    return [*_of_all(hub, runs), *_looking(hub, runs), *_changing(hub, runs), *_holding_against(hub, runs)]
 
 
-def _of_all(runs: _Runs) -> list[Operation]:
+def _of_all(hub: Hub, runs: _Runs) -> list[Operation]:
     return [
         Operation(
             "POST", RUNS, "startRun", "Runs", "Start a run", runs.start, RunRecord, 201, LoadPlan,
@@ -61,18 +61,19 @@ def _of_all(runs: _Runs) -> list[Operation]:
             "GET", RUNS, "listRuns", "Runs", "List runs, newest first", runs.list, RunPage, query=RunsQuery,
         ),
         Operation(
-            "GET", f"{V1}/compare", "compareRuns", "Runs", "Compare two runs", runs.compare, Comparison,
-            query=PairQuery, errors=(RunNotFound,),
+            "GET", f"{V1}/compare", "compareRuns", "Runs", "Compare two runs",
+            lambda asked: hub.compare(*pair_of(asked.query.ids)), Comparison, query=PairQuery, errors=(RunNotFound,),
             does="Where the two cannot be compared, `reasons` says why, and `changed` is null.",
         ),
     ]  # fmt: skip
 
 
-def _looking(runs: _Runs) -> list[Operation]:
+def _looking(hub: Hub, runs: _Runs) -> list[Operation]:
     lost = (RunNotFound,)
     return [
         Operation(
-            "GET", RUN, "getRun", "Runs", "One run with its last snapshot", runs.get, RunRecord, errors=lost,
+            "GET", RUN, "getRun", "Runs", "One run with its last snapshot",
+            lambda asked: hub.run(asked.run_id), RunRecord, errors=lost,
         ),
         Operation(
             "GET", f"{RUN}/balance", "getBalance", "Runs", "The balance of one window", runs.balance,
@@ -95,16 +96,17 @@ def _looking(runs: _Runs) -> list[Operation]:
         ),
         Operation(
             "GET", f"{RUN}/experiment", "planExperiment", "Runs", "The run that would decide what this one left open",
-            runs.planned, Experiment, errors=(RunNotFound, NoExperiment),
+            lambda asked: hub.planned_experiment(asked.run_id), Experiment, errors=(RunNotFound, NoExperiment),
         ),
     ]  # fmt: skip
 
 
-def _changing(runs: _Runs) -> list[Operation]:
+def _changing(hub: Hub, runs: _Runs) -> list[Operation]:
     over = (RunNotFound, RunNotActive)
     return [
         Operation(
-            "PATCH", RUN, "editRun", "Runs", "Change the load while it runs", runs.edit, RunRecord, takes=PlanEdit,
+            "PATCH", RUN, "editRun", "Runs", "Change the load while it runs",
+            lambda asked: hub.edit(asked.run_id, asked.body), RunRecord, takes=PlanEdit,
             errors=(*over, GeneratorFailed), example={"users": 8},
             does="Takes effect within a second. A field that is left out or null stays as it is. The answer has the "
             "new plan. Simultaneous edits are applied one after the other.",
@@ -123,14 +125,14 @@ def _changing(runs: _Runs) -> list[Operation]:
             runs.experiment, RunRecord, 201, errors=(RunNotFound, NoExperiment, *STARTS),
         ),
         Operation(
-            "DELETE", RUN, "deleteRun", "Runs", "Delete an ended run", runs.delete, status=204,
-            errors=(RunNotFound, RunStillActive),
+            "DELETE", RUN, "deleteRun", "Runs", "Delete an ended run",
+            lambda asked: hub.delete(asked.run_id), status=204, errors=(RunNotFound, RunStillActive),
             does="A run that was asked to stop and did not in time is ended first.",
         ),
     ]  # fmt: skip
 
 
-def _holding_against(runs: _Runs) -> list[Operation]:
+def _holding_against(hub: Hub, runs: _Runs) -> list[Operation]:
     return [
         Operation(
             "PUT", f"{RUN}/baseline", "markBaseline", "Baselines", "Name an ended run as a baseline", runs.mark,
@@ -138,87 +140,65 @@ def _holding_against(runs: _Runs) -> list[Operation]:
             does="The run that had the name loses it.",
         ),
         Operation(
-            "DELETE", f"{RUN}/baseline", "unmarkBaseline", "Baselines", "Remove a baseline's name", runs.unmark,
-            status=204, errors=(RunNotFound, RunStillActive),
+            "DELETE", f"{RUN}/baseline", "unmarkBaseline", "Baselines", "Remove a baseline's name",
+            lambda asked: hub.mark_baseline(asked.run_id, ""), status=204, errors=(RunNotFound, RunStillActive),
         ),
         Operation(
-            "GET", f"{V1}/baselines/{{name}}", "getBaseline", "Baselines", "The run that has this name", runs.baseline,
-            RunRecord, errors=(BaselineNotFound,),
+            "GET", f"{V1}/baselines/{{name}}", "getBaseline", "Baselines", "The run that has this name",
+            lambda asked: hub.baseline(asked.name), RunRecord, errors=(BaselineNotFound,),
         ),
     ]  # fmt: skip
 
 
 class _Runs:
-    def __init__(self, hub: Runs) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
-    async def start(self, asked: Asked) -> Made:
+    async def start(self, asked: CheckedRequest) -> Made:
         return await self._made(await self._hub.start(asked.body))
 
-    async def list(self, asked: Asked) -> RunPage:
+    async def list(self, asked: CheckedRequest) -> RunPage:
         query: RunsQuery = asked.query
         records = await self._hub.runs(query.limit, query.offset, query)
         total = await self._hub.count(query)
         return RunPage(tuple(map(summary_of, records)), total, query.limit, query.offset)
 
-    async def compare(self, asked: Asked) -> Comparison:
-        first_id, second_id = pair_of(asked.query.ids)
-        return await self._hub.compare(first_id, second_id)
-
-    async def get(self, asked: Asked) -> RunRecord:
-        return await self._hub.run(asked.run_id)
-
-    async def balance(self, asked: Asked) -> WindowBalance:
+    async def balance(self, asked: CheckedRequest) -> WindowBalance:
         return window_of(await self._hub.run(asked.run_id), asked.query.window)
 
-    async def pods(self, asked: Asked) -> PodTable:
+    async def pods(self, asked: CheckedRequest) -> PodTable:
         return pods_of(await self._hub.run(asked.run_id))
 
-    async def events(self, asked: Asked) -> EventPage:
+    async def events(self, asked: CheckedRequest) -> EventPage:
         await self._hub.run(asked.run_id)
         query: EventsQuery = asked.query
         later = [each for each in await self._hub.happenings(asked.run_id) if each.seq > query.after]
         page = tuple(later[: query.limit])
         return EventPage(asked.run_id, page, page[-1].seq if page else -1)
 
-    async def history(self, asked: Asked) -> History:
+    async def history(self, asked: CheckedRequest) -> History:
         await self._hub.run(asked.run_id)
         return History(asked.run_id, tuple(await self._hub.history(asked.run_id)))
 
-    async def pod_history(self, asked: Asked) -> PodSpans:
+    async def pod_history(self, asked: CheckedRequest) -> PodSpans:
         await self._hub.run(asked.run_id)
         return await self._hub.pod_spans(asked.run_id)
 
-    async def planned(self, asked: Asked) -> Experiment:
-        return await self._hub.planned_experiment(asked.run_id)
-
-    async def edit(self, asked: Asked) -> RunRecord:
-        return await self._hub.edit(asked.run_id, asked.body)
-
-    async def stop(self, asked: Asked) -> RunRecord:
+    async def stop(self, asked: CheckedRequest) -> RunRecord:
         await self._hub.stop(asked.run_id)
         return await self._hub.run(asked.run_id)
 
-    async def rerun(self, asked: Asked) -> Made:
+    async def rerun(self, asked: CheckedRequest) -> Made:
         return await self._made(await self._hub.rerun(asked.run_id))
 
-    async def experiment(self, asked: Asked) -> Made:
+    async def experiment(self, asked: CheckedRequest) -> Made:
         return await self._made(await self._hub.experiment(asked.run_id))
 
-    async def delete(self, asked: Asked) -> None:
-        await self._hub.delete(asked.run_id)
-
-    async def mark(self, asked: Asked) -> RunRecord:
+    async def mark(self, asked: CheckedRequest) -> RunRecord:
         if not asked.body.name:
             raise PlanError("name", "", "a baseline needs a name; DELETE takes it away")
         await self._hub.mark_baseline(asked.run_id, asked.body.name)
         return await self._hub.run(asked.run_id)
-
-    async def unmark(self, asked: Asked) -> None:
-        await self._hub.mark_baseline(asked.run_id, "")
-
-    async def baseline(self, asked: Asked) -> RunRecord:
-        return await self._hub.baseline(asked.name)
 
     async def _made(self, run_id: str) -> Made:
         return Made(f"{RUNS}/{run_id}", await self._hub.run(run_id))

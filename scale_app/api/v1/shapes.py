@@ -5,7 +5,7 @@ Field names are the wire's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -20,6 +20,8 @@ from scale_app.domain.verdict import Verdict, VerdictKind
 
 MOST_RUNS_A_PAGE = 500
 MOST_EVENTS_A_PAGE = 1_000
+NOTHING_SAID = {"requests": 0, "score": None, "grade": None, "verdict": None}
+"""Of a run without a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +60,9 @@ class RunSummary:
 
 def summary_of(run: RunOutline) -> RunSummary:
     """The run as a list shows it."""
-    said = run.headline
-    return RunSummary(
-        run_id=run.run_id,
-        target_url=run.target_url,
-        source=run.source,
-        state=run.state,
-        message=run.message,
-        created_at_epoch_s=run.created_at_epoch_s,
-        ended_at_epoch_s=run.ended_at_epoch_s,
-        users=run.users,
-        duration_s=run.duration_s,
-        requests=said.requests if said else 0,
-        score=said.score if said else None,
-        grade=said.grade if said else None,
-        verdict=said.verdict if said else None,
-        experiment_of=run.experiment_of,
-        baseline=run.baseline,
-        not_stored=run.not_stored,
-        unreadable=run.unreadable,
-        failures=said.failures if said else 0,
-        requests_per_s=said.requests_per_s if said else None,
-        p95_ms=said.p95_ms if said else None,
-        pods=said.pods if said else None,
-        elapsed_s=said.elapsed_s if said else None,
-    )
+    own = {field.name: getattr(run, field.name) for field in fields(RunOutline) if field.name != "headline"}
+    said = NOTHING_SAID if run.headline is None else asdict(run.headline)
+    return RunSummary(**own, **said)
 
 
 Window = Literal["run", "10s", "60s"]

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from scale_app.api.operation import Asked, Operation
+from scale_app.api.operation import CheckedRequest, Operation
 from scale_app.api.socket import ENDED, SEND_LIMIT_S, TRY_LATER, close, listen, until_first
 from scale_app.api.v1.runs import RUN
 from scale_app.codec import prepare, query_from_wire, to_json
@@ -20,7 +20,7 @@ from scale_app.domain.errors import PlanError, RunNotFound, ScaleError
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.record import RunRecord
 from scale_app.service.broadcast import Followed
-from scale_app.service.runs import Runs
+from scale_app.service.hub import Hub
 
 HEARTBEAT_S = 5.0
 TEXTS_KEPT = 16
@@ -93,11 +93,11 @@ def stream_operation() -> Operation:
     )  # fmt: skip
 
 
-async def _not_so(_asked: Asked) -> object:
+async def _not_so(_asked: CheckedRequest) -> object:
     raise HTTPException(426, "This address is for WebSockets; open it with ws:// or wss://.", {"Upgrade": "websocket"})
 
 
-def run_stream(hub: Runs, heartbeat_s: float = HEARTBEAT_S) -> Callable[[WebSocket], Awaitable[None]]:
+def run_stream(hub: Hub, heartbeat_s: float = HEARTBEAT_S) -> Callable[[WebSocket], Awaitable[None]]:
     """The endpoint of /api/v1/runs/{run_id}/stream."""
 
     texts = Texts()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scale_app.api.operation import Asked
+from scale_app.api.operation import CheckedRequest
 from scale_app.api.v1 import reports
 from scale_app.api.v1.reports import ExportQuery, report_operations
 from scale_app.codec import to_wire
@@ -59,7 +59,7 @@ async def test_two_files_are_made_at_once_and_the_next_when_one_ended(monkeypatc
     house.load.end(1)
     await settled()
     export_it = report_operations(house.hub)[0].answer
-    asked, client = Asked({"run_id": run_id}, ExportQuery()), Client()
+    asked, client = CheckedRequest({"run_id": run_id}, ExportQuery()), Client()
     first, _ = [await export_it(asked) for _ in range(2)]
     with pytest.raises(TooManyExports):
         await export_it(asked)
@@ -93,7 +93,7 @@ async def test_the_json_begins_before_the_run_is_read() -> None:
         return await whole(*given, **more)
 
     house.hub.whole = slow  # type: ignore[method-assign]
-    response = await report_operations(house.hub)[0].answer(Asked({"run_id": run_id}, ExportQuery()))
+    response = await report_operations(house.hub)[0].answer(CheckedRequest({"run_id": run_id}, ExportQuery()))
     sending = asyncio.create_task(response(SCOPE, client.receive, client.send))  # type: ignore[operator]
     await settled()
     assert [message.get("body", b"")[:14] for message in client.sent] == [b"", b'{"scale_run":1']
