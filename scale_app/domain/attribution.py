@@ -13,7 +13,7 @@ from scale_app.domain.connection_join import ConnectionJoin, Joined
 from scale_app.domain.counters import Counted, CounterTotals, Timeline
 from scale_app.domain.counting import Counting, CountingWish, SourceStanding
 from scale_app.domain.samples import ConnectionsSample, CountsSample, PodCount, TrafficSample
-from scale_app.domain.source import COUNTERS, NAMED_BY_ANSWERS, Source
+from scale_app.domain.source import COUNTERS, JOINED, Source
 from scale_app.domain.verdict import COVERAGE_FLOOR
 
 ANSWERS_TO_CHOOSE = 20
@@ -34,7 +34,7 @@ def choose(wish: CountingWish, present: Source, standings: Mapping[Source, Sourc
         return present if wish.source == "header" else Source(wish.source)
     if answers < ANSWERS_TO_CHOOSE:
         return present
-    named = [source for source in standings if source in NAMED_BY_ANSWERS]
+    named = [source for source in standings if source.traits.in_answers]
     ranked = [source for source in (*named, *COUNTERS) if source in standings]
     working = next((source for source in ranked if _coverage(standings, source) >= COVERAGE_FLOOR), None)
     best = working or max(ranked, key=lambda source: _coverage(standings, source), default=present)
@@ -106,7 +106,7 @@ class Attribution:
 
     def connections_seen(self, sample: ConnectionsSample) -> None:
         """Take a reading of the pods' connection tables."""
-        self._note(Source.CONNECTION_MAP, took_s=sample.took_s, unread=sample.unread, problem=sample.problem)
+        self._note(JOINED, took_s=sample.took_s, unread=sample.unread, problem=sample.problem)
         if sample.clients or sample.opened:
             self._join.connections_seen(sample)
 
@@ -159,13 +159,13 @@ class Attribution:
     @property
     def settled(self) -> bool:
         """True when the answers name their pods and have done so often enough that nothing else need be read."""
-        named = self.source in NAMED_BY_ANSWERS and _coverage(self._standings, self.source) >= COVERAGE_FLOOR
+        named = self.source.traits.in_answers and _coverage(self._standings, self.source) >= COVERAGE_FLOOR
         return named and self._timeline.newest >= ANSWERS_TO_SETTLE
 
     @property
     def others(self) -> int | None:
         """Requests of other clients since the start, at least; None when no source that is read can tell."""
-        tell = COUNTERS if self.source in NAMED_BY_ANSWERS else (self.source,)
+        tell = COUNTERS if self.source.traits.in_answers else (self.source,)
         return next((self._others[source] for source in tell if source in self._others), None)
 
     def _settle_readings(self, known_to_s: float | None) -> None:
@@ -213,7 +213,7 @@ class Attribution:
 
         A log that cannot be read now is still there to be read later.
         """
-        if sample.approximate or sample.source is Source.ACCESS_LOG or not _cut_off(sample):
+        if sample.approximate or sample.source.traits.lossless or not _cut_off(sample):
             return 0
         return max(0, int(self._answers.at(sample.at_s - sample.lag_s)) - counted)
 
@@ -245,11 +245,11 @@ class Attribution:
 
     def _take_joined(self, joined: Joined, sample: TrafficSample) -> None:
         total = sum(joined.requests.values())
-        self._counted[Source.CONNECTION_MAP] = Counted(
+        self._counted[JOINED] = Counted(
             joined.requests, sample.requests, joined.connections, joined.estimated, sample.answered
         )
         coverage = total / sample.answered if sample.answered else None
-        self._note(Source.CONNECTION_MAP, coverage=coverage, approximate=joined.estimated)
+        self._note(JOINED, coverage=coverage, approximate=joined.estimated)
 
     def _note(self, source: Source, **changes: object) -> None:
         standing = self._standings.get(source) or SourceStanding(source)

@@ -125,6 +125,27 @@ class Rule:
         return f"{self.verb} {self.resource}" + (f".{self.api_group}" if self.api_group else "")
 
 
+def rules(verbs: str, resource: str, api_group: str = "") -> tuple[Rule, ...]:
+    """A rule for each verb. verbs: as in "list watch"."""
+    return tuple(Rule(verb, resource, api_group) for verb in verbs.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A thing that Scale can do with a cluster. source: its short name. used_for: what a person gets from it.
+
+    rules: all that it needs, none of them more. needed: without it no Kubernetes target can be watched.
+    cluster_wide: its rules are about nodes, which are in no namespace. enters: it starts something inside pods.
+    """
+
+    source: str
+    used_for: str
+    rules: tuple[Rule, ...]
+    needed: bool = False
+    cluster_wide: bool = False
+    enters: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class SourcePermission:
     """One row of the self-check: a thing that Scale can do with the cluster, and whether this account may.

@@ -16,7 +16,7 @@ from scale_app.domain.gate import Gate, Levels, VerdictLevels
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
-from scale_app.domain.snapshot import PodShare, Snapshot, Source
+from scale_app.domain.snapshot import PodShare, Snapshot
 from scale_app.domain.verdict import VerdictKind
 
 
@@ -206,7 +206,7 @@ def _listed(parts: Sequence[str]) -> str:
 
 def _reasons(first: RunRecord, second: RunRecord) -> list[str]:
     reasons = [reason for record in (first, second) if (reason := _not_usable(record))]
-    if (first.source is Source.SIMULATED) != (second.source is Source.SIMULATED):
+    if first.source.traits.invented != second.source.traits.invented:
         reasons.append("one run's counts are simulated and the other's are real")
     elif first.plan.target_url != second.plan.target_url:
         reasons.append(f"the targets differ ({first.plan.target_url} and {second.plan.target_url})")

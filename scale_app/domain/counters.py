@@ -117,7 +117,7 @@ def gained_beside(source: Source, first: Mapping[Source, Counted], last: Mapping
     then, now = first.get(source, NOTHING), last.get(source, NOTHING)
     counts = {pod: max(0, count - then.requests.get(pod, 0)) for pod, count in now.requests.items()}
     due, most = max(0.0, now.answered - then.answered), max(0.0, now.ended - then.ended)
-    if source is Source.NETWORK:
+    if source.traits.unit == "bytes":
         counts = _shared_out(counts, due)
     pods = {
         pod: PodCount(count, 0, max(0, now.connections.get(pod, 0) - then.connections.get(pod, 0)))

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from scale_app.domain.errors import PlanError
-from scale_app.domain.source import Source
+from scale_app.domain.source import COUNTERS, AskedSource, Source
 
-AskedSource = Literal["auto", "header", "json", "prometheus", "access_log", "connection_map", "proxy", "network"]
 EnterPods = Literal["no", "exec", "ephemeral"]
 
 LONGEST_TEXT = 2_000
@@ -52,22 +51,23 @@ class CountingWish:
         self._check_needs()
 
     def _check_needs(self) -> None:
-        if self.source == "json" and not self.json_field:
-            raise PlanError("json_field", "", "counting by a JSON field needs the field's name")
-        if self.source == "proxy" and not self.proxy_pods:
-            raise PlanError("proxy_pods", "", "counting at a proxy needs its pods: a namespace and a label selector")
-        if self.source == "connection_map" and self.enter_pods == "no":
-            raise PlanError(
-                "enter_pods", "no", "the connection map runs something inside the pods: allow exec or ephemeral"
-            )
+        if self.source != "auto" and not self._can_use(Source(self.source)):
+            traits = Source(self.source).traits
+            raise PlanError(traits.plan_field, getattr(self, traits.plan_field), traits.without_it)
+
+    def _can_use(self, source: Source) -> bool:
+        """True when the field that the source needs is given."""
+        field = source.traits.plan_field
+        return not field or getattr(self, field) not in ("", "no")
 
     def allows(self, source: Source) -> bool:
         """True when this source, one that is read beside the load, may be tried."""
-        if self.source != "auto":
-            return self.source == source
-        if source is Source.CONNECTION_MAP:
-            return self.enter_pods != "no"
-        return bool(self.proxy_pods) or source is not Source.PROXY
+        return self._can_use(source) if self.source == "auto" else self.source == source
+
+    @property
+    def joins_connections(self) -> bool:
+        """True when a source may be read whose counts are joined with the load generator's own connections."""
+        return any(source.traits.unit == "connections" and self.allows(source) for source in COUNTERS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from typing import Literal
 from scale_app.domain.alert import Alert
 from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated
 from scale_app.domain.record import RunRecord
-from scale_app.domain.snapshot import Source
 
 AlertEvent = AlertRaised | AlertUpdated | AlertCleared
 Tone = Literal["bad", "good"]
@@ -74,15 +73,15 @@ def _where(record: RunRecord, elapsed_s: float, public_url: str) -> list[str]:
     return [
         f"Run: {record.run_id}, {elapsed_s:.0f} s after its start.",
         f"Target: {_target(record)}. Counts from: {record.source.value}.",
-        SIMULATED if record.source is Source.SIMULATED else "",
+        SIMULATED if record.source.traits.invented else "",
         f"{public_url}/runs/{record.run_id}" if public_url else "",
     ]
 
 
 def _target(record: RunRecord) -> str:
     # A query may hold a key; whoever reads the message need not know it.
-    return record.plan.target_url if record.source is Source.SIMULATED else record.plan.target_url.partition("?")[0]
+    return record.plan.target_url if record.source.traits.invented else record.plan.target_url.partition("?")[0]
 
 
 def _label(record: RunRecord) -> str:
-    return " (simulated)" if record.source is Source.SIMULATED else ""
+    return " (simulated)" if record.source.traits.invented else ""

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from scale_app.domain.counting import AskedSource, CountingWish, EnterPods
+from scale_app.domain.counting import CountingWish, EnterPods
 from scale_app.domain.errors import PlanError
 from scale_app.domain.gate import Gate
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.request import HEADER_NAME, check_authorities, check_locustfile, check_request
+from scale_app.domain.source import AskedSource
 from scale_app.domain.target import DEMO_TARGET, check_service, check_target, is_demo, is_simulated
 
 MOST_ARRIVALS_PER_S = 100_000.0

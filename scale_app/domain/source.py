@@ -1,16 +1,24 @@
-"""Where the counts of a run come from, and which source is preferred to which."""
+"""The sources of a run's counts, and the one table of what each of them can do.
+
+A new source of counts is a member of Source, a row of TRAITS, an adapter in `adapters/kubernetes/counters/`, what the
+documentation says of it, and for each of its rights a folder of `k8s/rights/`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
+
+from scale_app.domain.cluster import Need, rules
+
+AskedSource = Literal["auto", "header", "json", "prometheus", "access_log", "connection_map", "proxy", "network"]
+"""What a plan may ask for: every source that has a choice in TRAITS, or the best that works."""
 
 
 class Source(StrEnum):
-    """Where the counts come from.
-
-    DEMO, SIMULATED: the built-in target and invented counts. HEADER, JSON: each answer names its pod, in a response
-    header or in a field of its JSON body. The others are read beside the load, see COUNTERS.
-    """
+    """Where the counts come from; what that means is in TRAITS."""
 
     DEMO = "demo"
     HEADER = "header"
@@ -22,9 +30,142 @@ class Source(StrEnum):
     PROXY = "proxy"
     NETWORK = "network"
 
+    @property
+    def traits(self) -> SourceTraits:
+        return TRAITS[self]
 
-COUNTERS = (Source.PROMETHEUS, Source.ACCESS_LOG, Source.CONNECTION_MAP, Source.PROXY, Source.NETWORK)
-"""What is read beside the load, the preferred first: all exact but the last, the first two for the least rights."""
 
-NAMED_BY_ANSWERS = frozenset({Source.DEMO, Source.HEADER, Source.SIMULATED, Source.JSON})
-"""Sources in which every answer says itself which pod gave it, so that requests of other clients cannot slip in."""
+@dataclass(frozen=True, slots=True)
+class SourceTraits:
+    """What one source of counts can do.
+
+    label, meaning: what people read where counts come from it, in two or three words and in a sentence.
+    choice: the same where a plan may ask for it; () for a source that belongs to a built-in target.
+    rank: among the sources that are read beside the load, the preferred first; None when each answer names its pod
+        itself, so that requests of other clients cannot slip in.
+    unit: what is read. Connections are joined with those that the load generator knows; bytes share out its requests.
+    exact: False when its counts are always estimates.
+    lossless: what it could not read now, or when a pod ended, can be read later.
+    pick: what the balancer chooses a pod for, as far as the source tells; None where connections must tell.
+    alone_tells_others: it can tell the requests of other clients, and is cheap enough to be read only for that.
+    invented: no request is sent.
+    plan_field, without_it: the field of a plan without which it cannot be used, and what then is said; "" for none.
+    rights: what a cluster must allow, all the ways in which it can be read.
+    """
+
+    label: str
+    meaning: str
+    choice: tuple[str, str] | tuple[()] = ()
+    rank: int | None = None
+    unit: Literal["requests", "connections", "bytes"] = "requests"
+    exact: bool = True
+    lossless: bool = False
+    pick: Literal["request"] | None = None
+    alone_tells_others: bool = False
+    invented: bool = False
+    plan_field: Literal["", "json_field", "proxy_pods", "enter_pods"] = ""
+    without_it: str = ""
+    rights: tuple[Need, ...] = ()
+
+    @property
+    def in_answers(self) -> bool:
+        """True when each answer names the pod that gave it."""
+        return self.rank is None
+
+
+TRAITS: Mapping[Source, SourceTraits] = {
+    Source.DEMO: SourceTraits("Demo pods", "Measured on the built-in demo pods of this machine."),
+    Source.SIMULATED: SourceTraits(
+        "Simulated", "These counts are invented to try the page out. No request was sent.", invented=True
+    ),
+    Source.HEADER: SourceTraits(
+        "Measured by header",
+        "Counted from the response header in which each pod gives its name.",
+        ("Response header", "Each answer names its pod in a header."),
+    ),
+    Source.JSON: SourceTraits(
+        "Measured by JSON field",
+        "Counted from the field of each JSON answer in which a pod gives its name.",
+        ("JSON field", "Each answer names its pod in its body; say which field."),
+        plan_field="json_field",
+        without_it="counting by a JSON field needs the field's name",
+    ),
+    Source.PROMETHEUS: SourceTraits(
+        "Measured by Prometheus",
+        "Counted from the Prometheus counter that each pod exports.",
+        ("Prometheus metrics", "The pods' own request counters."),
+        rank=1,
+        alone_tells_others=True,
+        rights=(Need("prometheus", "counts requests by the pods' Prometheus counters", rules("get", "pods/proxy")),),
+    ),
+    Source.ACCESS_LOG: SourceTraits(
+        "Measured by access log",
+        "Counted from the lines of each pod's own access log.",
+        ("Access logs", "The pods' access logs, read through the cluster."),
+        rank=2,
+        lossless=True,
+        rights=(Need("access_log", "counts requests by the pods' access logs", rules("get", "pods/log")),),
+    ),
+    Source.PROXY: SourceTraits(
+        "Measured at the proxy",
+        "Counted by the proxy that hands the requests to the pods.",
+        ("Proxy's statistics", "What a layer-7 proxy says of its upstreams."),
+        rank=4,
+        pick="request",
+        plan_field="proxy_pods",
+        without_it="counting at a proxy needs its pods: a namespace and a label selector",
+        rights=(
+            Need(
+                "proxy",
+                "counts requests at a layer-7 proxy by its pods' logs, granted where the proxy runs",
+                (*rules("list", "pods"), *rules("get", "pods/log")),
+            ),
+            Need(
+                "envoy",
+                "counts requests at an Envoy by its admin page, granted where the Envoy runs",
+                (*rules("list", "pods"), *rules("get", "pods/proxy")),
+            ),
+        ),
+    ),
+    Source.NETWORK: SourceTraits(
+        "Estimated from network",
+        "Estimated from the bytes that each pod received, whoever sent them.",
+        ("Network counters", "Bytes that each pod received, from the nodes; coarse."),
+        rank=5,
+        unit="bytes",
+        exact=False,
+        rights=(
+            Need(
+                "kubelet", "estimates shares by the pods' network bytes", rules("get", "nodes/proxy"), cluster_wide=True
+            ),
+        ),
+    ),
+    Source.CONNECTION_MAP: SourceTraits(
+        "Measured by connections",
+        "Counted from each pod's table of connections and our own counts.",
+        ("Connections in the pods", "Which connection ended in which pod, read inside the pods."),
+        rank=3,
+        unit="connections",
+        plan_field="enter_pods",
+        without_it="the connection map runs something inside the pods: allow exec or ephemeral",
+        rights=(
+            Need(
+                "connections",
+                "counts requests by each pod's connections, read by a command in the pod",
+                rules("get create", "pods/exec"),
+                enters=True,
+            ),
+            Need(
+                "ephemeral",
+                "the same for pods without a shell, by a container that is added to them",
+                (*rules("patch", "pods/ephemeralcontainers"), *rules("get create", "pods/exec")),
+                enters=True,
+            ),
+        ),
+    ),
+}
+
+COUNTERS = tuple(sorted((each for each in Source if each.traits.rank), key=lambda each: each.traits.rank or 0))
+"""What is read beside the load, the preferred first."""
+JOINED = next(each for each in COUNTERS if each.traits.unit == "connections")
+"""The source whose readings are ConnectionsSamples."""

@@ -14,7 +14,7 @@ from scale_app.domain.evidence import log_regular
 from scale_app.domain.histogram import Histogram, merged
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, PodCount, TrafficSample
-from scale_app.domain.source import NAMED_BY_ANSWERS, Source
+from scale_app.domain.source import Source
 from scale_app.domain.verdict import Verdict
 from scale_app.domain.window import Figures, Window
 
@@ -153,7 +153,7 @@ class Windows:
     def _between(self, first: Mark, carried: Loads | ConnectionCounters) -> Window:
         last = self._marks[-1]
         requests = last.sample.requests - first.sample.requests
-        named = self._source in NAMED_BY_ANSWERS
+        named = self._source.traits.in_answers
         gained = _named(first, last) if named else gained_beside(self._source, first.counted, last.counted)
         pods = dict(gained.pods)
         expected = self._expectations(first, last, pods)
@@ -168,7 +168,7 @@ class Windows:
             expected=expected,
             latency=last.latency.minus(first.latency),
             loads=loads if last.sample.loads else None,
-            by_request=self._source is Source.PROXY or picks_by_request(last.sample.loads or NO_LOADS),
+            by_request=self._source.traits.pick == "request" or picks_by_request(last.sample.loads or NO_LOADS),
             due=gained.due,
             most=gained.most,
             unserved=_unserved(first.sample, last.sample, named),

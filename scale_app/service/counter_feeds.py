@@ -82,11 +82,11 @@ class CounterFeeds:
 
         Estimates, which lag by many seconds, are waited for only where there is nothing better.
         """
-        exact = self._tasks.keys() - {Source.NETWORK}
+        exact = [source for source in self._tasks if source.traits.exact]
         limit_s = max(LAST_READING_LIMIT_S, LAST_READINGS * self._took_s) if exact else LAST_ESTIMATE_LIMIT_S
         if self._answers_suffice:
             return
-        reading = asyncio.ensure_future(self._until_read(exact or self._tasks.keys(), ended_at_s))
+        reading = asyncio.ensure_future(self._until_read(exact or list(self._tasks), ended_at_s))
         for late in await late_after(self._clock, limit_s, {reading}):
             late.cancel()
             log.warning("not every source was read again within %g s of the load's end", limit_s)
@@ -103,7 +103,7 @@ class CounterFeeds:
         """Let go of what is of no use when every answer names its pod."""
         self._answers_suffice = True
         # One that is read now and then stays, since it alone can tell the requests of other clients.
-        for other in self._tasks.keys() - {Source.PROMETHEUS}:
+        for other in [source for source in self._tasks if not source.traits.alone_tells_others]:
             self._tasks.pop(other).cancel()
 
     async def close(self) -> None:

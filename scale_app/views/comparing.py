@@ -14,7 +14,7 @@ from scale_app.views import format as shown
 from scale_app.views.pod_table import outlier_side, share_decimals
 from scale_app.views.presenting import figures
 from scale_app.views.view import AxisTick, HeadlineFigures, Sequel
-from scale_app.views.words import CHANGES, PLAN_LABELS, SOURCES, setting_text
+from scale_app.views.words import CHANGES, PLAN_LABELS, setting_text
 
 MOST_RUNS = 8
 MOST_PODS = 200
@@ -192,7 +192,7 @@ def _side(
         target=record.plan.target_url,
         baseline=record.baseline,
         source=record.source.value,
-        source_text=SOURCES[record.source][0],
+        source_text=record.source.traits.label,
         is_reference=compared is None,
         figures=figures(last) if last else HeadlineFigures(),
         dot=scale.at(last.balance.score if last else None),

@@ -32,7 +32,7 @@ from scale_app.views.view import (
     RunView,
     Shares,
 )
-from scale_app.views.words import ALERT_RULES, SOURCES, STATES, UNTIL, VERDICTS, connection_text
+from scale_app.views.words import ALERT_RULES, STATES, UNTIL, VERDICTS, connection_text
 
 NO_TIMES = PodSpans().times
 
@@ -42,7 +42,6 @@ def run_view(
 ) -> RunView:
     """The view of a run whose newest snapshot, if any, is record.last."""
     snapshot, state = record.last, record.state
-    source_text, source_note = SOURCES[record.source]
     table = pod_table(snapshot.pods if snapshot else ())
     return RunView(
         run_id=record.run_id,
@@ -51,8 +50,8 @@ def run_view(
         state_text=STATES[state],
         active=state.active,
         source=record.source.value,
-        source_text=source_text,
-        source_note=source_note,
+        source_text=record.source.traits.label,
+        source_note=record.source.traits.meaning,
         counting=counting_note(snapshot.counting) if snapshot else "",
         message=record.told or (snapshot.message if snapshot else ""),
         alerts=alert_rows(snapshot.alerts) if snapshot else [],

@@ -11,7 +11,7 @@ from scale_app.domain.snapshot import Point
 from scale_app.domain.verdict import VerdictKind
 from scale_app.pictures.score import sparkline
 from scale_app.views import format as shown
-from scale_app.views.words import SOURCES, STATES, VERDICTS
+from scale_app.views.words import STATES, VERDICTS
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def run_row(run: RunOutline, points: Sequence[Point] = ()) -> RunListRow:
         target=run.target_url,
         plan=f"{shown.count(run.users)} users, {shown.span(run.duration_s)}",
         source=run.source.value,
-        source_text=SOURCES[run.source][0],
+        source_text=run.source.traits.label,
         kind=kind.value,
         verdict=VERDICTS[kind] if state.active or kind is not VerdictKind.NO_DATA else "No data",
         score=shown.score(said.score if said else None),

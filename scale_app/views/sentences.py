@@ -20,11 +20,10 @@ from scale_app.domain.events import (
 from scale_app.domain.findings.counts import GENERATOR_LIMIT
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Finding, RunState, Snapshot
-from scale_app.domain.source import NAMED_BY_ANSWERS
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
 from scale_app.views.view import AlertRow, FindingRow, Happening
-from scale_app.views.words import ALERTS, CERTAINTIES, CHANGED_STATES, GENERATOR_NOTES, SOURCES
+from scale_app.views.words import ALERTS, CERTAINTIES, CHANGED_STATES, GENERATOR_NOTES
 
 NO_CAUSE = "No cause stands out."
 
@@ -73,14 +72,14 @@ def counting_note(counting: Counting) -> str:
 
 def _counting_sentences(counting: Counting) -> Iterator[str]:
     now = counting.now
-    if now.source not in NAMED_BY_ANSWERS:
-        yield SOURCES[now.source][1]
+    if not now.source.traits.in_answers:
+        yield now.source.traits.meaning
         yield from _worth(now)
     if counting.others:
         yield f"The pods also answered at least {shown.count(counting.others)} requests of other clients."
     for standing in counting.considered:
         if standing.problem:
-            yield f"{SOURCES[standing.source][0]}: {standing.problem}"
+            yield f"{standing.source.traits.label}: {standing.problem}"
 
 
 def _worth(now: SourceStanding) -> Iterator[str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from scale_app.domain.alert import AlertKind
 from scale_app.domain.compare import Change
-from scale_app.domain.counting import AskedSource
 from scale_app.domain.demo import Fault, Policy
 from scale_app.domain.pattern import PatternKind
 from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy, Until
 from scale_app.domain.plan_fields import PLAN_FIELDS
-from scale_app.domain.snapshot import Certainty, RunState, Source
+from scale_app.domain.snapshot import Certainty, RunState
+from scale_app.domain.source import AskedSource, Source
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
 
@@ -41,24 +42,6 @@ VERDICTS = {
     VerdictKind.UNEVEN: "Uneven",
     VerdictKind.UNDECIDED: "Undecided",
     VerdictKind.NO_DATA: "No data",
-}
-
-SOURCES = {
-    Source.DEMO: ("Demo pods", "Measured on the built-in demo pods of this machine."),
-    Source.HEADER: ("Measured by header", "Counted from the response header in which each pod gives its name."),
-    Source.JSON: (
-        "Measured by JSON field",
-        "Counted from the field of each JSON answer in which a pod gives its name.",
-    ),
-    Source.PROMETHEUS: ("Measured by Prometheus", "Counted from the Prometheus counter that each pod exports."),
-    Source.ACCESS_LOG: ("Measured by access log", "Counted from the lines of each pod's own access log."),
-    Source.CONNECTION_MAP: (
-        "Measured by connections",
-        "Counted from each pod's table of connections and our own counts.",
-    ),
-    Source.PROXY: ("Measured at the proxy", "Counted by the proxy that hands the requests to the pods."),
-    Source.NETWORK: ("Estimated from network", "Estimated from the bytes that each pod received, whoever sent them."),
-    Source.SIMULATED: ("Simulated", "These counts are invented to try the page out. No request was sent."),
 }
 
 ALERTS: dict[AlertKind, str] = {
@@ -140,13 +123,7 @@ DNS: dict[DnsPolicy, tuple[str, str]] = {
 
 COUNTING: dict[AskedSource, tuple[str, str]] = {
     "auto": ("The best source that works", "Scale tries the sources in turn and shows which one it took."),
-    "header": ("Response header", "Each answer names its pod in a header."),
-    "json": ("JSON field", "Each answer names its pod in its body; say which field."),
-    "prometheus": ("Prometheus metrics", "The pods' own request counters."),
-    "access_log": ("Access logs", "The pods' access logs, read through the cluster."),
-    "connection_map": ("Connections in the pods", "Which connection ended in which pod, read inside the pods."),
-    "proxy": ("Proxy's statistics", "What a layer-7 proxy says of its upstreams."),
-    "network": ("Network counters", "Bytes that each pod received, from the nodes; coarse."),
+    **{cast(AskedSource, source.value): source.traits.choice for source in Source if source.traits.choice},
 }
 
 POLICIES = {

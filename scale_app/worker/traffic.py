@@ -17,7 +17,6 @@ from locust.exception import StopUser
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.request import IDEMPOTENT_METHODS, resolved
-from scale_app.domain.source import Source
 from scale_app.worker.answer import AnswerCache, AnswerReader, JsonAnswerReader
 from scale_app.worker.connection import Network
 from scale_app.worker.connector import NAME_KEPT_S, Resolver
@@ -129,7 +128,7 @@ def traffic_of(assignment: Assignment, schedule: Schedule, loop: Any) -> Traffic
         host=where.host,
         cache=AnswerCache(counters, _reader_of(plan)),
         counters=counters,
-        with_endpoints=plan.wish.allows(Source.CONNECTION_MAP),
+        with_endpoints=plan.wish.joins_connections,
     )
     repeatable = plan.method in IDEMPOTENT_METHODS
     behaviour = UserBehaviour(where.request, where.last_request, plan.requests_per_connection, repeatable)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from scale_app.domain.cluster import Rule
-from scale_app.domain.cluster_rights import SOURCES, Need
+from scale_app.domain.cluster import Need, Rule
+from scale_app.domain.cluster_rights import SOURCES
 
 K8S = Path(__file__).parents[2] / "k8s"
 DOCUMENTS = [doc for path in sorted(K8S.glob("*.yaml")) for doc in yaml.safe_load_all(path.read_text())]

@@ -13,6 +13,7 @@ from scale_app.adapters.kubernetes.objects import at
 from scale_app.adapters.kubernetes.offers import Found, problem_of, targets_of
 from scale_app.adapters.kubernetes.pods_sample import endpoints_of
 from scale_app.domain.cluster import (
+    Need,
     PermissionList,
     Rule,
     ServiceFound,
@@ -21,7 +22,7 @@ from scale_app.domain.cluster import (
     TargetList,
     service_ref,
 )
-from scale_app.domain.cluster_rights import DISCOVERY, GATEWAY, METRICS, NETWORKING, SOURCES, Need
+from scale_app.domain.cluster_rights import DISCOVERY, GATEWAY, METRICS, NETWORKING, SOURCES
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, ScaleError, TargetUnavailable
 
 OPTIONAL = (

@@ -8,7 +8,6 @@ from scale_app.domain.facts import Facts
 from scale_app.domain.findings.cause import Cause, milliseconds, percent
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.snapshot import Finding
-from scale_app.domain.source import NAMED_BY_ANSWERS
 from scale_app.domain.verdict import COVERAGE_FLOOR
 
 ANSWERS_TO_JUDGE = 20
@@ -19,7 +18,7 @@ def find_pods_not_named(facts: Facts) -> Finding | None:
     window = facts.figures.whole
     answered = round(window.due)
     named = window.attributed
-    if facts.source not in NAMED_BY_ANSWERS or answered < ANSWERS_TO_JUDGE or named >= COVERAGE_FLOOR * answered:
+    if not facts.source.traits.in_answers or answered < ANSWERS_TO_JUDGE or named >= COVERAGE_FLOOR * answered:
         return None
     evidence = (
         f"{named:,} of {answered:,} answers ({percent(named / answered)}) had the header {facts.plan.pod_header}; "
@@ -129,7 +128,7 @@ def find_foreign_traffic(facts: Facts) -> Finding | None:
     foreign = {name: requests for name, requests in (facts.excess or {}).items() if requests > 0}
     extra = max(sum(foreign.values()), facts.others or 0)
     window = facts.figures.whole
-    ours = window.attributed if facts.source in NAMED_BY_ANSWERS else min(window.attributed, round(window.due))
+    ours = window.attributed if facts.source.traits.in_answers else min(window.attributed, round(window.due))
     if extra < max(REQUESTS_TO_JUDGE, facts.plan.users + 1, NOTICED_FROM * (ours + extra)):
         return None
     evidence = (

@@ -5,7 +5,7 @@ import pytest
 from scale_app.domain.counting import CountingWish
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.source import COUNTERS, Source
+from scale_app.domain.source import COUNTERS, TRAITS, Source
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,12 @@ def test_without_a_wish_pods_are_not_entered_and_no_proxy_is_read() -> None:
 def test_what_is_opted_into_is_allowed() -> None:
     assert CountingWish(enter_pods="exec").allows(Source.CONNECTION_MAP)
     assert CountingWish(proxy_pods="ingress/app=nginx").allows(Source.PROXY)
+
+
+def test_every_source_is_in_the_table_and_those_beside_the_load_have_a_rank_of_their_own() -> None:
+    assert set(TRAITS) == set(Source)
+    assert [source.traits.rank for source in COUNTERS] == list(range(1, len(COUNTERS) + 1))
+    assert all(source.traits.rights and source.traits.choice for source in COUNTERS)
 
 
 def test_a_named_source_is_the_only_one() -> None:

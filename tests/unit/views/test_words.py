@@ -7,12 +7,12 @@ import pytest
 
 from scale_app.domain.alert import Alert, AlertKind
 from scale_app.domain.compare import Change
-from scale_app.domain.counting import AskedSource
 from scale_app.domain.demo import Fault, Policy
 from scale_app.domain.events import AlertCleared, AlertRaised, PlanEdited, PodChanged, StateChanged
 from scale_app.domain.pattern import PatternKind
 from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy, LoadPlan
-from scale_app.domain.snapshot import Certainty, RunState, Source
+from scale_app.domain.snapshot import Certainty, RunState
+from scale_app.domain.source import AskedSource
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import words
 from scale_app.views.presenting import plan_lines
@@ -21,7 +21,6 @@ from scale_app.views.sentences import MOST_HAPPENINGS, happenings
 
 def test_nothing_is_without_words():
     assert set(words.STATES) == set(RunState)
-    assert set(words.SOURCES) == set(Source)
     assert set(words.VERDICTS) == set(VerdictKind)
     assert set(words.POLICIES) == set(Policy)
     assert set(words.FAULTS) == set(Fault)
