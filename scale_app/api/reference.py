@@ -60,7 +60,9 @@ def _markdown(document: Json, types: Iterable[str]) -> str:
 
 ERRORS = (
     "An error of `/api/v1` is a [`Problem`](#problem) with the content type `application/problem+json`. Its `type` "
-    "ends in one of these names, `detail` is a sentence for people, and `field` names the part of the request at fault."
+    "ends in one of these names, `detail` is a sentence for people, and `field` names the part of the request at "
+    "fault. An error of a legacy route is a [`Refusal`](#refusal). Any request may be refused with 400, 403, 408, 413, "
+    "415, 421, 422 or 500, beside what stands with its route."
 )
 NO_TYPES = (
     "Open `/api/docs` on your server for every field of every type with its meaning and unit; `/openapi.json` says the "
@@ -102,12 +104,11 @@ def _contents(tags: Iterable[str]) -> str:
 def _operation(method: str, path: str, operation: Json) -> Iterator[str]:
     yield f"### `{method} {path}`"
     yield f"**{operation['summary']}.** {operation.get('description', '')}".strip()
-    if parameters := operation.get("parameters"):
+    if query := [each for each in operation.get("parameters", ()) if each["in"] == "query"]:
         rows = [
-            (f"`{each['name']}`", each["in"], _kind(each["schema"]), _default(each), each.get("description", ""))
-            for each in parameters
+            (f"`{each['name']}`", _kind(each["schema"]), _default(each), each.get("description", "")) for each in query
         ]
-        yield _table(("parameter", "in", "type", "default", "meaning"), rows)
+        yield _table(("query", "type", "default", "meaning"), rows)
     if body := operation.get("requestBody"):
         content = body["content"]["application/json"]
         yield f"Body: {_kind(content['schema'])}, as JSON" + (", for example:" if "example" in content else ".")
@@ -117,15 +118,12 @@ def _operation(method: str, path: str, operation: Json) -> Iterator[str]:
 
 
 def _answers(responses: Json) -> Iterator[tuple[str, str, str]]:
-    """What is the operation's own, and in one line what many may answer."""
-    common = [status for status in responses if responses[status]["description"] == f"{TITLES.get(int(status))}."]
+    """What is the operation's own: what many requests may be refused for stands under the errors."""
     for status, answer in responses.items():
-        if status not in common:
+        if answer["description"] != f"{TITLES.get(int(status))}.":
             content = answer.get("content", {})
             kinds = [_kind(each["schema"]) if "json" in kind else f"`{kind}`" for kind, each in content.items()]
             yield status, "Success" if status < "400" else answer["description"], ", ".join(kinds)
-    refusal = _kind(next(iter(responses[common[0]]["content"].values()))["schema"])
-    yield ", ".join(common), "refusals that many requests share: [Errors](#errors)", refusal
 
 
 def _errors() -> Iterator[str]:
