@@ -47,7 +47,7 @@ class _Connection:
 
 
 @dataclass(slots=True)
-class _Books:
+class _Counters:
     """Everything counted since the start; latency has shape (pods, buckets)."""
 
     requests: np.ndarray
@@ -68,36 +68,36 @@ class SimulatedTraffic:
         self._most = requests_per_connection
         self._buckets, self._chances = _latencies()
         shape = (target.pods, len(self._buckets))
-        self._books = _Books(np.zeros(target.pods, int), np.zeros(target.pods, int), np.zeros(shape, int))
+        self._counters = _Counters(np.zeros(target.pods, int), np.zeros(target.pods, int), np.zeros(shape, int))
         self._users: list[_Connection | None] = []
         self._interval = 0
 
     def advance(self, users: int, requests: int) -> None:
         """One interval in which so many users send so many requests, shared evenly among them."""
         self._interval += 1
-        self._books.closed_long = {}
+        self._counters.closed_long = {}
         self._resize(users)
-        before = self._books.requests.copy()
+        before = self._counters.requests.copy()
         for user in range(users):
             self._send(user, requests // users + (user < requests % users))
-        self._books.latency += self._random.multinomial(self._books.requests - before, self._chances)
+        self._counters.latency += self._random.multinomial(self._counters.requests - before, self._chances)
 
     def sample(self, at_s: float) -> TrafficSample:
         """The counters now."""
-        books = self._books
+        counted = self._counters
         return TrafficSample(
             at_s=at_s,
             users=len(self._users),
-            requests=int(books.requests.sum()),
-            pods={name: self._count(pod) for pod, name in enumerate(self._names) if books.requests[pod]},
-            connections=books.opened,
+            requests=int(counted.requests.sum()),
+            pods={name: self._count(pod) for pod, name in enumerate(self._names) if counted.requests[pod]},
+            connections=counted.opened,
             loads=self._loads(),
         )
 
     def end(self) -> None:
         """All users leave and close their connections."""
         self._interval += 1
-        self._books.closed_long = {}
+        self._counters.closed_long = {}
         self._resize(0)
 
     def _resize(self, users: int) -> None:
@@ -110,36 +110,36 @@ class SimulatedTraffic:
             connection = self._users[user] or self._open(user)
             batch = requests if self._most is None else min(requests, self._most - connection.carried)
             connection.carried += batch
-            self._books.requests[connection.pod] += batch
+            self._counters.requests[connection.pod] += batch
             requests -= batch
             if connection.carried == self._most:
                 self._close(connection)
                 self._users[user] = None
 
     def _open(self, user: int) -> _Connection:
-        books = self._books
-        books.opened += 1
+        counted = self._counters
+        counted.opened += 1
         pod = min(bisect(self._cumulative, self._random.random()), len(self._names) - 1)
-        books.connections[pod] += 1
-        connection = self._users[user] = _Connection(books.opened, pod, self._interval)
+        counted.connections[pod] += 1
+        connection = self._users[user] = _Connection(counted.opened, pod, self._interval)
         return connection
 
     def _close(self, connection: _Connection | None) -> None:
         if connection is None:
             return
         if connection.born == self._interval:
-            self._books.short[connection.carried] = self._books.short.get(connection.carried, 0) + 1
+            self._counters.short[connection.carried] = self._counters.short.get(connection.carried, 0) + 1
         else:
-            self._books.closed_long[connection.connection_id] = connection.carried
+            self._counters.closed_long[connection.connection_id] = connection.carried
 
     def _loads(self) -> ConnectionLoads:
         open_now = {c.connection_id: c.carried for c in self._users if c is not None}
-        return ConnectionLoads(dict(self._books.short), self._books.closed_long | open_now)
+        return ConnectionLoads(dict(self._counters.short), self._counters.closed_long | open_now)
 
     def _count(self, pod: int) -> PodCount:
-        row = self._books.latency[pod]
+        row = self._counters.latency[pod]
         counts = {bucket: int(times) for bucket, times in zip(self._buckets, row, strict=True) if times}
-        return PodCount(int(self._books.requests[pod]), 0, int(self._books.connections[pod]), Histogram(counts))
+        return PodCount(int(self._counters.requests[pod]), 0, int(self._counters.connections[pod]), Histogram(counts))
 
 
 def _latencies() -> tuple[list[int], np.ndarray]:

@@ -49,7 +49,7 @@ class Writer:
         self._journals: dict[str, Journal] = {}
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
-        self._packer = Packer(self._backlogs, self._make_room)
+        self._packer = Packer(self._backlogs, self._make_space)
         self._failed = 0
         self._tries_since_s: float | None = None
         self._reminded_at_s: float | None = None
@@ -188,7 +188,7 @@ class Writer:
         for journal in self._journals.values():
             yield from (journal.history, journal.recording)
 
-    def _make_room(self) -> None:
+    def _make_space(self) -> None:
         if sum(journal.size_bytes for journal in self._journals.values()) > MOST_WAITING_BYTES:
             largest = max(self._journals.values(), key=lambda journal: journal.size_bytes)
             if not largest.given_up:

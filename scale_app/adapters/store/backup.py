@@ -19,7 +19,7 @@ from scale_app.adapters.store.backup_file import (
     check_new,
     check_other,
     check_replaceable,
-    check_room,
+    check_space,
     copied,
     into_one_file,
     size_of,
@@ -66,7 +66,7 @@ async def restore(database_url: str, file: Path, replace: bool = False) -> str:
     await asyncio.to_thread(check_backup, file)
     folder = into_file.parent if into_file else Path(tempfile.gettempdir())
     with border("Restoring", database_url):
-        check_room(folder, size_of(file), "Restoring")
+        check_space(folder, size_of(file), "Restoring")
         with tempfile.TemporaryDirectory(prefix="scale-restore-", dir=folder) as room:
             copy = Path(room) / "restored.db"
             await asyncio.to_thread(copied, file, copy)
@@ -87,7 +87,7 @@ async def _write(database_url: str, part: Path) -> None:
         return
     if not size_of(source):
         raise BackupRefused(f"{source} does not exist, so there is nothing to back up. Check SCALE_DATABASE_URL.")
-    check_room(part.parent, size_of(source), "Backing up")
+    check_space(part.parent, size_of(source), "Backing up")
     await asyncio.to_thread(copied, source, part)
 
 

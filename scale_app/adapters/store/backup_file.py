@@ -92,7 +92,7 @@ def size_of(file: Path) -> int:
     return file.stat().st_size if file.is_file() else 0
 
 
-def check_room(folder: Path, size_bytes: int, doing: str) -> None:
+def check_space(folder: Path, size_bytes: int, doing: str) -> None:
     """Raises StoreUnavailable when the folder's disk has less room than what is to be written there."""
     free = shutil.disk_usage(folder).free
     if free < size_bytes * ROOM:

@@ -100,7 +100,7 @@ async def _make_shrinkable(engine: AsyncEngine) -> None:
         if await _pragma(file, "auto_vacuum"):
             return
         used = await _pragma(file, "page_count") - await _pragma(file, "freelist_count")
-        if (size := used * await _pragma(file, "page_size")) > MOST_BYTES or not await _has_room(file, size):
+        if (size := used * await _pragma(file, "page_size")) > MOST_BYTES or not await _has_space(file, size):
             log.warning("the database file stays as large as it is for now; room in it is used again")
             return
         try:
@@ -110,7 +110,7 @@ async def _make_shrinkable(engine: AsyncEngine) -> None:
             log.warning("the database file stays as large as it is for now (%s); room in it is used again", error)
 
 
-async def _has_room(file: Any, size: int) -> bool:
+async def _has_space(file: Any, size: int) -> bool:
     path = (await file.execute_fetchall("PRAGMA database_list"))[0][2]
     return not path or shutil.disk_usage(Path(path).parent).free > ROOM * size
 
