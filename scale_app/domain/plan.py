@@ -133,7 +133,7 @@ class LoadPlan:
         if self.dns not in DNS_POLICIES:
             raise PlanError("dns", self.dns, f"one of {', '.join(DNS_POLICIES)}")
         check_service(self.service, self.target_url)
-        self._check_senders()
+        self._check_processes()
         self._check_counting()
 
     def _check_load(self) -> None:
@@ -159,7 +159,7 @@ class LoadPlan:
         if self.max_p95_ms is not None:
             _number("max_p95_ms", self.max_p95_ms, 0.001)
 
-    def _check_senders(self) -> None:
+    def _check_processes(self) -> None:
         _whole("processes", self.processes, 1)
         _whole("remote_workers", self.remote_workers, 0)
         if self.processes + self.remote_workers > self.users:

@@ -31,6 +31,7 @@ ORDINARY = {
     **dict.fromkeys(("enter_room", "leave_room", "room"), "Socket.IO calls a group of sockets so."),
     **dict.fromkeys(("_hand_over", "_deal_by_hand", "shake_hands", "_shake_hands"), "No process is meant."),
     "_common_entry": "The common log format is called so.",
+    "in_memory": "Where a run is read from.",
 }
 """Names in which a banned word is right, each with the reason."""
 PAGES = sorted(
