@@ -1,4 +1,4 @@
-"""The service's door as a fake, for tests of the faces: runs stand still until the test lets something happen."""
+"""The hub as a fake, for tests of what is above it: runs stand still until the test lets something happen."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class FakeDemo:
 
 
 class FakeHub:
-    """The service's door for the faces. Runs stand still: a test makes them happen with `publish`.
+    """The hub for what is above it. Runs stand still: a test makes them happen with `publish`.
 
     Snapshots are not thinned out for slow subscribers, as the real hub does. `broken`: see FakeStore. `storing`: what
     is said to be not stored yet.

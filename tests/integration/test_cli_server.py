@@ -24,7 +24,7 @@ from scale_app.domain.recording import replayed
 from scale_app.domain.snapshot import RunState
 from scale_app.service.hub import Hub
 from scale_app.settings import Settings
-from tests.integration.houses import house
+from tests.integration.hubs import opened_hub
 from tests.serving import free_port
 
 PLAN = LoadPlan(users=20, spawn_rate=40, duration_s=2, think_time_s=0.02, gate=Gate(score=Levels(0.99, 0.1)))
@@ -33,7 +33,7 @@ PLAN = LoadPlan(users=20, spawn_rate=40, duration_s=2, think_time_s=0.02, gate=G
 @asynccontextmanager
 async def serving(folder: Path) -> AsyncIterator[tuple[Hub, str]]:
     """A hub with its API on a port of its own."""
-    async with house(folder) as hub:
+    async with opened_hub(folder) as hub:
         port, settings = free_port(), Settings()
         app = Guard(api_app(hub, settings), settings)
         server = Server(app, "127.0.0.1", port, interface=Interfaces.ASGINL, log_level=LogLevels.error)

@@ -13,7 +13,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState, Snapshot
 from scale_app.domain.verdict import VerdictKind
 from scale_app.service.hub import Hub
-from tests.integration.houses import house, seen
+from tests.integration.hubs import opened_hub, seen
 
 LONG_S = 120.0
 KEPT_ALIVE = LoadPlan(users=20, spawn_rate=100, duration_s=LONG_S, requests_per_connection=None, think_time_s=0.0)
@@ -33,7 +33,7 @@ async def stopped_once(hub: Hub, run_id: str, shown: Callable[[Snapshot], bool])
 
 
 async def test_keep_alive_leaves_it_open_and_new_connections_show_that_it_was_chance(tmp_path: Path) -> None:
-    async with house(tmp_path) as hub:
+    async with opened_hub(tmp_path) as hub:
         await hub.demo.change(DemoChange(pods=3, policy=Policy.RANDOM))
         first_id = await hub.start(KEPT_ALIVE)
         first = await stopped_once(hub, first_id, lambda now: now.elapsed_s >= 3)
@@ -52,14 +52,14 @@ async def test_keep_alive_leaves_it_open_and_new_connections_show_that_it_was_ch
         assert compared.conclusion.startswith("Chance was the cause")
         assert "no more than chance" in compared.conclusion
     assert any(note.startswith("The connections differ: keep-alive") for note in compared.notes)
-    async with house(tmp_path) as later:
+    async with opened_hub(tmp_path) as later:
         assert (await later.run(second_id)).experiment_of == first_id
         with pytest.raises(NoExperiment, match="is decided"):
             await later.experiment(second_id)
 
 
 async def test_a_weight_that_explains_it_needs_no_experiment_and_a_fix_is_seen_as_one(tmp_path: Path) -> None:
-    async with house(tmp_path) as hub:
+    async with opened_hub(tmp_path) as hub:
         await hub.demo.change(DemoChange(pods=3, policy=Policy.WEIGHTED, weight=4))
         first_id = await hub.start(
             LoadPlan(users=40, spawn_rate=200, duration_s=3, requests_per_connection=20, think_time_s=0.0)

@@ -21,7 +21,7 @@ from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Finding
 from scale_app.service.hub import Hub
-from tests.integration.houses import house, seen
+from tests.integration.hubs import opened_hub, seen
 
 AT_ONCE = 4
 STEADY = LoadPlan(users=20, spawn_rate=100, duration_s=3, requests_per_connection=5, think_time_s=0.03)
@@ -128,10 +128,10 @@ class Played:
 
 
 async def play(scene: Scene, folder: Path, moving_in: asyncio.Lock) -> Played:
-    """moving_in: held while a house is made, since two migrations cannot run in one process at a time."""
+    """moving_in: held while a hub is made, since two migrations cannot run in one process at a time."""
     async with AsyncExitStack() as stack:
         async with moving_in:
-            hub = await stack.enter_async_context(house(folder))
+            hub = await stack.enter_async_context(opened_hub(folder))
         pods = tuple(pod.name for pod in (await hub.demo.change(scene.demo)).pods)
         run_id = await hub.start(scene.plan)
         async with asyncio.TaskGroup() as group:

@@ -17,7 +17,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.service.hub import Hub
 from tests.fake_api_server import FakeApiServer
-from tests.integration.houses import house, seen
+from tests.integration.hubs import opened_hub, seen
 from tests.kubernetes_objects import endpoint, endpoint_slice, node, pod, service, shop
 
 
@@ -50,7 +50,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
     server = FakeApiServer()
     await server.start()
     clusters = Clusters(server.kubeconfig(tmp_path))
-    async with house(tmp_path, clusters) as hub:
+    async with opened_hub(tmp_path, clusters) as hub:
         status = await hub.demo.change(DemoChange(pods=3, policy=Policy.ROUND_ROBIN))
         names = [each.name for each in status.pods]
         shop(server, names)

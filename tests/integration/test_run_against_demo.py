@@ -13,7 +13,7 @@ from scale_app.domain.events import AlertCleared, AlertRaised, Event, PodChanged
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
-from tests.integration.houses import house, seen
+from tests.integration.hubs import opened_hub, seen
 from tests.integration.test_demo_process import demos_of
 
 BRISK = LoadPlan(users=40, spawn_rate=40, duration_s=5, requests_per_connection=5, think_time_s=0.02)
@@ -22,7 +22,7 @@ EAGER = LoadPlan(users=20, spawn_rate=40, duration_s=3, think_time_s=0.0)
 
 
 async def test_round_robin_scores_at_least_0_99_and_is_called_even(tmp_path: Path) -> None:
-    async with house(tmp_path) as hub:
+    async with opened_hub(tmp_path) as hub:
         await hub.demo.change(DemoChange(policy=Policy.ROUND_ROBIN))
         _, last = await seen(hub, await hub.start(BRISK))
     assert last.state is RunState.FINISHED
@@ -33,7 +33,7 @@ async def test_round_robin_scores_at_least_0_99_and_is_called_even(tmp_path: Pat
 
 
 async def test_a_three_to_one_weight_is_alerted_within_ten_seconds(tmp_path: Path) -> None:
-    async with house(tmp_path) as hub:
+    async with opened_hub(tmp_path) as hub:
         await hub.demo.change(DemoChange(policy=Policy.WEIGHTED, weight=3))
         events, last = await seen(hub, await hub.start(BRISK))
     raised = [event for event in events if isinstance(event, AlertRaised)]
@@ -49,7 +49,7 @@ async def test_every_pods_count_is_what_the_pod_itself_counted(
     tmp_path: Path, requests_per_connection: int | None
 ) -> None:
     plan = replace(EAGER, requests_per_connection=requests_per_connection)
-    async with house(tmp_path) as hub:
+    async with opened_hub(tmp_path) as hub:
         _, last = await seen(hub, await hub.start(plan))
         answered = (await hub.demo.status()).answered
     counted = {pod.name: pod.requests for pod in last.pods}
@@ -59,7 +59,7 @@ async def test_every_pods_count_is_what_the_pod_itself_counted(
 
 
 async def test_a_stop_and_an_edit_lose_no_request(tmp_path: Path) -> None:
-    async with house(tmp_path) as hub:
+    async with opened_hub(tmp_path) as hub:
         run_id = await hub.start(LoadPlan(users=10, spawn_rate=50, duration_s=30, think_time_s=0.0))
         async with hub.subscribe(run_id) as events:
             async for _, event in events:
@@ -77,7 +77,7 @@ async def test_a_stop_and_an_edit_lose_no_request(tmp_path: Path) -> None:
 
 
 async def test_edits_in_pairs_right_from_the_start_are_all_what_runs_in_the_end(tmp_path: Path) -> None:
-    async with house(tmp_path) as hub:
+    async with opened_hub(tmp_path) as hub:
         run_id = await hub.start(LoadPlan(users=3, spawn_rate=30, duration_s=60, think_time_s=0.01))
         for users in range(4, 29):
             pair = (PlanEdit(users=users), PlanEdit(spawn_rate=30.0 + users))
@@ -94,7 +94,7 @@ async def test_edits_in_pairs_right_from_the_start_are_all_what_runs_in_the_end(
 
 
 async def test_a_killed_pod_is_seen_to_leave_and_its_successor_gets_its_share(tmp_path: Path) -> None:
-    async with house(tmp_path) as hub:
+    async with opened_hub(tmp_path) as hub:
         await hub.demo.change(DemoChange(policy=Policy.ROUND_ROBIN))
         victim = (await hub.demo.status()).pods[0].name
         run_id = await hub.start(LoadPlan(users=40, spawn_rate=40, duration_s=8, think_time_s=0.02))
@@ -117,7 +117,7 @@ async def test_a_killed_pod_is_seen_to_leave_and_its_successor_gets_its_share(tm
 
 
 async def test_an_imbalance_that_begins_while_running_is_alerted_and_cleared_when_mended(tmp_path: Path) -> None:
-    async with house(tmp_path) as hub:
+    async with opened_hub(tmp_path) as hub:
         await hub.demo.change(DemoChange(policy=Policy.ROUND_ROBIN))
         run_id = await hub.start(LoadPlan(users=40, spawn_rate=40, duration_s=40, think_time_s=0.02))
         kinds: list[type[Event]] = []
@@ -139,7 +139,7 @@ async def test_an_imbalance_that_begins_while_running_is_alerted_and_cleared_whe
 async def test_a_demo_that_dies_under_the_load_is_a_failed_run_that_says_so_and_the_next_run_works(
     tmp_path: Path,
 ) -> None:
-    async with house(tmp_path) as hub:
+    async with opened_hub(tmp_path) as hub:
         run_id = await hub.start(LoadPlan(users=10, spawn_rate=50, duration_s=120, think_time_s=0.01))
         died_s = 0.0
         async with hub.subscribe(run_id) as events:
@@ -160,7 +160,7 @@ async def test_a_demo_that_dies_under_the_load_is_a_failed_run_that_says_so_and_
 
 async def test_runs_in_parallel_keep_their_counts_apart(tmp_path: Path) -> None:
     plan = LoadPlan(users=5, spawn_rate=20, duration_s=2, think_time_s=0.01)
-    async with house(tmp_path) as hub:
+    async with opened_hub(tmp_path) as hub:
         ids = [await hub.start(plan) for _ in range(3)]
         lasts = [(await seen(hub, run_id))[1] for run_id in ids]
         answered = (await hub.demo.status()).answered
@@ -169,10 +169,10 @@ async def test_runs_in_parallel_keep_their_counts_apart(tmp_path: Path) -> None:
 
 
 async def test_what_a_viewer_saw_is_what_the_database_holds(tmp_path: Path) -> None:
-    async with house(tmp_path) as hub:
+    async with opened_hub(tmp_path) as hub:
         run_id = await hub.start(LoadPlan(users=5, spawn_rate=20, duration_s=2, think_time_s=0.01))
         _, last = await seen(hub, run_id)
-    async with house(tmp_path) as later:
+    async with opened_hub(tmp_path) as later:
         record = await later.run(run_id)
         assert record.last == last
         assert record.state is RunState.FINISHED

@@ -14,7 +14,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
 from scale_app.service.hub import Hub
-from tests.integration.houses import house, seen
+from tests.integration.hubs import opened_hub, seen
 from tests.proxies import ENVOY, FAILING, NGINX, envoy_running, nginx_running
 from tests.serving import fetch
 
@@ -60,14 +60,14 @@ Runs = Mapping[tuple[str, float], Told]
 @pytest.fixture(scope="module")
 def nginx_runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     with nginx_running(tmp_path_factory.mktemp("nginx")) as (urls, _):
-        return asyncio.run(_all(urls, tmp_path_factory.mktemp("house")))
+        return asyncio.run(_all(urls, tmp_path_factory.mktemp("hub")))
 
 
 @pytest.fixture(scope="module")
 def envoy_runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     folder = tmp_path_factory.mktemp("envoy")
     with nginx_running(folder) as (_, pods), envoy_running(folder, pods) as (urls, stats):
-        runs = asyncio.run(_all(urls, tmp_path_factory.mktemp("house"), _failing(folder)))
+        runs = asyncio.run(_all(urls, tmp_path_factory.mktemp("hub"), _failing(folder)))
         _, ejected = fetch(f"{stats}?filter=cluster.failover.outlier_detection.ejections_enforced_total")
         assert ejected.split() == [b"cluster.failover.outlier_detection.ejections_enforced_total:", b"1"]
         return runs
@@ -85,7 +85,7 @@ async def _failing(folder: Path) -> None:
 async def _all(urls: Mapping[str, str], folder: Path, meanwhile: Awaitable[None] | None = None) -> Runs:
     """Every policy with and without a warm-up, side by side: each run has a worker of its own."""
     asked = [(policy, warm_up_s) for policy in urls for warm_up_s in (0.0, WARM_UP_S)]
-    async with house(folder, max_runs=len(asked)) as hub:
+    async with opened_hub(folder, max_runs=len(asked)) as hub:
         plans = [
             replace(PLAN, target_url=urls[policy], warm_up_s=warm_up_s, think_time_s=THINK_S[policy])
             for policy, warm_up_s in asked

@@ -13,7 +13,7 @@ from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
 from scale_app.settings import Settings
 from tests.fakes_hub import FakeHub
-from tests.unit.service.house import House, settled
+from tests.unit.service.harness import Harness, settled
 
 PLAN = {"target_url": "http://shop.example/", "users": 10, "spawn_rate": 10, "duration_s": 60}
 RUNS = "/api/v1/runs"
@@ -21,10 +21,10 @@ RUNS = "/api/v1/runs"
 
 @dataclass
 class Site:
-    """client: asks the API. house: its hub, among fakes."""
+    """client: asks the API. harness: its hub, among fakes."""
 
     client: TestClient
-    house: House
+    harness: Harness
 
     def call(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Call it in the API's own event loop, and let what follows happen."""
@@ -37,14 +37,14 @@ class Site:
         """A run whose generator is ready."""
         run_id = str(self.client.post(RUNS, json=PLAN | fields).json()["run_id"])
         self.call(settled)
-        self.call(self.house.load.ready)
+        self.call(self.harness.load.ready)
         return run_id
 
     def traffic(self, at_s: float, **requests: int) -> None:
-        self.call(lambda: self.house.load.traffic(at_s, **requests))
+        self.call(lambda: self.harness.load.traffic(at_s, **requests))
 
     def end(self, at_s: float = 60.0) -> None:
-        self.call(self.house.load.end, at_s)
+        self.call(self.harness.load.end, at_s)
 
     def finished(self, *counts: int, **fields: object) -> str:
         """An ended run in which pods a, b, ... answered so many requests."""
@@ -68,7 +68,7 @@ def client(hub: FakeHub) -> Iterator[TestClient]:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    settings, house = Settings(), House(max_runs=3)
-    with TestClient(Guard(api_app(house.hub, settings), settings), raise_server_exceptions=False) as client:
-        yield Site(client, house)
-        client.portal.call(house.close)  # type: ignore[union-attr]
+    settings, harness = Settings(), Harness(max_runs=3)
+    with TestClient(Guard(api_app(harness.hub, settings), settings), raise_server_exceptions=False) as client:
+        yield Site(client, harness)
+        client.portal.call(harness.close)  # type: ignore[union-attr]

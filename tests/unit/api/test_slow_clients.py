@@ -19,7 +19,7 @@ from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from tests.fakes import a_snapshot
 from tests.fakes_hub import FakeHub
-from tests.unit.service.house import House
+from tests.unit.service.harness import Harness
 
 
 class Stalled:
@@ -60,8 +60,8 @@ def hub() -> FakeHub:
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
-    built = House()
+async def harness() -> AsyncIterator[Harness]:
+    built = Harness()
     yield built
     await built.close()
 
@@ -86,19 +86,19 @@ async def test_a_feed_of_all_tests_that_ends_was_left_behind(hub: FakeHub) -> No
 
 
 @pytest.mark.parametrize("ended", [False, True])
-async def test_a_client_of_a_run_that_takes_nothing_is_told_so(house: House, ended: bool) -> None:
-    run_id = await house.started()
+async def test_a_client_of_a_run_that_takes_nothing_is_told_so(harness: Harness, ended: bool) -> None:
+    run_id = await harness.started()
     client = Stalled(run_id=run_id)
-    serving = asyncio.create_task(run_stream(house.hub)(client.socket))
+    serving = asyncio.create_task(run_stream(harness.hub)(client.socket))
     if ended:
-        house.load.end(60)
+        harness.load.end(60)
     await asyncio.wait_for(serving, 5)
     assert client.closed == (1013, stream.CUT_OFF)
 
 
-async def test_a_client_that_does_not_even_take_the_close_is_not_waited_for(hub: FakeHub, house: House) -> None:
+async def test_a_client_that_does_not_even_take_the_close_is_not_waited_for(hub: FakeHub, harness: Harness) -> None:
     client = Stalled(takes_close=False)
     await asyncio.wait_for(metrics_socket(hub)(client.socket), 5)
-    follower = Stalled(takes_close=False, run_id=await house.started())
-    await asyncio.wait_for(run_stream(house.hub)(follower.socket), 5)
+    follower = Stalled(takes_close=False, run_id=await harness.started())
+    await asyncio.wait_for(run_stream(harness.hub)(follower.socket), 5)
     assert client.closed is follower.closed is None

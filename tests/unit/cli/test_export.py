@@ -13,7 +13,7 @@ import pytest
 from scale_app.cli.client import LocalClient
 from scale_app.cli.ended_runs import _whole_file, _write
 from scale_app.cli.exits import CannotStart
-from tests.unit.service.house import House, settled
+from tests.unit.service.harness import Harness, settled
 
 
 def test_a_file_is_there_once_all_of_it_is_written(tmp_path: Path) -> None:
@@ -65,19 +65,19 @@ def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
 async def test_an_export_says_what_of_the_run_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    house = House()
+    harness = Harness()
 
     @asynccontextmanager
     async def opened(_server: str | None) -> AsyncIterator[LocalClient]:
-        yield LocalClient(house.hub)
+        yield LocalClient(harness.hub)
 
     monkeypatch.setattr("scale_app.cli.ended_runs.opened", opened)
-    run_id = await house.started()
-    house.load.end(1)
+    run_id = await harness.started()
+    harness.load.end(1)
     await settled()
     for told in ("", f"The plan of run {run_id} cannot be read.\n"):
         file = BytesIO()
         assert await _write(None, run_id, "json", file) == len(file.getvalue()) > 0
         assert capsys.readouterr().err == told
-        house.store.damage(run_id)
-    await house.close()
+        harness.store.damage(run_id)
+    await harness.close()

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.service.house import House
+from tests.unit.service.harness import Harness
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
-    built = House()
+async def harness() -> AsyncIterator[Harness]:
+    built = Harness()
     yield built
     await built.close()

@@ -9,7 +9,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import LoadEnded, PodCount, TrafficSample
 from scale_app.domain.snapshot import RunState, Source
 from tests.fakes_counting import PlayedCounter
-from tests.unit.service.house import House, settled
+from tests.unit.service.harness import Harness, settled
 
 PLAN = LoadPlan(target_url="http://127.0.0.1:1/", requests_per_connection=1)
 
@@ -20,8 +20,8 @@ def counter() -> PlayedCounter:
 
 
 @pytest.fixture
-async def house(counter: PlayedCounter) -> AsyncIterator[House]:
-    built = House(counters={Source.PROMETHEUS: counter})
+async def harness(counter: PlayedCounter) -> AsyncIterator[Harness]:
+    built = Harness(counters={Source.PROMETHEUS: counter})
     yield built
     await built.hub.close()
 
@@ -30,32 +30,32 @@ def _unnamed(at_s: float, requests: int) -> TrafficSample:
     return TrafficSample(at_s, 5, requests, unnamed=PodCount(requests))
 
 
-async def test_no_request_is_sent_before_the_first_reading(house: House, counter: PlayedCounter) -> None:
-    await house.hub.start(PLAN)
+async def test_no_request_is_sent_before_the_first_reading(harness: Harness, counter: PlayedCounter) -> None:
+    await harness.hub.start(PLAN)
     await counter.opened.wait()
     await settled()
-    assert not house.generator.loads
+    assert not harness.generator.loads
     counter.read(-1, a=0, b=0)
     await settled()
-    assert house.generator.loads
+    assert harness.generator.loads
 
 
 async def test_answers_that_name_no_pod_are_counted_by_the_source_up_to_the_last(
-    house: House, counter: PlayedCounter
+    harness: Harness, counter: PlayedCounter
 ) -> None:
     counter.read(-1, a=500, b=0)
-    run_id = await house.hub.start(PLAN)
+    run_id = await harness.hub.start(PLAN)
     await settled()
-    house.load.ready(0)
-    house.load.play(_unnamed(1, 100))
+    harness.load.ready(0)
+    harness.load.play(_unnamed(1, 100))
     counter.read(0.5, a=525, b=25)
     await settled()
-    house.load.play(_unnamed(2, 200), LoadEnded(2))
+    harness.load.play(_unnamed(2, 200), LoadEnded(2))
     await settled()
-    assert (await house.hub.run(run_id)).state is RunState.RUNNING
+    assert (await harness.hub.run(run_id)).state is RunState.RUNNING
     counter.read(2.1, a=600, b=100)
     await settled()
-    record = await house.hub.run(run_id)
+    record = await harness.hub.run(run_id)
     assert record.state is RunState.FINISHED
     assert record.last is not None
     assert {row.name: row.requests for row in record.last.pods} == {"a": 100, "b": 100}
@@ -64,46 +64,46 @@ async def test_answers_that_name_no_pod_are_counted_by_the_source_up_to_the_last
     assert counter.closed.is_set()
 
 
-async def test_a_source_knows_how_much_was_sent(house: House, counter: PlayedCounter) -> None:
+async def test_a_source_knows_how_much_was_sent(harness: Harness, counter: PlayedCounter) -> None:
     counter.read(-1, a=0)
-    await house.hub.start(PLAN)
+    await harness.hub.start(PLAN)
     await settled()
-    house.load.ready(0)
-    house.load.play(_unnamed(1, 123))
+    harness.load.ready(0)
+    harness.load.play(_unnamed(1, 123))
     await settled()
     assert counter.sent() == 123
 
 
 async def test_a_source_is_let_go_once_the_answers_name_their_pods(counter: PlayedCounter) -> None:
     log = PlayedCounter(Source.ACCESS_LOG)
-    house = House(counters={Source.PROMETHEUS: counter, Source.ACCESS_LOG: log})
+    harness = Harness(counters={Source.PROMETHEUS: counter, Source.ACCESS_LOG: log})
     counter.read(-1, a=0, b=0)
     log.read(-1, a=0, b=0)
-    await house.hub.start(PLAN)
+    await harness.hub.start(PLAN)
     await settled()
-    house.load.ready(0)
-    house.load.traffic(1, a=100, b=100)
+    harness.load.ready(0)
+    harness.load.traffic(1, a=100, b=100)
     await settled()
     assert not log.closed.is_set()
-    house.load.traffic(2, a=1_000, b=1_000)
+    harness.load.traffic(2, a=1_000, b=1_000)
     await settled()
     assert log.closed.is_set()
     assert not counter.closed.is_set()
-    await house.hub.close()
+    await harness.hub.close()
 
 
 async def test_a_source_that_is_lost_is_said_in_the_snapshot_and_costs_no_run(
-    house: House, counter: PlayedCounter
+    harness: Harness, counter: PlayedCounter
 ) -> None:
     counter.read(-1, a=0)
-    run_id = await house.hub.start(PLAN)
+    run_id = await harness.hub.start(PLAN)
     await settled()
-    house.load.ready(0)
+    harness.load.ready(0)
     counter.lose("The right to read it was taken away. Grant it.")
     await settled()
-    house.load.play(_unnamed(1, 10), LoadEnded(2))
+    harness.load.play(_unnamed(1, 10), LoadEnded(2))
     await settled()
-    record = await house.hub.run(run_id)
+    record = await harness.hub.run(run_id)
     assert record.state is RunState.FINISHED
     assert record.last is not None
     problems = [standing.problem for standing in record.last.counting.considered]
@@ -112,20 +112,20 @@ async def test_a_source_that_is_lost_is_said_in_the_snapshot_and_costs_no_run(
 
 @pytest.mark.parametrize("named", ["prometheus", "access_log"])
 async def test_a_run_that_cannot_be_counted_as_asked_ends_with_the_reason_and_sends_nothing(named: str) -> None:
-    house = House(counters={Source.PROMETHEUS: PlayedCounter(Source.PROMETHEUS, "It may not be read. Grant it.")})
-    run_id = await house.hub.start(LoadPlan(target_url="http://127.0.0.1:1/", counting=named))  # type: ignore[arg-type]
+    harness = Harness(counters={Source.PROMETHEUS: PlayedCounter(Source.PROMETHEUS, "It may not be read. Grant it.")})
+    run_id = await harness.hub.start(LoadPlan(target_url="http://127.0.0.1:1/", counting=named))  # type: ignore[arg-type]
     await settled()
-    record = await house.hub.run(run_id)
+    record = await harness.hub.run(run_id)
     assert record.state is RunState.FAILED
     assert ("It may not be read" if named == "prometheus" else "access log") in record.message
-    assert not house.generator.loads
-    await house.hub.close()
+    assert not harness.generator.loads
+    await harness.hub.close()
 
 
-async def test_nothing_is_read_any_more_when_the_hub_closes(house: House, counter: PlayedCounter) -> None:
+async def test_nothing_is_read_any_more_when_the_hub_closes(harness: Harness, counter: PlayedCounter) -> None:
     counter.read(-1, a=0)
-    await house.hub.start(PLAN)
+    await harness.hub.start(PLAN)
     await settled()
     assert not counter.closed.is_set()
-    await asyncio.wait_for(house.hub.close(), 5)
+    await asyncio.wait_for(harness.hub.close(), 5)
     assert counter.closed.is_set()

@@ -14,10 +14,10 @@ from scale_app.domain.snapshot import RunState, Source
 from tests.fakes_counting import PlayedCounter
 from tests.fakes_faulty import FaultyCounter, FaultyDirectory, FaultyGenerator, Moment, let_all_go
 from tests.fakes_load import PlayedGenerator
-from tests.unit.service.house import House, settled
+from tests.unit.service.harness import Harness, settled
 
 PLAN = LoadPlan(target_url="http://127.0.0.1:1/", timeout_s=10, duration_s=60)
-OPEN: list[House] = []
+OPEN: list[Harness] = []
 
 
 @pytest.fixture(autouse=True)
@@ -28,214 +28,214 @@ async def _closed() -> AsyncIterator[None]:
         await OPEN.pop().hub.close()
 
 
-def a_house(**parts: Any) -> House:
+def a_harness(**parts: Any) -> Harness:
     """With room for one run."""
-    OPEN.append(House(max_runs=1, **parts))
+    OPEN.append(Harness(max_runs=1, **parts))
     return OPEN[-1]
 
 
-async def begun(house: House, plan: LoadPlan = PLAN) -> str:
+async def begun(harness: Harness, plan: LoadPlan = PLAN) -> str:
     """A run that has sent load for a second, if it can."""
-    run_id = await house.hub.start(plan)
+    run_id = await harness.hub.start(plan)
     await settled()
-    if house.generator.loads:
-        house.load.ready()
-        house.load.traffic(1, a=50, b=50)
+    if harness.generator.loads:
+        harness.load.ready()
+        harness.load.traffic(1, a=50, b=50)
     await settled()
     return run_id
 
 
-async def pass_time(house: House, seconds: float) -> None:
+async def pass_time(harness: Harness, seconds: float) -> None:
     for _ in range(int(seconds)):
-        house.clock.advance(1)
+        harness.clock.advance(1)
         await settled()
 
 
-async def sees_another_run_through(house: House) -> None:
+async def sees_another_run_through(harness: Harness) -> None:
     """Its place is free, and nothing of the failed run is in the way."""
-    house.generator.__class__ = PlayedGenerator
-    run_id = await begun(house)
-    house.load.end(2)
+    harness.generator.__class__ = PlayedGenerator
+    run_id = await begun(harness)
+    harness.load.end(2)
     await settled()
-    await pass_time(house, 6)
-    assert (await house.hub.run(run_id)).state is RunState.FINISHED
+    await pass_time(harness, 6)
+    assert (await harness.hub.run(run_id)).state is RunState.FINISHED
 
 
 @pytest.mark.parametrize("moment", ["start", "first", "mid"])
 async def test_a_load_that_fails_is_a_failed_run_that_says_how(moment: Moment) -> None:
-    house = a_house(generator=FaultyGenerator(moment))
-    record = await house.hub.run(await begun(house))
+    harness = a_harness(generator=FaultyGenerator(moment))
+    record = await harness.hub.run(await begun(harness))
     assert record.state is RunState.FAILED
     assert "RuntimeError: boom" in record.message
-    await sees_another_run_through(house)
+    await sees_another_run_through(harness)
 
 
 async def test_a_load_that_breaks_off_without_an_end_is_a_failed_run() -> None:
-    house = a_house(generator=FaultyGenerator("silent end"))
-    record = await house.hub.run(await begun(house))
+    harness = a_harness(generator=FaultyGenerator("silent end"))
+    record = await harness.hub.run(await begun(harness))
     assert record.state is RunState.FAILED
     assert "broke off" in record.message
-    assert house.load.killed
-    await sees_another_run_through(house)
+    assert harness.load.killed
+    await sees_another_run_through(harness)
 
 
 @pytest.mark.parametrize("hangs", [False, True])
 async def test_a_load_that_cannot_be_asked_to_stop_is_put_down(hangs: bool) -> None:
-    house = a_house(generator=FaultyGenerator("stop", hangs))
-    run_id = await begun(house)
-    stopping = asyncio.create_task(house.hub.stop(run_id))
+    harness = a_harness(generator=FaultyGenerator("stop", hangs))
+    run_id = await begun(harness)
+    stopping = asyncio.create_task(harness.hub.stop(run_id))
     await settled()
-    await pass_time(house, 6)
+    await pass_time(harness, 6)
     await stopping
-    record = await house.hub.run(run_id)
+    record = await harness.hub.run(run_id)
     assert record.state is RunState.FAILED
     assert "could not be asked to stop" in record.message
-    assert house.load.killed
-    await sees_another_run_through(house)
+    assert harness.load.killed
+    await sees_another_run_through(harness)
 
 
 @pytest.mark.parametrize("moment", ["kill", "close"])
 @pytest.mark.parametrize("hangs", [False, True])
 async def test_a_load_that_cannot_be_killed_or_closed_frees_its_place(moment: Moment, hangs: bool) -> None:
-    house = a_house(generator=FaultyGenerator(moment, hangs))
-    run_id = await begun(house)
-    house.load.end(60)
+    harness = a_harness(generator=FaultyGenerator(moment, hangs))
+    run_id = await begun(harness)
+    harness.load.end(60)
     await settled()
-    await pass_time(house, 12)
-    assert (await house.hub.run(run_id)).state is RunState.FINISHED
-    await sees_another_run_through(house)
+    await pass_time(harness, 12)
+    assert (await harness.hub.run(run_id)).state is RunState.FINISHED
+    await sees_another_run_through(harness)
 
 
 async def test_a_load_that_never_begins_is_a_failed_run() -> None:
-    house = a_house(generator=FaultyGenerator("start", hangs=True))
-    run_id = await begun(house)
-    await pass_time(house, 119)
-    assert (await house.hub.run(run_id)).state is RunState.STARTING
-    await pass_time(house, 10)
-    record = await house.hub.run(run_id)
+    harness = a_harness(generator=FaultyGenerator("start", hangs=True))
+    run_id = await begun(harness)
+    await pass_time(harness, 119)
+    assert (await harness.hub.run(run_id)).state is RunState.STARTING
+    await pass_time(harness, 10)
+    record = await harness.hub.run(run_id)
     assert record.state is RunState.FAILED
     assert "did not begin within 120 s" in record.message
-    await sees_another_run_through(house)
+    await sees_another_run_through(harness)
 
 
 async def test_a_load_that_goes_on_beyond_its_time_is_put_down() -> None:
-    house = a_house()
-    run_id = await begun(house)
-    await pass_time(house, 60 + 10 + 29)
-    assert (await house.hub.run(run_id)).state is RunState.RUNNING
-    await pass_time(house, 5)
-    record = await house.hub.run(run_id)
+    harness = a_harness()
+    run_id = await begun(harness)
+    await pass_time(harness, 60 + 10 + 29)
+    assert (await harness.hub.run(run_id)).state is RunState.RUNNING
+    await pass_time(harness, 5)
+    record = await harness.hub.run(run_id)
     assert record.state is RunState.FAILED
     assert "did not end within 100 s of its begin" in record.message
-    assert house.load.killed
+    assert harness.load.killed
 
 
 async def test_a_server_that_was_paused_reads_what_came_meanwhile_first() -> None:
-    house = a_house()
-    run_id = await begun(house)
-    house.clock.advance(3_600)
-    house.load.end(60)
+    harness = a_harness()
+    run_id = await begun(harness)
+    harness.clock.advance(3_600)
+    harness.load.end(60)
     await settled()
-    assert (await house.hub.run(run_id)).state is RunState.FINISHED
+    assert (await harness.hub.run(run_id)).state is RunState.FINISHED
 
 
 async def test_a_load_that_does_not_stop_is_put_down_by_itself() -> None:
-    house = a_house()
-    run_id = await begun(house)
-    await house.hub.stop(run_id)
-    await pass_time(house, 30)
-    assert (await house.hub.run(run_id)).state is RunState.STOPPING
-    await pass_time(house, 5)
-    record = await house.hub.run(run_id)
+    harness = a_harness()
+    run_id = await begun(harness)
+    await harness.hub.stop(run_id)
+    await pass_time(harness, 30)
+    assert (await harness.hub.run(run_id)).state is RunState.STOPPING
+    await pass_time(harness, 5)
+    record = await harness.hub.run(run_id)
     assert record.state is RunState.FAILED
     assert "did not end within 30 s of the stop" in record.message
-    assert house.load.killed
+    assert harness.load.killed
 
 
 async def test_a_second_stop_puts_down_what_did_not_stop_in_time() -> None:
-    house = a_house()
-    run_id = await begun(house)
-    await house.hub.stop(run_id)
-    await pass_time(house, 12)
+    harness = a_harness()
+    run_id = await begun(harness)
+    await harness.hub.stop(run_id)
+    await pass_time(harness, 12)
     with pytest.raises(RunNotActive, match="up to 10 s"):
-        await house.hub.stop(run_id)
-    await pass_time(house, 1)
-    await house.hub.stop(run_id)
+        await harness.hub.stop(run_id)
+    await pass_time(harness, 1)
+    await harness.hub.stop(run_id)
     await settled()
-    record = await house.hub.run(run_id)
+    record = await harness.hub.run(run_id)
     assert record.state is RunState.FAILED
     assert "second asking" in record.message
-    assert house.load.killed
-    await sees_another_run_through(house)
+    assert harness.load.killed
+    await sees_another_run_through(harness)
 
 
 async def test_a_run_that_did_not_stop_in_time_can_be_deleted() -> None:
-    house = a_house()
-    run_id = await begun(house)
-    await house.hub.stop(run_id)
+    harness = a_harness()
+    run_id = await begun(harness)
+    await harness.hub.stop(run_id)
     with pytest.raises(RunStillActive):
-        await house.hub.delete(run_id)
-    await pass_time(house, 13)
-    await house.hub.delete(run_id)
+        await harness.hub.delete(run_id)
+    await pass_time(harness, 13)
+    await harness.hub.delete(run_id)
     with pytest.raises(RunNotFound):
-        await house.hub.run(run_id)
-    assert house.load.killed
-    await sees_another_run_through(house)
+        await harness.hub.run(run_id)
+    assert harness.load.killed
+    await sees_another_run_through(harness)
 
 
 async def test_a_stop_while_the_load_hangs_at_its_start_ends_the_run() -> None:
-    house = a_house(generator=FaultyGenerator("start", hangs=True))
-    run_id = await begun(house)
-    await house.hub.stop(run_id)
-    await pass_time(house, 13)
-    await house.hub.stop(run_id)
+    harness = a_harness(generator=FaultyGenerator("start", hangs=True))
+    run_id = await begun(harness)
+    await harness.hub.stop(run_id)
+    await pass_time(harness, 13)
+    await harness.hub.stop(run_id)
     await settled()
-    await pass_time(house, 12)
-    assert (await house.hub.run(run_id)).state is RunState.FAILED
-    await sees_another_run_through(house)
+    await pass_time(harness, 12)
+    assert (await harness.hub.run(run_id)).state is RunState.FAILED
+    await sees_another_run_through(harness)
 
 
 @pytest.mark.parametrize("moment", ["first", "mid"])
 async def test_pods_that_cannot_be_watched_any_more_are_said_and_the_run_goes_on(moment: Moment) -> None:
     directory = FaultyDirectory(moment)
-    house = a_house(directory=directory)
-    run_id = await begun(house)
+    harness = a_harness(directory=directory)
+    run_id = await begun(harness)
     directory.fails.set()
     await settled()
-    house.load.traffic(2, a=90, b=90)
+    harness.load.traffic(2, a=90, b=90)
     await settled()
-    record = await house.hub.run(run_id)
+    record = await harness.hub.run(run_id)
     assert record.last is not None
     assert "RuntimeError: boom" in record.last.pods_problem
-    house.load.end(60)
+    harness.load.end(60)
     await settled()
-    assert (await house.hub.run(run_id)).state is RunState.FINISHED
+    assert (await harness.hub.run(run_id)).state is RunState.FINISHED
 
 
 @pytest.mark.parametrize("directory", [FaultyDirectory("close"), FaultyDirectory("mid", hangs=True)])
 async def test_a_directory_that_cannot_be_closed_frees_the_runs_place(directory: FaultyDirectory) -> None:
-    house = a_house(directory=directory)
-    run_id = await begun(house)
+    harness = a_harness(directory=directory)
+    run_id = await begun(harness)
     directory.fails.set()
     await settled()
-    house.load.end(60)
+    harness.load.end(60)
     await settled()
-    await pass_time(house, 6)
-    assert (await house.hub.run(run_id)).state is RunState.FINISHED
-    await sees_another_run_through(house)
+    await pass_time(harness, 6)
+    assert (await harness.hub.run(run_id)).state is RunState.FINISHED
+    await sees_another_run_through(harness)
 
 
 async def test_a_target_that_is_gone_fails_the_run_with_all_that_was_counted() -> None:
     directory = FaultyDirectory("mid", error=TargetGone("The built-in target's process ended (exit code -9)."))
-    house = a_house(directory=directory)
-    run_id = await begun(house)
+    harness = a_harness(directory=directory)
+    run_id = await begun(harness)
     directory.fails.set()
     await settled()
-    assert house.load.stopped
-    house.load.traffic(1.4, a=60, b=60)
-    house.load.end(1.5)
+    assert harness.load.stopped
+    harness.load.traffic(1.4, a=60, b=60)
+    harness.load.end(1.5)
     await settled()
-    record = await house.hub.run(run_id)
+    record = await harness.hub.run(run_id)
     assert record.state is RunState.FAILED
     assert record.message == "The built-in target's process ended (exit code -9)."
     assert record.last is not None
@@ -244,77 +244,77 @@ async def test_a_target_that_is_gone_fails_the_run_with_all_that_was_counted() -
 
 async def test_a_target_that_is_gone_fails_the_run_also_when_its_load_does_not_end() -> None:
     directory = FaultyDirectory("mid", error=TargetGone("The built-in target's process ended (exit code -9)."))
-    house = a_house(directory=directory)
-    run_id = await begun(house)
+    harness = a_harness(directory=directory)
+    run_id = await begun(harness)
     directory.fails.set()
     await settled()
-    await pass_time(house, 8)
-    record = await house.hub.run(run_id)
+    await pass_time(harness, 8)
+    record = await harness.hub.run(run_id)
     assert (record.state, record.message) == (RunState.FAILED, "The built-in target's process ended (exit code -9).")
-    assert house.load.killed
+    assert harness.load.killed
 
 
 @pytest.mark.parametrize("moment", ["first", "mid"])
 async def test_a_source_that_fails_is_said_and_costs_no_run(moment: Moment) -> None:
     counter = FaultyCounter(Source.PROMETHEUS, moment)
-    house = a_house(counters={Source.PROMETHEUS: counter})
-    run_id = await begun(house)
+    harness = a_harness(counters={Source.PROMETHEUS: counter})
+    run_id = await begun(harness)
     counter.fails.set()
     await settled()
-    house.load.play(TrafficSample(2, 5, 200, unnamed=PodCount(200)))
-    house.load.end(60)
+    harness.load.play(TrafficSample(2, 5, 200, unnamed=PodCount(200)))
+    harness.load.end(60)
     await settled()
-    record = await house.hub.run(run_id)
+    record = await harness.hub.run(run_id)
     assert record.state is RunState.FINISHED
     assert record.last is not None
     assert any("RuntimeError: boom" in standing.problem for standing in record.last.counting.considered)
 
 
 async def test_a_source_that_was_asked_for_and_fails_at_once_sends_no_load() -> None:
-    house = a_house(counters={Source.PROMETHEUS: FaultyCounter(Source.PROMETHEUS, "first")})
-    run_id = await begun(house, LoadPlan(target_url="http://127.0.0.1:1/", counting="prometheus"))
-    record = await house.hub.run(run_id)
+    harness = a_harness(counters={Source.PROMETHEUS: FaultyCounter(Source.PROMETHEUS, "first")})
+    run_id = await begun(harness, LoadPlan(target_url="http://127.0.0.1:1/", counting="prometheus"))
+    record = await harness.hub.run(run_id)
     assert record.state is RunState.FAILED
     assert "RuntimeError: boom" in record.message
-    assert not house.generator.loads
-    await sees_another_run_through(house)
+    assert not harness.generator.loads
+    await sees_another_run_through(harness)
 
 
 async def test_a_source_that_cannot_be_closed_frees_the_runs_place() -> None:
-    house = a_house(counters={Source.PROMETHEUS: FaultyCounter(Source.PROMETHEUS, "close")})
-    run_id = await begun(house)
-    house.load.end(0)
+    harness = a_harness(counters={Source.PROMETHEUS: FaultyCounter(Source.PROMETHEUS, "close")})
+    run_id = await begun(harness)
+    harness.load.end(0)
     await settled()
-    await pass_time(house, 12)
-    assert not (await house.hub.run(run_id)).state.active
-    await sees_another_run_through(house)
+    await pass_time(harness, 12)
+    assert not (await harness.hub.run(run_id)).state.active
+    await sees_another_run_through(harness)
 
 
 async def test_figures_that_cannot_be_made_end_the_run_with_a_sentence() -> None:
-    house = a_house()
-    run_id = await begun(house)
-    house.load.play(TrafficSample(2, 5, None))  # type: ignore[arg-type]
-    await pass_time(house, 1)
-    record = await house.hub.run(run_id)
+    harness = a_harness()
+    run_id = await begun(harness)
+    harness.load.play(TrafficSample(2, 5, None))  # type: ignore[arg-type]
+    await pass_time(harness, 1)
+    record = await harness.hub.run(run_id)
     assert record.state is RunState.FAILED
     assert "error inside Scale" in record.message
-    assert house.load.killed
-    ends = [event for event in await house.store.events(run_id) if isinstance(event, StateChanged)]
+    assert harness.load.killed
+    ends = [event for event in await harness.store.events(run_id) if isinstance(event, StateChanged)]
     assert ends[-1].state is RunState.FAILED
-    assert (await house.store.run(run_id)).state is RunState.FAILED
-    await sees_another_run_through(house)
+    assert (await harness.store.run(run_id)).state is RunState.FAILED
+    await sees_another_run_through(harness)
 
 
 async def test_a_second_stop_ends_the_wait_for_a_slow_sources_last_reading() -> None:
     counter = PlayedCounter(Source.PROMETHEUS)
-    house = a_house(counters={Source.PROMETHEUS: counter})
+    harness = a_harness(counters={Source.PROMETHEUS: counter})
     counter.readings.put_nowait(CountsSample(-1, Source.PROMETHEUS, {"a": 0}, took_s=60))
-    run_id = await begun(house)
-    await house.hub.stop(run_id)
-    house.load.end(2)
-    await pass_time(house, 13)
-    assert (await house.hub.run(run_id)).state is RunState.STOPPING
-    await house.hub.stop(run_id)
+    run_id = await begun(harness)
+    await harness.hub.stop(run_id)
+    harness.load.end(2)
+    await pass_time(harness, 13)
+    assert (await harness.hub.run(run_id)).state is RunState.STOPPING
+    await harness.hub.stop(run_id)
     await settled()
-    record = await house.hub.run(run_id)
+    record = await harness.hub.run(run_id)
     assert (record.state, record.message) == (RunState.STOPPED, "")

@@ -48,7 +48,7 @@ class Sleeps:
         await asyncio.sleep(0)
 
 
-class House:
+class Harness:
     """Receivers that watch a fake hub with one active run."""
 
     def __init__(self, *notifiers: FakeNotifier, hub: FakeHub | None = None) -> None:
@@ -123,15 +123,15 @@ def test_runs_of_long_ago_are_forgotten() -> None:
 
 async def test_alerts_are_delivered_and_nothing_else() -> None:
     notifier = FakeNotifier()
-    house = House(notifier)
-    async with house.open():
+    harness = Harness(notifier)
+    async with harness.open():
         for event in (
             SnapshotTaken(1.0, a_snapshot()),
             AlertRaised(3.0, ALERT),
             AlertUpdated(15.0, ALERT),
             AlertCleared(30.0, ALERT),
         ):
-            house.hub.publish("run-1", event)
+            harness.hub.publish("run-1", event)
             await settled()
     assert [notice.title for notice in notifier.sent] == [
         "Scale: alert on demo",
@@ -144,11 +144,11 @@ async def test_alerts_are_delivered_and_nothing_else() -> None:
 @pytest.mark.parametrize(("alerts", "told"), [((), []), ((ALERT,), ["Scale: run stopped with 1 alert on, demo"])])
 async def test_the_end_of_a_run_is_told_only_when_an_alert_is_on(alerts: tuple[Alert, ...], told: list[str]) -> None:
     notifier = FakeNotifier()
-    house = House(notifier)
-    async with house.open():
-        house.hub.publish("run-1", SnapshotTaken(60.0, replace(a_snapshot(), alerts=alerts)))
-        house.hub.publish("run-1", StateChanged(61.0, RunState.STOPPING, ""))
-        house.hub.publish("run-1", StateChanged(62.0, RunState.STOPPED, ""))
+    harness = Harness(notifier)
+    async with harness.open():
+        harness.hub.publish("run-1", SnapshotTaken(60.0, replace(a_snapshot(), alerts=alerts)))
+        harness.hub.publish("run-1", StateChanged(61.0, RunState.STOPPING, ""))
+        harness.hub.publish("run-1", StateChanged(62.0, RunState.STOPPED, ""))
         await settled()
     assert [notice.title for notice in notifier.sent] == told
 
@@ -156,12 +156,12 @@ async def test_the_end_of_a_run_is_told_only_when_an_alert_is_on(alerts: tuple[A
 async def test_a_failed_delivery_is_tried_three_times_with_growing_waits() -> None:
     notifier = FakeNotifier()
     notifier.broken = 2
-    house = House(notifier)
-    async with house.open():
-        house.hub.publish("run-1", AlertRaised(3.0, ALERT))
+    harness = Harness(notifier)
+    async with harness.open():
+        harness.hub.publish("run-1", AlertRaised(3.0, ALERT))
         await settled()
-    assert (notifier.tries, len(notifier.sent), house.sleeps.slept_s) == (3, 1, [1.0, 4.0])
-    assert house.notices.problem == ""
+    assert (notifier.tries, len(notifier.sent), harness.sleeps.slept_s) == (3, 1, [1.0, 4.0])
+    assert harness.notices.problem == ""
 
 
 async def test_lost_messages_are_logged_once_shown_until_one_arrives_and_hold_up_no_other_receiver(
@@ -169,30 +169,30 @@ async def test_lost_messages_are_logged_once_shown_until_one_arrives_and_hold_up
 ) -> None:
     broken, sound = FakeNotifier("broken"), FakeNotifier("sound")
     broken.broken = 9
-    house = House(broken, sound)
+    harness = Harness(broken, sound)
     with caplog.at_level(logging.ERROR):
-        async with house.open():
+        async with harness.open():
             for _ in range(3):
-                house.hub.publish("run-1", AlertRaised(3.0, ALERT))
+                harness.hub.publish("run-1", AlertRaised(3.0, ALERT))
                 await settled()
             assert (len(broken.sent), len(sound.sent)) == (0, 3)
-            assert house.notices.problem.startswith("Sending 'Scale: alert on demo' by broken failed")
-            house.hub.publish("run-1", AlertCleared(9.0, ALERT))
+            assert harness.notices.problem.startswith("Sending 'Scale: alert on demo' by broken failed")
+            harness.hub.publish("run-1", AlertCleared(9.0, ALERT))
             await settled()
     assert len(caplog.records) == 1
     assert len(broken.sent) == 1
-    assert house.notices.problem == ""
+    assert harness.notices.problem == ""
 
 
 async def test_messages_that_had_to_wait_go_out_when_the_minute_is_over() -> None:
     notifier = FakeNotifier()
-    house = House(notifier)
-    async with house.open():
+    harness = Harness(notifier)
+    async with harness.open():
         for number in range(MOST_PER_MINUTE + 3):
-            house.hub.publish("run-1", AlertUpdated(float(number), ALERT))
+            harness.hub.publish("run-1", AlertUpdated(float(number), ALERT))
             await settled()
     assert len(notifier.sent) >= MOST_PER_MINUTE + 1
-    assert house.sleeps.slept_s[0] == MINUTE_S
+    assert harness.sleeps.slept_s[0] == MINUTE_S
 
 
 async def test_a_receiver_that_hangs_costs_a_run_nothing() -> None:
@@ -231,43 +231,43 @@ async def test_whatever_a_receiver_raises_is_its_problem_alone_and_the_next_mess
 ) -> None:
     odd, sound = FakeNotifier("odd", error), FakeNotifier("sound")
     odd.broken = 3
-    house = House(odd, sound)
-    async with house.open():
-        await house.raised()
+    harness = Harness(odd, sound)
+    async with harness.open():
+        await harness.raised()
         assert (odd.tries, len(sound.sent)) == (3, 1)
-        assert "'Scale: alert on demo' by odd failed" in house.notices.problem
-        assert type(error).__name__ in house.notices.problem
-        await house.raised()
-    assert (len(odd.sent), len(sound.sent), house.notices.problem) == (1, 2, "")
+        assert "'Scale: alert on demo' by odd failed" in harness.notices.problem
+        assert type(error).__name__ in harness.notices.problem
+        await harness.raised()
+    assert (len(odd.sent), len(sound.sent), harness.notices.problem) == (1, 2, "")
     assert SECRET not in caplog.text
 
 
 async def test_a_receiver_that_hangs_is_given_up_in_time_and_holds_up_no_other() -> None:
     hanging, sound = FakeNotifier("hanging"), FakeNotifier("sound")
     hanging.gate.clear()
-    house = House(hanging, sound)
-    async with house.open():
-        await house.raised()
-        assert (hanging.tries, len(sound.sent), house.notices.problem) == (1, 1, "")
+    harness = Harness(hanging, sound)
+    async with harness.open():
+        await harness.raised()
+        assert (hanging.tries, len(sound.sent), harness.notices.problem) == (1, 1, "")
         for _ in range(3):
-            house.clock.advance(SEND_LIMIT_S)
+            harness.clock.advance(SEND_LIMIT_S)
             await settled()
         assert hanging.tries == 3
-        assert f"hanging did not end within {SEND_LIMIT_S:g} s" in house.notices.problem
+        assert f"hanging did not end within {SEND_LIMIT_S:g} s" in harness.notices.problem
         hanging.gate.set()
-        await house.raised()
-    assert (len(hanging.sent), len(sound.sent), house.notices.problem) == (1, 2, "")
+        await harness.raised()
+    assert (len(hanging.sent), len(sound.sent), harness.notices.problem) == (1, 2, "")
 
 
 async def test_a_receiver_whose_name_cannot_be_asked_for_is_told_of_all_the_same() -> None:
     nameless, sound = FakeNotifier(nameless=True, error=RuntimeError("boom")), FakeNotifier("sound")
     nameless.broken = 3
-    house = House(nameless, sound)
-    async with house.open():
-        await house.raised()
-        assert "receiver 1" in house.notices.problem
-        await house.raised()
-    assert (len(nameless.sent), len(sound.sent), house.notices.problem) == (1, 2, "")
+    harness = Harness(nameless, sound)
+    async with harness.open():
+        await harness.raised()
+        assert "receiver 1" in harness.notices.problem
+        await harness.raised()
+    assert (len(nameless.sent), len(sound.sent), harness.notices.problem) == (1, 2, "")
 
 
 class OddHub(FakeHub):
@@ -292,15 +292,15 @@ class OddHub(FakeHub):
 async def test_alerts_are_told_on_when_runs_could_not_be_watched_or_looked_up(caplog: pytest.LogCaptureFixture) -> None:
     notifier, hub = FakeNotifier(), OddHub()
     hub.subscribing = [RuntimeError("boom")]
-    house = House(notifier, hub=hub)
-    async with house.open():
-        await house.raised()
+    harness = Harness(notifier, hub=hub)
+    async with harness.open():
+        await harness.raised()
         assert len(notifier.sent) == 1
         hub.looking = [RuntimeError("boom")]
-        await house.raised()
-        assert (len(notifier.sent), "alert_raised" in house.notices.problem) == (1, True)
-        await house.raised()
-    assert (len(notifier.sent), house.notices.problem) == (2, "")
+        await harness.raised()
+        assert (len(notifier.sent), "alert_raised" in harness.notices.problem) == (1, True)
+        await harness.raised()
+    assert (len(notifier.sent), harness.notices.problem) == (2, "")
     assert "boom" in caplog.text
 
 
@@ -308,8 +308,8 @@ async def test_receivers_are_let_go_when_telling_ends() -> None:
     hanging = FakeNotifier("hanging")
     hanging.gate.clear()
     before = asyncio.all_tasks()
-    house = House(hanging)
-    async with house.open():
-        await house.raised()
+    harness = Harness(hanging)
+    async with harness.open():
+        await harness.raised()
     await settled()
     assert asyncio.all_tasks() == before

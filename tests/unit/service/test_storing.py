@@ -24,7 +24,7 @@ from scale_app.service.backlog import BATCH_LINES
 from scale_app.service.hub import LAST_WRITES_S
 from tests.fakes import FakeNotifier, a_snapshot
 from tests.recorded import lines_of
-from tests.unit.service.house import House, settled
+from tests.unit.service.harness import Harness, settled
 
 AWAY = StoreUnavailable("Keeping what happened failed on postgresql://x: Connection refused. Start it.")
 
@@ -34,337 +34,343 @@ def seconds(events: list[Event]) -> list[float]:
 
 
 @pytest.mark.parametrize("hangs", [False, True])
-async def test_viewers_see_each_second_while_nothing_can_be_stored(house: House, hangs: bool) -> None:
-    run_id = await house.started()
-    gate = house.store.hold_appends() if hangs else asyncio.Event()
-    house.store.broken = None if hangs else AWAY
-    async with house.hub.subscribe(run_id) as events:
+async def test_viewers_see_each_second_while_nothing_can_be_stored(harness: Harness, hangs: bool) -> None:
+    run_id = await harness.started()
+    gate = harness.store.hold_appends() if hangs else asyncio.Event()
+    harness.store.broken = None if hangs else AWAY
+    async with harness.hub.subscribe(run_id) as events:
         for second in (1, 2, 3):
-            house.load.traffic(second, a=5 * second, b=5 * second)
+            harness.load.traffic(second, a=5 * second, b=5 * second)
             await settled()
             _, seen = await asyncio.wait_for(anext(events), 1)
             assert seen.elapsed_s == second
-    assert house.hub.storing.waiting_lines > 0
+    assert harness.hub.storing.waiting_lines > 0
     gate.set()
-    await house.database_is_back()
+    await harness.database_is_back()
     await settled()
-    assert seconds(await house.store.events(run_id)) == [1, 2, 3]
+    assert seconds(await harness.store.events(run_id)) == [1, 2, 3]
 
 
-async def test_a_run_starts_ends_and_frees_its_slot_while_the_database_is_away(house: House) -> None:
-    house.store.broken = AWAY
-    first = await house.started()
-    house.load.traffic(1, a=5, b=5)
-    house.load.end(2)
+async def test_a_run_starts_ends_and_frees_its_slot_while_the_database_is_away(harness: Harness) -> None:
+    harness.store.broken = AWAY
+    first = await harness.started()
+    harness.load.traffic(1, a=5, b=5)
+    harness.load.end(2)
     await settled()
-    assert house.load.killed
-    assert house.hub.active() == []
-    record = await house.hub.run(first)
+    assert harness.load.killed
+    assert harness.hub.active() == []
+    record = await harness.hub.run(first)
     assert record.state is RunState.FINISHED
-    assert len(await house.hub.history(first)) == 2
-    for _ in range(house.max_runs):
-        await house.started()
-    await house.database_is_back()
-    assert replace(record, not_stored="") == await house.store.run(first)
+    assert len(await harness.hub.history(first)) == 2
+    for _ in range(harness.max_runs):
+        await harness.started()
+    await harness.database_is_back()
+    assert replace(record, not_stored="") == await harness.store.run(first)
 
 
-async def test_every_reading_of_an_ended_run_that_waits_says_how_it_ended(house: House) -> None:
-    earlier = await house.started()
-    house.load.traffic(1, a=5, b=5)
-    house.load.end(2)
+async def test_every_reading_of_an_ended_run_that_waits_says_how_it_ended(harness: Harness) -> None:
+    earlier = await harness.started()
+    harness.load.traffic(1, a=5, b=5)
+    harness.load.end(2)
     await settled()
-    house.clock.advance(10)
-    await house.hub.mark_baseline(earlier, "main")
-    run_id = await house.started(LoadPlan(gate=Gate(baseline="main")))
-    house.store.hold_appends()
-    house.load.traffic(1, a=5, b=5)
-    house.load.end(2)
+    harness.clock.advance(10)
+    await harness.hub.mark_baseline(earlier, "main")
+    run_id = await harness.started(LoadPlan(gate=Gate(baseline="main")))
+    harness.store.hold_appends()
+    harness.load.traffic(1, a=5, b=5)
+    harness.load.end(2)
     await settled()
-    assert (await house.store.run(run_id)).state is not RunState.FINISHED
-    record = await house.hub.run(run_id)
+    assert (await harness.store.run(run_id)).state is not RunState.FINISHED
+    record = await harness.hub.run(run_id)
     assert (record.state, record.last and record.last.elapsed_s) == (RunState.FINISHED, 2.0)
-    listed = [await house.hub.runs(1), house.hub.in_memory(), await house.hub.runs(5, 0, RunFilter(state=record.state))]
+    listed = [
+        await harness.hub.runs(1),
+        harness.hub.in_memory(),
+        await harness.hub.runs(5, 0, RunFilter(state=record.state)),
+    ]
     assert [runs[0] for runs in listed] == [outline_of(record)] * 3
-    whole = await house.hub.whole(run_id, recording=True, pods=True)
+    whole = await harness.hub.whole(run_id, recording=True, pods=True)
     assert (whole.record, len(whole.points), len(whole.recording)) == (record, 2, 6)
     assert (whole.baseline and whole.baseline.run_id, sum(map(sum, whole.pods.requests))) == (earlier, 10)
-    assert await house.hub.gate(run_id) == gated(record, whole.baseline)
-    assert await house.hub.compare(earlier, run_id) == compare(await house.hub.run(earlier), record)
-    assert (await house.hub.plans_of([run_id]))[run_id] == record.plan
-    async with house.hub.follow(run_id, after=0) as followed:
+    assert await harness.hub.gate(run_id) == gated(record, whole.baseline)
+    assert await harness.hub.compare(earlier, run_id) == compare(await harness.hub.run(earlier), record)
+    assert (await harness.hub.plans_of([run_id]))[run_id] == record.plan
+    async with harness.hub.follow(run_id, after=0) as followed:
         assert followed.record == record
         last = [numbered.event async for numbered in followed.updates][-1]
     assert isinstance(last, SnapshotTaken)
     assert last.snapshot == record.last
 
 
-async def test_the_end_of_a_run_is_when_it_ended_not_when_that_was_stored(house: House) -> None:
-    run_id = await house.started()
-    house.store.broken = AWAY
-    house.load.traffic(1, a=5, b=5)
-    house.load.end(2)
+async def test_the_end_of_a_run_is_when_it_ended_not_when_that_was_stored(harness: Harness) -> None:
+    run_id = await harness.started()
+    harness.store.broken = AWAY
+    harness.load.traffic(1, a=5, b=5)
+    harness.load.end(2)
     await settled()
-    ended_at_s = house.clock.epoch_s()
-    house.clock.advance(600)
-    await house.database_is_back()
-    assert (await house.store.run(run_id)).ended_at_epoch_s == ended_at_s
+    ended_at_s = harness.clock.epoch_s()
+    harness.clock.advance(600)
+    await harness.database_is_back()
+    assert (await harness.store.run(run_id)).ended_at_epoch_s == ended_at_s
 
 
-async def test_no_run_begins_while_very_many_wait(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_run_begins_while_very_many_wait(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scale_app.service.writer.MOST_WAITING_RUNS", 3)
-    house.store.broken = AWAY
+    harness.store.broken = AWAY
     for _ in range(3):
-        await house.started()
-        house.load.end(2)
+        await harness.started()
+        harness.load.end(2)
         await settled()
     with pytest.raises(StoreUnavailable, match=r"3 runs wait to be stored already.*Connection refused"):
-        await house.hub.start(LoadPlan())
-    await house.database_is_back()
-    await house.started()
+        await harness.hub.start(LoadPlan())
+    await harness.database_is_back()
+    await harness.started()
 
 
-async def test_an_ended_run_that_waits_keeps_at_most_the_newest_of_its_samples_in_memory(house: House) -> None:
-    house.store.broken = AWAY
+async def test_an_ended_run_that_waits_keeps_at_most_the_newest_of_its_samples_in_memory(harness: Harness) -> None:
+    harness.store.broken = AWAY
     gc.collect()
     gc.freeze()  # what other tests left need not be looked through, again and again
     try:
-        await house.started()
+        await harness.started()
         for second in range(1, 30):
-            house.load.traffic(second, a=5 * second, only_here=5 * second)
+            harness.load.traffic(second, a=5 * second, only_here=5 * second)
             await settled()
-        house.load.end(30)
+        harness.load.end(30)
         await settled()
-        await house.naps.end()
+        await harness.naps.end()
         async with asyncio.timeout(60):
             while sum(isinstance(kept, TrafficSample) and "only_here" in kept.pods for kept in gc.get_objects()) > 1:
                 await asyncio.sleep(0)
     finally:
         gc.unfreeze()
-    assert house.hub.storing.waiting_lines > 60
+    assert harness.hub.storing.waiting_lines > 60
 
 
-async def test_what_waits_is_stored_in_order_and_once_whatever_fails_in_between(house: House) -> None:
-    run_id = await house.started()
+async def test_what_waits_is_stored_in_order_and_once_whatever_fails_in_between(harness: Harness) -> None:
+    run_id = await harness.started()
     for second in range(1, 3 * BATCH_LINES):
-        house.store.broken = AWAY if second % 3 else None
-        house.load.traffic(second, a=5 * second, b=5 * second)
-        await house.naps.end()
-    house.load.end(3 * BATCH_LINES)
-    await house.database_is_back()
-    stored = await house.store.events(run_id)
+        harness.store.broken = AWAY if second % 3 else None
+        harness.load.traffic(second, a=5 * second, b=5 * second)
+        await harness.naps.end()
+    harness.load.end(3 * BATCH_LINES)
+    await harness.database_is_back()
+    stored = await harness.store.events(run_id)
     assert seconds(stored) == [float(second) for second in range(1, 3 * BATCH_LINES + 1)]
     assert [event.snapshot.seq for event in stored if isinstance(event, SnapshotTaken)] == [
         at for at, event in enumerate(stored) if isinstance(event, SnapshotTaken)
     ]
     samples_and_ticks = 2 * (3 * BATCH_LINES - 1)
-    assert len(await lines_of(house.store, run_id)) == samples_and_ticks + 4  # how it began, ready, the pods, the end
+    assert len(await lines_of(harness.store, run_id)) == samples_and_ticks + 4  # how it began, ready, the pods, the end
 
 
-async def test_tries_come_less_often_the_longer_it_takes(house: House) -> None:
-    house.store.broken = AWAY
-    await house.started()
+async def test_tries_come_less_often_the_longer_it_takes(harness: Harness) -> None:
+    harness.store.broken = AWAY
+    await harness.started()
     for _ in range(5):
-        house.load.traffic(1, a=5)  # a new line does not hurry it
-        await house.naps.end()
-    assert house.naps.asked_s == [0.5, 1.0, 2.0, 5.0, 5.0, 5.0]
+        harness.load.traffic(1, a=5)  # a new line does not hurry it
+        await harness.naps.end()
+    assert harness.naps.asked_s == [0.5, 1.0, 2.0, 5.0, 5.0, 5.0]
 
 
-async def test_what_is_not_stored_yet_is_said_until_it_is(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    run_id = await house.started()
-    assert (house.hub.storing.problem, (await house.hub.run(run_id)).not_stored) == ("", "")
-    house.store.broken = AWAY
-    house.load.traffic(1, a=5)
+async def test_what_is_not_stored_yet_is_said_until_it_is(harness: Harness, caplog: pytest.LogCaptureFixture) -> None:
+    run_id = await harness.started()
+    assert (harness.hub.storing.problem, (await harness.hub.run(run_id)).not_stored) == ("", "")
+    harness.store.broken = AWAY
+    harness.load.traffic(1, a=5)
     await settled()
-    now = house.hub.storing
+    now = harness.hub.storing
     assert now.problem == f"Not stored yet; tests go on. {AWAY}"
     assert (now.waiting_runs, now.waiting_lines) == (1, 3)  # of it the snapshot, of its recording sample and tick
-    assert (await house.hub.run(run_id)).not_stored == now.problem
+    assert (await harness.hub.run(run_id)).not_stored == now.problem
     with pytest.raises(StoreUnavailable, match="Not stored yet"):
-        await house.hub.check()
-    await house.database_is_back()
-    assert (house.hub.storing.problem, house.hub.storing.waiting_lines) == ("", 0)
-    await house.hub.check()
+        await harness.hub.check()
+    await harness.database_is_back()
+    assert (harness.hub.storing.problem, harness.hub.storing.waiting_lines) == ("", 0)
+    await harness.hub.check()
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert [record.getMessage() for record in errors if "not stored yet" in record.getMessage()] != []
     assert "what waited is stored" in caplog.text
 
 
-async def test_a_database_that_does_not_answer_is_told_of_before_it_has_refused(house: House) -> None:
-    run_id = await house.started()
-    gate = house.store.hold_appends()
-    house.load.traffic(1, a=5)
+async def test_a_database_that_does_not_answer_is_told_of_before_it_has_refused(harness: Harness) -> None:
+    run_id = await harness.started()
+    gate = harness.store.hold_appends()
+    harness.load.traffic(1, a=5)
     await settled()
-    assert house.hub.storing.problem == ""
-    house.clock.advance(3)
-    assert "has not answered" in house.hub.storing.problem
-    assert "has not answered" in (await house.hub.run(run_id)).not_stored
+    assert harness.hub.storing.problem == ""
+    harness.clock.advance(3)
+    assert "has not answered" in harness.hub.storing.problem
+    assert "has not answered" in (await harness.hub.run(run_id)).not_stored
     gate.set()
     await settled()
-    assert house.hub.storing.problem == ""
+    assert harness.hub.storing.problem == ""
 
 
 async def test_a_long_outage_is_logged_each_minute_and_not_each_try(
-    house: House, caplog: pytest.LogCaptureFixture
+    harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    house.store.broken = AWAY
-    await house.started()
+    harness.store.broken = AWAY
+    await harness.started()
     for _ in range(60):
-        house.clock.advance(5)
-        await house.naps.end()
+        harness.clock.advance(5)
+        await harness.naps.end()
     assert sum("not stored yet" in record.getMessage() for record in caplog.records) == 6
 
 
-async def test_an_ended_run_that_is_not_stored_yet_is_listed_where_it_belongs(house: House) -> None:
+async def test_an_ended_run_that_is_not_stored_yet_is_listed_where_it_belongs(harness: Harness) -> None:
     runs = []
     for number in range(4):
-        house.clock.advance(10)
-        runs.append(await house.started(LoadPlan(target_url=f"http://x/{number}")))
+        harness.clock.advance(10)
+        runs.append(await harness.started(LoadPlan(target_url=f"http://x/{number}")))
         if number == 2:
-            house.store.hold_appends()
-        house.load.traffic(1, a=5, b=5)
-        house.load.end(2)
+            harness.store.hold_appends()
+        harness.load.traffic(1, a=5, b=5)
+        harness.load.end(2)
         await settled()
     newest_first = runs[::-1]
     finished = RunFilter(state=RunState.FINISHED)
-    assert await house.hub.count(finished) == 4
+    assert await harness.hub.count(finished) == 4
     for limit, offset in ((10, 0), (1, 0), (1, 1), (2, 1), (2, 2), (1, 3), (2, 3), (2, 4)):
-        page = [run.run_id for run in await house.hub.runs(limit, offset, finished)]
+        page = [run.run_id for run in await harness.hub.runs(limit, offset, finished)]
         assert page == newest_first[offset : offset + limit]
-    assert await house.hub.runs(10, 0, RunFilter(state=RunState.RUNNING)) == []
+    assert await harness.hub.runs(10, 0, RunFilter(state=RunState.RUNNING)) == []
 
 
-async def test_an_ended_run_that_is_not_stored_yet_can_be_deleted(house: House) -> None:
-    run_id = await house.started()
-    gate = house.store.hold_appends()
+async def test_an_ended_run_that_is_not_stored_yet_can_be_deleted(harness: Harness) -> None:
+    run_id = await harness.started()
+    gate = harness.store.hold_appends()
     with pytest.raises(RunStillActive):
-        await house.hub.delete(run_id)
-    house.load.end(2)
+        await harness.hub.delete(run_id)
+    harness.load.end(2)
     await settled()
-    deleted = asyncio.create_task(house.hub.delete(run_id))
+    deleted = asyncio.create_task(harness.hub.delete(run_id))
     await settled()
     gate.set()
     await deleted
     await settled()
-    for store in (house.hub, house.store):
+    for store in (harness.hub, harness.store):
         with pytest.raises(RunNotFound):
             await store.run(run_id)
-    assert house.hub.storing.waiting_lines == 0
+    assert harness.hub.storing.waiting_lines == 0
 
 
-async def test_a_run_that_cannot_be_deleted_now_is_still_there(house: House) -> None:
-    run_id = await house.started()
-    house.store.broken = AWAY
-    house.load.traffic(1, a=5, b=5)
-    house.load.end(2)
+async def test_a_run_that_cannot_be_deleted_now_is_still_there(harness: Harness) -> None:
+    run_id = await harness.started()
+    harness.store.broken = AWAY
+    harness.load.traffic(1, a=5, b=5)
+    harness.load.end(2)
     await settled()
     with pytest.raises(StoreUnavailable):
-        await house.hub.delete(run_id)
-    await house.database_is_back()
-    assert (await house.store.run(run_id)).state is RunState.FINISHED
+        await harness.hub.delete(run_id)
+    await harness.database_is_back()
+    assert (await harness.store.run(run_id)).state is RunState.FINISHED
 
 
-async def test_a_run_of_which_nothing_was_stored_can_be_deleted_once_the_database_is_back(house: House) -> None:
-    house.store.broken = AWAY
-    run_id = await house.started()
-    house.load.end(2)
+async def test_a_run_of_which_nothing_was_stored_can_be_deleted_once_the_database_is_back(harness: Harness) -> None:
+    harness.store.broken = AWAY
+    run_id = await harness.started()
+    harness.load.end(2)
     await settled()
-    house.store.broken = None
-    await house.hub.delete(run_id)
-    await house.naps.end()
+    harness.store.broken = None
+    await harness.hub.delete(run_id)
+    await harness.naps.end()
     with pytest.raises(RunNotFound):
-        await house.hub.run(run_id)
-    assert await house.store.runs(10, 0) == []
+        await harness.hub.run(run_id)
+    assert await harness.store.runs(10, 0) == []
 
 
-async def test_a_run_that_is_not_stored_yet_cannot_be_a_baseline_yet(house: House) -> None:
-    run_id = await house.started()
-    house.store.broken = AWAY
-    house.load.end(2)
+async def test_a_run_that_is_not_stored_yet_cannot_be_a_baseline_yet(harness: Harness) -> None:
+    run_id = await harness.started()
+    harness.store.broken = AWAY
+    harness.load.end(2)
     await settled()
     with pytest.raises(StoreUnavailable, match="still being stored"):
-        await house.hub.mark_baseline(run_id, "main")
-    await house.database_is_back()
-    await house.hub.mark_baseline(run_id, "main")
+        await harness.hub.mark_baseline(run_id, "main")
+    await harness.database_is_back()
+    await harness.hub.mark_baseline(run_id, "main")
 
 
-async def test_a_run_that_was_deleted_from_outside_goes_on(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    run_id = await house.started()
-    await house.store.delete(run_id)
-    house.load.traffic(1, a=5, b=5)
-    house.load.end(2)
+async def test_a_run_that_was_deleted_from_outside_goes_on(harness: Harness, caplog: pytest.LogCaptureFixture) -> None:
+    run_id = await harness.started()
+    await harness.store.delete(run_id)
+    harness.load.traffic(1, a=5, b=5)
+    harness.load.end(2)
     await settled()
     assert "was deleted from outside" in caplog.text
-    assert house.hub.storing.waiting_lines == 0
+    assert harness.hub.storing.waiting_lines == 0
     with pytest.raises(RunNotFound):
-        await house.hub.run(run_id)
+        await harness.hub.run(run_id)
 
 
-async def test_a_line_that_nobody_can_store_costs_only_itself(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    run_id = await house.started()
-    house.store.broken = AWAY
+async def test_a_line_that_nobody_can_store_costs_only_itself(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = await harness.started()
+    harness.store.broken = AWAY
     for second in (1, 2, 3):
-        house.load.traffic(second, a=5 * second, b=5 * second)
+        harness.load.traffic(second, a=5 * second, b=5 * second)
         await settled()
-    refused = (await house.hub.run(run_id)).last
+    refused = (await harness.hub.run(run_id)).last
     assert refused is not None
-    house.store.refused = [SnapshotTaken(3.0, refused)]
-    house.load.end(4)
+    harness.store.refused = [SnapshotTaken(3.0, refused)]
+    harness.load.end(4)
     await settled()
-    await house.database_is_back()
-    assert seconds(await house.store.events(run_id)) == [1, 2, 4]
+    await harness.database_is_back()
+    assert seconds(await harness.store.events(run_id)) == [1, 2, 4]
     assert "cannot be stored and was given up" in caplog.text
 
 
-async def test_a_run_that_the_store_refuses_does_not_hold_up_another(house: House) -> None:
-    first = await house.started()
-    second = await house.started()
-    real = house.store.append
+async def test_a_run_that_the_store_refuses_does_not_hold_up_another(harness: Harness) -> None:
+    first = await harness.started()
+    second = await harness.started()
+    real = harness.store.append
 
     async def refuses_the_first(run_id: str, *more: object) -> None:
         if run_id == first:
             raise AWAY
         await real(run_id, *more)  # type: ignore[arg-type]
 
-    house.store.append = refuses_the_first  # type: ignore[method-assign]
-    for load in house.generator.loads:
+    harness.store.append = refuses_the_first  # type: ignore[method-assign]
+    for load in harness.generator.loads:
         load.traffic(1, a=5, b=5)
     await settled()
-    await house.naps.end()
-    assert seconds(await house.store.events(second)) == [1]
-    assert (await house.hub.run(second)).not_stored == ""
-    assert (await house.hub.run(first)).not_stored != ""
-    house.store.append = real  # type: ignore[method-assign]
+    await harness.naps.end()
+    assert seconds(await harness.store.events(second)) == [1]
+    assert (await harness.hub.run(second)).not_stored == ""
+    assert (await harness.hub.run(first)).not_stored != ""
+    harness.store.append = real  # type: ignore[method-assign]
 
 
-async def test_a_run_is_exported_whole_whatever_of_it_is_stored(house: House) -> None:
-    run_id = await house.started()
-    house.store.broken = AWAY
+async def test_a_run_is_exported_whole_whatever_of_it_is_stored(harness: Harness) -> None:
+    run_id = await harness.started()
+    harness.store.broken = AWAY
     for second in range(1, 20):
-        house.load.traffic(second, a=5 * second, b=5 * second)
+        harness.load.traffic(second, a=5 * second, b=5 * second)
         await settled()
-    house.store.broken = None  # it is back, and the next try is still to come
-    whole = await house.hub.whole(run_id, recording=True)
-    assert len(house.store.recordings_of(run_id)) == 3
+    harness.store.broken = None  # it is back, and the next try is still to come
+    whole = await harness.hub.whole(run_id, recording=True)
+    assert len(harness.store.recordings_of(run_id)) == 3
     assert len(whole.recording) == 3 + 19 * 2  # each second has a sample of the load and a tick
     assert len(replayed(whole).points) == 19
 
 
 async def test_when_there_is_no_more_room_a_thinned_history_and_the_beginning_of_the_recording_stay(
-    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("scale_app.service.writer.MOST_WAITING_BYTES", 100_000)
-    run_id = await house.started(LoadPlan(duration_s=400))
-    house.store.broken = AWAY
+    run_id = await harness.started(LoadPlan(duration_s=400))
+    harness.store.broken = AWAY
     for second in range(1, 301):
-        house.load.traffic(second, a=5 * second, b=5 * second)
+        harness.load.traffic(second, a=5 * second, b=5 * second)
         await settled()
-        assert house.hub.storing.waiting_bytes < 102_000
-    house.load.end(301)
+        assert harness.hub.storing.waiting_bytes < 102_000
+    harness.load.end(301)
     await settled()
     assert caplog.text.count("there is no room for more to wait") == 1
-    assert "were given up, since there was no room" in house.hub.storing.problem
-    await house.database_is_back()
-    events = await house.store.events(run_id)
+    assert "were given up, since there was no room" in harness.hub.storing.problem
+    await harness.database_is_back()
+    events = await harness.store.events(run_id)
     kept = seconds(events)
     assert 40 < len(kept) < 301
     assert kept[-1] == 301
@@ -373,51 +379,51 @@ async def test_when_there_is_no_more_room_a_thinned_history_and_the_beginning_of
         RunState.RUNNING,
         RunState.FINISHED,
     ]
-    recording = house.store.recordings_of(run_id)
+    recording = harness.store.recordings_of(run_id)
     assert sorted(recording) == list(range(len(recording)))
-    whole = await house.hub.whole(run_id, recording=True)
+    whole = await harness.hub.whole(run_id, recording=True)
     assert len(replayed(whole).points) <= len(whole.recording)
-    async with house.hub.follow(run_id, after=0) as followed:
+    async with harness.hub.follow(run_id, after=0) as followed:
         assert [each async for each in followed.updates][-1].seq == (whole.record.last or a_snapshot()).seq
 
 
-async def test_at_the_end_of_the_process_what_waits_is_tried_again(house: House) -> None:
-    run_id = await house.started()
-    house.store.broken = AWAY
-    house.load.traffic(1, a=5, b=5)
-    house.load.end(2)
+async def test_at_the_end_of_the_process_what_waits_is_tried_again(harness: Harness) -> None:
+    run_id = await harness.started()
+    harness.store.broken = AWAY
+    harness.load.traffic(1, a=5, b=5)
+    harness.load.end(2)
     await settled()
-    house.store.broken = None
-    await house.hub.close()
-    assert (await house.store.run(run_id)).state is RunState.FINISHED
+    harness.store.broken = None
+    await harness.hub.close()
+    assert (await harness.store.run(run_id)).state is RunState.FINISHED
 
 
 async def test_what_is_lost_at_the_end_of_the_process_is_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("scale_app.service.hub.LAST_WRITES_S", 0.05)
-    house = House()
-    run_id = await house.started()
-    house.store.hold_appends()
+    harness = Harness()
+    run_id = await harness.started()
+    harness.store.hold_appends()
     for second in (1, 2):
-        house.load.traffic(second, a=5 * second, b=5 * second)
+        harness.load.traffic(second, a=5 * second, b=5 * second)
         await settled()
-    await house.hub.close()
-    assert house.store.closed
-    assert house.load.killed
+    await harness.hub.close()
+    assert harness.store.closed
+    assert harness.load.killed
     assert f"run {run_id}: the server ends before all of it was stored; 2 lines of its history" in caplog.text
     assert LAST_WRITES_S < 10
 
 
 async def test_alerts_go_out_while_nothing_can_be_stored() -> None:
-    house, notifier = House(), FakeNotifier()
-    told = replace(house.adapters, notifiers=(notifier,))
-    house.hub = type(house.hub)(told, house.hub.limits, 2, sleep=house.naps)
-    await house.hub.open()
-    await house.started(LoadPlan(alert_rule="score"))
-    house.store.hold_appends()
+    harness, notifier = Harness(), FakeNotifier()
+    told = replace(harness.adapters, notifiers=(notifier,))
+    harness.hub = type(harness.hub)(told, harness.hub.limits, 2, sleep=harness.naps)
+    await harness.hub.open()
+    await harness.started(LoadPlan(alert_rule="score"))
+    harness.store.hold_appends()
     for second in range(1, 40):
-        house.load.traffic(second, a=100 * second, b=10 * second)
+        harness.load.traffic(second, a=100 * second, b=10 * second)
         await settled()
     assert [notice.title for notice in notifier.sent if "alert" in notice.title] != []
-    await house.close()
+    await harness.close()

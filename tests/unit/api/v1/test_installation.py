@@ -47,14 +47,14 @@ def test_the_demo_is_shown_and_changed(site: Site) -> None:
 
 
 def test_a_demo_that_does_not_answer_is_unavailable(site: Site) -> None:
-    site.house.hub.demo.broken = TargetUnavailable("The demo does not answer.")  # type: ignore[attr-defined]
+    site.harness.hub.demo.broken = TargetUnavailable("The demo does not answer.")  # type: ignore[attr-defined]
     assert_problem(site.client.get("/api/v1/demo"), 503)
 
 
 def test_the_installation_says_its_limits_and_what_runs(site: Site) -> None:
     run_id = site.started()
     assert site.client.get("/api/v1/installation").json() == {
-        "limits": to_wire(site.house.hub.limits),
+        "limits": to_wire(site.harness.hub.limits),
         "max_runs": 3,
         "active_runs": [run_id],
         "notify_problem": "",
@@ -63,7 +63,7 @@ def test_the_installation_says_its_limits_and_what_runs(site: Site) -> None:
 
 
 def test_what_is_not_stored_yet_is_said_of_the_run_the_installation_and_the_server(site: Site) -> None:
-    site.house.store.broken = StoreUnavailable("The disk is full.")
+    site.harness.store.broken = StoreUnavailable("The disk is full.")
     run_id = site.started()
     storing = site.client.get("/api/v1/installation").json()["storing"]
     assert storing["problem"] == "Not stored yet; tests go on. The disk is full."
@@ -82,7 +82,7 @@ def test_without_a_cluster_targets_and_sources_are_empty_and_say_what_to_set(sit
 
 
 def test_a_database_that_is_gone_is_a_problem_of_every_route_that_asks_it(site: Site) -> None:
-    site.house.store.broken = StoreUnavailable("The database is gone.")
+    site.harness.store.broken = StoreUnavailable("The database is gone.")
     for path in (RUNS, f"{RUNS}/x", PLANS, "/api/v1/baselines/x"):
         response = site.client.get(path)
         assert_problem(response, 503)
@@ -95,7 +95,7 @@ def test_a_path_that_is_not_there_is_a_problem(site: Site, path: str) -> None:
 
 
 def test_the_unexpected_is_a_problem_without_a_traceback(site: Site) -> None:
-    site.house.store.broken = ZeroDivisionError("inner secret")  # type: ignore[assignment]
+    site.harness.store.broken = ZeroDivisionError("inner secret")  # type: ignore[assignment]
     response = site.client.get(RUNS)
     assert_problem(response, 500)
     assert "secret" not in response.text

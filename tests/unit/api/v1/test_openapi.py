@@ -21,7 +21,7 @@ def document(site: Site) -> dict[str, Any]:
 
 def test_every_route_is_documented_and_no_other(site: Site) -> None:
     served = set()
-    for route in api_app(site.house.hub, Settings()).routes:
+    for route in api_app(site.harness.hub, Settings()).routes:
         assert isinstance(route, (Route, WebSocketRoute))
         methods = (route.methods or set()) - {"HEAD"} if isinstance(route, Route) else {"GET"}
         served |= {(method, route.path) for method in methods if route.path.startswith("/api/")}

@@ -17,14 +17,14 @@ from scale_app.reports import FORMATS, export, run_from_json
 from tests.unit.api.conftest import RUNS, Site
 from tests.unit.api.test_download import SCOPE, Client
 from tests.unit.api.v1.test_runs import assert_problem
-from tests.unit.service.house import House, settled
+from tests.unit.service.harness import Harness, settled
 
 
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_a_run_is_given_as_a_file_of_each_kind(site: Site, name: str) -> None:
     run_id = site.finished(70, 30)
     response = site.client.get(f"{RUNS}/{run_id}/export?format={name}")
-    made = export(site.call(site.house.hub.whole, run_id, True), name)  # type: ignore[arg-type]
+    made = export(site.call(site.harness.hub.whole, run_id, True), name)  # type: ignore[arg-type]
     assert response.content == made.content
     assert (response.status_code, response.headers["Content-Type"]) == (200, made.media_type)
     assert response.headers["Content-Disposition"] == f'attachment; filename="{made.name}"'
@@ -34,14 +34,14 @@ def test_a_run_is_given_as_a_file_of_each_kind(site: Site, name: str) -> None:
 def test_the_json_file_reads_back_as_the_run(site: Site) -> None:
     run_id = site.finished(70, 30)
     whole = run_from_json(site.client.get(f"{RUNS}/{run_id}/export").content)
-    assert whole.record == site.call(site.house.hub.run, run_id)
+    assert whole.record == site.call(site.harness.hub.run, run_id)
     assert whole.recording
 
 
 def test_the_gate_is_the_hubs(site: Site) -> None:
     run_id = site.finished(70, 30, gate={"score": {"fail": 0.9}})
     found = site.client.get(f"{RUNS}/{run_id}/gate").json()
-    assert found == to_wire(site.call(site.house.hub.gate, run_id))
+    assert found == to_wire(site.call(site.harness.hub.gate, run_id))
     assert found["outcome"] == "failed"
 
 
@@ -54,18 +54,18 @@ def test_what_cannot_be_exported_is_refused(site: Site) -> None:
 
 async def test_two_files_are_made_at_once_and_the_next_when_one_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reports, "PATIENCE_S", 0.01)
-    house = House()
-    run_id = await house.started()
-    house.load.end(1)
+    harness = Harness()
+    run_id = await harness.started()
+    harness.load.end(1)
     await settled()
-    export_it = report_operations(house.hub)[0].answer
+    export_it = report_operations(harness.hub)[0].answer
     asked, client = CheckedRequest({"run_id": run_id}, ExportQuery()), Client()
     first, _ = [await export_it(asked) for _ in range(2)]
     with pytest.raises(TooManyExports):
         await export_it(asked)
     await first(SCOPE, client.receive, client.send)  # type: ignore[operator]
     await export_it(asked)
-    await house.close()
+    await harness.close()
 
 
 def test_one_file_too_many_is_refused_until_later(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,23 +82,23 @@ def test_one_file_too_many_is_refused_until_later(site: Site, monkeypatch: pytes
 
 
 async def test_the_json_begins_before_the_run_is_read() -> None:
-    house, reading = House(), asyncio.Event()
-    run_id = await house.started()
-    house.load.end(1)
+    harness, reading = Harness(), asyncio.Event()
+    run_id = await harness.started()
+    harness.load.end(1)
     await settled()
-    whole, client = house.hub.whole, Client()
+    whole, client = harness.hub.whole, Client()
 
     async def slow(*given: Any, **more: Any) -> WholeRun:
         await reading.wait()
         return await whole(*given, **more)
 
-    house.hub.whole = slow  # type: ignore[method-assign]
-    response = await report_operations(house.hub)[0].answer(CheckedRequest({"run_id": run_id}, ExportQuery()))
+    harness.hub.whole = slow  # type: ignore[method-assign]
+    response = await report_operations(harness.hub)[0].answer(CheckedRequest({"run_id": run_id}, ExportQuery()))
     sending = asyncio.create_task(response(SCOPE, client.receive, client.send))  # type: ignore[operator]
     await settled()
     assert [message.get("body", b"")[:14] for message in client.sent] == [b"", b'{"scale_run":1']
     reading.set()
     await sending
     body = b"".join(message.get("body", b"") for message in client.sent)
-    assert run_from_json(body).record == await house.hub.run(run_id)
-    await house.close()
+    assert run_from_json(body).record == await harness.hub.run(run_id)
+    await harness.close()

@@ -29,7 +29,7 @@ def test_every_field_of_a_plan_may_be_left_out(site: Site) -> None:
 
 def test_a_runs_answer_is_the_hubs_record(site: Site) -> None:
     run_id = site.finished(70, 30)
-    record = site.call(site.house.hub.run, run_id)
+    record = site.call(site.harness.hub.run, run_id)
     assert site.client.get(f"{RUNS}/{run_id}").json() == to_wire(record)
     assert record.last.requests == 100
 
@@ -71,7 +71,7 @@ def test_each_window_is_the_snapshots_own(site: Site, window: str, part: str) ->
 def test_a_run_until_decided_finishes_with_how_soon_that_was(site: Site) -> None:
     run_id = site.started(until="decided")
     site.traffic(2, a=9_000, b=1_000)
-    assert site.house.load.stopped
+    assert site.harness.load.stopped
     site.end(2.5)
     found = site.client.get(f"{RUNS}/{run_id}").json()
     assert (found["state"], found["message"]) == ("finished", "Decided after 2 s of at most 60 s.")
@@ -103,7 +103,7 @@ def test_pods_and_history_are_the_snapshots(site: Site) -> None:
 def test_events_come_in_pages_by_number_and_none_is_lost(site: Site) -> None:
     run_id = site.finished(70, 30)
     whole = site.client.get(f"{RUNS}/{run_id}/events").json()
-    kept = site.call(site.house.hub.happenings, run_id)
+    kept = site.call(site.harness.hub.happenings, run_id)
     assert [each["seq"] for each in whole["events"]] == [each.seq for each in kept]
     seen: list[Any] = []
     after = -1
@@ -118,17 +118,17 @@ def test_an_edit_is_answered_with_the_run_and_its_new_plan(site: Site) -> None:
     response = site.client.patch(f"{RUNS}/{run_id}", json={"users": 7})
     assert (response.status_code, response.json()["run_id"]) == (200, run_id)
     assert response.json()["plan"]["users"] == 7
-    assert site.house.load.edits == [PlanEdit(7, 10)]
+    assert site.harness.load.edits == [PlanEdit(7, 10)]
 
 
 def test_an_edit_right_after_the_start_is_kept(site: Site) -> None:
-    site.call(site.house.generator.may_start.clear)
+    site.call(site.harness.generator.may_start.clear)
     run_id = site.client.post(RUNS, json=PLAN).json()["run_id"]
     edited = site.client.patch(f"{RUNS}/{run_id}", json={"users": 7})
     assert (edited.status_code, edited.json()["plan"]["users"]) == (200, 7)
-    site.call(site.house.generator.may_start.set)
+    site.call(site.harness.generator.may_start.set)
     assert site.client.get(f"{RUNS}/{run_id}").json()["plan"]["users"] == 7
-    assert site.call(lambda: site.house.load.runs(site.house.generator.plans[-1])).users == 7
+    assert site.call(lambda: site.harness.load.runs(site.harness.generator.plans[-1])).users == 7
 
 
 def test_stop_is_taken_once(site: Site) -> None:
@@ -136,7 +136,7 @@ def test_stop_is_taken_once(site: Site) -> None:
     assert site.client.post(f"{RUNS}/{run_id}/stop").status_code == 202
     again = site.client.post(f"{RUNS}/{run_id}/stop")
     assert (again.status_code, again.json()["type"]) == (409, "/api/docs#run-not-active")
-    assert site.house.load.stopped
+    assert site.harness.load.stopped
 
 
 def test_a_run_is_run_again(site: Site) -> None:
@@ -183,7 +183,7 @@ def test_a_run_is_a_baseline_by_name(site: Site) -> None:
 def test_two_runs_are_compared(site: Site) -> None:
     first, second = site.finished(900, 100, 100), site.finished(370, 365, 365)
     compared = site.client.get(f"/api/v1/compare?ids={first},{second}").json()
-    hubs = site.call(site.house.hub.compare, first, second)
+    hubs = site.call(site.harness.hub.compare, first, second)
     assert compared == to_wire(hubs)
     assert (compared["first_id"], compared["second_id"]) == (first, second)
 

@@ -20,7 +20,7 @@ from scale_app.domain.events import Numbered, StateChanged
 from scale_app.domain.snapshot import RunState
 from tests.unit.api.conftest import RUNS, Site
 from tests.unit.api.v1.test_runs import assert_problem
-from tests.unit.service.house import House
+from tests.unit.service.harness import Harness
 
 
 def messages(socket: Any) -> list[dict[str, Any]]:
@@ -54,12 +54,12 @@ def test_after_a_cut_a_client_goes_on_where_it_stopped(site: Site) -> None:
         seq = socket.receive_json()["seq"]
     site.traffic(1, a=60, b=40)
     site.traffic(2, a=90, b=70)
-    site.call(site.house.hub.stop, run_id)
+    site.call(site.harness.hub.stop, run_id)
     with site.client.websocket_connect(f"{RUNS}/{run_id}/stream?after={seq}") as socket:
         site.end()
         found = messages(socket)
     assert (found[0]["kind"], found[0]["seq"]) == ("run", seq)
-    stored = site.call(site.house.store.events, run_id)
+    stored = site.call(site.harness.store.events, run_id)
     happened = {each["seq"]: each["event"] for each in found[1:-1]}
     missed = {n: to_wire(e) for n, e in enumerate(stored) if n > seq and e.kind != "snapshot"}
     assert missed.items() <= happened.items()
@@ -98,7 +98,7 @@ def test_what_cannot_be_followed_is_closed_with_a_code_and_a_sentence(
 
 
 def test_a_database_that_is_gone_closes_with_try_later(site: Site) -> None:
-    site.house.store.broken = StoreUnavailable("The database is gone.")
+    site.harness.store.broken = StoreUnavailable("The database is gone.")
     with site.client.websocket_connect(f"{RUNS}/x/stream") as socket, pytest.raises(WebSocketDisconnect) as closed:
         socket.receive_json()
     assert (closed.value.code, closed.value.reason) == (1013, "The database is gone.")
@@ -111,14 +111,14 @@ def test_a_plain_request_is_told_to_open_a_websocket(site: Site) -> None:
 
 
 def test_a_quiet_feed_has_a_pulse() -> None:
-    house = House()
-    feed = WebSocketRoute("/{run_id}", run_stream(house.hub, heartbeat_s=0.01))
+    harness = Harness()
+    feed = WebSocketRoute("/{run_id}", run_stream(harness.hub, heartbeat_s=0.01))
     with TestClient(Starlette(routes=[feed])) as client:
         assert client.portal is not None
-        run_id = client.portal.call(house.started)
+        run_id = client.portal.call(harness.started)
         with client.websocket_connect(f"/{run_id}") as socket:
             found = [socket.receive_json() for _ in range(3)]
-        client.portal.call(house.hub.close)
+        client.portal.call(harness.hub.close)
     assert [each["kind"] for each in found] == ["run", "heartbeat", "heartbeat"]
     assert {each["seq"] for each in found} == {found[0]["seq"]}
 

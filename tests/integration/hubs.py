@@ -1,4 +1,4 @@
-"""The whole house on real parts: hub, Locust worker, database and built-in pods, for tests of a run's whole path."""
+"""A hub on real parts: hub, Locust worker, database and built-in pods, for tests of a run's whole path."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ from scale_app.service.hub import Hub
 
 
 @asynccontextmanager
-async def house(folder: Path, clusters: Clusters | None = None, max_runs: int = 4) -> AsyncIterator[Hub]:
+async def opened_hub(folder: Path, clusters: Clusters | None = None, max_runs: int = 4) -> AsyncIterator[Hub]:
     """A hub with its real adapters and a demo of its own."""
     clock = SystemClock()
     url = f"sqlite+aiosqlite:///{folder}/scale.db"

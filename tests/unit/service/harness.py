@@ -34,7 +34,7 @@ class Naps:
 
 
 @dataclass
-class House:
+class Harness:
     """A hub among fakes. naps: of whoever waits before storing is tried again."""
 
     gate: OpenGate = field(default_factory=OpenGate)
