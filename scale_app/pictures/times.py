@@ -14,22 +14,15 @@ from scale_app.pictures.axes import POINTS, SIDE, AxisMark, area, line, round_to
 
 @dataclass(frozen=True, slots=True)
 class TimesPicture:
-    """Path strings in a box of SIDE x SIDE, and the marks of each axis.
+    """Paths in a box of SIDE x SIDE, by name, and the marks of each axis.
 
+    paths: score, recent_score, requests, failures, p50, p95, p99, and the areas below score and requests.
     span_s: seconds that the time axis covers. score runs from 0 to 1; rate_marks in requests per second,
     latency_marks in milliseconds, time_marks in seconds; rate_top, latency_top: the upper ends of those axes.
     """
 
     span_s: float
-    score: str
-    score_area: str
-    recent_score: str
-    requests: str
-    requests_area: str
-    failures: str
-    p50: str
-    p95: str
-    p99: str
+    paths: dict[str, str]
     time_marks: tuple[AxisMark, ...]
     rate_marks: tuple[AxisMark, ...]
     latency_marks: tuple[AxisMark, ...]
@@ -44,21 +37,17 @@ def times_picture(points: Sequence[Point], duration_s: float, active: bool) -> T
     columns = {name: series([getattr(p, name) for p in points]) for name in _SERIES}
     rate_top, rate_marks = round_top(_highest(columns["requests_per_s"]))
     latency_top, latency_marks = round_top(_highest(columns["p99_ms"], columns["p95_ms"], columns["p50_ms"]))
-
-    def draw(name: str, top: float) -> str:
-        return line(x, columns[name], span, top)
-
+    tops = {"score": 1.0, "recent_score": 1.0, "requests": rate_top, "failures": rate_top}
+    paths = {shown: line(x, columns[name], span, tops.get(shown, latency_top)) for name, shown in _SERIES.items()}
+    if not _highest(columns["failures_per_s"]):
+        paths["failures"] = ""
     return TimesPicture(
         span_s=span,
-        score=draw("score", 1.0),
-        score_area=area(x, columns["score"], span, 1.0),
-        recent_score=draw("recent_score", 1.0),
-        requests=draw("requests_per_s", rate_top),
-        requests_area=area(x, columns["requests_per_s"], span, rate_top),
-        failures=draw("failures_per_s", rate_top) if _highest(columns["failures_per_s"]) > 0 else "",
-        p50=draw("p50_ms", latency_top),
-        p95=draw("p95_ms", latency_top),
-        p99=draw("p99_ms", latency_top),
+        paths=paths
+        | {
+            "score_area": area(x, columns["score"], span, 1.0),
+            "requests_area": area(x, columns["requests_per_s"], span, rate_top),
+        },
         time_marks=tuple(time_marks(span)),
         rate_marks=tuple(rate_marks),
         latency_marks=tuple(latency_marks),
@@ -67,7 +56,16 @@ def times_picture(points: Sequence[Point], duration_s: float, active: bool) -> T
     )
 
 
-_SERIES = ("score", "recent_score", "requests_per_s", "failures_per_s", "p50_ms", "p95_ms", "p99_ms")
+_SERIES = {
+    "score": "score",
+    "recent_score": "recent_score",
+    "requests_per_s": "requests",
+    "failures_per_s": "failures",
+    "p50_ms": "p50",
+    "p95_ms": "p95",
+    "p99_ms": "p99",
+}
+"""Figures of a `Point`, and what their lines are called."""
 
 
 def _highest(*columns: np.ndarray) -> float:

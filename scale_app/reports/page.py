@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
@@ -21,32 +20,9 @@ from scale_app.pictures.axes import SIDE
 from scale_app.pictures.score import RING
 from scale_app.reports.pipeline import check_name
 from scale_app.views import format as shown
-from scale_app.views.charts import CLASSES, EVEN_FROM, LEGEND, SCALE_TICKS, SCORE_TICKS, THRESHOLD_AT, THRESHOLD_PATH
+from scale_app.views.charts import CLASSES, LEGEND, SCALE_TICKS, THRESHOLD_AT, TimeChart, time_charts
 from scale_app.views.presenting import run_view
-from scale_app.views.view import AxisTick, Times
-
-
-@dataclass(frozen=True)
-class Line:
-    """One path. look: a class of the stylesheet; series: what the read-out calls its values, "" when it has none."""
-
-    look: str
-    d: str
-    series: str = ""
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A chart over time. kind, top, unit: for the read-out, top the axis' upper end; legend: (class, text)."""
-
-    title: str
-    label: str
-    kind: str
-    top: str
-    unit: str
-    ticks: Sequence[AxisTick]
-    lines: tuple[Line, ...]
-    legend: tuple[tuple[str, str], ...]
+from scale_app.views.view import Times
 
 
 def page(whole: WholeRun) -> str:
@@ -56,7 +32,7 @@ def page(whole: WholeRun) -> str:
     script = files("scale_app.pictures").joinpath("readout.js").read_text("utf-8")
     return _template().render(
         view=view,
-        charts=(_score(view.times), _rate(view.times), _latency(view.times)),
+        charts=[_drawn(chart, view.times) for chart in time_charts(view.times)],
         checks=checks,
         cpu=any(pod.cpu != shown.NONE for pod in view.pods),
         heat_classes=CLASSES,
@@ -72,39 +48,14 @@ def page(whole: WholeRun) -> str:
     )
 
 
-def _score(times: Times) -> Chart:
-    lines = (
-        Line("alert-span", times.alerts),
-        Line("area", times.score_area),
-        Line("threshold", THRESHOLD_PATH),
-        Line("line-second", times.recent_score, "last seconds"),
-        Line("line", times.score, "score since the start"),
+def _drawn(chart: TimeChart, times: Times) -> TimeChart:
+    """The chart without lines for events, which this page lists, and without a legend for alerts that there are not."""
+    left_out = {"event-line", "" if times.alerts else "alert-span"}
+    return replace(
+        chart,
+        lines=tuple(line for line in chart.lines if line.look != "event-line"),
+        legend=tuple(entry[:2] for entry in chart.legend if entry[0] not in left_out),
     )
-    legend = (("line", "since the start"), ("line-second", "last seconds"), ("threshold", EVEN_FROM))
-    alert = (("alert-span", "alert"),) if times.alerts else ()
-    return Chart("Score over time", "Balance score over time", "score", "1", "", SCORE_TICKS, lines, legend + alert)
-
-
-def _rate(times: Times) -> Chart:
-    title, label = "Requests per second", "Requests per second over time"
-    lines = (
-        Line("area", times.requests_area),
-        Line("line", times.requests, "requests"),
-        Line("line-failures", times.failures, "failures"),
-    )
-    legend = (("line", "requests"), ("line-failures", "failures"))
-    return Chart(title, label, "rate", times.rate_top, " /s", times.rates, lines, legend)
-
-
-def _latency(times: Times) -> Chart:
-    title, label = "Latency in milliseconds", "Latency over time"
-    lines = (
-        Line("line-second", times.p50, "p50"),
-        Line("line", times.p95, "p95"),
-        Line("line-dotted", times.p99, "p99"),
-    )
-    legend = (("line-second", "p50"), ("line", "p95"), ("line-dotted", "p99"))
-    return Chart(title, label, "latency", times.latency_top, " ms", times.latencies, lines, legend)
 
 
 @cache

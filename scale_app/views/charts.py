@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from scale_app.domain.balance import THRESHOLD
@@ -31,6 +32,81 @@ THRESHOLD_AT = _tick(THRESHOLD).at
 THRESHOLD_PATH = f"M0 {SIDE * (1 - THRESHOLD):g}H{SIDE}"
 """The threshold across a chart of the score over time."""
 EVEN_FROM = f"even from {THRESHOLD:g}"
+
+
+@dataclass(frozen=True)
+class ChartLine:
+    """One path. look: a class of the stylesheet; series: what the read-out calls its values, "" when it has none."""
+
+    look: str
+    d: str
+    series: str = ""
+
+
+@dataclass(frozen=True)
+class TimeChart:
+    """A chart over time. kind, top, unit: for the read-out, top the axis' upper end.
+
+    legend: class of the line, what it is, and the key of what explains it if something does.
+    """
+
+    title: str
+    label: str
+    kind: str
+    top: str
+    unit: str
+    ticks: list[AxisTick]
+    lines: tuple[ChartLine, ...]
+    legend: tuple[tuple[str, ...], ...]
+
+
+def time_charts(times: Times) -> tuple[TimeChart, ...]:
+    """The charts over time, in reading order. times: a value, or a variable of the page."""
+    return _score_chart(times), _rate_chart(times), _latency_chart(times)
+
+
+def _score_chart(times: Times) -> TimeChart:
+    """The score since the start, the recent score thin, the threshold dashed; alerts shaded, events as lines."""
+    lines = (
+        ChartLine("alert-span", times.alerts),
+        ChartLine("area", times.score_area),
+        ChartLine("threshold", THRESHOLD_PATH),
+        ChartLine("event-line", times.events),
+        ChartLine("line-second", times.recent_score, "last seconds"),
+        ChartLine("line", times.score, "score since the start"),
+    )
+    legend = (
+        ("line", "since the start"),
+        ("line-second", "last seconds", "recent_score"),
+        ("threshold", EVEN_FROM),
+        ("alert-span", "alert"),
+        ("event-line", "event"),
+    )
+    return TimeChart("Score over time", "Balance score over time", "score", "1", "", SCORE_TICKS, lines, legend)
+
+
+def _rate_chart(times: Times) -> TimeChart:
+    title, label = "Requests per second", "Requests per second over time"
+    lines = (
+        ChartLine("area", times.requests_area),
+        ChartLine("event-line", times.events),
+        ChartLine("line", times.requests, "requests"),
+        ChartLine("line-failures", times.failures, "failures"),
+    )
+    legend = (("line", "requests"), ("line-failures", "failures"))
+    return TimeChart(title, label, "rate", times.rate_top, " /s", times.rates, lines, legend)
+
+
+def _latency_chart(times: Times) -> TimeChart:
+    title, label = "Latency in milliseconds", "Latency over time"
+    lines = (
+        ChartLine("event-line", times.events),
+        ChartLine("line-second", times.p50, "p50"),
+        ChartLine("line", times.p95, "p95"),
+        ChartLine("line-dotted", times.p99, "p99"),
+    )
+    legend = (("line-second", "p50"), ("line", "p95"), ("line-dotted", "p99"))
+    return TimeChart(title, label, "latency", times.latency_top, " ms", times.latencies, lines, legend)
 
 
 def shares(snapshot: Snapshot) -> Shares:
@@ -89,15 +165,7 @@ def times(points: Sequence[Point], duration_s: float, active: bool, happened: Se
     told = marks(happened)
     events = event_lines([mark.at_s for mark in told], alert_spans(happened), picture.span_s)
     return Times(
-        score=picture.score,
-        score_area=picture.score_area,
-        recent_score=picture.recent_score,
-        requests=picture.requests,
-        requests_area=picture.requests_area,
-        failures=picture.failures,
-        p50=picture.p50,
-        p95=picture.p95,
-        p99=picture.p99,
+        **picture.paths,
         events=events.lines,
         alerts=events.spans,
         marks=[EventMark(shown.css(100 * mark.at_s / picture.span_s), mark.text, mark.tone) for mark in told],

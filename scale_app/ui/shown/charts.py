@@ -6,6 +6,7 @@ nothing is animated.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import reflex as rx
@@ -13,7 +14,7 @@ import reflex as rx
 from scale_app.pictures.axes import SIDE
 from scale_app.ui.elements.display import info
 from scale_app.ui.elements.types import Figure, Part, Text
-from scale_app.views.charts import CLASSES, LEGEND, SCORE_TICKS, THRESHOLD_PATH
+from scale_app.views.charts import CLASSES, LEGEND, TimeChart
 from scale_app.views.view import AxisTick, BarLabel, EventMark, Heat, Shares, Times
 
 
@@ -129,22 +130,14 @@ def _bar_name(label: BarLabel) -> Part:
     return rx.el.span(label.name, custom_attrs=placed(left=label.left), data_outlier=label.outlier)
 
 
-def score_chart(times: Times) -> Part:
-    """The score since the start, the recent score thin, the threshold dashed; alerts shaded, events as lines."""
+def time_chart(chart: TimeChart, times: Times) -> Part:
+    """A chart over time; below that of the score, signs of what happened."""
     return frame(
-        plot(
-            "Balance score over time",
-            path(times.alerts, "alert-span"),
-            path(times.score_area, "area"),
-            path(THRESHOLD_PATH, "threshold"),
-            path(times.events, "event-line"),
-            path(times.recent_score, "line-second", "last seconds"),
-            path(times.score, "line", "score since the start"),
-        ),
-        _marks(times),
-        y_ticks=SCORE_TICKS,
+        plot(chart.label, *[path(line.d, line.look, line.series) for line in chart.lines]),
+        _marks(times) if chart.kind == "score" else rx.fragment(),
+        y_ticks=chart.ticks,
         x_axis=time_axis(times),
-        read=readable("Balance score over time", "score", span=times.span_s, top="1"),
+        read=readable(chart.label, chart.kind, span=times.span_s, top=chart.top, unit=chart.unit),
     )
 
 
@@ -157,39 +150,7 @@ def _mark(mark: EventMark) -> Part:
     return rx.el.span(title=mark.text, data_tone=mark.tone, class_name="mark", custom_attrs=placed(left=mark.at))
 
 
-def rate_chart(times: Times) -> Part:
-    """Requests and failures per second."""
-    return frame(
-        plot(
-            "Requests per second over time",
-            path(times.requests_area, "area"),
-            path(times.events, "event-line"),
-            path(times.requests, "line", "requests"),
-            path(times.failures, "line-failures", "failures"),
-        ),
-        y_ticks=times.rates,
-        x_axis=time_axis(times),
-        read=readable("Requests per second over time", "rate", span=times.span_s, top=times.rate_top, unit=" /s"),
-    )
-
-
-def latency_chart(times: Times) -> Part:
-    """Latency p50, p95 and p99."""
-    return frame(
-        plot(
-            "Latency over time",
-            path(times.events, "event-line"),
-            path(times.p50, "line-second", "p50"),
-            path(times.p95, "line", "p95"),
-            path(times.p99, "line-dotted", "p99"),
-        ),
-        y_ticks=times.latencies,
-        x_axis=time_axis(times),
-        read=readable("Latency over time", "latency", span=times.span_s, top=times.latency_top, unit=" ms"),
-    )
-
-
-def legend(*entries: tuple[str, ...]) -> Part:
+def legend(entries: Sequence[tuple[str, ...]]) -> Part:
     """What each line is. entries: (class of the line, text), and what an info button explains if there is one."""
     return rx.el.ul(
         *[

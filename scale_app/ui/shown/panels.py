@@ -13,7 +13,7 @@ from scale_app.ui.shown.charts import heat_legend, heat_map
 from scale_app.ui.shown.findings import findings_panel
 from scale_app.ui.shown.pod_table import pod_table
 from scale_app.ui.shown.verdict import verdict_card
-from scale_app.views.charts import EVEN_FROM
+from scale_app.views.charts import time_charts
 from scale_app.views.view import AlertRow, ErrorRow, Happening, RunView
 
 
@@ -69,35 +69,17 @@ def _pictures(view: RunView) -> Part:
 def _charts(view: RunView) -> Part:
     return rx.el.div(
         panel("Share per pod", charts.shares_chart(view.shares), note=view.shares.caption, about="share"),
-        panel(
-            "Score over time",
-            charts.score_chart(view.times),
-            charts.legend(
-                ("line", "since the start"),
-                ("line-second", "last seconds", "recent_score"),
-                ("threshold", EVEN_FROM),
-                ("alert-span", "alert"),
-                ("event-line", "event"),
-            ),
-            about="score",
-            read_out=True,
-        ),
-        panel(
-            "Requests per second",
-            charts.rate_chart(view.times),
-            charts.legend(("line", "requests"), ("line-failures", "failures")),
-            about="rate",
-            look="lazy",
-            read_out=True,
-        ),
-        panel(
-            "Latency in milliseconds",
-            charts.latency_chart(view.times),
-            charts.legend(("line-second", "p50"), ("line", "p95"), ("line-dotted", "p99")),
-            about="latency",
-            look="lazy",
-            read_out=True,
-        ),
+        *[
+            panel(
+                chart.title,
+                charts.time_chart(chart, view.times),
+                charts.legend(chart.legend),
+                about=chart.kind,
+                look="" if chart.kind == "score" else "lazy",
+                read_out=True,
+            )
+            for chart in time_charts(view.times)
+        ],
         class_name="pair",
     )
 

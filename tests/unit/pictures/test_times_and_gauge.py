@@ -27,20 +27,20 @@ def point(second, **more):
 
 def test_an_empty_history_has_axes_and_no_lines():
     picture = times_picture([], 60.0, active=True)
-    assert (picture.score, picture.requests, picture.p95) == ("", "", "")
+    assert [picture.paths[name] for name in ("score", "requests", "p95")] == ["", "", ""]
     assert picture.time_marks
     assert picture.rate_marks
 
 
 def test_figures_that_are_not_known_are_not_drawn():
     picture = times_picture([point(1), point(2)], 60.0, active=True)
-    assert picture.score.startswith("M33 100L67 100")
-    assert (picture.recent_score, picture.p99) == ("", "")
+    assert picture.paths["score"].startswith("M33 100L67 100")
+    assert (picture.paths["recent_score"], picture.paths["p99"]) == ("", "")
 
 
 def test_failures_are_drawn_only_when_there_were_any():
-    assert times_picture([point(1), point(2)], 60.0, active=True).failures == ""
-    assert times_picture([point(1), point(2, failures_per_s=3.0)], 60.0, active=True).failures != ""
+    assert times_picture([point(1), point(2)], 60.0, active=True).paths["failures"] == ""
+    assert times_picture([point(1), point(2, failures_per_s=3.0)], 60.0, active=True).paths["failures"] != ""
 
 
 def test_latencies_share_one_axis():
