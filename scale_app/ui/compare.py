@@ -8,11 +8,12 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
-from scale_app.ui.elements.display import explained, heads, local_time, table_box
+from scale_app.ui.elements.display import empty_card, explained, heads, local_time, table_box
 from scale_app.ui.elements.types import Handler, Part
 from scale_app.ui.layout import page
 from scale_app.ui.run.state import run_again
 from scale_app.ui.shown.panels import panel
+from scale_app.ui.shown.verdict import strip
 from scale_app.views.comparing import (
     MOST_RUNS,
     NO_COMPARISON,
@@ -200,7 +201,7 @@ def _score_row(side: ComparedRun, view: Any) -> Part:
             rx.el.span(" ", side.figures.grade, class_name="quiet"),
             class_name="number",
         ),
-        rx.el.td(_strip(side, view), class_name="scale-cell"),
+        rx.el.td(strip(side.figures, side, view.threshold), class_name="scale-cell"),
         rx.el.td(rx.cond(side.is_reference, reference, changed)),
         rx.el.td(rx.cond(side.is_reference, "", _difference(side)), class_name="wide"),
         key=side.run_id,
@@ -246,28 +247,9 @@ def _run(side: ComparedRun) -> Part:
     )
 
 
-def _strip(side: ComparedRun, view: Any) -> Part:
-    return rx.el.div(
-        rx.el.div(class_name="strip-threshold", style={"left": view.threshold}),
-        rx.cond(
-            side.width != "",
-            rx.el.div(class_name="strip-interval", style={"left": side.low, "width": side.width}),
-        ),
-        rx.cond(side.dot != "", rx.el.div(class_name="strip-dot", style={"left": side.dot})),
-        class_name="strip",
-        data_kind=side.figures.kind,
-        role="img",
-        aria_label=rx.cond(
-            side.figures.interval_text != "",
-            side.figures.gauge_label + ", chance removed " + side.figures.interval_text + side.figures.interval_sure,
-            side.figures.gauge_label,
-        ),
-    )
-
-
 def _nothing() -> Part:
-    return rx.el.section(
-        rx.icon("git-compare-arrows", size=32, aria_hidden=True),
+    return empty_card(
+        "git-compare-arrows",
         rx.el.h1("Nothing to compare"),
         rx.cond(
             ComparePage.problem != "",
@@ -275,7 +257,6 @@ def _nothing() -> Part:
             rx.el.p("Choose two runs or more in the list of runs and press Compare."),
         ),
         rx.link("See all runs", href="/runs"),
-        class_name="card empty",
         data_testid="empty",
     )
 

@@ -10,7 +10,8 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.ui.build_id import BUILD_ID
-from scale_app.ui.elements.display import info, info_texts
+from scale_app.ui.elements.controls import button
+from scale_app.ui.elements.display import info, info_texts, notice
 from scale_app.ui.elements.types import Flag, Part
 from scale_app.ui.reflex_compat import lost_connection
 from scale_app.ui.shown.state import Follower
@@ -151,25 +152,15 @@ def _upgraded() -> Part:
         (Follower.build != "") & (Follower.build != BUILD_ID),
         rx.el.div(
             _notice("refresh-cw", "Scale was upgraded. ", "This page is of an earlier version.", "upgraded"),
-            rx.el.button(
-                "Reload the page",
-                on_click=rx.call_script("window.location.reload()"),
-                type="button",
-                class_name="button small",
-                data_testid="reload",
-            ),
+            button("Reload the page", rx.call_script("window.location.reload()"), "reload", look="small"),
             class_name="upgraded",
         ),
     )
 
 
 def _notice(icon: str, title: str, text: str, name: str) -> Part:
-    return rx.el.div(
-        rx.icon(icon, size=16, aria_hidden=True),
-        rx.el.span(rx.el.strong(title), text),
-        class_name="connection-notice",
-        data_testid=name,
-    )
+    said = rx.el.span(rx.el.strong(title), text)
+    return notice(icon, said, look="connection-notice", size=16, data_testid=name)
 
 
 LOOK_EVERY_S = 1.0
@@ -196,10 +187,11 @@ def not_stored_notice() -> Part:
     """A line below the bar."""
     return rx.cond(
         NotStored.problem != "",
-        rx.el.div(
-            rx.icon("database", size=16, aria_hidden=True),
+        notice(
+            "database",
             rx.el.span(NotStored.problem),
-            class_name="not-stored",
+            look="not-stored",
+            size=16,
             role="status",
             data_testid="not-stored",
         ),

@@ -11,7 +11,7 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.domain.target import DEMO_TARGET
 from scale_app.ui.elements import controls
-from scale_app.ui.elements.display import explained, heads, info, local_time, table_box
+from scale_app.ui.elements.display import empty_card, explained, heads, info, local_time, notice, table_box
 from scale_app.ui.elements.types import Handler, Part
 from scale_app.ui.layout import page
 from scale_app.ui.plan.state import PlanForm
@@ -76,10 +76,10 @@ def _cluster(view: Any) -> Part:
     return rx.fragment(
         rx.cond(
             view.problem != "",
-            rx.el.div(
-                rx.icon("triangle-alert", size=18, aria_hidden=True),
+            notice(
+                "triangle-alert",
                 rx.el.span(view.problem),
-                class_name="notice notice-alert",
+                look="notice notice-alert",
                 role="alert",
                 data_testid="cluster-problem",
             ),
@@ -251,8 +251,8 @@ def _right(row: RightRow) -> Part:
 
 def _no_cluster() -> Part:
     """Nothing is wrong: Scale works without a cluster. What to set to see one."""
-    return rx.el.section(
-        rx.icon("ship-wheel", size=36, aria_hidden=True),
+    return empty_card(
+        "ship-wheel",
         rx.el.h1("No Kubernetes cluster is configured"),
         rx.el.p(
             "With one, this page lists its Services with their ready pods and the settings that matter, and says what "
@@ -264,7 +264,7 @@ def _no_cluster() -> Part:
             "Any URL can be tested without it, as long as its pods name themselves in a response header.",
             class_name="quiet",
         ),
-        class_name="card empty",
+        size=36,
         data_testid="no-cluster",
     )
 

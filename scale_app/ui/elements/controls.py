@@ -44,16 +44,9 @@ def number_slider(
 ) -> Part:
     """A slider over round stops and an entry for any number. name: its test id; on_settled: when a value stands."""
     settled = rx.noop() if on_settled is None else on_settled
+    entry = _number_entry(f"{name}-entry", unit, text, on_type, "entry-box", disabled, wrong, on_blur=settled)
     return rx.el.div(
-        rx.el.div(
-            rx.el.label(label, html_for=f"{name}-entry", id=f"{name}-label"),
-            rx.el.span(
-                _number_entry(f"{name}-entry", text, on_type, disabled, wrong, on_blur=settled),
-                rx.el.span(unit, class_name="unit"),
-                class_name="entry-box",
-            ),
-            class_name="row",
-        ),
+        rx.el.div(rx.el.label(label, html_for=f"{name}-entry", id=f"{name}-label"), entry, class_name="row"),
         slider.root(
             *_track_and_thumb(name, text + f" {unit}"),
             value=at,
@@ -84,40 +77,6 @@ def _track_and_thumb(name: str, said: Text) -> tuple[Part, Part]:
     )
 
 
-def text_entry(
-    name: str,
-    label: str,
-    value: Text,
-    on_type: Handler,
-    note: Text = "",
-    disabled: Flag = False,
-    wrong: Flag = False,
-    **more: Any,
-) -> Part:
-    """A labelled line of text."""
-    return rx.el.div(
-        rx.el.label(label, html_for=name),
-        typed(
-            rx.el.input(
-                id=name,
-                value=value,
-                on_change=on_type,
-                type="text",
-                auto_complete="off",
-                spell_check=False,
-                class_name="input",
-                disabled=disabled,
-                aria_invalid=wrong,
-                aria_describedby="problem",
-                data_testid=name,
-                **more,
-            )
-        ),
-        _note(note),
-        class_name="field",
-    )
-
-
 def small_entry(
     name: str,
     label: str,
@@ -129,28 +88,66 @@ def small_entry(
     **more: Any,
 ) -> Part:
     """A number on one line with its label."""
-    return rx.el.div(
-        rx.el.label(label, html_for=name),
-        rx.el.span(
-            _number_entry(name, value, on_type, disabled, wrong, **more),
-            rx.el.span(unit, class_name="unit"),
-            class_name="entry-box solo",
-        ),
-        class_name="field row-field",
+    entry = _number_entry(name, unit, value, on_type, "entry-box solo", disabled, wrong, **more)
+    return labelled(name, label, entry, look="field row-field")
+
+
+def text_entry(
+    name: str,
+    label: str,
+    value: Text,
+    on_type: Handler,
+    note: Text = "",
+    disabled: Flag = False,
+    wrong: Flag = False,
+    **more: Any,
+) -> Part:
+    """A labelled line of text."""
+    looks = {"type": "text", "auto_complete": "off", "spell_check": False, "class_name": "input"}
+    return labelled(
+        name, label, _entry(rx.el.input, name, value, on_type, disabled, wrong, **looks, **more), _note(note)
     )
 
 
-def _number_entry(name: str, value: Text, on_type: Handler, disabled: Flag, wrong: Flag, **more: Any) -> Part:
-    """Where a number is typed. name: its id and its test id."""
+def text_area(
+    name: str,
+    label: str,
+    value: Text,
+    on_type: Handler,
+    disabled: Flag = False,
+    wrong: Flag = False,
+    rows: int = 3,
+    **more: Any,
+) -> Part:
+    """Several labelled lines of text."""
+    looks = {"rows": str(rows), "spell_check": False, "class_name": "input area mono"}
+    return labelled(name, label, _entry(rx.el.textarea, name, value, on_type, disabled, wrong, **looks, **more))
+
+
+def labelled(name: str, label: str, *inside: Part, look: str = "field") -> Part:
+    """A control below its label. name: the control's id."""
+    return rx.el.div(rx.el.label(label, html_for=name), *inside, class_name=look)
+
+
+def _number_entry(
+    name: str, unit: str, value: Text, on_type: Handler, look: str, disabled: Flag, wrong: Flag, **more: Any
+) -> Part:
+    """Where a number is typed, before its unit."""
+    looks = {"type": "text", "input_mode": "decimal", "auto_complete": "off", "class_name": "entry"}
+    return rx.el.span(
+        _entry(rx.el.input, name, value, on_type, disabled, wrong, **looks, **more),
+        rx.el.span(unit, class_name="unit"),
+        class_name=look,
+    )
+
+
+def _entry(element: Any, name: str, value: Text, on_type: Handler, disabled: Flag, wrong: Flag, **more: Any) -> Part:
+    """name: its id and its test id."""
     return typed(
-        rx.el.input(
+        element(
             id=name,
             value=value,
             on_change=on_type,
-            type="text",
-            input_mode="decimal",
-            auto_complete="off",
-            class_name="entry",
             disabled=disabled,
             aria_invalid=wrong,
             aria_describedby="problem",
@@ -170,6 +167,7 @@ def choice(
     about: Part = None,
 ) -> Part:
     """A labelled list to choose from, with a sentence about what is chosen. about: an info button."""
+    sentences = [(str(key), sentence) for key, (_, sentence) in options.items()]
     return rx.el.div(
         rx.el.span(rx.el.label(label, html_for=name), about or rx.fragment(), class_name="explained"),
         rx.el.select(
@@ -182,43 +180,7 @@ def choice(
             aria_describedby=f"{name}-note",
             data_testid=name,
         ),
-        rx.el.p(
-            rx.match(value, *[(str(key), sentence) for key, (_, sentence) in options.items()], ""),
-            class_name="note",
-            id=f"{name}-note",
-        ),
-        class_name="field",
-    )
-
-
-def text_area(
-    name: str,
-    label: str,
-    value: Text,
-    on_type: Handler,
-    disabled: Flag = False,
-    wrong: Flag = False,
-    rows: int = 3,
-    **more: Any,
-) -> Part:
-    """Several labelled lines of text."""
-    return rx.el.div(
-        rx.el.label(label, html_for=name),
-        typed(
-            rx.el.textarea(
-                id=name,
-                value=value,
-                on_change=on_type,
-                rows=str(rows),
-                spell_check=False,
-                class_name="input area mono",
-                disabled=disabled,
-                aria_invalid=wrong,
-                aria_describedby="problem",
-                data_testid=name,
-                **more,
-            )
-        ),
+        rx.el.p(rx.match(value, *sentences, ""), class_name="note", id=f"{name}-note"),
         class_name="field",
     )
 
@@ -231,7 +193,7 @@ def _note(text: Text) -> Part:
 def button(text: Text, on_click: Handler, name: str, look: str = "", icon: str = "", **more: Any) -> Part:
     """A button. look: "primary" for the one main action of a page. name: its test id."""
     return rx.el.button(
-        rx.icon(icon, size=16, aria_hidden=True) if icon else rx.fragment(),
+        rx.icon(icon, size=14 if "small" in look else 16, aria_hidden=True) if icon else rx.fragment(),
         text,
         on_click=on_click,
         type="button",
@@ -254,4 +216,14 @@ def stop_button(stop: Handler, stopping: Flag) -> Part:
                 data_testid="stopping",
             ),
         ),
+    )
+
+
+def to_copy(text: Text, label: Text, what: Text, told: str, name: str) -> Part:
+    """A text with a button that copies it. label: of the text; what: of the button; told: what is said when it was."""
+    copy = [rx.set_clipboard(text), rx.toast.info(told)]
+    return rx.el.div(
+        rx.el.pre(text, class_name="mono", tab_index=0, aria_label=label),
+        button("Copy", copy, name, look="small", icon="copy", aria_label=what),
+        class_name="patch",
     )

@@ -68,6 +68,16 @@ def heads(*texts: tuple[Part, str]) -> Part:
     return rx.el.thead(rx.el.tr(*[rx.el.th(text, scope="col", class_name=look) for text, look in texts]))
 
 
+def notice(icon: str, *said: Part, look: Text = "notice", size: int = 18, **more: Any) -> Part:
+    """A line that must not be missed."""
+    return rx.el.div(rx.icon(icon, size=size, aria_hidden=True), *said, class_name=look, **more)
+
+
+def empty_card(icon: str, *inside: Part, size: int = 32, **more: Any) -> Part:
+    """In the place of what there is not: why, and what to do."""
+    return rx.el.section(rx.icon(icon, size=size, aria_hidden=True), *inside, class_name="card empty", **more)
+
+
 def unseen(text: Text) -> Part:
     """A head that only a screen reader says."""
     return rx.el.span(text, class_name="sr-only")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
+from scale_app.ui.elements.display import empty_card, notice
 from scale_app.ui.elements.types import Part
 from scale_app.ui.layout import page
 from scale_app.ui.live.demo import demo_panel
@@ -24,10 +25,10 @@ def live_page() -> Part:
             rx.el.div(
                 rx.cond(
                     Follower.notify_problem != "",
-                    rx.el.div(
-                        rx.icon("bell-off", size=18, aria_hidden=True),
+                    notice(
+                        "bell-off",
                         rx.el.span(Follower.notify_problem, data_testid="notify-problem"),
-                        class_name="notice notice-bad",
+                        look="notice notice-bad",
                         role="status",
                     ),
                 ),
@@ -63,8 +64,8 @@ def skeleton() -> Part:
 
 def first_steps() -> Part:
     """Nothing has run yet: what to do."""
-    return rx.el.section(
-        rx.icon("scale", size=40, aria_hidden=True),
+    return empty_card(
+        "scale",
         rx.el.h2("Do your pods share the work evenly?"),
         rx.el.p(
             "Press Start. Real requests go to five built-in demo pods behind a real balancer, and within "
@@ -77,6 +78,6 @@ def first_steps() -> Part:
             class_name="quiet",
         ),
         rx.cond(Follower.problem != "", rx.el.p(Follower.problem, class_name="problem", role="alert")),
-        class_name="card empty",
+        size=40,
         data_testid="empty",
     )

@@ -102,51 +102,38 @@ class SavedPlansForm(rx.State):
 
 def saved_plans_fold(running: Flag) -> Part:
     """Load, save, delete; and the plan as text."""
+    form = SavedPlansForm
     return rx.el.details(
         rx.el.summary("Saved plans", data_testid="saved-plans"),
-        rx.cond(
-            SavedPlansForm.names,
-            rx.el.div(
-                rx.el.label("Load a saved plan", html_for="saved-plan"),
-                rx.el.select(
-                    rx.el.option("Choose …", value=""),
-                    rx.foreach(SavedPlansForm.names, lambda name: rx.el.option(name, value=name)),
-                    id="saved-plan",
-                    value=rx.cond(SavedPlansForm.names.contains(SavedPlansForm.name), SavedPlansForm.name, ""),
-                    on_change=SavedPlansForm.choose,
-                    disabled=running,
-                    class_name="input",
-                    data_testid="saved-plan",
-                ),
-                class_name="field",
-            ),
-            rx.el.p("No plan has been saved yet.", class_name="note"),
-        ),
-        controls.text_entry(
-            "plan-name",
-            "Name",
-            SavedPlansForm.name,
-            SavedPlansForm.write_name,
-            on_key_down=controls.on_enter(SavedPlansForm.save),
-        ),
+        rx.cond(form.names, _load(running), rx.el.p("No plan has been saved yet.", class_name="note")),
+        controls.text_entry("plan-name", "Name", form.name, form.write_name, on_key_down=controls.on_enter(form.save)),
         rx.el.div(
             # Never out of reach: the server hears of a name a moment after it was typed, and refuses with a sentence.
-            controls.button("Save", SavedPlansForm.save, "save-plan", look="small"),
-            controls.button("Delete", SavedPlansForm.delete, "delete-plan", look="small"),
+            controls.button("Save", form.save, "save-plan", look="small"),
+            controls.button("Delete", form.delete, "delete-plan", look="small"),
             class_name="quick",
         ),
-        controls.text_area("plan-text", "Plan as text", SavedPlansForm.text, SavedPlansForm.write_text, rows=6),
+        controls.text_area("plan-text", "Plan as text", form.text, form.write_text, rows=6),
         rx.el.div(
-            controls.button("Show the form's plan", SavedPlansForm.show_text, "show-plan-text", look="small"),
-            controls.button(
-                "Read into the form",
-                SavedPlansForm.read_text,
-                "read-plan-text",
-                look="small",
-                disabled=running,
-            ),
+            controls.button("Show the form's plan", form.show_text, "show-plan-text", look="small"),
+            controls.button("Read into the form", form.read_text, "read-plan-text", look="small", disabled=running),
             class_name="quick",
         ),
-        rx.el.p(SavedPlansForm.problem, class_name="problem", role="alert", data_testid="plan-problem"),
+        rx.el.p(form.problem, class_name="problem", role="alert", data_testid="plan-problem"),
         class_name="fold",
     )
+
+
+def _load(running: Flag) -> Part:
+    form = SavedPlansForm
+    choose = rx.el.select(
+        rx.el.option("Choose …", value=""),
+        rx.foreach(form.names, lambda name: rx.el.option(name, value=name)),
+        id="saved-plan",
+        value=rx.cond(form.names.contains(form.name), form.name, ""),
+        on_change=form.choose,
+        disabled=running,
+        class_name="input",
+        data_testid="saved-plan",
+    )
+    return controls.labelled("saved-plan", "Load a saved plan", choose)

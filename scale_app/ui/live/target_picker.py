@@ -60,41 +60,41 @@ def choice_of(target: ClusterTarget) -> Choice:
 
 def target_picker(running: Flag) -> Part:
     """One entry for all three, with a press for the first two."""
+    return controls.labelled("target", "Target", _entry(running), _answer(), rx.cond(~running, _quick(), rx.fragment()))
+
+
+def _entry(running: Flag) -> Part:
     write: Handler = PlanForm.write
-    return rx.el.div(
-        rx.el.label("Target", html_for="target"),
-        controls.typed(
-            rx.el.input(
-                id="target",
-                value=PlanForm.target_url,
-                on_change=lambda text: write("target_url", text),
-                type="text",
-                auto_complete="off",
-                spell_check=False,
-                class_name="input",
-                disabled=running,
-                aria_invalid=(PlanForm.problem_field == "target_url") | ~PlanForm.answer_good,
-                aria_describedby="target-note",
-                data_testid="target",
-            )
-        ),
-        rx.el.p(
-            rx.cond(
-                PlanForm.answer != "",
-                PlanForm.answer,
-                rx.cond(
-                    PlanForm.is_demo,
-                    "Five built-in pods on this machine, behind a real balancer.",
-                    "demo, or a URL such as http://api.shop.svc:8080/",
-                ),
-            ),
-            class_name=rx.cond(PlanForm.answer_good, "note", "note note-bad"),
-            id="target-note",
-            role="status",
-            data_testid="target-answer",
-        ),
-        rx.cond(~running, _quick(), rx.fragment()),
-        class_name="field",
+    return controls.typed(
+        rx.el.input(
+            id="target",
+            value=PlanForm.target_url,
+            on_change=lambda text: write("target_url", text),
+            type="text",
+            auto_complete="off",
+            spell_check=False,
+            class_name="input",
+            disabled=running,
+            aria_invalid=(PlanForm.problem_field == "target_url") | ~PlanForm.answer_good,
+            aria_describedby="target-note",
+            data_testid="target",
+        )
+    )
+
+
+def _answer() -> Part:
+    """What the allow-list says to the target; before it has answered, what the target is or may be."""
+    hint = rx.cond(
+        PlanForm.is_demo,
+        "Five built-in pods on this machine, behind a real balancer.",
+        "demo, or a URL such as http://api.shop.svc:8080/",
+    )
+    return rx.el.p(
+        rx.cond(PlanForm.answer != "", PlanForm.answer, hint),
+        class_name=rx.cond(PlanForm.answer_good, "note", "note note-bad"),
+        id="target-note",
+        role="status",
+        data_testid="target-answer",
     )
 
 

@@ -45,14 +45,13 @@ def delete_dialog(asked: RunListRow, delete: Handler) -> Part:
         rx.el.p("Its figures, its events and its link are gone for everybody, and cannot be brought back."),
         _buttons(
             DELETE_DIALOG,
-            rx.el.button(
+            controls.button(
                 "Delete",
-                on_click=delete(asked.run_id),
+                delete(asked.run_id),
+                "confirm-delete",
+                look="danger",
                 disabled=asked.run_id == "",
-                type="button",
-                class_name="button danger",
                 custom_attrs=_closes(DELETE_DIALOG),
-                data_testid="confirm-delete",
             ),
         ),
     )
@@ -65,19 +64,7 @@ def baseline_dialog(asked: RunListRow, marking: Any) -> Part:
         "Hold later runs against this one",
         _which(asked),
         rx.el.label("Name of the baseline", html_for="baseline-name"),
-        controls.typed(
-            rx.el.input(
-                id="baseline-name",
-                value=marking.baseline_name,
-                on_change=marking.type_baseline,
-                on_key_down=controls.on_enter(marking.mark(asked.run_id)),
-                auto_complete="off",
-                class_name="input",
-                aria_invalid=marking.baseline_problem != "",
-                aria_describedby="baseline-problem",
-                data_testid="baseline-name",
-            )
-        ),
+        _name_entry(asked, marking),
         rx.el.div(
             rx.el.p(
                 marking.baseline_problem,
@@ -92,29 +79,36 @@ def baseline_dialog(asked: RunListRow, marking: Any) -> Part:
             ),
             class_name="answer",
         ),
-        _buttons(
-            BASELINE_DIALOG,
-            rx.cond(
-                asked.baseline != "",
-                rx.el.button(
-                    "No baseline any more",
-                    on_click=marking.unmark(asked.run_id),
-                    type="button",
-                    class_name="button",
-                    custom_attrs=_closes(BASELINE_DIALOG),
-                    data_testid="unmark",
-                ),
-            ),
-            rx.el.button(
-                "Mark as baseline",
-                # The typed name is the server's by then: leaving the entry told it, and events keep their order.
-                on_click=marking.mark(asked.run_id),
-                disabled=asked.run_id == "",
-                type="button",
-                class_name="button primary",
-                data_testid="confirm-mark",
-            ),
-        ),
+        _marking_buttons(asked, marking),
+    )
+
+
+def _name_entry(asked: RunListRow, marking: Any) -> Part:
+    return controls.typed(
+        rx.el.input(
+            id="baseline-name",
+            value=marking.baseline_name,
+            on_change=marking.type_baseline,
+            on_key_down=controls.on_enter(marking.mark(asked.run_id)),
+            auto_complete="off",
+            class_name="input",
+            aria_invalid=marking.baseline_problem != "",
+            aria_describedby="baseline-problem",
+            data_testid="baseline-name",
+        )
+    )
+
+
+def _marking_buttons(asked: RunListRow, marking: Any) -> Part:
+    unmark = controls.button(
+        "No baseline any more", marking.unmark(asked.run_id), "unmark", custom_attrs=_closes(BASELINE_DIALOG)
+    )
+    # The typed name is the server's by then: leaving the entry told it, and events keep their order.
+    mark = marking.mark(asked.run_id)
+    return _buttons(
+        BASELINE_DIALOG,
+        rx.cond(asked.baseline != "", unmark),
+        controls.button("Mark as baseline", mark, "confirm-mark", look="primary", disabled=asked.run_id == ""),
     )
 
 

@@ -7,7 +7,7 @@ import reflex as rx
 from scale_app.reports.formats import FORMATS
 from scale_app.ui.elements import controls
 from scale_app.ui.elements.controls import stop_button
-from scale_app.ui.elements.display import info, local_text, local_time
+from scale_app.ui.elements.display import empty_card, info, local_text, local_time
 from scale_app.ui.elements.types import Handler, Part
 from scale_app.ui.layout import page
 from scale_app.ui.plan.state import PlanForm
@@ -150,18 +150,8 @@ def _plan(view: RunView) -> Part:
         rx.el.dl(rx.foreach(view.plan, _plan_line), class_name="plan", data_testid="plan"),
         rx.el.details(
             rx.el.summary("As text"),
-            rx.el.div(
-                rx.el.pre(RunPage.plan_text, class_name="mono", tab_index=0, aria_label="The plan as YAML"),
-                rx.el.button(
-                    rx.icon("copy", size=14, aria_hidden=True),
-                    "Copy",
-                    on_click=[rx.set_clipboard(RunPage.plan_text), rx.toast.info("The plan was copied.")],
-                    type="button",
-                    class_name="button small",
-                    aria_label="Copy the plan",
-                    data_testid="copy-plan",
-                ),
-                class_name="patch",
+            controls.to_copy(
+                RunPage.plan_text, "The plan as YAML", "Copy the plan", "The plan was copied.", "copy-plan"
             ),
             class_name="fold",
             data_testid="plan-text",
@@ -176,8 +166,8 @@ def _plan_line(line: PlanLine) -> Part:
 def _nothing_measured(view: RunView) -> Part:
     """The run is over and no pod has answered: why, and what to do, instead of empty pictures."""
     return rx.el.div(
-        rx.el.section(
-            rx.icon("circle-alert", size=32, aria_hidden=True),
+        empty_card(
+            "circle-alert",
             rx.el.h2(
                 rx.match(
                     view.state,
@@ -192,7 +182,6 @@ def _nothing_measured(view: RunView) -> Part:
                 "no score.",
                 class_name="quiet",
             ),
-            class_name="card empty",
             data_testid="nothing-measured",
         ),
         rx.el.div(happened(view), errors(view), class_name="pair"),
@@ -211,8 +200,8 @@ def _loading() -> Part:
 
 
 def _unknown() -> Part:
-    return rx.el.section(
-        rx.icon("search-x", size=32, aria_hidden=True),
+    return empty_card(
+        "search-x",
         rx.el.h1(rx.cond(Follower.unknown, "There is no such run", "The run cannot be read now")),
         rx.el.p(Follower.problem, role="alert", data_testid="problem"),
         rx.cond(
@@ -220,5 +209,4 @@ def _unknown() -> Part:
             rx.el.p("It may have been deleted, or the link was cut off when it was copied.", class_name="quiet"),
         ),
         rx.link("See all runs", href="/runs"),
-        class_name="card empty",
     )

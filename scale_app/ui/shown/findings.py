@@ -55,23 +55,14 @@ def _finding(finding: FindingRow) -> Part:
 
 
 def _patch(finding: FindingRow) -> Part:
-    return rx.el.details(
-        rx.el.summary("Manifest patch"),
-        rx.el.div(
-            rx.el.pre(finding.patch, class_name="mono", tab_index=0, aria_label="Patch for " + finding.title),
-            rx.el.button(
-                rx.icon("copy", size=14, aria_hidden=True),
-                "Copy",
-                on_click=[rx.set_clipboard(finding.patch), rx.toast.info("The patch was copied.")],
-                type="button",
-                class_name="button small",
-                aria_label="Copy the patch for " + finding.title,
-                data_testid="copy-patch",
-            ),
-            class_name="patch",
-        ),
-        class_name="fold",
+    patch = controls.to_copy(
+        finding.patch,
+        "Patch for " + finding.title,
+        "Copy the patch for " + finding.title,
+        "The patch was copied.",
+        "copy-patch",
     )
+    return rx.el.details(rx.el.summary("Manifest patch"), patch, class_name="fold")
 
 
 def experiment_panel(follow_by_address: bool = False) -> Part:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import reflex as rx
 
-from scale_app.ui.elements.display import info
+from scale_app.ui.elements.display import info, notice
 from scale_app.ui.elements.types import Part, Text
 from scale_app.ui.shown import charts
 from scale_app.ui.shown.charts import heat_legend, heat_map
@@ -97,7 +95,7 @@ def notices(view: RunView) -> Part:
     return rx.el.div(
         rx.cond(
             view.source == "simulated",
-            _notice(
+            notice(
                 "flask-conical",
                 rx.el.span(rx.el.strong("Simulated. "), view.source_note),
                 data_testid="simulated-notice",
@@ -105,15 +103,15 @@ def notices(view: RunView) -> Part:
         ),
         rx.cond(
             view.message != "",
-            _notice(
+            notice(
                 "circle-alert",
                 rx.el.span(view.message, data_testid="run-message"),
-                rx.cond(view.state == "failed", "notice notice-bad", "notice"),
+                look=rx.cond(view.state == "failed", "notice notice-bad", "notice"),
             ),
         ),
         rx.cond(
             view.generator != "",
-            _notice("gauge", rx.el.span(view.generator, data_testid="generator-limit"), "notice notice-bad"),
+            notice("gauge", rx.el.span(view.generator, data_testid="generator-limit"), look="notice notice-bad"),
         ),
         rx.foreach(view.alerts, _alert),
         class_name="notices",
@@ -123,11 +121,7 @@ def notices(view: RunView) -> Part:
 
 def _alert(alert: AlertRow) -> Part:
     said = rx.el.span(rx.el.strong(alert.title, ". "), alert.message, info("alerts"))
-    return _notice("triangle-alert", said, "notice notice-alert", data_testid="alert")
-
-
-def _notice(icon: str, said: Part, look: Text = "notice", **more: Any) -> Part:
-    return rx.el.div(rx.icon(icon, size=18, aria_hidden=True), said, class_name=look, **more)
+    return notice("triangle-alert", said, look="notice notice-alert", data_testid="alert")
 
 
 def happened(view: RunView) -> Part:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
 
 from scale_app.domain.balance import THRESHOLD
@@ -78,34 +80,18 @@ def gauge(figures: HeadlineFigures) -> Part:
 
 def scale_strip(figures: HeadlineFigures) -> Part:
     """The score with its interval on a scale from 0 to 1, beside the threshold and what chance alone gives."""
+    chance = rx.el.div(class_name="strip-chance", custom_attrs=placed(left=figures.chance))
+    ticks = [rx.el.span(tick.label, custom_attrs=placed(left=tick.at)) for tick in SCALE_TICKS]
     return rx.el.div(
-        rx.el.div(
+        strip(
+            figures,
+            figures,
+            THRESHOLD_AT,
             rx.el.div(class_name="strip-even", custom_attrs=placed(left=THRESHOLD_AT)),
-            rx.cond(
-                figures.chance != "",
-                rx.el.div(class_name="strip-chance", custom_attrs=placed(left=figures.chance)),
-            ),
-            rx.el.div(class_name="strip-threshold", custom_attrs=placed(left=THRESHOLD_AT)),
-            rx.cond(
-                figures.width != "",
-                rx.el.div(class_name="strip-interval", custom_attrs=placed(left=figures.low, width=figures.width)),
-            ),
-            rx.cond(figures.dot != "", rx.el.div(class_name="strip-dot", custom_attrs=placed(left=figures.dot))),
-            class_name="strip",
-            role="img",
-            aria_label=rx.cond(
-                figures.interval_text != "",
-                figures.gauge_label + ", chance removed " + figures.interval_text + figures.interval_sure,
-                figures.gauge_label,
-            ),
-            data_kind=figures.kind,
+            rx.cond(figures.chance != "", chance),
             data_testid="scale",
         ),
-        rx.el.div(
-            *[rx.el.span(tick.label, custom_attrs=placed(left=tick.at)) for tick in SCALE_TICKS],
-            class_name="strip-ticks",
-            aria_hidden=True,
-        ),
+        rx.el.div(*ticks, class_name="strip-ticks", aria_hidden=True),
         rx.el.ul(
             _strip_key("dot", "score", figures.score),
             _strip_key("interval", figures.interval_name, figures.interval_text, "interval"),
@@ -114,6 +100,26 @@ def scale_strip(figures: HeadlineFigures) -> Part:
             class_name="strip-keys",
         ),
         class_name="strip-box",
+    )
+
+
+def strip(figures: HeadlineFigures, at: Any, threshold_at: Text, *behind: Part, **more: Any) -> Part:
+    """A score and its interval on a line, in words for those who do not see it. at: has the places dot, low, width."""
+    interval = rx.el.div(class_name="strip-interval", custom_attrs=placed(left=at.low, width=at.width))
+    return rx.el.div(
+        *behind,
+        rx.el.div(class_name="strip-threshold", custom_attrs=placed(left=threshold_at)),
+        rx.cond(at.width != "", interval),
+        rx.cond(at.dot != "", rx.el.div(class_name="strip-dot", custom_attrs=placed(left=at.dot))),
+        class_name="strip",
+        role="img",
+        aria_label=rx.cond(
+            figures.interval_text != "",
+            figures.gauge_label + ", chance removed " + figures.interval_text + figures.interval_sure,
+            figures.gauge_label,
+        ),
+        data_kind=figures.kind,
+        **more,
     )
 
 
