@@ -138,12 +138,13 @@ def _meaning(status: int, errors: Sequence[type[ScaleError]]) -> str:
 
 
 def described(schema: Json) -> Json:
-    """The schema with each field's meaning at the field, taken from the docstring; fields that are not named are
-    refused."""
+    """The schema with each field's meaning at the field, taken from the docstring in JSON's words; fields that are not
+    named are refused."""
     schema = {name: value for name, value in schema.items() if name != "title"}
     if "properties" not in schema:
         return schema
-    whole, meanings = meanings_of(schema.get("description", ""), list(schema["properties"]))
+    text = re.sub(r"\s+Raises [^.]+\.$", "", schema.get("description", "").replace("None", "null"))
+    whole, meanings = meanings_of(text, list(schema["properties"]))
     schema["properties"] = {
         name: _described_field(field, meanings.get(name, "")) for name, field in schema["properties"].items()
     }

@@ -64,7 +64,7 @@ class PodShare:
     share: of the requests ascribed to pods, 0..1. against_fair: share over its expected share, minus 1.
     requests_per_s: over the recent window. residual: standardised, in standard deviations of chance.
     outlier: named as different from its fair share beyond chance.
-    mean_ms, p95_ms: of the recent window. in_flight: requests in hand on average (Little's law), recent window.
+    mean_ms, p95_ms: of the recent window. in_flight: requests in flight on average (Little's law), recent window.
     slow: slower than the other pods beyond chance, recent window. failing: fails more, since the start.
     zone: "" when unknown. restarts: of its containers. cpu_cores, memory_bytes: used, 15 to 30 s old; never scored.
     expected: requests due to it, its part of those that were answered while it was ready; 0 for a pod that was never
