@@ -39,7 +39,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(slots=True)
-class _Connection:
+class _SimulatedConnection:
     connection_id: int
     pod: int
     born: int
@@ -69,7 +69,7 @@ class SimulatedTraffic:
         self._buckets, self._chances = _latencies()
         shape = (target.pods, len(self._buckets))
         self._counters = _Counters(np.zeros(target.pods, int), np.zeros(target.pods, int), np.zeros(shape, int))
-        self._users: list[_Connection | None] = []
+        self._users: list[_SimulatedConnection | None] = []
         self._interval = 0
 
     def advance(self, users: int, requests: int) -> None:
@@ -116,15 +116,15 @@ class SimulatedTraffic:
                 self._close(connection)
                 self._users[user] = None
 
-    def _open(self, user: int) -> _Connection:
+    def _open(self, user: int) -> _SimulatedConnection:
         counted = self._counters
         counted.opened += 1
         pod = min(bisect(self._cumulative, self._random.random()), len(self._names) - 1)
         counted.connections[pod] += 1
-        connection = self._users[user] = _Connection(counted.opened, pod, self._interval)
+        connection = self._users[user] = _SimulatedConnection(counted.opened, pod, self._interval)
         return connection
 
-    def _close(self, connection: _Connection | None) -> None:
+    def _close(self, connection: _SimulatedConnection | None) -> None:
         if connection is None:
             return
         if connection.born == self._interval:

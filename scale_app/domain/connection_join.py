@@ -31,7 +31,7 @@ class Joined:
 
 
 @dataclass(slots=True)
-class _Connection:
+class _KnownConnection:
     """One of ours. It was opened after born_after_s, and was gone by gone_by_s. pod: "" while no table named it."""
 
     endpoint: str
@@ -59,8 +59,8 @@ class ConnectionJoin:
         self._opened: dict[str, int] = {}
         self._pods: set[str] = set()
         self._waiting: list[ConnectionsSample] = []
-        self._open: dict[int, _Connection] = {}
-        self._closed: list[_Connection] = []
+        self._open: dict[int, _KnownConnection] = {}
+        self._closed: list[_KnownConnection] = []
         self._looked_s = -inf
         self._ended: Counter[str] = Counter()
         self._seen: Counter[str] = Counter()
@@ -96,14 +96,14 @@ class ConnectionJoin:
         for number, answers in long.items():
             known = self._open.get(number)
             if known is None and number in endpoints:
-                known = self._open[number] = _Connection(endpoints[number], self._looked_s)
+                known = self._open[number] = _KnownConnection(endpoints[number], self._looked_s)
             if known is not None:
                 known.answers = answers
         self._looked_s = at_s
         recent = [each for each in self._closed if each.gone_by_s >= at_s - CLOSED_KEPT_S]
         self._closed = recent[-CLOSED_AT_MOST:]
 
-    def _end(self, connection: _Connection) -> None:
+    def _end(self, connection: _KnownConnection) -> None:
         connection.gone_by_s = self._looked_s
         self._closed.append(connection)
         if connection.pod:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import PodChanged
@@ -20,9 +21,9 @@ BY_REQUEST_FROM = 0.5
 NONE_PINNED_FROM = 0.9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
-    """One run at one second, as diagnosis sees it.
+    """One run at one second, as diagnosis sees it. Without slots, so that what several findings ask is computed once.
 
     rows: one per pod that answered, could have answered, or is listed. listed: the pods that the cluster lists now.
     changes: pods that joined, left or changed readiness, oldest first, bounded by the run.
@@ -45,7 +46,7 @@ class Facts:
     others: int | None = None
     errors: Mapping[str, int] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def silent(self) -> Silent | None:
         """Ready pods whose silence explains what was not answered since the start; None for none.
 
@@ -55,7 +56,7 @@ class Facts:
         found = (window.silent(self.figures.verdict.effective_picks) for window in windows)
         return next((silent for silent in found if silent), None)
 
-    @property
+    @cached_property
     def explained(self) -> frozenset[str]:
         """Pods whose share has another reason than the balancer's choice, and so what the others get beyond theirs:
         they are silent, or came when connections were open already."""

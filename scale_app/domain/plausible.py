@@ -26,7 +26,7 @@ from scale_app.domain.samples import (
 )
 
 MOST_COUNT = 10**15
-"""Above every real count, and below 2**53, up to which a float tells a count from the next one."""
+"""Above every real count, and below 2**53: up to that a float and every reader of JSON tell one count from the next."""
 MOST_S = 1e10
 """Of a clock: three hundred years."""
 MOST_BUCKET = 2_000

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from scale_app.domain.balance import GRADES
+from scale_app.domain.plausible import MOST_COUNT
 from scale_app.domain.record import Headline
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.domain.verdict import VerdictKind
@@ -20,8 +21,6 @@ from scale_app.domain.verdict import VerdictKind
 T = TypeVar("T")
 Row = TypeVar("Row")
 log = logging.getLogger(__name__)
-MOST = 2.0**53
-"""Of a count or a figure: up to here every reader of JSON tells one whole number from the next."""
 LAST_S = 253_370_764_800.0
 """The year 9999 in seconds since 1970: the last one that a calendar has."""
 LETTERS = tuple(letter for _, letter in GRADES)
@@ -36,7 +35,7 @@ def text(value: Any) -> str:
     return value
 
 
-def figure(value: Any, most: float = MOST) -> float:
+def figure(value: Any, most: float = MOST_COUNT) -> float:
     """Raises ValueError unless it is a number from 0 to `most`."""
     if not isinstance(value, (int, float)) or not 0 <= value <= most:
         raise ValueError(f"{value!r:.80} is no number from 0 to {most:g}")

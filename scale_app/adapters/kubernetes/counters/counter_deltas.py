@@ -21,14 +21,14 @@ class RequestDeltas:
 
 
 @dataclass(frozen=True, slots=True)
-class _Process:
+class _CountingProcess:
     """What counts. started: what its page says of its beginning, "" when nothing. restarts: of its pod's containers."""
 
     uid: str
     restarts: int
     started: str
 
-    def is_new_after(self, before: _Process) -> bool:
+    def is_new_after(self, before: _CountingProcess) -> bool:
         """True when this one began to count anew. The page's own word is the surer: the cluster tells of a restart
         some time before or after the first page of the new container, which must not be taken for a second one."""
         if self.uid != before.uid or (self.started and before.started):
@@ -40,7 +40,7 @@ class _Process:
 class _Life:
     """One pod. restarted: it began to count anew since the first look."""
 
-    process: _Process
+    process: _CountingProcess
     last: dict[Series, float]
     gained: dict[Series, float]
     looks: int = 1
@@ -92,7 +92,7 @@ class CounterDeltas:
         )
         return round(sum(gained))
 
-    def _take(self, name: str, process: _Process, page: Page) -> None:
+    def _take(self, name: str, process: _CountingProcess, page: Page) -> None:
         life = self._lives.get(name)
         counters = {series: value for series, value in page.counters.items() if self._wanted(series)}
         if life is None:
@@ -146,9 +146,9 @@ class CounterDeltas:
             life.gained = {series: value for series, value in life.gained.items() if self._wanted(series)}
 
 
-def _process(pod: CountedPod | None, page: Page, before: _Life | None) -> _Process:
+def _process(pod: CountedPod | None, page: Page, before: _Life | None) -> _CountingProcess:
     """What gave the page; of a pod that is not listed any more it is the one known before."""
-    known = before.process if before else _Process("", 0, "")
+    known = before.process if before else _CountingProcess("", 0, "")
     if pod is None:
         return replace(known, started=page.started)
-    return _Process(pod.uid, max(pod.restarts, known.restarts if known.uid == pod.uid else 0), page.started)
+    return _CountingProcess(pod.uid, max(pod.restarts, known.restarts if known.uid == pod.uid else 0), page.started)
