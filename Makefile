@@ -28,7 +28,7 @@ test: $(VENV)/.test-packages build ## run all tests but those that need a real c
 test-cluster: $(VENV)/.test-packages build ## run the tests that need Kubernetes, on a real cluster in namespaces (root on Debian)
 	@$(BIN)/python -m tests.cluster test $(ARGS)
 
-check: $(VENV)/.test-packages ## style, types and the floors of the house
+check: $(VENV)/.test-packages ## style, types and the layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

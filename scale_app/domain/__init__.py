@@ -1,1 +1,1 @@
-"""The ground floor: what a run is and what its figures mean. Pure: no clock, no I/O, no logging."""
+"""What a run is and what its figures mean. Pure: no clock, no I/O, no logging."""
