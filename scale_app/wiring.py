@@ -38,24 +38,21 @@ def settings() -> Settings:
 @cache
 def hub() -> Hub:
     """This process's hub; `lifespan` opens and closes it."""
-    clock, demo = SystemClock(), _demo()
+    own, clock, demo = settings(), SystemClock(), _demo()
     workers = LocustProcess(clock)
-    catalog = _catalog()
+    catalog, cluster_pods, counters = _of_clusters(clock)
     adapters = Adapters(
-        gatekeeper=TargetGatekeeper(
-            settings().allowed_targets, demo.url, find_service=catalog.find if catalog else None
-        ),
+        gatekeeper=TargetGatekeeper(own.allowed_targets, demo.url, find_service=catalog.find if catalog else None),
         generators={Source.DEMO: workers, Source.HEADER: workers, Source.SIMULATED: SimulatedGenerator(clock)},
         directories={Source.DEMO: demo, Source.SIMULATED: SimulatedPods(clock)},
-        store=SqlRunStore(settings().database_url, clock),
+        store=SqlRunStore(own.database_url, clock),
         demo=demo,
         clock=clock,
         notifiers=_notifiers(),
         catalog=catalog,
-        counters=_cluster_counters(clock),
-        cluster_pods=_cluster_pods(clock),
+        counters=counters,
+        cluster_pods=cluster_pods,
     )
-    own = settings()
     return Hub(adapters, own.limits, own.max_runs, own.public_url, retention=own.retention)
 
 
@@ -97,26 +94,14 @@ def _clusters() -> Clusters | None:
     return Clusters(here.kube_config, here.kube_contexts, here.kube_namespaces)
 
 
-@cache
-def _catalog() -> KubernetesCatalog | None:
+def _of_clusters(
+    clock: Clock,
+) -> tuple[KubernetesCatalog | None, KubernetesPods | None, Mapping[Source, RequestCounter]]:
     if (clusters := _clusters()) is None:
-        return None
+        return None, None, {}
     from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
-
-    return KubernetesCatalog(clusters)
-
-
-def _cluster_counters(clock: Clock) -> Mapping[Source, RequestCounter]:
-    if (clusters := _clusters()) is None:
-        return {}
     from scale_app.adapters.kubernetes.counters import counters_of_cluster
-
-    return counters_of_cluster(clusters.of, clock, settings().debug_image)
-
-
-def _cluster_pods(clock: Clock) -> KubernetesPods | None:
-    if (clusters := _clusters()) is None:
-        return None
     from scale_app.adapters.kubernetes.directory import KubernetesPods
 
-    return KubernetesPods(clusters.of, clock, settings().kube_node)
+    pods = KubernetesPods(clusters.of, clock, settings().kube_node)
+    return KubernetesCatalog(clusters), pods, counters_of_cluster(clusters.of, clock, settings().debug_image)

@@ -31,6 +31,7 @@ from scale_app.api.legacy_shapes import (
     run_wire,
 )
 from scale_app.api.operation import Operation, aside, document
+from scale_app.api.problems import STARTS
 from scale_app.codec import plan_from_wire, to_wire
 from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.errors import (
@@ -39,15 +40,12 @@ from scale_app.domain.errors import (
     PlanError,
     RunNotActive,
     RunNotFound,
-    TargetRefused,
     TargetUnavailable,
-    TooManyRuns,
 )
 from scale_app.domain.plan import PlanEdit
 from scale_app.service.hub import Hub
 
 TESTS = "/api/load-test"
-STARTS = (TargetRefused, TooManyRuns, TargetUnavailable, GeneratorFailed)
 EXAMPLE = {"target_url": "simulated", "users": 4, "spawn_rate": 4, "duration": 1}
 
 

@@ -7,7 +7,7 @@ furthest from their fair share. A run's series end with the run.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import get_args
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from starlette.responses import Response
 from scale_app.api.operation import CheckedRequest, Operation
 from scale_app.api.v1.shapes import Status
 from scale_app.domain.alert import AlertKind
+from scale_app.domain.balance import Balance
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Snapshot
@@ -29,8 +30,9 @@ from scale_app.service.hub import Hub
 MOST_PODS = 50
 LONGEST_TARGET = 200
 RUN = ("run_id", "target", "source")
-Reading = Callable[[Snapshot], Iterable[tuple[tuple[str, ...], float | None]]]
-"""The further labels' values and the figure, for each series of a run; None for a figure that there is not."""
+Figures = Mapping[str, float | None]
+"""{value of the label: figure}; None for a figure that there is not."""
+Reading = Callable[[Snapshot], Figures]
 
 
 def metrics_answer(hub: Hub) -> Callable[[CheckedRequest], Awaitable[Response]]:
@@ -61,12 +63,12 @@ class RunCollector(Collector):
         yield GaugeMetricFamily("scale_store_failing", late, float(bool(storing.problem)))
         yield GaugeMetricFamily("scale_store_waiting_lines", "Lines that wait to be stored.", storing.waiting_lines)
         runs = [(labels_of(record), record.last) for record in active if record.last is not None]
-        for kind, name, text, further, reading in FAMILIES:
-            family = kind(name, text, labels=[*RUN, *further])
+        for kind, name, text, label, reading in FAMILIES:
+            family = kind(name, text, labels=[*RUN, label] if label else RUN)
             for labels, last in runs:
-                for values, figure in reading(last):
+                for value, figure in reading(last).items():
                     if figure is not None:
-                        family.add_metric([*labels, *values], figure)
+                        family.add_metric([*labels, value] if label else labels, figure)
             yield family
 
 
@@ -78,98 +80,62 @@ def labels_of(record: RunRecord) -> tuple[str, str, str]:
 
 
 def _one(figure: Callable[[Snapshot], float | None]) -> Reading:
-    return lambda last: [((), figure(last))]
+    return lambda last: {"": figure(last)}
+
+
+def _by_window(figure: Callable[[Balance], float | None]) -> Reading:
+    return lambda last: {
+        "run": figure(last.balance), "10s": figure(last.recent_balance), "60s": figure(last.minute_balance)
+    }  # fmt: skip
 
 
 def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1_000
 
 
-def _scores(last: Snapshot) -> Iterable[tuple[tuple[str, ...], float | None]]:
-    yield ("run",), last.balance.score
-    yield ("10s",), last.recent_balance.score
-    yield ("60s",), last.minute_balance.score
+def _verdicts(last: Snapshot) -> Figures:
+    return {kind.value: float(last.verdict.kind is kind) for kind in VerdictKind}
 
 
-def _cvs(last: Snapshot) -> Iterable[tuple[tuple[str, ...], float | None]]:
-    yield ("run",), last.balance.cv
-    yield ("10s",), last.recent_balance.cv
-    yield ("60s",), last.minute_balance.cv
-
-
-def _verdicts(last: Snapshot) -> Iterable[tuple[tuple[str, ...], float | None]]:
-    return [((kind.value,), float(last.verdict.kind is kind)) for kind in VerdictKind]
-
-
-def _shares(last: Snapshot) -> Iterable[tuple[tuple[str, ...], float | None]]:
+def _shares(last: Snapshot) -> Figures:
     telling = sorted(last.pods, key=lambda pod: (-abs(pod.against_fair), pod.name))[:MOST_PODS]
-    return [((pod.name,), pod.share) for pod in telling]
+    return {pod.name: pod.share for pod in telling}
 
 
-def _latencies(last: Snapshot) -> Iterable[tuple[tuple[str, ...], float | None]]:
-    yield ("0.5",), _seconds(last.p50_ms)
-    yield ("0.95",), _seconds(last.p95_ms)
-    yield ("0.99",), _seconds(last.p99_ms)
+def _latencies(last: Snapshot) -> Figures:
+    return {"0.5": _seconds(last.p50_ms), "0.95": _seconds(last.p95_ms), "0.99": _seconds(last.p99_ms)}
 
 
-def _alerts(last: Snapshot) -> Iterable[tuple[tuple[str, ...], float | None]]:
+def _alerts(last: Snapshot) -> Figures:
     on = {alert.rule for alert in last.alerts}
-    return [((rule,), float(rule in on)) for rule in get_args(AlertKind)]
+    return {rule: float(rule in on) for rule in get_args(AlertKind)}
 
 
-Family = type[GaugeMetricFamily] | type[CounterMetricFamily]
-FAMILIES: tuple[tuple[Family, str, str, tuple[str, ...], Reading], ...] = (
-    (GaugeMetricFamily, "scale_balance_score", "1 is perfectly even, balanced from 0.95 on.", ("window",), _scores),
-    (GaugeMetricFamily, "scale_balance_cv", "Coefficient of variation of requests per pod.", ("window",), _cvs),
-    (GaugeMetricFamily, "scale_verdict", "1 at the verdict on the whole run.", ("verdict",), _verdicts),
-    (GaugeMetricFamily, "scale_pods", "Pods that the balance is of.", (), _one(lambda last: last.balance.pods)),
-    (
-        GaugeMetricFamily,
-        "scale_pod_share",
-        f"Part of the requests, 0..1, of the {MOST_PODS} pods furthest from their fair share.",
-        ("pod",),
-        _shares,
-    ),
-    (GaugeMetricFamily, "scale_alert_active", "1 while an alert of this rule is on.", ("rule",), _alerts),
-    (GaugeMetricFamily, "scale_users", "Users that are active.", (), _one(lambda last: last.users)),
-    (CounterMetricFamily, "scale_requests", "Requests that ended.", (), _one(lambda last: last.requests)),
-    (CounterMetricFamily, "scale_request_failures", "Those that failed.", (), _one(lambda last: last.failures)),
-    (
-        CounterMetricFamily,
-        "scale_requests_unattributed",
-        "Those that named no pod.",
-        (),
-        _one(lambda last: last.unattributed),
-    ),
-    (
-        GaugeMetricFamily,
-        "scale_request_latency_seconds",
-        "Of the last ten seconds, by quantile.",
-        ("quantile",),
-        _latencies,
-    ),
-    (
-        GaugeMetricFamily,
-        "scale_generator_loop_lag_seconds",
-        "How late the load generator's own loop came at worst in the last second.",
-        (),
-        _one(lambda last: _seconds(last.generator.loop_lag_ms)),
-    ),
-    (
-        GaugeMetricFamily,
-        "scale_generator_schedule_lag_seconds",
-        "How late arrivals were sent in the last second, 99th percentile.",
-        (),
-        _one(lambda last: _seconds(last.generator.schedule_lag_p99_ms)),
-    ),
-    (
-        GaugeMetricFamily,
-        "scale_generator_cpu_ratio",
-        "Part of one core that the load generator uses.",
-        (),
-        _one(lambda last: last.generator.cpu_share),
-    ),
-)
+GAUGE, COUNTER = GaugeMetricFamily, CounterMetricFamily
+FAMILIES: tuple[tuple[type[GaugeMetricFamily] | type[CounterMetricFamily], str, str, str, Reading], ...] = (
+    (GAUGE, "scale_balance_score", "1 is perfectly even, balanced from 0.95 on.", "window",
+     _by_window(lambda balance: balance.score)),
+    (GAUGE, "scale_balance_cv", "Coefficient of variation of requests per pod.", "window",
+     _by_window(lambda balance: balance.cv)),
+    (GAUGE, "scale_verdict", "1 at the verdict on the whole run.", "verdict", _verdicts),
+    (GAUGE, "scale_pods", "Pods that the balance is of.", "", _one(lambda last: last.balance.pods)),
+    (GAUGE, "scale_pod_share", f"Part of the requests, 0..1, of the {MOST_PODS} pods furthest from their fair share.",
+     "pod", _shares),
+    (GAUGE, "scale_alert_active", "1 while an alert of this rule is on.", "rule", _alerts),
+    (GAUGE, "scale_users", "Users that are active.", "", _one(lambda last: last.users)),
+    (COUNTER, "scale_requests", "Requests that ended.", "", _one(lambda last: last.requests)),
+    (COUNTER, "scale_request_failures", "Those that failed.", "", _one(lambda last: last.failures)),
+    (COUNTER, "scale_requests_unattributed", "Those that named no pod.", "", _one(lambda last: last.unattributed)),
+    (GAUGE, "scale_request_latency_seconds", "Of the last ten seconds, by quantile.", "quantile", _latencies),
+    (GAUGE, "scale_generator_loop_lag_seconds",
+     "How late the load generator's own loop came at worst in the last second.", "",
+     _one(lambda last: _seconds(last.generator.loop_lag_ms))),
+    (GAUGE, "scale_generator_schedule_lag_seconds", "How late arrivals were sent in the last second, 99th percentile.",
+     "", _one(lambda last: _seconds(last.generator.schedule_lag_p99_ms))),
+    (GAUGE, "scale_generator_cpu_ratio", "Part of one core that the load generator uses.", "",
+     _one(lambda last: last.generator.cpu_share)),
+)  # fmt: skip
+"""Of each series of a run: its kind, name, meaning, its label beside those of the run ("" for none), its figures."""
 
 
 def probe_operations(hub: Hub) -> list[Operation]:

@@ -149,7 +149,7 @@ def described(schema: Json) -> Json:
         name: _described_field(field, meanings.get(name, "")) for name, field in schema["properties"].items()
     }
     schema["additionalProperties"] = False
-    return {**schema, "description": whole} if whole else {**schema, "description": ""}
+    return {**schema, "description": whole}
 
 
 def _described_field(schema: Json, meaning: str) -> Json:

@@ -55,23 +55,20 @@ class BodyError(ScaleError):
 
 
 STATUS: dict[type[ScaleError], int] = {
-    PlanError: 422,
-    TargetRefused: 403,
-    RunNotFound: 404,
-    BaselineNotFound: 404,
-    PlanNotFound: 404,
-    RunNotActive: 409,
-    RunStillActive: 409,
-    NoExperiment: 409,
-    TooManyRuns: 429,
-    TooManyExports: 503,
-    StoreUnavailable: 503,
-    GeneratorFailed: 503,
-    CountingFailed: 503,
-    TargetUnavailable: 503,
-    ClusterUnavailable: 503,
-    ClusterForbidden: 503,
+    kind: status
+    for status, kinds in (
+        (422, (PlanError,)),
+        (403, (TargetRefused,)),
+        (404, (RunNotFound, BaselineNotFound, PlanNotFound)),
+        (409, (RunNotActive, RunStillActive, NoExperiment)),
+        (429, (TooManyRuns,)),
+        (503, (TooManyExports, StoreUnavailable, GeneratorFailed, CountingFailed)),
+        (503, (TargetUnavailable, ClusterUnavailable, ClusterForbidden)),
+    )
+    for kind in kinds
 }
+STARTS = (TargetRefused, TooManyRuns, TargetUnavailable, GeneratorFailed)
+"""What a run that is to begin may be refused with."""
 
 TITLES = {
     400: "Bad request",

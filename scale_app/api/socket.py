@@ -1,18 +1,23 @@
-"""The live feed for programs: each new snapshot and alert as one message, encoded once however many listen."""
+"""The live feed for programs: each new snapshot and alert as one message, written once however many listen.
+
+And what every WebSocket here needs: sending, listening and closing with a reason, within limits.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from scale_app.api.legacy_shapes import live_wire
-from scale_app.domain.errors import RunNotFound, ScaleError
+from scale_app.domain.errors import PlanError, RunNotFound, ScaleError
 from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.snapshot import Source
 from scale_app.service.hub import Hub
@@ -22,7 +27,8 @@ SEND_LIMIT_S = 10.0
 CLOSE_LIMIT_S = 2.0
 """Such a client does not take the close frame either; the server cuts its connection, see cli/serve.py."""
 BEHIND = "This client took nothing for too long, or fell too far behind. The test may go on: connect again."
-UNKNOWN_TEST, TRY_LATER, ENDED = 4404, 1013, 1000
+UNKNOWN_RUN, BAD_NUMBER, TRY_LATER, ENDED = 4404, 4422, 1013, 1000
+TEXTS_KEPT = 16
 MAX_REASON_BYTES = 123  # what fits into a WebSocket's close frame
 
 Socket = Callable[[WebSocket], Awaitable[None]]
@@ -30,65 +36,59 @@ Socket = Callable[[WebSocket], Awaitable[None]]
 
 def metrics_socket(hub: Hub) -> Socket:
     """The endpoint of /ws/metrics. ?test_id= follows one test and closes when that ends; without it, all tests."""
-    encoder = Encoder(hub)
+    texts = Texts()
 
     async def metrics(socket: WebSocket) -> None:
         await socket.accept()
         test_id = socket.query_params.get("test_id")
-        try:
+        async with closed_with_reason(socket):
             async with hub.subscribe(test_id) as events:
-                kept_up = await until_first(_send_all(socket, encoder, events), listen(socket))
+                kept_up = await until_first(_send_all(socket, hub, texts, events), listen(socket))
             # A feed of all tests has no end of its own, nor has that of one that goes on: the client was left behind.
             if kept_up and test_id is not None and not (await hub.run(test_id)).state.active:
                 await close(socket, ENDED, "The test has ended.")
             else:
                 await close(socket, TRY_LATER, BEHIND)
-        except RunNotFound as error:
-            await close(socket, UNKNOWN_TEST, str(error))
-        except ScaleError as error:
-            await close(socket, TRY_LATER, str(error))
 
     return metrics
 
 
-class Encoder:
-    """Messages as text. Listeners get the same event object within a moment, so one text per run is kept."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._newest: dict[str, tuple[Event, str]] = {}
-
-    def text(self, run_id: str, event: Event, source: Source | None) -> str | None:
-        """The message for an event, None when it has none. source: of the run, when the listener knows it."""
-        kept = self._newest.get(run_id)
-        if kept and kept[0] is event:
-            return kept[1]
-        message = live_wire(run_id, event, source or self._source(run_id))
-        if message is None:
-            return None
-        text = json.dumps(message, allow_nan=False, separators=(",", ":"))
-        self._forget_ended()
-        self._newest[run_id] = (event, text)
-        return text
-
-    def _source(self, run_id: str) -> Source | None:
-        return next((run.source for run in self._hub.active() if run.run_id == run_id), None)
-
-    def _forget_ended(self) -> None:
-        active = {run.run_id for run in self._hub.active()}
-        for run_id in self._newest.keys() - active:
-            del self._newest[run_id]
-
-
-async def _send_all(socket: WebSocket, encoder: Encoder, events: AsyncIterator[tuple[str, Event]]) -> None:
+async def _send_all(socket: WebSocket, hub: Hub, texts: Texts, events: AsyncIterator[tuple[str, Event]]) -> None:
     sources: dict[str, Source] = {}
     async for run_id, event in events:
         if isinstance(event, SnapshotTaken):
             sources[run_id] = event.snapshot.source
-        text = encoder.text(run_id, event, sources.get(run_id))
-        if text is not None:
-            async with asyncio.timeout(SEND_LIMIT_S):
-                await socket.send_text(text)
+        await send(socket, texts.text(event, partial(live_text, hub, run_id, event, sources.get(run_id))))
+
+
+def live_text(hub: Hub, run_id: str, event: Event, source: Source | None) -> str | None:
+    """The message for an event, None when it has none. source: of the run, when the listener knows it."""
+    source = source or next((run.source for run in hub.active() if run.run_id == run_id), None)
+    message = live_wire(run_id, event, source)
+    return None if message is None else json.dumps(message, allow_nan=False, separators=(",", ":"))
+
+
+class Texts:
+    """Events as text. All listeners get the same event object within a moment, so the newest few texts are kept."""
+
+    def __init__(self) -> None:
+        self._kept: deque[tuple[Event, str | None]] = deque(maxlen=TEXTS_KEPT)
+
+    def text(self, event: Event, write: Callable[[], str | None]) -> str | None:
+        """The text, written once however many listeners there are."""
+        for kept, text in self._kept:
+            if kept is event:
+                return text
+        text = write()
+        self._kept.append((event, text))
+        return text
+
+
+async def send(socket: WebSocket, text: str | None) -> None:
+    """Send it, if there is a text. Raises TimeoutError when the client takes nothing."""
+    if text is not None:
+        async with asyncio.timeout(SEND_LIMIT_S):
+            await socket.send_text(text)
 
 
 async def listen(socket: WebSocket) -> None:
@@ -117,6 +117,19 @@ async def until_first(*parts: Coroutine[Any, Any, None]) -> bool:
         for part in parts:
             group.start_soon(run, part)
     return kept_up
+
+
+@asynccontextmanager
+async def closed_with_reason(socket: WebSocket) -> AsyncIterator[None]:
+    """An error inside closes the WebSocket, with its sentence."""
+    try:
+        yield
+    except RunNotFound as error:
+        await close(socket, UNKNOWN_RUN, str(error))
+    except PlanError as error:
+        await close(socket, BAD_NUMBER, str(error))
+    except ScaleError as error:
+        await close(socket, TRY_LATER, str(error))
 
 
 async def close(socket: WebSocket, code: int, reason: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scale_app.api.operation import CheckedRequest, Made, Operation
-from scale_app.api.problems import V1
+from scale_app.api.problems import STARTS, V1
 from scale_app.api.v1.shapes import (
     BalanceQuery,
     BaselineName,
@@ -28,9 +28,6 @@ from scale_app.domain.errors import (
     RunNotActive,
     RunNotFound,
     RunStillActive,
-    TargetRefused,
-    TargetUnavailable,
-    TooManyRuns,
 )
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan, PlanEdit
@@ -40,7 +37,6 @@ from scale_app.service.hub import Hub
 
 RUNS = f"{V1}/runs"
 RUN = f"{RUNS}/{{run_id}}"
-STARTS = (TargetRefused, TooManyRuns, TargetUnavailable, GeneratorFailed)
 EXAMPLE_PLAN = {"target_url": "simulated", "users": 4, "spawn_rate": 4, "duration_s": 1}
 
 

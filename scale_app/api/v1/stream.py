@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from scale_app.api.operation import CheckedRequest, Operation
-from scale_app.api.socket import ENDED, SEND_LIMIT_S, TRY_LATER, close, listen, until_first
+from scale_app.api.socket import ENDED, TRY_LATER, Texts, close, closed_with_reason, listen, send, until_first
 from scale_app.api.v1.runs import RUN
 from scale_app.codec import prepare, query_from_wire, to_json
-from scale_app.domain.errors import PlanError, RunNotFound, ScaleError
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.record import RunRecord
 from scale_app.service.broadcast import Followed
 from scale_app.service.hub import Hub
 
 HEARTBEAT_S = 5.0
-TEXTS_KEPT = 16
-UNKNOWN_RUN, BAD_NUMBER = 4404, 4422
 CUT_OFF = "This client fell too far behind; connect again with ?after= the last number that it has."
 
 
@@ -106,35 +103,13 @@ def run_stream(hub: Hub, heartbeat_s: float = HEARTBEAT_S) -> Callable[[WebSocke
         await socket.accept()
         feed = _Feed(socket, texts, heartbeat_s)
         await asyncio.to_thread(prepare, *get_args(Message))
-        try:
+        async with closed_with_reason(socket):
             query = query_from_wire(StreamQuery, dict(socket.query_params))
             async with hub.follow(socket.path_params["run_id"], query.after) as followed:
                 kept_up = await until_first(feed.send(followed), listen(socket))
             await feed.end(await hub.run(socket.path_params["run_id"]), kept_up)
-        except RunNotFound as error:
-            await close(socket, UNKNOWN_RUN, str(error))
-        except PlanError as error:
-            await close(socket, BAD_NUMBER, str(error))
-        except ScaleError as error:
-            await close(socket, TRY_LATER, str(error))
 
     return stream
-
-
-class Texts:
-    """Events as text. All clients of a run get the same event within a moment, so the newest few are kept."""
-
-    def __init__(self) -> None:
-        self._kept: deque[tuple[Event, str]] = deque(maxlen=TEXTS_KEPT)
-
-    def text(self, message: Happened) -> str:
-        """The message as JSON, made once however many clients there are."""
-        for event, text in self._kept:
-            if event is message.event:
-                return text
-        text = to_json(message).decode()
-        self._kept.append((message.event, text))
-        return text
 
 
 class _Feed:
@@ -154,7 +129,8 @@ class _Feed:
                 await self._send(Heartbeat(self._seq))
             else:
                 self._seq = numbered.seq
-                await self._send(Happened(numbered.seq, numbered.event))
+                write = partial(_text, Happened(numbered.seq, numbered.event))
+                await send(self._socket, self._texts.text(numbered.event, write))
 
     async def end(self, record: RunRecord, kept_up: bool) -> None:
         """Say how it ended and close; a run that goes on has left this client behind, as has one it took nothing of."""
@@ -166,9 +142,11 @@ class _Feed:
         return await close(self._socket, ENDED, "The run has ended.")
 
     async def _send(self, message: Message) -> None:
-        text = self._texts.text(message) if isinstance(message, Happened) else to_json(message).decode()
-        async with asyncio.timeout(SEND_LIMIT_S):
-            await self._socket.send_text(text)
+        await send(self._socket, _text(message))
+
+
+def _text(message: Message) -> str:
+    return to_json(message).decode()
 
 
 async def with_pauses(updates: AsyncIterator[Numbered], pause_s: float) -> AsyncIterator[Numbered | None]:

@@ -47,8 +47,7 @@ class Stalled:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (feeds, stream):
-        monkeypatch.setattr(module, "SEND_LIMIT_S", 0.01)
+    monkeypatch.setattr(feeds, "SEND_LIMIT_S", 0.01)
     monkeypatch.setattr(feeds, "CLOSE_LIMIT_S", 0.01)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from scale_app.api.routes import api_app
-from scale_app.api.socket import Encoder
+from scale_app.api.socket import TEXTS_KEPT, Texts, live_text
 from scale_app.domain.alert import Alert
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, PodChanged, SnapshotTaken, StateChanged
@@ -147,17 +148,14 @@ def test_a_client_that_leaves_is_forgotten_and_what_it_says_is_ignored(client: T
 
 
 def test_an_event_is_encoded_once_for_all_listeners() -> None:
-    hub = FakeHub()
+    hub, texts, event = FakeHub(), Texts(), SnapshotTaken(1.0, a_snapshot())
     run(hub, "run-1")
-    encoder, event = Encoder(hub), SnapshotTaken(1.0, a_snapshot())
-    assert encoder.text("run-1", event, None) is encoder.text("run-1", event, None)
+    write = partial(live_text, hub, "run-1", event, None)
+    assert texts.text(event, write) is texts.text(event, write)
 
 
 def test_texts_of_ended_runs_are_not_kept_for_ever() -> None:
-    hub = FakeHub()
-    encoder = Encoder(hub)
+    texts = Texts()
     for n in range(100):
-        run(hub, f"run-{n}")
-        encoder.text(f"run-{n}", SnapshotTaken(1.0, a_snapshot(f"run-{n}")), None)
-        hub.publish(f"run-{n}", StateChanged(2.0, RunState.FINISHED))
-    assert len(encoder._newest) <= 2
+        texts.text(SnapshotTaken(1.0, a_snapshot(f"run-{n}")), lambda: "a text")
+    assert len(texts._kept) <= TEXTS_KEPT

@@ -13,8 +13,9 @@ from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from scale_app.api.v1.stream import TEXTS_KEPT, Happened, Texts, run_stream, with_pauses
-from scale_app.codec import to_wire
+from scale_app.api.socket import TEXTS_KEPT, Texts
+from scale_app.api.v1.stream import Happened, run_stream, with_pauses
+from scale_app.codec import to_json, to_wire
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.events import Numbered, StateChanged
 from scale_app.domain.snapshot import RunState
@@ -125,10 +126,15 @@ def test_a_quiet_feed_has_a_pulse() -> None:
 
 def test_an_event_is_written_once_for_all_clients() -> None:
     texts, event = Texts(), StateChanged(1.0, RunState.RUNNING)
-    assert texts.text(Happened(3, event)) is texts.text(Happened(3, event))
-    for seq in range(TEXTS_KEPT):
-        texts.text(Happened(seq, StateChanged(2.0, RunState.RUNNING)))
-    assert texts.text(Happened(3, event)) == texts.text(Happened(3, event))
+
+    def write() -> str:
+        return to_json(Happened(3, event)).decode()
+
+    first = texts.text(event, write)
+    assert texts.text(event, write) is first
+    for _ in range(TEXTS_KEPT):
+        texts.text(StateChanged(2.0, RunState.RUNNING), write)
+    assert texts.text(event, write) == first
 
 
 async def test_a_pause_is_told_and_loses_nothing() -> None:
