@@ -1,27 +1,24 @@
 """As much of HTTP/1.1 as a pod needs: requests out of a byte stream, pipelined or in pieces. Pure.
 
-Heads are parsed once and remembered, because a load generator sends the same bytes again and again.
+llhttp (through httptools) does the framing; here is what it leaves open: what a pod refuses, and bounds. A piece that
+is one whole request is remembered by its bytes, because a load generator sends the same bytes again and again.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections import deque
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Literal
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 MAX_HEAD_BYTES = 16_384
 MAX_LENGTH_DIGITS = 15
-REMEMBERED_HEADS = 512
+FIELD_FRAME_BYTES = len(b": \r\n")
+MOST_REMEMBERED = 512
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 REASONS = {200: "OK", 400: "Bad Request", 500: "Internal Server Error"}
-
-_HEAD_END = b"\r\n\r\n"
-_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_METHOD_BEGUN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}(?: |\Z)")
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) [\x21-\xff]+ HTTP/1\.([01])")
-_FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([^\x00\r\n]*)")
 
 
 class BadRequest(Exception):
@@ -41,129 +38,125 @@ class Request:
     expects_continue: bool
 
 
+_KNOWN: dict[bytes, Request] = {}
+"""{all bytes of a piece: the one request that it is}."""
+
+
 class RequestReader:
     """Cuts a stream of bytes into requests. Bodies are skipped as they arrive, never kept."""
 
-    __slots__ = ("_at", "_body_left", "_owed_continue", "_request", "_unread")
+    __slots__ = (
+        "_body_bytes",
+        "_expects",
+        "_head_bytes",
+        "_owed",
+        "_parser",
+        "_part",
+        "_piece",
+        "_ready",
+        "_refused",
+        "_untold_bytes",
+    )
 
     def __init__(self) -> None:
-        self._unread = b""
-        self._at = 0
-        self._request: Request | None = None
-        self._body_left = 0
-        self._owed_continue = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what has arrived and was not handed out."""
+        self._parser = HttpRequestParser(self)
+        self._ready: deque[Request] = deque()
+        self._piece = b""
+        self._part: Literal["", "head", "body"] = ""
+        self._head_bytes = self._untold_bytes = self._body_bytes = 0
+        self._expects = self._owed = self._refused = False
 
     @property
     def empty(self) -> bool:
         """True when nothing of a further request has arrived."""
-        return self._request is None and self._at == len(self._unread)
+        return not (self._ready or self._part or self._refused)
 
     def feed(self, data: bytes) -> None:
         """More bytes from the peer."""
-        self._unread = self._unread[self._at :] + data
-        self._at = 0
-
-    def forget(self) -> None:
-        """Drop what has arrived and was not handed out."""
-        self.__init__()  # type: ignore[misc]
+        alone = self.empty
+        if alone and data in _KNOWN:
+            self._ready.append(_KNOWN[data])
+            return
+        self._parse(data)
+        if alone and len(self._ready) == 1 and not self._part and not self._refused and len(data) <= MAX_HEAD_BYTES:
+            if len(_KNOWN) >= MOST_REMEMBERED:
+                _KNOWN.clear()
+            _KNOWN[data] = self._ready[0]
 
     def next(self) -> Request | None:
         """The next request whose body has arrived in full, or None. Raises BadRequest."""
-        if self._request is None:
-            self._request = self._next_head()
-        if self._request is None or not self._body_skipped():
-            return None
-        request, self._request, self._owed_continue = self._request, None, False
-        return request
+        if self._refused and not self._ready:
+            raise BadRequest
+        return self._ready.popleft() if self._ready else None
 
     def continue_due(self) -> bool:
         """True once for a request whose sender waits for "100 Continue" before it sends the body."""
-        due, self._owed_continue = self._owed_continue, False
+        due, self._owed = self._owed, False
         return due
 
-    def _next_head(self) -> Request | None:
-        while self._unread.startswith(b"\r\n", self._at):
-            self._at += 2
-        end = self._unread.find(_HEAD_END, self._at)
-        if end < 0:
-            refuse_hopeless(self._unread[self._at :])
-            return None
-        request = parse_head(self._unread[self._at : end])
-        self._at = end + len(_HEAD_END)
-        self._body_left = request.body_bytes
-        self._owed_continue = request.expects_continue
-        return request
+    def _parse(self, data: bytes) -> None:
+        self._piece, counted = data, self._head_bytes
+        try:
+            self._parser.feed_data(data)
+            if self._part == "head" and self._head_bytes == counted:
+                self._untold_bytes += len(data)  # llhttp keeps a field until it is whole, and tells nothing meanwhile
+                self._bound_head()
+        except HttpParserUpgrade as upgrade:  # nobody upgrades here: what follows is HTTP/1.1 as before
+            self._parser = HttpRequestParser(self)
+            self._parse(data[upgrade.args[0] :])
+        except (HttpParserError, BadRequest):
+            self._refused = True
 
-    def _body_skipped(self) -> bool:
-        if self._body_left:
-            skipped = min(self._body_left, len(self._unread) - self._at)
-            self._at += skipped
-            self._body_left -= skipped
-        return not self._body_left
+    def _count(self, head_bytes: int) -> None:
+        self._head_bytes += head_bytes
+        self._untold_bytes = 0
+        self._bound_head()
 
+    def _bound_head(self) -> None:
+        if self._head_bytes + self._untold_bytes > MAX_HEAD_BYTES:
+            raise BadRequest
 
-def refuse_hopeless(begun: bytes) -> None:
-    """Raise BadRequest when no further byte can make a head of this beginning.
+    # -- what llhttp tells
 
-    Without it a peer that speaks TLS, or ends its lines with a bare newline, would wait for ever.
-    """
-    if not begun:
-        return
-    line, newline, _ = begun.partition(b"\n")
-    if len(begun) > MAX_HEAD_BYTES or not _METHOD_BEGUN.match(line):
-        raise BadRequest
-    if newline and not (line.endswith(b"\r") and _REQUEST_LINE.fullmatch(line[:-1])):
-        raise BadRequest
+    def on_message_begin(self) -> None:
+        self._part = "head"
+        self._head_bytes = self._untold_bytes = self._body_bytes = 0
+        self._expects = False
 
+    def on_url(self, part: bytes) -> None:
+        if b"  " + part in self._piece:  # llhttp would let any number of spaces pass
+            raise BadRequest
+        self._count(len(part))
 
-@lru_cache(REMEMBERED_HEADS)
-def parse_head(head: bytes) -> Request:
-    """A request from its head, the closing empty line left out. Raises BadRequest."""
-    first, *rest = head.split(b"\r\n")
-    line = _REQUEST_LINE.fullmatch(first)
-    if line is None or len(head) > MAX_HEAD_BYTES:
-        raise BadRequest
-    method, minor = line.groups()
-    fields = [_field(each) for each in rest]
-    if any(name == b"transfer-encoding" for name, _ in fields):
-        raise BadRequest
-    body_bytes = _body_bytes([value for name, value in fields if name == b"content-length"])
-    return Request(
-        head_only=method == b"HEAD",
-        body_bytes=body_bytes,
-        connection=_connection(minor, set(_options(fields, b"connection"))),
-        expects_continue=body_bytes > 0 and b"100-continue" in _options(fields, b"expect"),
-    )
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        self._count(len(name) + len(value) + FIELD_FRAME_BYTES)
+        if name == b"content-length" and len(value) <= MAX_LENGTH_DIGITS:
+            self._body_bytes = int(value)
+        elif name in (b"content-length", b"transfer-encoding"):
+            raise BadRequest
+        elif name == b"expect":
+            self._expects = b"100-continue" in value.lower()
 
+    def on_headers_complete(self) -> None:
+        if self._parser.get_http_version() not in ("1.0", "1.1"):
+            raise BadRequest
+        self._part = "body"
+        self._expects = self._owed = self._expects and self._body_bytes > 0
 
-def _field(line: bytes) -> tuple[bytes, bytes]:
-    field = _FIELD.fullmatch(line)
-    if field is None:
-        raise BadRequest
-    return field[1].lower(), field[2].strip(b" \t")
-
-
-def _options(fields: list[tuple[bytes, bytes]], wanted: bytes) -> Iterator[bytes]:
-    for name, value in fields:
-        if name == wanted:
-            yield from (option.strip(b" \t").lower() for option in value.split(b","))
-
-
-def _body_bytes(values: list[bytes]) -> int:
-    if not values:
-        return 0
-    digits = values[0]
-    if len(set(values)) > 1 or not digits.isdigit() or len(digits) > MAX_LENGTH_DIGITS:
-        raise BadRequest
-    return int(digits)
-
-
-def _connection(minor: bytes, options: set[bytes]) -> str:
-    if b"close" in options:
-        return "close"
-    if minor == b"0":
-        return "keep-alive" if b"keep-alive" in options else "close"
-    return ""
+    def on_message_complete(self) -> None:
+        parser = self._parser
+        if parser.should_upgrade() and self._body_bytes:  # llhttp would take the body for the other protocol
+            raise BadRequest
+        connection = "close" if not parser.should_keep_alive() else ""
+        if not connection and parser.get_http_version() == "1.0":
+            connection = "keep-alive"
+        self._ready.append(Request(parser.get_method() == b"HEAD", self._body_bytes, connection, self._expects))
+        self._part, self._owed = "", False
 
 
 def answer(status: int, pod: str, *, head_only: bool, connection: str) -> bytes:

@@ -17,7 +17,7 @@ MOST_PROCESSES = 1_024
 
 
 @dataclass(slots=True)
-class _Process:
+class _Contribution:
     """long: connections that the next total must name; they are not forgotten before a total has said them once.
     endpoints: of those, where they are asked for. switches: of those, where there are any.
 
@@ -36,11 +36,11 @@ class MergedCounters:
     """What all processes of a run counted."""
 
     def __init__(self) -> None:
-        self._roster: dict[int, _Process] = {}
+        self._processes: dict[int, _Contribution] = {}
 
     def take(self, process: int, sample: TrafficSample) -> None:
         """A process's counters since its own start. process: its number, below MOST_PROCESSES."""
-        known = self._roster.setdefault(process, _Process(sample, sample.generator))
+        known = self._processes.setdefault(process, _Contribution(sample, sample.generator))
         known.sample = sample
         known.worst = _worst([known.worst, sample.generator], sample.generator)
         if sample.loads is not None:
@@ -52,13 +52,13 @@ class MergedCounters:
 
     def gone(self, process: int) -> None:
         """The process sends nothing any more; what it reported stays."""
-        if process in self._roster:
-            self._roster[process].alive = False
+        if process in self._processes:
+            self._processes[process].alive = False
 
     def total(self, at_s: float, processes: int = 1, lost: int = 0) -> TrafficSample:
         """The sum of what every process reported last. processes: that send now; lost: that ended too early."""
-        samples = [known.sample for known in self._roster.values()]
-        alive = [known for known in self._roster.values() if known.alive]
+        samples = [known.sample for known in self._processes.values()]
+        alive = [known for known in self._processes.values() if known.alive]
         health = _worst([known.worst for known in alive], _arrivals(samples))
         for known in alive:
             known.worst = known.sample.generator
@@ -75,7 +75,7 @@ class MergedCounters:
         )
 
     def _loads(self) -> ConnectionLoads:
-        processes = self._roster.items()
+        processes = self._processes.items()
         loads = [known.sample.loads for _, known in processes if known.sample.loads is not None]
         long = {connection: n for _, known in processes for connection, n in known.long.items()}
         endpoints = {connection: at for _, known in processes for connection, at in known.endpoints.items()}

@@ -76,6 +76,31 @@ def test_a_close_inside_another_header_does_not_close() -> None:
     assert read(b"GET / HTTP/1.1\r\nX-Note: Connection: close\r\n\r\n")[0].connection == ""
 
 
+def test_a_wish_for_another_protocol_is_not_heeded() -> None:
+    upgrade = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    assert [request.connection for request in read(upgrade + GET)] == ["", ""]
+
+
+def test_what_was_read_before_is_read_alike() -> None:
+    heads = [GET, b"HEAD / HTTP/1.0\r\n\r\n"]
+    assert [read(head) for head in heads] == [read(head) for head in heads]
+
+
+def test_a_long_head_in_pieces_is_within_the_bound() -> None:
+    reader = RequestReader()
+    for piece in (GET[:-2], b"A: ", *[b"a" * 4_000] * 3, b"\r\n\r\n"):
+        reader.feed(piece)
+    assert reader.next() is not None
+
+
+def test_a_head_without_an_end_is_refused() -> None:
+    reader = RequestReader()
+    for piece in (GET[:-2], b"A: ", *[b"a" * 4_000] * 5):
+        reader.feed(piece)
+    with pytest.raises(BadRequest):
+        reader.next()
+
+
 @pytest.mark.parametrize(
     "garbage",
     [
@@ -98,6 +123,7 @@ def test_a_close_inside_another_header_does_not_close() -> None:
         b"POST / HTTP/1.1\r\nContent-Length:\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         b"POST / HTTP/1.1\r\nContent-Length: 9999999999999999\r\n\r\n",
+        b"POST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc",
         b"A" * 40,
         b"GET /" + b"a" * MAX_HEAD_BYTES,
         b"GET / HTTP/1.1\r\nA: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n",
