@@ -20,7 +20,11 @@ class ChildProcess:
     """
 
     def __init__(self, process: Process) -> None:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
         self._process = process
+        self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
         self._tail = b""
         self._errors = asyncio.create_task(self._collect_errors())
 
@@ -59,11 +63,9 @@ class ChildProcess:
 
     async def send(self, line: bytes) -> None:
         """One line to the child; silently dropped when it has ended (its end is reported by `lines`)."""
-        stdin = self._process.stdin
-        assert stdin is not None
         with contextlib.suppress(ConnectionError):
-            stdin.write(line.rstrip(b"\n") + b"\n")
-            await stdin.drain()
+            self._stdin.write(line.rstrip(b"\n") + b"\n")
+            await self._stdin.drain()
 
     async def lines(self) -> AsyncIterator[bytes]:
         """Every line the child writes, until it closes its side."""
@@ -72,15 +74,12 @@ class ChildProcess:
 
     async def line(self, within_s: float | None = None) -> bytes:
         """The next line, b"" once the child has closed its side. Raises TimeoutError; nothing is lost by that."""
-        stdout = self._process.stdout
-        assert stdout is not None
         async with asyncio.timeout(within_s):
-            return await stdout.readline()
+            return await self._stdout.readline()
 
     async def end(self, grace_s: float) -> int:
         """Close stdin, wait, then SIGKILL. Returns the exit code; the child is reaped. Idempotent."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._stdin.close()
         try:
             await asyncio.wait_for(self._process.wait(), grace_s)
         except TimeoutError:
@@ -95,7 +94,5 @@ class ChildProcess:
             self._process.kill()
 
     async def _collect_errors(self) -> None:
-        stderr = self._process.stderr
-        assert stderr is not None
-        while chunk := await stderr.read(4_096):
+        while chunk := await self._stderr.read(4_096):
             self._tail = (self._tail + chunk)[-ERROR_TAIL_BYTES:]

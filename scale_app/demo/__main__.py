@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import sys
 from random import Random
 from typing import BinaryIO
 
-from scale_app.child_process.child import claim_stdout, die_with_owner
+from scale_app.child_process.child import allow_all_files, claim_stdout, die_with_owner
 from scale_app.codec import from_json, to_json
 from scale_app.demo.cluster import PodCluster
 from scale_app.demo.connection import ClientConnection
@@ -20,7 +19,6 @@ HOST = "127.0.0.1"
 BACKLOG = 1_024
 COUNT_EVERY_S = 1.0
 NAME_SEED = 1
-OPEN_FILES = 65_536
 
 
 class Control:
@@ -76,18 +74,10 @@ async def serve(owner: BinaryIO) -> None:
     counting.cancel()
 
 
-def allow_many_connections() -> None:
-    """Raise the limit of open files: each connection is one, and the usual limit of 1,024 is below 5,000 users."""
-    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
-    if now != resource.RLIM_INFINITY and now < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-
-
 def main() -> None:
     die_with_owner(int(sys.argv[1]))
     owner = claim_stdout()
-    allow_many_connections()
+    allow_all_files()
     asyncio.run(serve(owner))
 
 

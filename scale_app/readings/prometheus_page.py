@@ -44,13 +44,11 @@ def counters_of(page: bytes, name: str = "", most: int = 2_000) -> Page:
     picked.sort(key=lambda line: "request" not in line and not line.startswith(STARTED))
     counters: dict[Series, float] = {}
     started = ""
-    for sample in _parsed("\n".join(picked[:most])):
-        if not math.isfinite(sample.value) or sample.value < 0:
-            continue
-        if sample.name == STARTED:
-            started = str(sample.value)
-        else:
-            counters[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
+    for metric, labels, value in _parsed("\n".join(picked[:most])):
+        if metric == STARTED and math.isfinite(value) and value >= 0:
+            started = str(value)
+        elif math.isfinite(value) and value >= 0:
+            counters[metric, labels] = value
     return Page(counters, started)
 
 
@@ -75,20 +73,13 @@ def _counts(metric: str, name: str, kinds: Mapping[str, str]) -> bool:
     return kinds.get(metric) == "counter" or kinds.get(metric.removesuffix("_total")) == "counter"
 
 
-def _parsed(text: str) -> Iterator[_Sample]:
+def _parsed(text: str) -> Iterator[tuple[str, Labels, float]]:
     try:
         for family in text_string_to_metric_families(text + "\n"):
             for sample in family.samples:
-                yield _Sample(sample.name, sample.labels, float(sample.value))
+                yield sample.name, tuple(sorted(sample.labels.items())), float(sample.value)
     except (ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
         raise NotAPage(str(error)) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    name: str
-    labels: Mapping[str, str]
-    value: float
 
 
 def counter_of_requests(gained: Mapping[str, float], sent: int) -> str:

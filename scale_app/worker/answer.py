@@ -28,21 +28,6 @@ class AnswerReader:
     reusable: False when the connection must be closed after this answer.
     """
 
-    __slots__ = (
-        "_close_asked",
-        "_framed",
-        "_head_only",
-        "_headers_done",
-        "_overhead",
-        "_parser",
-        "_pod_header",
-        "body_bytes",
-        "complete",
-        "pod",
-        "reusable",
-        "status",
-    )
-
     def __init__(self, pod_header: str, head_only: bool = False) -> None:
         self._pod_header = pod_header.lower().encode("ascii")
         self._head_only = head_only
@@ -136,8 +121,6 @@ class JsonAnswerReader(AnswerReader):
     """For answers whose JSON body names the pod, where no header does.
 
     keys: the field in the body, one key inside the other. A body that is too large or no JSON names no pod."""
-
-    __slots__ = ("_body", "_keys")
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = tuple(keys)

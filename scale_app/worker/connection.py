@@ -56,25 +56,6 @@ class Network:
 class Connection:
     """A connection to a pod, from the name to the close. counts: what it answered so far, once it is open."""
 
-    __slots__ = (
-        "_begun",
-        "_connector",
-        "_known",
-        "_network",
-        "_owner",
-        "_reader",
-        "_reading",
-        "_receive",
-        "_request",
-        "_send",
-        "_socket",
-        "_tls",
-        "_unanswered",
-        "_unsent",
-        "_untouched",
-        "_writing",
-        "counts",
-    )
     counts: CountedConnection
 
     def __init__(self, network: Network, owner: ConnectionOwner) -> None:

@@ -16,7 +16,7 @@ import gevent
 
 from scale_app.domain.plan import DnsPolicy
 from scale_app.worker.causes import ADDRESS_NOT_ALLOWED, NOT_RESOLVED, cause_of, cause_of_number
-from scale_app.worker.destination import Destination
+from scale_app.worker.destination import Destination, is_connected
 
 FAILURE_KEPT_S = 1.0
 NAME_KEPT_S: dict[DnsPolicy, float] = {"connection": 0.0, "second": 1.0, "once": float("inf")}
@@ -153,8 +153,9 @@ class Connector:
         if number not in (0, errno.EINPROGRESS):
             self._drop()
             return cause_of_number(number)
-        if number == 0 or _is_connected(connecting):
-            self._hand_over()
+        # On this machine it often stands before the system reports it; a turn of the loop is saved then.
+        if number == 0 or is_connected(connecting):
+            self._succeed()
         else:
             self._writable = self._loop.io(connecting.fileno(), WRITE)
             self._writable.start(self._decided)
@@ -168,9 +169,9 @@ class Connector:
             self._cause = cause_of_number(number)
             self._try_next()
         else:
-            self._hand_over()
+            self._succeed()
 
-    def _hand_over(self) -> None:
+    def _succeed(self) -> None:
         connected, self._socket = self._socket, None
         self._over = True
         self._drop()
@@ -185,15 +186,6 @@ class Connector:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-
-
-def _is_connected(connecting: _socket.socket) -> bool:
-    """On this machine a connection often stands before the system reports it; a turn of the loop is saved then."""
-    try:
-        connecting.getpeername()
-    except OSError:
-        return False
-    return True
 
 
 def endpoint_of(connected: _socket.socket) -> str:

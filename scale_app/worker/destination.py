@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import ipaddress
 import socket
 import sys
@@ -37,9 +38,8 @@ class Destination:
 
     def permits(self, address: str) -> bool:
         """True when a connection to this resolved address may be opened."""
-        found: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(address)
-        if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
-            found = found.ipv4_mapped
+        found = ipaddress.ip_address(address)
+        found = getattr(found, "ipv4_mapped", None) or found
         return any(found in network for network in self.networks)
 
 
@@ -110,18 +110,10 @@ def start_egress_guard(permits: Callable[[str], bool], opened: Callable[[], None
             if not _permitted(str(address[0]), permits):
                 raise OSError(ADDRESS_NOT_ALLOWED)
             # gevent asks twice, the second time when the connection stands.
-            if _stands(connecting):
+            if is_connected(connecting):
                 opened()
 
     sys.addaudithook(watch)
-
-
-def _stands(connecting: socket.socket) -> bool:
-    try:
-        connecting.getpeername()
-    except OSError:
-        return False
-    return True
 
 
 def _permitted(host: str, permits: Callable[[str], bool]) -> bool:
@@ -129,3 +121,12 @@ def _permitted(host: str, permits: Callable[[str], bool]) -> bool:
         return permits(host)
     except ValueError:  # a name, which nobody has resolved and checked
         return False
+
+
+def is_connected(connecting: _socket.socket) -> bool:
+    """Does the connection stand, though nobody may have reported it yet?"""
+    try:
+        connecting.getpeername()
+    except OSError:
+        return False
+    return True

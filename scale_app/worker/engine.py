@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from time import perf_counter
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import gevent
 from locust.env import Environment
@@ -52,7 +52,7 @@ class OwnEngine:
         schedule = schedule_of(assignment.plan, loop)
         self._arrivals = schedule if isinstance(schedule, OpenModel) else None
         self._traffic = traffic_of(assignment, schedule, loop)
-        self._label = Label(assignment.plan.method, assignment.target.url)
+        self._method, self._url = assignment.plan.method, assignment.target.url
         self._health = HealthMeter()
         self.environment = Environment(
             user_classes=[user_class(self._traffic)], host=assignment.target.url, catch_exceptions=False
@@ -68,7 +68,7 @@ class OwnEngine:
 
     def sample(self) -> TrafficSample:
         counters = self._traffic.network.counters
-        log_batch(self.environment.stats, self._label, counters.take_batch())
+        log_batch(self.environment.stats, self._method, self._url, counters.take_batch())
         runner = self.environment.runner
         health = self._health.take()
         if self._arrivals is not None:
@@ -115,29 +115,20 @@ class LocalExecutor:
         self._engine.drain()
 
 
-class Label(NamedTuple):
-    """What Locust's statistics call the requests."""
-
-    method: str
-    name: str
-
-
-def log_batch(stats: RequestStats, label: Label, batch: Batch) -> None:
+def log_batch(stats: RequestStats, method: str, url: str, batch: Batch) -> None:
     """Add a batch to Locust's statistics, the way its master adds what a worker reports. Latencies within 1 %."""
     if not batch.requests:
         return
-    entry = _entry(stats, label, batch)
+    entry = _entry(StatsEntry(stats, url, method), batch)
     stats.total.extend(entry)
-    stats.entries[(label.name, label.method)].extend(entry)
+    stats.entries[url, method].extend(entry)
     for cause, times in batch.errors.items():
-        key = StatsError.create_key(label.method, label.name, cause)
-        error = stats.errors.setdefault(key, StatsError(label.method, label.name, cause))
+        error = stats.errors.setdefault(StatsError.create_key(method, url, cause), StatsError(method, url, cause))
         error.occurrences += times
 
 
-def _entry(stats: RequestStats, label: Label, batch: Batch) -> StatsEntry:
+def _entry(entry: StatsEntry, batch: Batch) -> StatsEntry:
     now_s = time.time()
-    entry = StatsEntry(stats, label.name, label.method)
     entry.last_request_timestamp = now_s
     entry.num_requests = batch.requests
     entry.num_failures = batch.failures

@@ -6,7 +6,6 @@ import gc
 import json
 import logging
 import os
-import resource
 import signal
 import sys
 import time
@@ -19,6 +18,7 @@ from gevent.event import AsyncResult, Event
 from gevent.lock import BoundedSemaphore
 from gevent.os import make_nonblocking, nb_read, nb_write
 
+from scale_app.child_process.child import allow_all_files
 from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
@@ -157,12 +157,6 @@ def _executor(assignment: Assignment, load_run: LoadRun, pipe: OwnerPipe, output
     coordinator = Coordinator(assignment, engine.environment, output, pipe.say, load_run.give_up) if many else None
     watch_for_faults(engine.environment, load_run.give_up, ours=not assignment.plan.locustfile)
     return coordinator or LocalExecutor(engine)
-
-
-def allow_all_files() -> None:
-    """One connection a user: the soft limit of 1,024 open files would be the load's limit."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class OwnerPipe:

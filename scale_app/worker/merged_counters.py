@@ -6,11 +6,15 @@ that is lost on the way costs nothing, since the next one says it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from scale_app.domain.histogram import merged
 from scale_app.domain.samples import ConnectionLoads, GeneratorHealth, PodCount, TrafficSample
+
+Key = TypeVar("Key", bound=Hashable)
 
 MOST_PROCESSES = 1_024
 """Processes of one run since its start. Connection ids are made unique by it."""
@@ -123,12 +127,11 @@ def _pod(counts: list[PodCount]) -> PodCount:
     )
 
 
-def _counts(parts: Iterable[Mapping[str, int]] | Iterable[Mapping[int, int]]) -> dict:  # type: ignore[type-arg]
-    total: dict[object, int] = {}
+def _counts(parts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
+    total: Counter[Key] = Counter()
     for part in parts:
-        for key, n in part.items():
-            total[key] = total.get(key, 0) + n
-    return total
+        total.update(part)
+    return dict(total)
 
 
 def _worst(all_of: list[GeneratorHealth], arrivals: GeneratorHealth) -> GeneratorHealth:

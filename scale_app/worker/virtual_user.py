@@ -55,19 +55,6 @@ class VirtualUser:
     failures: requests that failed since the last answer.
     """
 
-    __slots__ = (
-        "_behaviour",
-        "_connection",
-        "_intended_s",
-        "_network",
-        "_over",
-        "_schedule",
-        "failures",
-        "in_flight",
-        "sent_s",
-        "stopping",
-    )
-
     def __init__(
         self, behaviour: UserBehaviour, network: Network, schedule: Schedule, over: Callable[[], None]
     ) -> None:
