@@ -1,7 +1,8 @@
-"""Locust's messages between master and workers, encrypted, and only between those that know the same secret.
+"""Locust's messages between coordinator and workers, encrypted, and only between those that know the same secret.
 
-Locust's own sockets take orders from anybody who can reach them. These are ZeroMQ's CURVE sockets (RFC 26): the master
-lets in nobody but the holder of the workers' key, and a worker speaks to nobody but the holder of the master's key.
+Locust's own sockets take orders from anybody who can reach them. These are ZeroMQ's CURVE sockets (RFC 26): the
+coordinator lets in nobody but the holder of the workers' key, and a worker speaks to nobody but the holder of the
+coordinator's key.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 class Keys:
     """CURVE keys in Z85. Both sides hold all four, which makes them equals: who knows them is let in."""
 
-    master: bytes
-    master_secret: bytes
+    coordinator: bytes
+    coordinator_secret: bytes
     workers: bytes
     workers_secret: bytes
 
@@ -69,7 +70,7 @@ class EncryptedServer(EncryptedSocket):
         authenticator.bind(ZAP_ENDPOINT)  # before anybody can knock: without it ZeroMQ lets every key in
         gevent.spawn(_admit, authenticator, z85.decode(keys.workers))
         socket.curve_server = True
-        socket.curve_publickey, socket.curve_secretkey = keys.master, keys.master_secret
+        socket.curve_publickey, socket.curve_secretkey = keys.coordinator, keys.coordinator_secret
         socket.zap_domain = b"scale"
         socket.bind(f"tcp://{host}:{port or '*'}")
         self.port = int(socket.get_string(zmq.LAST_ENDPOINT).rstrip("\0").rpartition(":")[2])
@@ -81,7 +82,7 @@ class EncryptedClient(EncryptedSocket):
     def __init__(self, keys: Keys, host: str, port: int, identity: str) -> None:
         super().__init__(zmq.DEALER, host, port)
         socket = self.socket
-        socket.curve_serverkey = keys.master
+        socket.curve_serverkey = keys.coordinator
         socket.curve_publickey, socket.curve_secretkey = keys.workers, keys.workers_secret
         socket.setsockopt(zmq.IDENTITY, identity.encode())
         socket.connect(f"tcp://{host}:{port}")

@@ -1,7 +1,7 @@
-"""A worker of another machine: waits for runs of its master, and sends load for one after the other.
+"""A worker of another machine: waits for runs of its coordinator, and sends load for one after the other.
 
-Master and worker must know the same secret: the master's address alone makes nobody a worker, and a worker does
-nothing for a master that does not know the secret.
+Both must know the same secret: the coordinator's address alone makes nobody a worker, and a worker does nothing for a
+coordinator that does not know the secret.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ log = logging.getLogger("scale worker")
 ANSWER_WITHIN_S = 3.0
 ASK_AGAIN_S = 1.0
 WATCHED = zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED
-ABSENT = "Waiting for a run: nobody listens at {master} now."
-UNKNOWN = "Waiting: {master} answers, but does not know the secret that this worker has."
-FULL = "Waiting: the run at {master} has all the workers that it asked for."
+ABSENT = "Waiting for a run: nobody listens at {coordinator} now."
+UNKNOWN = "Waiting: {coordinator} answers, but does not know the secret that this worker has."
+FULL = "Waiting: the run at {coordinator} has all the workers that it asked for."
 
 
 class RemoteWorker:
-    """One machine's processes for the runs of one master."""
+    """One machine's processes for the runs of one coordinator."""
 
     def __init__(self, keys: Keys, host: str, port: int, processes: int) -> None:
         self._keys = keys
@@ -77,7 +77,7 @@ class RemoteWorker:
         self._changed.set()
 
     def _ask(self) -> Message | None:
-        """Ask the master for work. None without an answer; why is logged when it is another reason than before."""
+        """Ask the coordinator for work. None without an answer; why is logged when it is another reason than before."""
         name = f"hello_{uuid.uuid4().hex}"
         client: zmqrpc.BaseSocket = EncryptedClient(self._keys, self._host, self._port, name)
         events = client.socket.get_monitor_socket(WATCHED)
@@ -121,11 +121,11 @@ class RemoteWorker:
     def _say(self, sentence: str) -> None:
         if sentence != self._said:
             self._said = sentence
-            log.warning(sentence.format(master=f"{self._host}:{self._port}"))
+            log.warning(sentence.format(coordinator=f"{self._host}:{self._port}"))
 
 
 def _silence(events: Any) -> str:
-    """Why the master said nothing, from what happened to the connection."""
+    """Why the coordinator said nothing, from what happened to the connection."""
     seen = 0
     while events.poll(0):
         seen |= recv_monitor_message(events)["event"]

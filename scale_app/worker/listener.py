@@ -30,7 +30,7 @@ SHARED = ("codec/*.py", "child_process/*.py", "domain/**/*.py", "worker/*.py")
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """host, port: where the master listens; port 0 for any."""
+    """host, port: where the coordinator listens; port 0 for any."""
 
     keys: Keys
     host: str
@@ -107,7 +107,7 @@ class WorkerAdmission:
 
 @cache
 def code_version() -> str:
-    """Of Locust, and of what master and workers must have in common."""
+    """Of Locust, and of what coordinator and workers must have in common."""
     digest = hashlib.sha256()
     for path in sorted(path for pattern in SHARED for path in PACKAGE.glob(pattern)):
         digest.update(path.relative_to(PACKAGE).as_posix().encode())

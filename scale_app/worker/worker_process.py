@@ -33,19 +33,19 @@ from scale_app.worker.traffic import Assignment
 from scale_app.worker.worker_roster import PATIENCE_S, ForkedProcess
 
 PORT_DIGITS = 8
-MASTER_SILENT_S = 3.0
-"""A master asks for counts twice a second. One that does not is gone, and nobody would stop the load."""
-LOCAL_MASTER_SILENT_S = 60.0
-"""The system ends us with a master of the same machine. One that lives and is silent was stopped, and may go on."""
+COORDINATOR_SILENT_S = 3.0
+"""A coordinator asks for counts twice a second. One that does not is gone, and nobody would stop the load."""
+LOCAL_COORDINATOR_SILENT_S = 60.0
+"""The system ends us with a coordinator of this machine. One that lives and is silent was stopped, and may go on."""
 LOOK_EVERY_S = 0.25
-EXIT_WITHOUT_MASTER = 4
+EXIT_WITHOUT_COORDINATOR = 4
 
 
 class WorkerProcess:
     """From its joining to its end."""
 
     def __init__(self, assignment: Assignment, host: str, port: int, local: bool) -> None:
-        """Joins the master at once. local: it is our parent process.
+        """Joins the coordinator at once. local: it is our parent process.
 
         Raises PlanError or ValueError for an assignment that cannot be done here.
         """
@@ -58,7 +58,7 @@ class WorkerProcess:
         self._parent = os.getppid()
         self._local = local
         self._began_s = inf
-        self._patience_s = LOCAL_MASTER_SILENT_S if local else MASTER_SILENT_S
+        self._patience_s = LOCAL_COORDINATOR_SILENT_S if local else COORDINATOR_SILENT_S
         self._silent_s, self._heard_s = 0.0, time.monotonic()
         self._over = Event()
         watch_for_faults(environment, self._broken, ours=not assignment.plan.locustfile)
@@ -72,11 +72,11 @@ class WorkerProcess:
             self._runner.register_message(kind, handle, concurrent=True)
 
     def serve(self) -> None:
-        """Returns when the master says goodbye; ends the process when it says nothing any more."""
+        """Returns when the coordinator says goodbye; ends the process when it says nothing any more."""
         self._engine.begin()
         gevent.signal_handler(signal.SIGTERM, self._leave)
         self._say("joined", {"pid": os.getpid(), "host": socket.gethostname()})
-        gevent.spawn(self._watch_master)
+        gevent.spawn(self._watch_coordinator)
         self._over.wait()
 
     def _count(self, msg: Message, **_: object) -> None:
@@ -98,7 +98,7 @@ class WorkerProcess:
         self._over.set()
 
     def _leave(self) -> None:
-        """Asked to go before the run is over: the master moves our users first, then tells us to finish."""
+        """Asked to go before the run is over: the coordinator moves our users first, then tells us to finish."""
         self._say("leaving", {})
 
     def _broken(self, sentence: str) -> None:
@@ -107,16 +107,16 @@ class WorkerProcess:
     def _say(self, kind: str, data: dict[str, Any]) -> None:
         self._runner.send_message(kind, data)
 
-    def _watch_master(self) -> None:
-        """That we stood still ourselves is no silence of the master's, but a remote one has given us up meanwhile."""
+    def _watch_coordinator(self) -> None:
+        """Our own standstill is no silence of the coordinator's, but a remote one has given us up meanwhile."""
         waited = WaitClock(LOOK_EVERY_S, time.monotonic())
         while self._silent_s < self._patience_s and os.getppid() == self._parent and not self._given_up():
             gevent.sleep(LOOK_EVERY_S)
             self._silent_s += waited.passed_s(time.monotonic())
-        os._exit(EXIT_WITHOUT_MASTER)
+        os._exit(EXIT_WITHOUT_COORDINATOR)
 
     def _given_up(self) -> bool:
-        """Others have our users when a master of another machine has not heard us for so long."""
+        """Others have our users when a coordinator of another machine has not heard us for so long."""
         return not self._local and time.monotonic() - self._heard_s >= PATIENCE_S["unknown"]
 
 
@@ -149,7 +149,7 @@ def _live(life: Callable[[], None], parent: int) -> None:
 
 
 class LocalProcesses:
-    """The plan's worker processes of this machine; each waits until it is told where its master is."""
+    """The plan's worker processes of this machine; each waits until it is told where its coordinator is."""
 
     def __init__(self, assignment: Assignment, owner_pipe: int, ended: Callable[[ForkedProcess], None]) -> None:
         """Forks at once: nothing else may have begun in this process. owner_pipe: closed in them, so that it ends
@@ -162,7 +162,7 @@ class LocalProcesses:
             self._fork(assignment, owner_pipe, ended)
 
     def join(self, host: str, port: int) -> None:
-        """Let them join the master that listens there."""
+        """Let them join the coordinator that listens there."""
         for tell in self._tell:
             with contextlib.suppress(BrokenPipeError):
                 os.write(tell, f"{port:<{PORT_DIGITS}}{host}".encode())

@@ -40,8 +40,8 @@ class Silence:
     of this machine the system tells which it is, and it tells at once when one has ended. A process that runs, or wants
     to, gets much time; one that somebody has stopped gets little, for its users send nothing. Of another machine's
     process nothing is known but that it ends its load by itself when it has not heard from here for
-    `worker_process.MASTER_SILENT_S`: only then do its users go to others, so that there is never more load than was
-    asked for.
+    `worker_process.COORDINATOR_SILENT_S`: only then do its users go to others, so that there is never more load than
+    was asked for.
     """
 
     def __init__(self) -> None:

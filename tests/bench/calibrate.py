@@ -37,7 +37,7 @@ TRIALS = 1_000
 REGULAR_TRIALS = 200
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 
-Dealt = tuple[Array, dict[int, int]]
+Picked = tuple[Array, dict[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +107,10 @@ def long_run_shares(case: Case) -> Array:
 
 
 def measure(case: Case, seed: int) -> Cell:
-    """Deal, judge and count `case.trials` times."""
+    """Pick, judge and count `case.trials` times."""
     rng = np.random.default_rng([SEED, seed])
     scores, verdicts = [], []
-    for requests, loads in _deals(case, rng):
+    for requests, loads in _picks(case, rng):
         scores.append(balance(requests.tolist()).score or 0.0)
         verdicts.append(judge(requests.tolist(), loads, coverage=1.0))
     truly_even = case.true_cv <= CV_THRESHOLD
@@ -138,7 +138,7 @@ def _covers(verdict: Verdict, true_cv: float) -> bool:
     return verdict.cv_low <= true_cv + 1e-12 and true_cv <= verdict.cv_high + 1e-12
 
 
-def _deals(case: Case, rng: np.random.Generator) -> Iterator[Dealt]:
+def _picks(case: Case, rng: np.random.Generator) -> Iterator[Picked]:
     """Requests per pod and {requests carried: connections} of each trial."""
     if case.policy == "least connections":
         for counts in _least_connections(case, rng):
@@ -177,15 +177,15 @@ def _carried(case: Case, rng: np.random.Generator) -> Array:
 def _least_connections(case: Case, rng: np.random.Generator) -> Array:
     """Counts per pod, shape (trials, pods): ten connections a pod stay open, one ends at random per new one."""
     row = np.arange(case.trials)
-    opened, dealt = np.zeros((case.trials, case.pods)), np.zeros((case.trials, case.pods), dtype=int)
+    opened, picked = np.zeros((case.trials, case.pods)), np.zeros((case.trials, case.pods), dtype=int)
     for number in range(case.connections):
         if number >= 10 * case.pods:
             ends = np.argmax(np.cumsum(opened, axis=1) > rng.random((case.trials, 1)) * 10 * case.pods, axis=1)
             opened[row, ends] -= 1
         chosen = np.argmin(opened + rng.random(opened.shape) / 2, axis=1)
         opened[row, chosen] += 1
-        dealt[row, chosen] += 1
-    return dealt
+        picked[row, chosen] += 1
+    return picked
 
 
 def main(arguments: list[str] | None = None) -> int:

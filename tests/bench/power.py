@@ -1,4 +1,4 @@
-"""What is found and what is missed: made-up broken balancers through the worker's tally and the run's own judgement.
+"""What is found and what is missed: made-up broken balancers through the worker's counters and the run's own judgement.
 
 Run it as `python -m tests.bench.power`: minutes on two cores, the same figures for the same seed.
 """

@@ -63,9 +63,9 @@ class Seen:
 def watch(scene: Scene, rng: np.random.Generator) -> Seen:
     """One trial, looked at every second and at its end."""
     traffic = traffic_of(scene, rng)
-    run, senders, seen = _run(scene, traffic.users), _Senders(scene, traffic), Seen()
+    run, processes, seen = _run(scene, traffic.users), _Processes(scene, traffic), Seen()
     for at_s in range(1, scene.total_s + 1):
-        _note(seen, observed(run, senders.second(at_s)), at_s, scene)
+        _note(seen, observed(run, processes.second(at_s)), at_s, scene)
         if scene.case == "joined late" and at_s == scene.joins_at_s:
             observed(run, _directory(scene, at_s))
     _note(seen, observed(run, LoadEnded(float(scene.total_s))), scene.total_s, scene)
@@ -98,22 +98,22 @@ def _name(pod: int) -> str:
     return f"shop-{pod:03d}"
 
 
-class _Senders:
+class _Processes:
     """The worker's place, or several workers' and that of the one which adds up what they counted."""
 
     def __init__(self, scene: Scene, traffic: Traffic) -> None:
         self._parts = _parts(traffic, scene.processes)
-        self._senders = [_Sender(scene.pods) for _ in self._parts]
+        self._processes = [_Process(scene.pods) for _ in self._parts]
         self._bounds = [np.searchsorted(part.second, np.arange(scene.total_s + 1)) for part in self._parts]
         self._merged = MergedCounters()
 
     def second(self, at_s: int) -> TrafficSample:
         """The sample at the end of this second, the first of which ends at 1."""
-        for sender, part, bounds in zip(self._senders, self._parts, self._bounds, strict=True):
-            sender.send(part, slice(int(bounds[at_s - 1]), int(bounds[at_s])))
+        for process, part, bounds in zip(self._processes, self._parts, self._bounds, strict=True):
+            process.send(part, slice(int(bounds[at_s - 1]), int(bounds[at_s])))
         samples = [
-            sender.counters.sample(float(at_s), part.users, GeneratorHealth())
-            for sender, part in zip(self._senders, self._parts, strict=True)
+            process.counters.sample(float(at_s), part.users, GeneratorHealth())
+            for process, part in zip(self._processes, self._parts, strict=True)
         ]
         if len(samples) == 1:
             return samples[0]
@@ -131,7 +131,7 @@ def _parts(traffic: Traffic, processes: int) -> list[Traffic]:
     return [Traffic(*(column[mask] for column in columns), users=traffic.users // processes) for mask in own]
 
 
-class _Sender:
+class _Process:
     """One process: tells its counters what happens on each user's connection."""
 
     def __init__(self, pods: int) -> None:

@@ -102,8 +102,8 @@ def _traffic(case: Case, rng: np.random.Generator, samples: int) -> Traffic:
 def _one_each(case: Case, rng: np.random.Generator, samples: int) -> Traffic:
     """A new connection, to a random pod, for each request."""
     per_s = case.users * case.rate
-    dealt = rng.multinomial(per_s, np.full(case.pods, 1 / case.pods), size=samples + WINDOW_S - 1)
-    until = np.cumsum(np.vstack([np.zeros((1, case.pods), dtype=int), dealt]), axis=0)
+    picked = rng.multinomial(per_s, np.full(case.pods, 1 / case.pods), size=samples + WINDOW_S - 1)
+    until = np.cumsum(np.vstack([np.zeros((1, case.pods), dtype=int), picked]), axis=0)
     window = per_s * WINDOW_S
     loads = np.broadcast_to(np.int16(1), (samples, window))
     return Traffic(until[WINDOW_S:] - until[:-WINDOW_S], loads, np.full(samples, float(window)))
@@ -130,8 +130,8 @@ def _renewed(case: Case, rng: np.random.Generator, samples: int) -> Traffic:
         carried = _carried(start + np.arange(samples) * case.rate, window, case.per_connection, width)
         which = np.minimum(first[:, None] + np.arange(width), pods.size - 1)
         flat = np.arange(samples)[:, None] * case.pods + pods[which]
-        dealt = np.bincount(flat.ravel(), carried.ravel(), samples * case.pods)
-        requests += dealt.reshape(requests.shape).astype(np.int32)
+        picked = np.bincount(flat.ravel(), carried.ravel(), samples * case.pods)
+        requests += picked.reshape(requests.shape).astype(np.int32)
         squares += (carried.astype(float) ** 2).sum(axis=1)
         loads.append(carried)
     return Traffic(requests, np.concatenate(loads, axis=1), squares)

@@ -99,7 +99,7 @@ class Installation:
         return "" if status == 200 else str(answer.get("detail", answer))
 
     def workers(self) -> list[int]:
-        """Ids of its load generators: each the owner's own child; further senders are their children."""
+        """Ids of its load generators: each the owner's own child; further worker processes are their children."""
         return [pid for pid in children(self.pid) if "scale_app.worker" in command(pid)]
 
     def demo(self) -> int:

@@ -1,4 +1,4 @@
-"""Processes that die, hang or are paused: the load generator, one of several senders, the server, the demo."""
+"""Processes that die, hang or are paused: the load generator, one of several worker processes, the server, the demo."""
 
 from __future__ import annotations
 
@@ -44,12 +44,14 @@ for _number, _done in ((signal.SIGKILL, "killed"), (signal.SIGTERM, "told to end
         cell(f"load generator {_done}", _moment)(partial(_end_the_generator, _number, _seconds))
 
 
-def _kill_one_sender(seconds: float, scale_form: Scale, outcome: Outcome) -> None:
+def _kill_one_worker_process(seconds: float, scale_form: Scale, outcome: Outcome) -> None:
     with installation(scale_form.scratch) as scale:
         run_id = scale.start(**PLAN | {"processes": 3})
         scale.at(run_id, seconds)
-        senders = until(lambda: [pid for worker in scale.workers() for pid in children(worker)], "three senders")
-        os.kill(random.Random(seconds).choice(senders), signal.SIGKILL)
+        workers = until(
+            lambda: [pid for worker in scale.workers() for pid in children(worker)], "three worker processes"
+        )
+        os.kill(random.Random(seconds).choice(workers), signal.SIGKILL)
         scale.at(run_id, PLAN["duration_s"] - 1)
         users = scale.run(run_id)["last"]["users"]
         run = scale.ended(run_id)
@@ -64,7 +66,9 @@ def _kill_one_sender(seconds: float, scale_form: Scale, outcome: Outcome) -> Non
 
 
 for _moment in MOMENTS:
-    cell("one of three senders killed", _moment, quick=_moment == "ramp")(partial(_kill_one_sender, MOMENTS[_moment]))
+    cell("one of three worker processes killed", _moment, quick=_moment == "ramp")(
+        partial(_kill_one_worker_process, MOMENTS[_moment])
+    )
 
 
 def _pause(whom: str, seconds: float, scale_form: Scale, outcome: Outcome) -> None:

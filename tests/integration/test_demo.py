@@ -275,7 +275,7 @@ async def test_scaling_down_closes_idle_connections_after_a_moment(demo: DemoClu
 # Counts
 
 
-class Tally(asyncio.Protocol):
+class AnswersByPod(asyncio.Protocol):
     """A closed-loop client that counts answers by pod as they arrive, so that a reset afterwards loses none."""
 
     def __init__(self, requests: int, counts: Counter[str]) -> None:
@@ -310,8 +310,10 @@ async def user(port: int, counts: Counter[str], over: asyncio.Event) -> list[boo
     """Opens one connection after the other until it is over; for each, whether it carried all its requests."""
     complete = []
     while not over.is_set():
-        _, tally = await asyncio.get_running_loop().create_connection(lambda: Tally(25, counts), "127.0.0.1", port)
-        complete.append(await tally.ended)
+        _, answers = await asyncio.get_running_loop().create_connection(
+            lambda: AnswersByPod(25, counts), "127.0.0.1", port
+        )
+        complete.append(await answers.ended)
     return complete
 
 

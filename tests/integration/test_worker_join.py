@@ -39,7 +39,7 @@ real, own = keys_of(secret), fresh_keys()
 keys = {
     "old": real,
     "guess": keys_of("x" * 40),
-    "knows only the master's key": Keys(real.master, own.master_secret, own.workers, own.workers_secret),
+    "knows only the master's key": Keys(real.coordinator, own.coordinator_secret, own.workers, own.workers_secret),
 }[kind]
 client = EncryptedClient(keys, "127.0.0.1", port, "stranger")
 client.send(Message("hello", {"version": "Locust 1, code 0", "processes": 1}, "stranger"))
