@@ -15,7 +15,7 @@ from scale_app.cli.commands import scale
 from scale_app.cli.exits import FAIL_ON
 from scale_app.cli.exits import MEANINGS as EXITS
 from scale_app.codec import to_wire
-from scale_app.codec.schema import field_texts
+from scale_app.codec.schema import plan_schema
 from scale_app.domain.gate import Gate
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
@@ -90,10 +90,11 @@ def exit_page() -> str:
 
 def plan_page() -> str:
     """Every field of a plan, its gate and its pattern."""
-    schema = "`scale schema` prints the JSON schema, for editors and checkers. `null` stands for none.\n"
-    parts = [schema, _fields(LoadPlan(), LoadPlan)]
+    head = "`scale schema` prints the JSON schema, for editors and checkers. `null` stands for none.\n"
+    schema = plan_schema()
+    parts = [head, _fields(LoadPlan(), schema)]
     for title, value in (("gate", Gate()), ("pattern", Pattern())):
-        parts += [f"## {title}\n", _fields(value, type(value))]
+        parts += [f"## {title}\n", _fields(value, schema["$defs"][type(value).__name__])]
     return _page("Plan files", *parts)
 
 
@@ -151,9 +152,10 @@ def _option(option: click.Option) -> tuple[str, str, str]:
     return f"`{', '.join(option.opts)}{value}`", default, _cell(option.help or "")
 
 
-def _fields(value: object, kind: type) -> str:
-    texts, wire = field_texts(kind), to_wire(value)
-    rows = [(f"`{name}`", _shown(wire[name]), _cell(texts.get(name, ""))) for name in wire]
+def _fields(value: object, schema: dict[str, Any]) -> str:
+    told = schema["properties"]
+    texts = {name: field["description"][:1].upper() + field["description"][1:] for name, field in told.items()}
+    rows = [(f"`{name}`", _shown(each), _cell(texts[name])) for name, each in to_wire(value).items()]
     return _table(("Field", "Default", "Meaning"), rows)
 
 

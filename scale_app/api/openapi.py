@@ -12,7 +12,7 @@ from typing import Any
 from scale_app.api.operation import Operation
 from scale_app.api.problems import PROBLEM_JSON, STATUS, TITLES, Problem
 from scale_app.codec import Direction, schemas
-from scale_app.codec.schema import meanings_of
+from scale_app.codec.schema import described
 from scale_app.domain.errors import PlanError, ScaleError, StoreUnavailable
 
 AT = "#/components/schemas/{model}"
@@ -135,23 +135,3 @@ def refusals(operation: Operation) -> dict[int, str]:
 def _meaning(status: int, errors: Sequence[type[ScaleError]]) -> str:
     sentences = [(error.__doc__ or "").strip().split("\n")[0] for error in errors if error is not PlanError]
     return " ".join(sentences) or f"{TITLES[status]}."
-
-
-def described(schema: Json) -> Json:
-    """The schema with each field's meaning at the field, taken from the docstring in JSON's words; fields that are not
-    named are refused."""
-    schema = {name: value for name, value in schema.items() if name != "title"}
-    if "properties" not in schema:
-        return schema
-    text = re.sub(r"\s+Raises [^.]+\.$", "", schema.get("description", "").replace("None", "null"))
-    whole, meanings = meanings_of(text, list(schema["properties"]))
-    schema["properties"] = {
-        name: _described_field(field, meanings.get(name, "")) for name, field in schema["properties"].items()
-    }
-    schema["additionalProperties"] = False
-    return {**schema, "description": whole}
-
-
-def _described_field(schema: Json, meaning: str) -> Json:
-    bare = {name: value for name, value in schema.items() if name != "title"}
-    return {**bare, "description": meaning} if meaning else bare

@@ -5,10 +5,8 @@ Why the fields are not described one by one, as pydantic can read it: docs/decis
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -20,33 +18,28 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def plan_schema() -> dict[str, Any]:
     """A JSON schema by which editors complete and check plan files."""
-    schema = _documented(TypeAdapter(LoadPlan).json_schema(), LoadPlan)
-    parts = {name: {**part, "additionalProperties": False} for name, part in schema.pop("$defs", {}).items()}
-    return {"$schema": DIALECT, **schema, "title": "Plan of a load test by Scale", "$defs": parts}
+    schema = TypeAdapter(LoadPlan).json_schema()
+    parts = {name: described(part) for name, part in schema.pop("$defs", {}).items()}
+    return {"$schema": DIALECT, **described(schema), "title": "Plan of a load test by Scale", "$defs": parts}
 
 
-def field_texts(kind: type) -> dict[str, str]:
-    """What the docstring of a dataclass says of its fields: {field: sentence}, in the order of the fields.
+def described(schema: dict[str, Any]) -> dict[str, Any]:
+    """A type's JSON schema with each field's meaning at the field, taken from the docstring in JSON's words.
 
-    None is written as in files: null.
+    Fields that are not named are refused.
     """
-    names = [field.name for field in fields(kind)]
-    _, told = meanings_of(inspect.cleandoc(kind.__doc__ or ""), names)
-    return {name: _sentence(told[name]) for name in names if name in told}
+    schema = {name: value for name, value in schema.items() if name != "title"}
+    if "properties" not in schema:
+        return schema
+    text = re.sub(r"\s+Raises [^.]+\.$", "", schema.get("description", "").replace("None", "null"))
+    whole, meanings = meanings_of(text, list(schema["properties"]))
+    fields = {name: _described_field(field, meanings.get(name, "")) for name, field in schema["properties"].items()}
+    return {**schema, "properties": fields, "additionalProperties": False, "description": whole}
 
 
-def _documented(schema: dict[str, Any], kind: type) -> dict[str, Any]:
-    texts = field_texts(kind)
-    properties = {
-        name: {**described, **({"description": texts[name]} if name in texts else {})}
-        for name, described in schema["properties"].items()
-    }
-    summary = inspect.cleandoc(kind.__doc__ or "").split("\n")[0]
-    return {**schema, "description": summary, "properties": properties, "additionalProperties": False}
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].replace("None", "null")
+def _described_field(schema: dict[str, Any], meaning: str) -> dict[str, Any]:
+    bare = {name: value for name, value in schema.items() if name != "title"}
+    return {**bare, "description": meaning} if meaning else bare
 
 
 def meanings_of(docstring: str, fields: Sequence[str]) -> tuple[str, dict[str, str]]:
