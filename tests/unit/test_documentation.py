@@ -79,6 +79,11 @@ def test_the_pages_are_short() -> None:
     assert len((PROJECT / "README.md").read_text().split()) <= WORDS["README.md"]
 
 
+def test_settings_are_listed_in_the_reference_alone() -> None:
+    listing = [page.name for page in PAGES_WRITTEN if re.search(r"^\| `SCALE_", page.read_text(), re.MULTILINE)]
+    assert listing == ["settings.md"]
+
+
 @pytest.mark.parametrize("page", PAGES_WRITTEN, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
