@@ -122,7 +122,7 @@ MEANINGS: dict[str, Meaning] = {
     "connections": Meaning(
         "Connections",
         "Connections that carried a request. A layer-4 balancer such as kube-proxy picks a pod once per connection, so "
-        "these are the throws of its dice, however many requests follow on each.",
+        "these are its picks, however many requests follow on each.",
         "",
         "Counted by the load generator.",
     ),

@@ -20,10 +20,6 @@ BANS = {
     if words.strip() not in ("do not say", "---")
     for word in words.strip().split(", ")
 }
-NOT_YET = {
-    **dict.fromkeys(("throws", "dice", "mend", "effective connections"), "texts of the page, which people know"),
-}
-"""Banned words that are still used, each with the reason."""
 EXPLAINED = {("throw", "docs/statistics.md"): "The page says once what a pick is, by a die."}
 """Pages on which a banned word is right, each with the reason."""
 ORDINARY = {
@@ -52,12 +48,12 @@ def test_every_term_is_there_once_with_one_sentence() -> None:
 
 
 def test_no_module_class_or_function_has_a_banned_name() -> None:
-    banned = {word for word, places in BANS.items() if "names" in places} - set(NOT_YET)
+    banned = {word for word, places in BANS.items() if "names" in places}
     assert sorted(f"{place}: {word}" for word, place in _names_with(banned)) == []
 
 
 def test_no_page_and_no_text_of_the_screen_uses_a_banned_word() -> None:
-    banned = {word for word, places in BANS.items() if "words" in places} - set(NOT_YET)
+    banned = {word for word, places in BANS.items() if "words" in places}
     assert sorted(f"{place}: {word}" for word, place in _words_with(banned)) == []
 
 

@@ -113,7 +113,7 @@ TOO_FEW_CONNECTIONS = Cause(
     code="too_few_connections",
     title="Too few connections to judge",
     cause="The balancer has decided too seldom: what was seen is mostly chance.",
-    shown_by="effective connections (Kish) for the number of pods",
+    shown_by="effective picks (Kish) for the number of pods",
     remedy="Run longer, with more users, or with a new connection for each request.",
     find=find_too_few_connections,
 )

@@ -142,7 +142,7 @@ OVERLOADED_POD = Cause(
     title="One pod is slow because it gets too much",
     cause="The pod gets more requests than the others and queues them, so imbalance has become latency.",
     shown_by="mean latency (robust outlier test at 0.1 %) together with a share above its due",
-    remedy="Mend the imbalance first (see the other findings); adding pods helps only if new connections reach them.",
+    remedy="Fix the imbalance first (see the other findings); adding pods helps only if new connections reach them.",
     find=find_overloaded_pod,
 )
 
