@@ -11,7 +11,7 @@ from scale_app.domain.errors import ScaleError
 from scale_app.ui.elements.display import empty_card, explained, heads, local_time, table_box
 from scale_app.ui.elements.types import Handler, Part
 from scale_app.ui.layout import page
-from scale_app.ui.run.state import run_again
+from scale_app.ui.run.state import RunAgain
 from scale_app.ui.shown.panels import panel
 from scale_app.ui.shown.verdict import strip
 from scale_app.views.comparing import (
@@ -52,11 +52,6 @@ class ComparePage(rx.State):
             self.problem = str(error)
         else:
             self.view = compare_view(reference, others)
-
-    @rx.event
-    async def rerun(self, run_id: str) -> Any:
-        """Begin a run with the same plan, and go to it."""
-        return await run_again(run_id)
 
 
 def compare_page() -> Part:
@@ -223,7 +218,7 @@ def _difference(side: ComparedRun) -> Part:
 
 
 def _run(side: ComparedRun) -> Part:
-    rerun: Handler = ComparePage.rerun
+    rerun: Handler = RunAgain.rerun
     return rx.el.div(
         rx.el.span(side.label, class_name="run-letter"),
         rx.el.div(

@@ -90,3 +90,10 @@ def slider_parts() -> Any:
     from reflex_components_radix.primitives.slider import slider  # type: ignore[import-untyped]
 
     return slider
+
+
+def set_changed(state: Any, **values: Any) -> None:
+    """Set the variables of a state whose values are new: Reflex sends whatever is set, new or not."""
+    for name, value in values.items():
+        if getattr(state, name) != value:
+            setattr(state, name, value)

@@ -18,7 +18,7 @@ from scale_app.pictures.times import event_lines, times_picture
 from scale_app.views import format as shown
 from scale_app.views.pod_table import MANY_PODS, outlier_side, share_decimals
 from scale_app.views.sentences import alert_spans, marks
-from scale_app.views.view import MOST_LABELS, AxisTick, BarLabel, EventMark, Heat, Shares, Times
+from scale_app.views.view import MOST_LABELS, AxisTick, BarLabel, Happening, Heat, Shares, Times
 
 
 def _tick(score: float) -> AxisTick:
@@ -163,12 +163,12 @@ def times(points: Sequence[Point], duration_s: float, active: bool, happened: Se
     """Score, requests per second and latency over time, and what happened on the same axis."""
     picture = times_picture(points, duration_s, active)
     told = marks(happened)
-    events = event_lines([mark.at_s for mark in told], alert_spans(happened), picture.span_s)
+    events = event_lines([at_s for at_s, _ in told], alert_spans(happened), picture.span_s)
     return Times(
         **picture.paths,
         events=events.lines,
         alerts=events.spans,
-        marks=[EventMark(shown.css(100 * mark.at_s / picture.span_s), mark.text, mark.tone) for mark in told],
+        marks=[_mark(at_s / picture.span_s, line) for at_s, line in told],
         times=[AxisTick(shown.css(mark.at_percent), shown.clock(mark.value)) for mark in picture.time_marks],
         rates=_number_ticks(picture.rate_marks),
         latencies=_number_ticks(picture.latency_marks),
@@ -176,6 +176,10 @@ def times(points: Sequence[Point], duration_s: float, active: bool, happened: Se
         rate_top=shown.plain(picture.rate_top),
         latency_top=shown.plain(picture.latency_top),
     )
+
+
+def _mark(part: float, line: Happening) -> Happening:
+    return Happening(shown.css(100 * part), f"{line.at} {line.text}", line.tone)
 
 
 def _number_ticks(marks: Sequence[AxisMark]) -> list[AxisTick]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from string import ascii_uppercase
 
 from scale_app.domain.balance import THRESHOLD
@@ -184,8 +184,7 @@ def _side(
     record = records[place]
     last = record.last
     low, high = (last.verdict.score_low, last.verdict.score_high) if last else (None, None)
-    ids = [other.run_id for other in records]
-    return ComparedRun(
+    side = ComparedRun(
         label=ascii_uppercase[place],
         run_id=record.run_id,
         created_at_epoch_s=record.created_at_epoch_s,
@@ -198,23 +197,21 @@ def _side(
         dot=scale.at(last.balance.score if last else None),
         low=scale.at(low),
         width=scale.width(low, high),
-        changed=compared.changed.name if compared and compared.changed else "",
-        changed_text=_changed_text(compared) if compared else "",
-        difference=_difference(compared) if compared else "",
-        sentence=_lettered(compared.sentence, letters) if compared else "",
-        make_reference=compare_href(record.run_id, *[other for other in ids if other != record.run_id]),
+        make_reference=compare_href(record.run_id, *[other.run_id for other in records if other is not record]),
     )
+    return side if compared is None else _against_reference(side, compared, letters)
 
 
-def _changed_text(compared: Comparison) -> str:
-    return CHANGES[compared.changed] if compared.changed else "Not comparable"
-
-
-def _difference(compared: Comparison) -> str:
-    if compared.difference is None:
-        return ""
+def _against_reference(side: ComparedRun, compared: Comparison, letters: Mapping[str, str]) -> ComparedRun:
     low, high = shown.signed_ratio(compared.difference_low), shown.signed_ratio(compared.difference_high)
-    return f"{shown.signed_ratio(compared.difference)} ({low} to {high})"
+    known = compared.difference is not None
+    return replace(
+        side,
+        changed=compared.changed.name if compared.changed else "",
+        changed_text=CHANGES[compared.changed] if compared.changed else "Not comparable",
+        difference=f"{shown.signed_ratio(compared.difference)} ({low} to {high})" if known else "",
+        sentence=_lettered(compared.sentence, letters),
+    )
 
 
 def _pod_rows(records: Sequence[RunRecord], comparisons: Sequence[Comparison], by_rank: bool) -> list[CompareRow]:
@@ -237,12 +234,8 @@ def _pod_rows(records: Sequence[RunRecord], comparisons: Sequence[Comparison], b
 
 
 def _named(comparisons: Sequence[Comparison]) -> list[dict[str, float]]:
-    reference = {
-        pair.first_name: pair.first_share
-        for comparison in comparisons
-        for pair in comparison.pods
-        if pair.first_share is not None
-    }
+    pairs = [pair for comparison in comparisons for pair in comparison.pods]
+    reference = {pair.first_name: pair.first_share for pair in pairs if pair.first_share is not None}
     others = [
         {pair.second_name: pair.second_share for pair in comparison.pods if pair.second_share is not None}
         for comparison in comparisons

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scale_app.domain.events import Event
 from scale_app.domain.plan import LoadPlan
@@ -30,7 +31,6 @@ from scale_app.views.view import (
     PlanLine,
     RunProgress,
     RunView,
-    Shares,
 )
 from scale_app.views.words import ALERT_RULES, STATES, UNTIL, VERDICTS, connection_text
 
@@ -41,9 +41,8 @@ def run_view(
     record: RunRecord, points: Sequence[Point], happened: Sequence[Event] = (), pods: PodTimes = NO_TIMES
 ) -> RunView:
     """The view of a run whose newest snapshot, if any, is record.last."""
-    snapshot, state = record.last, record.state
-    table = pod_table(snapshot.pods if snapshot else ())
-    return RunView(
+    state, duration_s = record.state, record.plan.duration_s
+    view = RunView(
         run_id=record.run_id,
         target=record.plan.target_url,
         state=state.value,
@@ -52,26 +51,35 @@ def run_view(
         source=record.source.value,
         source_text=record.source.traits.label,
         source_note=record.source.traits.meaning,
-        counting=counting_note(snapshot.counting) if snapshot else "",
-        message=record.told or (snapshot.message if snapshot else ""),
-        alerts=alert_rows(snapshot.alerts) if snapshot else [],
+        message=record.told or (record.last.message if record.last else ""),
         when=shown.moment(record.created_at_epoch_s),
         title=_title(record),
-        has_data=snapshot is not None and bool(snapshot.pods),
-        figures=figures(snapshot) if snapshot else HeadlineFigures(),
-        progress=progress(snapshot) if snapshot else RunProgress(total=shown.clock(record.plan.duration_s)),
-        findings=finding_rows(snapshot.findings) if snapshot else [],
-        findings_note=findings_note(snapshot) if snapshot else "",
-        shares=shares(snapshot) if snapshot else Shares(),
-        times=times(points, record.plan.duration_s, state.active, happened),
-        heat=heat(pods, points, record.plan.duration_s, state.active),
-        pods=table.rows,
-        pods_note=table.note,
-        generator=generator_note(snapshot.findings) if snapshot else "",
-        errors=_errors(snapshot) if snapshot else [],
-        errors_note=_unnamed(snapshot) if snapshot else "",
+        progress=RunProgress(total=shown.clock(duration_s)),
+        times=times(points, duration_s, state.active, happened),
+        heat=heat(pods, points, duration_s, state.active),
         plan=plan_lines(record.plan, record.plan_known),
         happened=happenings(happened),
+    )
+    return _with_figures(view, record.last) if record.last else view
+
+
+def _with_figures(view: RunView, snapshot: Snapshot) -> RunView:
+    table = pod_table(snapshot.pods)
+    return replace(
+        view,
+        counting=counting_note(snapshot.counting),
+        alerts=alert_rows(snapshot.alerts),
+        has_data=bool(snapshot.pods),
+        figures=figures(snapshot),
+        progress=progress(snapshot),
+        findings=finding_rows(snapshot.findings),
+        findings_note=findings_note(snapshot),
+        shares=shares(snapshot),
+        pods=table.rows,
+        pods_note=table.note,
+        generator=generator_note(snapshot.findings),
+        errors=_errors(snapshot),
+        errors_note=_unnamed(snapshot),
     )
 
 

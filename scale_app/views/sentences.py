@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from scale_app.domain.alert import Alert
 from scale_app.domain.counting import Counting, SourceStanding
@@ -114,7 +113,7 @@ CLUSTER_CHANGES = {
 
 
 def happenings(events: Sequence[Event]) -> list[Happening]:
-    """The newest MOST events that are not snapshots."""
+    """The newest events that are not snapshots."""
     lines = [line for event in events if (line := _happening(event))]
     return lines[-MOST_HAPPENINGS:][::-1]
 
@@ -152,19 +151,10 @@ MOST_MARKS = 40
 """On the time axis; with more, the newest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Something to mark on a time axis, in words."""
-
-    at_s: float
-    text: str
-    tone: str
-
-
-def marks(events: Sequence[Event]) -> list[Moment]:
-    """Alerts, pods that come and go, edits; the run's own beginning and end are the axis' ends."""
+def marks(events: Sequence[Event]) -> list[tuple[float, Happening]]:
+    """Alerts, pods that come and go, edits, each with its second; the run's beginning and end are the axis' ends."""
     told = [
-        Moment(event.elapsed_s, f"{line.at} {line.text}", line.tone)
+        (event.elapsed_s, line)
         for event in events
         if not isinstance(event, StateChanged) and (line := _happening(event))
     ]

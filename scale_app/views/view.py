@@ -54,8 +54,8 @@ class PodRow:
 
 
 @dataclass(frozen=True)
-class EventMark:
-    """Something that happened, on the time axis. at: CSS length from the left; tone: "" or "bad"."""
+class Happening:
+    """Something that happened. at: a time in lists, a CSS length from the left on a time axis; tone: "" or "bad"."""
 
     at: str
     text: str
@@ -111,7 +111,7 @@ class Times:
     p99: str = ""
     events: str = ""
     alerts: str = ""
-    marks: list[EventMark] = field(default_factory=list)
+    marks: list[Happening] = field(default_factory=list)
     times: list[AxisTick] = field(default_factory=list)
     rates: list[AxisTick] = field(default_factory=list)
     latencies: list[AxisTick] = field(default_factory=list)
@@ -167,15 +167,6 @@ class RunProgress:
 class PlanLine:
     label: str
     value: str
-
-
-@dataclass(frozen=True)
-class Happening:
-    """One thing that happened. tone: "" or "bad"."""
-
-    at: str
-    text: str
-    tone: str = ""
 
 
 @dataclass(frozen=True)

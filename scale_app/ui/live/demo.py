@@ -13,9 +13,11 @@ from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
 from scale_app.domain.errors import ScaleError
 from scale_app.ui.elements import controls
 from scale_app.ui.elements.display import refusal
-from scale_app.ui.elements.types import Part
+from scale_app.ui.elements.types import Handler, Part
 from scale_app.views import format as shown
 from scale_app.views.words import FAULTS, POLICIES
+
+NUMBERS = ("weight", "pods")
 
 
 class DemoControl(rx.State):
@@ -50,20 +52,15 @@ class DemoControl(rx.State):
         return await self._change(fault=fault)
 
     @rx.event
-    def type_weight(self, text: str) -> None:
-        self.weight = text
+    def write(self, field: str, text: str) -> None:
+        """A number as it is typed."""
+        if field in NUMBERS:
+            setattr(self, field, text)
 
     @rx.event
-    def type_pods(self, text: str) -> None:
-        self.pods = text
-
-    @rx.event
-    async def settle_weight(self) -> Any:
-        return await self._change(weight=shown.number(self.weight))
-
-    @rx.event
-    async def settle_pods(self) -> Any:
-        return await self._change(pods=shown.number(self.pods))
+    async def settle(self, field: str) -> Any:
+        """A number stands."""
+        return await self._change(**{field: shown.number(getattr(self, field))}) if field in NUMBERS else None
 
     @rx.event
     async def kill(self) -> Any:
@@ -94,20 +91,20 @@ def demo_panel() -> Part:
         rx.el.h2("Demo pods"),
         rx.el.p("Cause an imbalance and watch the score follow.", class_name="quiet"),
         controls.choice("demo-policy", "Balancer picks", POLICIES, state.policy, state.choose_policy),
-        rx.cond(
-            state.policy == Policy.WEIGHTED.value,
-            controls.small_entry(
-                "demo-weight",
-                "Weight of the first pod",
-                state.weight,
-                state.type_weight,
-                on_blur=state.settle_weight,
-            ),
-        ),
+        rx.cond(state.policy == Policy.WEIGHTED.value, _number("weight", "Weight of the first pod")),
         controls.choice("demo-fault", "Fault", FAULTS, state.fault, state.choose_fault),
-        controls.small_entry("demo-pods", "Pods", state.pods, state.type_pods, on_blur=state.settle_pods),
+        _number("pods", "Pods"),
         controls.button("Kill a pod", state.kill, "demo-kill", icon="skull", disabled=state.first_pod == ""),
         rx.el.p(state.problem, class_name="problem", role="alert", data_testid="demo-problem"),
         class_name="card form",
         aria_label="Demo pods",
+    )
+
+
+def _number(field: str, label: str) -> Part:
+    write: Handler = DemoControl.write
+    settle: Handler = DemoControl.settle
+    shown_now = getattr(DemoControl, field)
+    return controls.small_entry(
+        f"demo-{field}", label, shown_now, lambda text: write(field, text), on_blur=settle(field)
     )

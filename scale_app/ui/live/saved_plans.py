@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import Any
 
 import reflex as rx
@@ -15,6 +17,22 @@ from scale_app.ui.elements.display import refusal
 from scale_app.ui.elements.types import Flag, Part
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.plan.texts import check_page_text, text_of
+
+
+def told(handler: Callable[..., Awaitable[str]]) -> Any:
+    """An event that ends with a toast: the sentence that the handler returns, or why it was refused."""
+
+    @wraps(handler)
+    async def event(form: SavedPlansForm, *args: str) -> Any:
+        try:
+            done = await handler(form, *args)
+        except ScaleError as error:
+            form.problem = str(error)
+            return refusal(error)
+        form.problem = ""
+        return rx.toast.success(done) if done else None
+
+    return rx.event(event)
 
 
 class SavedPlansForm(rx.State):
@@ -41,63 +59,45 @@ class SavedPlansForm(rx.State):
     def write_text(self, text: str) -> None:
         self.text = text
 
-    @rx.event
-    async def choose(self, name: str) -> Any:
+    @told
+    async def choose(self, name: str) -> str:
         """Fill the form from a saved plan."""
         if not name:
-            return None
-        return await self._tried(self._fill(name), f"The form holds the plan {name}.")
-
-    @rx.event
-    async def save(self) -> Any:
-        """Keep the form's plan under the typed name."""
-        return await self._tried(self._save(), f"The plan was saved as {self.name.strip()}.")
-
-    @rx.event
-    async def delete(self) -> Any:
-        """Forget the plan of this name."""
-        return await self._tried(self._delete(), f"The plan {self.name} was deleted.")
-
-    @rx.event
-    async def show_text(self) -> Any:
-        """The form's plan as text."""
-        return await self._tried(self._show_text(), "")
-
-    @rx.event
-    async def read_text(self) -> Any:
-        """Fill the form from the text."""
-        return await self._tried(self._read_text(), "The form holds the plan of the text.")
-
-    async def _fill(self, name: str) -> None:
+            return ""
         saved = await wiring.hub().plan(name)
         self.name = name
         await (await self.get_state(PlanForm)).take(saved.plan)
+        return f"The form holds the plan {name}."
 
-    async def _save(self) -> None:
+    @told
+    async def save(self) -> str:
+        """Keep the form's plan under the typed name."""
         saved = await wiring.hub().save_plan(self.name.strip(), (await self.get_state(PlanForm)).plan())
         self.name = saved.name
         self.names = [plan.name for plan in await wiring.hub().plans()]
+        return f"The plan was saved as {saved.name}."
 
-    async def _delete(self) -> None:
-        await wiring.hub().delete_plan(self.name)
+    @told
+    async def delete(self) -> str:
+        """Forget the plan of this name."""
+        name = self.name
+        await wiring.hub().delete_plan(name)
         self.names, self.name = [plan.name for plan in await wiring.hub().plans()], ""
+        return f"The plan {name} was deleted."
 
-    async def _show_text(self) -> None:
+    @told
+    async def show_text(self) -> str:
+        """The form's plan as text."""
         self.text = await text_of((await self.get_state(PlanForm)).plan())
+        return ""
 
-    async def _read_text(self) -> None:
+    @told
+    async def read_text(self) -> str:
+        """Fill the form from the text."""
         check_page_text(self.text, "file")
         plan = await asyncio.to_thread(plan_from_text, self.text)
         await (await self.get_state(PlanForm)).take(plan)
-
-    async def _tried(self, work: Any, done: str) -> Any:
-        try:
-            await work
-        except ScaleError as error:
-            self.problem = str(error)
-            return refusal(error)
-        self.problem = ""
-        return rx.toast.success(done) if done else None
+        return "The form holds the plan of the text."
 
 
 def saved_plans_fold(running: Flag) -> Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import reflex as rx
@@ -16,7 +16,6 @@ from scale_app.pictures.times import pattern_picture
 from scale_app.ui.elements.display import refusal
 from scale_app.ui.plan.texts import (
     DEFAULT,
-    Texts,
     base_of,
     duration_stops,
     extras_of,
@@ -26,6 +25,7 @@ from scale_app.ui.plan.texts import (
     text_of,
     texts_of,
 )
+from scale_app.ui.reflex_compat import set_changed
 from scale_app.views import format as shown
 from scale_app.views.words import allowed_sentence
 
@@ -109,7 +109,7 @@ class PlanForm(KeptTexts, rx.State):
             return None
         setattr(self, field, text)
         if field == "target_url":
-            self._fill({"service": ""})
+            set_changed(self, service="")
             return PlanForm.ask_about_target
         return self._judge()
 
@@ -123,13 +123,13 @@ class PlanForm(KeptTexts, rx.State):
     @rx.event
     def choose_service(self, url: str, service: str) -> Any:
         """Load a Service that the cluster showed."""
-        self._fill({"target_url": url, "service": service})
+        set_changed(self, target_url=url, service=service)
         return PlanForm.ask_about_target
 
     @rx.event
     def choose_demo(self) -> Any:
         """Load the built-in pods."""
-        self._fill({"target_url": DEMO_TARGET, "service": ""})
+        set_changed(self, target_url=DEMO_TARGET, service="")
         return PlanForm.ask_about_target
 
     @rx.event(background=True, supersedes=True)
@@ -152,32 +152,19 @@ class PlanForm(KeptTexts, rx.State):
                 self.answer, self.answer_good = answer, good
 
     @rx.event
-    async def start(self) -> Any:
+    async def start(self) -> AsyncIterator[Any]:
         """Start the run that the form describes."""
-        self.starting, before = True, self.started
-        yield
-        try:
-            self.started = await wiring.hub().start(self.plan())
-            self._clear()
-        except ScaleError as error:
-            yield self._refuse(error)
-        finally:
-            self.starting = self.started != before
+        async for news in self._begin(lambda: wiring.hub().start(self.plan())):
+            yield news
 
     @rx.event
-    async def experiment(self, run_id: str, follow_by_address: bool) -> Any:
+    async def experiment(self, run_id: str, follow_by_address: bool) -> AsyncIterator[Any]:
         """Start the run that decides what the shown one left open, and turn to it."""
-        self.starting, before = True, self.started
-        yield
-        try:
-            self.started = await wiring.hub().experiment(run_id)
-            self._clear()
-            if follow_by_address:
-                yield rx.redirect(f"/runs/{self.started}")
-        except ScaleError as error:
-            yield self._refuse(error)
-        finally:
-            self.starting = self.started != before
+        before = self.started
+        async for news in self._begin(lambda: wiring.hub().experiment(run_id)):
+            yield news
+        if follow_by_address and self.started != before:
+            yield rx.redirect(f"/runs/{self.started}")
 
     @rx.event
     async def stop(self, run_id: str) -> Any:
@@ -212,25 +199,31 @@ class PlanForm(KeptTexts, rx.State):
         """Show in the form what was edited of a running plan."""
         if self.adopted != (now := _edited(plan)):
             texts = texts_of(plan)
-            self._fill({field: texts[field] for field in now if now[field] != self.adopted.get(field)})
+            set_changed(self, **{field: texts[field] for field in now if now[field] != self.adopted.get(field)})
             self.adopted = now
 
     async def take(self, plan: LoadPlan) -> None:
         """Fill the whole form from a plan."""
         self.base = await text_of(plan)
-        self._fill(texts_of(plan))
+        set_changed(self, **texts_of(plan))
         self.extras, self.adopted = extras_of(self.base), _edited(plan)
         self._judge()
+
+    async def _begin(self, begin: Callable[[], Awaitable[str]]) -> AsyncIterator[Any]:
+        self.starting, before = True, self.started
+        yield
+        try:
+            self.started = await begin()
+            self._clear()
+        except ScaleError as error:
+            yield self._refuse(error)
+        finally:
+            self.starting = self.started != before
 
     def plan(self) -> LoadPlan:
         """The plan as typed. Raises PlanError."""
         base = base_of(self.base) if self.base else DEFAULT
         return plan_of({field: getattr(self, field) for field in TEXTS}, base)
-
-    def _fill(self, texts: Texts) -> None:
-        for key, text in texts.items():
-            if getattr(self, key) != text:
-                setattr(self, key, text)
 
     def _judge(self) -> None:
         """Say what is wrong as it is typed; draw what is right."""

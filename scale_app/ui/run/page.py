@@ -12,7 +12,7 @@ from scale_app.ui.elements.types import Handler, Part
 from scale_app.ui.layout import page
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.run.dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_dialog, delete_dialog, opens
-from scale_app.ui.run.state import RunPage
+from scale_app.ui.run.state import RunAgain, RunPage
 from scale_app.ui.shown.findings import experiment_panel
 from scale_app.ui.shown.panels import errors, happened, panel, run_panels
 from scale_app.ui.shown.state import Follower
@@ -89,10 +89,10 @@ def _line(label: str, value: Part) -> Part:
 
 def _actions(view: RunView) -> Part:
     stop: Handler = PlanForm.stop
-    rerun: Handler = RunPage.rerun
+    rerun: Handler = RunAgain.rerun
     return rx.el.div(
         rx.cond(view.active, stop_button(stop(view.run_id), view.state == "stopping")),
-        controls.button("Run again", rerun().throttle(3_000), "rerun", icon="rotate-cw"),
+        controls.button("Run again", rerun(RunPage.row.run_id).throttle(3_000), "rerun", icon="rotate-cw"),
         rx.cond(~view.active, _for_ended_runs()),
         rx.foreach(RunPage.baselines, _against),
         class_name="stacked-buttons no-print",

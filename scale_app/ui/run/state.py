@@ -19,12 +19,16 @@ from scale_app.views.run_list import NO_ROW, RunListRow, run_row
 MOST_BASELINES = 5
 
 
-async def run_again(run_id: str) -> Any:
-    """Begin a run with the same plan, and go to it."""
-    try:
-        return rx.redirect(f"/runs/{await wiring.hub().rerun(run_id)}")
-    except ScaleError as error:
-        return refusal(error)
+class RunAgain(rx.State):
+    """What every page that shows a run can do with its plan."""
+
+    @rx.event
+    async def rerun(self, run_id: str) -> Any:
+        """Begin a run with the same plan, and go to it."""
+        try:
+            return rx.redirect(f"/runs/{await wiring.hub().rerun(run_id)}")
+        except ScaleError as error:
+            return refusal(error)
 
 
 class BaselineMarking(rx.State, mixin=True):
@@ -91,11 +95,6 @@ class RunPage(BaselineMarking, rx.State):
             await self._look_again()
         except ScaleError:
             return
-
-    @rx.event
-    async def rerun(self) -> Any:
-        """Begin a run with the same plan, and go to it."""
-        return await run_again(self.row.run_id)
 
     @rx.event
     async def delete(self, run_id: str) -> AsyncIterator[Any]:

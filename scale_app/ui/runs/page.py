@@ -13,6 +13,7 @@ from scale_app.ui.elements.display import explained, heads, in_address, local_te
 from scale_app.ui.elements.types import Flag, Handler, Part
 from scale_app.ui.layout import page
 from scale_app.ui.run.dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_dialog, delete_dialog, opens
+from scale_app.ui.run.state import RunAgain
 from scale_app.ui.runs.state import ANY, PAGE_SIZE, RunList
 from scale_app.ui.shown.charts import path
 from scale_app.views.run_list import RunListRow
@@ -208,7 +209,7 @@ def _spark(row: RunListRow) -> Part:
 
 
 def _actions(row: RunListRow) -> Part:
-    rerun: Handler = RunList.rerun
+    rerun: Handler = RunAgain.rerun
     ask: Handler = RunList.ask
     of = " the run of " + local_text(row.created_at_epoch_s)
     return rx.el.div(

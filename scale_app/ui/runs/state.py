@@ -15,7 +15,7 @@ from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
 from scale_app.pictures.score import sparkline
 from scale_app.ui.elements.display import refusal
-from scale_app.ui.run.state import BaselineMarking, run_again
+from scale_app.ui.run.state import BaselineMarking
 from scale_app.ui.shown.following import paced
 from scale_app.views.comparing import MOST_RUNS, compare_href
 from scale_app.views.run_list import NO_ROW, RunListRow, page_text, run_row
@@ -127,11 +127,6 @@ class RunList(BaselineMarking, rx.State):
         marked = {row.run_id for row in self.rows if row.baseline}
         ordered = sorted(self.chosen, key=lambda run_id: (run_id not in marked, self.chosen[run_id]))
         return rx.redirect(compare_href(*ordered))
-
-    @rx.event
-    async def rerun(self, run_id: str) -> Any:
-        """Begin a run with the same plan, and go to it."""
-        return await run_again(run_id)
 
     @rx.event
     def ask(self, run_id: str) -> None:

@@ -15,7 +15,7 @@ from scale_app.pictures.axes import SIDE
 from scale_app.ui.elements.display import info
 from scale_app.ui.elements.types import Figure, Part, Text
 from scale_app.views.charts import CLASSES, LEGEND, TimeChart
-from scale_app.views.view import AxisTick, BarLabel, EventMark, Heat, Shares, Times
+from scale_app.views.view import AxisTick, BarLabel, Happening, Heat, Shares, Times
 
 
 def placed(**lengths: Text) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def _marks(times: Times) -> Part:
     return rx.el.div(rx.foreach(times.marks, _mark), class_name="marks", aria_hidden=True)
 
 
-def _mark(mark: EventMark) -> Part:
+def _mark(mark: Happening) -> Part:
     return rx.el.span(title=mark.text, data_tone=mark.tone, class_name="mark", custom_attrs=placed(left=mark.at))
 
 

@@ -11,6 +11,7 @@ from scale_app.domain.errors import ScaleError
 from scale_app.domain.record import RunRecord
 from scale_app.ui.elements.display import info, table_box
 from scale_app.ui.elements.types import Handler, Part, Text
+from scale_app.ui.reflex_compat import set_changed
 from scale_app.ui.shown.charts import placed
 from scale_app.ui.shown.viewers import VIEWERS, Renewed, Viewed, newest_of, rows_of, session_of, table_of
 from scale_app.views.pod_table import BAR, COLUMNS, OUTLIER, Column
@@ -65,8 +66,7 @@ class PodRows(Renewed, rx.State):
         self.run_id = record.run_id if record else ""
         table = table_of(record, self.by, self.descending)  # type: ignore[arg-type]
         self.rows, self.note = rows_of(table), table.note
-        if self.cpu != table.cpu:
-            self.cpu = table.cpu
+        set_changed(self, cpu=table.cpu)
 
 
 def pod_table() -> Part:

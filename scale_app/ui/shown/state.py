@@ -19,6 +19,7 @@ from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState
 from scale_app.ui.build_id import BUILD_ID
 from scale_app.ui.plan.state import PlanForm
+from scale_app.ui.reflex_compat import set_changed
 from scale_app.ui.shown.following import Following, paced
 from scale_app.ui.shown.pod_table import PodRows
 from scale_app.ui.shown.viewers import (
@@ -70,13 +71,13 @@ class ShownRun(rx.State):
 
     def show(self, record: RunRecord | None) -> None:
         """Take what is new."""
-        now = (
-            record.run_id if record else "",
-            record is not None and record.state.active,
-            record is not None and record.state is RunState.STOPPING,
+        state = record.state if record else None
+        set_changed(
+            self,
+            run_id=record.run_id if record else "",
+            active=state is not None and state.active,
+            stopping=state is RunState.STOPPING,
         )
-        if now != (self.run_id, self.active, self.stopping):
-            self.run_id, self.active, self.stopping = now
 
 
 class Follower(Renewed, rx.State):
@@ -206,12 +207,7 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
     async with tab:
         tab.view, tab.ready = view, True
         tab.beat += 1
-        if sequel != tab.sequel:
-            tab.sequel = sequel
-        if others != tab.others:
-            tab.others = others
-        if tab.notify_problem != wiring.hub().notify_problem:
-            tab.notify_problem = wiring.hub().notify_problem
+        set_changed(tab, sequel=sequel, others=others, notify_problem=wiring.hub().notify_problem)
         (await tab.get_state(ShownRun)).show(record)
         rows = await tab.get_state(PodRows)
         rows.show(record)
