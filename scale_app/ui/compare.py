@@ -71,38 +71,26 @@ def _comparison(view: Any) -> Part:
     return rx.el.div(
         _headline(view),
         _scores(view),
-        rx.cond(
-            view.comparable,
-            panel(
-                "Share per pod",
-                runs_table("Pod", view.pods, view, "compared-pods", bars=True),
-                note=view.pods_note,
-                about="share",
-            ),
-        ),
-        rx.el.div(
-            rx.cond(
-                view.comparable,
-                panel(
-                    "Latency",
-                    runs_table("Percentile", view.latency, view, "compared-latency"),
-                    note="Of the last seconds of each run",
-                    about="latency",
-                ),
-            ),
-            panel(
-                "Plans",
-                rx.cond(
-                    view.plan,
-                    runs_table("What differs", view.plan, view, "compared-plan"),
-                    rx.el.p("All runs had the same plan.", class_name="quiet"),
-                ),
-            ),
-            class_name="pair",
-        ),
+        rx.cond(view.comparable, _shares(view)),
+        rx.el.div(rx.cond(view.comparable, _latency(view)), _plans(view), class_name="pair"),
         class_name="panels",
         data_testid="comparison",
     )
+
+
+def _shares(view: Any) -> Part:
+    table = runs_table("Pod", view.pods, view, "compared-pods", bars=True)
+    return panel("Share per pod", table, note=view.pods_note, about="share")
+
+
+def _latency(view: Any) -> Part:
+    table = runs_table("Percentile", view.latency, view, "compared-latency")
+    return panel("Latency", table, note="Of the last seconds of each run", about="latency")
+
+
+def _plans(view: Any) -> Part:
+    table = runs_table("What differs", view.plan, view, "compared-plan")
+    return panel("Plans", rx.cond(view.plan, table, rx.el.p("All runs had the same plan.", class_name="quiet")))
 
 
 def _headline(view: Any) -> Part:

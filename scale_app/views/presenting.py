@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from scale_app.domain.balance import Balance
 from scale_app.domain.events import Event
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.plan_fields import FIELDS
@@ -96,9 +97,8 @@ INTERVALS_SURE = {False: " with 95 % confidence", True: " at every look"}
 def figures(snapshot: Snapshot) -> HeadlineFigures:
     """The verdict card."""
     balance, verdict = snapshot.balance, snapshot.verdict
-    bar = scale_bar(balance, verdict)
     score = shown.score(balance.score)
-    return HeadlineFigures(
+    figures = HeadlineFigures(
         score=score,
         grade=balance.grade or "",
         gauge=gauge(balance.score),
@@ -117,6 +117,15 @@ def figures(snapshot: Snapshot) -> HeadlineFigures:
         rate=shown.rate(snapshot.requests_per_s),
         # Once a run has ended nobody sends any more; the rate is that of its end.
         rate_note=f"by {shown.count(snapshot.users)} users" if snapshot.users else "in the last 10 s",
+    )
+    return _with_scale(figures, balance, verdict)
+
+
+def _with_scale(figures: HeadlineFigures, balance: Balance, verdict: Verdict) -> HeadlineFigures:
+    """The score on a scale from 0 to 1 with its interval, and what would decide."""
+    bar = scale_bar(balance, verdict)
+    return replace(
+        figures,
         dot=shown.css(bar.dot),
         low=shown.css(bar.low),
         width="" if bar.low is None or bar.high is None else shown.css(max(bar.high - bar.low, 0.0)),

@@ -45,7 +45,6 @@ class RightRow:
     used_for: str
     allowed: str
     allowed_text: str
-    rules: str
     missing: str
     sentence: str
 
@@ -129,7 +128,6 @@ def _right_row(row: SourcePermission) -> RightRow:
         used_for=row.used_for[:1].upper() + row.used_for[1:],
         allowed=allowed,
         allowed_text=text,
-        rules=", ".join(str(rule) for rule in row.rules),
         missing=", ".join(str(rule) for rule in row.missing),
         sentence=row.sentence,
     )

@@ -24,7 +24,7 @@ def slider(name: str, **more: Any) -> Part:
         field.control_label,
         field.control_unit,
         getattr(PlanForm, name),
-        getattr(PlanForm, f"{name}_at"),
+        PlanForm.at_stop[name],
         len(SLIDERS[name]) - 1,
         writes(name),
         slide(name),

@@ -81,21 +81,10 @@ class PlanForm(KeptTexts, rx.State):
     def is_demo(self) -> bool:
         return bool(self.target_url.strip() == DEMO_TARGET)
 
-    @rx.var
-    def users_at(self) -> list[int]:
-        return _stop("users", self.users)
-
-    @rx.var
-    def spawn_rate_at(self) -> list[int]:
-        return _stop("spawn_rate", self.spawn_rate)
-
-    @rx.var
-    def duration_s_at(self) -> list[int]:
-        return _stop("duration_s", self.duration_s)
-
-    @rx.var
-    def arrivals_per_s_at(self) -> list[int]:
-        return _stop("arrivals_per_s", self.arrivals_per_s)
+    @rx.var(deps=list(SLIDERS))
+    def at_stop(self) -> dict[str, list[int]]:
+        """The stop at which each slider stands."""
+        return {key: _stop(key, getattr(self, key)) for key in SLIDERS}
 
     @rx.event
     def look(self) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import reflex as rx
 
-from scale_app.domain.balance import THRESHOLD
 from scale_app.pictures.axes import SIDE
 from scale_app.ui.elements import controls
 from scale_app.ui.elements.display import explained, heads, in_address, local_text, local_time, table_box, unseen
@@ -16,11 +15,11 @@ from scale_app.ui.run.dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_di
 from scale_app.ui.run.state import RunAgain
 from scale_app.ui.runs.state import ANY, PAGE_SIZE, RunList
 from scale_app.ui.shown.charts import path
+from scale_app.views.charts import THRESHOLD_PATH
 from scale_app.views.run_list import RunListRow
 from scale_app.views.words import STATES, VERDICTS
 
 TYPING_MS = 300
-THRESHOLD_LINE = f"M0 {SIDE * (1 - THRESHOLD):g}H{SIDE}"
 
 
 def runs_page() -> Part:
@@ -57,33 +56,34 @@ def _head() -> Part:
 
 
 def _filter() -> Part:
-    typed: Handler = RunList.type_target
+    narrow: Handler = RunList.narrow
     return rx.el.div(
         rx.el.input(
             default_value=RunList.target,
             key=rx.cond(RunList.ready, "asked", "blank"),
-            on_change=lambda text: [in_address("target", text, ""), typed(text).debounce(TYPING_MS)],
+            on_change=lambda text: [in_address("target", text, ""), narrow("target", text).debounce(TYPING_MS)],
             type="search",
             placeholder="Target contains",
             aria_label="Target contains",
             class_name="input",
             data_testid="filter-target",
         ),
-        _choice("verdict", "Verdict", VERDICTS, RunList.verdict, RunList.choose_verdict),
-        _choice("state", "State", STATES, RunList.run_state, RunList.choose_state),
+        _choice("verdict", "Verdict", VERDICTS, RunList.verdict),
+        _choice("state", "State", STATES, RunList.run_state),
         class_name="filter",
         role="search",
         aria_label="Filter of the runs",
     )
 
 
-def _choice(name: str, label: str, options: Any, value: Any, on_choose: Handler) -> Part:
+def _choice(name: str, label: str, options: Any, value: Any) -> Part:
     """name: in the address."""
+    narrow: Handler = RunList.narrow
     return rx.el.select(
         rx.el.option(f"Any {name}", value=ANY),
         *[rx.el.option(text, value=key.value) for key, text in options.items()],
         value=value,
-        on_change=lambda chosen: [in_address(name, chosen, ANY), on_choose(chosen)],
+        on_change=lambda chosen: [in_address(name, chosen, ANY), narrow(name, chosen)],
         aria_label=label,
         class_name="input",
         data_testid=f"filter-{name}",
@@ -197,7 +197,7 @@ def _baseline(row: RunListRow) -> Part:
 
 def _spark(row: RunListRow) -> Part:
     return rx.el.svg(
-        path(THRESHOLD_LINE, "threshold"),
+        path(THRESHOLD_PATH, "threshold"),
         path(row.spark, "line"),
         view_box=f"0 0 {SIDE} {SIDE}",
         preserve_aspect_ratio="none",

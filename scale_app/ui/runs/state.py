@@ -60,9 +60,8 @@ class RunList(BaselineMarking, rx.State):
     async def load(self) -> AsyncIterator[Any]:
         """The page that the address asks for: first the rows, then their sparklines."""
         asked = self.router.url.query_parameters
-        self.target = asked.get("target", "")
-        self.verdict = _one_of(VerdictKind, asked.get("verdict", ""))
-        self.run_state = _one_of(RunState, asked.get("state", ""))
+        for name in ("target", "verdict", "state"):
+            self._take(name, asked.get(name, ""))
         self.first = max(0, int(page) - 1) * PAGE_SIZE if (page := asked.get("page", "")).isdecimal() else 0
         await self._show()
         yield
@@ -84,20 +83,9 @@ class RunList(BaselineMarking, rx.State):
                         await self._look_again()
 
     @rx.event
-    async def type_target(self, text: str) -> AsyncIterator[Any]:
-        self.target = text.strip()
-        async for news in self._search():
-            yield news
-
-    @rx.event
-    async def choose_verdict(self, verdict: str) -> AsyncIterator[Any]:
-        self.verdict = _one_of(VerdictKind, verdict)
-        async for news in self._search():
-            yield news
-
-    @rx.event
-    async def choose_state(self, state: str) -> AsyncIterator[Any]:
-        self.run_state = _one_of(RunState, state)
+    async def narrow(self, name: str, text: str) -> AsyncIterator[Any]:
+        """Filter the list. name: of the filter in the address."""
+        self._take(name, text)
         async for news in self._search():
             yield news
 
@@ -147,6 +135,15 @@ class RunList(BaselineMarking, rx.State):
         await self._show()
         yield
         await self._draw()
+
+    def _take(self, name: str, text: str) -> None:
+        match name:
+            case "target":
+                self.target = text.strip()
+            case "verdict":
+                self.verdict = _one_of(VerdictKind, text)
+            case "state":
+                self.run_state = _one_of(RunState, text)
 
     async def _look_again(self) -> None:
         await self._show()
