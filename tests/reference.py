@@ -104,7 +104,7 @@ def figures_page() -> str:
         (each.name, _cell(each.meaning), each.formula and f"`{each.formula}`", _cell(each.source))
         for each in MEANINGS.values()
     ]
-    head = "What the page's `i` buttons say. The reasons are in [statistics](../statistics.md).\n"
+    head = "What the `i` buttons say. Reasons: [statistics](../statistics.md). Words: [glossary](../glossary.md).\n"
     return _page("Figures", head, _table(("Figure", "Meaning", "Formula", "Where from"), rows))
 
 
