@@ -9,27 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from scale_app.api.legacy_shapes import (
-    ComparedTests,
-    Edited,
-    ExperimentStarted,
-    Refusal,
-    Started,
-    Stopping,
-    TestInFull,
-    TestList,
-    TestPairQuery,
-    TestPlan,
-    TestsQuery,
-    flat,
-    in_wire_names,
-    page_of,
-    pair_of,
-    plan_of,
-    plan_wire,
-    run_detail_wire,
-    run_wire,
-)
+from scale_app.api import legacy_shapes as shapes
 from scale_app.api.operation import Operation, aside, document
 from scale_app.api.problems import STARTS
 from scale_app.codec import plan_from_wire, to_wire
@@ -58,25 +38,29 @@ def _tests(tests: _Tests) -> list[Operation]:
     one, over = f"{TESTS}/{{test_id}}", (RunNotFound, RunNotActive)
     return [
         _legacy(
-            "POST", f"{TESTS}/start", "startTest", "Start a load test", tests.start, Started, takes=TestPlan,
-            errors=STARTS, example=EXAMPLE,
-        ),
-        _legacy("GET", TESTS, "listTests", "List tests, newest first", tests.list, TestList, query=TestsQuery),
-        _legacy(
-            "GET", one, "getTest", "One test with its last snapshot", tests.get, TestInFull, errors=(RunNotFound,),
+            "POST", f"{TESTS}/start", "startTest", "Start a load test", tests.start, shapes.Started,
+            takes=shapes.TestPlan, errors=STARTS, example=EXAMPLE,
         ),
         _legacy(
-            "PATCH", one, "editTest", "Change the load while it runs", tests.edit, Edited, takes=PlanEdit,
+            "GET", TESTS, "listTests", "List tests, newest first", tests.list, shapes.TestList,
+            query=shapes.TestsQuery,
+        ),
+        _legacy(
+            "GET", one, "getTest", "One test with its last snapshot", tests.get, shapes.TestInFull,
+            errors=(RunNotFound,),
+        ),
+        _legacy(
+            "PATCH", one, "editTest", "Change the load while it runs", tests.edit, shapes.Edited, takes=PlanEdit,
             errors=(*over, GeneratorFailed), example={"users": 8},
         ),
-        _legacy("POST", f"{one}/stop", "stopTest", "Stop a test", tests.stop, Stopping, errors=over),
+        _legacy("POST", f"{one}/stop", "stopTest", "Stop a test", tests.stop, shapes.Stopping, errors=over),
         _legacy(
             "POST", f"{one}/experiment", "startTestExperiment", "Start the test that decides what this one left open",
-            tests.experiment, ExperimentStarted, errors=(RunNotFound, NoExperiment, *STARTS),
+            tests.experiment, shapes.ExperimentStarted, errors=(RunNotFound, NoExperiment, *STARTS),
         ),
         _legacy(
-            "GET", "/api/compare", "compareTests", "Compare two tests", tests.compare, ComparedTests,
-            query=TestPairQuery, errors=(RunNotFound,),
+            "GET", "/api/compare", "compareTests", "Compare two tests", tests.compare, shapes.ComparedTests,
+            query=shapes.TestPairQuery, errors=(RunNotFound,),
         ),
     ]  # fmt: skip
 
@@ -103,7 +87,9 @@ def _legacy(
     gives: Any,
     **more: Any,
 ) -> Operation:
-    return Operation(method, path, name, "Legacy routes", summary, None, gives, refusal=Refusal, serve=serve, **more)
+    return Operation(
+        method, path, name, "Legacy routes", summary, None, gives, refusal=shapes.Refusal, serve=serve, **more
+    )
 
 
 class _Tests:
@@ -113,27 +99,27 @@ class _Tests:
         self._hub = hub
 
     async def start(self, request: Request) -> Response:
-        plan = await aside(plan_of, await _flat_document(request))
+        plan = await aside(shapes.plan_of, await _flat_document(request))
         try:
             test_id = await self._hub.start(plan)
         except PlanError as error:  # over a cap of this installation
-            raise in_wire_names(error) from None
+            raise shapes.in_wire_names(error) from None
         return _answered({"test_id": test_id, "status": "started"})
 
     async def list(self, request: Request) -> Response:
-        limit, offset = page_of(dict(request.query_params))
+        limit, offset = shapes.page_of(dict(request.query_params))
         runs = await self._hub.runs(limit, offset)
         plans = await self._hub.plans_of([run.run_id for run in runs])
-        tests = [run_wire(run, plans.get(run.run_id)) for run in runs]
+        tests = [shapes.run_wire(run, plans.get(run.run_id)) for run in runs]
         return _answered({"tests": tests, "limit": limit, "offset": offset})
 
     async def get(self, request: Request) -> Response:
-        return _answered(run_detail_wire(await self._hub.run(request.path_params["test_id"])))
+        return _answered(shapes.run_detail_wire(await self._hub.run(request.path_params["test_id"])))
 
     async def edit(self, request: Request) -> Response:
         test_id = request.path_params["test_id"]
         record = await self._hub.edit(test_id, plan_from_wire(PlanEdit, await _flat_document(request)))
-        return _answered({"test_id": test_id, "status": "edited", "plan": plan_wire(record.plan)})
+        return _answered({"test_id": test_id, "status": "edited", "plan": shapes.plan_wire(record.plan)})
 
     async def stop(self, request: Request) -> Response:
         test_id = request.path_params["test_id"]
@@ -147,7 +133,7 @@ class _Tests:
         return _answered({"test_id": test_id, "status": "started", "reason": planned.reason})
 
     async def compare(self, request: Request) -> Response:
-        compared = await self._hub.compare(*pair_of(dict(request.query_params)))
+        compared = await self._hub.compare(*shapes.pair_of(dict(request.query_params)))
         return _answered({**to_wire(compared), "comparable": compared.comparable})
 
 
@@ -171,4 +157,4 @@ def _answered(body: dict[str, Any]) -> Response:
 
 
 async def _flat_document(request: Request) -> dict[str, object]:
-    return flat(await document(request))
+    return shapes.flat(await document(request))

@@ -17,25 +17,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scale_app.domain.errors import (
-    BaselineNotFound,
-    ClusterForbidden,
-    ClusterUnavailable,
-    CountingFailed,
-    GeneratorFailed,
-    NoExperiment,
-    PlanError,
-    PlanNotFound,
-    RunNotActive,
-    RunNotFound,
-    RunStillActive,
-    ScaleError,
-    StoreUnavailable,
-    TargetRefused,
-    TargetUnavailable,
-    TooManyExports,
-    TooManyRuns,
-)
+from scale_app.domain import errors
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +28,7 @@ PROBES = ("/healthz", "/readyz", "/metrics", "/openapi.json")
 PROBLEM_JSON = "application/problem+json"
 
 
-class BodyError(ScaleError):
+class BodyError(errors.ScaleError):
     """The request's body could not be taken at all: not JSON (400) or said to be something else (415)."""
 
     def __init__(self, status: int, sentence: str) -> None:
@@ -54,20 +36,20 @@ class BodyError(ScaleError):
         super().__init__(sentence)
 
 
-STATUS: dict[type[ScaleError], int] = {
+STATUS: dict[type[errors.ScaleError], int] = {
     kind: status
     for status, kinds in (
-        (422, (PlanError,)),
-        (403, (TargetRefused,)),
-        (404, (RunNotFound, BaselineNotFound, PlanNotFound)),
-        (409, (RunNotActive, RunStillActive, NoExperiment)),
-        (429, (TooManyRuns,)),
-        (503, (TooManyExports, StoreUnavailable, GeneratorFailed, CountingFailed)),
-        (503, (TargetUnavailable, ClusterUnavailable, ClusterForbidden)),
+        (422, (errors.PlanError,)),
+        (403, (errors.TargetRefused,)),
+        (404, (errors.RunNotFound, errors.BaselineNotFound, errors.PlanNotFound)),
+        (409, (errors.RunNotActive, errors.RunStillActive, errors.NoExperiment)),
+        (429, (errors.TooManyRuns,)),
+        (503, (errors.TooManyExports, errors.StoreUnavailable, errors.GeneratorFailed, errors.CountingFailed)),
+        (503, (errors.TargetUnavailable, errors.ClusterUnavailable, errors.ClusterForbidden)),
     )
     for kind in kinds
 }
-STARTS = (TargetRefused, TooManyRuns, TargetUnavailable, GeneratorFailed)
+STARTS = (errors.TargetRefused, errors.TooManyRuns, errors.TargetUnavailable, errors.GeneratorFailed)
 """What a run that is to begin may be refused with."""
 
 TITLES = {
@@ -104,28 +86,30 @@ class Problem:
     field: str = ""
 
 
-def status_of(error: ScaleError) -> int:
+def status_of(error: errors.ScaleError) -> int:
     """The HTTP status that an error has; 500 for one that no caller can cause."""
     if isinstance(error, BodyError):
         return error.status
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
-def error_body(path: str, status: int, sentence: str, error: ScaleError | None = None) -> tuple[dict[str, Any], str]:
+def error_body(
+    path: str, status: int, sentence: str, error: errors.ScaleError | None = None
+) -> tuple[dict[str, Any], str]:
     """Body and content type of an error at this path. error: the cause, None for one of HTTP's own."""
-    field = error.field if isinstance(error, PlanError) else ""
+    field = error.field if isinstance(error, errors.PlanError) else ""
     if path.startswith((V1, REFERENCE)) or path in PROBES:
         body = {"type": type_of(status, error), "title": TITLES.get(status, "Error"), "status": status}
         return {**body, "detail": sentence, "field": field}, PROBLEM_JSON
     return {"error": sentence, **({"field": field} if field else {})}, "application/json"
 
 
-def type_of(status: int, error: ScaleError | None = None) -> str:
+def type_of(status: int, error: errors.ScaleError | None = None) -> str:
     """The address that names a cause."""
     return f"{REFERENCE}#{anchor_of(status, None if error is None else type(error))}"
 
 
-def anchor_of(status: int, kind: type[ScaleError] | None = None) -> str:
+def anchor_of(status: int, kind: type[errors.ScaleError] | None = None) -> str:
     """RunNotFound becomes run-not-found; what is HTTP's own is called after its status."""
     if kind in STATUS:
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()

@@ -53,7 +53,7 @@ class LateCommands(UserDict[str, click.Command]):
     def __init__(self, later: Mapping[str, Later]) -> None:
         super().__init__()
         self.later = later
-        self.data = dict(later)  # type: ignore[arg-type]
+        self.data = dict.fromkeys(later, click.Command(None))  # in place of those that are not loaded
 
     def __getitem__(self, name: str) -> click.Command:
         return self.later[name].load()

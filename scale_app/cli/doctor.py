@@ -132,16 +132,9 @@ async def port_row(settings: Settings) -> Row:
     try:
         free_address(settings)
     except ScaleError as error:
-        return (
-            Row("port", "ok", f"Scale listens on {url}.")
-            if await _is_scale(url)
-            else Row("port", "problem", str(error))
-        )
+        is_scale = (await answer_row(url, "/healthz", "server")).status == "ok"
+        return Row("port", "ok", f"Scale listens on {url}.") if is_scale else Row("port", "problem", str(error))
     return Row("port", "ok", f"{url} is free for `scale serve`.")
-
-
-async def _is_scale(url: str) -> bool:
-    return (await answer_row(url, "/healthz", "server")).status == "ok"
 
 
 def local_ports_row(settings: Settings) -> Row:
@@ -202,12 +195,8 @@ async def target_row(plan: LoadPlan, admit: Callable[[LoadPlan], Awaitable[Admit
     pod = answer.headers.get(plan.pod_header, "")
     if not pod:
         found = f"{plan.target_url} answers with status {answer.status_code} and without {plan.pod_header}."
-        return Row(
-            "target",
-            "problem",
-            found,
-            f"Let each pod send its name in {plan.pod_header}: see docs/how-to/name-the-pods.md.",
-        )
+        remedy = f"Let each pod send its name in {plan.pod_header}: see docs/how-to/name-the-pods.md."
+        return Row("target", "problem", found, remedy)
     return Row("target", "ok", f"{plan.target_url} answers with status {answer.status_code}, from pod {pod[:80]}.")
 
 
@@ -223,21 +212,15 @@ async def answer_row(url: str, path: str, name: str) -> Row:
     if answer.is_success and isinstance(said, dict) and said.get("status") in ("ok", "ready"):
         return Row(name, "ok", f"{url}{path} answers.")
     reason = said.get("error") or said.get("detail") if isinstance(said, dict) else None
-    return Row(
-        name,
-        "problem",
-        str(reason or f"{url}{path} answered with status {answer.status_code}, not as Scale does."),
-        remedy,
-    )
+    found = str(reason or f"{url}{path} answered with status {answer.status_code}, not as Scale does.")
+    return Row(name, "problem", found, remedy)
 
 
 async def socket_row(url: str, path: str, name: str, speaks_first: bool) -> Row:
     """Does a WebSocket come through? speaks_first: the server says something at once, which has to arrive."""
     parts = urlsplit(url)
-    where = urlunsplit(
-        ("wss" if parts.scheme == "https" else "ws", parts.netloc, f"{parts.path.rstrip('/')}{path}", "", "")
-    )
-    where = f"{where}?EIO=4&transport=websocket" if speaks_first else where
+    scheme, query = "wss" if parts.scheme == "https" else "ws", "EIO=4&transport=websocket" if speaks_first else ""
+    where = urlunsplit((scheme, parts.netloc, f"{parts.path.rstrip('/')}{path}", query, ""))
     try:
         async with websockets.connect(where, open_timeout=PATIENCE_S, close_timeout=1.0, proxy=None) as opened:
             if speaks_first:
@@ -255,7 +238,6 @@ def names_row(url: str) -> Row | None:
     try:
         socket.getaddrinfo(host, None)
     except OSError as error:
-        return Row(
-            "server", "problem", f"The name {host!r} is not known here ({error.strerror or error}).", "Check the URL."
-        )
+        found = f"The name {host!r} is not known here ({error.strerror or error})."
+        return Row("server", "problem", found, "Check the URL.")
     return None

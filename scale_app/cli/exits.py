@@ -15,19 +15,7 @@ from typing import Literal, NoReturn
 import click
 
 from scale_app.cli import CUT_OFF
-from scale_app.domain.errors import (
-    BackupRefused,
-    BadRunFile,
-    BaselineNotFound,
-    PlanError,
-    PlanNotFound,
-    RunNotActive,
-    RunNotFound,
-    RunStillActive,
-    ScaleError,
-    SettingsError,
-    TargetRefused,
-)
+from scale_app.domain import errors
 
 
 class Exit(IntEnum):
@@ -49,21 +37,21 @@ MEANINGS = {
 }
 
 
-class ServerRefused(ScaleError):
+class ServerRefused(errors.ScaleError):
     """A server answered that it will not; the sentence is the server's own."""
 
 
-REFUSED: tuple[type[ScaleError], ...] = (
-    SettingsError,
-    PlanError,
-    TargetRefused,
-    RunNotFound,
-    BaselineNotFound,
-    PlanNotFound,
-    RunNotActive,
-    RunStillActive,
-    BadRunFile,
-    BackupRefused,
+REFUSED: tuple[type[errors.ScaleError], ...] = (
+    errors.SettingsError,
+    errors.PlanError,
+    errors.TargetRefused,
+    errors.RunNotFound,
+    errors.BaselineNotFound,
+    errors.PlanNotFound,
+    errors.RunNotActive,
+    errors.RunStillActive,
+    errors.BadRunFile,
+    errors.BackupRefused,
     ServerRefused,
 )
 """Errors that say the same each time until the command is put right."""
@@ -74,7 +62,7 @@ FAIL_ON: tuple[FailOn, ...] = ("uneven", "undecided", "threshold", "warning")
 DEFAULT_FAIL_ON: tuple[FailOn, ...] = ("uneven", "undecided", "threshold")
 
 
-class CannotStart(ScaleError):
+class CannotStart(errors.ScaleError):
     """Something outside this program has to be put right first."""
 
 
@@ -94,7 +82,7 @@ def sentence_and_exit(cut_off: str = CUT_OFF) -> Iterator[None]:
     """
     try:
         yield
-    except ScaleError as error:
+    except errors.ScaleError as error:
         end(str(error), code_of(error))
     except (KeyboardInterrupt, asyncio.CancelledError):
         if cut_off:
@@ -102,7 +90,7 @@ def sentence_and_exit(cut_off: str = CUT_OFF) -> Iterator[None]:
         sys.exit(Exit.EVEN)
 
 
-def code_of(error: ScaleError) -> Exit:
+def code_of(error: errors.ScaleError) -> Exit:
     """The code of a command that an error ended."""
     return Exit.WRONG_USE if isinstance(error, REFUSED) else Exit.FAILED
 

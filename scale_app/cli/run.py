@@ -69,11 +69,8 @@ def run(
     64 wrong use. Ctrl-C stops the load and judges what was measured; a second one ends at once, with 3.
     """
     with sentence_and_exit(CUT_OFF):
-        plan, chosen, wanted = (
-            plan_of(plan_file, settings, headers, **flags),
-            fail_on_of(fail_on),
-            wanted_reports(reports),
-        )
+        plan = plan_of(plan_file, settings, headers, **flags)
+        chosen, wanted = fail_on_of(fail_on), wanted_reports(reports)
         if mark_baseline is not None:
             check_name(mark_baseline)
         whole = asyncio.run(_run(server, plan, wanted, quiet, mark_baseline))
@@ -87,9 +84,9 @@ async def _run(
 ) -> WholeRun:
     async with opened(server) as client:
         run_id = await client.start(plan)
-        with progress(quiet) as shown, _stop_by_signal(client, run_id):
+        with progress(quiet) as show, _stop_by_signal(client, run_id):
             async for record in client.watch(run_id):
-                shown.show(record)
+                show(record)
         whole = await client.whole(run_id, **needs(wanted))
         write_reports(whole, wanted)
         if baseline is not None and verdict_exit(whole) == 0:
@@ -168,11 +165,7 @@ def verdict_exit(whole: WholeRun, fail_on: Collection[str] = DEFAULT_FAIL_ON) ->
     if record.state in (RunState.FAILED, RunState.INTERRUPTED) or kind is VerdictKind.NO_DATA:
         return Exit.FAILED
     missed = any(check.outcome is Outcome.FAILED for check in whole.gate.checks if check.name != "verdict")
-    bad = {
-        "uneven": kind is VerdictKind.UNEVEN,
-        "threshold": missed,
-        "warning": outcome is Outcome.WARNED,
-    }
+    bad = {"uneven": kind is VerdictKind.UNEVEN, "threshold": missed, "warning": outcome is Outcome.WARNED}
     if any(bad[name] for name in fail_on if name in bad):
         return Exit.UNEVEN
     if "undecided" in fail_on and kind is VerdictKind.UNDECIDED:

@@ -5,10 +5,9 @@ Reports are written beside what is printed: `--report FORMAT=FILE`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import click
 from rich.console import Console, Group, RenderableType
@@ -34,49 +33,39 @@ MOST_PODS = 20
 BAR_CELLS = 12
 
 
-class ProgressDisplay(Protocol):
-    def show(self, record: RunRecord) -> None:
-        """The run as it is now."""
-
-
 def run_document(whole: WholeRun, code: int) -> dict[str, object]:
     """What `--json` says of a run: the record as REST gives it, its thresholds, the exit code."""
     return {"exit_code": code, "run": to_wire(whole.record), "gate": to_wire(whole.gate)}
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[ProgressDisplay]:
-    """Shows a run while it goes on: a live picture in a terminal, a line now and then in a log."""
+def progress(quiet: bool) -> Iterator[Callable[[RunRecord], None]]:
+    """Shows a run as it is now, each time: a live picture in a terminal, a line now and then in a log."""
     console = Console(stderr=True, highlight=False)
-    if quiet or not console.is_terminal:
-        yield _Lines(quiet)
-        return
-    with Live(console=console, refresh_per_second=4, transient=True) as live:
-        yield _Picture(live)
+    if quiet:
+        yield lambda record: None
+    elif not console.is_terminal:
+        yield _Lines().show
+    else:
+        with Live(console=console, refresh_per_second=4, transient=True) as live:
+            yield lambda record: live.update(_picture(run_view(record, ())))
 
 
-class _Picture:
-    def __init__(self, live: Live) -> None:
-        self._live = live
-
-    def show(self, record: RunRecord) -> None:
-        view = run_view(record, ())
-        done = ProgressBar(total=100, completed=view.progress.percent, width=40)
-        head = Text.assemble((view.state_text, "bold"), f"  {view.progress.elapsed} of {view.progress.total}")
-        self._live.update(Group(head, done, *_verdict(view), _pods(view.pods)))
+def _picture(view: RunView) -> RenderableType:
+    done = ProgressBar(total=100, completed=view.progress.percent, width=40)
+    head = Text.assemble((view.state_text, "bold"), f"  {view.progress.elapsed} of {view.progress.total}")
+    return Group(head, done, *_verdict(view), _pods(view.pods))
 
 
 class _Lines:
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
+    def __init__(self) -> None:
         self._next_s = 0.0
 
     def show(self, record: RunRecord) -> None:
         last = record.last
-        if self._quiet or last is None or last.elapsed_s < self._next_s:
-            return
-        self._next_s = last.elapsed_s + LINE_EVERY_S
-        click.echo(line_of(run_view(record, ())), err=True)
+        if last is not None and last.elapsed_s >= self._next_s:
+            self._next_s = last.elapsed_s + LINE_EVERY_S
+            click.echo(line_of(run_view(record, ())), err=True)
 
 
 def line_of(view: RunView) -> str:

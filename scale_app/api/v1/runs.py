@@ -4,21 +4,7 @@ from __future__ import annotations
 
 from scale_app.api.operation import CheckedRequest, Made, Operation
 from scale_app.api.problems import STARTS, V1
-from scale_app.api.v1.shapes import (
-    BalanceQuery,
-    BaselineName,
-    EventPage,
-    EventsQuery,
-    History,
-    PairQuery,
-    PodTable,
-    RunPage,
-    RunsQuery,
-    WindowBalance,
-    pods_of,
-    summary_of,
-    window_of,
-)
+from scale_app.api.v1 import shapes
 from scale_app.domain.compare import Comparison
 from scale_app.domain.errors import (
     BaselineNotFound,
@@ -54,11 +40,13 @@ def _of_all(hub: Hub, runs: _Runs) -> list[Operation]:
             does="Every field of the plan may be left out. The answer is the run; its stream tells how it goes on.",
         ),
         Operation(
-            "GET", RUNS, "listRuns", "Runs", "List runs, newest first", runs.list, RunPage, query=RunsQuery,
+            "GET", RUNS, "listRuns", "Runs", "List runs, newest first", runs.list, shapes.RunPage,
+            query=shapes.RunsQuery,
         ),
         Operation(
             "GET", f"{V1}/compare", "compareRuns", "Runs", "Compare two runs",
-            lambda asked: hub.compare(*pair_of(asked.query.ids)), Comparison, query=PairQuery, errors=(RunNotFound,),
+            lambda asked: hub.compare(*pair_of(asked.query.ids)), Comparison, query=shapes.PairQuery,
+            errors=(RunNotFound,),
             does="Where the two cannot be compared, `reasons` says why, and `changed` is null.",
         ),
     ]  # fmt: skip
@@ -73,17 +61,17 @@ def _looking(hub: Hub, runs: _Runs) -> list[Operation]:
         ),
         Operation(
             "GET", f"{RUN}/balance", "getBalance", "Runs", "The balance of one window", runs.balance,
-            WindowBalance, query=BalanceQuery, errors=lost,
+            shapes.WindowBalance, query=shapes.BalanceQuery, errors=lost,
         ),
         Operation(
-            "GET", f"{RUN}/pods", "getPods", "Runs", "Each pod's share", runs.pods, PodTable, errors=lost,
+            "GET", f"{RUN}/pods", "getPods", "Runs", "Each pod's share", runs.pods, shapes.PodTable, errors=lost,
         ),
         Operation(
             "GET", f"{RUN}/events", "getEvents", "Runs", "The events of a run, without snapshots", runs.events,
-            EventPage, query=EventsQuery, errors=lost, long=True,
+            shapes.EventPage, query=shapes.EventsQuery, errors=lost, long=True,
         ),
         Operation(
-            "GET", f"{RUN}/history", "getHistory", "Runs", "A point for each second", runs.history, History,
+            "GET", f"{RUN}/history", "getHistory", "Runs", "A point for each second", runs.history, shapes.History,
             errors=lost, long=True,
         ),
         Operation(
@@ -132,7 +120,7 @@ def _holding_against(hub: Hub, runs: _Runs) -> list[Operation]:
     return [
         Operation(
             "PUT", f"{RUN}/baseline", "markBaseline", "Baselines", "Name an ended run as a baseline", runs.mark,
-            RunRecord, takes=BaselineName, errors=(RunNotFound, RunStillActive), example={"name": "main"},
+            RunRecord, takes=shapes.BaselineName, errors=(RunNotFound, RunStillActive), example={"name": "main"},
             does="The run that had the name loses it.",
         ),
         Operation(
@@ -153,28 +141,28 @@ class _Runs:
     async def start(self, asked: CheckedRequest) -> Made:
         return await self._made(await self._hub.start(asked.body))
 
-    async def list(self, asked: CheckedRequest) -> RunPage:
-        query: RunsQuery = asked.query
+    async def list(self, asked: CheckedRequest) -> shapes.RunPage:
+        query: shapes.RunsQuery = asked.query
         records = await self._hub.runs(query.limit, query.offset, query)
         total = await self._hub.count(query)
-        return RunPage(tuple(map(summary_of, records)), total, query.limit, query.offset)
+        return shapes.RunPage(tuple(map(shapes.summary_of, records)), total, query.limit, query.offset)
 
-    async def balance(self, asked: CheckedRequest) -> WindowBalance:
-        return window_of(await self._hub.run(asked.run_id), asked.query.window)
+    async def balance(self, asked: CheckedRequest) -> shapes.WindowBalance:
+        return shapes.window_of(await self._hub.run(asked.run_id), asked.query.window)
 
-    async def pods(self, asked: CheckedRequest) -> PodTable:
-        return pods_of(await self._hub.run(asked.run_id))
+    async def pods(self, asked: CheckedRequest) -> shapes.PodTable:
+        return shapes.pods_of(await self._hub.run(asked.run_id))
 
-    async def events(self, asked: CheckedRequest) -> EventPage:
+    async def events(self, asked: CheckedRequest) -> shapes.EventPage:
         await self._hub.run(asked.run_id)
-        query: EventsQuery = asked.query
+        query: shapes.EventsQuery = asked.query
         later = [each for each in await self._hub.happenings(asked.run_id) if each.seq > query.after]
         page = tuple(later[: query.limit])
-        return EventPage(asked.run_id, page, page[-1].seq if page else -1)
+        return shapes.EventPage(asked.run_id, page, page[-1].seq if page else -1)
 
-    async def history(self, asked: CheckedRequest) -> History:
+    async def history(self, asked: CheckedRequest) -> shapes.History:
         await self._hub.run(asked.run_id)
-        return History(asked.run_id, tuple(await self._hub.history(asked.run_id)))
+        return shapes.History(asked.run_id, tuple(await self._hub.history(asked.run_id)))
 
     async def pod_history(self, asked: CheckedRequest) -> PodSpans:
         await self._hub.run(asked.run_id)
