@@ -55,7 +55,7 @@ def follow_location(script: str) -> str:
     return script
 
 
-def state_update(changes: dict[type, dict[str, Any]]) -> Any:
+def state_update(changes: dict[Any, dict[str, Any]]) -> Any:
     """The message by which Reflex tells a browser new values. changes: by state class and name of the variable.
 
     Reflex builds such messages for one tab at a time; ui/shown/viewers.py sends one to many.
@@ -65,7 +65,7 @@ def state_update(changes: dict[type, dict[str, Any]]) -> Any:
 
     return StateUpdate(
         delta={
-            state.get_full_name(): {name + FIELD_MARKER: value for name, value in values.items()}  # type: ignore[attr-defined]
+            state.get_full_name(): {name + FIELD_MARKER: value for name, value in values.items()}
             for state, values in changes.items()
         }
     )

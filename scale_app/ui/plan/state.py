@@ -172,8 +172,9 @@ class PlanForm(KeptTexts, rx.State):
         value = shown.number(getattr(self, field))
         if value == self.adopted.get(field):
             return
+        change: dict[str, Any] = {field: value}
         try:
-            record = await wiring.hub().edit(run_id, PlanEdit(**{field: value}))  # type: ignore[arg-type]
+            record = await wiring.hub().edit(run_id, PlanEdit(**change))
             self.adopt(record.plan)
             self._clear()
         except ScaleError as error:
@@ -249,5 +250,4 @@ def _edited(plan: LoadPlan) -> dict[str, float]:
 
 def _stop(field: str, text: str) -> list[int]:
     value = shown.number(text)
-    known = isinstance(value, int | float) and shown.known(value)
-    return [nearest(SLIDERS[field], value) if known else 0]  # type: ignore[arg-type]
+    return [nearest(SLIDERS[field], value) if isinstance(value, int | float) and shown.known(value) else 0]

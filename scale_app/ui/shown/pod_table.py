@@ -64,7 +64,7 @@ class PodRows(Renewed, rx.State):
     def show(self, record: RunRecord | None) -> None:
         """Take the pods of a run's newest snapshot."""
         self.run_id = record.run_id if record else ""
-        table = table_of(record, self.by, self.descending)  # type: ignore[arg-type]
+        table = table_of(record, self.by, self.descending)
         self.rows, self.note = rows_of(table), table.note
         set_changed(self, cpu=table.cpu)
 

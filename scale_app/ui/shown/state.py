@@ -186,7 +186,7 @@ async def _tell_all(following: Following) -> None:
 
     def changes(viewed: Viewed) -> Changes:
         view = view_of(seen, following.points, following.happened, following.pods)
-        table = table_of(seen, viewed.by, viewed.descending)  # type: ignore[arg-type]
+        table = table_of(seen, viewed.by, viewed.descending)
         return {
             Follower: {"view": view, "beat": seq},
             PodRows: {"rows": rows_of(table), "note": table.note, "cpu": table.cpu},

@@ -164,7 +164,7 @@ class Renewed:
     def dict(self, *args: Any, **more: Any) -> Any:
         """As Reflex asks for it when it sends all of a state."""
         self._renew()
-        return super().dict(*args, **more)  # type: ignore[misc]
+        return cast(Any, super()).dict(*args, **more)
 
 
 def view_of(record: RunRecord, points: Sequence[Point], happened: Sequence[Event], pods: PodHistory) -> RunView:
@@ -176,12 +176,16 @@ def view_of(record: RunRecord, points: Sequence[Point], happened: Sequence[Event
     return view
 
 
-def table_of(record: RunRecord | None, by: Column, descending: bool) -> PodTableView:
-    """The table of a run's pods, likewise."""
+def table_of(record: RunRecord | None, by: str, descending: bool) -> PodTableView:
+    """The table of a run's pods, likewise. by: a Column."""
     last = record.last if record else None
     if last is None:
         return PodTableView()
-    return _once(("table", last.run_id, last.seq, by, descending), last, lambda: pod_table(last.pods, by, descending))
+    return _once(
+        ("table", last.run_id, last.seq, by, descending),
+        last,
+        lambda: pod_table(last.pods, cast(Column, by), descending),
+    )
 
 
 def rows_of(table: PodTableView) -> list[list[str]]:
