@@ -75,7 +75,7 @@ def run_row(run: RunOutline, points: Sequence[Point] = ()) -> RunListRow:
     )
 
 
-def page_text(first: int, rows: int, total: int) -> str:
+def part_text(first: int, rows: int, total: int) -> str:
     """Which part of the list is shown. first: place of the first row, from 0."""
     return f"{shown.count(first + 1)}–{shown.count(first + rows)} of {shown.count(total)}" if rows else ""
 

@@ -16,7 +16,7 @@ from scale_app.ui.elements import controls
 from scale_app.ui.elements.display import refusal
 from scale_app.ui.elements.types import Flag, Part
 from scale_app.ui.plan.state import PlanForm
-from scale_app.ui.plan.texts import check_page_text, text_of
+from scale_app.ui.plan.texts import check_yaml, yaml_of
 
 
 def told(handler: Callable[..., Awaitable[str]]) -> Any:
@@ -88,13 +88,13 @@ class SavedPlansForm(rx.State):
     @told
     async def show_text(self) -> str:
         """The form's plan as text."""
-        self.text = await text_of((await self.get_state(PlanForm)).plan())
+        self.text = await yaml_of((await self.get_state(PlanForm)).plan())
         return ""
 
     @told
     async def read_text(self) -> str:
         """Fill the form from the text."""
-        check_page_text(self.text, "file")
+        check_yaml(self.text, "file")
         plan = await asyncio.to_thread(plan_from_text, self.text)
         await (await self.get_state(PlanForm)).take(plan)
         return "The form holds the plan of the text."

@@ -16,14 +16,14 @@ from scale_app.pictures.times import pattern_picture
 from scale_app.ui.elements.display import refusal
 from scale_app.ui.plan.texts import (
     DEFAULT,
-    base_of,
     duration_stops,
     extras_of,
     nearest,
     plan_of,
+    plan_of_yaml,
     stops,
-    text_of,
     texts_of,
+    yaml_of,
 )
 from scale_app.ui.reflex_compat import set_changed
 from scale_app.views import format as shown
@@ -194,7 +194,7 @@ class PlanForm(KeptTexts, rx.State):
 
     async def take(self, plan: LoadPlan) -> None:
         """Fill the whole form from a plan."""
-        self.base = await text_of(plan)
+        self.base = await yaml_of(plan)
         set_changed(self, **texts_of(plan))
         self.extras, self.adopted = extras_of(self.base), _edited(plan)
         self._judge()
@@ -212,7 +212,7 @@ class PlanForm(KeptTexts, rx.State):
 
     def plan(self) -> LoadPlan:
         """The plan as typed. Raises PlanError."""
-        base = base_of(self.base) if self.base else DEFAULT
+        base = plan_of_yaml(self.base) if self.base else DEFAULT
         return plan_of({field: getattr(self, field) for field in TEXTS}, base)
 
     def _judge(self) -> None:

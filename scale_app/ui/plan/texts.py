@@ -120,37 +120,35 @@ def _headers(text: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in parts}
 
 
-MOST_PAGE_TEXT = 16 * 1024
+MOST_YAML = 16 * 1024
 """YAML is read at a megabyte a second; so much takes 20 ms."""
 MOST_BASES = 64
 _BASES: dict[str, LoadPlan] = {}
 """The plans that forms were filled from lately, by their text."""
 
 
-async def text_of(plan: LoadPlan) -> str:
+async def yaml_of(plan: LoadPlan) -> str:
     """The plan as YAML, known by this text from now on. Of thousands of points it takes a second, beside the loop."""
     text = await asyncio.to_thread(plan_to_text, plan)
     _remember(text, plan)
     return text
 
 
-def base_of(text: str) -> LoadPlan:
+def plan_of_yaml(text: str) -> LoadPlan:
     """The plan in this text, which the browser keeps. Raises PlanError.
 
     It is asked at each key that is pressed. One too long to be read by the way is known only if it was loaded here.
     """
     if text not in _BASES:
-        check_page_text(text, "base")
+        check_yaml(text, "base")
         _remember(text, plan_from_text(text))
     return _BASES[text]
 
 
-def check_page_text(text: str, field: str) -> None:
+def check_yaml(text: str, field: str) -> None:
     """Raise PlanError for a plan's text that would hold up every viewer while it is read."""
-    if len(text) > MOST_PAGE_TEXT:
-        accepted = (
-            f"a plan's text has at most {MOST_PAGE_TEXT:,} characters on the page; start longer ones by `scale run`"
-        )
+    if len(text) > MOST_YAML:
+        accepted = f"a plan's text has at most {MOST_YAML:,} characters on the page; start longer ones by `scale run`"
         raise PlanError(field, f"{len(text):,} characters", accepted)
 
 

@@ -11,7 +11,7 @@ from scale_app import wiring
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.record import RunFilter, check_name, outline_of
 from scale_app.ui.elements.display import refusal
-from scale_app.ui.plan.texts import text_of
+from scale_app.ui.plan.texts import yaml_of
 from scale_app.ui.run.dialogs import BASELINE_DIALOG, close
 from scale_app.ui.shown.state import run_of_path
 from scale_app.views.run_list import NO_ROW, RunListRow, run_row
@@ -111,7 +111,7 @@ class RunPage(BaselineMarking, rx.State):
         hub = wiring.hub()
         record = await hub.run(run_of_path(self.router.url.path))
         self.row = run_row(outline_of(record))
-        self.plan_text = await text_of(record.plan) if record.plan_known else ""
+        self.plan_text = await yaml_of(record.plan) if record.plan_known else ""
         # Before the dialog opens: a name that comes a moment later would take the place of what is typed by then.
         self._ask_name(self.row.baseline_hint)
         # Last, since a run in memory is shown also while the database does not answer.

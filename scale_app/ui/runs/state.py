@@ -18,7 +18,7 @@ from scale_app.ui.elements.display import refusal
 from scale_app.ui.run.state import BaselineMarking
 from scale_app.ui.shown.following import paced
 from scale_app.views.comparing import MOST_RUNS, compare_href
-from scale_app.views.run_list import NO_ROW, RunListRow, page_text, run_row
+from scale_app.views.run_list import NO_ROW, RunListRow, part_text, run_row
 
 PAGE_SIZE = 25
 GAP_S = 2.0
@@ -171,7 +171,7 @@ class RunList(BaselineMarking, rx.State):
             self.part, self.problem, self.ready = "", str(error), True
             return
         self.rows = [replace(run_row(run), spark=drawn.get(run.run_id, "")) for run in runs]
-        self.part = page_text(self.first, len(self.rows), self.total)
+        self.part = part_text(self.first, len(self.rows), self.total)
         self.ready, self.problem = True, ""
 
     async def _draw(self) -> None:

@@ -10,9 +10,9 @@ from scale_app import wiring
 from scale_app.codec.plan_text import plan_to_text
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.ui.plan import texts as page_text
+from scale_app.ui.plan import texts as plan_texts
 from scale_app.ui.plan.state import PlanForm
-from scale_app.ui.plan.texts import MOST_PAGE_TEXT
+from scale_app.ui.plan.texts import MOST_YAML
 from tests.fakes_hub import FakeHub
 
 PLAN = LoadPlan(users=10, spawn_rate=5, arrivals_per_s=20)
@@ -86,13 +86,13 @@ def test_what_is_typed_stays_while_nothing_is_edited(form: PlanForm) -> None:
 
 
 def test_a_form_reads_no_plan_that_would_hold_up_the_page(form: PlanForm) -> None:
-    form.base = f"body: {'x' * MOST_PAGE_TEXT}"
+    form.base = f"body: {'x' * MOST_YAML}"
     with pytest.raises(PlanError, match="16,384 characters"):
         form.plan()
 
 
 async def test_a_long_plan_that_was_loaded_is_known_without_reading_it_again(form: PlanForm) -> None:
-    plan = replace(PLAN, body="x" * MOST_PAGE_TEXT)
+    plan = replace(PLAN, body="x" * MOST_YAML)
     await form.take(plan)
     assert form.plan().body == plan.body
 
@@ -106,7 +106,7 @@ async def test_a_plan_is_written_down_beside_the_loop_which_all_who_look_share(
         wrote.append(threading.current_thread())
         return plan_to_text(plan)
 
-    monkeypatch.setattr(page_text, "plan_to_text", write)
+    monkeypatch.setattr(plan_texts, "plan_to_text", write)
     await form.take(replace(PLAN, users=11))
     assert (form.users, len(wrote)) == ("11", 1)
     assert threading.current_thread() not in wrote

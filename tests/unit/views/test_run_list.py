@@ -7,7 +7,7 @@ import pytest
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunOutline, outline_of
 from scale_app.domain.snapshot import RunState
-from scale_app.views.run_list import page_text, run_row
+from scale_app.views.run_list import part_text, run_row
 from tests.unit.pictures.test_times_and_gauge import point
 from tests.unit.ui.samples import record, snapshot
 
@@ -43,9 +43,9 @@ def test_a_baseline_is_offered_the_targets_name(target, hint):
 
 
 def test_the_shown_part_of_a_long_list_is_told():
-    assert page_text(0, 25, 1_132) == "1–25 of 1,132"
-    assert page_text(1_125, 7, 1_132) == "1,126–1,132 of 1,132"
-    assert page_text(0, 0, 0) == ""
+    assert part_text(0, 25, 1_132) == "1–25 of 1,132"
+    assert part_text(1_125, 7, 1_132) == "1,126–1,132 of 1,132"
+    assert part_text(0, 0, 0) == ""
 
 
 def test_a_row_says_what_is_wrong_with_it_and_that_it_waits():
