@@ -34,7 +34,7 @@ text { font: 13px system-ui, sans-serif; fill: #1c2024; }
 
 @dataclass(frozen=True)
 class Scene:
-    """Connections that a balancer with these weights dealt out by chance, five requests on each."""
+    """Connections that a balancer with these weights shared out by chance, five requests on each."""
 
     title: str
     connections: int

@@ -93,7 +93,7 @@ class FakePods(FakeApiServer):
             self._logged.notify_all()
 
     def restart(self, name: str) -> None:
-        """Its container was killed and began anew: its counters are at nought; its log goes on in another file."""
+        """Its container was killed and began anew: its counters are at zero; its log goes on in another file."""
         life = self.lives[name]
         life.requests, life.started = 0, life.started + 1
         self.put("pods", pod(name, restarts=life.started - 1, uid=life.uid))

@@ -288,5 +288,5 @@ class FakeNotifier:
             self.broken -= 1
             if self._error:
                 raise self._error
-            raise NotifyFailed(f"Sending {notice.title!r} by {self.name} failed: it is broken. Mend it.")
+            raise NotifyFailed(f"Sending {notice.title!r} by {self.name} failed: it is broken. Fix it.")
         self.sent.append(notice)

@@ -169,7 +169,7 @@ class Attribution:
         return next((self._others[source] for source in tell if source in self._others), None)
 
     def _settle_readings(self, known_to_s: float | None) -> None:
-        """Enter the readings that ended before this time into the books; all of them before and after the load."""
+        """Enter the readings that ended before this time into the counts; all of them before and after the load."""
         still_waiting = []
         for sample in self._waiting:
             if known_to_s is not None and sample.at_s + sample.took_s > known_to_s:

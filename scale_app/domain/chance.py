@@ -61,7 +61,7 @@ SERIES_UP_TO = 1e4  # scipy sums a series whose length grows with the noncentral
 DRAWS = 1_199
 FIRST_DRAWS = 99
 CELLS_AT_ONCE = 50_000
-# Measured on one slow core; they only decide which way of dealing is cheaper and whether either is affordable.
+# Measured on one slow core; they only decide which way of drawing is cheaper and whether either is affordable.
 NS_PER_PICK, NS_PER_SEARCHED_PICK, NS_PER_POD, NS_PER_BINOMIAL = 15.0, 75.0, 10.0, 120.0
 BUDGET_NS = 20e6
 MOST_PICKS = 1e8

@@ -46,9 +46,9 @@ COUNTS = st.lists(st.integers(1, 5_000), min_size=3, max_size=3)
 
 
 def test_a_fix_is_better_by_more_than_chance_and_undoing_it_worse() -> None:
-    mended, undone = compare(HOT, EVEN), compare(EVEN, HOT)
-    assert (mended.changed, undone.changed) == (Change.BETTER, Change.WORSE)
-    assert mended.sentence.startswith("Better by more than chance: the long-run CV fell from 0.8")
+    fixed, undone = compare(HOT, EVEN), compare(EVEN, HOT)
+    assert (fixed.changed, undone.changed) == (Change.BETTER, Change.WORSE)
+    assert fixed.sentence.startswith("Better by more than chance: the long-run CV fell from 0.8")
     assert undone.sentence.startswith("Worse by more than chance: the long-run CV rose from 0.0")
 
 

@@ -46,7 +46,7 @@ class Played:
         self.told += [event for event in events if isinstance(event, (AlertRaised, AlertUpdated, AlertCleared))]
 
 
-def dealt(shares: list[float], per_s: int, seconds: int, seed: int = 1) -> list[list[int]]:
+def picked(shares: list[float], per_s: int, seconds: int, seed: int = 1) -> list[list[int]]:
     weights = np.array(shares) / sum(shares)
     made: list[list[int]] = np.random.default_rng(seed).multinomial(per_s, weights, size=seconds).tolist()
     return made
@@ -54,7 +54,7 @@ def dealt(shares: list[float], per_s: int, seconds: int, seed: int = 1) -> list[
 
 def test_a_hot_pod_is_alerted_once_and_for_as_long_as_it_is_hot() -> None:
     played = Played(5)
-    told = played.seconds(dealt([2, 1, 1, 1, 1], 20, 600))
+    told = played.seconds(picked([2, 1, 1, 1, 1], 20, 600))
     assert [type(event) for event in told if not isinstance(event, AlertUpdated)] == [AlertRaised]
     assert played.run.last is not None
     assert played.run.last.alert is not None
@@ -63,8 +63,8 @@ def test_a_hot_pod_is_alerted_once_and_for_as_long_as_it_is_hot() -> None:
 
 def test_it_is_over_when_the_last_seconds_refute_half_of_it_and_says_so() -> None:
     played = Played(5)
-    played.seconds(dealt([2, 1, 1, 1, 1], 50, 60))
-    told = played.seconds(dealt([1] * 5, 50, 60))
+    played.seconds(picked([2, 1, 1, 1, 1], 50, 60))
+    told = played.seconds(picked([1] * 5, 50, 60))
     assert isinstance(told[-1], AlertCleared)
     assert played.run.last is not None
     assert played.run.last.alert is None
@@ -74,38 +74,38 @@ def test_it_is_over_when_the_last_seconds_refute_half_of_it_and_says_so() -> Non
 
 def test_what_was_before_the_end_of_an_alert_raises_no_second_one() -> None:
     played = Played(5)
-    played.seconds(dealt([3, 1, 1, 1, 1], 200, 60))
-    told = played.seconds(dealt([1] * 5, 200, 300))
+    played.seconds(picked([3, 1, 1, 1, 1], 200, 60))
+    told = played.seconds(picked([1] * 5, 200, 300))
     assert [type(event) for event in told if not isinstance(event, AlertUpdated)] == [AlertCleared]
 
 
 def test_an_imbalance_that_comes_back_is_told_again() -> None:
     played = Played(5)
     for _ in range(3):
-        assert isinstance(played.seconds(dealt([3, 1, 1, 1, 1], 100, 60))[0], AlertRaised)
-        assert isinstance(played.seconds(dealt([1] * 5, 100, 120))[-1], AlertCleared)
+        assert isinstance(played.seconds(picked([3, 1, 1, 1, 1], 100, 60))[0], AlertRaised)
+        assert isinstance(played.seconds(picked([1] * 5, 100, 120))[-1], AlertCleared)
 
 
 def test_too_few_picks_to_tell_end_nothing() -> None:
     """Kept connections that switched are no longer new; the balancer rests, and nobody knows what it would do."""
     played = Played(5)
-    played.seconds(dealt([3, 1, 1, 1, 1], 100, 30))
+    played.seconds(picked([3, 1, 1, 1, 1], 100, 30))
     assert played.seconds([[0] * 5] * 90) == []
-    assert played.seconds(dealt([1] * 5, 1, 15, seed=4)) == []
+    assert played.seconds(picked([1] * 5, 1, 15, seed=4)) == []
 
 
 def test_it_is_over_when_the_pod_that_it_was_about_shares_no_more() -> None:
     played = Played(4)
-    played.seconds(dealt([0, 1, 1, 1], 300, 30))
+    played.seconds(picked([0, 1, 1, 1], 300, 30))
     played.list_pods(["b", "c", "d"])
-    told = played.seconds([[0, *row] for row in dealt([1, 1, 1], 60, 30)])
+    told = played.seconds([[0, *row] for row in picked([1, 1, 1], 60, 30)])
     assert [type(event) for event in told if not isinstance(event, AlertUpdated)] == [AlertCleared]
     assert told[-1].alert.cleared == "The imbalance is over: the pods that it was about share the work no more."
 
 
 def test_it_is_over_when_there_is_only_one_pod_left() -> None:
     played = Played(2)
-    played.seconds(dealt([9, 1], 60, 30))
+    played.seconds(picked([9, 1], 60, 30))
     played.list_pods(["a"])
     told = played.seconds([[60, 0]] * 15)
     assert told[-1].alert.cleared == "The imbalance is over: there is one pod now, so nothing to share."
@@ -113,8 +113,8 @@ def test_it_is_over_when_there_is_only_one_pod_left() -> None:
 
 def test_an_imbalance_that_only_moved_to_another_pod_is_not_over() -> None:
     played = Played(5)
-    played.seconds(dealt([3, 1, 1, 1, 1], 100, 60))
-    told = played.seconds(dealt([1, 1, 1, 1, 3], 100, 120))
+    played.seconds(picked([3, 1, 1, 1, 1], 100, 60))
+    told = played.seconds(picked([1, 1, 1, 1, 3], 100, 120))
     assert not any(isinstance(event, AlertCleared) for event in told)
 
 
@@ -127,4 +127,4 @@ def test_all_on_one_of_twenty_pods_is_told_at_the_first_look() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_fair_balancer_raises_nothing_at_any_second(seed: int) -> None:
-    assert Played(5).seconds(dealt([1] * 5, 20, 600, seed)) == []
+    assert Played(5).seconds(picked([1] * 5, 20, 600, seed)) == []

@@ -1,4 +1,4 @@
-"""The short form of `make power`: telling cells whose truth is known, seeded, through the tally and the run."""
+"""The short form of `make power`: telling cells whose truth is known, seeded, through the counters and the run."""
 
 from dataclasses import asdict, replace
 from itertools import count

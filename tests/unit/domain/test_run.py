@@ -122,8 +122,8 @@ def test_a_three_to_one_weight_is_alerted_within_ten_seconds_and_cleared_when_me
     assert raised.elapsed_s <= 10
     assert run.last is not None
     assert run.last.alert == raised.alert
-    mended = [traffic(10 + s, a=3000 + s * 100, b=1000 + s * 100, c=1000 + s * 100) for s in range(1, 30)]
-    events = _play(run, *mended)
+    fixed = [traffic(10 + s, a=3000 + s * 100, b=1000 + s * 100, c=1000 + s * 100) for s in range(1, 30)]
+    events = _play(run, *fixed)
     cleared = [event.alert for event in events if isinstance(event, AlertCleared)]
     assert [(alert.rule, alert.raised_at_s) for alert in cleared] == [("verdict", raised.alert.raised_at_s)]
     assert run.last.alert is None

@@ -13,7 +13,7 @@ def one_each(requests: list[int]) -> Verdict:
 
 
 def fair(pods: int, connections: int, seed: int) -> list[int]:
-    """What a balancer that gives each pod the same chance deals out."""
+    """What a balancer that gives each pod the same chance shares out."""
     counts: list[int] = np.random.default_rng(seed).multinomial(connections, [1 / pods] * pods).tolist()
     return counts
 

@@ -108,10 +108,10 @@ def test_every_answer_is_in_exactly_one_connection_when_reports_come_at_other_ti
         merged.take(number, worker.report())
     seen.append(loads_of(merged))
     end = merged.total(9.0)
-    ledger = ConnectionCounters(ConnectionLoads())
+    counted = ConnectionCounters(ConnectionLoads())
     for loads in seen:
-        ledger.observe(loads)
-    for carried in (ledger.whole(), carried_between(ConnectionLoads(), seen)):
+        counted.observe(loads)
+    for carried in (counted.whole(), carried_between(ConnectionLoads(), seen)):
         assert sum(each.requests * connections for each, connections in carried.items()) == end.requests
         assert sum(carried.values()) == end.connections
 
