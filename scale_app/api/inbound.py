@@ -33,7 +33,7 @@ class Inbound:
         self._closed = False
 
     async def receive(self) -> Message:
-        """The next message; a disconnect in place of one that is too much."""
+        """The next message, or a disconnect if that message is too large."""
         message = {"type": "websocket.disconnect", "code": TOO_BIG} if self._closed else await self._receive()
         if message["type"] == "websocket.receive" and (why := objection(_content(message), self._page)):
             await self.send({"type": "websocket.close", "code": TOO_BIG, "reason": why})

@@ -44,7 +44,7 @@ def metrics_socket(hub: Hub) -> Socket:
         async with closed_with_reason(socket):
             async with hub.subscribe(test_id) as events:
                 kept_up = await until_first(_send_all(socket, hub, texts, events), listen(socket))
-            # A feed of all tests has no end of its own, nor has that of one that goes on: the client was left behind.
+            # A feed of all tests, or of a test that goes on, has no end: the client was too slow.
             if kept_up and test_id is not None and not (await hub.run(test_id)).state.active:
                 await close(socket, ENDED, "The test has ended.")
             else:

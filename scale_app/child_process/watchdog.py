@@ -39,9 +39,9 @@ class WaitClock:
 class Patience:
     """How long the child is waited for. Only time in which its owner could listen counts, see `WaitClock`.
 
-    ready_s: from its start to its first word. notice_s: silence after which people are told. silence_s: silence after
-    which it is given up. overdue_s: how long it may speak on after the time at which it should have ended, or do
-    anything at all after that time when it was asked to end; and its silence, at any time, once it was asked.
+    ready_s: from its start to its first report. notice_s: silence after which people are told. silence_s: silence
+    after which it is given up. overdue_s: how long it may go on after the time at which it should have ended; also the
+    silence after which it is given up once it was asked to end.
     """
 
     ready_s: float = 30.0
@@ -95,8 +95,10 @@ class Watchdog:
 
     @property
     def overdue(self) -> bool:
-        """The child is given up because it should have ended, or was asked to and says nothing: it would speak on
-        while it waits for requests in flight."""
+        """The child is given up because it should have ended, or was asked to end and is silent.
+
+        A child that waits for requests in flight is not silent: it reports every second.
+        """
         most_s = self._patience.overdue_s
         return self._overdue_s >= most_s or (self._asked and self.silent_s >= most_s)
 

@@ -52,7 +52,7 @@ class AlertUpdated:
 
 @dataclass(frozen=True, slots=True)
 class AlertCleared:
-    """It is over; alert is what it said last, alert.cleared what to say now."""
+    """An alert has ended. alert: with its last figures; alert.cleared: the sentence to show now."""
 
     elapsed_s: float
     alert: Alert

@@ -1,8 +1,8 @@
 """The verdict that may be looked at every second: it holds at all looks together, for the price of somewhat more picks.
 
-Of a fair balancer UNEVEN is said at any look, ever, with a probability of at most 1/UNEVEN_FROM; of one that is at the
-threshold or beyond, EVEN with at most 1/EVEN_FROM (evidence.py). A window that slides along with the clock is a new one
-at each look, so that more is asked of it.
+A fair balancer is ever called UNEVEN with a probability of at most 1/UNEVEN_FROM, and a balancer at or beyond the
+threshold is ever called EVEN with at most 1/EVEN_FROM (evidence.py). A window that slides along with the clock is a new
+window at each look, so its verdict needs more evidence.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class ImbalanceRule:
     def _of_active(self, figures: Figures) -> Reading:
         if over := self._over(figures):
             return Reading("good", THRESHOLD, over, at_once=True)
-        # What is told anew is of now, not of a longer time in which it was worse or better.
+        # An update tells the present figures, not those of a longer time in which they were worse or better.
         if figures.recent_verdict.kind is not VerdictKind.UNEVEN:
             return UNCLEAR
         return _bad(figures.recent_balance, figures.recent_verdict)

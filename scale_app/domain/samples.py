@@ -170,7 +170,7 @@ class PodsLost:
 
 @dataclass(frozen=True, slots=True)
 class CountsSample:
-    """One reading of a source that counts beside the load: cumulative, as it stands there.
+    """One reading of a source that counts beside the load: the source's own cumulative counts.
 
     at_s: when the reading began; took_s: how long it took for all pods. lag_s: how old the source's own counts are.
     requests: {pod name: count}, zeros included; bytes instead of requests where approximate.

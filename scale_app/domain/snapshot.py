@@ -67,8 +67,8 @@ class PodShare:
     mean_ms, p95_ms: of the recent window. in_flight: requests in flight on average (Little's law), recent window.
     slow: slower than the other pods beyond chance, recent window. failing: fails more, since the start.
     zone: "" when unknown. restarts: of its containers. cpu_cores, memory_bytes: used, 15 to 30 s old; never scored.
-    expected: requests due to it, its part of those that were answered while it was ready; 0 for a pod that was never
-        ready. None where an earlier version did not keep it.
+    expected: its fair share of the requests that were answered while it was ready; 0 for a pod that was never ready.
+        None where an earlier version did not keep it.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Fan-out to every viewer, who may follow a run by number and so go on where a cut connection stopped.
+"""Sends events to every viewer. A viewer follows a run by numbers, so it can go on where a cut connection stopped.
 
 A slow viewer costs nobody anything: of each run it gets the newest snapshot only, and every other event (state, alert,
 pod) in order.

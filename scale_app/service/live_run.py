@@ -1,6 +1,6 @@
-"""One run while it sends load: merges the generator's and the pods' samples, and takes every event its one way.
+"""One run while it sends load: merges the samples of generator, pods and sources; sends its events to all viewers.
 
-The run has a clock of its own: one tick a second, whether anybody has anything to report or not.
+The run has a clock of its own: one tick a second, whether or not there is anything to report.
 """
 
 from __future__ import annotations

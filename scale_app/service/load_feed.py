@@ -1,6 +1,6 @@
 """One run's load generator, from the first reading beside it to its end: whatever happens, the run hears of an end.
 
-A generator that does not start, does not stop or goes on beyond its time is put down; so is one that fails.
+A load generator that does not start, does not stop, goes on beyond its time or fails is killed.
 """
 
 from __future__ import annotations

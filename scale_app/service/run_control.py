@@ -67,14 +67,14 @@ class RunControl:
         return await (await self._active_run(run_id)).edit(edit, self._limits)
 
     async def stop(self, run_id: str) -> None:
-        """Stop a running load; requests in flight still count. One that did not stop in time is put down.
+        """Stop a running load; requests in flight still count. A load that did not stop in time is killed.
 
         Raises RunNotFound, and RunNotActive when it was asked before and may still stop by itself.
         """
         await (await self._active_run(run_id)).stop()
 
     async def delete(self, run_id: str) -> None:
-        """Forget an ended run, or one that was asked to stop and did not in time: that is put down first.
+        """Delete an ended run. A run that was asked to stop and did not in time is killed first.
 
         Raises RunNotFound, RunStillActive.
         """

@@ -32,7 +32,7 @@ class Executor(Protocol):
 
 
 class CannotBegin(Exception):
-    """There is no load to be had. The message is a sentence for people."""
+    """The load cannot be started. The message is a sentence for people."""
 
 
 class Steering:

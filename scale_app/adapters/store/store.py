@@ -181,7 +181,7 @@ def _rows(result: Any) -> int:
 
 
 class Remembered(Generic[T]):
-    """A value for each run that is being written, of those that were kept last: what follows leans on it."""
+    """The last value of each run that is being written, which the next one depends on."""
 
     def __init__(self) -> None:
         self._kept: dict[str, T] = {}

@@ -204,7 +204,7 @@ def button(text: Text, on_click: Handler, name: str, look: str = "", icon: str =
 
 
 def stop_button(stop: Handler, stopping: Flag) -> Part:
-    """Also while a run is stopping: a load that does not end then is put down at the second asking."""
+    """Also while a run is stopping: pressed again, it kills a load that does not end."""
     return rx.fragment(
         button(rx.cond(stopping, "Stop once more", "Stop"), stop, "stop", icon="square"),
         rx.cond(
