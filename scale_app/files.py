@@ -1,4 +1,4 @@
-"""How a file is written: beside the one whose place it takes, which nobody ever sees half done."""
+"""Writes a file beside the old one and then replaces it, so that nobody sees half a file."""
 
 from __future__ import annotations
 

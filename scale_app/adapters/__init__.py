@@ -1,1 +1,1 @@
-"""One outside each, independent of one another. Foreign errors become ScaleErrors here and nowhere else."""
+"""Each module talks to one thing outside and knows no other adapter. Foreign errors become ScaleErrors only here."""

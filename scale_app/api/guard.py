@@ -1,4 +1,4 @@
-"""What every request passes first, the page's own socket included: origin, sizes, and the last net.
+"""What every request passes first, the page's own socket included: origin, sizes, and errors that nobody expected.
 
 A browser sends a page's scripts' requests with an Origin that the page cannot forge. CORS does not cover WebSockets,
 and a foreign page may POST without asking, so both are checked here: the Origin must be the host that was asked, or

@@ -1,7 +1,7 @@
 """Waiting for a process that should speak: how long, and what the system says of one that is silent.
 
 That a child has died is known at once, by its pipe. One that lives and says nothing was stopped, sleeps with its
-machine or waits for a CPU; most of these go on. So silence is told soon and punished late.
+machine or waits for a CPU; most of these go on. So people are told of silence soon, and the process is given up late.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The verdict that may be looked at every second: it holds at all looks together, for the price of somewhat more picks.
+"""The verdict that may be looked at every second: it holds at all looks together, and needs somewhat more picks.
 
 A fair balancer is ever called UNEVEN with a probability of at most 1/UNEVEN_FROM, and a balancer at or beyond the
 threshold is ever called EVEN with at most 1/EVEN_FROM (evidence.py). A window that slides along with the clock is a new

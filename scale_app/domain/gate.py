@@ -1,5 +1,6 @@
-"""What a run has to reach for a pipeline to go on: the thresholds of a plan, each with a level that warns and one that
-fails. Whether a run reached them says `domain/gating.py`.
+"""The thresholds that a pipeline asks of a run, each with a level that warns and one that fails.
+
+Whether a run reached them: `domain/gating.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Did a run reach the thresholds of its plan? Pure; every face shows this one answer."""
+"""Did a run reach the thresholds of its plan? Pure; page, API, command line and reports show this one answer."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The verdict of one look at the end, fixed in advance: a 95 % interval for the long-run CV.
 
-Narrower than what may be looked at any time (every_look.py), and wrong more often the more often one looks.
+Narrower than the interval that holds at every look (every_look.py); it errs more often the more often one looks.
 """
 
 from __future__ import annotations

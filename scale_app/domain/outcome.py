@@ -1,4 +1,4 @@
-"""How a run ended that did not end as planned: the sentences for one that reached nothing, and for one cut off."""
+"""The sentences for a run that did not end as planned: one that reached nothing, and one that was cut off."""
 
 from __future__ import annotations
 

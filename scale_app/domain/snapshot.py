@@ -1,4 +1,4 @@
-"""What everybody sees: one run at one second. Made once, shown by every face; faces compute nothing."""
+"""One run at one second. Made once; page, API, command line and reports show it and compute nothing."""
 
 from __future__ import annotations
 

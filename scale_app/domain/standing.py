@@ -1,4 +1,4 @@
-"""What a window's counts come to before they are judged, and what judging them gives."""
+"""A window's counts as the verdict needs them, and the judgement that they give."""
 
 from __future__ import annotations
 

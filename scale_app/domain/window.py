@@ -1,4 +1,4 @@
-"""What happened between two moments of a run, and what it comes to."""
+"""What happened between two moments of a run, and the figures of that."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What texts that pods, proxies and kernels give away say about requests. Pure; every text may be hostile."""
+"""What logs, metrics and connection tables of pods and proxies say about requests. Pure; every text may be hostile."""

@@ -1,4 +1,4 @@
-"""One run's way into the store: what it leaves behind waits here until it is stored, in order and nothing twice."""
+"""One run's way into the store: its lines wait here until they are stored, in order and none twice."""
 
 from __future__ import annotations
 

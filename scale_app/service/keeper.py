@@ -1,4 +1,4 @@
-"""Keeps the history small, behind everything else: deletes what is beyond the limits, and lets the store tidy up."""
+"""Keeps the history small, in the background: deletes what is beyond the limits, and lets the store tidy up."""
 
 from __future__ import annotations
 

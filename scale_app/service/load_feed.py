@@ -1,4 +1,4 @@
-"""One run's load generator, from the first reading beside it to its end: whatever happens, the run hears of an end.
+"""One run's load generator, from its start to its end. Whatever happens, the run is told of an end.
 
 A load generator that does not start, does not stop, goes on beyond its time or fails is killed.
 """

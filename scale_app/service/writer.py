@@ -1,4 +1,4 @@
-"""The one writer of this process: stores what runs leave behind, behind them. No run and no viewer waits for it.
+"""The one writer of this process: stores the runs' journals in the background. No run and no viewer waits for it.
 
 Why what people see may not be stored yet: docs/decisions/0008-published-before-stored.md.
 """

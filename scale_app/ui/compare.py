@@ -1,4 +1,4 @@
-"""The page that holds runs against one reference: what differs, and whether by more than chance."""
+"""The page that compares runs with one reference: what differs, and whether by more than chance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the columns of a row may hold, and what becomes of a row that cannot be read.
+"""What the columns of a row may hold, and how a row that cannot be read is left out or replaced.
 
 A damaged database, or another program, may have put anything there. That is the row's problem: it is left out or stood
 in for, and said; the rest is read.

@@ -1,4 +1,4 @@
-"""What the balancer chooses by: an affinity, a hash, weights, or nothing that can be seen from here."""
+"""Causes in the balancer: an affinity, a hash, weights, or a preference without a visible reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all findings of one cause have in common, and figures in their sentences."""
+"""A cause: the texts that all its findings have in common, and figures in their sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a connection decides: pods are picked when one is opened, or for each request."""
+"""Causes in the connections: pods are picked when one is opened, or for each request."""
 
 from __future__ import annotations
 

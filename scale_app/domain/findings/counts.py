@@ -1,4 +1,4 @@
-"""What is wrong with the counts themselves, before anything is said of the balancer."""
+"""Causes in the counts themselves, which come before any about the balancer."""
 
 from __future__ import annotations
 

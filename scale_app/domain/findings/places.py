@@ -1,4 +1,4 @@
-"""Traffic that stays near its client: what the Service's settings or the counts by node say."""
+"""Causes in places: traffic stays near its client, by the Service's settings or the counts by node."""
 
 from __future__ import annotations
 

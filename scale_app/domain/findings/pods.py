@@ -1,4 +1,4 @@
-"""What a pod itself does: it does not answer, fails, is slow, or is not ready."""
+"""Causes in a pod: it does not answer, fails, is slow, or is not ready."""
 
 from __future__ import annotations
 

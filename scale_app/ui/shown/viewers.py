@@ -1,7 +1,7 @@
 """One view and one message for all tabs that look at the same run, made once however many they are.
 
 Reflex keeps a state for each tab, finds what changed in it and encodes that, tab by tab. Of a running test only the
-figures change from second to second, and they are the same for everybody: those go to a room of the page's own socket.
+figures change from second to second, and they are the same for everybody: those go to a group of the page's own socket.
 What concerns one tab alone - its first look, a change of the run's state, its toasts - still goes through its state.
 """
 

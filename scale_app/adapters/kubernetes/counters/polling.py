@@ -1,5 +1,4 @@
-"""What every source of counts is given, and how those are read that are read now and then: every pod at once, with a
-sentence for what failed."""
+"""What every counting source is given, and how sources are polled: every pod at once, a sentence for what failed."""
 
 from __future__ import annotations
 

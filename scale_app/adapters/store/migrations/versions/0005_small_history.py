@@ -1,6 +1,6 @@
 """What lists show in columns of their own; the last snapshot apart and compressed; room for smaller events.
 
-Events of older runs stay as they are here, readable, and are made small in the background: see adapters/store/packing.
+Events of older runs stay as they are here, readable, and are made small in the background: see adapters/store/upkeep.
 """
 
 import json
