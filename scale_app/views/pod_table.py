@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Literal, get_args
+from typing import Any
 
 from scale_app.domain.snapshot import PodShare
 from scale_app.views import format as shown
@@ -13,12 +13,69 @@ from scale_app.views.view import PodRow
 MANY_PODS = 60
 ENDS_OF_MANY = 20
 
-Column = Literal[
-    "name", "node", "requests", "share", "against", "connections", "rate", "p95", "failures", "cpu", "state"
-]
-COLUMNS: tuple[Column, ...] = get_args(Column)
+
+@dataclass(frozen=True)
+class PodColumn:
+    """One column. value: what it is sorted by, None when unknown; text: what a cell says, given how many decimals
+    shares have. look: classes of its cells; about: the key of what explains it, "" when nothing does.
+    """
+
+    head: str
+    value: Callable[[PodShare], float | str | None]
+    text: Callable[[PodShare, int], str]
+    look: str = ""
+    about: str = ""
+
+
+def _state(pod: PodShare) -> str:
+    if not pod.ready:
+        return "Not ready"
+    return {"over": "▲ Over-used", "under": "▼ Under-used", "": "Within chance"}[outlier_side(pod)]
+
+
+def outlier_side(pod: PodShare) -> str:
+    """ "over", "under" or "" for a pod within chance."""
+    return ("over" if pod.against_fair > 0 else "under") if pod.outlier else ""
+
+
+COLUMNS = {
+    "name": PodColumn("Pod", lambda pod: pod.name, lambda pod, _: pod.name),
+    "node": PodColumn("Node", lambda pod: pod.node or None, lambda pod, _: pod.node or shown.NONE, "wide"),
+    "requests": PodColumn(
+        "Requests", lambda pod: pod.requests, lambda pod, _: shown.count(pod.requests), "number narrow-off"
+    ),
+    "share": PodColumn("Share", lambda pod: pod.share, lambda pod, n: shown.percent(pod.share, n), about="share"),
+    "against": PodColumn(
+        "Against fair",
+        lambda pod: pod.against_fair,
+        lambda pod, _: shown.signed_percent(pod.against_fair),
+        "number",
+        "against_fair",
+    ),
+    "connections": PodColumn(
+        "Connections",
+        lambda pod: pod.connections,
+        lambda pod, _: shown.count(pod.connections),
+        "number wide",
+        "connections",
+    ),
+    "rate": PodColumn(
+        "Requests/s", lambda pod: pod.requests_per_s, lambda pod, _: shown.rate(pod.requests_per_s), "number wide"
+    ),
+    "p95": PodColumn("p95", lambda pod: pod.p95_ms, lambda pod, _: shown.milliseconds(pod.p95_ms), "number wide"),
+    "failures": PodColumn(
+        "Failures", lambda pod: pod.failures, lambda pod, _: shown.count(pod.failures), "number wide"
+    ),
+    "cpu": PodColumn(
+        "CPU", lambda pod: pod.cpu_cores, lambda pod, _: shown.cores(pod.cpu_cores), "number wide cpu", "cpu"
+    ),
+    "state": PodColumn(
+        "State", lambda pod: (not pod.ready) * 2.0 + pod.outlier, lambda pod, _: _state(pod), about="pod_state"
+    ),
+}
 BAR, OUTLIER = len(COLUMNS), len(COLUMNS) + 1
 """Places in a row that is sent, after those of COLUMNS: see PodRow."""
+TEXT_COLUMNS = ("name", "node")
 
 
 _PLACES = tuple(each.name for each in fields(PodRow))
@@ -37,27 +94,11 @@ class PodTableView:
         return [[getattr(row, place) for place in _PLACES] for row in self.rows]
 
 
-_VALUES: dict[Column, Callable[[PodShare], tuple[bool, float | str]]] = {
-    "name": lambda pod: (True, pod.name),
-    "node": lambda pod: (bool(pod.node), pod.node),
-    "requests": lambda pod: (True, pod.requests),
-    "share": lambda pod: (True, pod.share),
-    "against": lambda pod: (True, pod.against_fair),
-    "connections": lambda pod: (True, pod.connections),
-    "rate": lambda pod: (True, pod.requests_per_s),
-    "p95": lambda pod: (pod.p95_ms is not None, pod.p95_ms or 0.0),
-    "failures": lambda pod: (True, pod.failures),
-    "cpu": lambda pod: (pod.cpu_cores is not None, pod.cpu_cores or 0.0),
-    "state": lambda pod: (True, (not pod.ready) * 2.0 + pod.outlier),
-}
-"""What a column is sorted by: whether it is known, and the value."""
-
-
-def pod_table(pods: Sequence[PodShare], by: Column = "name", descending: bool = False) -> PodTableView:
-    """The table, sorted. Unknown values stand last in either direction."""
-    value = _VALUES[by]
-    known = sorted((pod for pod in pods if value(pod)[0]), key=lambda pod: value(pod)[1], reverse=descending)
-    ordered = [*known, *(pod for pod in pods if not value(pod)[0])]
+def pod_table(pods: Sequence[PodShare], by: str = "name", descending: bool = False) -> PodTableView:
+    """The table, sorted by one of COLUMNS. Unknown values stand last in either direction."""
+    value: Callable[[PodShare], Any] = COLUMNS[by].value
+    known = sorted((pod for pod in pods if value(pod) is not None), key=value, reverse=descending)
+    ordered = [*known, *(pod for pod in pods if value(pod) is None)]
     if len(ordered) > MANY_PODS:
         ordered = _ends(ordered, by)
     most = max((pod.share for pod in pods), default=0.0)
@@ -69,7 +110,7 @@ def pod_table(pods: Sequence[PodShare], by: Column = "name", descending: bool = 
     )
 
 
-def _ends(ordered: list[PodShare], by: Column) -> list[PodShare]:
+def _ends(ordered: list[PodShare], by: str) -> list[PodShare]:
     """The first and the last in the order; by name, which says nothing, those of the order by share."""
     if by == "name":
         ordered = sorted(ordered, key=lambda pod: -pod.share)
@@ -83,34 +124,13 @@ def share_decimals(pods: int) -> int:
 
 def _row(pod: PodShare, most: float, decimals: int) -> PodRow:
     return PodRow(
-        name=pod.name,
-        node=pod.node or shown.NONE,
-        requests=shown.count(pod.requests),
-        share=shown.percent(pod.share, decimals),
-        against=shown.signed_percent(pod.against_fair),
-        connections=shown.count(pod.connections),
-        rate=shown.rate(pod.requests_per_s),
-        p95=shown.milliseconds(pod.p95_ms),
-        failures=shown.count(pod.failures),
-        cpu=shown.cores(pod.cpu_cores),
-        state=_state(pod),
+        **{name: column.text(pod, decimals) for name, column in COLUMNS.items()},
         bar=f"{100 * pod.share / most if most > 0 else 0.0:.2f}%",
         outlier=outlier_side(pod),
     )
 
 
-def outlier_side(pod: PodShare) -> str:
-    """ "over", "under" or "" for a pod within chance."""
-    return ("over" if pod.against_fair > 0 else "under") if pod.outlier else ""
-
-
-def _state(pod: PodShare) -> str:
-    if not pod.ready:
-        return "Not ready"
-    return {"over": "▲ Over-used", "under": "▼ Under-used", "": "Within chance"}[outlier_side(pod)]
-
-
-def _note(pods: Sequence[PodShare], by: Column) -> str:
+def _note(pods: Sequence[PodShare], by: str) -> str:
     if not pods:
         return ""
     ready = f"{shown.count(sum(pod.ready for pod in pods))} ready of {shown.count(len(pods))}"

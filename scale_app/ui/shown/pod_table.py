@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import reflex as rx
 
@@ -14,27 +14,11 @@ from scale_app.ui.elements.types import Handler, Part, Text
 from scale_app.ui.reflex_compat import set_changed
 from scale_app.ui.shown.charts import placed
 from scale_app.ui.shown.viewers import VIEWERS, Renewed, Viewed, newest_of, rows_of, session_of, table_of
-from scale_app.views.pod_table import BAR, COLUMNS, OUTLIER, Column
-
-HEADS: dict[Column, tuple[str, str, str]] = {
-    "name": ("Pod", "", ""),
-    "node": ("Node", "wide", ""),
-    "requests": ("Requests", "number narrow-off", ""),
-    "share": ("Share", "", "share"),
-    "against": ("Against fair", "number", "against_fair"),
-    "connections": ("Connections", "number wide", "connections"),
-    "rate": ("Requests/s", "number wide", ""),
-    "p95": ("p95", "number wide", ""),
-    "failures": ("Failures", "number wide", ""),
-    "cpu": ("CPU", "number wide cpu", "cpu"),
-    "state": ("State", "", "pod_state"),
-}
-"""Heading, classes of its cells, what its info button explains."""
-TEXT_COLUMNS: tuple[Column, ...] = ("name", "node")
+from scale_app.views.pod_table import BAR, COLUMNS, OUTLIER, TEXT_COLUMNS
 
 
 class PodRows(Renewed, rx.State):
-    """The table as this tab wants it. by: a Column; run_id: whose pods these are."""
+    """The table as this tab wants it. by: one of COLUMNS; run_id: whose pods these are."""
 
     rows: rx.Field[list[list[str]]] = rx.field(default_factory=list)
     note: str = ""
@@ -46,7 +30,7 @@ class PodRows(Renewed, rx.State):
     @rx.event
     async def sort(self, by: str) -> None:
         """Sort by a column; again, in the other direction. Figures begin with the largest."""
-        if by not in get_args(Column):
+        if by not in COLUMNS:
             return
         self.descending = not self.descending if by == self.by else by not in TEXT_COLUMNS
         self.by = by
@@ -96,9 +80,9 @@ def _table() -> Part:
     )
 
 
-def _head(column: Column) -> Part:
+def _head(column: str) -> Part:
     sort: Handler = PodRows.sort
-    text, look, about = HEADS[column]
+    text, look, about = COLUMNS[column].head, COLUMNS[column].look, COLUMNS[column].about
     sorted_by_it = PodRows.by == column
     order = rx.cond(PodRows.descending, "descending", "ascending")
     sign = rx.el.span(
@@ -129,8 +113,8 @@ def _row(row: Any) -> Part:
     return rx.el.tr(*cells, data_outlier=row[OUTLIER], data_testid="pod")
 
 
-def _cell(column: Column, text: Text, row: Any) -> Part:
-    look = HEADS[column][1]
+def _cell(column: str, text: Text, row: Any) -> Part:
+    look = COLUMNS[column].look
     if column == "name":
         return rx.el.th(text, class_name="mono", scope="row", title=text)
     if column == "share":

@@ -19,7 +19,7 @@ from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Point
 from scale_app.ui.reflex_compat import UPDATE_EVENT, replaces_a_base_method, state_update
-from scale_app.views.pod_table import Column, PodTableView, pod_table
+from scale_app.views.pod_table import PodTableView, pod_table
 from scale_app.views.presenting import run_view
 from scale_app.views.view import OFFLINE, RunView
 
@@ -177,15 +177,11 @@ def view_of(record: RunRecord, points: Sequence[Point], happened: Sequence[Event
 
 
 def table_of(record: RunRecord | None, by: str, descending: bool) -> PodTableView:
-    """The table of a run's pods, likewise. by: a Column."""
+    """The table of a run's pods, likewise. by: one of COLUMNS."""
     last = record.last if record else None
     if last is None:
         return PodTableView()
-    return _once(
-        ("table", last.run_id, last.seq, by, descending),
-        last,
-        lambda: pod_table(last.pods, cast(Column, by), descending),
-    )
+    return _once(("table", last.run_id, last.seq, by, descending), last, lambda: pod_table(last.pods, by, descending))
 
 
 def rows_of(table: PodTableView) -> list[list[str]]:

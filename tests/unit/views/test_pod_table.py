@@ -9,7 +9,7 @@ from tests.unit.ui.samples import pods
 
 
 def column(table, name):
-    return [row[COLUMNS.index(name)] for row in table.plain()]
+    return [row[list(COLUMNS).index(name)] for row in table.plain()]
 
 
 def test_only_outliers_are_marked_and_not_by_colour_alone():
