@@ -173,38 +173,56 @@ def _worker_secret(environment: Mapping[str, str]) -> str:
         ) from None
 
 
-def _folder(text: str) -> str:
-    if not Path(text).is_dir():
-        raise ValueError(text)
-    return text
+def _text_that(holds: Callable[[str], object]) -> Callable[[str], str]:
+    """Reads a text for which this holds. Raises ValueError for another."""
+
+    def read(text: str) -> str:
+        if not holds(text):
+            raise ValueError(text)
+        return text
+
+    return read
 
 
-def _host(text: str) -> str:
-    if any(c in text for c in " /@"):
-        raise ValueError(text)
-    return text
+def _items(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
-def _image(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,300}", text):
-        raise ValueError(text)
-    return text
+def _items_that(holds: Callable[[str], object]) -> Callable[[str], tuple[str, ...]]:
+    """Reads items with commas between, for each of which this holds. Raises ValueError for another."""
+
+    def read(text: str) -> tuple[str, ...]:
+        return tuple(map(_text_that(holds), _items(text)))
+
+    return read
+
+
+_folder = _text_that(lambda text: Path(text).is_dir())
+_host = _text_that(re.compile(r"[^ /@]*").fullmatch)
+_image = _text_that(re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,300}").fullmatch)
+_database = _text_that(lambda text: text.startswith(("sqlite+aiosqlite:///", "postgresql+asyncpg://")))
+_web_url = _text_that(re.compile(r"https?://[^\s?#@]+").fullmatch)
+_namespaces = _items_that(lambda item: item == "*" or LABEL.fullmatch(item))
+_some_hosts = _items_that(re.compile(r"(\*\.)?(?!\.*$)[A-Za-z0-9._-]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*").fullmatch)
+_some_origins = _items_that(re.compile(r"https?://[^/]+").fullmatch)
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    return _some_hosts(text.lower())
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(item.lower() for item in _some_origins(text))
+
+
+def _public_url(text: str) -> str:
+    return _web_url(text).rstrip("/")
 
 
 def _port(text: str) -> int:
     if not 1 <= int(text) <= 65_535:
         raise ValueError(text)
     return int(text)
-
-
-def _database(text: str) -> str:
-    if not text.startswith(("sqlite+aiosqlite:///", "postgresql+asyncpg://")):
-        raise ValueError(text)
-    return text
-
-
-def _items(text: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 def _targets(text: str) -> tuple[str, ...]:
@@ -224,28 +242,6 @@ def _kube_config(text: str) -> str:
     return text if text == "in-cluster" else os.path.expanduser(text)
 
 
-def _namespaces(text: str) -> tuple[str, ...]:
-    for item in _items(text):
-        if item != "*" and not LABEL.fullmatch(item):
-            raise ValueError(item)
-    return _items(text)
-
-
-def _hosts(text: str) -> tuple[str, ...]:
-    for item in _items(text):
-        if not re.fullmatch(r"(\*\.)?[A-Za-z0-9._-]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*", item) or item.strip("*.") == "":
-            raise ValueError(item)
-    return tuple(item.lower() for item in _items(text))
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    for item in _items(text):
-        scheme, _, rest = item.partition("://")
-        if scheme not in ("http", "https") or not rest or "/" in rest:
-            raise ValueError(item)
-    return tuple(item.lower() for item in _items(text))
-
-
 def _notify_urls(text: str) -> tuple[str, ...]:
     """Separated where white space or a comma is followed by a scheme, since a URL may hold commas itself."""
     urls = tuple(part for part in re.split(r"[\s,]+(?=[A-Za-z][A-Za-z0-9]*://)", text.strip(" \t\r\n,")) if part)
@@ -257,13 +253,6 @@ def _notify_urls(text: str) -> tuple[str, ...]:
                 "separated by commas or spaces (the value is not shown, since it may hold a secret)."
             )
     return urls
-
-
-def _public_url(text: str) -> str:
-    scheme, _, rest = text.partition("://")
-    if scheme not in ("http", "https") or not rest or re.search(r"[\s?#@]", rest):
-        raise ValueError(text)
-    return text.rstrip("/")
 
 
 def _count(text: str) -> int:

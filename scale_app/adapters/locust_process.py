@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import AsyncIterator
+from typing import cast
 
 from scale_app.child_process.owner import ChildProcess
 from scale_app.child_process.watchdog import LOOK_EVERY_S, Patience, ProcessState, WaitClock, Watchdog, process_state
@@ -149,7 +150,7 @@ class LocustLoad:
             line = await self._child.line(LOOK_EVERY_S)
             if not line.endswith(b"\n"):
                 return [await self._gone()]
-            heard: Sample = from_json(Sample, line)  # type: ignore[arg-type]
+            heard = from_json(cast(type[Sample], Sample), line)
         except TimeoutError:
             return self._silent()
         except ValueError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from scale_app.domain.connection_join import ConnectionJoin, Joined
 from scale_app.domain.counters import Counted, CounterTotals, Timeline
@@ -251,6 +252,6 @@ class Attribution:
         coverage = total / sample.answered if sample.answered else None
         self._note(JOINED, coverage=coverage, approximate=joined.estimated)
 
-    def _note(self, source: Source, **changes: object) -> None:
+    def _note(self, source: Source, **changes: Any) -> None:
         standing = self._standings.get(source) or SourceStanding(source)
-        self._standings[source] = replace(standing, **changes)  # type: ignore[arg-type]
+        self._standings[source] = replace(standing, **changes)

@@ -5,11 +5,11 @@ Whether a run reached them: `domain/gating.py`.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 from scale_app.domain.errors import PlanError
+from scale_app.domain.numerics import is_number
 
 Doubt = Literal["uneven", "undecided"]
 DOUBTS: tuple[Doubt, ...] = ("uneven", "undecided")
@@ -70,8 +70,7 @@ def _check(name: str, levels: Levels, least: float, most: float, highest_fails: 
     for level, value in (("warn", levels.warn), ("fail", levels.fail)):
         if value is None:
             continue
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if not good or not least <= value <= most:
+        if not is_number(value) or not least <= value <= most:
             raise PlanError(f"gate.{name}.{level}", value, f"a number from {least:g} to {most:,.0f}")
     if levels.warn is None or levels.fail is None:
         return

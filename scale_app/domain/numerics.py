@@ -1,4 +1,4 @@
-"""numpy and scipy.special, loaded when first used, and a finder of roots that needs no more of scipy.
+"""What is a number; numpy and scipy.special, loaded when first used; a finder of roots that needs no more of scipy.
 
 Commands that judge nothing, and a server at which nobody has started a run, need neither: numpy takes an eighth of a
 second of CPU to load, scipy.special a quarter of a second and 25 MB.
@@ -7,13 +7,14 @@ second of CPU to load, scipy.special a quarter of a second and 25 MB.
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Array", "crossing", "load", "np", "special"]
+__all__ = ["Array", "crossing", "is_number", "load", "np", "special"]
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
@@ -82,3 +83,8 @@ def _part(newest: Place, across: Place, before: Place) -> float:
     if not (phi * phi < xi and (1 - phi) ** 2 < 1 - xi):
         return 0.5
     return fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """True for a finite number; a bool is none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

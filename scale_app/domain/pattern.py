@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scale_app.domain.errors import PlanError
+from scale_app.domain.numerics import is_number
 
 PatternKind = Literal["constant", "ramp", "steps", "spike", "wave", "replayed"]
 KINDS: tuple[PatternKind, ...] = ("constant", "ramp", "steps", "spike", "wave", "replayed")
@@ -109,6 +110,5 @@ _SHARES: dict[PatternKind, Callable[[Pattern, float], float]] = {
 
 
 def _check(field: str, value: object, least: float, most: float) -> None:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or not least <= float(value) <= most:  # type: ignore[arg-type]
+    if not is_number(value) or not least <= value <= most:
         raise PlanError(f"pattern.{field}", value, f"a number from {least:g} to {most:,g}")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -13,6 +12,7 @@ from typing import Literal
 from scale_app.domain.counting import CountingWish, EnterPods
 from scale_app.domain.errors import PlanError
 from scale_app.domain.gate import Gate
+from scale_app.domain.numerics import is_number
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.request import HEADER_NAME, check_authorities, check_locustfile, check_request
 from scale_app.domain.source import AskedSource
@@ -219,10 +219,10 @@ class PlanEdit:
     arrivals_per_s: float | None = None
 
 
-def _check_arrivals(arrivals_per_s: object, arrivals: object) -> None:
+def _check_arrivals(arrivals_per_s: float | None, arrivals: object) -> None:
     if arrivals_per_s is not None:
         _number("arrivals_per_s", arrivals_per_s, 0.1)
-        if float(arrivals_per_s) > MOST_ARRIVALS_PER_S:  # type: ignore[arg-type]
+        if arrivals_per_s > MOST_ARRIVALS_PER_S:
             raise PlanError("arrivals_per_s", arrivals_per_s, f"at most {MOST_ARRIVALS_PER_S:,.0f}")
     if arrivals not in ("constant", "poisson"):
         raise PlanError("arrivals", arrivals, "either constant or poisson")
@@ -242,6 +242,5 @@ def _share(field: str, value: float | None) -> None:
 
 
 def _number(field: str, value: object, least: float) -> None:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or float(value) < least:  # type: ignore[arg-type]
+    if not is_number(value) or value < least:
         raise PlanError(field, value, f"a number of at least {least:g}")

@@ -61,7 +61,7 @@ async def test_a_close_that_is_cut_short_is_no_error(
 
 async def test_a_file_that_hangs_is_let_go_of_all_the_same(url: str) -> None:
     store = SqlRunStore(url, FakeClock())
-    async with store._session() as session:
+    async with store._reading("Reading") as session:
         driver = await driver_of(await session.connection())
     began_s = time.monotonic()
     async with held(driver):

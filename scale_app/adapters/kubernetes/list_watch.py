@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from scale_app.adapters.kubernetes.border import Gone
 from scale_app.adapters.kubernetes.client import ClusterClient, Json
-from scale_app.adapters.kubernetes.objects import list_at, text_at
+from scale_app.adapters.kubernetes.objects import dicts_at, text_at
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ async def listed(cluster: ClusterClient, path: str, query: Mapping[str, str] | N
     more = ""
     while True:
         page = await cluster.get(path, {**(query or {}), "limit": PAGE, **({"continue": more} if more else {})})
-        found += [item for item in list_at(page, "items") if isinstance(item, dict)]
+        found += dicts_at(page, "items")
         more = text_at(page, "metadata", "continue")
         if not more:
             return found, text_at(page, "metadata", "resourceVersion")

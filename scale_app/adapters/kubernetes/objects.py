@@ -112,7 +112,7 @@ def service(document: Json) -> Service:
     """A Service."""
     spec = dict_at(document, "spec")
     virtual = tuple(text for text in map(clean, list_at(spec, "clusterIPs") or [spec.get("clusterIP")]) if text)
-    balancers = [item for item in list_at(document, "status", "loadBalancer", "ingress") if isinstance(item, dict)]
+    balancers = dicts_at(document, "status", "loadBalancer", "ingress")
     return Service(
         namespace=text_at(document, "metadata", "namespace"),
         name=text_at(document, "metadata", "name"),
@@ -129,7 +129,7 @@ def service(document: Json) -> Service:
 
 def endpoint_slice(document: Json) -> Slice:
     """An EndpointSlice."""
-    endpoints = [item for item in list_at(document, "endpoints") if isinstance(item, dict)]
+    endpoints = dicts_at(document, "endpoints")
     pods = tuple(_endpoint(item) for item in endpoints if text_at(item, "targetRef", "kind") == "Pod")
     return Slice(
         namespace=text_at(document, "metadata", "namespace"),
@@ -141,9 +141,9 @@ def endpoint_slice(document: Json) -> Slice:
 
 def pod(document: Json) -> Pod:
     """A Pod."""
-    owners = [item for item in list_at(document, "metadata", "ownerReferences") if isinstance(item, dict)]
-    states = [item for item in list_at(document, "status", "containerStatuses") if isinstance(item, dict)]
-    containers = [item for item in list_at(document, "spec", "containers") if isinstance(item, dict)]
+    owners = dicts_at(document, "metadata", "ownerReferences")
+    states = dicts_at(document, "status", "containerStatuses")
+    containers = dicts_at(document, "spec", "containers")
     return Pod(
         name=text_at(document, "metadata", "name"),
         uid=text_at(document, "metadata", "uid"),
@@ -159,7 +159,7 @@ def pod(document: Json) -> Pod:
 
 def node(document: Json) -> Node:
     """A Node."""
-    conditions = [item for item in list_at(document, "status", "conditions") if isinstance(item, dict)]
+    conditions = dicts_at(document, "status", "conditions")
     ready = any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
     zone = text_at(document, "metadata", "labels", ZONE_LABEL)
     return Node(text_at(document, "metadata", "name"), zone, ready)
@@ -211,6 +211,11 @@ def int_at(document: object, *keys: str, default: int = 0) -> int:
 def list_at(document: object, *keys: str) -> list[Any]:
     value = at(document, *keys)
     return value if isinstance(value, list) else []
+
+
+def dicts_at(document: object, *keys: str) -> list[dict[str, Any]]:
+    """The objects in a list; what is none is left out."""
+    return [item for item in list_at(document, *keys) if isinstance(item, dict)]
 
 
 def dict_at(document: object, *keys: str) -> dict[str, Any]:

@@ -87,7 +87,7 @@ async def _connection(*where: Any, **options: Any) -> aiosqlite.Connection:
     thread = connection._thread
     thread.daemon = True
     # Stopped twice, as by a second cancellation while it closes, it would wait for an answer of a thread that is gone.
-    connection.stop = cache(connection.stop)  # type: ignore[method-assign]
+    vars(connection)["stop"] = cache(connection.stop)
     try:
         opened = await connection
     except BaseException:
@@ -141,9 +141,8 @@ class Sessions:
 
     async def check(self) -> None:
         """Raises StoreUnavailable when the history cannot be read now."""
-        with border("Asking the database", self._url):
-            async with self._session(CHECK_LIMIT_S) as session:
-                await session.scalar(select(col(RunRow.id)).limit(1))
+        async with self._reading("Asking the database", CHECK_LIMIT_S) as session:
+            await session.scalar(select(col(RunRow.id)).limit(1))
 
     async def close(self) -> None:
         """Let go of the database, within CLOSE_LIMIT_S."""
@@ -154,17 +153,19 @@ class Sessions:
             closing.cancel()
 
     @asynccontextmanager
-    async def _session(self, limit_s: float = READ_LIMIT_S) -> AsyncIterator[AsyncSession]:
-        """To read with. Raises TimeoutError when that takes too long."""
-        async with asyncio.timeout(limit_s), AsyncSession(self._engine, expire_on_commit=False) as session:
-            yield session
+    async def _reading(self, doing: str, limit_s: float = READ_LIMIT_S) -> AsyncIterator[AsyncSession]:
+        """Raises StoreUnavailable, also when it takes too long. doing: what is tried, for the sentence."""
+        with border(doing, self._url):
+            async with asyncio.timeout(limit_s), AsyncSession(self._engine, expire_on_commit=False) as session:
+                yield session
 
     @asynccontextmanager
-    async def _writing(self, limit_s: float = WRITE_LIMIT_S) -> AsyncIterator[AsyncSession]:
-        """One transaction, kept when the block ends and undone when it raises, as TimeoutError does after the limit."""
-        writing = AsyncSession(self._writer, expire_on_commit=False)
-        async with asyncio.timeout(limit_s), writing as session, session.begin():
-            yield session
+    async def _writing(self, doing: str, limit_s: float = WRITE_LIMIT_S) -> AsyncIterator[AsyncSession]:
+        """One transaction, kept when the block ends and undone when it raises. The rest as for `_reading`."""
+        with border(doing, self._url):
+            writing = AsyncSession(self._writer, expire_on_commit=False)
+            async with asyncio.timeout(limit_s), writing as session, session.begin():
+                yield session
 
     def _insert(self, table: type[SQLModel]) -> Any:
         return self._new(table).on_conflict_do_nothing()

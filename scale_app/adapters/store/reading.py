@@ -65,25 +65,22 @@ class StoredRuns(Sessions):
     async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
         """The plans of those of these runs that there are, and whose plan can be read."""
         query = select(col(RunRow.id), col(RunRow.plan_json)).where(col(RunRow.id).in_(map(storable, run_ids)))
-        with border("Reading the plans of runs", self._url):
-            async with self._session() as session:
-                rows = (await session.execute(query)).all()
+        async with self._reading("Reading the plans of runs") as session:
+            rows = (await session.execute(query)).all()
         plans = {run_id: self._damage(run_id).read("plan", partial(plan_of, plan), None) for run_id, plan in rows}
         return {run_id: plan for run_id, plan in plans.items() if plan is not None}
 
     async def count(self, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()) -> int:
         """How many runs are wanted."""
-        with border("Counting the runs", self._url):
-            async with self._session() as session:
-                counted = select(func.count(col(RunRow.id))).where(*conditions(wanted, without))
-                return await session.scalar(counted) or 0
+        async with self._reading("Counting the runs") as session:
+            counted = select(func.count(col(RunRow.id))).where(*conditions(wanted, without))
+            return await session.scalar(counted) or 0
 
     async def run(self, run_id: str) -> RunRecord:
         """Raises RunNotFound."""
-        with border(f"Reading run {run_id}", self._url):
-            async with self._session() as session:
-                row = await session.get(RunRow, storable(run_id))
-                last = await session.scalar(select(col(LastRow.body)).where(col(LastRow.run_id) == storable(run_id)))
+        async with self._reading(f"Reading run {run_id}") as session:
+            row = await session.get(RunRow, storable(run_id))
+            last = await session.scalar(select(col(LastRow.body)).where(col(LastRow.run_id) == storable(run_id)))
         if row is None:
             raise RunNotFound(run_id)
         return await asyncio.to_thread(record_of, row, last, self._damage(run_id))
@@ -125,15 +122,13 @@ class StoredRuns(Sessions):
     async def _recorded_rows(self, run_id: str, first_seq: int) -> list[tuple[int, bytes]]:
         mine = (col(RecordedRow.run_id) == storable(run_id), col(RecordedRow.seq) >= first_seq)
         rows = select(col(RecordedRow.seq), col(RecordedRow.body)).where(*mine).order_by(col(RecordedRow.seq))
-        with border(f"Reading the recording of run {run_id}", self._url):
-            async with self._session(LONG_LIMIT_S) as session:
-                return [(seq, body) for seq, body in await session.execute(rows.limit(ROWS_AT_ONCE))]
+        async with self._reading(f"Reading the recording of run {run_id}", LONG_LIMIT_S) as session:
+            return [(seq, body) for seq, body in await session.execute(rows.limit(ROWS_AT_ONCE))]
 
     async def plans(self) -> list[SavedPlan]:
         """Every saved plan, by name."""
-        with border("Reading the saved plans", self._url):
-            async with self._session() as session:
-                rows = (await session.scalars(select(PlanRow))).all()
+        async with self._reading("Reading the saved plans") as session:
+            rows = (await session.scalars(select(PlanRow))).all()
         # Sorted here, so that the order does not depend on the database's collation.
         return sorted(saved_plans_of(rows, self._damages), key=lambda saved: saved.name)
 
@@ -154,9 +149,8 @@ class StoredRuns(Sessions):
 
     async def _rows(self, run_id: str, query: Select[*tuple[Any, ...]]) -> list[Any]:
         ordered = query.where(col(EventRow.run_id) == storable(run_id)).order_by(col(EventRow.seq))
-        with border(f"Reading what happened in run {run_id}", self._url):
-            async with self._session(LONG_LIMIT_S) as session:
-                return [tuple(row) for row in await session.execute(ordered)]
+        async with self._reading(f"Reading what happened in run {run_id}", LONG_LIMIT_S) as session:
+            return [tuple(row) for row in await session.execute(ordered)]
 
 
 def conditions(wanted: RunFilter, without: Sequence[str] = ()) -> list[ColumnElement[bool]]:

@@ -55,11 +55,10 @@ class SqlRunStore(StoredRuns):
 
     async def create(self, record: RunRecord) -> None:
         """Keep a new run. One that is kept already stays as it is."""
-        with border(f"Keeping the new run {record.run_id}", self._url):
-            async with self._writing() as session:
-                await session.execute(self._insert(RunRow), [run_values(record)])
-                if last := last_values(record.run_id, record.last):
-                    await session.execute(self._insert(LastRow), [last])
+        async with self._writing(f"Keeping the new run {record.run_id}") as session:
+            await session.execute(self._insert(RunRow), [run_values(record)])
+            if last := last_values(record.run_id, record.last):
+                await session.execute(self._insert(LastRow), [last])
 
     async def append(
         self, run_id: str, first_seq: int, events: Sequence[Event], at_epoch_s: float | None = None
@@ -76,12 +75,11 @@ class SqlRunStore(StoredRuns):
         whole, thinned = (self._thinned.get(run_id) or Thinned()).and_then(events)
         values = await asyncio.to_thread(event_values, run_id, first_seq, events, whole)
         last = await asyncio.to_thread(last_values, run_id, newest_snapshot(events))
-        with border(f"Keeping what happened in run {run_id}", self._url):
-            async with self._writing() as session:
-                await _update_run(session, run_id, changed)
-                await session.execute(self._insert(EventRow), values)
-                if last:
-                    await session.execute(self._replace(LastRow, col(LastRow.run_id), last))
+        async with self._writing(f"Keeping what happened in run {run_id}") as session:
+            await _update_run(session, run_id, changed)
+            await session.execute(self._insert(EventRow), values)
+            if last:
+                await session.execute(self._replace(LastRow, col(LastRow.run_id), last))
         self._thinned.keep(run_id, thinned)
 
     async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded]) -> None:
@@ -90,19 +88,18 @@ class SqlRunStore(StoredRuns):
             return
         so_far = self._written.get(run_id) or Written()
         bodies, written = await asyncio.to_thread(so_far.and_then, first_seq, lines)
-        with border(f"Keeping the recording of run {run_id}", self._url):
-            async with self._writing() as session:
-                try:
-                    await session.execute(self._insert(RecordedRow), recorded_values(run_id, first_seq, bodies))
-                except IntegrityError as error:  # a line that is there already is none; so there is no such run
-                    raise RunNotFound(run_id) from error
+        async with self._writing(f"Keeping the recording of run {run_id}") as session:
+            try:
+                await session.execute(self._insert(RecordedRow), recorded_values(run_id, first_seq, bodies))
+            except IntegrityError as error:  # a line that is there already is none; so there is no such run
+                raise RunNotFound(run_id) from error
         self._written.keep(run_id, None if isinstance(lines[-1], LoadEnded) else written)
 
     async def delete(self, run_id: str) -> None:
         """Forget a run and its events. Raises RunNotFound."""
         with border(f"Deleting run {run_id}", self._url):
             await self._upkeep.delete_rows_of(storable(run_id))
-            async with self._writing(LONG_LIMIT_S) as session:
+            async with self._writing(f"Deleting run {run_id}", LONG_LIMIT_S) as session:
                 gone = await session.execute(delete(RunRow).where(col(RunRow.id) == storable(run_id)))
                 if _rows(gone) == 0:
                     raise RunNotFound(run_id)
@@ -123,37 +120,33 @@ class SqlRunStore(StoredRuns):
 
         Raises RunNotFound.
         """
-        with border(f"Marking run {run_id} as a baseline", self._url):
-            async with self._writing() as session:
-                if name:
-                    had_it = update(RunRow).where(col(RunRow.baseline) == storable(name))
-                    await session.execute(had_it.values(baseline=""))
-                await _update_run(session, storable(run_id), {"baseline": storable(name)})
+        async with self._writing(f"Marking run {run_id} as a baseline") as session:
+            if name:
+                had_it = update(RunRow).where(col(RunRow.baseline) == storable(name))
+                await session.execute(had_it.values(baseline=""))
+            await _update_run(session, storable(run_id), {"baseline": storable(name)})
 
     async def save_plan(self, saved: SavedPlan) -> None:
         """Keep a plan, in place of the one that had its name."""
-        with border(f"Saving the plan {saved.name!r}", self._url):
-            async with self._writing() as session:
-                await session.execute(self._replace(PlanRow, col(PlanRow.name), plan_values(saved)))
+        async with self._writing(f"Saving the plan {saved.name!r}") as session:
+            await session.execute(self._replace(PlanRow, col(PlanRow.name), plan_values(saved)))
 
     async def delete_plan(self, name: str) -> None:
         """Raises PlanNotFound."""
-        with border(f"Deleting the saved plan {name!r}", self._url):
-            async with self._writing() as session:
-                gone = await session.execute(delete(PlanRow).where(col(PlanRow.name) == storable(name)))
-                if _rows(gone) == 0:
-                    raise PlanNotFound(name)
+        async with self._writing(f"Deleting the saved plan {name!r}") as session:
+            gone = await session.execute(delete(PlanRow).where(col(PlanRow.name) == storable(name)))
+            if _rows(gone) == 0:
+                raise PlanNotFound(name)
 
     async def mark_interrupted(self, message: str) -> list[str]:
         """Turn every run that is stored as active into an interrupted one; ids of those.
 
         The end of such a run is its newest snapshot's time: the last moment that anything is known of it.
         """
-        with border("Marking interrupted runs", self._url):
-            async with self._writing(LONG_LIMIT_S) as session:
-                rows = (await session.scalars(select(RunRow).where(col(RunRow.state).in_(ACTIVE)))).all()
-                for row in rows:
-                    await self._interrupt(session, row, message)
+        async with self._writing("Marking interrupted runs", LONG_LIMIT_S) as session:
+            rows = (await session.scalars(select(RunRow).where(col(RunRow.state).in_(ACTIVE)))).all()
+            for row in rows:
+                await self._interrupt(session, row, message)
         return [row.id for row in rows]
 
     async def _interrupt(self, session: AsyncSession, row: RunRow, message: str) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from scale_app.adapters.kubernetes.counters.logs import LogFollowing
-from scale_app.adapters.kubernetes.counters.polling import AtPods, PodReadings
+from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts, PodReadings
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.request import USER_AGENT
-from scale_app.domain.samples import ConnectionsSample, CountsSample
+from scale_app.domain.samples import CountsSample
 from scale_app.domain.source import Source
 from scale_app.ports import Admitted
 from scale_app.readings.access_log import LogFormat, Ours, Whose
@@ -24,9 +24,7 @@ LAG_S = 0.25
 class AccessLogCounter(AtPods):
     """Fulfils RequestCounter."""
 
-    async def counts(
-        self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
-    ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
+    async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
         """See RequestCounter."""
         pods = self.pods_of(plan, target)
         counts = LineCounts(plan)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,11 +16,11 @@ from typing import Any
 from scale_app.adapters.kubernetes.border import border, forbidden, of_status, quoted
 from scale_app.adapters.kubernetes.client import TOKEN, ClusterClient
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
-from scale_app.adapters.kubernetes.counters.polling import AtPods, PodReadings, readings
+from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts, PodReadings, readings
 from scale_app.adapters.kubernetes.objects import dict_at, list_at, text_at
 from scale_app.domain.errors import ClusterUnavailable, CountingFailed
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.samples import ConnectionsSample, CountsSample
+from scale_app.domain.samples import ConnectionsSample
 from scale_app.ports import Admitted
 from scale_app.readings.network import ConnectionTable, connection_table
 
@@ -51,9 +51,7 @@ class ConnectionMap(AtPods):
 
     image: str = field(kw_only=True)
 
-    async def counts(
-        self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
-    ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
+    async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
         """See RequestCounter."""
         pods = self.pods_of(plan, target)
         tables = _Tables(pods.cluster, self.image if plan.enter_pods == "ephemeral" else "")

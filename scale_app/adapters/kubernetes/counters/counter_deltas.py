@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
@@ -122,10 +122,10 @@ class CounterDeltas:
         if self._asked:
             self._choose_asked()
             return
-        totals: Counter[str] = Counter()
+        totals: defaultdict[str, float] = defaultdict(float)
         for life in self._lives.values():
             for (name, _), gain in life.gained.items():
-                totals[name] += gain  # type: ignore[assignment]
+                totals[name] += gain
         candidate, self._candidate = self._candidate, counter_of_requests(totals, sent)
         if candidate and candidate == self._candidate:  # twice the same, since one look may deceive
             self._chosen = candidate

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from scale_app.adapters.kubernetes.client import ClusterClient
-from scale_app.adapters.kubernetes.counters.polling import AtPods
+from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts
 from scale_app.domain.errors import CountingFailed, ScaleError, named
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.samples import ConnectionsSample, CountsSample
+from scale_app.domain.samples import CountsSample
 from scale_app.domain.source import Source
 from scale_app.ports import Admitted
 from scale_app.readings.network import PodBytes, received_bytes
@@ -27,9 +27,7 @@ class NetworkShare(AtPods):
 
     every_s: float = EVERY_S
 
-    async def counts(
-        self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
-    ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
+    async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
         """See RequestCounter."""
         first = True
         async with self.pods_of(plan, target) as pods:

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from scale_app.adapters.kubernetes.client import ClusterClient, Json
 from scale_app.adapters.kubernetes.list_watch import ListWatch, Timing, listed
-from scale_app.adapters.kubernetes.objects import SERVICE_LABEL, at, int_at, labels_at, list_at, text_at
+from scale_app.adapters.kubernetes.objects import SERVICE_LABEL, at, dicts_at, int_at, labels_at, list_at, text_at
 from scale_app.domain.cluster import ServiceRef
 from scale_app.domain.errors import ClusterForbidden, CountingFailed
 
@@ -181,7 +181,7 @@ def _endpoints(document: Json) -> tuple[CountedPod, ...]:
 
 def _details(document: Json) -> _Details:
     annotations = labels_at(document, "metadata", "annotations")
-    containers = [item for item in list_at(document, "spec", "containers") if isinstance(item, dict)]
+    containers = dicts_at(document, "spec", "containers")
     ports = {text_at(item, "name"): _numbers(item) for item in containers}
     named = [port for item in containers for port in list_at(item, "ports") if _is_metrics(port)]
     scrape = annotations.get("prometheus.io/port", "")

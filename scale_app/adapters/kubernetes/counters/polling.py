@@ -12,9 +12,12 @@ from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods
 from scale_app.adapters.kubernetes.directory import ClusterOf
 from scale_app.domain.errors import CountingFailed, ScaleError, named
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import ConnectionsSample, CountsSample
 from scale_app.ports import Admitted, Clock
 
 T = TypeVar("T")
+Counts = AsyncGenerator[CountsSample | ConnectionsSample, None]
+"""What every source gives, see RequestCounter."""
 log = logging.getLogger(__name__)
 UNFORESEEN = "Reading {pod} failed by an error that Scale did not foresee ({error}). Count by another source."
 EVERY_S = 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
@@ -12,10 +12,10 @@ from scale_app.adapters.kubernetes.border import NotThere, border
 from scale_app.adapters.kubernetes.client import MOST_BYTES, ClusterClient
 from scale_app.adapters.kubernetes.counters.counter_deltas import CounterDeltas
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
-from scale_app.adapters.kubernetes.counters.polling import AtPods, PodReadings, readings
+from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts, PodReadings, readings
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.samples import ConnectionsSample, CountsSample
+from scale_app.domain.samples import CountsSample
 from scale_app.domain.source import Source
 from scale_app.ports import Admitted
 from scale_app.readings.prometheus_page import NotAPage, Page, counters_of
@@ -34,9 +34,7 @@ CONNECT_LIMIT_S = 2.0
 class PrometheusCounter(AtPods):
     """Fulfils RequestCounter, through the API server's pod proxy, or else at the pods' own addresses."""
 
-    async def counts(
-        self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
-    ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
+    async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
         """See RequestCounter."""
         async with self.pods_of(plan, target) as pods:
             pages = _Pages(pods.cluster, plan.counter_name, lambda: len(pods.now()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -11,10 +11,10 @@ from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.counters.access_log import our_requests
 from scale_app.adapters.kubernetes.counters.logs import LogFollowing
 from scale_app.adapters.kubernetes.counters.pods import CountedPod, pods_of_selector
-from scale_app.adapters.kubernetes.counters.polling import AtPods
+from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts
 from scale_app.domain.errors import CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.samples import ConnectionsSample, CountsSample
+from scale_app.domain.samples import CountsSample
 from scale_app.domain.source import Source
 from scale_app.ports import Admitted
 from scale_app.readings.access_log import LogFormat, Whose, envoy_requests, upstream_ip
@@ -32,9 +32,7 @@ UNLISTED = (
 class ProxyCounter(AtPods):
     """Fulfils RequestCounter at the pods that the plan names as the proxy's."""
 
-    async def counts(
-        self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]
-    ) -> AsyncGenerator[CountsSample | ConnectionsSample, None]:
+    async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
         """See RequestCounter."""
         namespace, _, selector = plan.proxy_pods.partition("/")
         async with self.pods_of(plan, target) as pods:
