@@ -8,7 +8,6 @@ from itertools import product
 from random import Random
 from typing import Protocol
 
-from scale_app.demo.http1 import REASONS, answer
 from scale_app.domain.demo import Fault, Policy
 from scale_app.domain.samples import PodSeen
 
@@ -19,6 +18,8 @@ WORK_BESIDE_FAST_FAILURES_S = 0.020
 
 NODES = ("node-a", "node-b", "node-c")
 CLIENT_NODE = NODES[0]
+
+REASONS = {200: "OK", 400: "Bad Request", 500: "Internal Server Error"}
 
 NAME_PREFIX = "demo-6d9f7c5b8-"
 SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' own: no vowels, no digits that look like letters
@@ -152,3 +153,18 @@ class Balancer:
 
     def _weighted(self, pods: Sequence[DemoPod], _: str) -> DemoPod:
         return self._rng.choices(pods, [pod.share for pod in pods])[0]
+
+
+def answer(status: int, pod: str, *, head_only: bool, connection: str) -> bytes:
+    """A complete answer of a pod, ready to be written."""
+    body = "" if status == 200 else f"{status} {REASONS[status]} "
+    body += f"from {pod}\n"
+    lines = [
+        f"HTTP/1.1 {status} {REASONS[status]}",
+        f"X-Pod-Name: {pod}",
+        "Content-Type: text/plain; charset=utf-8",
+        f"Content-Length: {len(body)}",
+    ]
+    if connection:
+        lines.append(f"Connection: {connection}")
+    return ("\r\n".join(lines) + "\r\n\r\n" + ("" if head_only else body)).encode()
