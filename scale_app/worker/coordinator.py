@@ -21,6 +21,7 @@ from scale_app.worker.encrypted_sockets import encrypt_sockets
 from scale_app.worker.engine import DRAIN_SPARE_S
 from scale_app.worker.executor import CannotBegin
 from scale_app.worker.listener import WorkerAdmission, listener_for
+from scale_app.worker.locust_compat import hear
 from scale_app.worker.merged_counters import MergedCounters
 from scale_app.worker.traffic import Assignment
 from scale_app.worker.worker_process import LocalProcesses
@@ -63,15 +64,14 @@ class Coordinator:
         self._local = LocalProcesses(assignment, owner_pipe, self._exited)
         self._master = self._listener.open(environment)
         self._admission = WorkerAdmission(assignment, self._master, self._missing)
-        for kind, handle in {
-            "joined": self._joined,
-            "counted": self._counted,
-            "leaving": self._leaves,
-            "finished": self._finished,
-            "broken": self._broken,
-        }.items():
-            # Concurrent, so that what goes wrong in it reaches `watch_for_faults` and not a log of Locust's.
-            self._master.register_message(kind, handle, concurrent=True)
+        hear(
+            self._master,
+            joined=self._joined,
+            counted=self._counted,
+            leaving=self._leaves,
+            finished=self._finished,
+            broken=self._broken,
+        )
 
     # -- what the run asks
 

@@ -18,7 +18,7 @@ from scale_app.codec import to_json
 from scale_app.settings import load_worker_listener
 from scale_app.worker.encrypted_sockets import Keys, fresh_keys, keys_of
 from scale_app.worker.executor import CannotBegin
-from scale_app.worker.locust_compat import Master
+from scale_app.worker.locust_compat import Master, hear
 from scale_app.worker.traffic import Assignment
 
 LOOPBACK = "127.0.0.1"
@@ -82,7 +82,7 @@ class WorkerAdmission:
         self._master = master
         self._missing = missing
         self._promised_until_s: list[float] = []
-        master.register_message("hello", self._hello, concurrent=True)
+        hear(master, hello=self._hello)
 
     def arrived(self) -> None:
         """One of those that were given the assignment has joined."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from locust import User, runners
 from locust.argument_parser import parse_options
 from locust.env import Environment
 from locust.event import Events
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import DistributedRunner, MasterRunner, WorkerRunner
 from locust.util.load_locustfile import load_locustfile
 
 HEARTBEAT_S = 0.25
@@ -60,6 +61,15 @@ def default_options() -> Namespace:
     """`parse_options`: what locustfiles find as `environment.parsed_options`."""
     options: Namespace = parse_options(args=[])
     return options
+
+
+def hear(runner: DistributedRunner, **by_kind: Callable[..., None]) -> None:
+    """Have messages of these kinds handled, each in a greenlet of its own.
+
+    So what goes wrong in it reaches `health.watch_for_faults`, and not a log of Locust's.
+    """
+    for kind, handle in by_kind.items():
+        runner.register_message(kind, handle, concurrent=True)
 
 
 class Master(MasterRunner):

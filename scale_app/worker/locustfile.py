@@ -6,7 +6,6 @@ which request Locust's clients do not say, so that the connections' loads are un
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from pathlib import Path
@@ -26,8 +25,6 @@ from scale_app.worker.destination import destination, start_egress_guard
 from scale_app.worker.health import HealthMeter
 from scale_app.worker.locust_compat import default_options, load_users
 from scale_app.worker.traffic import Assignment
-
-log = logging.getLogger(__name__)
 
 
 class FileEngine:

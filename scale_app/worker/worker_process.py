@@ -28,7 +28,7 @@ from scale_app.codec import from_json, to_json
 from scale_app.worker.arrival_shares import ArrivalOrder
 from scale_app.worker.engine import engine_of
 from scale_app.worker.health import watch_for_faults
-from scale_app.worker.locust_compat import accept_next_spawn, outlive_master
+from scale_app.worker.locust_compat import accept_next_spawn, hear, outlive_master
 from scale_app.worker.traffic import Assignment
 from scale_app.worker.worker_roster import PATIENCE_S, ForkedProcess
 
@@ -62,14 +62,7 @@ class WorkerProcess:
         self._silent_s, self._heard_s = 0.0, time.monotonic()
         self._over = Event()
         watch_for_faults(environment, self._broken, ours=not assignment.plan.locustfile)
-        for kind, handle in {
-            "count": self._count,
-            "arrivals": self._follow,
-            "finish": self._finish,
-            "bye": self._bye,
-        }.items():
-            # Concurrent, so that what goes wrong in it reaches `watch_for_faults` and not a log of Locust's.
-            self._runner.register_message(kind, handle, concurrent=True)
+        hear(self._runner, count=self._count, arrivals=self._follow, finish=self._finish, bye=self._bye)
 
     def serve(self) -> None:
         """Returns when the coordinator says goodbye; ends the process when it says nothing any more."""
