@@ -107,7 +107,7 @@ def judge_at_any_time(
 ) -> Verdict:
     """The verdict that holds at every look. Pure, total, mostly below 2 ms. Raises nothing.
 
-    log_regular: evidence that picks are spread more evenly than chance, see regularity.py. sliding: the window moves
+    log_regular: evidence that picks are spread more evenly than chance, see evidence.py. sliding: the window moves
     along with the clock. The rest: see `judge`.
     """
     standing = _standing(requests, loads, coverage, expected, by_request)

@@ -18,7 +18,7 @@ class RunRow(SQLModel, table=True):
     """A run as the list shows it. *_json: codec JSON. Times are wall-clock seconds since 1970.
 
     target_url, users, duration_s: copies from plan_json. verdict to seen_at_epoch_s: of the last snapshot, as in
-    domain.outline.Headline; seen_at_epoch_s is its time, and None without one, as the others then are.
+    domain.record.Headline; seen_at_epoch_s is its time, and None without one, as the others then are.
     packed: False while its events are as versions before 0005 kept them.
     """
 
@@ -78,7 +78,7 @@ class EventRow(SQLModel, table=True):
 
 
 class RecordedRow(SQLModel, table=True):
-    """One line of a run's recording. body: as adapters.store.lines makes it."""
+    """One line of a run's recording. body: as adapters.store.recordings makes it."""
 
     __tablename__ = "run_recordings"
 
