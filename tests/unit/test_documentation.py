@@ -10,6 +10,7 @@ import yaml
 from prometheus_client.metrics_core import CounterMetricFamily
 
 from scale_app.api.metrics import FAMILIES
+from scale_app.api.reference import slug
 from scale_app.cli.commands import scale
 from scale_app.codec import to_wire
 from scale_app.codec.plan_text import plan_from_text, plan_to_text
@@ -89,6 +90,13 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
     inside = [link for link in links if not re.match(r"[a-z]+:", link)]
     assert [link for link in inside if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES_WRITTEN, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_links_into_pages_lead_to_a_heading(page: Path) -> None:
+    for link, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", page.read_text()):
+        headings = re.findall(r"^#+ (.+)$", (page.parent / link if link else page).read_text(), re.MULTILINE)
+        assert anchor in [slug(heading.replace("`", "")) for heading in headings], f"{link}#{anchor}"
 
 
 COMMAND = re.compile(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*scale ([a-z]+)((?: .*)?)$", re.MULTILINE)
