@@ -1,4 +1,4 @@
-"""A plan as the form's texts, and back."""
+"""A plan as the form's texts, and back; a slider's stops."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from scale_app.domain.errors import PlanError
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
-from scale_app.ui.plan.texts import DEFAULT, plan_of, texts_of
+from scale_app.ui.plan.texts import DEFAULT, duration_stops, nearest, plan_of, stops, texts_of
 
 PLANS = {
     "default": LoadPlan(),
@@ -91,3 +91,31 @@ def test_points_may_be_typed_with_commas_semicolons_and_percent_signs(text: str)
 def test_blanks_around_a_target_and_empty_header_lines_do_not_count() -> None:
     plan = plan_of(texts_of(DEFAULT) | {"target_url": "  demo ", "headers": "\nAccept:  text/plain \n\n"})
     assert (plan.target_url, dict(plan.headers)) == ("demo", {"Accept": "text/plain"})
+
+
+def test_stops_are_whole_rising_and_end_at_the_cap():
+    found = stops(5_000)
+    assert found[0] == 1
+    assert found[-1] == 5_000
+    assert found == sorted(set(found))
+    assert all(stop.is_integer() for stop in found)
+    assert len(found) < 30
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 10, 137])
+def test_any_cap_is_the_last_stop(most):
+    assert stops(most)[-1] == most
+
+
+def test_the_defaults_are_stops():
+    assert {50, 100} <= set(stops(5_000))
+    assert 60 in duration_stops(3_600)
+
+
+def test_durations_end_at_the_cap():
+    assert duration_stops(100) == [5, 10, 20, 30, 45, 60, 90, 100]
+
+
+@pytest.mark.parametrize(("value", "index"), [(1, 0), (4, 1), (1_000, 2), (-5, 0)])
+def test_a_typed_value_moves_the_thumb_to_the_nearest_stop(value, index):
+    assert nearest([1, 5, 10], value) == index
