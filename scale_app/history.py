@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from scale_app.adapters.single_instance import single_instance
 from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.adapters.store.backup import back_up, restore
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock, single_instance
 from scale_app.domain.outcome import INTERRUPTED
 from scale_app.ports import RunStore
 

@@ -15,7 +15,7 @@ from scale_app.adapters.gatekeeper import TargetGatekeeper
 from scale_app.adapters.locust_process import LocustProcess
 from scale_app.adapters.simulated import SimulatedGenerator, SimulatedPods
 from scale_app.adapters.store import SqlRunStore
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.snapshot import Source
 from scale_app.history import prepared
 from scale_app.ports import Adapters

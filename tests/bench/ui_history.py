@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from scale_app.adapters.simulated import SimulatedGenerator, SimulatedPods
 from scale_app.adapters.store import SqlRunStore
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.events import Event, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord

@@ -12,7 +12,7 @@ import pytest
 from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
 from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.cluster import Rule, ServiceRef
 from scale_app.domain.cluster_rights import SOURCES
 from scale_app.domain.errors import ClusterForbidden

@@ -13,7 +13,7 @@ import pytest
 
 from scale_app.adapters.locust_process import LocustProcess
 from scale_app.adapters.simulated import SimulatedGenerator
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import ConnectionLoads, LoadEnded, LoadReady, PodCount, Sample, TrafficSample

@@ -18,7 +18,7 @@ import pytest
 from scale_app.adapters.demo_cluster import DemoCluster
 from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.cluster import ServiceRef
 from scale_app.domain.demo import DemoChange
 from scale_app.domain.errors import TargetUnavailable

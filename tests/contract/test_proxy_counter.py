@@ -11,7 +11,7 @@ import pytest
 
 from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.counters.proxy import ProxyCounter
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.cluster import ServiceRef
 from scale_app.domain.errors import CountingFailed
 from scale_app.domain.plan import LoadPlan

@@ -13,7 +13,7 @@ from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter
 from scale_app.adapters.kubernetes.counters.network import NetworkShare
 from scale_app.adapters.kubernetes.counters.prometheus import PrometheusCounter
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.counters import CounterTotals
 from scale_app.domain.errors import CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan

@@ -17,7 +17,7 @@ from scale_app.adapters.kubernetes.counters.network import NetworkShare
 from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods
 from scale_app.adapters.kubernetes.counters.prometheus import PrometheusCounter
 from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.samples import PodsSample
 from tests.contract.counting import EVERY_S, LIMIT_S, TARGET, reading, until
 from tests.fake_pods import FakePods

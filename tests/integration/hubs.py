@@ -11,7 +11,7 @@ from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
 from scale_app.adapters.locust_process import LocustProcess
 from scale_app.adapters.store import SqlRunStore, migrate
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.plan import Limits
 from scale_app.domain.snapshot import Snapshot, Source

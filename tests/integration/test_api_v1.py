@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from scale_app.adapters.store import SqlRunStore
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.codec import from_json, to_wire
 from scale_app.domain.record import RunRecord
 from scale_app.reports import FORMATS, run_from_json

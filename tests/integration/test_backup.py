@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.adapters.single_instance import single_instance
 from scale_app.adapters.store import SqlRunStore, backup_file, migrate
 from scale_app.adapters.store.backup import back_up
 from scale_app.adapters.store.backup import restore as restore_into
+from scale_app.adapters.this_machine import single_instance
 from scale_app.domain.errors import BackupRefused, StoreUnavailable
 from scale_app.domain.events import SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan

@@ -20,7 +20,7 @@ import pytest
 
 from scale_app.adapters.simulated import SimulatedGenerator, SimulatedPods
 from scale_app.adapters.store import SqlRunStore, migrate
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.recording import replayed

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from scale_app.adapters.demo_cluster import DemoCluster
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.demo.pods import SLOW_ANSWER_S
 from scale_app.domain.demo import DemoChange, Fault, Policy
 

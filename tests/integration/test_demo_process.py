@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from scale_app.adapters.demo_cluster import DemoCluster
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.codec import from_json, to_json
 from scale_app.domain.demo import DemoChange, DemoCommand, DemoReport, Policy
 from scale_app.domain.errors import PlanError, TargetGone, TargetUnavailable
@@ -25,7 +25,7 @@ from scale_app.ports import Admitted
 OWNER = """
 import asyncio
 from scale_app.adapters.demo_cluster import DemoCluster
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 
 async def main():
     demo = DemoCluster(SystemClock())

@@ -11,7 +11,7 @@ import pytest
 
 from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.cluster import ServiceRef
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable
 from scale_app.domain.samples import PodsLost, PodsSample, PodUsage, Sample

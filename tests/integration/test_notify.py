@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scale_app.adapters.notify import AppriseNotifier, notifiers
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.errors import NotifyFailed, SettingsError
 from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan

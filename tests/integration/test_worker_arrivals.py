@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from scale_app.adapters.locust_process import LocustProcess
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import LoadEnded, LoadReady, TrafficSample

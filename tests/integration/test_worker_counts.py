@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from scale_app.adapters.locust_process import LocustProcess
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import LoadEnded, Sample, TrafficSample
 from scale_app.domain.snapshot import Source

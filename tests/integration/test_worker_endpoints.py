@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scale_app.adapters.locust_process import LocustProcess
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import TrafficSample
 from scale_app.domain.snapshot import Source

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scale_app.adapters.locust_process import LocustProcess
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.errors import GeneratorFailed
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Source

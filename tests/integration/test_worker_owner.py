@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from scale_app.adapters.locust_process import LocustLoad, LocustProcess, Patience
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.errors import GeneratorFailed
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import LoadEnded, LoadReady, Sample, TrafficSample

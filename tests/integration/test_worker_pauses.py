@@ -15,7 +15,7 @@ from dataclasses import replace
 import pytest
 
 from scale_app.adapters.locust_process import LocustLoad, LocustProcess, Patience
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Admitted

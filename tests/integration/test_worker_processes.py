@@ -14,7 +14,7 @@ from typing import Literal
 import pytest
 
 from scale_app.adapters.locust_process import LocustLoad, LocustProcess
-from scale_app.adapters.system_clock import SystemClock
+from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import GeneratorNotice, LoadEnded, LoadReady, Sample, TrafficSample

@@ -48,23 +48,21 @@ class WatchTiming(Timing):
     usage_every_s: float = USAGE_EVERY_S
 
 
+@dataclass(frozen=True, slots=True)
 class KubernetesPods:
     """Fulfils PodDirectory for targets with a Service. cluster_of: raises ClusterUnavailable for an unknown context."""
 
-    def __init__(
-        self, cluster_of: ClusterOf, clock: Clock, client_node: str = "", timing: WatchTiming = WatchTiming()
-    ) -> None:
-        self._cluster_of = cluster_of
-        self._clock = clock
-        self._client_node = client_node
-        self._timing = timing
+    cluster_of: ClusterOf
+    clock: Clock
+    client_node: str = ""
+    timing: WatchTiming = WatchTiming()
 
     async def watch(self, target: Admitted) -> AsyncGenerator[Sample, None]:
         """See PodDirectory. Raises ClusterForbidden when the account may not watch EndpointSlices."""
         if target.service is None:
             raise TargetUnavailable(NO_CLUSTER)
-        watch = Watch(self._cluster_of(target.service), target.service, self._client_node, self._timing)
-        async with aclosing(watch.samples(self._clock)) as samples:
+        watch = Watch(self.cluster_of(target.service), target.service, self.client_node, self.timing)
+        async with aclosing(watch.samples(self.clock)) as samples:
             async for sample in samples:
                 yield sample
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, get_args
 
 from scale_app.adapters.kubernetes.border import quoted
 from scale_app.domain.cluster import (
@@ -241,22 +241,18 @@ def _port(port: Json) -> Port:
 def _settings(document: Json, spec: Json) -> ServiceSettings:
     annotations = labels_at(document, "metadata", "annotations")
     return ServiceSettings(
-        session_affinity=cast(SessionAffinity, _one_of(spec, "sessionAffinity", "None", "ClientIP")),
-        internal_traffic_policy=cast(InternalTrafficPolicy, _one_of(spec, "internalTrafficPolicy", "Cluster", "Local")),
-        external_traffic_policy=cast(
-            ExternalTrafficPolicy, _one_of(spec, "externalTrafficPolicy", "", "Cluster", "Local")
-        ),
-        traffic_distribution=cast(
-            TrafficDistribution,
-            _one_of(spec, "trafficDistribution", "", "PreferClose", "PreferSameZone", "PreferSameNode"),
-        ),
+        session_affinity=_one_of(spec, "sessionAffinity", SessionAffinity),
+        internal_traffic_policy=_one_of(spec, "internalTrafficPolicy", InternalTrafficPolicy),
+        external_traffic_policy=_one_of(spec, "externalTrafficPolicy", ExternalTrafficPolicy),
+        traffic_distribution=_one_of(spec, "trafficDistribution", TrafficDistribution),
         topology_hints=any(annotations.get(name, "").lower() == "auto" for name in TOPOLOGY_ANNOTATIONS),
     )
 
 
-def _one_of(spec: Json, key: str, default: str, *others: str) -> str:
+def _one_of(spec: Json, key: str, kind: Any) -> Any:
+    """The value, one of a Literal's; its first one, which is the default, for any other."""
     value = text_at(spec, key)
-    return value if value in others else default
+    return value if value in get_args(kind) else get_args(kind)[0]
 
 
 def _endpoint(item: Json) -> Endpoint:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.adapters.single_instance import single_instance
+from scale_app.adapters.this_machine import single_instance
 from scale_app.domain.errors import StoreUnavailable
 
 

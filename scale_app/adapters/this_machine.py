@@ -1,17 +1,35 @@
-"""Exactly one hub per database: two would each see half of the load and show different scores."""
+"""What this machine gives: its clock, and a lock that lets only one hub use a database.
+
+Two hubs would each see half of the load and show different scores.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from scale_app.domain.errors import StoreUnavailable
+
+
+class SystemClock:
+    """Clock of this machine; its monotonic time is the same in every process here (CLOCK_MONOTONIC)."""
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    def epoch_s(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
 
 @contextmanager
