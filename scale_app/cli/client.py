@@ -54,7 +54,7 @@ async def opened(server: str | None) -> AsyncIterator[Runs]:
     if server:
         from scale_app.cli.remote_client import RemoteClient
 
-        async with RemoteClient(server) as remote:
+        async with aclosing(RemoteClient(server)) as remote:
             yield remote
         return
     with loading():

@@ -41,13 +41,9 @@ def compare_runs(first: str, second: str, server: str | None, as_json: bool) -> 
             print_json({**to_wire(compared), "comparable": compared.comparable})
         else:
             _print_comparison(one, two, compared)
-        sys.exit(
-            Exit.UNDECIDED
-            if not compared.comparable
-            else Exit.UNEVEN
-            if compared.changed is Change.WORSE
-            else Exit.EVEN
-        )
+        if not compared.comparable:
+            sys.exit(Exit.UNDECIDED)
+        sys.exit(Exit.UNEVEN if compared.changed is Change.WORSE else Exit.EVEN)
 
 
 async def _compared(server: str | None, first: str, second: str) -> tuple[WholeRun, WholeRun, Comparison]:

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sys
 import tempfile
+from contextlib import aclosing
 from pathlib import Path
 
 import click
@@ -39,7 +40,7 @@ async def _runs(server: str | None, limit: int) -> list[RunSummary]:
     if server:
         from scale_app.cli.remote_client import RemoteClient  # late: the list of this process needs no HTTP
 
-        async with RemoteClient(server) as remote:
+        async with aclosing(RemoteClient(server)) as remote:
             return await remote.runs(limit)
     async with history(load_settings().database_url) as store:
         return [summary_of(run) for run in await store.runs(limit, 0)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx2
@@ -47,12 +46,7 @@ class RemoteClient:
         except (httpx2.InvalidURL, ValueError) as error:
             raise PlanError("server", url, f"it is not a URL ({error})") from None
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def aclose(self) -> None:
         await self._client.aclose()
 
     async def start(self, plan: LoadPlan) -> str:

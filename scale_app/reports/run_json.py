@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scale_app.codec import from_json, list_in_pieces, to_json
+from scale_app.codec import from_json, in_pieces, list_in_pieces, to_json
 from scale_app.domain.errors import BadRunFile
 from scale_app.domain.events import Event
 from scale_app.domain.gating import GateResult
@@ -35,9 +35,7 @@ class RunFile:
 
 def run_to_json(whole: WholeRun) -> str:
     """One JSON object."""
-    return b"".join(
-        (BEGINNING, *before_recording(whole), recorded(whole.recording, first=True), *after_recording(whole))
-    ).decode()
+    return to_json(RunFile(VERSION, whole, whole.gate)).decode()
 
 
 def before_recording(whole: WholeRun) -> Iterator[bytes]:
@@ -59,13 +57,9 @@ def after_recording(whole: WholeRun) -> Iterator[bytes]:
     """The rest of the file."""
     yield b'],"baseline":'
     yield b"null" if whole.baseline is None else to_json(whole.baseline)
-    yield b',"pods":{"names":'
-    yield to_json(whole.pods.names, tuple[str, ...])
-    yield b',"span_s":' + to_json(whole.pods.span_s, float)
-    for name, rows in ((b"requests", whole.pods.requests), (b"expected", whole.pods.expected)):
-        yield b',"%b":' % name
-        yield from list_in_pieces(rows, tuple[tuple[float, ...], ...])
-    yield b'}},"gate":'
+    yield b',"pods":'
+    yield from in_pieces(whole.pods)
+    yield b'},"gate":'
     yield to_json(whole.gate)
     yield b"}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -49,7 +49,7 @@ async def serving(folder: Path) -> AsyncIterator[tuple[Hub, str]]:
 
 
 async def test_a_run_over_the_api_is_the_hubs_own(tmp_path: Path) -> None:
-    async with serving(tmp_path) as (hub, url), RemoteClient(url) as remote:
+    async with serving(tmp_path) as (hub, url), aclosing(RemoteClient(url)) as remote:
         run_id = await remote.start(PLAN)
         seen = [record async for record in remote.watch(run_id)]
         assert seen[-1].state is RunState.FINISHED
@@ -69,7 +69,7 @@ async def test_a_run_over_the_api_is_the_hubs_own(tmp_path: Path) -> None:
 
 
 async def test_refusals_keep_their_sentence_and_say_the_code(tmp_path: Path) -> None:
-    async with serving(tmp_path) as (_, url), RemoteClient(url) as remote:
+    async with serving(tmp_path) as (_, url), aclosing(RemoteClient(url)) as remote:
         with pytest.raises(RunNotFound) as lost:
             await remote.run("nobody ?")
         assert str(lost.value) == str(RunNotFound("nobody ?"))
@@ -89,7 +89,7 @@ async def test_what_is_not_scale_says_so() -> None:
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
         url = f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}"
-        async with RemoteClient(url) as remote:
+        async with aclosing(RemoteClient(url)) as remote:
             with pytest.raises(ServerAway, match="in a form that this version of Scale does not know"):
                 await remote.run("a")
         assert (await answer_row(url, "/healthz", "server")).status == "problem"
@@ -97,7 +97,7 @@ async def test_what_is_not_scale_says_so() -> None:
 
 
 async def test_a_server_that_is_away_is_one_sentence() -> None:
-    async with RemoteClient(f"http://127.0.0.1:{free_port()}/") as remote:
+    async with aclosing(RemoteClient(f"http://127.0.0.1:{free_port()}/")) as remote:
         with pytest.raises(ScaleError, match="does not answer") as away:
             await remote.runs(1)
     assert code_of(away.value) is Exit.FAILED
