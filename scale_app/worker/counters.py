@@ -6,6 +6,7 @@ Bounded whatever the target answers: so many pod names and error causes, the res
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from scale_app.domain.histogram import Histogram, bucket_of
@@ -27,7 +28,7 @@ class PodCounters:
         self.requests = 0
         self.failures = 0
         self.connections = 0
-        self.latency: dict[int, int] = {}
+        self.latency: Counter[int] = Counter()
 
     def frozen(self) -> PodCount:
         return PodCount(self.requests, self.failures, self.connections, Histogram(dict(self.latency)))
@@ -84,7 +85,7 @@ class Batch:
     errors: {cause: requests}. body_bytes: of the answers' bodies.
     """
 
-    buckets: dict[int, int] = field(default_factory=dict)
+    buckets: Counter[int] = field(default_factory=Counter)
     errors: dict[str, int] = field(default_factory=dict)
     total_s: float = 0.0
     body_bytes: int = 0
@@ -110,11 +111,9 @@ class Counters:
         self._cells: dict[tuple[PodCounters | None, str], OutcomeCounter] = {}
         self._errors: dict[str, int] = {}
         self._open: dict[int, CountedConnection] = {}
-        self._short: dict[int, int] = {}
-        self._short_switches: dict[int, dict[int, int]] = {}
-        self._closed_long: dict[int, int] = {}
-        self._closed_switches: dict[int, int] = {}
-        self._closed_endpoints: dict[int, str] = {}
+        self._short: Counter[int] = Counter()
+        self._short_switches: defaultdict[int, Counter[int]] = defaultdict(Counter)
+        self._closed_long: list[CountedConnection] = []
         self._switched = 0
         self._interval = 0
         self._batch = Batch()
@@ -135,21 +134,12 @@ class Counters:
     def closed(self, connection: CountedConnection) -> None:
         """The connection is gone. Call once."""
         del self._open[connection.connection_id]
-        if connection.born == self._interval:
-            self._closed_short(connection)
-        else:
-            self._closed_long[connection.connection_id] = connection.answers
-            if connection.switches:
-                self._closed_switches[connection.connection_id] = connection.switches
-            if connection.endpoint:
-                self._closed_endpoints[connection.connection_id] = connection.endpoint
-
-    def _closed_short(self, connection: CountedConnection) -> None:
-        answers, switches = connection.answers, connection.switches
-        self._short[answers] = self._short.get(answers, 0) + 1
-        if switches:
-            alike = self._short_switches.setdefault(answers, {})
-            alike[switches] = alike.get(switches, 0) + 1
+        if connection.born != self._interval:
+            self._closed_long.append(connection)
+            return
+        self._short[connection.answers] += 1
+        if connection.switches:
+            self._short_switches[connection.answers][connection.switches] += 1
 
     def cell(self, pod_name: bytes, status: int) -> OutcomeCounter:
         """Where answers of this pod and status are counted. pod_name: the header's value, b"" without one."""
@@ -209,12 +199,12 @@ class Counters:
     def _fold_cell(self, cell: OutcomeCounter, requests: int) -> None:
         batch, pod = self._batch, cell.pod
         self._requests += requests
-        _add(batch.buckets, cell.buckets)
+        batch.buckets.update(cell.buckets)
         batch.total_s += cell.total_s
         batch.body_bytes += cell.body_bytes
         if pod is not None:
             pod.requests += requests
-            _add(pod.latency, cell.buckets)
+            pod.latency.update(cell.buckets)
         if cell.cause:
             self._errors[cell.cause] += requests
             batch.errors[cell.cause] = batch.errors.get(cell.cause, 0) + requests
@@ -222,10 +212,11 @@ class Counters:
                 pod.failures += requests
 
     def _loads(self) -> ConnectionLoads:
-        long = self._closed_long | {c.connection_id: c.answers for c in self._open.values()}
-        endpoints = self._closed_endpoints | {c.connection_id: c.endpoint for c in self._open.values() if c.endpoint}
-        switches = self._closed_switches | {c.connection_id: c.switches for c in self._open.values() if c.switches}
-        self._closed_long, self._closed_switches, self._closed_endpoints = {}, {}, {}
+        named = [*self._closed_long, *self._open.values()]
+        long = {connection.connection_id: connection.answers for connection in named}
+        endpoints = {connection.connection_id: connection.endpoint for connection in named if connection.endpoint}
+        switches = {connection.connection_id: connection.switches for connection in named if connection.switches}
+        self._closed_long = []
         self._interval += 1
         short_switches = {answers: dict(alike) for answers, alike in self._short_switches.items()}
         return ConnectionLoads(dict(self._short), long, self._switched, endpoints, switches, short_switches)
@@ -267,8 +258,3 @@ class Counters:
         if len(self._pods) < 2 * MAX_PODS:
             self._pods[pod_name] = pod
         return pod
-
-
-def _add(counts: dict[int, int], more: dict[int, int]) -> None:
-    for key, n in more.items():
-        counts[key] = counts.get(key, 0) + n
