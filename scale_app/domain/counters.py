@@ -102,7 +102,7 @@ NOTHING = Counted()
 
 
 @dataclass(frozen=True, slots=True)
-class Gained:
+class CountsDelta:
     """pods: by name. due: answers that the counts should hold, those of the time that they are of; most: what they may
     hold of ours, since a pod may have counted what nobody got. estimated: they are estimates."""
 
@@ -112,7 +112,7 @@ class Gained:
     estimated: bool = False
 
 
-def gained_beside(source: Source, first: Mapping[Source, Counted], last: Mapping[Source, Counted]) -> Gained:
+def counts_delta(source: Source, first: Mapping[Source, Counted], last: Mapping[Source, Counted]) -> CountsDelta:
     """The difference of two moments. A source that had not counted at the first one is behind by what was missed."""
     then, now = first.get(source, NOTHING), last.get(source, NOTHING)
     counts = {pod: max(0, count - then.requests.get(pod, 0)) for pod, count in now.requests.items()}
@@ -123,7 +123,7 @@ def gained_beside(source: Source, first: Mapping[Source, Counted], last: Mapping
         pod: PodCount(count, 0, max(0, now.connections.get(pod, 0) - then.connections.get(pod, 0)))
         for pod, count in counts.items()
     }
-    return Gained(pods, due, most, now.estimated)
+    return CountsDelta(pods, due, most, now.estimated)
 
 
 def _shared_out(byte_counts: Mapping[str, int], requests: float) -> dict[str, int]:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from scale_app.domain.balance import Balance
 from scale_app.domain.connections import ConnectionCounters, Loads, carried_between, picks_by_request
-from scale_app.domain.counters import Counted, Gained, gained_beside
+from scale_app.domain.counters import Counted, CountsDelta, counts_delta
 from scale_app.domain.evidence import log_regular
 from scale_app.domain.histogram import Histogram, merged
 from scale_app.domain.roster import Roster
@@ -154,8 +154,8 @@ class Windows:
         last = self._marks[-1]
         requests = last.sample.requests - first.sample.requests
         named = self._source.traits.in_answers
-        gained = _named(first, last) if named else gained_beside(self._source, first.counted, last.counted)
-        pods = dict(gained.pods)
+        delta = _named(first, last) if named else counts_delta(self._source, first.counted, last.counted)
+        pods = dict(delta.pods)
         expected = self._expectations(first, last, pods)
         for name in expected:
             pods.setdefault(name, PodCount())
@@ -169,10 +169,10 @@ class Windows:
             latency=last.latency.minus(first.latency),
             loads=loads if last.sample.loads else None,
             by_request=self._source.traits.pick == "request" or picks_by_request(last.sample.loads or NO_LOADS),
-            due=gained.due,
-            most=gained.most,
+            due=delta.due,
+            most=delta.most,
             unserved=_unserved(first.sample, last.sample, named),
-            estimated=gained.estimated,
+            estimated=delta.estimated,
             log_regular=last.log_regular - first.log_regular if named else 0.0,
         )
 
@@ -183,11 +183,11 @@ class Windows:
         return {name: requests for name, requests in gained.items() if requests > 0}
 
 
-def _named(first: Mark, last: Mark) -> Gained:
+def _named(first: Mark, last: Mark) -> CountsDelta:
     pods = {name: _gained(count, first.sample.pods.get(name)) for name, count in last.sample.pods.items()}
     answered = last.sample.answered - first.sample.answered
     foreign = last.sample.unnamed.failures - first.sample.unnamed.failures
-    return Gained(pods, max(0, answered - foreign), last.sample.requests - first.sample.requests)
+    return CountsDelta(pods, max(0, answered - foreign), last.sample.requests - first.sample.requests)
 
 
 def _unserved(first: TrafficSample, last: TrafficSample, named: bool) -> int:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scale_app.domain.counters import Counted, gained_beside
+from scale_app.domain.counters import Counted, counts_delta
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.run import Run
 from scale_app.domain.samples import (
@@ -100,7 +100,7 @@ def test_at_a_proxy_each_request_is_a_pick() -> None:
 
 def test_what_a_source_missed_before_it_began_is_missing() -> None:
     now = {Source.PROMETHEUS: Counted({"a": 60}, ended=100.0, answered=90.0)}
-    gained = gained_beside(Source.PROMETHEUS, {}, now)
+    gained = counts_delta(Source.PROMETHEUS, {}, now)
     assert (gained.pods["a"].requests, gained.due, gained.most) == (60, 90.0, 100.0)
 
 
