@@ -13,14 +13,7 @@ from collections.abc import Awaitable, Callable, Collection
 from urllib.parse import urlsplit
 
 from scale_app.domain.admission import check_name, host_of, may_load
-from scale_app.domain.cluster import (
-    NO_CLUSTER,
-    ServiceFound,
-    ServiceRef,
-    service_admitted,
-    service_of_url,
-    service_ref,
-)
+from scale_app.domain.cluster import NO_CLUSTER, ServiceFound, ServiceRef, service_admitted, service_of_url, service_ref
 from scale_app.domain.errors import ClusterUnavailable, TargetRefused, TargetUnavailable
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Source

@@ -91,14 +91,7 @@ class LocustProcess:
 class LocustLoad:
     """One run's process. See ports.Load."""
 
-    def __init__(
-        self,
-        child: ChildProcess,
-        plan: LoadPlan,
-        ready: LoadReady,
-        clock: Clock,
-        patience: Patience,
-    ) -> None:
+    def __init__(self, child: ChildProcess, plan: LoadPlan, ready: LoadReady, clock: Clock, patience: Patience) -> None:
         self._child = child
         self._plan = plan
         self._ready = ready

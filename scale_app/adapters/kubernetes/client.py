@@ -116,13 +116,7 @@ class ClusterClient:
 
     @asynccontextmanager
     async def _answer(
-        self,
-        method: str,
-        path: str,
-        query: Query | None,
-        body: Json | None,
-        limit_s: float | None,
-        quiet_s: float,
+        self, method: str, path: str, query: Query | None, body: Json | None, limit_s: float | None, quiet_s: float
     ) -> AsyncIterator[Any]:
         """A response with a good status. Asked again once with a new token when the old one has expired."""
         host = await self._host()

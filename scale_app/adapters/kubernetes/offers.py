@@ -43,31 +43,34 @@ def targets_of(found: Found) -> list[ClusterTarget]:
 
 def problem_of(service: Service, endpoints: Mapping[str, Endpoint]) -> tuple[str, bool]:
     """Why a Service cannot be loaded, "" when it can, and whether a ready pod is all that it lacks."""
+    never = _why_never(service)
+    if never or any(endpoint.ready for endpoint in endpoints.values()):
+        return never, False
+    why, name = _not_ready(len(endpoints)), f"{service.namespace}/{service.name}"
+    return f"Service {name} would not answer: {why}. See kubectl -n {service.namespace} get pods.", True
+
+
+def _why_never(service: Service) -> str:
+    """Why a Service of this kind cannot be loaded, whatever its pods do; "" when it can."""
     name = f"{service.namespace}/{service.name}"
     if service.kind == "ExternalName":
         return (
             f"Service {name} is of type ExternalName: it is another name for {service.external_name or 'nothing'} and "
-            "has no pods. Load that host by its own URL.",
-            False,
+            "has no pods. Load that host by its own URL."
         )
     if not service.selector:
         return (
             f"Service {name} has no selector, so Kubernetes does not know which pods are behind it and none could be "
-            "counted. Give it a selector, or load it by its URL alone.",
-            False,
+            "counted. Give it a selector, or load it by its URL alone."
         )
     if service.headless:
         return (
             f"Service {name} is headless (clusterIP: None): its clients choose a pod by DNS, and nothing balances "
-            "between them. Load a Service that has a cluster address.",
-            False,
+            "between them. Load a Service that has a cluster address."
         )
     if not service.ports:
-        return f"Service {name} has no TCP port, so it does not speak HTTP. Choose another Service.", False
-    if not any(endpoint.ready for endpoint in endpoints.values()):
-        why = _not_ready(len(endpoints))
-        return f"Service {name} would not answer: {why}. See kubectl -n {service.namespace} get pods.", True
-    return "", False
+        return f"Service {name} has no TCP port, so it does not speak HTTP. Choose another Service."
+    return ""
 
 
 def _not_ready(pods: int) -> str:
@@ -78,16 +81,16 @@ def _not_ready(pods: int) -> str:
 
 def notable_of(settings: ServiceSettings, endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
     """The settings that decide who of the pods gets a connection, in Kubernetes' own words; () for the defaults."""
-    hints = {kind for each in endpoints for kind in ("forNodes",) * bool(each.for_nodes)} | {
-        kind for each in endpoints for kind in ("forZones",) * bool(each.for_zones)
-    }
+    shown = list(endpoints)
+    by_kind = {"forNodes": any(each.for_nodes for each in shown), "forZones": any(each.for_zones for each in shown)}
+    hints = ", ".join(kind for kind, given in by_kind.items() if given)
     lines = (
         (settings.session_affinity != "None", f"sessionAffinity: {settings.session_affinity}"),
         (settings.internal_traffic_policy == "Local", "internalTrafficPolicy: Local"),
         (settings.external_traffic_policy == "Local", "externalTrafficPolicy: Local"),
         (bool(settings.traffic_distribution), f"trafficDistribution: {settings.traffic_distribution}"),
         (settings.topology_hints, "topology-mode: Auto"),
-        (bool(hints), f"endpoint hints: {', '.join(sorted(hints))}"),
+        (bool(hints), f"endpoint hints: {hints}"),
     )
     return tuple(line for holds, line in lines if holds)
 

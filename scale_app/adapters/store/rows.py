@@ -154,11 +154,7 @@ def plan_of(plan_json: str) -> LoadPlan:
 
 def plan_values(saved: SavedPlan) -> dict[str, Any]:
     """Columns of `saved_plans`."""
-    return {
-        "name": saved.name,
-        "plan_json": to_json(saved.plan).decode(),
-        "saved_at_epoch_s": saved.saved_at_epoch_s,
-    }
+    return {"name": saved.name, "plan_json": to_json(saved.plan).decode(), "saved_at_epoch_s": saved.saved_at_epoch_s}
 
 
 def saved_plans_of(rows: Iterable[PlanRow], damages: Damages) -> list[SavedPlan]:
