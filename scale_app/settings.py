@@ -30,7 +30,7 @@ DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///scale.db"
 class WorkerListener:
     """How a run's load generator and workers on other machines (`scale worker`) meet.
 
-    listen (SCALE_WORKER_LISTEN): "host:port" where runs that ask for such workers listen; "" for no such runs.
+    listen (SCALE_WORKER_LISTEN): "host:port" where runs wait for remote workers; none for no such runs.
     secret (SCALE_WORKER_SECRET, or the contents of the file that SCALE_WORKER_SECRET_FILE names): what both sides
         must know; at least 32 characters. Anybody who knows it can become a worker and see what a plan sends.
     """
