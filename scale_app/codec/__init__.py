@@ -1,29 +1,130 @@
-"""Domain objects as text and back: JSON for wire, pipe and store. Plans in files: plan_text.py."""
+"""Domain objects to JSON and back: one rule for REST, WebSocket, worker pipe, demo pipe and store.
 
-from scale_app.codec.wire import (
-    Direction,
-    from_json,
-    from_wire,
-    in_pieces,
-    list_in_pieces,
-    plan_from_wire,
-    prepare,
-    query_from_wire,
-    schemas,
-    to_json,
-    to_wire,
-)
+Field names are the wire's names. Reading is strict about unknown fields, NaN and infinity; the plan's own
+constructor does the rest, so a wrong plan is one PlanError whichever way it came in. What holds long lists is written
+in pieces: making one holds the interpreter, so each takes milliseconds at most. Plans in files, which need YAML:
+plan_text.py; what schemas and references say of each field: schema.py.
+"""
 
-__all__ = [
-    "Direction",
-    "from_json",
-    "from_wire",
-    "in_pieces",
-    "list_in_pieces",
-    "plan_from_wire",
-    "prepare",
-    "query_from_wire",
-    "schemas",
-    "to_json",
-    "to_wire",
-]
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from functools import cache
+from typing import Any, Literal, TypeVar, cast, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from scale_app.domain.errors import PlanError, ScaleError
+
+AT_ONCE = 200
+"""Items of a list in one piece: a second's point, or a pod's row of spans."""
+T = TypeVar("T")
+Direction = Literal["validation", "serialization"]
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def prepare(*kinds: Any) -> None:
+    """Find out how these kinds are read and written: up to 0.1 s each, the first time. In a thread if others must not
+    wait for that."""
+    for kind in kinds:
+        _adapter(kind)
+
+
+def to_json(value: object, kind: Any = None) -> bytes:
+    """One line of JSON. Give `kind` for a union such as Event or Sample."""
+    return _adapter(cast(Any, kind or type(value))).dump_json(value)
+
+
+def to_wire(value: object, kind: Any = None) -> Any:
+    """JSON-ready dicts, lists and plain numbers."""
+    return _adapter(cast(Any, kind or type(value))).dump_python(value, mode="json")
+
+
+def from_json(kind: type[T], line: bytes | str) -> T:
+    """A domain object from our own JSON (pipe, store). Raises ValueError when it is not of this kind."""
+    value: T = _adapter(cast(Any, kind)).validate_json(line)
+    return value
+
+
+def from_wire(kind: type[T], value: object) -> T:
+    """A domain object from what `to_wire` made. Raises ValueError when it is not of this kind."""
+    made: T = _adapter(cast(Any, kind)).validate_python(value)
+    return made
+
+
+def plan_from_wire(kind: type[T], document: object) -> T:
+    """A plan, or another input dataclass, from what a stranger sent.
+
+    Raises PlanError naming the first wrong field: missing, unknown, of the wrong type, not finite or not usable.
+    """
+    if not isinstance(document, dict):
+        raise PlanError("body", document, "a JSON object is needed")
+    try:
+        value: T = _adapter(cast(Any, kind)).validate_json(json.dumps(document), strict=True, extra="forbid")
+    except ValidationError as invalid:
+        raise _plan_error(invalid) from None
+    return value
+
+
+def query_from_wire(kind: type[T], query: dict[str, str]) -> T:
+    """A query's parameters, all text, as the dataclass that names them. Raises PlanError like `plan_from_wire`."""
+    try:
+        value: T = _adapter(cast(Any, kind)).validate_strings(query, extra="forbid")
+    except ValidationError as invalid:
+        raise _plan_error(invalid) from None
+    return value
+
+
+def schemas(kinds: Sequence[tuple[Any, Direction]], at: str) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """JSON Schema of what is read ("validation") and written ("serialization"), from the types that do it.
+
+    kinds: each with its direction. at: where the named ones will be, as in "#/components/schemas/{model}".
+    Gives {(kind, direction): schema} and {name: schema} of what those refer to.
+    """
+    inputs = [(str(number), direction, _adapter(kind)) for number, (kind, direction) in enumerate(kinds)]
+    found, definitions = TypeAdapter.json_schemas(inputs, ref_template=at)
+    by_kind = {pair: found[str(number), pair[1]] for number, pair in enumerate(kinds)}
+    return by_kind, definitions.get("$defs", {})
+
+
+def _plan_error(invalid: ValidationError) -> ScaleError:
+    first = invalid.errors(include_url=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, ScaleError):
+        return cause
+    field = ".".join(str(part) for part in first["loc"]) or "body"
+    return PlanError(field, first["input"], _accepted(first["type"], first["msg"]))
+
+
+def _accepted(kind: str, message: str) -> str:
+    if kind in ("missing", "missing_argument"):
+        return "this field is missing"
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return "there is no such field"
+    return message[:1].lower() + message[1:]
+
+
+def in_pieces(value: Any) -> Iterator[bytes]:
+    """The same bytes as `to_json` of a dataclass, whose tuples are written a few items at a time."""
+    hints = get_type_hints(type(value))
+    before = "{"
+    for field in fields(value):
+        yield f'{before}"{field.name}":'.encode()
+        part, kind, before = getattr(value, field.name), hints[field.name], ","
+        yield from list_in_pieces(part, kind) if isinstance(part, tuple) else (to_json(part, kind),)
+    yield b"}"
+
+
+def list_in_pieces(items: Sequence[Any], kind: Any) -> Iterator[bytes]:
+    """The same bytes as `to_json`. kind: of the whole, as in tuple[Point, ...]."""
+    before = b"["
+    for first in range(0, len(items), AT_ONCE):
+        yield before + to_json(tuple(items[first : first + AT_ONCE]), kind)[1:-1]
+        before = b","
+    yield b"]" if items else b"[]"

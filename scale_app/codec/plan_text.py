@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from scale_app.codec.wire import plan_from_wire, to_wire
+from scale_app.codec import plan_from_wire, to_wire
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan
 

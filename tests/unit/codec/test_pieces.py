@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from scale_app.api.v1.shapes import EventPage, History
-from scale_app.codec import in_pieces, to_json
-from scale_app.codec.wire import AT_ONCE
+from scale_app.codec import AT_ONCE, in_pieces, to_json
 from scale_app.domain.events import Numbered, PodChanged, StateChanged
 from scale_app.domain.pod_history import PodSpans
 from scale_app.domain.snapshot import RunState, point_of
