@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Literal, NoReturn
 
@@ -88,6 +89,19 @@ def sentence_and_exit(cut_off: str = CUT_OFF) -> Iterator[None]:
         if cut_off:
             end(cut_off, Exit.FAILED)
         sys.exit(Exit.EVEN)
+
+
+@contextlib.contextmanager
+def first_and_second_signal(first: Callable[[], object], second: Callable[[], object]) -> Iterator[None]:
+    """At the first SIGINT or SIGTERM inside call `first`, at each later one `second`."""
+    loop, calls = asyncio.get_running_loop(), iter((first,))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: next(calls, second)())
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
 
 def code_of(error: errors.ScaleError) -> Exit:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import click
 
 from scale_app.cli.client import Runs, opened
 from scale_app.cli.ended_runs import is_file, run_of_file
-from scale_app.cli.exits import DEFAULT_FAIL_ON, Exit, sentence_and_exit
+from scale_app.cli.exits import DEFAULT_FAIL_ON, Exit, first_and_second_signal, sentence_and_exit
 from scale_app.cli.planning import plan_of, plan_options
 from scale_app.cli.run_output import (
     needs,
@@ -97,7 +96,7 @@ async def _run(
 @contextlib.contextmanager
 def _stop_by_signal(client: Runs, run_id: str) -> Iterator[None]:
     """The first SIGINT or SIGTERM stops the load in order, a second one ends the command."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
     assert task is not None
     stops: list[asyncio.Task[None]] = []
 
@@ -105,19 +104,8 @@ def _stop_by_signal(client: Runs, run_id: str) -> Iterator[None]:
         with contextlib.suppress(ScaleError):  # it has ended by itself meanwhile
             await client.stop(run_id)
 
-    def signalled() -> None:
-        if stops:
-            task.cancel()
-        else:
-            stops.append(loop.create_task(stop()))
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, signalled)
-    try:
+    with first_and_second_signal(lambda: stops.append(asyncio.create_task(stop())), task.cancel):
         yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 @click.command()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from starlette.applications import Starlette
 
 from scale_app.cli.build import PAGE, require_project
 from scale_app.cli.commands import loading
-from scale_app.cli.exits import CannotStart, sentence_and_exit
+from scale_app.cli.exits import CannotStart, first_and_second_signal, sentence_and_exit
 from scale_app.settings import Settings, load_settings
 
 # Reflex compiles the page at each start unless told that it is built, and serves it only when told so. The last two
@@ -72,43 +71,29 @@ def free_address(settings: Settings) -> tuple[str, int]:
 
 
 async def _serve(address: tuple[str, int], settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM, then end the hub and the process.
+    """Serve until SIGINT or SIGTERM, then end the hub and the process; a second signal ends it at once, at any stage.
 
     One process, one worker: every run lives in this process's hub, and a killed server leaves nothing behind. The
     application's lifespan is entered here and not by granian, so that a database that is away is a sentence, and so
     that the hub is closed at once, not after the last browser has let go of its WebSocket.
     """
-    stop = _Stop()
-    application = _application()
-    async with application.router.lifespan_context(application):
-        server = CuttingServer(
-            application, *address, interface=Interfaces.ASGINL, log_level=LogLevels.error, websockets=True, backlog=1024
-        )
-        server.on_startup(lambda: click.echo(f"Scale is ready at {shown_url(settings)} - Ctrl-C stops it."))
-        stop.now = server.stop
-        await server.serve()
-    # Requests still in flight hold granian's threads; nothing is left that they could ask.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
-
-
-class _Stop:
-    """SIGINT and SIGTERM: the first one stops in order, at any stage of the start; a second one at once."""
-
-    def __init__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self.now: Callable[[], object] = task.cancel
-        self._asked = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, self._signalled)
-
-    def _signalled(self) -> None:
-        if self._asked:
-            os._exit(130)
-        self._asked = True
-        self.now()
+    task = asyncio.current_task()
+    assert task is not None
+    stops: list[Callable[[], object]] = [task.cancel]
+    with first_and_second_signal(lambda: stops[-1](), lambda: os._exit(130)):
+        application = _application()
+        async with application.router.lifespan_context(application):
+            server = CuttingServer(
+                application, *address, interface=Interfaces.ASGINL, log_level=LogLevels.error, websockets=True,
+                backlog=1024,
+            )  # fmt: skip
+            server.on_startup(lambda: click.echo(f"Scale is ready at {shown_url(settings)} - Ctrl-C stops it."))
+            stops.append(server.stop)
+            await server.serve()
+        # Requests still in flight hold granian's threads; nothing is left that they could ask.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _application() -> Starlette:
