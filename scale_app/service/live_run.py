@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import floor
 
-from scale_app.domain.errors import RunNotActive, ScaleError, TargetGone, named
+from scale_app.domain.errors import ScaleError, TargetGone, named
 from scale_app.domain.events import Event, Numbered, SnapshotTaken, StateChanged
 from scale_app.domain.plan import Limits, PlanEdit
 from scale_app.domain.pod_history import PodHistory
@@ -105,8 +105,7 @@ class LiveRun:
             await self._release(feeds)
 
     async def edit(self, edit: PlanEdit, limits: Limits) -> RunRecord:
-        """Change the load; the run with its new plan. Raises PlanError, GeneratorFailed, RunNotActive at its end."""
-        self._check_active("changed")
+        """Change the load; the run, which must be active, with its new plan. Raises what LoadFeed.edit raises."""
         plan = await self._load.edit(edit, limits)
         return replace(self.record, plan=plan)
 
@@ -115,7 +114,6 @@ class LiveRun:
 
         Raises RunNotActive when it was asked before and may still answer.
         """
-        self._check_active("stopped")
         await self._load.stop()
 
     @property
@@ -126,10 +124,6 @@ class LiveRun:
     async def over(self) -> None:
         """Return when nothing of the run goes on."""
         await self._over.wait()
-
-    def _check_active(self, done: str) -> None:
-        if not self._run.state.active:
-            raise RunNotActive(f"Run {self._run.run_id} is {self._run.state}, so its load cannot be {done}.")
 
     async def _finish_when_decided(self) -> None:
         await self._decided.wait()
