@@ -67,7 +67,7 @@ async def test_a_file_of_an_older_version_can_become_smaller_too(tmp_path: Path)
     assert pragma(tmp_path, "auto_vacuum") == 2
 
 
-@pytest.mark.parametrize(("name", "value"), [("MOST_BYTES", 1_000), ("ROOM", 1e12)])
+@pytest.mark.parametrize(("name", "value"), [("MOST_BYTES", 1_000), ("SPACE_NEEDED", 1e12)])
 async def test_a_start_does_not_wait_for_a_large_file_or_one_without_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, value: float
 ) -> None:

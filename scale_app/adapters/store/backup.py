@@ -67,8 +67,8 @@ async def restore(database_url: str, file: Path, replace: bool = False) -> str:
     folder = into_file.parent if into_file else Path(tempfile.gettempdir())
     with border("Restoring", database_url):
         check_space(folder, size_of(file), "Restoring")
-        with tempfile.TemporaryDirectory(prefix="scale-restore-", dir=folder) as room:
-            copy = Path(room) / "restored.db"
+        with tempfile.TemporaryDirectory(prefix="scale-restore-", dir=folder) as beside:
+            copy = Path(beside) / "restored.db"
             await asyncio.to_thread(copied, file, copy)
             await migrate(_url_of(copy))
             if into_file:

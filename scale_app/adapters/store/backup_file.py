@@ -13,7 +13,7 @@ from scale_app.domain.errors import BackupRefused, StoreUnavailable
 from scale_app.files import replaceable
 
 MAGIC = b"SQLite format 3\0"
-ROOM = 1.1
+SPACE_NEEDED = 1.1
 
 
 def copied(source: Path, target: Path) -> None:
@@ -93,10 +93,10 @@ def size_of(file: Path) -> int:
 
 
 def check_space(folder: Path, size_bytes: int, doing: str) -> None:
-    """Raises StoreUnavailable when the folder's disk has less room than what is to be written there."""
+    """Raises StoreUnavailable when the folder's disk has less space than what is to be written there."""
     free = shutil.disk_usage(folder).free
-    if free < size_bytes * ROOM:
-        needed_mb, free_mb = math.ceil(size_bytes * ROOM / 1e5) / 10, free // 1e5 / 10
+    if free < size_bytes * SPACE_NEEDED:
+        needed_mb, free_mb = math.ceil(size_bytes * SPACE_NEEDED / 1e5) / 10, free // 1e5 / 10
         raise StoreUnavailable(
             f"{doing} needs {needed_mb:,.1f} MB in {folder}, where {free_mb:,.1f} MB are free. "
             "Nothing was changed. Free disk space, or take another folder."

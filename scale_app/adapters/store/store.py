@@ -106,7 +106,7 @@ class SqlRunStore(StoredRuns):
         self._damages.forget(f"run {run_id}")
 
     async def size_bytes(self) -> int:
-        """What the history takes, without room that is free for what comes."""
+        """What the history takes, without space that is free for what comes."""
         with border("Measuring the history", self._url):
             return await self._upkeep.size_bytes()
 

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 MOST_BYTES = 256_000_000
 """Copied at a start, which takes some seconds. A larger history is so at a later start, once it was made small."""
-ROOM = 2.5
+SPACE_NEEDED = 2.5
 """Free bytes on the disk that the copy and its log may take, for each byte that is copied."""
 
 
@@ -112,7 +112,7 @@ async def _make_shrinkable(engine: AsyncEngine) -> None:
 
 async def _has_space(file: Any, size: int) -> bool:
     path = (await file.execute_fetchall("PRAGMA database_list"))[0][2]
-    return not path or shutil.disk_usage(Path(path).parent).free > ROOM * size
+    return not path or shutil.disk_usage(Path(path).parent).free > SPACE_NEEDED * size
 
 
 async def _pragma(file: Any, name: str) -> int:

@@ -71,7 +71,7 @@ class Upkeep:
         self._at: tuple[str, int, Thinned] | None = None
 
     async def size_bytes(self) -> int:
-        """What the history takes, without room that is free for what comes."""
+        """What the history takes, without space that is free for what comes."""
         async with asyncio.timeout(MEASURE_LIMIT_S), self._engine.connect() as connection:
             if self._sqlite:
                 used = await _pragma(connection, "page_count") - await _pragma(connection, "freelist_count")

@@ -93,12 +93,12 @@ async def read_all(
     pods: Mapping[str, CountedPod], read: Callable[[CountedPod], Awaitable[T]], clock: Clock
 ) -> PodReadings[T]:
     """Every pod once, AT_ONCE of them at a time."""
-    room = asyncio.Semaphore(AT_ONCE)
+    limited = asyncio.Semaphore(AT_ONCE)
     got: dict[str, T] = {}
     failed: dict[str, str] = {}
 
     async def look(pod: CountedPod) -> None:
-        async with room:
+        async with limited:
             try:
                 got[pod.name] = await read(pod)
             except ScaleError as error:
