@@ -23,9 +23,9 @@ def told(handler: Callable[..., Awaitable[str]]) -> Any:
     """An event that ends with a toast: the sentence that the handler returns, or why it was refused."""
 
     @wraps(handler)
-    async def event(form: SavedPlansForm, *args: str) -> Any:
+    async def event(form: SavedPlansForm, *args: Any, **given: Any) -> Any:
         try:
-            done = await handler(form, *args)
+            done = await handler(form, *args, **given)
         except ScaleError as error:
             form.problem = str(error)
             return refusal(error)
