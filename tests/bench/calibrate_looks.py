@@ -19,7 +19,7 @@ SEED = 16
 PODS = (2, 5, 20, 200)
 PICKS_PER_S = (1, 10, 100, 1_000)
 EDGE_PICKS_PER_S = (100, 1_000)
-LOOKS, TRIALS = 200, 150
+LOOKS, TRIALS, EDGE_TRIALS = 200, 150, 1_000
 HOUR_LOOKS, HOUR_TRIALS, HOUR_PICKS_PER_S = 3_600, 20, 10
 MOST_EVER = {"fair": 0.01, "edge": 0.05}
 SCATTER = 2.6
@@ -62,7 +62,7 @@ def watched() -> Iterator[Watched]:
         for picks_per_s in PICKS_PER_S:
             yield Watched("fair", pods, picks_per_s, LOOKS, TRIALS)
         for picks_per_s in EDGE_PICKS_PER_S:
-            yield Watched("edge", pods, picks_per_s, LOOKS, TRIALS)
+            yield Watched("edge", pods, picks_per_s, LOOKS, EDGE_TRIALS)
         yield Watched("fair", pods, HOUR_PICKS_PER_S, HOUR_LOOKS, HOUR_TRIALS)
 
 
