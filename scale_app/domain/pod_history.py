@@ -89,6 +89,7 @@ class PodHistory:
         self._columns = 0
         self._counts = np.zeros((2, 0, MOST_COLUMNS))
         self._before = np.zeros((2, 0))
+        self._before_s = 0.0
         for snapshot in snapshots:
             self.take(snapshot)
 
@@ -101,11 +102,14 @@ class PodHistory:
         return history
 
     def take(self, snapshot: Snapshot) -> None:
-        """The next snapshot; what was counted since the one before goes to its span."""
+        """The next snapshot; see `count`."""
         self.count(counts_of(snapshot))
 
     def count(self, counts: PodCounts) -> None:
-        """The next moment; what was counted since the one before goes to its span."""
+        """The next moment; what was counted since the one before goes to the span half-way between the two.
+
+        So does the last second's, which comes a little late: the end of a run waits for answers on their way.
+        """
         rows = np.array([self._row(name) for name in counts.names], dtype=int)
         counted = np.array(counts.requests, dtype=float)
         kept = rows < MOST_PODS
@@ -115,7 +119,8 @@ class PodHistory:
         if now[0].sum() >= self._before[0].sum():  # else a warm-up has ended, and counting began anew
             before[:, : self._before.shape[1]] = self._before
         self._before = now
-        self._add(counts.elapsed_s, np.maximum(now - before, 0.0))
+        self._add((self._before_s + counts.elapsed_s) / 2, np.maximum(now - before, 0.0))
+        self._before_s = counts.elapsed_s
 
     def times(self) -> PodTimes:
         """What there is so far."""
@@ -136,7 +141,7 @@ class PodHistory:
         new = counts.shape[1] - self._counts.shape[1]
         if new:
             self._counts = np.concatenate([self._counts, np.zeros((2, new, MOST_COLUMNS))], axis=1)
-        # A second's snapshot comes at its end, so that 1.0 s still belongs to the first span.
+        # A last snapshot may come at the time of the one before, so that 12.0 s still belongs to the twelfth second.
         while (column := max(0, int(np.ceil(at_s / self._span_s - 1e-9)) - 1)) >= MOST_COLUMNS:
             self._halve()
         self._counts[:, :, column] += counts

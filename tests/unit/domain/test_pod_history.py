@@ -26,6 +26,12 @@ def test_each_second_holds_what_was_counted_in_it_and_the_fair_part_of_that():
     assert times.expected == pytest.approx(np.array([[10, 20], [10, 20]]))
 
 
+@pytest.mark.parametrize("end_s", [3.0, 3.07, 3.9])
+def test_a_last_second_that_comes_late_leaves_no_second_empty(end_s):
+    times = PodHistory([at(1, 10, 10), at(2, 20, 20), at(end_s, 30, 30)]).times()
+    assert times.requests.tolist() == [[10, 10, 10], [10, 10, 10]]
+
+
 def test_a_long_run_keeps_every_request_in_longer_spans():
     history = PodHistory(at(second, 3 * second, second) for second in range(1, 3_601))
     times = history.times()
