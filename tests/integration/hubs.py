@@ -1,8 +1,6 @@
 """A hub on real parts: hub, Locust worker, database and built-in pods, for tests of a run's whole path."""
 
-import asyncio
-import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,13 +18,10 @@ from scale_app.domain.snapshot import Snapshot, Source
 from scale_app.ports import Adapters
 from scale_app.service.hub import Hub
 
-DRIVER_LIMIT_S = 30.0
-
 
 @asynccontextmanager
 async def opened_hub(folder: Path, clusters: Clusters | None = None, max_runs: int = 4) -> AsyncIterator[Hub]:
     """A hub with its real adapters and a demo of its own."""
-    others = threading.enumerate()
     clock = SystemClock()
     url = f"sqlite+aiosqlite:///{folder}/scale.db"
     await migrate(url)
@@ -51,14 +46,6 @@ async def opened_hub(folder: Path, clusters: Clusters | None = None, max_runs: i
     finally:
         await hub.close()
         await demo.close()
-        await asyncio.to_thread(_until_the_driver_has_ended, others)
-
-
-def _until_the_driver_has_ended(others: Sequence[threading.Thread]) -> None:
-    """The store does not wait for a busy disk, as its process ends then; here the event loop ends, and others go on."""
-    for thread in threading.enumerate():
-        if thread not in others and "_connection_worker_thread" in thread.name:
-            thread.join(DRIVER_LIMIT_S)
 
 
 async def seen(hub: Hub, run_id: str) -> tuple[list[Event], Snapshot]:
