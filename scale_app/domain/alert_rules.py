@@ -16,7 +16,7 @@ from scale_app.domain.imbalance import NOISE_STEPS, ImbalanceRule, step_of
 from scale_app.domain.numerics import special
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.verdict import COVERAGE_FLOOR
-from scale_app.domain.verdict_sentence import percents
+from scale_app.domain.verdict_sentence import milliseconds, percents
 from scale_app.domain.window import Figures, Window
 
 RAISE_BELOW_P = 1e-6
@@ -109,8 +109,8 @@ def p95_reading(limit_ms: float, latency: Histogram, score: float | None) -> Rea
     slower = sum(count for bucket, count in latency.counts.items() if bucket_ms(bucket) > limit_ms)
     state = _state(slower, latency.total, BEYOND_P95, p95_ms <= limit_ms)
     message = (
-        f"The 95th percentile of the latency of the last seconds is {p95_ms:,.0f} ms, "
-        f"above the limit of {limit_ms:,.0f} ms."
+        f"The 95th percentile of the latency of the last seconds is {milliseconds(p95_ms)}, "
+        f"above the limit of {milliseconds(limit_ms)}."
     )
     step_ms = RELATIVE_STEP * p95_ms
     return Reading(state, limit_ms, message, p95_ms, score, measure=p95_ms, step=step_ms)

@@ -137,3 +137,8 @@ def _percent(share: float, digits: int) -> str:
     decimals = 0 if value == 0 else max(0, digits - 1 - math.floor(math.log10(value)))
     text = f"{value:.{decimals}f}"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+
+
+def milliseconds(latency_ms: float) -> str:
+    """A latency with three significant digits at most."""
+    return f"{latency_ms:,.0f} ms" if latency_ms >= 100 else f"{latency_ms:.3g} ms"

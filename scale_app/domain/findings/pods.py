@@ -5,9 +5,9 @@ from __future__ import annotations
 from statistics import median
 
 from scale_app.domain.facts import Facts
-from scale_app.domain.findings.cause import Cause, milliseconds, percent, pods
+from scale_app.domain.findings.cause import Cause, percent, pods
 from scale_app.domain.snapshot import Finding, PodShare
-from scale_app.domain.verdict_sentence import count
+from scale_app.domain.verdict_sentence import count, milliseconds
 
 MORE_FROM = 0.2
 
