@@ -9,6 +9,9 @@ from itertools import groupby
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import active_runs
+from tests.serving import Served
+
 SCORE = re.compile(r"^[01]\.\d{3}$")
 FIRST_SCORE_LIMIT_MS = 30_000
 LEAVE_LIMIT_MS = 15_000
@@ -100,16 +103,24 @@ def test_a_second_browser_and_a_refresh_see_the_same_run_with_its_history(
     expect(second.get_by_test_id("score")).to_have_text(page.get_by_test_id("score").inner_text())
 
 
+@pytest.mark.parametrize("key", ["Tab", "Enter"])
 def test_a_typed_number_of_users_changes_the_running_load_for_everybody(
-    page: Page, new_page: Callable[..., Page]
+    page: Page, new_page: Callable[..., Page], key: str
 ) -> None:
     start(page)
     see_score(page)
     second = new_page()
     page.get_by_test_id("users-entry").fill("40")
-    page.get_by_test_id("users-entry").press("Tab")
+    page.get_by_test_id("users-entry").press(key)
     expect(page.get_by_test_id("happened")).to_contain_text("Changed to 40 users")
     expect(second.get_by_test_id("users-entry")).to_have_value("40")
+
+
+def test_start_pressed_twice_at_once_starts_one_run(page: Page, server: Served) -> None:
+    before = len(active_runs(server))
+    page.get_by_test_id("start").dblclick()
+    see_score(page)
+    assert len(active_runs(server)) == before + 1
 
 
 def test_a_slider_is_moved_by_keyboard_and_says_its_value(page: Page) -> None:

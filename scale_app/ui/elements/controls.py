@@ -44,7 +44,7 @@ def number_slider(
 ) -> Part:
     """A slider over round stops and an entry for any number. name: its test id; on_settled: when a value stands."""
     settled = rx.noop() if on_settled is None else on_settled
-    entry = _number_entry(f"{name}-entry", unit, text, on_type, "entry-box", disabled, wrong, on_blur=settled)
+    entry = _number_entry(f"{name}-entry", unit, text, on_type, "entry-box", disabled, wrong, settled)
     return rx.el.div(
         rx.el.div(rx.el.label(label, html_for=f"{name}-entry", id=f"{name}-label"), entry, class_name="row"),
         slider.root(
@@ -85,10 +85,11 @@ def small_entry(
     unit: str = "",
     disabled: Flag = False,
     wrong: Flag = False,
-    **more: Any,
+    on_settled: Handler = None,
 ) -> Part:
-    """A number on one line with its label."""
-    entry = _number_entry(name, unit, value, on_type, "entry-box solo", disabled, wrong, **more)
+    """A number on one line with its label. on_settled: as for `number_slider`."""
+    settled = rx.noop() if on_settled is None else on_settled
+    entry = _number_entry(name, unit, value, on_type, "entry-box solo", disabled, wrong, settled)
     return labelled(name, label, entry, look="field row-field")
 
 
@@ -130,12 +131,13 @@ def labelled(name: str, label: str, *inside: Part, look: str = "field") -> Part:
 
 
 def _number_entry(
-    name: str, unit: str, value: Text, on_type: Handler, look: str, disabled: Flag, wrong: Flag, **more: Any
+    name: str, unit: str, value: Text, on_type: Handler, look: str, disabled: Flag, wrong: Flag, settled: Handler
 ) -> Part:
-    """Where a number is typed, before its unit."""
+    """Where a number is typed, before its unit. settled: what is done when it stands, on leaving and on Enter."""
     looks = {"type": "text", "input_mode": "decimal", "auto_complete": "off", "class_name": "entry"}
+    settling = {"on_blur": settled, "on_key_down": on_enter(settled)}
     return rx.el.span(
-        _entry(rx.el.input, name, value, on_type, disabled, wrong, **looks, **more),
+        _entry(rx.el.input, name, value, on_type, disabled, wrong, **looks, **settling),
         rx.el.span(unit, class_name="unit"),
         class_name=look,
     )

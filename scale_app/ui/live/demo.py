@@ -106,5 +106,5 @@ def _number(field: str, label: str) -> Part:
     settle: Handler = DemoControl.settle
     shown_now = getattr(DemoControl, field)
     return controls.small_entry(
-        f"demo-{field}", label, shown_now, lambda text: write(field, text), on_blur=settle(field)
+        f"demo-{field}", label, shown_now, lambda text: write(field, text), on_settled=settle(field)
     )

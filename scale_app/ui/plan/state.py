@@ -200,6 +200,8 @@ class PlanForm(KeptTexts, rx.State):
         self._judge()
 
     async def _begin(self, begin: Callable[[], Awaitable[str]]) -> AsyncIterator[Any]:
+        if self.starting:  # pressed twice, before the button was seen to be disabled
+            return
         self.starting, before = True, self.started
         yield
         try:
