@@ -40,6 +40,7 @@ from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
 
 CUT_OFF = "The command was ended before the run was judged, so there is no verdict."
+NOT_MARKED = "The run is not marked as the baseline {name}: only one whose exit code would be 0 is."
 
 
 @click.command()
@@ -90,6 +91,8 @@ async def _run(
         write_reports(whole, wanted)
         if baseline is not None and verdict_exit(whole) == 0:
             await client.mark_baseline(run_id, baseline)
+        elif baseline is not None:
+            click.echo(NOT_MARKED.format(name=baseline), err=True)
         return whole
 
 
@@ -148,12 +151,13 @@ async def _recorded(server: str | None, run_id: str) -> WholeRun:
 
 def verdict_exit(whole: WholeRun, fail_on: Collection[str] = DEFAULT_FAIL_ON) -> Exit:
     """The code of a run that has ended. No data and failure cannot be chosen away: such a run proves nothing."""
-    record, outcome = whole.record, whole.gate.outcome
+    record = whole.record
     kind = record.last.verdict.kind if record.last else VerdictKind.NO_DATA
     if record.state in (RunState.FAILED, RunState.INTERRUPTED) or kind is VerdictKind.NO_DATA:
         return Exit.FAILED
     missed = any(check.outcome is Outcome.FAILED for check in whole.gate.checks if check.name != "verdict")
-    bad = {"uneven": kind is VerdictKind.UNEVEN, "threshold": missed, "warning": outcome is Outcome.WARNED}
+    warned = whole.gate.outcome is not Outcome.PASSED
+    bad = {"uneven": kind is VerdictKind.UNEVEN, "threshold": missed, "warning": warned}
     if any(bad[name] for name in fail_on if name in bad):
         return Exit.UNEVEN
     if "undecided" in fail_on and kind is VerdictKind.UNDECIDED:

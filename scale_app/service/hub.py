@@ -51,7 +51,7 @@ class Hub:
         self._live = LiveRuns(adapters.store, adapters.clock, sleep)
         self._tasks = Background()
         self.demo, self.limits, self.max_runs = adapters.demo, limits, max_runs
-        self.active = self._live.active
+        self.active, self.until_stored = self._live.active, self._live.until_stored
         queries = RunQueries(adapters.store, self._live, adapters.clock)
         self._offer_runs(queries)
         self._offer_parts_of_runs(queries)

@@ -308,3 +308,13 @@ def test_ctrl_c_while_a_command_is_loaded_is_one_sentence_and_no_verdict(tmp_pat
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30)
     assert done.returncode == 3
     assert (done.stdout, done.stderr.strip()) == ("", "The command was ended before it was done.")
+
+
+def test_a_run_that_passes_is_marked_as_the_baseline_that_was_asked_for(terminal: Terminal) -> None:
+    asked = ("run", "--target", "simulated?pods=1", "--duration", "2", "--mark-baseline", "one")
+    done = terminal.types(*asked)
+    assert (done.exit_code, done.stderr.count("not marked")) == (0, 0)
+    assert "one" in terminal.types("runs").stdout
+    uneven = terminal.types("run", "--target", "simulated?pods=3&cv=1", *asked[3:])
+    assert uneven.exit_code == 1
+    assert "The run is not marked as the baseline one" in uneven.stderr

@@ -40,6 +40,7 @@ def run(verdict: str, gate: Gate | None = None, state: RunState = RunState.FINIS
         (run("EVEN", WARNED), DEFAULT_FAIL_ON, 0),
         (run("EVEN", WARNED), ("warning",), 1),
         (run("UNDECIDED"), ("warning",), 1),
+        (run("EVEN", MISSED), ("warning",), 1),
         (run("UNEVEN"), ("undecided",), 0),
         (run("UNEVEN", Gate(VerdictLevels(warn=("uneven",)))), DEFAULT_FAIL_ON, 1),
         (run("UNDECIDED"), ("uneven",), 0),
