@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from tests.cluster.handle import Cluster, Pod
+from tests.cluster.handle import Cluster, Pod, until
 from tests.cluster.product import Product
 from tests.cluster.targets import ECHO_PORT, echo, service
 from tests.cluster.truth import TruthOf
@@ -22,9 +23,22 @@ DROPPED, REFUSED = "DROP", "REJECT --reject-with tcp-reset"
 
 @pytest.fixture
 def pods(cluster: Cluster, namespace: str) -> list[Pod]:
-    """Five ready pods behind a Service."""
+    """Five ready pods behind a Service that reaches them all: what is ready is in the nodes' rules a moment later."""
     cluster.apply([echo(PODS, environment={"LOG": "none"}), service("echo")], namespace)
-    return cluster.wait_for_pods(namespace, APP, PODS)
+    ready, url, reached = cluster.wait_for_pods(namespace, APP, PODS), cluster.url_of("echo", namespace), set[str]()
+
+    def all_reached() -> bool:
+        reached.add(_answering(url))
+        return len(reached) == PODS
+
+    until(all_reached, "the Service reaches every pod")
+    return ready
+
+
+def _answering(url: str) -> str:
+    """The pod that answers a new connection."""
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return str(answer.headers["X-Pod-Name"])
 
 
 @contextmanager
