@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from tests.cluster.handle import Cluster, Pod, until
+from tests.cluster.handle import Cluster, Pod
+from tests.cluster.layout import CLIENT_NODE
 from tests.cluster.product import Product
 from tests.cluster.targets import ECHO_PORT, echo, service
 from tests.cluster.truth import TruthOf
@@ -23,22 +23,9 @@ DROPPED, REFUSED = "DROP", "REJECT --reject-with tcp-reset"
 
 @pytest.fixture
 def pods(cluster: Cluster, namespace: str) -> list[Pod]:
-    """Five ready pods behind a Service that reaches them all: what is ready is in the nodes' rules a moment later."""
+    """Five ready pods behind a Service."""
     cluster.apply([echo(PODS, environment={"LOG": "none"}), service("echo")], namespace)
-    ready, url, reached = cluster.wait_for_pods(namespace, APP, PODS), cluster.url_of("echo", namespace), set[str]()
-
-    def all_reached() -> bool:
-        reached.add(_answering(url))
-        return len(reached) == PODS
-
-    until(all_reached, "the Service reaches every pod")
-    return ready
-
-
-def _answering(url: str) -> str:
-    """The pod that answers a new connection."""
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return str(answer.headers["X-Pod-Name"])
+    return cluster.wait_for_pods(namespace, APP, PODS)
 
 
 @contextmanager
@@ -57,7 +44,9 @@ def cut_off(cluster: Cluster, pod: Pod, how: str) -> Iterator[None]:
 def test_a_ready_pod_that_nobody_reaches_is_named(
     cluster: Cluster, product: Product, namespace: str, pods: list[Pod], how: str, kept: int | None
 ) -> None:
-    url, dead = cluster.url_of("echo", namespace), pods[0]
+    # Not on the client's own node: there the packet is dropped before the node has noted where it went, so that the
+    # one that is sent again after a second goes to another pod, and the connection is late and not lost.
+    url, dead = cluster.url_of("echo", namespace), next(pod for pod in pods if pod.node != CLIENT_NODE)
     with TruthOf(cluster, namespace, APP) as truth, cut_off(cluster, dead, how):
         ran = product.run(url, **PLAN, requests_per_connection=kept)
         assert all(pod.ready for pod in cluster.pods(namespace, APP))
