@@ -44,6 +44,7 @@ class LiveRun:
     """Owns one run's generator from start to end; nothing of it outlives `drive`.
 
     points, pods, happenings: of what was published so far. published_seq: of the newest published event, -1 before any.
+    stored: set once all of it is in the store, and it is read from there.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class LiveRun:
         self.pods = PodHistory()
         self.happenings: list[Numbered] = []
         self.published_seq = -1
+        self.stored = asyncio.Event()
 
     @property
     def record(self) -> RunRecord:

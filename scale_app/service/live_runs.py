@@ -25,21 +25,18 @@ class LiveRuns:
         self.broadcast = Broadcast()
         self.writer = Writer(store, clock, sleep)
         self._runs: dict[str, LiveRun] = {}
-        self._removed: dict[str, asyncio.Event] = {}
 
     def add(self, run_id: str, live: LiveRun) -> None:
         self._runs[run_id] = live
 
     def remove(self, run_id: str) -> None:
         """Its history is read from the store from now on."""
-        del self._runs[run_id]
-        if waited_for := self._removed.pop(run_id, None):
-            waited_for.set()
+        self._runs.pop(run_id).stored.set()
 
     async def until_stored(self, run_id: str) -> None:
         """Return once a run has ended and all of it is stored; at once for a run that is not live."""
-        if run_id in self._runs:
-            await self._removed.setdefault(run_id, asyncio.Event()).wait()
+        if live := self._runs.get(run_id):
+            await live.stored.wait()
 
     def get(self, run_id: str) -> LiveRun | None:
         return self._runs.get(run_id)
