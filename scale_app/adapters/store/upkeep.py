@@ -28,8 +28,6 @@ FREE_PAGES = 2_000
 PAGES_AT_ONCE = 1_000
 STEP_LIMIT_S = 6.0
 MEASURE_LIMIT_S = 30.0
-NewColumns = tuple[int, dict[str, Any]]
-"""A row's seq, and what its columns hold from now on."""
 ACTIVE = [state.value for state in RunState if state.active]
 
 

@@ -13,6 +13,7 @@ from scale_app.ui.reflex_compat import slider_parts
 slider = slider_parts()
 THROTTLE_MS = 60
 TYPING_MS = 150
+NOTHING: Handler = rx.noop()
 
 
 def typed(entry: Part) -> Part:
@@ -37,14 +38,13 @@ def number_slider(
     last_stop: Figure,
     on_type: Handler,
     on_slide: Handler,
-    on_settled: Handler = None,
+    on_settled: Handler = NOTHING,
     note: Text = "",
     disabled: Flag = False,
     wrong: Flag = False,
 ) -> Part:
     """A slider over round stops and an entry for any number. name: its test id; on_settled: when a value stands."""
-    settled = rx.noop() if on_settled is None else on_settled
-    entry = _number_entry(f"{name}-entry", unit, text, on_type, "entry-box", disabled, wrong, settled)
+    entry = _number_entry(f"{name}-entry", unit, text, on_type, "entry-box", disabled, wrong, on_settled)
     return rx.el.div(
         rx.el.div(rx.el.label(label, html_for=f"{name}-entry", id=f"{name}-label"), entry, class_name="row"),
         slider.root(
@@ -56,7 +56,7 @@ def number_slider(
             disabled=disabled,
             on_value_change=on_slide.throttle(THROTTLE_MS),
             # Throttling drops the last change, so the committed value counts once more.
-            on_value_commit=[on_slide, settled],
+            on_value_commit=[on_slide, on_settled],
             class_name="slider",
         ),
         _note(note),
@@ -85,11 +85,10 @@ def small_entry(
     unit: str = "",
     disabled: Flag = False,
     wrong: Flag = False,
-    on_settled: Handler = None,
+    on_settled: Handler = NOTHING,
 ) -> Part:
     """A number on one line with its label. on_settled: as for `number_slider`."""
-    settled = rx.noop() if on_settled is None else on_settled
-    entry = _number_entry(name, unit, value, on_type, "entry-box solo", disabled, wrong, settled)
+    entry = _number_entry(name, unit, value, on_type, "entry-box solo", disabled, wrong, on_settled)
     return labelled(name, label, entry, look="field row-field")
 
 
@@ -131,11 +130,11 @@ def labelled(name: str, label: str, *inside: Part, look: str = "field") -> Part:
 
 
 def _number_entry(
-    name: str, unit: str, value: Text, on_type: Handler, look: str, disabled: Flag, wrong: Flag, settled: Handler
+    name: str, unit: str, value: Text, on_type: Handler, look: str, disabled: Flag, wrong: Flag, on_settled: Handler
 ) -> Part:
-    """Where a number is typed, before its unit. settled: what is done when it stands, on leaving and on Enter."""
+    """Where a number is typed, before its unit. on_settled: when it stands, on leaving and on Enter."""
     looks = {"type": "text", "input_mode": "decimal", "auto_complete": "off", "class_name": "entry"}
-    settling = {"on_blur": settled, "on_key_down": on_enter(settled)}
+    settling = {"on_blur": on_settled, "on_key_down": on_enter(on_settled)}
     return rx.el.span(
         _entry(rx.el.input, name, value, on_type, disabled, wrong, **looks, **settling),
         rx.el.span(unit, class_name="unit"),
