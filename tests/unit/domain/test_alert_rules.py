@@ -66,6 +66,7 @@ def test_the_95th_percentile_is_bad_when_surely_more_than_a_twentieth_is_slower(
     assert p95_reading(100, latency(ms20=940, ms200=60), None).state == "unclear"
     assert p95_reading(100, latency(ms20=960, ms200=40), None).state == "good"
     assert p95_reading(100, latency(ms200=19), None).state == "unclear"
+    assert "above the limit of 0.5 ms" in p95_reading(0.5, latency(ms20=100), None).message
     told = p95_reading(100, latency(ms20=90, ms2000=100), None)
     assert told.message.startswith("The 95th percentile of the latency of the last seconds is 2,0")
     assert told.message.endswith("above the limit of 100 ms.")
