@@ -17,7 +17,7 @@ from scale_app.ui.live.target_picker import TargetChoices
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.reflex_compat import OWN_OVERLAY
 from scale_app.ui.run.page import run_page
-from scale_app.ui.run.state import RunPage
+from scale_app.ui.run.state import OneRunPage
 from scale_app.ui.runs.page import runs_page
 from scale_app.ui.runs.state import RunList
 from scale_app.ui.shown.state import Follower
@@ -47,6 +47,6 @@ of_every_page = [Follower.follow, NotStored.watch]
 of_the_form = [DemoControl.look, TargetChoices.look, SavedPlansForm.look]
 app.add_page(live_page, route="/", title=Follower.view.title, on_load=[PlanForm.look, *of_every_page, *of_the_form])
 app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, RunList.follow, *of_every_page])
-app.add_page(run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=[RunPage.load, *of_every_page])
+app.add_page(run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=[OneRunPage.load, *of_every_page])
 app.add_page(targets_page, route="/targets", title="Targets · Scale", on_load=[TargetsPage.load, *of_every_page])
 app.add_page(compare_page, route="/compare", title="Compare · Scale", on_load=[ComparePage.load, *of_every_page])

@@ -12,7 +12,7 @@ from scale_app.ui.elements.types import Handler, Part
 from scale_app.ui.layout import page
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.run.dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_dialog, delete_dialog, opens
-from scale_app.ui.run.state import RunAgain, RunPage
+from scale_app.ui.run.state import OneRunPage, RunAgain
 from scale_app.ui.shown.findings import experiment_panel
 from scale_app.ui.shown.panels import errors, happened, panel, run_panels
 from scale_app.ui.shown.state import Follower
@@ -49,14 +49,14 @@ def run_page() -> Part:
             ),
             rx.cond(Follower.ready, _unknown(), _loading()),
         ),
-        delete_dialog(RunPage.row, RunPage.delete),
-        baseline_dialog(RunPage.row, RunPage),
+        delete_dialog(OneRunPage.row, OneRunPage.delete),
+        baseline_dialog(OneRunPage.row, OneRunPage),
         here="Run",
     )
 
 
 def _head(view: RunView) -> Part:
-    row = RunPage.row
+    row = OneRunPage.row
     return rx.el.section(
         rx.link("← All runs", href="/runs", class_name="back"),
         rx.el.h1("Run of ", rx.el.span(view.target, class_name="mono")),
@@ -92,9 +92,9 @@ def _actions(view: RunView) -> Part:
     rerun: Handler = RunAgain.rerun
     return rx.el.div(
         rx.cond(view.active, stop_button(stop(view.run_id), view.state == "stopping")),
-        controls.button("Run again", rerun(RunPage.row.run_id).throttle(3_000), "rerun", icon="rotate-cw"),
+        controls.button("Run again", rerun(OneRunPage.row.run_id).throttle(3_000), "rerun", icon="rotate-cw"),
         rx.cond(~view.active, _for_ended_runs()),
-        rx.foreach(RunPage.baselines, _against),
+        rx.foreach(OneRunPage.baselines, _against),
         class_name="stacked-buttons no-print",
     )
 
@@ -151,7 +151,7 @@ def _plan(view: RunView) -> Part:
         rx.el.details(
             rx.el.summary("As text"),
             controls.to_copy(
-                RunPage.plan_text, "The plan as YAML", "Copy the plan", "The plan was copied.", "copy-plan"
+                OneRunPage.plan_text, "The plan as YAML", "Copy the plan", "The plan was copied.", "copy-plan"
             ),
             class_name="fold",
             data_testid="plan-text",

@@ -80,7 +80,7 @@ class BaselineMarking(rx.State, mixin=True):
         raise NotImplementedError
 
 
-class RunPage(BaselineMarking, rx.State):
+class OneRunPage(BaselineMarking, rx.State):
     """The run of this tab's address. baselines: other runs of the same target that are marked as one."""
 
     row: RunListRow = NO_ROW

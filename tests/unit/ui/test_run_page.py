@@ -2,12 +2,12 @@
 
 import pytest
 
-from scale_app.ui.run.state import RunPage
+from scale_app.ui.run.state import OneRunPage
 
 
 @pytest.mark.parametrize(("typed", "said"), [("a/b", "A name has no slash."), ("a/", ""), ("", "")])
 def test_an_entry_that_tells_the_same_name_again_takes_nothing_back(typed: str, said: str) -> None:
-    page = RunPage(_reflex_internal_init=True)
+    page = OneRunPage(_reflex_internal_init=True)
     page.baseline_name, page.baseline_problem = "a/b", "A name has no slash."
     page.event_handlers["type_baseline"].fn(page, typed)
     assert (page.baseline_name, page.baseline_problem) == (typed, said)
