@@ -10,15 +10,13 @@ from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
 from scale_app.ui.compare import ComparePage, compare_page
 from scale_app.ui.layout import NotStored
-from scale_app.ui.live.demo import DemoControl
-from scale_app.ui.live.page import live_page
+from scale_app.ui.live.page import DemoControl, live_page
 from scale_app.ui.live.saved_plans import SavedPlansForm
 from scale_app.ui.live.target_picker import TargetChoices
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.reflex_compat import OWN_OVERLAY
-from scale_app.ui.run.page import run_page
-from scale_app.ui.run.state import OneRunPage
 from scale_app.ui.runs.page import runs_page
+from scale_app.ui.runs.run_page import OneRunPage, run_page
 from scale_app.ui.runs.state import RunList
 from scale_app.ui.shown.state import Follower
 from scale_app.ui.shown.viewers import VIEWERS

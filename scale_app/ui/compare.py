@@ -8,10 +8,10 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
-from scale_app.ui.elements.display import empty_card, explained, heads, local_time, table_box
-from scale_app.ui.elements.types import Handler, Part
+from scale_app.ui.display import empty_card, explained, heads, local_time, table_box
 from scale_app.ui.layout import page
-from scale_app.ui.run.state import RunAgain
+from scale_app.ui.reflex_compat import Handler, Part
+from scale_app.ui.runs.actions import RunAgain
 from scale_app.ui.shown.panels import panel
 from scale_app.ui.shown.verdict import strip
 from scale_app.views.comparing import (

@@ -9,11 +9,10 @@ from typing import Any, Literal
 import reflex as rx
 
 from scale_app import wiring
-from scale_app.ui.build_id import BUILD_ID
-from scale_app.ui.elements.controls import button
-from scale_app.ui.elements.display import info, info_texts, notice
-from scale_app.ui.elements.types import Flag, Part
-from scale_app.ui.reflex_compat import lost_connection
+from scale_app.ui import BUILD_ID
+from scale_app.ui.controls import button
+from scale_app.ui.display import info, info_texts, notice
+from scale_app.ui.reflex_compat import Flag, Part, lost_connection
 from scale_app.ui.shown.state import Follower
 
 MODES: tuple[tuple[Literal["system", "light", "dark"], str, str], ...] = (

@@ -1,4 +1,5 @@
-"""Every name and every line of Reflex that is not promised to stay, each with the reason why it is used.
+"""Every name and every line of Reflex that is not promised to stay, each with the reason why it is used; and names for
+what page functions take and give: Reflex's component packages carry no types, so all of these are Any.
 
 Written for Reflex 0.10.1. tests/unit/ui/test_reflex_compat.py fails when an upgrade changes one of them.
 """
@@ -6,9 +7,24 @@ Written for Reflex 0.10.1. tests/unit/ui/test_reflex_compat.py fails when an upg
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from reflex.plugins import Plugin
+
+Part: TypeAlias = Any
+"""A piece of the page."""
+
+Text: TypeAlias = Any
+"""A text: fixed when the page is built, or a variable of the state."""
+
+Flag: TypeAlias = Any
+"""True or false: fixed, or a variable of the state."""
+
+Figure: TypeAlias = Any
+"""A number, or several: fixed, or a variable of the state."""
+
+Handler: TypeAlias = Any
+"""What happens on an event of the browser."""
 
 STATE_SCRIPT = "utils/state.js"
 # The development server is the one case in which page and server have different ports.

@@ -10,11 +10,11 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.target import DEMO_TARGET
-from scale_app.ui.elements import controls
-from scale_app.ui.elements.display import empty_card, explained, heads, info, local_time, notice, table_box
-from scale_app.ui.elements.types import Handler, Part
+from scale_app.ui import controls
+from scale_app.ui.display import empty_card, explained, heads, info, local_time, notice, table_box
 from scale_app.ui.layout import page
 from scale_app.ui.plan.state import PlanForm
+from scale_app.ui.reflex_compat import Handler, Part
 from scale_app.ui.shown.panels import panel
 from scale_app.views.targets import NO_TARGETS, PlaceRow, RightRow, TargetRow, TargetsView, narrowed, targets_view
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from scale_app.ui.build_id import BUILD_ID
+from scale_app.ui import BUILD_ID
 from tests.browser.black_hole import black_hole
 from tests.browser.conftest import active_runs, start_run
 from tests.browser.test_live_page import see_score, start

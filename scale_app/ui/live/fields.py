@@ -9,9 +9,9 @@ from typing import Any
 import reflex as rx
 
 from scale_app.domain.plan_fields import FIELDS
-from scale_app.ui.elements import controls
-from scale_app.ui.elements.types import Flag, Handler, Part
+from scale_app.ui import controls
 from scale_app.ui.plan.state import SLIDERS, PlanForm
+from scale_app.ui.reflex_compat import Flag, Handler, Part
 from scale_app.ui.shown.state import ShownRun
 
 

@@ -8,15 +8,15 @@ from operator import or_
 import reflex as rx
 
 from scale_app.domain.request import METHODS
-from scale_app.ui.elements import controls
-from scale_app.ui.elements.controls import stop_button
-from scale_app.ui.elements.display import info
-from scale_app.ui.elements.types import Flag, Handler, Part
+from scale_app.ui import controls
+from scale_app.ui.controls import stop_button
+from scale_app.ui.display import info
 from scale_app.ui.live import fields as plan
 from scale_app.ui.live.saved_plans import saved_plans_fold
 from scale_app.ui.live.target_picker import target_picker
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.plan.texts import PATTERN_NEEDS
+from scale_app.ui.reflex_compat import Flag, Handler, Part
 from scale_app.ui.shown.charts import path, plot
 from scale_app.ui.shown.state import Follower, ShownRun
 from scale_app.views.words import ALERT_RULES, ARRIVALS, CONNECTIONS, COUNTING, DNS, MODELS, PATTERNS, TLS, UNTIL

@@ -12,11 +12,11 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.codec.plan_text import plan_from_text
 from scale_app.domain.errors import ScaleError
-from scale_app.ui.elements import controls
-from scale_app.ui.elements.display import refusal
-from scale_app.ui.elements.types import Flag, Part
+from scale_app.ui import controls
+from scale_app.ui.display import refusal
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.plan.texts import check_yaml, yaml_of
+from scale_app.ui.reflex_compat import Flag, Part
 
 
 def told(handler: Callable[..., Awaitable[str]]) -> Any:

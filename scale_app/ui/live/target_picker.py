@@ -11,9 +11,9 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.domain.cluster import ClusterTarget
 from scale_app.domain.errors import ScaleError
-from scale_app.ui.elements import controls
-from scale_app.ui.elements.types import Flag, Handler, Part
+from scale_app.ui import controls
 from scale_app.ui.plan.state import PlanForm
+from scale_app.ui.reflex_compat import Flag, Handler, Part
 
 
 @dataclass(frozen=True)

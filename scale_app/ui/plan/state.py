@@ -13,7 +13,7 @@ from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.target import DEMO_TARGET
 from scale_app.pictures.times import pattern_picture
-from scale_app.ui.elements.display import refusal
+from scale_app.ui.display import refusal
 from scale_app.ui.plan.texts import (
     DEFAULT,
     duration_stops,

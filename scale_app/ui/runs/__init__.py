@@ -1,1 +1,1 @@
-"""The page of all runs."""
+"""The pages of all runs and of one, and what can be done with a run on either."""

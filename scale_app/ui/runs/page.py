@@ -7,12 +7,11 @@ from typing import Any
 import reflex as rx
 
 from scale_app.pictures.axes import SIDE
-from scale_app.ui.elements import controls
-from scale_app.ui.elements.display import explained, heads, in_address, local_text, local_time, table_box, unseen
-from scale_app.ui.elements.types import Flag, Handler, Part
+from scale_app.ui import controls
+from scale_app.ui.display import explained, heads, in_address, local_text, local_time, table_box, unseen
 from scale_app.ui.layout import page
-from scale_app.ui.run.dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_dialog, delete_dialog, opens
-from scale_app.ui.run.state import RunAgain
+from scale_app.ui.reflex_compat import Flag, Handler, Part
+from scale_app.ui.runs.actions import BASELINE_DIALOG, DELETE_DIALOG, RunAgain, baseline_dialog, delete_dialog, opens
 from scale_app.ui.runs.state import ANY, PAGE_SIZE, RunList
 from scale_app.ui.shown.charts import path
 from scale_app.views.charts import THRESHOLD_PATH

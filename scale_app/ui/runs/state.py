@@ -14,8 +14,8 @@ from scale_app.domain.record import RunFilter, RunOutline, outline_of
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
 from scale_app.pictures.score import sparkline
-from scale_app.ui.elements.display import refusal
-from scale_app.ui.run.state import BaselineMarking
+from scale_app.ui.reflex_compat import Handler
+from scale_app.ui.runs.actions import BaselineMarking, delete_run
 from scale_app.ui.shown.following import paced
 from scale_app.views.comparing import MOST_RUNS, compare_href
 from scale_app.views.run_list import NO_ROW, RunListRow, part_text, run_row
@@ -125,13 +125,8 @@ class RunList(BaselineMarking, rx.State):
     @rx.event
     async def delete(self, run_id: str) -> AsyncIterator[Any]:
         """Forget a run, as the dialog that named it was told to."""
-        try:
-            await wiring.hub().delete(run_id)
-        except ScaleError as error:
-            yield refusal(error)
-        else:
-            self.chosen = {chosen: at for chosen, at in self.chosen.items() if chosen != run_id}
-            yield rx.toast.success("The run was deleted.")
+        choose: Handler = RunList.choose
+        yield await delete_run(run_id, choose(run_id, False))
         await self._show()
         yield
         await self._draw()

@@ -12,8 +12,8 @@ from typing import Any
 import reflex as rx
 
 from scale_app.pictures.axes import SIDE
-from scale_app.ui.elements.display import info
-from scale_app.ui.elements.types import Figure, Part, Text
+from scale_app.ui.display import info
+from scale_app.ui.reflex_compat import Figure, Part, Text
 from scale_app.views.charts import CLASSES, LEGEND, TimeChart
 from scale_app.views.view import AxisTick, BarLabel, Happening, Heat, Shares, Times
 

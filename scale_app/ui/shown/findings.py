@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import reflex as rx
 
-from scale_app.ui.elements import controls
-from scale_app.ui.elements.display import info
-from scale_app.ui.elements.types import Handler, Part
+from scale_app.ui import controls
+from scale_app.ui.display import info
 from scale_app.ui.plan.state import PlanForm
+from scale_app.ui.reflex_compat import Handler, Part
 from scale_app.ui.shown.state import Follower
 from scale_app.views.view import FindingRow, RunView
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import reflex as rx
 
-from scale_app.ui.elements.display import info, notice
-from scale_app.ui.elements.types import Part, Text
+from scale_app.ui.display import info, notice
+from scale_app.ui.reflex_compat import Part, Text
 from scale_app.ui.shown import charts
 from scale_app.ui.shown.charts import heat_legend, heat_map
 from scale_app.ui.shown.findings import findings_panel

@@ -9,9 +9,8 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.record import RunRecord
-from scale_app.ui.elements.display import info, table_box
-from scale_app.ui.elements.types import Handler, Part, Text
-from scale_app.ui.reflex_compat import set_changed
+from scale_app.ui.display import info, table_box
+from scale_app.ui.reflex_compat import Handler, Part, Text, set_changed
 from scale_app.ui.shown.charts import placed
 from scale_app.ui.shown.viewers import VIEWERS, Renewed, Viewed, newest_of, rows_of, session_of, table_of
 from scale_app.views.pod_table import BAR, COLUMNS, OUTLIER, TEXT_COLUMNS

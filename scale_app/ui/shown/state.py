@@ -17,7 +17,7 @@ from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState
-from scale_app.ui.build_id import BUILD_ID
+from scale_app.ui import BUILD_ID
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.reflex_compat import set_changed
 from scale_app.ui.shown.following import Following, paced

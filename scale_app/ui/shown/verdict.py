@@ -8,8 +8,8 @@ import reflex as rx
 
 from scale_app.domain.balance import THRESHOLD
 from scale_app.pictures.score import RING
-from scale_app.ui.elements.display import explained, info
-from scale_app.ui.elements.types import Part, Text
+from scale_app.ui.display import explained, info
+from scale_app.ui.reflex_compat import Part, Text
 from scale_app.ui.shown.charts import placed
 from scale_app.views.charts import SCALE_TICKS, THRESHOLD_AT
 from scale_app.views.view import HeadlineFigures, RunView

@@ -1,6 +1,6 @@
 """A build is known by its modules, wherever they lie."""
 
-from scale_app.ui.build_id import BUILD_ID, build_id
+from scale_app.ui import BUILD_ID, build_id
 
 
 def package(folder, **modules):

@@ -4,8 +4,8 @@ import pytest
 
 from scale_app.ui.compare import compare_page
 from scale_app.ui.live.page import live_page
-from scale_app.ui.run.page import run_page
 from scale_app.ui.runs.page import runs_page
+from scale_app.ui.runs.run_page import run_page
 from scale_app.ui.targets import targets_page
 from scale_app.views.meanings import MEANINGS
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scale_app.ui.run.state import OneRunPage
+from scale_app.ui.runs.run_page import OneRunPage
 
 
 @pytest.mark.parametrize(("typed", "said"), [("a/b", "A name has no slash."), ("a/", ""), ("", "")])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scale_app.ui.elements.display import info
+from scale_app.ui.display import info
 from scale_app.views.meanings import MEANINGS
 
 

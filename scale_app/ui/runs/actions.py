@@ -1,7 +1,7 @@
-"""The questions asked before a run is deleted or made a baseline.
+"""What is done with runs wherever they are shown: run again, marked as a baseline, deleted.
 
-The browser's own dialogs, opened by the button's attributes: they hold the focus, close on Escape, and what is behind
-them cannot be used.
+The last two are asked for by the browser's own dialogs, opened by the button's attributes: they hold the focus, close
+on Escape, and what is behind them cannot be used.
 """
 
 from __future__ import annotations
@@ -10,10 +10,84 @@ from typing import Any
 
 import reflex as rx
 
-from scale_app.ui.elements import controls
-from scale_app.ui.elements.display import local_time
-from scale_app.ui.elements.types import Handler, Part
+from scale_app import wiring
+from scale_app.domain.errors import ScaleError
+from scale_app.domain.record import check_name
+from scale_app.ui import controls
+from scale_app.ui.display import local_time, refusal
+from scale_app.ui.reflex_compat import Handler, Part
 from scale_app.views.run_list import RunListRow
+
+
+class RunAgain(rx.State):
+    """What every page that shows a run can do with its plan."""
+
+    @rx.event
+    async def rerun(self, run_id: str) -> Any:
+        """Begin a run with the same plan, and go to it."""
+        try:
+            return rx.redirect(f"/runs/{await wiring.hub().rerun(run_id)}")
+        except ScaleError as error:
+            return refusal(error)
+
+
+async def delete_run(run_id: str, *then: Any) -> list[Any]:
+    """Delete a run; what the page does next. then: only if it was deleted."""
+    try:
+        await wiring.hub().delete(run_id)
+    except ScaleError as error:
+        return [refusal(error)]
+    return [rx.toast.success("The run was deleted."), *then]
+
+
+class BaselineMarking(rx.State, mixin=True):
+    """What the baseline dialog does, on every page that has it. baseline_name: as typed; baseline_problem: with it."""
+
+    baseline_name: str = ""
+    baseline_problem: str = ""
+
+    @rx.event
+    def type_baseline(self, text: str) -> None:
+        """An entry may tell the same text again after it was judged: that is no new name."""
+        if text != self.baseline_name:
+            self.baseline_name, self.baseline_problem = text, ""
+
+    @rx.event
+    async def mark(self, run_id: str) -> Any:
+        """Mark a run as a baseline under the typed name, in place of the one that had it.
+
+        The dialog stays open until that is done: a name that cannot be used is told where it was typed.
+        """
+        name = self.baseline_name.strip()
+        try:
+            check_name(name)
+            await self._mark_as(run_id, name)
+        except ScaleError as error:
+            self.baseline_problem = str(error)
+            return None
+        return close(BASELINE_DIALOG)
+
+    @rx.event
+    async def unmark(self, run_id: str) -> Any:
+        """The run is no baseline any more."""
+        try:
+            await self._mark_as(run_id, "")
+        except ScaleError as error:
+            return refusal(error)
+        return None
+
+    def _ask_name(self, hint: str) -> None:
+        """What the dialog begins with. hint: a name."""
+        self.baseline_name, self.baseline_problem = hint, ""
+
+    async def _mark_as(self, run_id: str, name: str) -> None:
+        await wiring.hub().mark_baseline(run_id, name)
+        await self._look_again()
+
+    async def _look_again(self) -> None:
+        """Show what is now. Each page's own. May raise ScaleError."""
+        raise NotImplementedError
+
 
 DELETE_DIALOG = "delete-dialog"
 BASELINE_DIALOG = "baseline-dialog"

@@ -7,8 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from scale_app.ui.elements.types import Figure, Flag, Handler, Part, Text
-from scale_app.ui.reflex_compat import slider_parts
+from scale_app.ui.reflex_compat import Figure, Flag, Handler, Part, Text, slider_parts
 
 slider = slider_parts()
 THROTTLE_MS = 60

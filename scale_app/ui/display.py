@@ -8,7 +8,7 @@ import reflex as rx
 from reflex.vars import FunctionStringVar
 
 from scale_app.domain.errors import ScaleError
-from scale_app.ui.elements.types import Figure, Part, Text
+from scale_app.ui.reflex_compat import Figure, Part, Text
 from scale_app.views.meanings import MEANINGS, Meaning
 
 

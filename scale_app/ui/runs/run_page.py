@@ -2,31 +2,70 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
 import reflex as rx
 
+from scale_app import wiring
+from scale_app.domain.errors import ScaleError
+from scale_app.domain.record import RunFilter, outline_of
 from scale_app.reports.formats import FORMATS
-from scale_app.ui.elements import controls
-from scale_app.ui.elements.controls import stop_button
-from scale_app.ui.elements.display import empty_card, info, local_text, local_time
-from scale_app.ui.elements.types import Handler, Part
+from scale_app.ui import controls
+from scale_app.ui.controls import stop_button
+from scale_app.ui.display import empty_card, info, local_text, local_time
 from scale_app.ui.layout import page
 from scale_app.ui.plan.state import PlanForm
-from scale_app.ui.run.dialogs import BASELINE_DIALOG, DELETE_DIALOG, baseline_dialog, delete_dialog, opens
-from scale_app.ui.run.state import OneRunPage, RunAgain
+from scale_app.ui.plan.texts import yaml_of
+from scale_app.ui.reflex_compat import Handler, Part
+from scale_app.ui.runs.actions import (
+    BASELINE_DIALOG,
+    DELETE_DIALOG,
+    BaselineMarking,
+    RunAgain,
+    baseline_dialog,
+    delete_dialog,
+    delete_run,
+    opens,
+)
 from scale_app.ui.shown.findings import experiment_panel
 from scale_app.ui.shown.panels import errors, happened, panel, run_panels
-from scale_app.ui.shown.state import Follower
-from scale_app.views.run_list import RunListRow
+from scale_app.ui.shown.state import Follower, run_of_path
+from scale_app.views.run_list import NO_ROW, RunListRow, run_row
 from scale_app.views.view import PlanLine, RunView
 
-_FILE_NAMES = {
-    "json": "JSON",
-    "csv": "CSV, pods",
-    "seconds": "CSV, seconds",
-    "junit": "JUnit",
-    "markdown": "Markdown",
-    "html": "HTML, offline",
-}
+MOST_BASELINES = 5
+
+
+class OneRunPage(BaselineMarking, rx.State):
+    """The run of this tab's address. baselines: other runs of the same target that are marked as one."""
+
+    row: RunListRow = NO_ROW
+    plan_text: str = ""
+    baselines: rx.Field[list[RunListRow]] = rx.field(default_factory=list)
+
+    @rx.event
+    async def load(self) -> None:
+        """Look the run up. That it is unknown is told by the page's figures, which are asked for as well."""
+        self.row, self.plan_text, self.baselines = NO_ROW, "", []
+        with suppress(ScaleError):
+            await self._look_again()
+
+    @rx.event
+    async def delete(self, run_id: str) -> list[Any]:
+        """Forget the run; there is nothing left to see here then."""
+        return await delete_run(run_id, rx.redirect("/runs"))
+
+    async def _look_again(self) -> None:
+        hub = wiring.hub()
+        record = await hub.run(run_of_path(self.router.url.path))
+        self.row = run_row(outline_of(record))
+        self.plan_text = await yaml_of(record.plan) if record.plan_known else ""
+        # Before the dialog opens: a name that comes a moment later would take the place of what is typed by then.
+        self._ask_name(self.row.baseline_hint)
+        # Last, since a run in memory is shown also while the database does not answer.
+        marked = await hub.runs(MOST_BASELINES + 1, 0, RunFilter(target=record.plan.target_url, marked=True))
+        self.baselines = [run_row(other) for other in marked if other.run_id != record.run_id][:MOST_BASELINES]
 
 
 def run_page() -> Part:
@@ -115,6 +154,16 @@ def _against(baseline: RunListRow) -> Part:
         class_name="button",
         data_testid="against-baseline",
     )
+
+
+_FILE_NAMES = {
+    "json": "JSON",
+    "csv": "CSV, pods",
+    "seconds": "CSV, seconds",
+    "junit": "JUnit",
+    "markdown": "Markdown",
+    "html": "HTML, offline",
+}
 
 
 def _downloads(view: RunView) -> Part:
