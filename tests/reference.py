@@ -11,11 +11,10 @@ from typing import Any
 
 import click
 
+from scale_app.cli.commands import MEANINGS as EXITS
 from scale_app.cli.commands import scale
-from scale_app.cli.exits import FAIL_ON
-from scale_app.cli.exits import MEANINGS as EXITS
-from scale_app.codec import to_wire
-from scale_app.codec.schema import plan_schema
+from scale_app.cli.run import FAIL_ON
+from scale_app.codec import plan_schema, to_wire
 from scale_app.domain.gate import Gate
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan

@@ -11,8 +11,7 @@ from typing import Any
 
 from scale_app.api.operation import Operation
 from scale_app.api.problems import PROBLEM_JSON, STATUS, TITLES, Problem
-from scale_app.codec import Direction, schemas
-from scale_app.codec.schema import described
+from scale_app.codec import Direction, described, schemas
 from scale_app.domain.errors import PlanError, ScaleError, StoreUnavailable
 
 AT = "#/components/schemas/{model}"

@@ -25,7 +25,7 @@ from scale_app.service.hub import Hub
 SEND_LIMIT_S = 10.0
 """A client that takes nothing for so long is let go; the hub has dropped snapshots for it meanwhile."""
 CLOSE_LIMIT_S = 2.0
-"""Such a client does not take the close frame either; the server cuts its connection, see cli/serve.py."""
+"""Such a client does not take the close frame either; the server cuts its connection, see cli/server.py."""
 BEHIND = "This client took nothing for too long, or fell too far behind. The test may go on: connect again."
 UNKNOWN_RUN, BAD_NUMBER, TRY_LATER, ENDED = 4404, 4422, 1013, 1000
 TEXTS_KEPT = 16

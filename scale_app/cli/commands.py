@@ -1,19 +1,25 @@
-"""The `scale` command: loads the one that is asked for, and ends wrong use with one sentence."""
+"""The `scale` command: loads what is asked for, and ends it: one sentence for people, an exit code for pipelines.
+
+The codes are the same for every command.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import signal
 import sys
 from collections import UserDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from enum import IntEnum
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
-from scale_app.cli.exits import Exit, end, usage_sentence
+from scale_app.cli import CUT_OFF
+from scale_app.domain import errors
 
 
 @contextmanager
@@ -31,45 +37,31 @@ def loading() -> Iterator[None]:
         gc.enable()
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
+class Later(NamedTuple):
     """A command that is not loaded yet. where: "module:name" below scale_app.cli. about: what it does, in a line."""
 
     where: str
     about: str
 
-    def load(self) -> click.Command:
-        """The command itself."""
-        module, _, name = self.where.partition(":")
-        with loading():
-            command = getattr(import_module(f"scale_app.cli.{module}"), name)
-        assert isinstance(command, click.Command)
-        return command
-
 
 class LateCommands(UserDict[str, click.Command]):
     """The commands by name, each loaded when it is asked for, since each needs libraries of its own."""
 
-    def __init__(self, later: Mapping[str, Later]) -> None:
-        super().__init__()
-        self.later = later
-        self.data = dict.fromkeys(later, click.Command(None))  # in place of those that are not loaded
-
     def __getitem__(self, name: str) -> click.Command:
-        return self.later[name].load()
+        module, _, attribute = COMMANDS[name].where.partition(":")
+        with loading():
+            command = getattr(import_module(f"scale_app.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
 
 
 class Scale(click.Group):
     """A group of commands that are loaded late. A usage error is one sentence and exit code 64; click's own are three
     lines and 2."""
 
-    def __init__(self, about: str, later: Mapping[str, Later]) -> None:
-        super().__init__("scale", LateCommands(later), help=about)
-        self._later = later
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, self._later[name].about) for name in self.list_commands(ctx)])
+            formatter.write_dl([(name, COMMANDS[name].about) for name in self.list_commands(ctx)])
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -83,21 +75,114 @@ class Scale(click.Group):
             raise KeyboardInterrupt from None
 
 
+COMMANDS = {
+    "backup": Later("history_commands:backup", "Write every run, baseline and saved plan into a file."),
+    "build": Later("server:build", "Build the page, unless its sources are those of the last build."),
+    "compare": Later("ended_runs:compare_runs", "Hold the SECOND run against the FIRST, each an id or a file."),
+    "doctor": Later("doctor:doctor", "Check this installation, or with --server a running one as seen from here."),
+    "export": Later("ended_runs:export_run", "Write a run as a file."),
+    "replay": Later("ended_runs:replay", "Judge a recorded run again by today's rules."),
+    "restore": Later("history_commands:restore", "Let the database hold what is in a backup."),
+    "run": Later("run:run", "Run one load test and judge it."),
+    "runs": Later("history_commands:runs", "List runs, newest first."),
+    "schema": Later("run:schema", "Print the JSON schema of plan files, for editors and checkers."),
+    "serve": Later("server:serve", "Serve page, API and WebSocket on SCALE_HOST:SCALE_PORT (127.0.0.1:8000)."),
+    "targets": Later("run:targets", "List what the configured clusters offer to load."),
+    "worker": Later("server:worker", "Send load for the runs of another machine, until SIGTERM or Ctrl-C."),
+}
 scale = Scale(
-    "Do the pods behind this Kubernetes service share the work evenly?",
-    {
-        "backup": Later("history_commands:backup", "Write every run, baseline and saved plan into a file."),
-        "build": Later("build:build", "Build the page, unless its sources are those of the last build."),
-        "compare": Later("ended_runs:compare_runs", "Hold the SECOND run against the FIRST, each an id or a file."),
-        "doctor": Later("doctor:doctor", "Check this installation, or with --server a running one as seen from here."),
-        "export": Later("ended_runs:export_run", "Write a run as a file."),
-        "replay": Later("run:replay", "Judge a recorded run again by today's rules."),
-        "restore": Later("history_commands:restore", "Let the database hold what is in a backup."),
-        "run": Later("run:run", "Run one load test and judge it."),
-        "runs": Later("history_commands:runs", "List runs, newest first."),
-        "schema": Later("planning:schema", "Print the JSON schema of plan files, for editors and checkers."),
-        "serve": Later("serve:serve", "Serve page, API and WebSocket on SCALE_HOST:SCALE_PORT (127.0.0.1:8000)."),
-        "targets": Later("planning:targets", "List what the configured clusters offer to load."),
-        "worker": Later("worker:worker", "Send load for the runs of another machine, until SIGTERM or Ctrl-C."),
-    },
+    "scale",
+    LateCommands(dict.fromkeys(COMMANDS, click.Command(None))),  # in place of those that are not loaded
+    help="Do the pods behind this Kubernetes service share the work evenly?",
 )
+
+
+class Exit(IntEnum):
+    """How a command ended; MEANINGS says it for people."""
+
+    EVEN = 0
+    UNEVEN = 1
+    UNDECIDED = 2
+    FAILED = 3
+    WRONG_USE = 64
+
+
+MEANINGS = {
+    Exit.EVEN: "even, and every threshold was reached; or done as asked",
+    Exit.UNEVEN: "uneven, or a threshold of the plan was missed; a run that is worse than the other",
+    Exit.UNDECIDED: "undecided: more connections would decide; two runs that cannot be compared",
+    Exit.FAILED: "no data, or the run failed; or something outside has to be put right first",
+    Exit.WRONG_USE: "a flag, file, id, plan or setting that is not accepted; nothing was started",
+}
+
+
+class ServerRefused(errors.ScaleError):
+    """A server answered that it will not; the sentence is the server's own."""
+
+
+REFUSED: tuple[type[errors.ScaleError], ...] = (
+    errors.SettingsError,
+    errors.PlanError,
+    errors.TargetRefused,
+    errors.RunNotFound,
+    errors.BaselineNotFound,
+    errors.PlanNotFound,
+    errors.RunNotActive,
+    errors.RunStillActive,
+    errors.BadRunFile,
+    errors.BackupRefused,
+    ServerRefused,
+)
+"""Errors that say the same each time until the command is put right."""
+
+
+class CannotStart(errors.ScaleError):
+    """Something outside this program has to be put right first."""
+
+
+def usage_sentence(error: click.ClickException) -> str:
+    """What was wrong with the command line, and where to read what is right."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else "scale"
+    return f"{message}: see `{path} --help`."
+
+
+@contextmanager
+def sentence_and_exit(cut_off: str = CUT_OFF) -> Iterator[None]:
+    """Every error meant for people becomes its sentence on stderr and an exit code.
+
+    cut_off: what Ctrl-C left undone, a sentence; "" where it is how the command is meant to end, with 0.
+    """
+    try:
+        yield
+    except errors.ScaleError as error:
+        end(str(error), code_of(error))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        if cut_off:
+            end(cut_off, Exit.FAILED)
+        sys.exit(Exit.EVEN)
+
+
+@contextmanager
+def first_and_second_signal(first: Callable[[], object], second: Callable[[], object]) -> Iterator[None]:
+    """At the first SIGINT or SIGTERM inside call `first`, at each later one `second`."""
+    loop, calls = asyncio.get_running_loop(), iter((first,))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: next(calls, second)())
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def code_of(error: errors.ScaleError) -> Exit:
+    """The code of a command that an error ended."""
+    return Exit.WRONG_USE if isinstance(error, REFUSED) else Exit.FAILED
+
+
+def end(sentence: str, code: Exit) -> NoReturn:
+    """Say it on stderr and end."""
+    click.echo(sentence, err=True)
+    sys.exit(code)

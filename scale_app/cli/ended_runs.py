@@ -1,4 +1,5 @@
-"""Runs that have ended: `scale compare` holds one against another, `scale export` writes one into a file."""
+"""Runs that have ended: `scale compare` holds one against another, `export` writes one into a file, `replay` judges it
+again by today's rules."""
 
 from __future__ import annotations
 
@@ -12,16 +13,25 @@ from typing import BinaryIO
 import click
 
 from scale_app.cli.client import opened
-from scale_app.cli.exits import CannotStart, Exit, sentence_and_exit
-from scale_app.cli.run_output import check_place
+from scale_app.cli.commands import CannotStart, Exit, sentence_and_exit
+from scale_app.cli.run import fail_on_of, fail_on_option, verdict_exit
+from scale_app.cli.run_output import (
+    check_place,
+    print_run,
+    report_option,
+    run_document,
+    wanted_reports,
+    write_reports,
+)
 from scale_app.cli.terminal import json_option, output, plain, print_json, read_file, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.compare import Change, Comparison, compare
-from scale_app.domain.recording import WholeRun
+from scale_app.domain.recording import WholeRun, replayed
 from scale_app.files import replaceable, taking_the_place_of
 from scale_app.reports import FORMATS
 from scale_app.reports.formats import FormatName
 from scale_app.reports.run_json import run_from_json
+from scale_app.views import format as shown
 from scale_app.views.comparing import compare_view
 
 
@@ -128,3 +138,41 @@ def is_file(name: str) -> bool:
 def run_of_file(name: str) -> WholeRun:
     """The run in an exported file; "-" for standard input. Raises PlanError, BadRunFile."""
     return run_from_json(read_file(name, "file"))
+
+
+@click.command()
+@click.argument("run_or_file", metavar="RUN|FILE")
+@server_option
+@fail_on_option
+@report_option
+@json_option
+def replay(run_or_file: str, server: str | None, fail_on: str, reports: tuple[str, ...], as_json: bool) -> None:
+    """Judge a recorded run again by today's rules, from a file that `scale export` wrote as JSON, or by its id.
+
+    The figures come from the recorded samples alone. Exit codes are those of `scale run`.
+    """
+    with sentence_and_exit():
+        chosen, wanted = fail_on_of(fail_on), wanted_reports(reports)
+        kept = run_of_file(run_or_file) if is_file(run_or_file) else asyncio.run(_recorded(server, run_or_file))
+        again = replayed(kept)
+        write_reports(again, wanted)
+        code = verdict_exit(again, chosen)
+        same = again.record.last == kept.record.last
+        if as_json:
+            print_json({**run_document(again, code), "same_as_recorded": same})
+        else:
+            print_run(again)
+            click.echo("Today's figures are those of then." if same else _then(kept))
+        sys.exit(code)
+
+
+def _then(kept: WholeRun) -> str:
+    last = kept.record.last
+    if last is None:
+        return "Nothing was said of the run then."
+    return f"Then: score {shown.score(last.balance.score)}. {last.verdict.sentence}"
+
+
+async def _recorded(server: str | None, run_id: str) -> WholeRun:
+    async with opened(server) as client:
+        return await client.whole(run_id, recording=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from scale_app.api.v1.shapes import RunSummary, summary_of
-from scale_app.cli.exits import sentence_and_exit
+from scale_app.cli.commands import sentence_and_exit
 from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.storing import MEGABYTE

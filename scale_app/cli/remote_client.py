@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx2
 
 from scale_app.api.v1.shapes import EventPage, History, RunPage, RunSummary
-from scale_app.cli.exits import ServerRefused
+from scale_app.cli.commands import ServerRefused
 from scale_app.codec import from_json, to_wire
 from scale_app.domain.cluster import PermissionList, TargetList
 from scale_app.domain.compare import Comparison

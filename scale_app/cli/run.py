@@ -1,19 +1,22 @@
-"""`scale run`: one load test, its verdict in the terminal and in the exit code. `scale replay`: a run judged again."""
+"""`scale run`: one load test, of a plan file, of flags or of both; its verdict in the terminal and in the exit code.
+
+And what helps to write a plan: `scale targets`, `scale schema`. `LoadPlan` checks a plan, as everywhere.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from operator import attrgetter
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from scale_app.cli.client import Runs, opened
-from scale_app.cli.ended_runs import is_file, run_of_file
-from scale_app.cli.exits import DEFAULT_FAIL_ON, Exit, first_and_second_signal, sentence_and_exit
-from scale_app.cli.planning import plan_of, plan_options
+from scale_app.cli.commands import Exit, first_and_second_signal, sentence_and_exit
 from scale_app.cli.run_output import (
     needs,
     print_run,
@@ -23,24 +26,48 @@ from scale_app.cli.run_output import (
     wanted_reports,
     write_reports,
 )
-from scale_app.cli.terminal import (
-    fail_on_of,
-    fail_on_option,
-    json_option,
-    print_json,
-    server_option,
-)
-from scale_app.domain.errors import ScaleError
+from scale_app.cli.terminal import json_option, output, plain, print_json, read_file, server_option, table
+from scale_app.codec import plan_from_wire, plan_schema, to_wire
+from scale_app.codec.plan_text import plan_from_text, value_from_text
+from scale_app.domain.cluster import TargetList
+from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.gating import Outcome
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.plan_fields import PLAN_FIELDS
 from scale_app.domain.record import check_name
-from scale_app.domain.recording import WholeRun, replayed
+from scale_app.domain.recording import WholeRun
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
-from scale_app.views import format as shown
 
 CUT_OFF = "The command was ended before the run was judged, so there is no verdict."
 NOT_MARKED = "The run is not marked as the baseline {name}: only one whose exit code would be 0 is."
+
+FAIL_ON = ("uneven", "undecided", "threshold", "warning")
+DEFAULT_FAIL_ON = ("uneven", "undecided", "threshold")
+NEVER = "never"
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+fail_on_option = click.option(
+    "--fail-on", metavar="WHAT[,WHAT]", default=",".join(DEFAULT_FAIL_ON), show_default=True,
+    help=f"What makes the exit code other than 0: {', '.join(FAIL_ON)}, or {NEVER}. No data and failure always do.",
+)  # fmt: skip
+FLAGS = {field.word: field for field in PLAN_FIELDS if field.help}
+"""Flag: the plan's field. `--set FIELD=VALUE` reaches every other one."""
+
+
+def plan_options(command: Command) -> Command:
+    """The argument and the flags that `plan_of` reads."""
+    for flag, field in reversed(FLAGS.items()):
+        command = click.option(f"--{flag}", metavar="VALUE", help=field.help)(command)
+    command = click.option(
+        "--header", "headers", multiple=True, metavar="NAME:VALUE", help="Header of each request; may be repeated."
+    )(command)
+    command = click.option(
+        "--set", "settings", multiple=True, metavar="FIELD=VALUE",
+        help="Any field of the plan, as in a file: pattern.kind=ramp, gate.score.fail=0.95.",
+    )(command)  # fmt: skip
+    return click.argument("plan_file", metavar="[PLAN]", required=False)(command)
 
 
 @click.command()
@@ -111,42 +138,14 @@ def _stop_by_signal(client: Runs, run_id: str) -> Iterator[None]:
         yield
 
 
-@click.command()
-@click.argument("run_or_file", metavar="RUN|FILE")
-@server_option
-@fail_on_option
-@report_option
-@json_option
-def replay(run_or_file: str, server: str | None, fail_on: str, reports: tuple[str, ...], as_json: bool) -> None:
-    """Judge a recorded run again by today's rules, from a file that `scale export` wrote as JSON, or by its id.
-
-    The figures come from the recorded samples alone. Exit codes are those of `scale run`.
-    """
-    with sentence_and_exit():
-        chosen, wanted = fail_on_of(fail_on), wanted_reports(reports)
-        kept = run_of_file(run_or_file) if is_file(run_or_file) else asyncio.run(_recorded(server, run_or_file))
-        again = replayed(kept)
-        write_reports(again, wanted)
-        code = verdict_exit(again, chosen)
-        same = again.record.last == kept.record.last
-        if as_json:
-            print_json({**run_document(again, code), "same_as_recorded": same})
-        else:
-            print_run(again)
-            click.echo("Today's figures are those of then." if same else _then(kept))
-        sys.exit(code)
-
-
-def _then(kept: WholeRun) -> str:
-    last = kept.record.last
-    if last is None:
-        return "Nothing was said of the run then."
-    return f"Then: score {shown.score(last.balance.score)}. {last.verdict.sentence}"
-
-
-async def _recorded(server: str | None, run_id: str) -> WholeRun:
-    async with opened(server) as client:
-        return await client.whole(run_id, recording=True)
+def fail_on_of(text: str) -> frozenset[str]:
+    """The parts of --fail-on. Raises PlanError."""
+    parts = frozenset(part.strip() for part in text.split(","))
+    if parts == {NEVER}:
+        return frozenset()
+    if not parts <= set(FAIL_ON):
+        raise PlanError("--fail-on", text, f"one or more of {', '.join(FAIL_ON)} with commas between, or {NEVER}")
+    return parts
 
 
 def verdict_exit(whole: WholeRun, fail_on: Collection[str] = DEFAULT_FAIL_ON) -> Exit:
@@ -163,3 +162,74 @@ def verdict_exit(whole: WholeRun, fail_on: Collection[str] = DEFAULT_FAIL_ON) ->
     if "undecided" in fail_on and kind is VerdictKind.UNDECIDED:
         return Exit.UNDECIDED
     return Exit.EVEN
+
+
+def plan_of(
+    plan_file: str | None, settings: tuple[str, ...], headers: tuple[str, ...], **flags: str | None
+) -> LoadPlan:
+    """The file's plan with the flags in place of its fields. Raises PlanError."""
+    plan = read_plan(plan_file) if plan_file else LoadPlan()
+    document: dict[str, Any] = to_wire(plan)
+    for flag, field in FLAGS.items():
+        if (text := flags.get(flag.replace("-", "_"))) is not None:
+            is_text = isinstance(attrgetter(field.name)(plan), str)
+            _put(document, field.name, text if is_text else value_from_text(text))
+    for line in headers:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise PlanError("--header", line, "a header is NAME:VALUE")
+        document["headers"][name.strip()] = value.strip()
+    for line in settings:
+        name, equals, text = line.partition("=")
+        if not equals:
+            raise PlanError("--set", line, "a field is set by FIELD=VALUE")
+        _put(document, name.strip(), value_from_text(text))
+    return plan_from_wire(LoadPlan, document)
+
+
+def read_plan(name: str) -> LoadPlan:
+    """The plan in a file; "-" for standard input. Raises PlanError."""
+    return plan_from_text(read_file(name, "plan file"))
+
+
+def _put(document: dict[str, Any], field: str, value: object) -> None:
+    *way, last = field.split(".")
+    inside = document
+    for name in way:
+        inner = inside.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise PlanError(field, value, "there is no such field")
+        inside = inner
+    inside[last] = value
+
+
+@click.command()
+@server_option
+@json_option
+def targets(server: str | None, as_json: bool) -> None:
+    """List what the configured clusters offer to load."""
+    with sentence_and_exit():
+        found = asyncio.run(_targets(server))
+        print_json(to_wire(found)) if as_json else _print_targets(found)
+
+
+async def _targets(server: str | None) -> TargetList:
+    async with opened(server) as client:
+        return await client.targets()
+
+
+def _print_targets(found: TargetList) -> None:
+    console = output()
+    rows = table("Kind", "Name", "Service", "Pods", "URL")
+    for each in found.targets:
+        ready = f"{each.ready} ready of {each.pods}"
+        rows.add_row(*map(plain, (each.kind, each.name, str(each.service), ready, each.problem or each.url)))
+    console.print(rows if found.targets else "No targets.")
+    if found.problem:
+        click.echo(found.problem, err=True)
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON schema of plan files, for editors and checkers."""
+    print_json(plan_schema())

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from scale_app.cli.exits import CannotStart
+from scale_app.cli.commands import CannotStart
 from scale_app.cli.terminal import output, plain, table
 from scale_app.codec import to_wire
 from scale_app.domain.errors import PlanError

@@ -3,12 +3,16 @@
 Field names are the wire's names. Reading is strict about unknown fields, NaN and infinity; the plan's own
 constructor does the rest, so a wrong plan is one PlanError whichever way it came in. What holds long lists is written
 in pieces: making one holds the interpreter, so each takes milliseconds at most. Plans in files, which need YAML:
-plan_text.py; what schemas and references say of each field: schema.py.
+plan_text.py.
+
+What a schema says of each field is what the docstring of its type says. Why the fields are not described one by one, as
+pydantic can read it: docs/decisions/0018-docstrings-describe-fields.md.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import cache
@@ -17,11 +21,13 @@ from typing import Any, Literal, TypeVar, cast, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from scale_app.domain.errors import PlanError, ScaleError
+from scale_app.domain.plan import LoadPlan
 
 AT_ONCE = 200
 """Items of a list in one piece: a second's point, or a pod's row of spans."""
 T = TypeVar("T")
 Direction = Literal["validation", "serialization"]
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 @cache
@@ -128,3 +134,66 @@ def list_in_pieces(items: Sequence[Any], kind: Any) -> Iterator[bytes]:
         yield before + to_json(tuple(items[first : first + AT_ONCE]), kind)[1:-1]
         before = b","
     yield b"]" if items else b"[]"
+
+
+def plan_schema() -> dict[str, Any]:
+    """A JSON schema by which editors complete and check plan files."""
+    schema = _adapter(LoadPlan).json_schema()
+    parts = {name: described(part) for name, part in schema.pop("$defs", {}).items()}
+    return {"$schema": DIALECT, **described(schema), "title": "Plan of a load test by Scale", "$defs": parts}
+
+
+def described(schema: dict[str, Any]) -> dict[str, Any]:
+    """A type's JSON schema with each field's meaning at the field, taken from the docstring in JSON's words.
+
+    Fields that are not named are refused.
+    """
+    schema = _untitled(schema)
+    if "properties" not in schema:
+        return schema
+    text = re.sub(r"\s+Raises [^.]+\.$", "", schema.get("description", "").replace("None", "null"))
+    whole, meanings = meanings_of(text, list(schema["properties"]))
+    properties = {
+        name: _untitled(part) | ({"description": meanings[name]} if meanings.get(name) else {})
+        for name, part in schema["properties"].items()
+    }
+    return {**schema, "properties": properties, "additionalProperties": False, "description": whole}
+
+
+def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in schema.items() if name != "title"}
+
+
+def meanings_of(docstring: str, fields: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """A docstring's own text, and what it says of each field.
+
+    A field's part begins with its name, or several with commas between, or a common beginning with a star ("recent_*"),
+    and a colon; it ends where the next part or paragraph begins.
+    """
+    own, meanings = [], {}
+    for paragraph in docstring.split("\n\n"):
+        before, parts = _parts(" ".join(paragraph.split()), fields)
+        if before:
+            own.append(before)
+        for names, meaning in parts:
+            meanings.update(dict.fromkeys(names, meaning))
+    return "\n\n".join(own), meanings
+
+
+def _parts(paragraph: str, fields: Sequence[str]) -> tuple[str, list[tuple[list[str], str]]]:
+    marks = []
+    for match in re.finditer(r"(?:^|(?<=\s))(\w+\*?(?:, \w+\*?)*): ", paragraph):
+        names = [field for pattern in match[1].split(", ") for field in fields if _is(pattern, field)]
+        if names:
+            marks.append((match, names))
+    if not marks:
+        return paragraph.strip(), []
+    ends = [*(match.start() for match, _ in marks[1:]), len(paragraph)]
+    meanings = [paragraph[match.end() : end].strip(" ;") for (match, _), end in zip(marks, ends, strict=True)]
+    return paragraph[: marks[0][0].start()].strip(), [
+        (names, meaning) for (_, names), meaning in zip(marks, meanings, strict=True)
+    ]
+
+
+def _is(pattern: str, field: str) -> bool:
+    return field.startswith(pattern[:-1]) if pattern.endswith("*") else field == pattern

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
-from scale_app.cli.serve import CuttingServer
+from scale_app.cli.server import CuttingServer
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord

@@ -14,8 +14,8 @@ from granian.server.embed import Server
 
 from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
+from scale_app.cli.commands import Exit, ServerRefused, code_of
 from scale_app.cli.doctor import answer_row, socket_row
-from scale_app.cli.exits import Exit, ServerRefused, code_of
 from scale_app.cli.remote_client import RemoteClient, ServerAway
 from scale_app.domain.errors import RunNotFound, ScaleError
 from scale_app.domain.gate import Gate, Levels

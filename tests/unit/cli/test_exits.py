@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from scale_app.cli import CUT_OFF, exits
-from scale_app.cli.exits import DEFAULT_FAIL_ON, FAIL_ON, MEANINGS, Exit, code_of
-from scale_app.cli.run import verdict_exit
+from scale_app.cli import CUT_OFF, commands
+from scale_app.cli.commands import MEANINGS, Exit, code_of
+from scale_app.cli.run import DEFAULT_FAIL_ON, FAIL_ON, verdict_exit
 from scale_app.domain import errors
 from scale_app.domain.gate import Gate, Levels, VerdictLevels
 from scale_app.domain.plan import LoadPlan
@@ -82,7 +82,7 @@ def test_every_choice_gives_a_documented_code() -> None:
         (errors.GeneratorFailed("x"), 3),
         (errors.TargetUnavailable("x"), 3),
         (errors.NoRecording("x", "y"), 3),
-        (exits.CannotStart("x"), 3),
+        (commands.CannotStart("x"), 3),
     ],
 )
 def test_the_code_of_an_error(error: errors.ScaleError, code: int) -> None:
@@ -95,6 +95,6 @@ def test_every_code_has_a_meaning() -> None:
 
 def test_ctrl_c_is_no_success_of_a_command_but_where_it_is_how_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
     for cut_off, code, said in ((CUT_OFF, 3, CUT_OFF), ("Half.", 3, "Half."), ("", 0, "")):
-        with pytest.raises(SystemExit) as ended, exits.sentence_and_exit(cut_off):
+        with pytest.raises(SystemExit) as ended, commands.sentence_and_exit(cut_off):
             raise KeyboardInterrupt
         assert (ended.value.code, capsys.readouterr().err.strip()) == (code, said)

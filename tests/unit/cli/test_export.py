@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from scale_app.cli.client import LocalClient
+from scale_app.cli.commands import CannotStart
 from scale_app.cli.ended_runs import _whole_file, _write
-from scale_app.cli.exits import CannotStart
 from tests.unit.service.harness import Harness, settled
 
 

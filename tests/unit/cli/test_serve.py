@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from scale_app.cli.build import PAGE
 from scale_app.cli.commands import scale
-from scale_app.cli.serve import free_address, shown_url
+from scale_app.cli.server import PAGE, free_address, shown_url
 from scale_app.settings import Settings
 
 

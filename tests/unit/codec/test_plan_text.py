@@ -8,9 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.codec import to_wire
+from scale_app.codec import plan_schema, to_wire
 from scale_app.codec.plan_text import plan_from_text, plan_to_text
-from scale_app.codec.schema import plan_schema
 from scale_app.domain.errors import PlanError
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.routing import Route, WebSocketRoute
 
 from scale_app.api.routes import api_app
-from scale_app.codec.schema import meanings_of
+from scale_app.codec import meanings_of
 from scale_app.settings import Settings
 from tests.unit.api.conftest import Site
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from scale_app.cli.commands import scale
-from scale_app.cli.planning import FLAGS, plan_of, plan_options
+from scale_app.cli.run import FLAGS, plan_of, plan_options
 from scale_app.domain.errors import PlanError
 from scale_app.domain.gate import Gate, Levels, VerdictLevels
 from scale_app.domain.pattern import Pattern
