@@ -117,10 +117,10 @@ def _checks(whole: WholeRun) -> RenderableType:
 def _pods(pods: Sequence[PodRow]) -> RenderableType:
     if not pods:
         return plain("No pod has given its name.", "dim")
-    rows = table("Pod", "Requests", "Share", "", "Against fair", "State")
+    rows = table("Pod", "Requests", "Share", "", "vs. fair share", "State")
     for column in rows.columns:
         column.overflow = "fold"
-        column.justify = "right" if column.header in ("Requests", "", "Against fair") else "left"
+        column.justify = "right" if column.header in ("Requests", "", "vs. fair share") else "left"
     for pod in pods[:MOST_PODS]:
         style = "yellow" if pod.outlier else ""
         bar = "█" * round(float(pod.bar.rstrip("%")) / 100 * BAR_CELLS)

@@ -54,7 +54,7 @@ def _figures(view: RunView) -> str:
     rows = [
         ("Requests", figures.requests, figures.requests_note),
         ("Spread (CV)", figures.cv, figures.cv_note),
-        ("Latency p95, last seconds", figures.p95, figures.p95_note),
+        ("Latency p95, last 10 s", figures.p95, figures.p95_note),
         ("Failures", figures.failures, figures.failures_note),
     ]
     return _table(("Figure", "Value", "Note"), [tuple(map(escaped, row)) for row in rows])
@@ -77,7 +77,7 @@ def _pods(pods: list[PodRow]) -> str:
         for pod in ordered[:MOST_PODS]
     ]
     rest = f"\n\n… and {len(pods) - MOST_PODS:,} more pods." if len(pods) > MOST_PODS else ""
-    return "### Pods\n\n" + _table(("Pod", "Requests", "Share", "Against fair", "State"), rows) + rest
+    return "### Pods\n\n" + _table(("Pod", "Requests", "Share", "vs. fair share", "State"), rows) + rest
 
 
 def _findings(findings: list[FindingRow]) -> str:

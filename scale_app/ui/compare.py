@@ -42,7 +42,7 @@ class ComparePage(rx.State):
         if len(ids) < 2:
             return
         if len(ids) > MOST_RUNS:
-            self.problem = f"The address asks for {len(ids)} runs; at most {MOST_RUNS} can be compared at once."
+            self.problem = f"The address names {len(ids)} runs; at most {MOST_RUNS} can be compared at once."
             return
         hub = wiring.hub()
         try:
@@ -85,12 +85,12 @@ def _shares(view: Any) -> Part:
 
 def _latency(view: Any) -> Part:
     table = runs_table("Percentile", view.latency, view, "compared-latency")
-    return panel("Latency", table, note="Of the last seconds of each run", about="latency")
+    return panel("Latency", table, note="Last 10 s of each run", about="latency")
 
 
 def _plans(view: Any) -> Part:
-    table = runs_table("What differs", view.plan, view, "compared-plan")
-    return panel("Plans", rx.cond(view.plan, table, rx.el.p("All runs had the same plan.", class_name="quiet")))
+    table = runs_table("Setting", view.plan, view, "compared-plan")
+    return panel("Plans", rx.cond(view.plan, table, rx.el.p("All runs use the same plan.", class_name="quiet")))
 
 
 def _headline(view: Any) -> Part:
@@ -145,8 +145,8 @@ def _scores(view: Any) -> Part:
                     ("Run", ""),
                     (explained("Verdict", "verdict"), ""),
                     (explained("Score", "score"), "number"),
-                    (explained("On one scale", "interval"), "scale-cell"),
-                    (explained("Changed?", "changed"), ""),
+                    (explained("Interval", "interval"), "scale-cell"),
+                    (explained("Change", "changed"), ""),
                     (explained("Difference", "difference"), "wide"),
                 ),
                 rx.el.tbody(rx.foreach(view.sides, lambda side: _score_row(side, view))),
@@ -155,7 +155,7 @@ def _scores(view: Any) -> Part:
                 data_testid="compared-scores",
             ),
         ),
-        note="The bar is the interval with chance removed, the dot the score as it was, the line 0.95",
+        note="Bar: interval, chance removed. Dot: measured score. Line: 0.95",
     )
 
 
@@ -196,7 +196,7 @@ def _difference(side: ComparedRun) -> Part:
     return rx.fragment(
         rx.el.div(side.difference, class_name="tabular"),
         rx.link(
-            "Make this the reference",
+            "Use as reference",
             href=side.make_reference,
             class_name="back no-print",
             custom_attrs={"aria-label": "Make " + side.label + " the reference"},
@@ -237,9 +237,9 @@ def _nothing() -> Part:
         rx.cond(
             ComparePage.problem != "",
             rx.el.p(ComparePage.problem, role="alert", data_testid="problem"),
-            rx.el.p("Choose two runs or more in the list of runs and press Compare."),
+            rx.el.p("Select two or more runs in the list and press Compare."),
         ),
-        rx.link("See all runs", href="/runs"),
+        rx.link("Show all runs", href="/runs"),
         data_testid="empty",
     )
 

@@ -206,11 +206,11 @@ def button(text: Text, on_click: Handler, name: str, look: str = "", icon: str =
 def stop_button(stop: Handler, stopping: Flag) -> Part:
     """Also while a run is stopping: pressed again, it kills a load that does not end."""
     return rx.fragment(
-        button(rx.cond(stopping, "Stop once more", "Stop"), stop, "stop", icon="square"),
+        button(rx.cond(stopping, "Force stop", "Stop"), stop, "stop", icon="square"),
         rx.cond(
             stopping,
             rx.el.p(
-                "Stopping: requests in flight end first. If the run does not end, stop it once more.",
+                "Waiting for requests in flight. If the run does not end, press Force stop.",
                 class_name="note",
                 role="status",
                 data_testid="stopping",

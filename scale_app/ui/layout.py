@@ -121,7 +121,7 @@ def _lost() -> Part:
     return _notice(
         "wifi-off",
         "The server cannot be reached. ",
-        "The page tries again by itself; what it shows is from before. A running test is not stopped by this page.",
+        "The page reconnects by itself. Until then it shows old figures. A lost connection does not stop a run.",
         "lost",
     )
 
@@ -136,8 +136,8 @@ def _silent() -> Part:
         rx.el.div(
             _notice(
                 "hourglass",
-                "No news from the server. ",
-                "The connection is open but silent; what the page shows may be old.",
+                "No data from the server. ",
+                "The connection is open, but nothing arrives. The figures on this page may be out of date.",
                 "silent",
             ),
             class_name=rx.cond(Follower.view.active, "silence", "silence silence-idle"),
@@ -150,7 +150,7 @@ def _upgraded() -> Part:
     return rx.cond(
         (Follower.build != "") & (Follower.build != BUILD_ID),
         rx.el.div(
-            _notice("refresh-cw", "Scale was upgraded. ", "This page is of an earlier version.", "upgraded"),
+            _notice("refresh-cw", "Scale was upgraded. ", "This page is from the version before.", "upgraded"),
             button("Reload the page", rx.call_script("window.location.reload()"), "reload", look="small"),
             class_name="upgraded",
         ),

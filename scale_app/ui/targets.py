@@ -66,7 +66,7 @@ def targets_page() -> Part:
                 _always_there(),
                 class_name="panels",
             ),
-            rx.el.div(class_name="skeleton skeleton-page", role="status", aria_label="Asking the cluster"),
+            rx.el.div(class_name="skeleton skeleton-page", role="status", aria_label="Reading the cluster"),
         ),
         here="Targets",
     )
@@ -102,13 +102,13 @@ def _head(view: Any) -> Part:
     return rx.el.div(
         rx.el.div(
             rx.el.h1("Targets"),
-            rx.el.p(view.looked_at, " · asked ", local_time(TargetsPage.asked_at_epoch_s), class_name="quiet"),
+            rx.el.p(view.looked_at, " · updated ", local_time(TargetsPage.asked_at_epoch_s), class_name="quiet"),
             class_name="panel-head",
         ),
         rx.cond(view.targets.length() > MANY, _filter()),
         rx.el.div(
             controls.button(
-                rx.cond(TargetsPage.asking, "Asking…", "Ask again"),
+                rx.cond(TargetsPage.asking, "Refreshing…", "Refresh"),
                 TargetsPage.load,
                 "ask-again",
                 icon="refresh-cw",
@@ -124,8 +124,8 @@ def _no_target(view: Any) -> Part:
     return rx.el.p(
         rx.cond(
             view.targets,
-            "No target fits the filter.",
-            "The cluster shows no Service here. Look at other namespaces with SCALE_KUBE_NAMESPACES.",
+            "No target matches the filter.",
+            "No Service found. To look in other namespaces, set SCALE_KUBE_NAMESPACES.",
         ),
         class_name="quiet",
         data_testid="no-targets",
@@ -172,7 +172,7 @@ def _target(row: TargetRow) -> Part:
         ),
         rx.cond(
             row.notable,
-            rx.el.ul(rx.foreach(row.notable, _setting), class_name="facts", aria_label="Settings that matter"),
+            rx.el.ul(rx.foreach(row.notable, _setting), class_name="facts", aria_label="Settings that affect sharing"),
         ),
         key=row.key,
         data_testid="target-row",
@@ -203,7 +203,7 @@ def _setting(setting: Any) -> Part:
 
 def _rights(view: Any) -> Part:
     return panel(
-        "What Scale may read",
+        "Permissions",
         rx.cond(
             view.rights_problem != "",
             rx.el.p(view.rights_problem, class_name="problem", role="alert", data_testid="rights-problem"),
@@ -215,13 +215,13 @@ def _rights(view: Any) -> Part:
 
 def _rights_table(view: Any) -> Part:
     return table_box(
-        "Table of rights",
+        "Table of permissions",
         rx.el.table(
             heads(
                 (explained("Source", "counting"), ""),
-                ("May Scale?", ""),
-                ("What it is for", ""),
-                ("Missing rule", "mono-head"),
+                ("Allowed", ""),
+                ("Enables", ""),
+                ("Missing permission", "mono-head"),
             ),
             rx.el.tbody(rx.foreach(view.rights, _right)),
             class_name="table rights-table",
@@ -255,13 +255,13 @@ def _no_cluster() -> Part:
         "ship-wheel",
         rx.el.h1("No Kubernetes cluster is configured"),
         rx.el.p(
-            "With one, this page lists its Services with their ready pods and the settings that matter, and says what "
-            "Scale may read there. Set SCALE_KUBE_CONFIG to a kubeconfig file, or to in-cluster where Scale runs in a "
-            "pod, and start Scale again:"
+            "With a cluster, this page lists its Services, their ready pods, the settings that affect sharing, "
+            "and Scale's permissions. Set SCALE_KUBE_CONFIG to a kubeconfig file, or to in-cluster if Scale "
+            "runs in a pod. Then restart Scale:"
         ),
         rx.el.pre(TRY_IT, class_name="mono try-it", tab_index=0, aria_label="Command"),
         rx.el.p(
-            "Any URL can be tested without it, as long as its pods name themselves in a response header.",
+            "Without a cluster you can test any URL whose pods name themselves in a response header.",
             class_name="quiet",
         ),
         size=36,
@@ -276,8 +276,7 @@ def _always_there() -> Part:
         rx.el.div(
             rx.el.p(
                 rx.el.strong("demo"),
-                " - real pods behind a real balancer on this machine, to try Scale on: cause an imbalance and watch "
-                "the verdict.",
+                " - real pods behind a real balancer on this machine. Cause an imbalance and watch the verdict change.",
             ),
             controls.button("Use the demo", use(DEMO_TARGET, ""), "use-demo"),
             class_name="offer",

@@ -72,12 +72,12 @@ def _score_chart(times: Times) -> TimeChart:
         ChartLine("area", times.score_area),
         ChartLine("threshold", THRESHOLD_PATH),
         ChartLine("event-line", times.events),
-        ChartLine("line-second", times.recent_score, "last seconds"),
+        ChartLine("line-second", times.recent_score, "last 10 s"),
         ChartLine("line", times.score, "score since the start"),
     )
     legend = (
         ("line", "since the start"),
-        ("line-second", "last seconds", "recent_score"),
+        ("line-second", "last 10 s", "recent_score"),
         ("threshold", EVEN_FROM),
         ("alert-span", "alert"),
         ("event-line", "event"),
@@ -145,7 +145,7 @@ def _shares_caption(pods: int, many: bool) -> str:
         return ""
     order = ", sorted by share" if many else ""
     fair = shown.percent(1 / pods, share_decimals(pods))
-    return f"Dashed: the fair share, {fair} for each of {shown.count(pods)} pods{order}"
+    return f"Dashed: fair share, {fair} for each of {shown.count(pods)} pods{order}"
 
 
 def _shares_summary(pods: Sequence[PodShare]) -> str:
@@ -213,8 +213,8 @@ def _heat_rows(names: Sequence[str], held: Sequence[int]) -> str:
 
 
 def _heat_caption(picture: HeatPicture) -> str:
-    order = "the busiest pods at the top" if picture.sorted_by_share else "one row for a pod"
-    return f"Share against the fair share, {order}; a column is {shown.span(picture.span_s)}"
+    order = "the busiest pods at the top" if picture.sorted_by_share else "one row per pod"
+    return f"Share compared with the fair share, {order}, one column per {shown.span(picture.span_s)}"
 
 
 def _heat_summary(picture: HeatPicture, pods: int) -> str:
@@ -227,7 +227,7 @@ def _heat_classes() -> list[dict[str, str | int | bool]]:
     """What each colour says, and by what the read-out knows it: its opacity, and whether it is a blue one."""
     ends = ("", *(f"{step:g}" for step in STEPS), "")
     texts = [_between(low, high) for low, high in pairwise(ends)]
-    told = zip(COLOURS, [*texts, "had no share to get"], strict=True)
+    told = zip(COLOURS, [*texts, "not ready, so no share expected"], strict=True)
     return [{"opacity": alpha, "blue": blue > red, "text": text} for (red, _, blue, alpha), text in told]
 
 

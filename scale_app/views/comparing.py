@@ -260,7 +260,7 @@ def _share(share: float | None, most: float, decimals: int, outlier: str) -> Com
 
 
 def _pods_note(count: int, by_rank: bool) -> str:
-    order = "The busiest first, since pods were replaced between the runs" if by_rank else ""
+    order = "Ordered by share, because pods were replaced between the runs" if by_rank else ""
     return f"The first {MOST_PODS} of {shown.count(count)}" if count > MOST_PODS else order
 
 

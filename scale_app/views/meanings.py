@@ -18,21 +18,22 @@ class Meaning:
     source: str
 
 
-_COUNTS = "Each pod's requests: by its name in the answers, or as the run's source of counts has counted them."
-_HISTOGRAM = "A histogram of every answer of the last 10 seconds; within 1 % of the true value."
+_COUNTS = "Requests per pod, from the pod names in the answers or from the run's counting source."
+_HISTOGRAM = "A histogram of all answers of the last 10 seconds, exact to 1 %."
 
 MEANINGS: dict[str, Meaning] = {
     "score": Meaning(
         "Score",
-        "How evenly the requests were shared since the start: 1 is perfectly even, 0.95 and more is balanced, 0 means "
-        "that a typical pod is off by half or more. A fair balancer scores below 1 by chance alone: see the verdict.",
+        "How evenly the requests were shared since the start. 1 is perfectly even, 0.95 or more is balanced, 0 "
+        "means that a typical pod is off by half or more. Even a fair balancer scores below 1 by chance; the "
+        "verdict takes that into account.",
         "max(0, 1 − CV / 0.5)",
         _COUNTS,
     ),
     "recent_score": Meaning(
-        "Score of the last seconds",
-        "The same score over the last 10 seconds only. It moves at once when something changes, and it is noisier, "
-        "because fewer connections decide it.",
+        "Score of the last 10 s",
+        "The score over the last 10 seconds only. It reacts at once to a change, but scatters more because it "
+        "rests on fewer connections.",
         "max(0, 1 − CV / 0.5), last 10 s",
         _COUNTS,
     ),
@@ -44,159 +45,164 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "verdict": Meaning(
         "Verdict",
-        "Even or uneven once chance is taken out. Undecided: both are possible, and more connections would decide. "
-        "No data: no request yet, or fewer than 95 % of the answers named a pod. While a run goes on the verdict holds "
-        "at every look, however often one looks; at the end of one that took its time it is that of one look.",
-        "Even: evidence of 20 to 1; uneven: of 100 to 1. At the end: the whole 95 % interval is on one side of 0.95.",
-        "Effective picks, e-processes and the noncentral chi-square; docs/statistics.md, how often it errs in "
+        "Even or uneven, with chance removed. Undecided: both are possible; more connections would decide. No "
+        "data: no request yet, or fewer than 95 % of the answers named a pod. During a run the verdict is "
+        "valid however often you look. At the end of a run of full duration it is computed once, from all its "
+        "data.",
+        "During the run: evidence of 20 to 1 for even, 100 to 1 for uneven. At the end: the whole 95 % "
+        "interval is above or below 0.95.",
+        "Effective picks, e-processes and the noncentral chi-square: docs/statistics.md. Measured error rates: "
         "docs/calibration.md.",
     ),
     "interval": Meaning(
-        "Chance removed",
-        "Where the balancer's own score lies once the scatter of chance is removed. More connections make it narrower; "
-        "more requests on the same connections do not.",
-        "Long-run CV = √(CV² − noise²), as scores: those that no evidence refutes at any look, or at the end 95 %",
+        "Interval, chance removed",
+        "The range in which the balancer's long-run score lies, with the scatter of chance removed. More "
+        "connections make it narrower; more requests on the same connections do not.",
+        "Long-run CV = √(CV² − noise²), shown as scores. During the run: all values that the evidence does not "
+        "rule out. At the end: 95 %.",
         "The noncentral chi-square distribution with pods − 1 degrees of freedom.",
     ),
     "noise": Meaning(
-        "What chance alone gives",
-        "The score and the CV of a perfectly fair random balancer that made as many picks. A score at this level is "
-        "no sign of a fault.",
-        "CV by chance = √((pods − 1) / effective picks)",
-        "Effective picks = R² / Σ m f over the connections' m requests; f from how often each one's pod changes.",
+        "What a fair random balancer would score",
+        "The score and the CV that a perfectly fair random balancer would get with as many picks. A score at "
+        "this level is no sign of a fault.",
+        "noise = √((pods − 1) / effective picks)",
+        "Effective picks = R² / Σ m f. R: all requests; m: requests of a connection; f: from how often its pod "
+        "changes.",
     ),
     "cv": Meaning(
         "Spread (CV)",
-        "Coefficient of variation: how far the pods' requests lie apart. 0 when all pods got the same, 0.5 when a "
+        "Coefficient of variation: how much the requests per pod differ. 0 if all pods got the same, 0.5 if a "
         "typical pod is off by half.",
         "standard deviation of requests per pod / their mean",
-        _COUNTS + " Pods that were ready and got nothing count with zero.",
+        _COUNTS + " Ready pods without a request count as zero.",
     ),
     "requests": Meaning(
         "Requests",
-        "Requests that have ended since the start, failed ones included; the warm-up is left out. Of a pod: those that "
-        "it answered.",
+        "Requests completed since the start, failed ones included, without the warm-up. For a pod: the "
+        "requests that it answered.",
         "",
-        "All are counted by the load generator; a pod's by the run's source of counts.",
+        "The total is counted by the load generator, requests per pod by the run's counting source.",
     ),
     "rate": Meaning(
         "Requests per second",
-        "Requests that ended in each second, averaged over the last 10 seconds.",
+        "Requests completed per second, averaged over the last 10 seconds.",
         "requests of the last 10 s / 10 s",
         "Counted by the load generator.",
     ),
     "latency": Meaning(
         "Latency p50, p95, p99",
-        "Half, 95 % and 99 % of the requests were answered within this time. In the open model it counts from the "
-        "moment at which the request was due, so a stalled server cannot hide.",
+        "50 %, 95 % and 99 % of the requests were answered within this time. In the open model it counts from "
+        "the time at which the request was due, so the wait at a stalled server is included.",
         "percentiles of the last 10 s",
         _HISTOGRAM,
     ),
     "failures": Meaning(
         "Failures",
-        "Requests without a good answer: refused, reset, timed out, or with a status of 400 and more.",
+        "Requests without a good answer: refused, reset, timed out, or with status 400 or above.",
         "",
         "Counted by the load generator, by cause.",
     ),
     "share": Meaning(
         "Share",
-        "The part of all requests that this pod answered. The dashed line is the fair share; within the grey band a "
-        "fair random balancer stays in 95 % of cases.",
+        "The part of all requests that this pod answered. Dashed line: the fair share. Grey band: where a fair "
+        "random balancer stays in 95 % of cases.",
         "requests of the pod / requests of all pods",
         _COUNTS,
     ),
     "against_fair": Meaning(
-        "Against fair",
-        "How much more or less than its fair share the pod got. A pod that was ready only for a part of the time is "
-        "expected to get that part.",
+        "vs. fair share",
+        "How much more or less than its fair share the pod got. A pod that was ready for only part of the time "
+        "is expected to get less.",
         "share / expected share − 1",
-        _COUNTS + " Readiness comes from the cluster.",
+        _COUNTS + " Readiness: from the cluster.",
     ),
     "pod_state": Meaning(
-        "State of a pod",
-        "Over-used or under-used: so far from its fair share that chance does not explain it. Within chance: not so. "
-        "Not ready: the cluster sends it no new connection.",
-        "beyond 3 standard deviations of chance, and still improbable with all pods asked at once",
+        "Pod state",
+        "Over-used or under-used: chance does not explain how far the pod is from its fair share. Within "
+        "chance: chance explains it. Not ready: the cluster sends it no new connections.",
+        "more than 3 standard deviations from the fair share, corrected for the number of pods",
         "Binomial tails with Holm's correction (1979).",
     ),
     "connections": Meaning(
         "Connections",
-        "Connections that carried a request. A layer-4 balancer such as kube-proxy picks a pod once per connection, so "
-        "these are its picks, however many requests follow on each.",
+        "Connections that carried at least one request. A layer-4 balancer such as kube-proxy picks a pod once "
+        "per connection, however many requests follow on it.",
         "",
         "Counted by the load generator.",
     ),
     "heat": Meaning(
         "Pods over time",
-        "Each row is a pod, each column a moment; the colour tells the pod's share against its fair share then. "
-        "Rollouts, late pods and drifts show as edges.",
+        "Each row is a pod, each column a time interval. The colour compares the pod's share with its fair "
+        "share in that interval. Rollouts, late pods and drifts show as edges.",
         "share in the interval / fair share",
         _COUNTS,
     ),
     "cpu": Meaning(
         "CPU",
-        "What the cluster measured for the pod. It is 15 to 30 seconds old, so it is shown and never scored.",
+        "CPU use of the pod as the cluster measured it. It is 15 to 30 seconds old and is not used for the score.",
         "",
         "metrics.k8s.io",
     ),
     "findings": Meaning(
         "Likely causes",
-        "Causes that fit the figures, the surest first. Certain: nothing else explains it. Likely: it fits well. "
-        "Possible: it fits, and so do others.",
+        "Causes that fit the figures, the most certain first. Certain: nothing else explains them. Likely: it "
+        "fits well. Possible: other causes fit too.",
         "",
-        "Settings and events of the cluster, connections, latencies and shares of this run; docs/findings.md.",
+        "Cluster settings and events, and this run's connections, latencies and shares: docs/findings.md.",
     ),
     "alerts": Meaning(
         "Alerts",
-        "Raised on evidence of an imbalance (10,000 to 1), or when one of the plan's own limits is broken; cleared on "
-        "evidence that it is over.",
+        "Raised when the evidence for an imbalance reaches 10,000 to 1, or when a limit of the plan is "
+        "exceeded. Cleared on evidence that it is over.",
         "",
         "The plan's alert rule and limits.",
     ),
     "counts_source": Meaning(
-        "Where the counts come from",
-        "Demo pods and header: each pod names itself in its answers. Simulated: invented to try the page out, "
-        "no request was sent. The others count at the pods of a Service that nobody changed; below the table of pods "
-        "stands which one it is, how much of the load it has seen and how old it is.",
+        "Counting source",
+        "Demo pods and header: each pod names itself in its answers. Simulated: invented numbers, no request "
+        "was sent. All others count at the pods of a Service that needs no change; the line below the table of "
+        "pods says which source is used, how many of the requests it covers and how old its counts are.",
         "",
-        "Chosen at the start of the run, and part of every snapshot. How exact each is: docs/counting.md.",
+        "Chosen at the start of the run. How exact each source is: docs/counting.md.",
     ),
     "sparkline": Meaning(
         "Score over the run",
-        "The score of the last 10 seconds, from the start of the run to its end; the dashed line is 0.95.",
+        "The score of the last 10 seconds over the whole run. Dashed line: 0.95.",
         "max(0, 1 − CV / 0.5), last 10 s",
         _COUNTS,
     ),
     "changed": Meaning(
-        "Changed or chance?",
-        "Better or worse only when the difference is more than chance makes between two runs of the same balancer.",
-        "the 95 % interval of the difference of long-run CVs leaves out 0",
-        "Method of variance estimates recovery (Zou and Donner, 2008), made 6 % wider; where nothing changed, at most "
-        "5 % of comparisons say otherwise.",
+        "Change",
+        "Better or worse: the difference is larger than chance makes between two runs of the same balancer. "
+        "No more than chance: it is not.",
+        "the 95 % interval of the difference of long-run CVs does not contain 0",
+        "Method of variance estimates recovery (Zou and Donner, 2008), 6 % wider. If nothing changed, at most "
+        "5 % of comparisons say better or worse.",
     ),
     "difference": Meaning(
         "Difference of long-run CVs",
-        "Negative: the run shares more evenly than the one it is held against. Behind it, the 95 % interval.",
+        "Negative: the run is more even than the reference. In brackets: the 95 % interval.",
         "long-run CV of the run − long-run CV of the reference",
-        "Both runs' own intervals.",
+        "The intervals of both runs.",
     ),
     "baseline": Meaning(
         "Baseline",
-        "A run that later ones are held against, by its name. A name belongs to one run at a time.",
+        "A named run that later runs are compared with. Each name belongs to one run at a time.",
         "",
-        "Marked by a person.",
+        "Set by a person.",
     ),
     "ready_pods": Meaning(
         "Ready pods",
-        "Pods that should share the work: the cluster sends new connections to these.",
+        "The pods to which the cluster sends new connections. These should share the work.",
         "",
-        "EndpointSlice conditions, never the pod's phase.",
+        "EndpointSlice conditions, not the pod's phase.",
     ),
     "counting": Meaning(
         "Counting sources",
-        "Ways to learn which pod answered. Scale takes the most exact one that works here; each needs a right of its "
-        "own, and none is needed for counting by response header.",
+        "Ways to learn which pod answered. Scale uses the most exact one that works. Each needs its own "
+        "permission; counting by response header needs none.",
         "",
-        "The cluster's own answer to what this installation may read (SelfSubjectAccessReview).",
+        "The cluster's answer to a SelfSubjectAccessReview of this installation.",
     ),
 }

@@ -46,7 +46,7 @@ COLUMNS = {
     ),
     "share": PodColumn("Share", lambda pod: pod.share, lambda pod, n: shown.percent(pod.share, n), about="share"),
     "against": PodColumn(
-        "Against fair",
+        "vs. fair share",
         lambda pod: pod.against_fair,
         lambda pod, _: shown.signed_percent(pod.against_fair),
         "number",

@@ -90,7 +90,7 @@ def _title(record: RunRecord) -> str:
     return " · ".join([*parts, STATES[record.state], "Scale"])
 
 
-INTERVAL_NAMES = {False: "95 % interval, chance removed", True: "interval that holds at every look, chance removed"}
+INTERVAL_NAMES = {False: "95 % interval, chance removed", True: "interval valid at every look, chance removed"}
 INTERVALS_SURE = {False: " with 95 % confidence", True: " at every look"}
 
 
@@ -176,7 +176,7 @@ def _errors(snapshot: Snapshot) -> list[ErrorRow]:
 def _unnamed(snapshot: Snapshot) -> str:
     """How many requests tell nothing about any pod, "" when all do."""
     count = shown.count(snapshot.unattributed)
-    return f"{count} requests ended without naming a pod and count for none." if snapshot.unattributed else ""
+    return f"{count} requests named no pod and are not counted for any." if snapshot.unattributed else ""
 
 
 def plan_lines(plan: LoadPlan, known: bool = True) -> list[PlanLine]:

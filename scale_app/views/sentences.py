@@ -75,7 +75,7 @@ def _counting_sentences(counting: Counting) -> Iterator[str]:
         yield now.source.traits.meaning
         yield from _worth(now)
     if counting.others:
-        yield f"The pods also answered at least {shown.count(counting.others)} requests of other clients."
+        yield f"The pods also answered at least {shown.count(counting.others)} requests from other clients."
     for standing in counting.considered:
         if standing.problem:
             yield f"{standing.source.traits.label}: {standing.problem}"
@@ -83,7 +83,7 @@ def _counting_sentences(counting: Counting) -> Iterator[str]:
 
 def _worth(now: SourceStanding) -> Iterator[str]:
     if now.coverage is not None and not now.approximate:
-        yield f"It accounts for {min(now.coverage, 1.0):.1%} of the requests."
+        yield f"It covers {min(now.coverage, 1.0):.1%} of the requests."
     if now.approximate:
         yield "These counts are estimates."
     if now.lag_s >= OLD_FROM_S:
@@ -95,20 +95,20 @@ POD_CHANGES = {
     "joined": "joined",
     "left": "is gone",
     "ready": "became ready",
-    "unready": "is not ready any more",
-    "terminating": "was asked to end",
-    "restarted": "had its container started again",
-    "replaced": "was replaced by another pod of its name",
+    "unready": "is no longer ready",
+    "terminating": "is terminating",
+    "restarted": "restarted its container",
+    "replaced": "was replaced by a new pod of the same name",
 }
 CLUSTER_CHANGES = {
     "scaled": "{subject} was scaled {detail}.",
     "node_joined": "Node {subject} joined.",
     "node_left": "Node {subject} is gone.",
     "node_ready": "Node {subject} became ready.",
-    "node_unready": "Node {subject} is not ready any more.",
+    "node_unready": "Node {subject} is no longer ready.",
     "settings": "The Service was changed: {detail}.",
     "watch_lost": "{detail}",
-    "watch_back": "The pods are watched again.",
+    "watch_back": "The watch on the pods works again.",
 }
 
 
@@ -143,8 +143,9 @@ def _happening(event: Event) -> Happening | None:
 
 def _edit(plan: LoadPlan) -> str:
     """The three figures that can be changed while load is sent."""
-    arrivals = "" if plan.arrivals_per_s is None else f"{shown.plain(plan.arrivals_per_s)} requests a second, "
-    return f"Changed to {arrivals}{shown.count(plan.users)} users, {shown.plain(plan.spawn_rate)} a second."
+    arrivals = "" if plan.arrivals_per_s is None else f"{shown.plain(plan.arrivals_per_s)} requests per second, "
+    spawned = f"spawn rate {shown.plain(plan.spawn_rate)} per second"
+    return f"Load changed to {arrivals}{shown.count(plan.users)} users, {spawned}."
 
 
 MOST_MARKS = 40

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from scale_app.domain.cluster import NO_CLUSTER, ClusterTarget, PermissionList, Place, SourcePermission, TargetList
 from scale_app.views import format as shown
 
-ALLOWED = {True: ("yes", "Yes"), False: ("no", "No"), None: ("unknown", "Not known")}
+ALLOWED = {True: ("yes", "Yes"), False: ("no", "No"), None: ("unknown", "Unknown")}
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def targets_view(offered: TargetList, rights: PermissionList) -> TargetsView:
         looked_at=_looked_at(offered) if configured else "",
         targets=[_target_row(target) for target in offered.targets],
         rights=[_right_row(row) for row in rights.rows],
-        rights_of=f"In the namespace {rights.namespace}" if rights.namespace else "",
+        rights_of=f"Namespace {rights.namespace}" if rights.namespace else "",
         rights_problem=rights.problem if configured else "",
     )
 

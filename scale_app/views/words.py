@@ -27,13 +27,13 @@ STATES = {
 }
 
 CHANGED_STATES = {
-    RunState.STARTING: "The run was asked for.",
-    RunState.RUNNING: "Load is sent.",
-    RunState.STOPPING: "Somebody asked to stop.",
-    RunState.FINISHED: "The run has ended: its time was over.",
-    RunState.STOPPED: "The run was stopped.",
-    RunState.FAILED: "The run has failed.",
-    RunState.INTERRUPTED: "The run was interrupted.",
+    RunState.STARTING: "Run requested.",
+    RunState.RUNNING: "Sending load.",
+    RunState.STOPPING: "Stop requested.",
+    RunState.FINISHED: "Finished: duration reached.",
+    RunState.STOPPED: "Stopped.",
+    RunState.FAILED: "Failed.",
+    RunState.INTERRUPTED: "Interrupted.",
 }
 """What is said when a run turns to a state and gives no reason."""
 
@@ -73,77 +73,83 @@ GENERATOR_NOTES: dict[Certainty, str] = {
 CERTAINTIES: dict[Certainty, str] = {"certain": "Certain", "likely": "Likely", "possible": "Possible"}
 
 ALERT_RULES: dict[AlertRule, tuple[str, str]] = {
-    "verdict": ("Imbalance beyond chance", "Tells of an imbalance only when chance cannot have made it."),
-    "score": ("Every score below 0.95", "Tells of every score below 0.95, those that chance makes included."),
+    "verdict": ("Imbalance beyond chance", "Alerts only when chance cannot explain the imbalance."),
+    "score": ("Every score below 0.95", "Alerts on every score below 0.95, even if chance explains it."),
 }
 
 UNTIL: dict[Until, tuple[str, str]] = {
-    "duration": ("After the duration", "Takes all of its time, then says what it found."),
-    "decided": ("As soon as it is decided", "Stops once it can say even or uneven, at the latest after the duration."),
+    "duration": ("After the duration", "Runs for the whole duration, then gives the verdict."),
+    "decided": ("As soon as decided", "Stops once the verdict is even or uneven, at the latest after the duration."),
 }
 
 CONNECTIONS = {
-    "keep": ("Keep-alive", "Each user keeps one connection, so a balancer picks a pod only once per user."),
-    "some": ("New connection now and then", "Each user reconnects after so many requests, as real clients do."),
-    "each": ("New connection each time", "Every request connects anew, so the balancer picks a pod each time."),
+    "keep": ("Keep-alive", "Each user keeps one connection, so a layer-4 balancer picks a pod once per user."),
+    "some": (
+        "Reconnect every N requests",
+        "Each user opens a new connection after this many requests, as real clients do.",
+    ),
+    "each": ("New connection per request", "Every request opens a connection, so the balancer picks a pod each time."),
 }
 
 MODELS = {
-    "closed": ("Users who wait", "Each user waits for its answer before it sends again, as people and clients do."),
+    "closed": (
+        "Closed model: each user waits for its answer",
+        "The rate follows the service: slow answers mean fewer requests.",
+    ),
     "open": (
-        "Requests per second",
-        "Requests arrive by the clock, however slow the answers are.",
+        "Open model: requests arrive on schedule",
+        "The rate stays the same, however slow the answers are.",
     ),
 }
 
 ARRIVALS: dict[Arrivals, tuple[str, str]] = {
-    "constant": ("Evenly spaced", "One request after the other at equal distances."),
-    "poisson": ("At random moments", "As from many people who do not know of one another (Poisson)."),
+    "constant": ("Evenly spaced", "The time between requests is always the same."),
+    "poisson": ("Random (Poisson)", "As from many independent clients."),
 }
 
 PATTERNS: dict[PatternKind, tuple[str, str]] = {
-    "constant": ("Constant", "All of the load, all the time."),
-    "ramp": ("Ramp", "Rises evenly from the lowest load to all of it, then stays."),
-    "steps": ("Steps", "Rises in equal steps of the given length."),
-    "spike": ("Spike", "The lowest load, and all of it once for the given length."),
-    "wave": ("Wave", "Up and down between the lowest load and all of it, once in the given length."),
-    "replayed": ("Replayed", "As recorded: each line holds until the next."),
+    "constant": ("Constant", "Full load all the time."),
+    "ramp": ("Ramp", "Rises evenly from the lowest load to full load, then stays there."),
+    "steps": ("Steps", "Rises in equal steps, each of the given length."),
+    "spike": ("Spike", "The lowest load, with full load once for the given length."),
+    "wave": ("Wave", "Up and down between the lowest load and full load, once per given length."),
+    "replayed": ("Replayed", "Follows the recorded points; each holds until the next."),
 }
 
 TLS = {
-    "verify": ("Verify", "A certificate that cannot be verified is a failure."),
-    "any": ("Accept any", "Certificates are not verified; only for test environments."),
+    "verify": ("Verify", "A request fails if the certificate cannot be verified."),
+    "any": ("Accept any", "Certificates are not verified. For test environments only."),
 }
 
 DNS: dict[DnsPolicy, tuple[str, str]] = {
-    "connection": ("For each connection", "As many clients do; it loads the name server as well."),
-    "second": ("At most once a second", "Follows a name that changes, and spares the name server."),
-    "once": ("Once for the run", "All connections go to the addresses found at the start."),
+    "connection": ("For each connection", "As many clients do. It loads the name server as well."),
+    "second": ("At most once a second", "Follows a name that changes, with little load on the name server."),
+    "once": ("Once per run", "All connections use the addresses found at the start."),
 }
 
 COUNTING: dict[AskedSource, tuple[str, str]] = {
-    "auto": ("The best source that works", "Scale tries the sources in turn and shows which one it took."),
+    "auto": ("Automatic", "Scale uses the most exact source that works, and shows which one."),
     **{cast(AskedSource, source.value): source.traits.choice for source in Source if source.traits.choice},
 }
 
 POLICIES = {
-    Policy.RANDOM: ("Random", "Any pod with equal chance, as kube-proxy does."),
+    Policy.RANDOM: ("Random", "Each pod is equally likely, as with kube-proxy."),
     Policy.ROUND_ROBIN: ("Round robin", "Pods in turn."),
     Policy.LEAST_CONNECTIONS: ("Least connections", "The pod with the fewest open connections."),
     Policy.SOURCE_STICKY: ("Sticky by source", "The same client address always gets the same pod."),
     Policy.WEIGHTED: ("Weighted", "The first pod gets its weight, each other pod 1."),
-    Policy.SOURCE_HASH: ("Hash of the source", "As a proxy that hashes the client's address: one client, one pod."),
-    Policy.LOCAL: ("Local node only", "internalTrafficPolicy Local: only the pods on the client's node."),
-    Policy.PREFER_SAME_NODE: ("Same node preferred", "trafficDistribution: the client's node if it has a ready pod."),
-    Policy.LAYER7_ROUND_ROBIN: ("Round robin per request", "As a layer-7 proxy: a pod for each request, in turn."),
+    Policy.SOURCE_HASH: ("Source hash", "A proxy that hashes the client's address: one client, one pod."),
+    Policy.LOCAL: ("Local node only", "internalTrafficPolicy Local: only pods on the client's node."),
+    Policy.PREFER_SAME_NODE: ("Same node preferred", "trafficDistribution: the client's node, if it has a ready pod."),
+    Policy.LAYER7_ROUND_ROBIN: ("Round robin per request", "A layer-7 proxy: the next pod for each request."),
 }
 
 FAULTS = {
     Fault.NONE: ("No fault", "All pods answer alike."),
     Fault.SLOW_POD: ("One slow pod", "The first pod takes longer to answer."),
     Fault.FAILING_POD: ("One failing pod", "The first pod answers with errors."),
-    Fault.OVERLOADED_POD: ("One busy pod", "The first pod does one request after the other; try it with a weight."),
-    Fault.FAST_FAILING_POD: ("One pod fails fast", "The first pod fails at once, the others work 20 ms for an answer."),
+    Fault.OVERLOADED_POD: ("One busy pod", "The first pod handles one request at a time. Try it with a weight."),
+    Fault.FAST_FAILING_POD: ("One pod fails fast", "The first pod fails at once; the others take 20 ms to answer."),
 }
 
 
@@ -162,7 +168,7 @@ def connection_text(requests_per_connection: int | None) -> str:
         return CONNECTIONS["keep"][0]
     if requests_per_connection == 1:
         return CONNECTIONS["each"][0]
-    return f"New connection every {shown.count(requests_per_connection)} requests"
+    return f"Reconnect every {shown.count(requests_per_connection)} requests"
 
 
 def setting_text(field: str, text: str) -> str:

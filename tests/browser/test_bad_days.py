@@ -195,7 +195,7 @@ def test_two_people_who_press_start_at_once_each_see_their_own_run_and_the_other
         page.evaluate(PRESS_START_AT, at_ms)
     for page in pages:
         expect(page.get_by_test_id("run-state")).to_have_text("Running", timeout=BACK_LIMIT_MS)
-        expect(page.get_by_text("Another run sends load")).to_be_visible()
+        expect(page.get_by_text("Another run is sending load")).to_be_visible()
     # Whose run is heard of first is shown first; each page then turns to its own.
     others = [page.locator('.notice a[href^="/runs/"]') for page in pages]
     started = {f"/runs/{run_id}" for run_id in active_runs(server)}
@@ -292,7 +292,7 @@ def test_a_page_of_another_version_asks_to_be_reloaded(new_page: Callable[..., P
 
     # No transitions, so that axe-core does not meet a colour half way.
     page = new_page(prepare=lambda page: page.route(re.compile(r"\.js(\?|$)"), age), reduced_motion="reduce")
-    expect(page.get_by_test_id("upgraded")).to_contain_text("This page is of an earlier version")
+    expect(page.get_by_test_id("upgraded")).to_contain_text("This page is from the version before")
     for theme in THEMES:
         take_theme(page, theme)
         assert violations(page) == []

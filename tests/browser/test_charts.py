@@ -12,7 +12,7 @@ from tests.browser.test_keyboard import tab_to
 from tests.browser.test_live_page import FIRST_SCORE_LIMIT_MS, start
 
 READ = {
-    "score": r"^0:0\d · last seconds 0\.\d{3} · score since the start 0\.\d{3}",
+    "score": r"^0:0\d · last 10 s 0\.\d{3} · score since the start 0\.\d{3}",
     "rate": r"^0:0\d · requests [\d,]+ /s",
     "latency": r"^0:0\d · p50 [\d.]+ ms · p95 [\d.]+ ms · p99 [\d.]+ ms$",
 }
@@ -129,9 +129,9 @@ def test_pods_that_got_nothing_are_seen_in_the_heat_map_the_axis_and_the_table(s
 
     marks = plot(page, "score").locator(".mark")
     expect(marks.and_(page.locator('[data-tone="bad"]')).first).to_have_attribute("title", re.compile("Uneven"))
-    edited = marks.and_(page.locator('[title*="Changed to 40 users"]'))
+    edited = marks.and_(page.locator('[title*="Load changed to 40 users"]'))
     edited.hover()
-    expect(readout(page, "score")).to_contain_text("Changed to 40 users")
+    expect(readout(page, "score")).to_contain_text("Load changed to 40 users")
     expect(plot(page, "score").locator("path.alert-span")).to_have_attribute("d", re.compile(r"^M\d+ 0H"))
     _sorting(page)
 

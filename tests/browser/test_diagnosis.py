@@ -80,7 +80,7 @@ def _nothing_is_wrong(new_page: Callable[..., Page], address: str) -> None:
 
 
 def test_a_comparison_without_two_runs_says_what_to_do(new_page: Callable[..., Page]) -> None:
-    expect(new_page("/compare").get_by_test_id("empty")).to_contain_text("Choose two runs")
+    expect(new_page("/compare").get_by_test_id("empty")).to_contain_text("Select two or more runs")
     unknown = new_page("/compare?ids=no-such-run,nor-this")
     expect(unknown.get_by_test_id("problem")).to_contain_text("no-such-run")
 

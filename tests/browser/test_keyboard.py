@@ -35,7 +35,7 @@ def test_a_run_is_started_edited_stopped_opened_and_compared_by_keyboard_alone(
     page.keyboard.press("ControlOrMeta+A")
     page.keyboard.type("40")
     page.keyboard.press("Tab")
-    expect(page.get_by_test_id("happened")).to_contain_text("Changed to 40 users")
+    expect(page.get_by_test_id("happened")).to_contain_text("Load changed to 40 users")
     tab_to(page, "stop")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("run-state")).to_have_text("Stopped", timeout=RUN_LIMIT_MS)

@@ -74,7 +74,7 @@ def test_a_run_has_a_page_of_its_own_with_its_plan(page: Page) -> None:
     expect(row).to_contain_text("Finished")
     row.get_by_role("link").click()
     expect(page).to_have_url(re.compile(r"/runs/[0-9a-f-]{36}"))
-    expect(page.get_by_test_id("plan")).to_contain_text("New connection every 5 requests")
+    expect(page.get_by_test_id("plan")).to_contain_text("Reconnect every 5 requests")
     see_score(page)
     page.reload()
     see_score(page)
@@ -112,7 +112,7 @@ def test_a_typed_number_of_users_changes_the_running_load_for_everybody(
     second = new_page()
     page.get_by_test_id("users-entry").fill("40")
     page.get_by_test_id("users-entry").press(key)
-    expect(page.get_by_test_id("happened")).to_contain_text("Changed to 40 users")
+    expect(page.get_by_test_id("happened")).to_contain_text("Load changed to 40 users")
     expect(second.get_by_test_id("users-entry")).to_have_value("40")
 
 

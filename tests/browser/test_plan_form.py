@@ -60,7 +60,7 @@ def test_requests_by_the_clock_are_a_plan_of_their_own_and_are_edited_while_they
     see_score(page)
     page.get_by_test_id("arrivals-entry").fill("120")
     page.get_by_test_id("arrivals-entry").press("Tab")
-    expect(page.get_by_test_id("happened")).to_contain_text("Changed to 120 requests a second")
+    expect(page.get_by_test_id("happened")).to_contain_text("Load changed to 120 requests per second")
 
 
 def test_a_moved_slider_changes_the_running_load(page: Page) -> None:
@@ -69,11 +69,11 @@ def test_a_moved_slider_changes_the_running_load(page: Page) -> None:
     thumb = page.get_by_role("slider", name="Users")
     thumb.focus()
     thumb.press("ArrowRight")
-    expect(page.get_by_test_id("happened")).to_contain_text("Changed to 150 users")
+    expect(page.get_by_test_id("happened")).to_contain_text("Load changed to 150 users")
 
 
 def test_a_run_ends_as_soon_as_it_is_decided_when_the_form_asks_for_it(page: Page) -> None:
-    latest = page.get_by_text(re.compile("^Stops by itself after .* at the latest$"))
+    latest = page.get_by_text(re.compile("^Stops after .* at the latest$"))
     expect(latest).to_have_count(0)
     page.get_by_test_id("until").select_option("decided")
     expect(latest).to_have_count(1)
@@ -120,12 +120,12 @@ def test_a_plan_is_saved_at_once_after_its_name_was_typed_and_without_one_it_is_
     expect(page.get_by_test_id("saved-plan")).to_contain_text("at once")
     expect(page.get_by_test_id("plan-problem")).to_have_text("")
     page.get_by_test_id("delete-plan").click()
-    expect(page.get_by_text("No plan has been saved yet.")).to_be_visible()
+    expect(page.get_by_text("No saved plans yet.")).to_be_visible()
     page.get_by_test_id("plan-name").press_sequentially("by keys")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("saved-plan")).to_contain_text("by keys")
     page.get_by_test_id("delete-plan").click()
-    expect(page.get_by_text("No plan has been saved yet.")).to_be_visible()
+    expect(page.get_by_text("No saved plans yet.")).to_be_visible()
 
 
 def test_a_plan_is_shown_as_text_and_read_from_it(page: Page) -> None:

@@ -80,7 +80,7 @@ def test_on_paper_there_is_dark_ink_on_white_and_nothing_to_press(
     expect(card).to_have_css("background-color", "rgb(255, 255, 255)")
     expect(card).to_have_css("color", "rgb(28, 32, 36)")
     expect(page.get_by_test_id("score")).to_be_visible()
-    expect(page.get_by_role("term").filter(has_text="Counts").locator("xpath=following-sibling::*")).to_have_text(
+    expect(page.get_by_role("term").filter(has_text="Counted by").locator("xpath=following-sibling::*")).to_have_text(
         "Demo pods"
     )
     for gone in (page.get_by_test_id("nav-runs"), page.get_by_test_id("rerun"), page.locator(".info").first):

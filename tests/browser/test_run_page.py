@@ -18,7 +18,7 @@ def test_an_ended_run_shows_its_figures_its_plan_and_what_can_be_done(
     expect(page.get_by_test_id("score")).to_have_text(re.compile(r"^[01]\.\d{3}$"))
     expect(page.get_by_test_id("pod")).to_have_count(5)
     expect(page.locator("main time").first).to_have_text(re.compile(r"\d{4}, \d\d:\d\d CES?T|GMT\+[12]$"))
-    expect(page.get_by_test_id("happened")).to_contain_text("The run has ended: its time was over.")
+    expect(page.get_by_test_id("happened")).to_contain_text("Finished: duration reached.")
     expect(page.get_by_test_id("stop")).to_have_count(0)
     page.get_by_text("As text").click()
     expect(page.get_by_test_id("plan-text").locator("pre")).to_contain_text("requests_per_connection: null")
@@ -33,7 +33,7 @@ def test_a_failed_run_says_why_instead_of_showing_empty_pictures(
     new_page: Callable[..., Page], past_runs: dict[str, str]
 ) -> None:
     page = new_page(f"/runs/{past_runs['failed']}")
-    expect(page.get_by_test_id("nothing-measured")).to_contain_text("This run failed before a pod had answered")
+    expect(page.get_by_test_id("nothing-measured")).to_contain_text("This run failed before any pod answered")
     expect(page.get_by_test_id("run-message")).to_contain_text("refused")
     expect(page.get_by_test_id("errors")).to_contain_text("connection refused")
     expect(page.get_by_test_id("rerun")).to_be_enabled()
@@ -67,4 +67,4 @@ def test_a_deleted_run_leaves_to_the_list_and_its_link_says_so(new_page: Callabl
     expect(page).to_have_url(re.compile(r"/runs/?$"))
     assert fetch(f"{server.url}/api/load-test/{doomed}")[0] == 404
     page.goto(f"{server.url}/runs/{doomed}")
-    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such run")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Run not found")

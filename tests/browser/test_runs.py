@@ -72,7 +72,7 @@ def test_a_filter_narrows_the_list_and_is_a_part_of_the_address(
     expect(page.get_by_test_id("run")).to_have_count(1)
     expect(page).to_have_url(re.compile(r"/runs/?\?target=PODS%3D40$"))
     page.get_by_test_id("filter-state").select_option("failed")
-    expect(page.get_by_test_id("empty")).to_contain_text("No run fits the filter")
+    expect(page.get_by_test_id("empty")).to_contain_text("No run matches the filter")
     expect(page).to_have_url(re.compile(r"&state=failed$"))
     page.reload()
     expect(page.get_by_test_id("filter-target")).to_have_value("PODS=40")

@@ -84,9 +84,9 @@ def test_a_wrong_weight_of_the_demo_is_named(page: Page) -> None:
 
 def test_an_unknown_run_has_a_page_that_says_so(new_page: Callable[..., Page]) -> None:
     page = new_page("/runs/no-such-run")
-    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such run")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Run not found")
     expect(page.get_by_test_id("problem")).to_contain_text("no-such-run")
-    page.get_by_role("link", name="See all runs").click()
+    page.get_by_role("link", name="Show all runs").click()
     expect(page).to_have_url(re.compile(r"/runs/?$"))
 
 
@@ -111,13 +111,13 @@ def test_a_run_that_does_not_stop_is_put_down_by_a_second_press_on_every_page(
     os.kill(worker, signal.SIGSTOP)
     live.get_by_test_id("stop").click()
     for page in (live, own):
-        expect(page.get_by_test_id("stop")).to_have_text("Stop once more")
+        expect(page.get_by_test_id("stop")).to_have_text("Force stop")
         for width in (390, 1_400):
             page.set_viewport_size({"width": width, "height": 900})
             assert overflow_px(page) <= 0
             keep(page, f"stopping-{'run' if page is own else 'live'}-{width}")
     live.reload()
-    expect(live.get_by_test_id("stopping")).to_contain_text("stop it once more")
+    expect(live.get_by_test_id("stopping")).to_contain_text("press Force stop")
     deadline = time.monotonic() + FAILURE_LIMIT_MS / 1_000
     while active_runs(server):  # refused, with a sentence, until the load had the time to end by itself
         assert time.monotonic() < deadline

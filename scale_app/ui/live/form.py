@@ -49,7 +49,7 @@ def load_form() -> Part:
 def _model(running: Flag) -> Part:
     """Who decides when a request is sent: users who wait for their answer, or a clock."""
     is_open = PlanForm.model == "open"
-    at_most = rx.cond(is_open, "At most so many requests are under way at once", "")
+    at_most = rx.cond(is_open, "The most requests in flight at once", "")
     return rx.fragment(
         plan.choice("model", MODELS, running, "Load model"),
         rx.cond(
@@ -66,7 +66,7 @@ def _model(running: Flag) -> Part:
 
 def _duration(running: Flag) -> Part:
     latest = rx.cond(PlanForm.until == "decided", " at the latest", "")
-    ends = "Stops by itself after " + PlanForm.duration_words + latest
+    ends = "Stops after " + PlanForm.duration_words + latest
     return rx.fragment(
         plan.slider("duration_s", note=ends, disabled=running),
         plan.choice("until", UNTIL, running),
@@ -146,12 +146,14 @@ METHOD_CHOICES = {method: (method, "") for method in METHODS}
 
 def request_fold(running: Flag) -> Part:
     """Method, headers, body, times and TLS of each request, and how the answering pod is told."""
-    return _fold("Request and counting", "more", *_request(running), *_connection(running), *_counting(running))
+    return _fold(
+        "Request, TLS, DNS and counting", "more", *_request(running), *_connection(running), *_counting(running)
+    )
 
 
 def _request(running: Flag) -> list[Part]:
     think_time = plan.number("think_time_s", running)
-    waits = plan.note("A user waits this long between an answer and its next request.")
+    waits = plan.note("Each user waits this long after an answer before it sends again.")
     example = "Accept: application/json"
     return [
         plan.choice("method", METHOD_CHOICES, running),
@@ -163,7 +165,7 @@ def _request(running: Flag) -> list[Part]:
 
 
 def _connection(running: Flag) -> list[Part]:
-    trusted = plan.lines("ca_pem", running, placeholder="Empty: the system's")
+    trusted = plan.lines("ca_pem", running, placeholder="Empty: those of the system")
     return [
         plan.choice("verify_tls", TLS, running),
         rx.cond(PlanForm.verify_tls == "verify", trusted),
@@ -172,7 +174,7 @@ def _connection(running: Flag) -> list[Part]:
 
 
 def _counting(running: Flag) -> list[Part]:
-    json_field = plan.line("json_field", running, note="As in pod.name")
+    json_field = plan.line("json_field", running, note="Example: pod.name")
     return [
         plan.choice("counting", COUNTING, running),
         rx.cond(PlanForm.counting == "json", json_field),
@@ -186,12 +188,12 @@ def limits_fold(running: Flag) -> Part:
         "Warm-up and alerts",
         "limits",
         plan.number("warm_up_s", running),
-        plan.note("The first seconds are sent but not judged."),
+        plan.note("Requests of the warm-up are sent but not judged."),
         plan.choice("alert_rule", ALERT_RULES, running),
         plan.number("max_pod_share", running),
         plan.number("max_p95_ms", running),
         plan.number("max_failure_share", running),
-        plan.note("Empty: no such alert."),
+        plan.note("Leave empty for no alert."),
     )
 
 

@@ -58,7 +58,7 @@ def live_page() -> Part:
 
 def _other_run(run: OtherRun) -> Part:
     return rx.el.div(
-        rx.el.span("Another run sends load: ", rx.link(run.text, href="/runs/" + run.run_id)),
+        rx.el.span("Another run is sending load: ", rx.link(run.text, href="/runs/" + run.run_id)),
         class_name="notice",
     )
 
@@ -78,13 +78,14 @@ def first_steps() -> Part:
         "scale",
         rx.el.h2("Do your pods share the work evenly?"),
         rx.el.p(
-            "Press Start. Real requests go to five built-in demo pods behind a real balancer, and within "
-            "seconds you see each pod's share, a score, and whether the difference is more than chance. Then make the "
-            "balancer unfair under Demo pods, and see what Scale says of it."
+            "Press Start. Real requests go to five built-in demo pods behind a real balancer. Within seconds "
+            "you see each pod's share, a score, and whether the difference is more than chance. Then make the "
+            "balancer unfair under Demo pods and watch the verdict change."
         ),
         rx.el.p(
-            "To test a service of your own, put its URL into Target. Its pods are told apart by a response "
-            "header, X-Pod-Name unless you choose another, or counted in the cluster, unchanged.",
+            "To test your own service, enter its URL under Target. Each pod names itself in a response header, "
+            "X-Pod-Name by default. A service that does not do so can be counted in the cluster instead, "
+            "without a change.",
             class_name="quiet",
         ),
         rx.cond(Follower.problem != "", rx.el.p(Follower.problem, class_name="problem", role="alert")),

@@ -67,7 +67,7 @@ class SavedPlansForm(rx.State):
         saved = await wiring.hub().plan(name)
         self.name = name
         await (await self.get_state(PlanForm)).take(saved.plan)
-        return f"The form holds the plan {name}."
+        return f"Plan {name} loaded."
 
     @told
     async def save(self) -> str:
@@ -75,7 +75,7 @@ class SavedPlansForm(rx.State):
         saved = await wiring.hub().save_plan(self.name.strip(), (await self.get_state(PlanForm)).plan())
         self.name = saved.name
         self.names = [plan.name for plan in await wiring.hub().plans()]
-        return f"The plan was saved as {saved.name}."
+        return f"Plan saved as {saved.name}."
 
     @told
     async def delete(self) -> str:
@@ -83,7 +83,7 @@ class SavedPlansForm(rx.State):
         name = self.name
         await wiring.hub().delete_plan(name)
         self.names, self.name = [plan.name for plan in await wiring.hub().plans()], ""
-        return f"The plan {name} was deleted."
+        return f"Plan {name} deleted."
 
     @told
     async def show_text(self) -> str:
@@ -97,7 +97,7 @@ class SavedPlansForm(rx.State):
         check_yaml(self.text, "file")
         plan = await asyncio.to_thread(plan_from_text, self.text)
         await (await self.get_state(PlanForm)).take(plan)
-        return "The form holds the plan of the text."
+        return "Plan loaded from the text."
 
 
 def saved_plans_fold(running: Flag) -> Part:
@@ -105,7 +105,7 @@ def saved_plans_fold(running: Flag) -> Part:
     form = SavedPlansForm
     return rx.el.details(
         rx.el.summary("Saved plans", data_testid="saved-plans"),
-        rx.cond(form.names, _load(running), rx.el.p("No plan has been saved yet.", class_name="note")),
+        rx.cond(form.names, _load(running), rx.el.p("No saved plans yet.", class_name="note")),
         controls.text_entry("plan-name", "Name", form.name, form.write_name, on_key_down=controls.on_enter(form.save)),
         rx.el.div(
             # Never out of reach: the server hears of a name a moment after it was typed, and refuses with a sentence.
@@ -115,8 +115,8 @@ def saved_plans_fold(running: Flag) -> Part:
         ),
         controls.text_area("plan-text", "Plan as text", form.text, form.write_text, rows=6),
         rx.el.div(
-            controls.button("Show the form's plan", form.show_text, "show-plan-text", look="small"),
-            controls.button("Read into the form", form.read_text, "read-plan-text", look="small", disabled=running),
+            controls.button("Show the form as text", form.show_text, "show-plan-text", look="small"),
+            controls.button("Load into the form", form.read_text, "read-plan-text", look="small", disabled=running),
             class_name="quick",
         ),
         rx.el.p(form.problem, class_name="problem", role="alert", data_testid="plan-problem"),

@@ -126,5 +126,5 @@ def _chosen(choice: Choice) -> Part:
     """What matters of the Service that is in the form."""
     return rx.cond(
         (choice.note != "") & (choice.key == PlanForm.target_url + " " + PlanForm.service),
-        rx.el.p("Its settings that matter: " + choice.note, class_name="note", data_testid="service-note"),
+        rx.el.p("Settings that affect sharing: " + choice.note, class_name="note", data_testid="service-note"),
     )

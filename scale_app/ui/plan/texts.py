@@ -148,7 +148,9 @@ def plan_of_yaml(text: str) -> LoadPlan:
 def check_yaml(text: str, field: str) -> None:
     """Raise PlanError for a plan's text that would hold up every viewer while it is read."""
     if len(text) > MOST_YAML:
-        accepted = f"a plan's text has at most {MOST_YAML:,} characters on the page; start longer ones by `scale run`"
+        accepted = (
+            f"a plan pasted into the page has at most {MOST_YAML:,} characters; start longer ones with `scale run`"
+        )
         raise PlanError(field, f"{len(text):,} characters", accepted)
 
 

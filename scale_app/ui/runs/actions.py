@@ -116,7 +116,7 @@ def delete_dialog(asked: RunListRow, delete: Handler) -> Part:
         DELETE_DIALOG,
         "Delete this run?",
         _which(asked),
-        rx.el.p("Its figures, its events and its link are gone for everybody, and cannot be brought back."),
+        rx.el.p("This deletes its figures, events and link for everybody. It cannot be undone."),
         _buttons(
             DELETE_DIALOG,
             controls.button(
@@ -135,9 +135,9 @@ def baseline_dialog(asked: RunListRow, marking: Any) -> Part:
     """A baseline has a name, so that a script can ask for it whichever run it is. marking: a BaselineMarking."""
     return _dialog(
         BASELINE_DIALOG,
-        "Hold later runs against this one",
+        "Use this run as a baseline",
         _which(asked),
-        rx.el.label("Name of the baseline", html_for="baseline-name"),
+        rx.el.label("Baseline name", html_for="baseline-name"),
         _name_entry(asked, marking),
         rx.el.div(
             rx.el.p(
@@ -149,7 +149,10 @@ def baseline_dialog(asked: RunListRow, marking: Any) -> Part:
             ),
             rx.cond(
                 marking.baseline_problem == "",
-                rx.el.p("One run has a name at a time: another run that has it now loses it.", class_name="note"),
+                rx.el.p(
+                    "Later runs can be compared with it. If another run has this name, the name moves to this run.",
+                    class_name="note",
+                ),
             ),
             class_name="answer",
         ),
@@ -175,14 +178,14 @@ def _name_entry(asked: RunListRow, marking: Any) -> Part:
 
 def _marking_buttons(asked: RunListRow, marking: Any) -> Part:
     unmark = controls.button(
-        "No baseline any more", marking.unmark(asked.run_id), "unmark", custom_attrs=_closes(BASELINE_DIALOG)
+        "Remove baseline", marking.unmark(asked.run_id), "unmark", custom_attrs=_closes(BASELINE_DIALOG)
     )
     # The typed name is the server's by then: leaving the entry told it, and events keep their order.
     mark = marking.mark(asked.run_id)
     return _buttons(
         BASELINE_DIALOG,
         rx.cond(asked.baseline != "", unmark),
-        controls.button("Mark as baseline", mark, "confirm-mark", look="primary", disabled=asked.run_id == ""),
+        controls.button("Set as baseline", mark, "confirm-mark", look="primary", disabled=asked.run_id == ""),
     )
 
 

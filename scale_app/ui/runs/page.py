@@ -71,7 +71,7 @@ def _filter() -> Part:
         _choice("state", "State", STATES, RunList.run_state),
         class_name="filter",
         role="search",
-        aria_label="Filter of the runs",
+        aria_label="Filter runs",
     )
 
 
@@ -95,11 +95,11 @@ def _compare() -> Part:
         rx.cond(
             chosen > 0,
             rx.el.button(
-                "Choose none", on_click=RunList.choose_none, type="button", class_name="button", data_testid="none"
+                "Clear selection", on_click=RunList.choose_none, type="button", class_name="button", data_testid="none"
             ),
         ),
         controls.button(
-            rx.cond(chosen > 1, "Compare " + chosen.to_string() + " runs", "Choose two or more to compare"),
+            rx.cond(chosen > 1, "Compare " + chosen.to_string() + " runs", "Select two or more to compare"),
             RunList.compare,
             "compare",
             icon="git-compare-arrows",
@@ -115,7 +115,7 @@ def _table() -> Part:
         rx.el.table(
             heads(
                 (unseen("Compare"), "at-tick"),
-                ("When", "at-when"),
+                ("Started", "at-when"),
                 ("Target and plan", "at-target"),
                 (explained("Verdict", "verdict"), "at-verdict"),
                 (explained("Score", "sparkline"), "at-score"),
@@ -263,13 +263,13 @@ def _nothing() -> Part:
         rx.cond(
             RunList.filtered,
             rx.fragment(
-                rx.el.h2("No run fits the filter"),
-                rx.el.a("See all runs", href="/runs"),
+                rx.el.h2("No run matches the filter"),
+                rx.el.a("Show all runs", href="/runs"),
             ),
             rx.fragment(
                 rx.el.h2("No run yet"),
                 rx.el.p(
-                    "Every run is kept here: when it was, what it asked for, how even it was. ",
+                    "This page lists every run with its plan, verdict and score. ",
                     rx.link("Go to the live page", href="/"),
                     " and press Start.",
                 ),

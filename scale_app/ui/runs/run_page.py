@@ -111,8 +111,8 @@ def _head(view: RunView) -> Part:
         rx.el.dl(
             _line("Started", rx.cond(row.run_id != "", local_time(row.created_at_epoch_s), "…")),
             _line("State", rx.el.span(view.state_text, class_name="run-state", data_state=view.state)),
-            _line("Ran", view.progress.elapsed + " of " + view.progress.total),
-            _line("Counts", view.source_text),
+            _line("Elapsed", view.progress.elapsed + " of " + view.progress.total),
+            _line("Counted by", view.source_text),
             class_name="plan tabular",
         ),
         _actions(view),
@@ -169,7 +169,7 @@ _FILE_NAMES = {
 def _downloads(view: RunView) -> Part:
     """The run as files; the browser asks the API for them."""
     return rx.el.section(
-        rx.el.h2("Take it with you"),
+        rx.el.h2("Export"),
         rx.el.ul(
             *[
                 rx.el.li(
@@ -189,7 +189,7 @@ def _downloads(view: RunView) -> Part:
             class_name="downloads",
         ),
         class_name="card stack no-print",
-        aria_label="Downloads",
+        aria_label="Export",
     )
 
 
@@ -220,15 +220,14 @@ def _nothing_measured(view: RunView) -> Part:
             rx.el.h2(
                 rx.match(
                     view.state,
-                    ("failed", "This run failed before a pod had answered"),
-                    ("interrupted", "This run was interrupted before a pod had answered"),
+                    ("failed", "This run failed before any pod answered"),
+                    ("interrupted", "This run was interrupted before any pod answered"),
                     "No pod answered in this run",
                 )
             ),
             rx.cond(view.message != "", rx.el.p(view.message, role="alert", data_testid="run-message")),
             rx.el.p(
-                "Put right what is in the way, then run it again: the plan is kept. Nothing was measured, so there is "
-                "no score.",
+                "Nothing was measured, so there is no score. Fix the cause, then press Run again: the plan is kept.",
                 class_name="quiet",
             ),
             data_testid="nothing-measured",
@@ -251,11 +250,11 @@ def _loading() -> Part:
 def _unknown() -> Part:
     return empty_card(
         "search-x",
-        rx.el.h1(rx.cond(Follower.unknown, "There is no such run", "The run cannot be read now")),
+        rx.el.h1(rx.cond(Follower.unknown, "Run not found", "The run cannot be read now")),
         rx.el.p(Follower.problem, role="alert", data_testid="problem"),
         rx.cond(
             Follower.unknown,
-            rx.el.p("It may have been deleted, or the link was cut off when it was copied.", class_name="quiet"),
+            rx.el.p("It may have been deleted, or the link is incomplete.", class_name="quiet"),
         ),
-        rx.link("See all runs", href="/runs"),
+        rx.link("Show all runs", href="/runs"),
     )

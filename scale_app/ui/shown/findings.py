@@ -17,7 +17,7 @@ def findings_panel(view: RunView) -> Part:
     return rx.cond(
         view.findings,
         rx.el.section(
-            rx.el.h2("Why, and what to change", info("findings")),
+            rx.el.h2("Likely causes", info("findings")),
             rx.el.div(
                 rx.foreach(view.findings, _finding),
                 class_name="findings",
@@ -26,7 +26,7 @@ def findings_panel(view: RunView) -> Part:
                 aria_label="List of causes",
             ),
             class_name="card findings-card",
-            aria_label="Why, and what to change",
+            aria_label="Likely causes",
             data_testid="findings",
         ),
         rx.cond(
@@ -75,14 +75,14 @@ def _conclusion() -> Part:
     return rx.cond(
         sequel.first_id != "",
         rx.el.section(
-            rx.el.h2(rx.cond(sequel.conclusion != "", "What the experiment decided", "The deciding experiment")),
+            rx.el.h2(rx.cond(sequel.conclusion != "", "Result of the experiment", "Experiment")),
             rx.cond(sequel.conclusion != "", rx.el.p(sequel.conclusion, data_testid="conclusion")),
             rx.cond(sequel.sentence != "", rx.el.p(sequel.sentence, class_name="quiet")),
             rx.el.p(
-                rx.link("See the first run", href="/runs/" + sequel.first_id, data_testid="first-run"),
+                rx.link("Show the first run", href="/runs/" + sequel.first_id, data_testid="first-run"),
                 rx.cond(
                     sequel.conclusion != "",
-                    rx.link("Compare the two", href=sequel.compare_href, data_testid="to-compare"),
+                    rx.link("Compare both runs", href=sequel.compare_href, data_testid="to-compare"),
                 ),
                 class_name="links",
             ),
@@ -98,18 +98,18 @@ def _offer(follow_by_address: bool) -> Part:
         Follower.sequel.reason != "",
         rx.el.section(
             rx.el.div(
-                rx.el.h2("What would decide it"),
+                rx.el.h2("Decide with a second run"),
                 rx.el.p(Follower.sequel.reason, data_testid="experiment-reason"),
                 class_name="stack",
             ),
             controls.button(
-                rx.cond(PlanForm.starting, "Starting…", "Run the deciding experiment"),
+                rx.cond(PlanForm.starting, "Starting…", "Run the experiment"),
                 run(Follower.view.run_id, follow_by_address),
                 "experiment",
                 icon="flask-conical",
                 disabled=PlanForm.starting,
             ),
             class_name="card offer",
-            aria_label="What would decide it",
+            aria_label="Decide with a second run",
         ),
     )

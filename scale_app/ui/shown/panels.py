@@ -86,7 +86,7 @@ def _heat_or_why_not(view: RunView) -> Part:
     return rx.cond(
         view.heat.image != "",
         heat_map(view.heat, view.times),
-        rx.el.p("No pod has given its name yet.", class_name="quiet"),
+        rx.el.p("No answer has named a pod yet.", class_name="quiet"),
     )
 
 
@@ -127,11 +127,11 @@ def _alert(alert: AlertRow) -> Part:
 def happened(view: RunView) -> Part:
     """The run's events, newest first."""
     return panel(
-        "What happened",
+        "Events",
         rx.cond(
             view.happened,
             rx.el.ol(rx.foreach(view.happened, _happening), class_name="happened", data_testid="happened"),
-            rx.el.p("Nothing yet: alerts, pods that come and go, and changes of the load.", class_name="quiet"),
+            rx.el.p("No events yet. Alerts, pod changes and load changes appear here.", class_name="quiet"),
         ),
         note="Newest first",
     )

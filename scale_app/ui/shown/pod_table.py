@@ -60,7 +60,7 @@ def pod_table() -> Part:
             rx.el.p(PodRows.note, class_name="quiet", data_testid="pods-note"),
             class_name="panel-head",
         ),
-        rx.cond(PodRows.rows, _table(), rx.el.p("No pod has given its name yet.", class_name="quiet")),
+        rx.cond(PodRows.rows, _table(), rx.el.p("No answer has named a pod yet.", class_name="quiet")),
         class_name="card lazy",
         aria_label="Pods",
     )

@@ -79,7 +79,7 @@ def gauge(figures: HeadlineFigures) -> Part:
 
 
 def scale_strip(figures: HeadlineFigures) -> Part:
-    """The score with its interval on a scale from 0 to 1, beside the threshold and what chance alone gives."""
+    """The score with its interval on a scale from 0 to 1, beside the threshold and a fair random balancer's score."""
     chance = rx.el.div(class_name="strip-chance", custom_attrs=placed(left=figures.chance))
     ticks = [rx.el.span(tick.label, custom_attrs=placed(left=tick.at)) for tick in SCALE_TICKS]
     return rx.el.div(
@@ -95,7 +95,7 @@ def scale_strip(figures: HeadlineFigures) -> Part:
         rx.el.ul(
             _strip_key("dot", "score", figures.score),
             _strip_key("interval", figures.interval_name, figures.interval_text, "interval"),
-            _strip_key("chance", "chance alone gives", figures.chance_text, "noise"),
+            _strip_key("chance", "a fair random balancer would score", figures.chance_text, "noise"),
             _strip_key("even", "even from", f"{THRESHOLD:g}"),
             class_name="strip-keys",
         ),

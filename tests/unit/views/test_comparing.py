@@ -84,7 +84,7 @@ def test_pods_that_were_replaced_are_told_by_rank():
     pods = (PodPair("a", "x", 0.4, 0.5), PodPair("b", "y", 0.6, 0.5))
     view = compare_view(FIRST, [(SECOND, replace(COMPARED, pods=pods, pods_by="rank"))])
     assert [(row.name, row.cells[0].text[:2]) for row in view.pods] == [("Rank 1", "60"), ("Rank 2", "40")]
-    assert view.pods_note.startswith("The busiest first")
+    assert view.pods_note.startswith("Ordered by share")
 
 
 def test_very_many_pods_are_cut_and_the_page_says_so():

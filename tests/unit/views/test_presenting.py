@@ -153,7 +153,7 @@ def test_failures_are_listed_by_cause_and_the_unnamed_are_told():
         ("9", "HTTP 503"),
         ("2", "timeout"),
     ]
-    assert view.errors_note.startswith("4 requests ended without naming a pod")
+    assert view.errors_note.startswith("4 requests named no pod")
 
 
 def test_an_unknown_interval_leaves_the_scale_without_one():

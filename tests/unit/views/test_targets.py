@@ -62,7 +62,7 @@ def test_a_right_is_there_missing_or_not_known():
         ("access log", "no", "get pods/log"),
         ("kubelet", "unknown", ""),
     ]
-    assert (view.rights[0].used_for, view.rights_of) == ("Tells of pods", "In the namespace shop")
+    assert (view.rights[0].used_for, view.rights_of) == ("Tells of pods", "Namespace shop")
 
 
 def test_a_long_list_is_narrowed_by_name_place_or_address():

@@ -36,7 +36,7 @@ def test_nothing_is_without_words():
 
 @pytest.mark.parametrize(
     ("requests", "text"),
-    [(None, "Keep-alive"), (1, "New connection each time"), (5, "New connection every 5 requests")],
+    [(None, "Keep-alive"), (1, "New connection per request"), (5, "Reconnect every 5 requests")],
 )
 def test_a_connection_policy_in_words(requests, text):
     assert words.connection_text(requests) == text
@@ -90,10 +90,10 @@ def test_what_happened_is_told_newest_first():
     assert [line.text for line in told] == [
         "It broke.",
         "The imbalance is over.",
-        "Changed to 200 users, 10 a second.",
+        "Load changed to 200 users, spawn rate 10 per second.",
         "Pod b is gone.",
         "Pod a gets too much.",
-        "Load is sent.",
+        "Sending load.",
     ]
     assert [line.tone for line in told] == ["bad", "", "", "", "bad", ""]
 
@@ -106,4 +106,4 @@ def test_a_long_list_keeps_the_newest():
 
 def test_an_edit_of_an_open_load_tells_its_rate():
     told = happenings([PlanEdited(7.0, LoadPlan(users=200, spawn_rate=10.0, arrivals_per_s=1_500.0))])
-    assert told[0].text == "Changed to 1500 requests a second, 200 users, 10 a second."
+    assert told[0].text == "Load changed to 1500 requests per second, 200 users, spawn rate 10 per second."
