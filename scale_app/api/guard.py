@@ -21,10 +21,11 @@ import re
 from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scale_app.api.inbound import Inbound
-from scale_app.api.problems import AnswerUnexpected, refuse
+from scale_app.api.problems import AnswerUnexpected, BodyError, refuse
+from scale_app.api.socket import Inbound
 from scale_app.settings import Settings
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -46,9 +47,8 @@ SAFETY_HEADERS = (
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
 CORS = b"access-control-"
-POLICY = b"content-security-policy"
-PAGE_POLICY = b"frame-ancestors 'self'; base-uri 'self'; form-action 'self'; object-src 'none'"
-DATA_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+PAGE_POLICY = "frame-ancestors 'self'; base-uri 'self'; form-action 'self'; object-src 'none'"
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 """An answer that is no page loads and runs nothing, should a browser ever show it as one."""
 
 
@@ -64,11 +64,11 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
         if objection := host_objection(scope["path"], _header(scope, b"host"), self._allowed_hosts):
-            return await _refuse(scope, send, 421, objection)
+            return await refuse(scope, send, 421, objection)
         writes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         objection = self._origin_objection(scope)
         if writes and objection:
-            return await _refuse(scope, send, 403, objection)
+            return await refuse(scope, send, 403, objection)
         if scope["type"] == "websocket":
             inbound = Inbound(scope, receive, send)
             return await self._app(scope, inbound.receive, inbound.send)
@@ -76,8 +76,8 @@ class Guard:
         if writes:
             try:
                 receive = await _whole_body(scope, receive)
-            except _BodyRefused as refused:
-                return await _refuse(scope, send, refused.status, str(refused))
+            except BodyError as refused:
+                return await refuse(scope, send, refused.status, str(refused))
         return await self._app(scope, receive, send)
 
     def _origin_objection(self, scope: Scope) -> str:
@@ -96,23 +96,15 @@ class Guard:
         )
 
 
-class _BodyRefused(Exception):
-    def __init__(self, status: int, sentence: str) -> None:
-        self.status = status
-        super().__init__(sentence)
-
-
 async def _whole_body(scope: Scope, receive: Receive) -> Receive:
-    """Read the body, at most as much as is allowed here; a `receive` that gives it again. Raises _BodyRefused."""
+    """Read the body, at most as much as is allowed here; a `receive` that gives it again. Raises BodyError."""
     cap = _cap(scope["path"])
     _check_announced(_header(scope, b"content-length"), cap)
     try:
         async with asyncio.timeout(BODY_LIMIT_S):
             messages = await _read(receive, cap)
     except TimeoutError:
-        raise _BodyRefused(
-            408, f"The request's body was not complete within {BODY_LIMIT_S:g} s. Send it again."
-        ) from None
+        raise BodyError(408, f"The request's body was not complete within {BODY_LIMIT_S:g} s. Send it again.") from None
 
     async def again() -> Message:
         return messages.pop(0) if messages else await receive()
@@ -142,13 +134,13 @@ async def _read(receive: Receive, cap: int) -> list[Message]:
 def _check_announced(lengths: list[str], cap: int) -> None:
     for length in lengths:
         if not length.isascii() or not length.isdigit():
-            raise _BodyRefused(400, f"Content-Length: {length[:40]!r} is not a number of bytes.")
+            raise BodyError(400, f"Content-Length: {length[:40]!r} is not a number of bytes.")
         if len(length) > 18 or int(length) > cap:
             raise _too_large(cap)
 
 
-def _too_large(cap: int) -> _BodyRefused:
-    return _BodyRefused(413, f"The request's body is larger than {cap:,} bytes, the most accepted here. Send less.")
+def _too_large(cap: int) -> BodyError:
+    return BodyError(413, f"The request's body is larger than {cap:,} bytes, the most accepted here. Send less.")
 
 
 def _header(scope: Scope, name: bytes) -> list[str]:
@@ -169,14 +161,6 @@ def _same_host(origin: str, host: str) -> bool:
         return False
 
 
-async def _refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
-    if scope["type"] == "websocket":
-        # Closed before it is accepted: the server answers the handshake with 403.
-        await send({"type": "websocket.close", "code": 1008, "reason": sentence})
-    else:
-        await refuse(scope, send, status, sentence)
-
-
 def _with_headers(scope: Scope, send: Send, foreign: bool) -> Send:
     """A `send` that adds how long an answer may be kept, and what browsers may not do with it.
 
@@ -185,38 +169,32 @@ def _with_headers(scope: Scope, send: Send, foreign: bool) -> Send:
 
     async def adding(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = [
-                pair for pair in message.get("headers", []) if not (foreign and pair[0].lower().startswith(CORS))
-            ]
-            if keeping := _keeping(scope["path"], message["status"], headers):
-                headers.append((b"cache-control", keeping))
-            message = {**message, "headers": [*headers, *SAFETY_HEADERS, *_policy(headers)]}
+            named = [(name.lower(), value) for name, value in message.get("headers", [])]
+            headers = MutableHeaders(raw=[pair for pair in named if not (foreign and pair[0].startswith(CORS))])
+            kind = headers.get("content-type", "")
+            # An answer that says so itself has the last word.
+            if keeping := _keeping(scope["path"], message["status"], kind):
+                headers.setdefault("cache-control", keeping)
+            if policy := _policy(kind):
+                headers.setdefault("content-security-policy", policy)
+            message = {**message, "headers": [*headers.raw, *SAFETY_HEADERS]}
         await send(message)
 
     return adding
 
 
-def _policy(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """What the answer may load and run in a browser; nothing to add to one that says so itself."""
-    known = {name.lower(): value for name, value in headers}
-    if POLICY in known:
-        return []
-    kind = known.get(b"content-type", b"")
-    if kind.startswith(b"text/html"):
-        return [(POLICY, PAGE_POLICY)]
-    return (
-        [(POLICY, DATA_POLICY)] if kind.startswith((b"application/json", b"application/problem", b"text/plain")) else []
-    )
+def _policy(kind: str) -> str:
+    """What an answer of this content type may load and run in a browser, "" where nothing is said of that."""
+    if kind.startswith("text/html"):
+        return PAGE_POLICY
+    return DATA_POLICY if kind.startswith(("application/json", "application/problem", "text/plain")) else ""
 
 
-def _keeping(path: str, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Cache-Control for an answer that has none: for ever for a name with a hash in it, never for a page."""
-    known = {name.lower(): value for name, value in headers}
-    if b"cache-control" in known:
-        return b""
+def _keeping(path: str, status: int, kind: str) -> str:
+    """Cache-Control: for ever for a name with a hash in it, never for a page."""
     if status in (200, 206, 304) and HASHED_ASSET.fullmatch(path):
-        return b"public, max-age=31536000, immutable"
-    return b"no-cache" if known.get(b"content-type", b"").startswith(b"text/html") else b""
+        return "public, max-age=31536000, immutable"
+    return "no-cache" if kind.startswith("text/html") else ""
 
 
 def host_objection(path: str, hosts: list[str], allowed: Collection[str]) -> str:

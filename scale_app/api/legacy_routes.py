@@ -1,17 +1,20 @@
-"""The legacy routes, in the specification's own words. What they take and say: legacy_shapes.py."""
+"""The legacy routes and the feed /ws/metrics, in the specification's own words: see legacy_shapes.py."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.websockets import WebSocket
 
 from scale_app.api import legacy_shapes as shapes
 from scale_app.api.operation import Operation, aside, document
 from scale_app.api.problems import STARTS
+from scale_app.api.socket import ENDED, TRY_LATER, Socket, Texts, close, closed_with_reason, listen, send, until_first
 from scale_app.codec import plan_from_wire, to_wire
 from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.errors import (
@@ -22,9 +25,12 @@ from scale_app.domain.errors import (
     RunNotFound,
     TargetUnavailable,
 )
+from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.plan import PlanEdit
+from scale_app.domain.snapshot import Source
 from scale_app.service.hub import Hub
 
+BEHIND = "This client took nothing for too long, or fell too far behind. The test may go on: connect again."
 TESTS = "/api/load-test"
 EXAMPLE = {"target_url": "simulated", "users": 4, "spawn_rate": 4, "duration": 1}
 
@@ -158,3 +164,37 @@ def _answered(body: dict[str, Any]) -> Response:
 
 async def _flat_document(request: Request) -> dict[str, object]:
     return shapes.flat(await document(request))
+
+
+def metrics_socket(hub: Hub) -> Socket:
+    """The endpoint of /ws/metrics. ?test_id= follows one test and closes when that ends; without it, all tests."""
+    texts = Texts()
+
+    async def metrics(socket: WebSocket) -> None:
+        await socket.accept()
+        test_id = socket.query_params.get("test_id")
+        async with closed_with_reason(socket):
+            async with hub.subscribe(test_id) as events:
+                kept_up = await until_first(_send_all(socket, hub, texts, events), listen(socket))
+            # A feed of all tests, or of a test that goes on, has no end: the client was too slow.
+            if kept_up and test_id is not None and not (await hub.run(test_id)).state.active:
+                await close(socket, ENDED, "The test has ended.")
+            else:
+                await close(socket, TRY_LATER, BEHIND)
+
+    return metrics
+
+
+async def _send_all(socket: WebSocket, hub: Hub, texts: Texts, events: AsyncIterator[tuple[str, Event]]) -> None:
+    sources: dict[str, Source] = {}
+    async for run_id, event in events:
+        if isinstance(event, SnapshotTaken):
+            sources[run_id] = event.snapshot.source
+        await send(socket, texts.text(event, partial(live_text, hub, run_id, event, sources.get(run_id))))
+
+
+def live_text(hub: Hub, run_id: str, event: Event, source: Source | None) -> str | None:
+    """The message for an event, None when it has none. source: of the run, when the listener knows it."""
+    source = source or next((run.source for run in hub.active() if run.run_id == run_id), None)
+    message = shapes.live_wire(run_id, event, source)
+    return None if message is None else json.dumps(message, allow_nan=False, separators=(",", ":"))

@@ -21,7 +21,7 @@ from scale_app.domain import errors
 
 log = logging.getLogger(__name__)
 
-INTERNAL_ERROR, GOING_WRONG = 500, 1011
+INTERNAL_ERROR, FORBIDDEN, GOING_WRONG = 500, 1008, 1011
 V1 = "/api/v1"
 REFERENCE = "/api/docs"
 PROBES = ("/healthz", "/readyz", "/metrics", "/openapi.json")
@@ -29,7 +29,8 @@ PROBLEM_JSON = "application/problem+json"
 
 
 class BodyError(errors.ScaleError):
-    """The request's body could not be taken at all: not JSON (400) or said to be something else (415)."""
+    """The request's body could not be taken at all: not JSON (400), not complete (408), too large (413), no JSON by its
+    own words (415)."""
 
     def __init__(self, status: int, sentence: str) -> None:
         self.status = status
@@ -139,21 +140,20 @@ class AnswerUnexpected:
             error_id = uuid.uuid4().hex[:12]
             log.exception("Unexpected error %s in %s %s", error_id, scope.get("method", "WS"), scope.get("path"))
             if not begun:
-                await _answer(scope, send, error_id)
+                sentence = f"Something went wrong inside Scale; the log has the details under id {error_id}."
+                await refuse(scope, send, INTERNAL_ERROR, sentence, GOING_WRONG)
 
 
-async def refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
-    """A whole answer that says no. ASCII only, so that a lone surrogate in what a stranger sent can be quoted back."""
+async def refuse(scope: Scope, send: Send, status: int, sentence: str, code: int = FORBIDDEN) -> None:
+    """A whole answer that says no. ASCII only, so that a lone surrogate in what a stranger sent can be quoted back.
+
+    code: that closes a WebSocket; before that is accepted, the server answers its handshake with 403.
+    """
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": code, "reason": sentence})
+        return
     body, kind = error_body(scope["path"], status, sentence)
     content = json.dumps(body).encode("ascii")
     headers = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
-
-
-async def _answer(scope: Scope, send: Send, error_id: str) -> None:
-    sentence = f"Something went wrong inside Scale; the log has the details under id {error_id}."
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": GOING_WRONG, "reason": sentence})
-    else:
-        await refuse(scope, send, INTERNAL_ERROR, sentence)

@@ -13,13 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 
-from scale_app.api.legacy_routes import TESTS, legacy_operations
+from scale_app.api.legacy_routes import TESTS, legacy_operations, metrics_socket
 from scale_app.api.metrics import probe_operations
 from scale_app.api.openapi import openapi
 from scale_app.api.operation import Operation, route_of
 from scale_app.api.problems import REFERENCE, V1, AnswerUnexpected, error_body, status_of
 from scale_app.api.reference import PAGE_POLICY, reference_html
-from scale_app.api.socket import metrics_socket
 from scale_app.api.v1.installation import installation_operations
 from scale_app.api.v1.reports import report_operations
 from scale_app.api.v1.runs import RUN, run_operations

@@ -1,71 +1,47 @@
-"""The live feed for programs: each new snapshot and alert as one message, written once however many listen.
+"""What every WebSocket here needs: sending, listening and closing with a reason, within limits; each event written once
+however many listen. And what a client may send, looked at before anybody parses it: length, parts and depth.
 
-And what every WebSocket here needs: sending, listening and closing with a reason, within limits.
+Only the page's own socket is listened to. Its messages may be long, since a form's text may hold a request's body of
+1 MiB, but have few parts: it is parts that are slow to parse, to walk through and to put into a log.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from typing import Any
 
 import anyio
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from scale_app.api.legacy_shapes import live_wire
 from scale_app.domain.errors import PlanError, RunNotFound, ScaleError
-from scale_app.domain.events import Event, SnapshotTaken
-from scale_app.domain.snapshot import Source
-from scale_app.service.hub import Hub
+from scale_app.domain.events import Event
 
 SEND_LIMIT_S = 10.0
 """A client that takes nothing for so long is let go; the hub has dropped snapshots for it meanwhile."""
 CLOSE_LIMIT_S = 2.0
 """Such a client does not take the close frame either; the server cuts its connection, see cli/server.py."""
-BEHIND = "This client took nothing for too long, or fell too far behind. The test may go on: connect again."
 UNKNOWN_RUN, BAD_NUMBER, TRY_LATER, ENDED = 4404, 4422, 1013, 1000
 TEXTS_KEPT = 16
 MAX_REASON_BYTES = 123  # what fits into a WebSocket's close frame
 
+PAGE_SOCKET = "/_event"
+MOST_PAGE_CHARACTERS = 1_000_000
+"""As Reflex's own limit, REFLEX_SOCKET_MAX_HTTP_BUFFER_SIZE; it closes without a word."""
+MOST_CHARACTERS = 4_096
+"""On a feed, which asks for nothing; and of bytes, which no page sends."""
+MOST_BARE_CHARACTERS = 65_536
+MOST_PARTS = 10_000
+MOST_DEPTH = 100
+TOO_BIG = 1009
+STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+MARK = re.compile(r"[\[\]{}]")
+
 Socket = Callable[[WebSocket], Awaitable[None]]
-
-
-def metrics_socket(hub: Hub) -> Socket:
-    """The endpoint of /ws/metrics. ?test_id= follows one test and closes when that ends; without it, all tests."""
-    texts = Texts()
-
-    async def metrics(socket: WebSocket) -> None:
-        await socket.accept()
-        test_id = socket.query_params.get("test_id")
-        async with closed_with_reason(socket):
-            async with hub.subscribe(test_id) as events:
-                kept_up = await until_first(_send_all(socket, hub, texts, events), listen(socket))
-            # A feed of all tests, or of a test that goes on, has no end: the client was too slow.
-            if kept_up and test_id is not None and not (await hub.run(test_id)).state.active:
-                await close(socket, ENDED, "The test has ended.")
-            else:
-                await close(socket, TRY_LATER, BEHIND)
-
-    return metrics
-
-
-async def _send_all(socket: WebSocket, hub: Hub, texts: Texts, events: AsyncIterator[tuple[str, Event]]) -> None:
-    sources: dict[str, Source] = {}
-    async for run_id, event in events:
-        if isinstance(event, SnapshotTaken):
-            sources[run_id] = event.snapshot.source
-        await send(socket, texts.text(event, partial(live_text, hub, run_id, event, sources.get(run_id))))
-
-
-def live_text(hub: Hub, run_id: str, event: Event, source: Source | None) -> str | None:
-    """The message for an event, None when it has none. source: of the run, when the listener knows it."""
-    source = source or next((run.source for run in hub.active() if run.run_id == run_id), None)
-    message = live_wire(run_id, event, source)
-    return None if message is None else json.dumps(message, allow_nan=False, separators=(",", ":"))
 
 
 class Texts:
@@ -124,12 +100,9 @@ async def closed_with_reason(socket: WebSocket) -> AsyncIterator[None]:
     """An error inside closes the WebSocket, with its sentence."""
     try:
         yield
-    except RunNotFound as error:
-        await close(socket, UNKNOWN_RUN, str(error))
-    except PlanError as error:
-        await close(socket, BAD_NUMBER, str(error))
     except ScaleError as error:
-        await close(socket, TRY_LATER, str(error))
+        code = {RunNotFound: UNKNOWN_RUN, PlanError: BAD_NUMBER}.get(type(error), TRY_LATER)
+        await close(socket, code, str(error))
 
 
 async def close(socket: WebSocket, code: int, reason: str) -> None:
@@ -138,3 +111,68 @@ async def close(socket: WebSocket, code: int, reason: str) -> None:
     with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
         async with asyncio.timeout(CLOSE_LIMIT_S):
             await socket.close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
+
+
+class Inbound:
+    """The two ends of one WebSocket. It is closed, with the reason, instead of giving on what is too much."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._page = scope["path"].startswith(PAGE_SOCKET)
+        self._receive = receive
+        self._send = send
+        self._closed = False
+
+    async def receive(self) -> Message:
+        """The next message, or a disconnect if that message is too large."""
+        message = {"type": "websocket.disconnect", "code": TOO_BIG} if self._closed else await self._receive()
+        if message["type"] == "websocket.receive" and (why := objection(_content(message), self._page)):
+            await self.send({"type": "websocket.close", "code": TOO_BIG, "reason": why})
+            return {"type": "websocket.disconnect", "code": TOO_BIG}
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Nothing can be told after a close; what still tries is not wrong."""
+        if not self._closed:
+            self._closed = message["type"] == "websocket.close"
+            await self._send(message)
+
+
+def objection(content: str | bytes, page: bool) -> str:
+    """Why a message is too much, "" when it is not. page: over the page's socket, whose messages are read."""
+    most = MOST_PAGE_CHARACTERS if page and isinstance(content, str) else MOST_CHARACTERS
+    if len(content) > most:
+        return f"A message of {len(content):,} characters is too long: at most {most:,} are accepted here."
+    if not page or isinstance(content, bytes):
+        return ""
+    # A text within the message may hold what it likes; only a message that is long or has many marks is looked into.
+    if len(content) <= MOST_CHARACTERS and _openings(content) <= MOST_DEPTH:
+        return ""
+    return _page_objection(STRING.sub("", content))
+
+
+def _page_objection(bare: str) -> str:
+    if len(bare) > MOST_BARE_CHARACTERS:
+        return f"A message with {len(bare):,} characters outside of its texts is too much."
+    if bare.count(",") + _openings(bare) > MOST_PARTS:
+        return f"A message of more than {MOST_PARTS:,} parts is too much."
+    if "{" not in bare:  # Reflex would parse a text in place of the event, and log what it cannot
+        return "A long message without an object is no event of a page."
+    return f"A message nested deeper than {MOST_DEPTH} is not accepted." if _depth(bare) > MOST_DEPTH else ""
+
+
+def _content(message: Message) -> str | bytes:
+    text: str | None = message.get("text")
+    return text if text is not None else message.get("bytes") or b""
+
+
+def _openings(text: str) -> int:
+    return text.count("[") + text.count("{")
+
+
+def _depth(bare: str) -> int:
+    """How deep lists and objects are nested in JSON without its strings; it has few of them."""
+    depth = deepest = 0
+    for mark in MARK.findall(bare):
+        depth += 1 if mark in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest

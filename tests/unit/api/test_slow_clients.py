@@ -10,7 +10,8 @@ import pytest
 from starlette.websockets import WebSocket
 
 from scale_app.api import socket as feeds
-from scale_app.api.socket import MAX_REASON_BYTES, metrics_socket
+from scale_app.api.legacy_routes import BEHIND, metrics_socket
+from scale_app.api.socket import MAX_REASON_BYTES
 from scale_app.api.v1 import stream
 from scale_app.api.v1.stream import run_stream
 from scale_app.domain.events import SnapshotTaken
@@ -69,8 +70,8 @@ async def harness() -> AsyncIterator[Harness]:
 async def test_a_client_of_the_metrics_that_takes_nothing_is_told_so(hub: FakeHub, query: str) -> None:
     client = Stalled(query)
     await asyncio.wait_for(metrics_socket(hub)(client.socket), 5)
-    assert client.closed == (1013, feeds.BEHIND)
-    assert len(feeds.BEHIND.encode()) <= MAX_REASON_BYTES
+    assert client.closed == (1013, BEHIND)
+    assert len(BEHIND.encode()) <= MAX_REASON_BYTES
     assert hub.subscribers == 0
 
 
@@ -81,7 +82,7 @@ async def test_a_feed_of_all_tests_that_ends_was_left_behind(hub: FakeHub) -> No
         await asyncio.sleep(0)
     hub.publish("run-1", SnapshotTaken(1.0, a_snapshot(seq=1)))
     await asyncio.wait_for(serving, 5)
-    assert client.closed == (1013, feeds.BEHIND)
+    assert client.closed == (1013, BEHIND)
 
 
 @pytest.mark.parametrize("ended", [False, True])

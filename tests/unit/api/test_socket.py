@@ -11,8 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from scale_app.api.legacy_routes import live_text
 from scale_app.api.routes import api_app
-from scale_app.api.socket import TEXTS_KEPT, Texts, live_text
+from scale_app.api.socket import TEXTS_KEPT, Texts
 from scale_app.domain.alert import Alert
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, PodChanged, SnapshotTaken, StateChanged
