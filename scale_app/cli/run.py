@@ -33,11 +33,11 @@ from scale_app.domain.cluster import TargetList
 from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.gating import Outcome
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.plan_fields import PLAN_FIELDS
 from scale_app.domain.record import check_name
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
+from scale_app.views.plan_fields import PLAN_FIELDS
 
 CUT_OFF = "The command was ended before the run was judged, so there is no verdict."
 NOT_MARKED = "The run is not marked as the baseline {name}: only one whose exit code would be 0 is."

@@ -11,10 +11,11 @@ from scale_app.domain.compare import Comparison, LatencyPair
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.record import RunRecord
 from scale_app.views import format as shown
+from scale_app.views.plan_fields import PLAN_LABELS, setting_text
 from scale_app.views.pod_table import outlier_side, share_decimals
 from scale_app.views.presenting import figures
 from scale_app.views.view import AxisTick, HeadlineFigures, Sequel
-from scale_app.views.words import CHANGES, PLAN_LABELS, setting_text
+from scale_app.views.words import CHANGES
 
 MOST_RUNS = 8
 MOST_PODS = 200

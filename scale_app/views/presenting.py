@@ -8,7 +8,6 @@ from dataclasses import replace
 from scale_app.domain.balance import Balance
 from scale_app.domain.events import Event
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.plan_fields import FIELDS
 from scale_app.domain.pod_history import PodSpans, PodTimes
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Point, Snapshot
@@ -17,6 +16,7 @@ from scale_app.domain.verdict_sentence import count, rounded
 from scale_app.pictures.score import gauge, scale_bar
 from scale_app.views import format as shown
 from scale_app.views.charts import heat, shares, times
+from scale_app.views.plan_fields import FIELDS, PLAN_FIELDS, PlanField
 from scale_app.views.pod_table import pod_table
 from scale_app.views.sentences import (
     alert_rows,
@@ -33,7 +33,7 @@ from scale_app.views.view import (
     RunProgress,
     RunView,
 )
-from scale_app.views.words import ALERT_RULES, STATES, UNTIL, VERDICTS, connection_text
+from scale_app.views.words import STATES, VERDICTS
 
 NO_TIMES = PodSpans().times
 
@@ -181,22 +181,10 @@ def _unnamed(snapshot: Snapshot) -> str:
 
 def plan_lines(plan: LoadPlan, known: bool = True) -> list[PlanLine]:
     """A plan, figure by figure. known: False when no more of it is than its target, users and duration."""
-    texts = {
-        "target_url": plan.target_url,
-        "users": shown.count(plan.users),
-        "spawn_rate": f"{shown.plain(plan.spawn_rate)} users/s",
-        "duration_s": shown.span(plan.duration_s),
-        "until": UNTIL[plan.until][0],
-        "requests_per_connection": connection_text(plan.requests_per_connection),
-        "think_time_s": shown.milliseconds(plan.think_time_s * 1_000),
-        "warm_up_s": shown.span(plan.warm_up_s),
-        "timeout_s": shown.span(plan.timeout_s),
-        "pod_header": plan.pod_header,
-        "alert_rule": ALERT_RULES[plan.alert_rule][0],
-        "max_pod_share": "" if plan.max_pod_share is None else shown.percent(plan.max_pod_share),
-        "max_p95_ms": "" if plan.max_p95_ms is None else shown.milliseconds(plan.max_p95_ms),
-        "max_failure_share": "" if plan.max_failure_share is None else shown.percent(plan.max_failure_share, 2),
-    }
-    labels = {name: FIELDS[name].label for name in texts} | {"requests_per_connection": "Connections"}
-    told = [name for name in texts if known or name in ("target_url", "users", "duration_s")]
-    return [PlanLine(labels[name], texts[name]) for name in told if texts[name]]
+    told = PLAN_FIELDS if known else (FIELDS["target_url"], FIELDS["users"], FIELDS["duration_s"])
+    lines = [PlanLine(_listed_label(field), field.figure(getattr(plan, field.name))) for field in told if field.figure]
+    return [line for line in lines if line.value not in ("", shown.NONE)]
+
+
+def _listed_label(field: PlanField) -> str:
+    return "Connections" if field.name == "requests_per_connection" else field.label

@@ -10,7 +10,6 @@ from scale_app.domain.compare import Change
 from scale_app.domain.demo import Fault, Policy
 from scale_app.domain.pattern import PatternKind
 from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy, Until
-from scale_app.domain.plan_fields import PLAN_FIELDS
 from scale_app.domain.snapshot import Certainty, RunState
 from scale_app.domain.source import AskedSource, Source
 from scale_app.domain.verdict import VerdictKind
@@ -56,12 +55,6 @@ CHANGES = {
     Change.BETTER: "Better",
     Change.WORSE: "Worse",
     Change.CHANCE: "No more than chance",
-}
-
-PLAN_LABELS = {
-    field.name: f"{field.label}, {field.unit}" if field.unit else field.label
-    for field in PLAN_FIELDS
-    if "." not in field.name
 }
 
 GENERATOR_NOTES: dict[Certainty, str] = {
@@ -169,10 +162,3 @@ def connection_text(requests_per_connection: int | None) -> str:
     if requests_per_connection == 1:
         return CONNECTIONS["each"][0]
     return f"Reconnect every {shown.count(requests_per_connection)} requests"
-
-
-def setting_text(field: str, text: str) -> str:
-    """A value of a plan's field as people read it: nothing set is said as what it means."""
-    if text != "none":
-        return text
-    return "all (keep-alive)" if field == "requests_per_connection" else shown.NONE

@@ -8,11 +8,11 @@ from typing import Any
 
 import reflex as rx
 
-from scale_app.domain.plan_fields import FIELDS
 from scale_app.ui import controls
 from scale_app.ui.plan.state import SLIDERS, PlanForm
 from scale_app.ui.reflex_compat import Flag, Handler, Part
 from scale_app.ui.shown.state import ShownRun
+from scale_app.views.plan_fields import FIELDS, PLAN_FIELDS, PlanField
 
 
 def slider(name: str, **more: Any) -> Part:
@@ -44,14 +44,14 @@ def number(name: str, running: Flag, word: str = "") -> Part:
     return _entry(controls.small_entry, name, running, word, unit=FIELDS[name].control_unit)
 
 
-def line(name: str, running: Flag, **more: Any) -> Part:
+def line(name: str, running: Flag) -> Part:
     """A line of text."""
-    return _entry(controls.text_entry, name, running, **more)
+    return _entry(controls.text_entry, name, running)
 
 
-def lines(name: str, running: Flag, **more: Any) -> Part:
+def lines(name: str, running: Flag) -> Part:
     """Several lines of text."""
-    return _entry(controls.text_area, name, running, **more)
+    return _entry(controls.text_area, name, running, placeholder=FIELDS[name].hint)
 
 
 def _entry(control: Any, name: str, running: Flag, word: str = "", **more: Any) -> Part:
@@ -60,21 +60,35 @@ def _entry(control: Any, name: str, running: Flag, word: str = "", **more: Any) 
     return control(word or field.word, field.control_label, shown, on_type, disabled=running, wrong=wrong, **more)
 
 
-def choice(
-    name: str,
-    options: Mapping[Any, tuple[str, str]],
-    running: Flag,
-    label: str = "",
-    about: Part = None,
+def choice(name: str, running: Flag) -> Part:
+    """One of the field's choices."""
+    field = FIELDS[name]
+    return choice_of(name, field.word, field.control_label, field.choices or {}, running)
+
+
+def choice_of(
+    key: str, word: str, label: str, options: Mapping[Any, tuple[str, str]], running: Flag, about: Part = None
 ) -> Part:
-    """One of the options. label: for a choice that is no field of the plan. about: an info button."""
-    word, label = (name, label) if label else (FIELDS[name].word, FIELDS[name].control_label)
-    return controls.choice(word, label, options, getattr(PlanForm, name), writes(name), disabled=running, about=about)
+    """One of the options, also for a choice that is no field of the plan. about: an info button."""
+    return controls.choice(word, label, options, getattr(PlanForm, key), writes(key), disabled=running, about=about)
 
 
-def note(text: str) -> Part:
-    """A sentence about the control before it."""
-    return rx.el.p(text, class_name="note")
+_CONTROLS = {"number": number, "line": line, "lines": lines, "choice": choice}
+
+
+def fold_of(fold: str, title: str, word: str, running: Flag) -> Part:
+    """A fold of the form: the controls of all fields that stand in it, in the table's order. word: its test id."""
+    inside = [_placed(field, running) for field in PLAN_FIELDS if field.fold == fold]
+    return rx.el.details(rx.el.summary(title, data_testid=word), *inside, class_name="fold")
+
+
+def _placed(field: PlanField, running: Flag) -> Part:
+    control = _CONTROLS[field.control](field.name, running)
+    part = rx.fragment(control, rx.el.p(field.note, class_name="note")) if field.note else control
+    if field.only_if is None:
+        return part
+    key, value = field.only_if
+    return rx.cond(getattr(PlanForm, key) == value, part)
 
 
 def writes(key: str) -> Handler:

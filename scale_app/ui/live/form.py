@@ -7,7 +7,6 @@ from operator import or_
 
 import reflex as rx
 
-from scale_app.domain.request import METHODS
 from scale_app.ui import controls
 from scale_app.ui.controls import stop_button
 from scale_app.ui.display import info
@@ -19,7 +18,7 @@ from scale_app.ui.plan.texts import PATTERN_NEEDS
 from scale_app.ui.reflex_compat import Flag, Handler, Part
 from scale_app.ui.shown.charts import path, plot
 from scale_app.ui.shown.state import Follower, ShownRun
-from scale_app.views.words import ALERT_RULES, ARRIVALS, CONNECTIONS, COUNTING, DNS, MODELS, PATTERNS, TLS, UNTIL
+from scale_app.views.words import CONNECTIONS, MODELS
 
 
 def load_form() -> Part:
@@ -32,8 +31,8 @@ def load_form() -> Part:
         _duration(running),
         _pattern(running),
         _connections(running),
-        request_fold(running),
-        limits_fold(running),
+        plan.fold_of("request", "Request, TLS, DNS and counting", "more", running),
+        plan.fold_of("limits", "Warm-up and alerts", "limits", running),
         saved_plans_fold(running),
         rx.cond(
             PlanForm.extras != "",
@@ -51,12 +50,12 @@ def _model(running: Flag) -> Part:
     is_open = PlanForm.model == "open"
     at_most = rx.cond(is_open, "The most requests in flight at once", "")
     return rx.fragment(
-        plan.choice("model", MODELS, running, "Load model"),
+        plan.choice_of("model", "model", "Load model", MODELS, running),
         rx.cond(
             is_open,
             rx.fragment(
                 plan.live_slider("arrivals_per_s"),
-                plan.choice("arrivals", ARRIVALS, running),
+                plan.choice("arrivals", running),
             ),
         ),
         plan.live_slider("users", note=at_most),
@@ -69,7 +68,7 @@ def _duration(running: Flag) -> Part:
     ends = "Stops after " + PlanForm.duration_words + latest
     return rx.fragment(
         plan.slider("duration_s", note=ends, disabled=running),
-        plan.choice("until", UNTIL, running),
+        plan.choice("until", running),
     )
 
 
@@ -80,12 +79,11 @@ def _pattern(running: Flag) -> Part:
         kinds = [kind for kind, needs in PATTERN_NEEDS.items() if name in needs]
         return rx.cond(reduce(or_, (PlanForm.pattern == kind for kind in kinds)), control)
 
-    points = plan.lines("pattern.points", running, placeholder="0 20\n30 100\n45 50")
     return rx.fragment(
-        plan.choice("pattern", PATTERNS, running),
+        plan.choice("pattern", running),
         _preview(),
         *[needed(name, plan.number(f"pattern.{name}", running)) for name in ("low", "period_s", "steps", "begins_s")],
-        needed("points", points),
+        needed("points", plan.lines("pattern.points", running)),
     )
 
 
@@ -106,7 +104,7 @@ def _preview() -> Part:
 def _connections(running: Flag) -> Part:
     every = plan.number("requests_per_connection", running, word="every")
     return rx.fragment(
-        plan.choice("connections", CONNECTIONS, running, "Connections", info("connections")),
+        plan.choice_of("connections", "connections", "Connections", CONNECTIONS, running, info("connections")),
         rx.cond(PlanForm.connections == "some", every),
     )
 
@@ -139,63 +137,3 @@ def _run_control() -> Part:
             class_name="run-control",
         ),
     )
-
-
-METHOD_CHOICES = {method: (method, "") for method in METHODS}
-
-
-def request_fold(running: Flag) -> Part:
-    """Method, headers, body, times and TLS of each request, and how the answering pod is told."""
-    return _fold(
-        "Request, TLS, DNS and counting", "more", *_request(running), *_connection(running), *_counting(running)
-    )
-
-
-def _request(running: Flag) -> list[Part]:
-    think_time = plan.number("think_time_s", running)
-    waits = plan.note("Each user waits this long after an answer before it sends again.")
-    example = "Accept: application/json"
-    return [
-        plan.choice("method", METHOD_CHOICES, running),
-        plan.lines("headers", running, placeholder=example),
-        plan.lines("body", running),
-        rx.cond(PlanForm.model == "closed", rx.fragment(think_time, waits)),
-        plan.number("timeout_s", running),
-    ]
-
-
-def _connection(running: Flag) -> list[Part]:
-    trusted = plan.lines("ca_pem", running, placeholder="Empty: those of the system")
-    return [
-        plan.choice("verify_tls", TLS, running),
-        rx.cond(PlanForm.verify_tls == "verify", trusted),
-        plan.choice("dns", DNS, running),
-    ]
-
-
-def _counting(running: Flag) -> list[Part]:
-    json_field = plan.line("json_field", running, note="Example: pod.name")
-    return [
-        plan.choice("counting", COUNTING, running),
-        rx.cond(PlanForm.counting == "json", json_field),
-        plan.line("pod_header", running),
-    ]
-
-
-def limits_fold(running: Flag) -> Part:
-    """What is not judged, and when people are told."""
-    return _fold(
-        "Warm-up and alerts",
-        "limits",
-        plan.number("warm_up_s", running),
-        plan.note("Requests of the warm-up are sent but not judged."),
-        plan.choice("alert_rule", ALERT_RULES, running),
-        plan.number("max_pod_share", running),
-        plan.number("max_p95_ms", running),
-        plan.number("max_failure_share", running),
-        plan.note("Leave empty for no alert."),
-    )
-
-
-def _fold(title: str, name: str, *inside: Part) -> Part:
-    return rx.el.details(rx.el.summary(title, data_testid=name), *inside, class_name="fold")

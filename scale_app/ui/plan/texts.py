@@ -16,8 +16,8 @@ from scale_app.codec.plan_text import plan_from_text, plan_to_text
 from scale_app.domain.errors import PlanError
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.plan_fields import FIELDS, PLAN_FIELDS, PlanField
 from scale_app.views import format as shown
+from scale_app.views.plan_fields import FIELDS, PLAN_FIELDS, PlanField
 
 Texts = dict[str, str]
 DEFAULT = LoadPlan()
@@ -25,9 +25,10 @@ DEFAULT_EVERY = DEFAULT.requests_per_connection or 1
 DEFAULT_ARRIVALS_PER_S = 200.0
 IN_FORM = frozenset(field.name for field in PLAN_FIELDS if field.word)
 """The plan's fields that the form shows; the others stay as they came with a saved or pasted plan."""
-_AS_TYPED = tuple(name for name in FIELDS if name in IN_FORM and isinstance(getattr(DEFAULT, name, None), str))
-_NUMBERS = ("users", "spawn_rate", "duration_s", "warm_up_s", "think_time_s", "timeout_s")
-_LIMITS = ("max_pod_share", "max_p95_ms", "max_failure_share")
+_OF_PLAN = {name: getattr(DEFAULT, name) for name in FIELDS if name in IN_FORM and "." not in name}
+_AS_TYPED = tuple(name for name, default in _OF_PLAN.items() if isinstance(default, str))
+_NUMBERS = tuple(name for name in _OF_PLAN if FIELDS[name].control == "number")
+_OF_PATTERN = tuple(name for name in FIELDS if name.startswith("pattern.") and FIELDS[name].control == "number")
 _BLANKS_COUNT = ("body", "ca_pem")
 PATTERN_NEEDS = {
     "constant": (),
@@ -42,9 +43,8 @@ PATTERN_NEEDS = {
 
 def texts_of(plan: LoadPlan) -> Texts:
     """Every text of the form for a plan, by the fields' keys."""
-    pattern = ("pattern.low", "pattern.period_s", "pattern.steps", "pattern.begins_s")
     return {
-        **{FIELDS[name].key: _text(FIELDS[name], plan) for name in (*_AS_TYPED, *_NUMBERS, *_LIMITS, *pattern)},
+        **{FIELDS[name].key: _text(FIELDS[name], plan) for name in (*_AS_TYPED, *_NUMBERS, *_OF_PATTERN)},
         "connections": {None: "keep", 1: "each"}.get(plan.requests_per_connection, "some"),
         "requests_per_connection": shown.plain(plan.requests_per_connection or DEFAULT_EVERY),
         "model": "closed" if plan.arrivals_per_s is None else "open",
@@ -64,7 +64,6 @@ def plan_of(texts: Mapping[str, str], base: LoadPlan = DEFAULT) -> LoadPlan:
     given: dict[str, Any] = {
         **{name: texts[name] if name in _BLANKS_COUNT else texts[name].strip() for name in _AS_TYPED},
         **{name: _number(FIELDS[name], texts[name]) for name in _NUMBERS},
-        **{name: _number(FIELDS[name], texts[name]) if texts[name].strip() else None for name in _LIMITS},
         "requests_per_connection": {"keep": None, "each": 1}.get(texts["connections"], shown.number(every)),
         "arrivals_per_s": shown.number(arrivals_per_s) if texts["model"] == "open" else None,
         "headers": _headers(texts["headers"]),
@@ -84,8 +83,10 @@ def _text(field: PlanField, plan: LoadPlan) -> str:
     return "" if value is None else shown.plain(value * field.per_unit)
 
 
-def _number(field: PlanField, text: str) -> float | str:
-    """In the plan's own unit; as it was typed when it is no number."""
+def _number(field: PlanField, text: str) -> float | str | None:
+    """In the plan's own unit; as it was typed when it is no number; None for nothing where a plan may say nothing."""
+    if not text.strip() and _OF_PLAN.get(field.name, 0) is None:
+        return None
     value = shown.number(text)
     return value if isinstance(value, str) or field.per_unit == 1 else value / field.per_unit
 

@@ -15,6 +15,7 @@ from scale_app.domain.snapshot import Certainty, RunState
 from scale_app.domain.source import AskedSource
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import words
+from scale_app.views.plan_fields import PLAN_LABELS
 from scale_app.views.presenting import plan_lines
 from scale_app.views.sentences import MOST_HAPPENINGS, happenings
 
@@ -72,7 +73,7 @@ def test_a_plan_tells_the_limits_that_are_set():
 
 
 def test_every_field_of_a_plan_has_a_name():
-    assert set(words.PLAN_LABELS) == {field.name for field in fields(LoadPlan)}
+    assert set(PLAN_LABELS) == {field.name for field in fields(LoadPlan)}
 
 
 def test_what_happened_is_told_newest_first():
