@@ -23,7 +23,7 @@ STOP_LIMIT_S = 15.0
 GUARD = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from scale_app.child_process.child import die_with_owner
+from scale_app.child_process import die_with_owner
 die_with_owner(int(sys.argv[2]))
 os.execvp(sys.argv[3], sys.argv[3:])
 """

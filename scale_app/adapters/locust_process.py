@@ -1,7 +1,7 @@
 """The load generator as a process of its own: importing Locust patches sockets and threads of whoever does it.
 
 The process is never trusted to end by itself: it is killed when it is silent for long, overdue, or no longer listened
-to. How long is long: `child_process.watchdog`.
+to. How long is long: `Patience` in `child_process.owner`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import signal
 from collections.abc import AsyncIterator
 from typing import cast
 
-from scale_app.child_process.owner import ChildProcess
-from scale_app.child_process.watchdog import LOOK_EVERY_S, Patience, ProcessState, WaitClock, Watchdog, process_state
+from scale_app.child_process import ProcessState, WaitClock, process_state
+from scale_app.child_process.owner import LOOK_EVERY_S, ChildProcess, Patience, Watchdog
 from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import GeneratorFailed
 from scale_app.domain.plan import LoadPlan, PlanEdit

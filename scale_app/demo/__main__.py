@@ -7,7 +7,7 @@ import sys
 from random import Random
 from typing import BinaryIO
 
-from scale_app.child_process.child import allow_all_files, claim_stdout, die_with_owner
+from scale_app.child_process import allow_all_files, claim_stdout, die_with_owner
 from scale_app.codec import from_json, to_json
 from scale_app.demo.cluster import PodCluster
 from scale_app.demo.connection import ClientConnection

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from scale_app.child_process.child import claim_stdout, die_with_owner
+from scale_app.child_process import claim_stdout, die_with_owner
 from scale_app.settings import load_worker_listener
 
 

@@ -12,7 +12,7 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.rpc import Message
 
-from scale_app.child_process.watchdog import WaitClock
+from scale_app.child_process import WaitClock
 from scale_app.codec import from_json, to_json
 from scale_app.domain.samples import GeneratorNotice, Sample, TrafficSample
 from scale_app.domain.timetable import Leg

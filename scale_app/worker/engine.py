@@ -10,7 +10,7 @@ import gevent
 from locust.env import Environment
 from locust.stats import RequestStats, StatsEntry, StatsError, bucket_response_time
 
-from scale_app.child_process.watchdog import WaitClock
+from scale_app.child_process import WaitClock
 from scale_app.domain.histogram import bucket_ms
 from scale_app.domain.samples import TrafficSample
 from scale_app.domain.timetable import Leg

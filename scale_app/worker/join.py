@@ -21,7 +21,7 @@ from locust.exception import RPCError
 from locust.rpc import Message, zmqrpc
 from zmq.utils.monitor import recv_monitor_message
 
-from scale_app.child_process.child import allow_all_files
+from scale_app.child_process import allow_all_files
 from scale_app.codec import from_json
 from scale_app.domain.errors import PlanError
 from scale_app.worker.encrypted_sockets import EncryptedClient, Keys, encrypt_sockets, keys_of

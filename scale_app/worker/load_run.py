@@ -18,7 +18,7 @@ from gevent.event import AsyncResult, Event
 from gevent.lock import BoundedSemaphore
 from gevent.os import make_nonblocking, nb_read, nb_write
 
-from scale_app.child_process.child import allow_all_files
+from scale_app.child_process import allow_all_files
 from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit

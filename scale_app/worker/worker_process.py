@@ -22,8 +22,7 @@ from gevent.event import Event
 from gevent.os import fork_and_watch
 from locust.rpc import Message
 
-from scale_app.child_process.child import die_with_owner
-from scale_app.child_process.watchdog import WaitClock
+from scale_app.child_process import WaitClock, die_with_owner
 from scale_app.codec import from_json, to_json
 from scale_app.worker.arrival_shares import ArrivalOrder
 from scale_app.worker.engine import engine_of

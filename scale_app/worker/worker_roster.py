@@ -7,7 +7,7 @@ import os
 import signal
 from dataclasses import dataclass, field
 
-from scale_app.child_process.watchdog import ProcessState, process_state
+from scale_app.child_process import ProcessState, process_state
 
 RUNNING_S = 20.0
 PATIENCE_S: dict[ProcessState, float] = {

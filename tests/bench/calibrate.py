@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scale_app.child_process.child import die_with_owner
+from scale_app.child_process import die_with_owner
 from scale_app.domain.balance import CV_THRESHOLD, Array, balance
 from scale_app.domain.verdict import Verdict, VerdictKind, judge
 from tests.bench import calibrate_looks

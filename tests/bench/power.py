@@ -23,7 +23,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from scale_app.child_process.child import die_with_owner
+from scale_app.child_process import die_with_owner
 from tests.bench.power_cells import (
     HOUR_S,
     MAIN,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.child_process.watchdog import process_state
+from scale_app.child_process import process_state
 
 
 def proc_with(folder: Path, state: str) -> Path:

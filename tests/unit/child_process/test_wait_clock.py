@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scale_app.child_process.watchdog import WaitClock
+from scale_app.child_process import WaitClock
 
 
 def waited_s(every_s: float, *looks_s: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scale_app.child_process.watchdog import LOOK_EVERY_S, Patience, Watchdog
+from scale_app.child_process.owner import LOOK_EVERY_S, Patience, Watchdog
 
 BEGAN_S = 100.0
 PATIENCE = Patience(notice_s=5, silence_s=60, overdue_s=15)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from scale_app.child_process.watchdog import ProcessState
+from scale_app.child_process import ProcessState
 from scale_app.worker.worker_roster import Silence
 
 LOOK_S = 0.1
