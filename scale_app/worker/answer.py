@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from scale_app.worker.causes import HEADER_TOO_LARGE, MALFORMED, RequestFailed
 from scale_app.worker.counters import Counters, OutcomeCounter
+from scale_app.worker.health import HEADER_TOO_LARGE, MALFORMED, RequestFailed
 
 MAX_OVERHEAD_BYTES = 64 * 1024
 MOST_REMEMBERED = 1_024

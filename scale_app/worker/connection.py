@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from scale_app.worker.answer import Answer, AnswerCache, AnswerReader
-from scale_app.worker.causes import CLOSED_EARLY, RequestFailed, cause_of
-from scale_app.worker.connector import Connector, Resolver, endpoint_of
+from scale_app.worker.connector import Connector, Resolver, TlsSession, endpoint_of
 from scale_app.worker.counters import CountedConnection, Counters
-from scale_app.worker.tls import TlsSession
+from scale_app.worker.health import CLOSED_EARLY, RequestFailed, cause_of
 
 RECEIVE_BYTES = 65_536
 READ, WRITE = 1, 2

@@ -16,16 +16,13 @@ from scale_app.child_process import WaitClock
 from scale_app.codec import from_json, to_json
 from scale_app.domain.samples import GeneratorNotice, Sample, TrafficSample
 from scale_app.domain.timetable import Leg
-from scale_app.worker.arrival_shares import ArrivalSplitter
-from scale_app.worker.encrypted_sockets import encrypt_sockets
 from scale_app.worker.engine import DRAIN_SPARE_S
-from scale_app.worker.executor import CannotBegin
-from scale_app.worker.listener import WorkerAdmission, listener_for
+from scale_app.worker.listener import WorkerAdmission, encrypt_sockets, listener_for
 from scale_app.worker.locust_compat import hear
-from scale_app.worker.merged_counters import MergedCounters
+from scale_app.worker.steering import ArrivalSplitter, CannotBegin
 from scale_app.worker.traffic import Assignment
 from scale_app.worker.worker_process import LocalProcesses
-from scale_app.worker.worker_roster import PATIENCE_S, ForkedProcess, RosterEntry, WorkerRoster
+from scale_app.worker.worker_roster import PATIENCE_S, ForkedProcess, MergedCounters, RosterEntry, WorkerRoster
 
 JOIN_WITHIN_S = 20.0
 ASK_EVERY_S = 0.5
@@ -36,7 +33,7 @@ FAREWELL_S = 0.05
 
 
 class Coordinator:
-    """See executor.Executor. say, give_up: where notices, and what ends the run, are told."""
+    """See steering.Executor. say, give_up: where notices, and what ends the run, are told."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from scale_app.domain.request import USER_AGENT
-from scale_app.worker.causes import ADDRESS_NOT_ALLOWED
+from scale_app.worker.health import ADDRESS_NOT_ALLOWED
 
 METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 _KEPT_IN_PATH = "/%:=&?~+!$,;'@()*[]-._"

@@ -1,50 +1,73 @@
-"""What sends the load inside one process: its users, their connections, and what they counted."""
+"""What sends the load inside one process: Scale's own connections, or the users of a locustfile, and what they counted.
+
+A locustfile is run as it is: Locust's users with Locust's clients. Its counts are those of Locust's `request` event:
+what a file reports as one request is one. Which connection carried which request Locust's clients do not say, so that
+the connections' loads are unknown; the verdict allows for it.
+"""
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from time import perf_counter
-from typing import Protocol
+from typing import Any
 
 import gevent
 from locust.env import Environment
 from locust.stats import RequestStats, StatsEntry, StatsError, bucket_response_time
 
 from scale_app.child_process import WaitClock
+from scale_app.domain.errors import PlanError
 from scale_app.domain.histogram import bucket_ms
 from scale_app.domain.samples import TrafficSample
 from scale_app.domain.timetable import Leg
-from scale_app.worker.arrival_shares import Share
-from scale_app.worker.counters import Batch
-from scale_app.worker.health import HealthMeter
-from scale_app.worker.locustfile import FileEngine
+from scale_app.settings import load_settings
+from scale_app.worker.counters import FAILURE_STATUS, Batch, Counters
+from scale_app.worker.destination import destination, start_egress_guard
+from scale_app.worker.health import HealthMeter, cause_of_exception
+from scale_app.worker.locust_compat import default_options, load_users
 from scale_app.worker.schedule import OpenModel
+from scale_app.worker.steering import Share
 from scale_app.worker.traffic import Assignment, schedule_of, traffic_of, user_class
 
 DRAIN_SPARE_S = 1.0
 LOOK_EVERY_S = 0.25
 
 
-class Engine(Protocol):
+class Engine:
     """What sends in one process. environment: Locust's, to which the caller gives a runner before `begin`."""
 
-    environment: Environment
+    def __init__(self, environment: Environment, counters: Counters) -> None:
+        self.environment = environment
+        self._counters = counters
+        self._health = HealthMeter()
 
     def begin(self) -> None:
         """From now on deadlines are kept and the process's health is measured."""
+        gevent.spawn(self._health.probe)
 
     def follow(self, leg: Leg, share: Share, began_s: float) -> None:
         """In the open model: this process's share of the arrivals of a run that began then (monotonic clock)."""
 
     def sample(self) -> TrafficSample:
         """The counts now; Locust's statistics are brought to the same."""
+        raise NotImplementedError
 
     def drain(self) -> None:
         """Send nothing new and wait for the requests in flight, at most until their deadline."""
+        assert self.environment.runner is not None
+        # Of a worker's runner this is the same method: its users stop, and its master is told nothing.
+        self.environment.runner.stop()
+
+    @property
+    def _users(self) -> int:
+        runner = self.environment.runner
+        return runner.user_count if runner is not None else 0
 
 
-class OwnEngine:
-    """Connections driven from the event loop, each under a parked user of Locust's. See Engine."""
+class OwnEngine(Engine):
+    """Connections driven from the event loop, each under a parked user of Locust's."""
 
     def __init__(self, assignment: Assignment) -> None:
         """Raises PlanError or ValueError for an assignment that cannot be done."""
@@ -53,34 +76,28 @@ class OwnEngine:
         self._arrivals = schedule if isinstance(schedule, OpenModel) else None
         self._traffic = traffic_of(assignment, schedule, loop)
         self._method, self._url = assignment.plan.method, assignment.target.url
-        self._health = HealthMeter()
-        self.environment = Environment(
-            user_classes=[user_class(self._traffic)], host=assignment.target.url, catch_exceptions=False
-        )
+        environment = Environment(user_classes=[user_class(self._traffic)], host=self._url, catch_exceptions=False)
+        super().__init__(environment, self._traffic.network.counters)
 
     def begin(self) -> None:
         self._traffic.watch_deadlines()
-        gevent.spawn(self._health.probe)
+        super().begin()
 
     def follow(self, leg: Leg, share: Share, began_s: float) -> None:
         if self._arrivals is not None:
             self._arrivals.follow(leg, share, perf_counter() - (time.monotonic() - began_s))
 
     def sample(self) -> TrafficSample:
-        counters = self._traffic.network.counters
-        log_batch(self.environment.stats, self._method, self._url, counters.take_batch())
-        runner = self.environment.runner
+        log_batch(self.environment.stats, self._method, self._url, self._counters.take_batch())
         health = self._health.take()
         if self._arrivals is not None:
             health = self._arrivals.take(health)
-        return counters.sample(time.monotonic(), runner.user_count if runner is not None else 0, health)
+        return self._counters.sample(time.monotonic(), self._users, health)
 
     def drain(self) -> None:
         if self._arrivals is not None:
             self._arrivals.end()
-        assert self.environment.runner is not None
-        # Of a worker's runner this is the same method: its users stop, and its master is told nothing.
-        self.environment.runner.stop()
+        super().drain()
         self._await_answers(self._traffic.timeout_s + DRAIN_SPARE_S)
         self._traffic.draining.kill()
 
@@ -92,27 +109,70 @@ class OwnEngine:
             within_s -= waited.passed_s(time.monotonic())
 
 
+class FileEngine(Engine):
+    """A locustfile: its own wait times hold, its users start and stop as the plan says.
+
+    Drained, users finish their tasks, at most until the plan's timeout; then they are cut off.
+    """
+
+    def __init__(self, assignment: Assignment) -> None:
+        """Executes the file. Raises PlanError when it cannot be used."""
+        plan, where = assignment.plan, destination(assignment.target.url, assignment.target.networks)
+        super().__init__(_environment(_path_of(plan.locustfile), assignment), Counters())
+        self._pod_header = plan.pod_header
+        self._permits = where.permits
+        self.environment.events.request.add_listener(self._count)
+
+    def begin(self) -> None:
+        start_egress_guard(self._permits, self._opened)
+        environment = self.environment
+        environment.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
+        super().begin()
+
+    def sample(self) -> TrafficSample:
+        self._counters.take_batch()  # Locust's own statistics have counted already
+        return self._counters.sample(time.monotonic(), self._users, self._health.take(), loads_known=False)
+
+    def _opened(self) -> None:
+        self._counters.connections += 1
+
+    def _count(
+        self,
+        response_time: float,
+        response_length: int,
+        exception: BaseException | None = None,
+        response: Any = None,
+        **_: object,
+    ) -> None:
+        """Locust's listener, called for each request that ended."""
+        status = getattr(response, "status_code", 0) or 0
+        latency_s, size = (response_time or 0.0) / 1_000, response_length or 0
+        if status:
+            cause = "" if exception is None or status >= FAILURE_STATUS else cause_of_exception(exception)
+            self._counters.reported(self._pod(response), status, cause, latency_s, size)
+        else:
+            self._counters.unanswered("no answer" if exception is None else cause_of_exception(exception), latency_s)
+
+    def _pod(self, response: Any) -> bytes:
+        name = (response.headers or {}).get(self._pod_header) or ""
+        return str(name).encode()
+
+
+def engine_of(assignment: Assignment) -> Engine:
+    """Raises PlanError or ValueError for an assignment that cannot be done here."""
+    return FileEngine(assignment) if assignment.plan.locustfile else OwnEngine(assignment)
+
+
 class LocalExecutor:
-    """One process that does everything: Locust's local runner."""
+    """One process that does everything: Locust's local runner. See steering.Executor."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._runner = engine.environment.create_local_runner()
-
-    def begin(self) -> None:
-        self._engine.begin()
-
-    def start(self, user_count: int, spawn_rate: float) -> None:
-        self._runner.start(user_count, spawn_rate)
+        self.start = engine.environment.create_local_runner().start
+        self.begin, self.sample, self.drain = engine.begin, engine.sample, engine.drain
 
     def follow(self, leg: Leg, began_s: float) -> None:
         self._engine.follow(leg, Share(), began_s)
-
-    def sample(self) -> TrafficSample:
-        return self._engine.sample()
-
-    def drain(self) -> None:
-        self._engine.drain()
 
 
 def log_batch(stats: RequestStats, method: str, url: str, batch: Batch) -> None:
@@ -143,6 +203,35 @@ def _entry(entry: StatsEntry, batch: Batch) -> StatsEntry:
     return entry
 
 
-def engine_of(assignment: Assignment) -> Engine:
-    """Raises PlanError or ValueError for an assignment that cannot be done here."""
-    return FileEngine(assignment) if assignment.plan.locustfile else OwnEngine(assignment)
+def _path_of(name: str) -> Path:
+    """The file in the operator's folder. Raises PlanError."""
+    folder = load_settings(os.environ).locustfiles
+    if not folder:
+        raise PlanError("locustfile", name, "SCALE_LOCUSTFILES names no folder where the load generator runs")
+    usable = {path.name: path for path in Path(folder).glob("*.py") if _inside(path, Path(folder))}
+    if name not in usable:
+        raise PlanError(
+            "locustfile", name, f"one of the files in SCALE_LOCUSTFILES ({', '.join(sorted(usable)) or 'none'})"
+        )
+    return usable[name]
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    """A link may lead out of the folder to anything; those of a mounted ConfigMap stay inside."""
+    return path.is_file() and path.resolve().is_relative_to(folder.resolve())
+
+
+def _environment(path: Path, assignment: Assignment) -> Environment:
+    try:
+        classes, events = load_users(path)
+    except Exception as error:
+        raise PlanError("locustfile", path.name, f"it cannot be loaded ({type(error).__name__}: {error})") from error
+    if not classes:
+        raise PlanError("locustfile", path.name, "there is no user class in it")
+    return Environment(
+        user_classes=classes,
+        events=events,
+        host=assignment.target.url.rstrip("/"),
+        stop_timeout=assignment.plan.timeout_s,
+        parsed_options=default_options(),
+    )

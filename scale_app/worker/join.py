@@ -24,9 +24,8 @@ from zmq.utils.monitor import recv_monitor_message
 from scale_app.child_process import allow_all_files
 from scale_app.codec import from_json
 from scale_app.domain.errors import PlanError
-from scale_app.worker.encrypted_sockets import EncryptedClient, Keys, encrypt_sockets, keys_of
 from scale_app.worker.engine import engine_of
-from scale_app.worker.listener import code_version
+from scale_app.worker.listener import EncryptedClient, Keys, code_version, encrypt_sockets, keys_of
 from scale_app.worker.traffic import Assignment
 from scale_app.worker.worker_process import WorkerProcess, fork
 from scale_app.worker.worker_roster import ForkedProcess

@@ -25,8 +25,8 @@ from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import LoadEnded, LoadReady, Sample
 from scale_app.worker.coordinator import Coordinator
 from scale_app.worker.engine import LocalExecutor, engine_of
-from scale_app.worker.executor import STEER_EVERY_S, CannotBegin, Executor, Steering
 from scale_app.worker.health import watch_for_faults
+from scale_app.worker.steering import STEER_EVERY_S, CannotBegin, Executor, Steering
 from scale_app.worker.traffic import Assignment
 
 SAMPLE_EVERY_S = 1.0

@@ -21,7 +21,7 @@ from scale_app.domain.histogram import Histogram, bucket_of
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.timetable import NEVER_S, Leg, Timetable
-from scale_app.worker.arrival_shares import OwnArrivals, Share
+from scale_app.worker.steering import OwnArrivals, Share
 from scale_app.worker.virtual_user import VirtualUser
 
 SHORTEST_WAIT_S = 0.0005

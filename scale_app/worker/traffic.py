@@ -19,11 +19,10 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.request import IDEMPOTENT_METHODS, resolved
 from scale_app.worker.answer import AnswerCache, AnswerReader, JsonAnswerReader
 from scale_app.worker.connection import Network
-from scale_app.worker.connector import NAME_KEPT_S, Resolver
+from scale_app.worker.connector import NAME_KEPT_S, Resolver, tls_context
 from scale_app.worker.counters import Counters
 from scale_app.worker.destination import Destination, RequestSpec, destination
 from scale_app.worker.schedule import ClosedModel, OpenModel, Timers
-from scale_app.worker.tls import tls_context
 from scale_app.worker.virtual_user import DeadlineSweep, Schedule, UserBehaviour, VirtualUser
 
 

@@ -11,8 +11,8 @@ from time import perf_counter
 from typing import Protocol
 
 from scale_app.worker.answer import Answer
-from scale_app.worker.causes import CLOSED_EARLY, TIMEOUT
 from scale_app.worker.connection import Connection, Network
+from scale_app.worker.health import CLOSED_EARLY, TIMEOUT
 
 SWEEPS_PER_TIMEOUT = 10
 SHORTEST_SWEEP_S = 0.02

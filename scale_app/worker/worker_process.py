@@ -24,10 +24,10 @@ from locust.rpc import Message
 
 from scale_app.child_process import WaitClock, die_with_owner
 from scale_app.codec import from_json, to_json
-from scale_app.worker.arrival_shares import ArrivalOrder
 from scale_app.worker.engine import engine_of
 from scale_app.worker.health import watch_for_faults
 from scale_app.worker.locust_compat import accept_next_spawn, hear, outlive_master
+from scale_app.worker.steering import ArrivalOrder
 from scale_app.worker.traffic import Assignment
 from scale_app.worker.worker_roster import PATIENCE_S, ForkedProcess
 

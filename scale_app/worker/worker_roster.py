@@ -1,13 +1,22 @@
-"""What the coordinator knows of each worker process: who it is, its state, and whether it hangs."""
+"""What the coordinator knows of each worker process: who it is, its state, whether it hangs, and what it has counted.
+
+A process reports cumulative counters. What it reported last stays in the sum for ever, also after its death; a report
+that is lost on the way costs nothing, since the next one says it again.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from scale_app.child_process import ProcessState, process_state
+from scale_app.domain.histogram import merged
+from scale_app.domain.samples import ConnectionLoads, GeneratorHealth, PodCount, TrafficSample
 
 RUNNING_S = 20.0
 PATIENCE_S: dict[ProcessState, float] = {
@@ -17,6 +26,9 @@ PATIENCE_S: dict[ProcessState, float] = {
     "runs": RUNNING_S,
     "ended": RUNNING_S,  # its exit is reported by other means
 }
+Key = TypeVar("Key", bound=Hashable)
+MOST_PROCESSES = 1_024
+"""Processes of one run since its start. Connection ids are made unique by it."""
 
 
 @dataclass(slots=True)
@@ -123,3 +135,139 @@ class WorkerRoster:
     def remote(self) -> int:
         """How many of other machines are working."""
         return sum(bool(process.where) for process in self.working)
+
+
+@dataclass(slots=True)
+class _Contribution:
+    """long: connections that the next total must name; they are not forgotten before a total has said them once.
+    endpoints: of those, where they are asked for. switches: of those, where there are any.
+
+    worst: of the health that was reported since the last total.
+    """
+
+    sample: TrafficSample
+    worst: GeneratorHealth
+    alive: bool = True
+    long: dict[int, int] = field(default_factory=dict)
+    endpoints: dict[int, str] = field(default_factory=dict)
+    switches: dict[int, int] = field(default_factory=dict)
+
+
+class MergedCounters:
+    """What all processes of a run counted."""
+
+    def __init__(self) -> None:
+        self._processes: dict[int, _Contribution] = {}
+
+    def take(self, process: int, sample: TrafficSample) -> None:
+        """A process's counters since its own start. process: its number, below MOST_PROCESSES."""
+        known = self._processes.setdefault(process, _Contribution(sample, sample.generator))
+        known.sample = sample
+        known.worst = _worst([known.worst, sample.generator], sample.generator)
+        if sample.loads is not None:
+            known.long |= {_unique(connection, process): n for connection, n in sample.loads.long.items()}
+            known.endpoints |= {_unique(connection, process): at for connection, at in sample.loads.endpoints.items()}
+            known.switches |= {
+                _unique(connection, process): n for connection, n in (sample.loads.switches or {}).items()
+            }
+
+    def gone(self, process: int) -> None:
+        """The process sends nothing any more; what it reported stays."""
+        if process in self._processes:
+            self._processes[process].alive = False
+
+    def total(self, at_s: float, processes: int = 1, lost: int = 0) -> TrafficSample:
+        """The sum of what every process reported last. processes: that send now; lost: that ended too early."""
+        samples = [known.sample for known in self._processes.values()]
+        alive = [known for known in self._processes.values() if known.alive]
+        health = _worst([known.worst for known in alive], _arrivals(samples))
+        for known in alive:
+            known.worst = known.sample.generator
+        return TrafficSample(
+            at_s=at_s,
+            users=sum(known.sample.users for known in alive),
+            requests=sum(sample.requests for sample in samples),
+            pods=_pods(sample.pods for sample in samples),
+            unnamed=_pod([sample.unnamed for sample in samples]),
+            errors=_counts(sample.errors for sample in samples),
+            connections=sum(sample.connections for sample in samples),
+            loads=self._loads() if all(sample.loads is not None for sample in samples) else None,
+            generator=replace(health, processes=processes, lost_processes=lost),
+        )
+
+    def _loads(self) -> ConnectionLoads:
+        processes = self._processes.items()
+        loads = [known.sample.loads for _, known in processes if known.sample.loads is not None]
+        long = {connection: n for _, known in processes for connection, n in known.long.items()}
+        endpoints = {connection: at for _, known in processes for connection, at in known.endpoints.items()}
+        switches = {connection: n for _, known in processes for connection, n in known.switches.items()}
+        for number, known in processes:
+            # A living process's connections are named again even when no report comes before the next total.
+            open_now = known.sample.loads.long if known.alive and known.sample.loads is not None else {}
+            known.long = {_unique(connection, number): n for connection, n in open_now.items()}
+            known.endpoints = {connection: at for connection, at in known.endpoints.items() if connection in known.long}
+            known.switches = {connection: n for connection, n in known.switches.items() if connection in known.long}
+        return ConnectionLoads(
+            _counts(load.short for load in loads),
+            long,
+            sum(load.switched for load in loads),
+            endpoints,
+            switches if all(load.switches is not None for load in loads) else None,
+            _short_switches(loads),
+        )
+
+
+def _short_switches(loads: Iterable[ConnectionLoads]) -> dict[int, dict[int, int]]:
+    every = [load.short_switches for load in loads]
+    carried = dict.fromkeys(requests for each in every for requests in each)
+    return {requests: _counts(each.get(requests, {}) for each in every) for requests in carried}
+
+
+def _unique(connection: int, process: int) -> int:
+    return connection * MOST_PROCESSES + process
+
+
+def _pods(parts: Iterable[Mapping[str, PodCount]]) -> dict[str, PodCount]:
+    by_name: dict[str, list[PodCount]] = {}
+    for part in parts:
+        for name, count in part.items():
+            by_name.setdefault(name, []).append(count)
+    return {name: _pod(counts) for name, counts in by_name.items()}
+
+
+def _pod(counts: list[PodCount]) -> PodCount:
+    return PodCount(
+        sum(count.requests for count in counts),
+        sum(count.failures for count in counts),
+        sum(count.connections for count in counts),
+        merged(count.latency for count in counts),
+    )
+
+
+def _counts(parts: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
+    total: Counter[Key] = Counter()
+    for part in parts:
+        total.update(part)
+    return dict(total)
+
+
+def _worst(all_of: list[GeneratorHealth], arrivals: GeneratorHealth) -> GeneratorHealth:
+    """The worst of each figure, since one process that is too slow spoils the figures of all; arrivals as given."""
+    ports = [health.ports_left for health in all_of if health.ports_left is not None]
+    return replace(
+        arrivals,
+        cpu_share=max((health.cpu_share for health in all_of), default=0.0),
+        loop_lag_ms=max((health.loop_lag_ms for health in all_of), default=0.0),
+        ports_left=min(ports, default=None),
+        schedule_lag_p99_ms=max((health.schedule_lag_p99_ms for health in all_of), default=0.0),
+        schedule_lag_max_ms=max((health.schedule_lag_max_ms for health in all_of), default=0.0),
+    )
+
+
+def _arrivals(samples: list[TrafficSample]) -> GeneratorHealth:
+    every = [sample.generator for sample in samples]
+    return GeneratorHealth(
+        arrivals=sum(health.arrivals for health in every),
+        late_arrivals=sum(health.late_arrivals for health in every),
+        dropped_arrivals=sum(health.dropped_arrivals for health in every),
+    )

@@ -18,7 +18,7 @@ from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.source import Source
 from scale_app.domain.verdict import VerdictKind
 from scale_app.worker.counters import CountedConnection, Counters, OutcomeCounter
-from scale_app.worker.merged_counters import MergedCounters
+from scale_app.worker.worker_roster import MergedCounters
 from tests.bench.power_traffic import (
     ANSWERED,
     EACH,

@@ -33,7 +33,7 @@ PLAN = LoadPlan(
 STRANGER = """
 import locust, gevent, sys
 from locust.rpc import Message
-from scale_app.worker.encrypted_sockets import Keys, EncryptedClient, fresh_keys, keys_of
+from scale_app.worker.listener import Keys, EncryptedClient, fresh_keys, keys_of
 port, kind, secret = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 real, own = keys_of(secret), fresh_keys()
 keys = {

@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 
 from scale_app.worker.answer import MOST_REMEMBERED, Answer, AnswerCache, AnswerReader
-from scale_app.worker.causes import RequestFailed
 from scale_app.worker.counters import Counters
+from scale_app.worker.health import RequestFailed
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Pod-Name: pod-a\r\n\r\nhi"
 

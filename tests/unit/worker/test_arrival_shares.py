@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.timetable import Timetable
-from scale_app.worker.arrival_shares import AHEAD_S, ArrivalSplitter, OwnArrivals, Share
+from scale_app.worker.steering import AHEAD_S, ArrivalSplitter, OwnArrivals, Share
 
 SEED = 20261128
 SIGMAS = 5

@@ -9,7 +9,7 @@ import ssl
 
 import pytest
 
-from scale_app.worker.causes import cause_of, cause_of_exception
+from scale_app.worker.health import cause_of, cause_of_exception
 
 
 @pytest.mark.parametrize(

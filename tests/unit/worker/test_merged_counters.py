@@ -5,7 +5,7 @@ from __future__ import annotations
 from scale_app.domain.connections import ConnectionCounters, carried_between
 from scale_app.domain.samples import ConnectionLoads, GeneratorHealth, PodCount, TrafficSample
 from scale_app.worker.counters import Counters
-from scale_app.worker.merged_counters import MergedCounters
+from scale_app.worker.worker_roster import MergedCounters
 
 
 def report(requests: int, long: dict[int, int] | None = None, short: dict[int, int] | None = None) -> TrafficSample:

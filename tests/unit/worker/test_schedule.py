@@ -12,8 +12,8 @@ from scale_app.domain.pattern import Pattern
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.timetable import Leg
 from scale_app.worker import schedule as module
-from scale_app.worker.arrival_shares import Share
 from scale_app.worker.schedule import OpenModel, Timers
+from scale_app.worker.steering import Share
 from scale_app.worker.virtual_user import VirtualUser
 
 STEADY = Pattern()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.timetable import Leg
-from scale_app.worker.executor import STEER_EVERY_S, Steering
+from scale_app.worker.steering import STEER_EVERY_S, Steering
 
 BEGAN_S = 1_000.0
 
