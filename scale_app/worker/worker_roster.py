@@ -154,7 +154,7 @@ class _Contribution:
 
 
 class MergedCounters:
-    """What all processes of a run counted."""
+    """The merged counters of all worker processes of a run."""
 
     def __init__(self) -> None:
         self._processes: dict[int, _Contribution] = {}
