@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 
 from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter
-from scale_app.adapters.kubernetes.counters.connection_map import ConnectionMap
+from scale_app.adapters.kubernetes.counters.network import ConnectionMap
 from scale_app.adapters.kubernetes.counters.prometheus import PrometheusCounter
 from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.counters import CounterTotals

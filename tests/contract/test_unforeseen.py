@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from scale_app.adapters.kubernetes.client import ClusterClient, Json
-from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter
-from scale_app.adapters.kubernetes.counters.logs import LogFollowing
+from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter, LogFollowing
 from scale_app.adapters.kubernetes.counters.network import NetworkShare
 from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods
 from scale_app.adapters.kubernetes.counters.prometheus import PrometheusCounter

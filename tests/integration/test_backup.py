@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.adapters.store import SqlRunStore, backup_file, migrate
+from scale_app.adapters.store import SqlRunStore, backup, migrate
 from scale_app.adapters.store.backup import back_up
 from scale_app.adapters.store.backup import restore as restore_into
 from scale_app.adapters.this_machine import single_instance
@@ -332,7 +332,7 @@ async def test_a_disk_without_room_is_told_before_anything_is_written(
     await fill(sqlite_url)
     await back_up(sqlite_url, tmp_path / "backup")
     usage = shutil.disk_usage(tmp_path)._replace(free=10_000)
-    monkeypatch.setattr(backup_file.shutil, "disk_usage", lambda _folder: usage)
+    monkeypatch.setattr(backup.shutil, "disk_usage", lambda _folder: usage)
     for doing in (back_up(sqlite_url, tmp_path / "more"), restore_into(sqlite_url, tmp_path / "backup", replace=True)):
         with pytest.raises(StoreUnavailable, match=r"needs [1-9]?\d\.\d MB in .*, where 0\.0 MB are free"):
             await doing

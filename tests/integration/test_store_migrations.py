@@ -15,7 +15,7 @@ from sqlmodel import SQLModel
 
 from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.adapters.store.database import open_engine
-from scale_app.adapters.store.upgrade import migration_config
+from scale_app.adapters.store.tables import migration_config
 from scale_app.codec import to_json
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.plan import LoadPlan

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.adapters.store.database import open_engine
 from scale_app.adapters.store.rows import KINDS
-from scale_app.adapters.store.upgrade import migration_config
+from scale_app.adapters.store.tables import migration_config
 from scale_app.codec import from_json
 from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.pod_history import PodHistory

@@ -1,35 +1,39 @@
-"""Making and restoring backups. Making one disturbs nobody; restoring one takes the place of all that was there."""
+"""Making and restoring backups. Making one disturbs nobody; restoring one takes the place of all that was there.
+
+A backup is one SQLite file with Scale's tables, whichever database it was made of.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
+import shutil
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
-from scale_app.adapters.store.backup_file import (
-    check_backup,
-    check_new,
-    check_other,
-    check_replaceable,
-    check_space,
-    copied,
-    into_one_file,
-    size_of,
+from scale_app.adapters.store.database import WRITES, border, open_engine, shown
+from scale_app.adapters.store.tables import (
+    EventRow,
+    LastRow,
+    PlanRow,
+    RecordedRow,
+    RunRow,
+    known_versions,
+    migrate,
+    newest_version,
 )
-from scale_app.adapters.store.border import border, shown
-from scale_app.adapters.store.database import WRITES, open_engine
-from scale_app.adapters.store.tables import EventRow, LastRow, PlanRow, RecordedRow, RunRow
-from scale_app.adapters.store.upgrade import migrate, newest_version
-from scale_app.domain.errors import BackupRefused
-from scale_app.files import taking_the_place_of
+from scale_app.domain.errors import BackupRefused, StoreUnavailable
+from scale_app.files import replaceable, taking_the_place_of
 
 OTHERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
@@ -37,6 +41,8 @@ OTHERS = (
 )
 TABLES: tuple[type[SQLModel], ...] = (RunRow, LastRow, EventRow, RecordedRow, PlanRow)
 """In an order in which each row comes after those that it refers to."""
+MAGIC = b"SQLite format 3\0"
+SPACE_NEEDED = 1.1
 AT_ONCE = 50
 """Rows in memory: of 1,000 pods some 2 MB."""
 
@@ -127,8 +133,7 @@ def _check_empty(found: str, database_url: str) -> None:
 
 
 async def _check_alone(there: AsyncConnection, database_url: str) -> None:
-    others = int((await there.exec_driver_sql(OTHERS)).scalar_one())
-    if others:
+    if others := int((await there.exec_driver_sql(OTHERS)).scalar_one()):
         raise BackupRefused(
             f"{shown(database_url)} is in use: it has {others:,} other connections. Nothing was changed. "
             "Stop the server that uses it, or give --force."
@@ -149,16 +154,12 @@ async def _connected(database_url: str, writes: bool = False) -> AsyncIterator[A
     """One transaction that sees one state of the database, kept when the block ends and undone when it raises."""
     engine = open_engine(database_url)
     try:
-        async with _with_options(engine, writes).begin() as connection:
+        sqlite = engine.dialect.name == "sqlite"
+        options: dict[str, Any] = {WRITES: writes} if sqlite else {"isolation_level": "REPEATABLE READ"}
+        async with engine.execution_options(**options).begin() as connection:
             yield connection
     finally:
         await engine.dispose()
-
-
-def _with_options(engine: AsyncEngine, writes: bool) -> AsyncEngine:
-    if engine.dialect.name == "sqlite":
-        return engine.execution_options(**{WRITES: writes})
-    return engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def _sqlite_file(database_url: str) -> Path | None:
@@ -181,7 +182,6 @@ async def _copy_rows(source: AsyncConnection, target: AsyncConnection) -> None:
 
 
 async def _remove_rows(target: AsyncConnection) -> None:
-    """Leave nothing in the tables."""
     if target.dialect.name == "postgresql":  # at once, however much it is; part of the transaction all the same
         await target.exec_driver_sql(f"TRUNCATE {', '.join(str(table.__tablename__) for table in TABLES)}")
         return
@@ -196,3 +196,110 @@ async def _holds(database: AsyncConnection) -> str:
         number = await database.scalar(select(func.count()).select_from(table)) or 0
         counts += [f"{number:,} {what}{'s' if number != 1 else ''}"] if number else []
     return " and ".join(counts)
+
+
+def copied(source: Path, target: Path) -> None:
+    """A consistent copy of an SQLite database, also while others write to it. Raises sqlite3.Error, OSError."""
+    with closing(_opened(source)) as from_file, closing(sqlite3.connect(target)) as to_file:
+        # All at once: it reads one state of the file, writers go on beside it in its log.
+        from_file.backup(to_file, pages=-1)
+    into_one_file(target)
+
+
+def into_one_file(file: Path) -> None:
+    """Nothing of the database beside its file. Raises sqlite3.Error."""
+    with closing(_opened(file)) as opened:
+        opened.execute("PRAGMA journal_mode=DELETE").fetchall()
+
+
+def check_backup(file: Path, named: str = "") -> None:
+    """Raises BackupRefused when it is no whole backup that this version can read. named: as people know it."""
+    named = named or str(file)
+    try:
+        # What is no file may never give a byte, or give each only once.
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise BackupRefused(f"{named} is a pipe or a device, and a file is needed. Nothing was changed.")
+        with file.open("rb") as content:
+            if content.read(len(MAGIC)) != MAGIC:
+                raise BackupRefused(f"{named} is not a backup that `scale backup` made. Nothing was changed.")
+        with closing(_opened(file)) as opened:
+            damage = opened.execute("PRAGMA quick_check(1)").fetchone()[0]
+            version = _version(opened)
+    except OSError as error:
+        raise BackupRefused(f"{named} cannot be read ({error.strerror or error}). Nothing was changed.") from error
+    except sqlite3.Error as error:
+        raise BackupRefused(f"{named} is damaged ({error}). Nothing was changed.") from error
+    if damage != "ok":
+        raise BackupRefused(f"{named} is damaged ({str(damage).strip().splitlines()[0]}). Nothing was changed.")
+    _check_version(named, version)
+
+
+def check_new(file: Path, replace: bool, database: Path | None) -> None:
+    """Raises BackupRefused when no backup can be written to this file. database: the file that is backed up."""
+    try:
+        check_other(file, database)
+        if file.is_dir():
+            raise BackupRefused(f"{file} is a folder. Give the name of a file, such as {file / 'scale.backup'}.")
+        check_replaceable(file)
+        if file.exists() and not replace:
+            raise BackupRefused(f"{file} exists. Give another name, or --force to replace it.")
+        if not file.parent.is_dir():
+            raise BackupRefused(f"{file.parent} is not a folder. Make it, or give another name.")
+        file.with_name(f"{file.name}.part").touch()
+    except OSError as error:
+        raise BackupRefused(f"{file} cannot be written ({error.strerror or error}). Give another name.") from error
+
+
+def check_other(file: Path, database: Path | None) -> None:
+    """A server that goes on would write for ever into a file that nobody sees any more."""
+    own = {database.with_name(database.name + rest) for rest in ("", "-wal", "-shm")} if database else set()
+    if file.resolve() in own:
+        raise BackupRefused(f"{file} is the database itself. Nothing was changed. Give another name.")
+
+
+def check_replaceable(file: Path) -> None:
+    """Raises BackupRefused for what a rename would replace by a file of another kind. The file itself is not opened."""
+    if not replaceable(file):
+        raise BackupRefused(
+            f"{file} is a link, a pipe or a device, which no file may take the place of. Nothing was changed. "
+            "Give the name of a file."
+        )
+
+
+def size_of(file: Path) -> int:
+    """0 without a file."""
+    return file.stat().st_size if file.is_file() else 0
+
+
+def check_space(folder: Path, size_bytes: int, doing: str) -> None:
+    """Raises StoreUnavailable when the folder's disk has less space than what is to be written there."""
+    free = shutil.disk_usage(folder).free
+    if free < size_bytes * SPACE_NEEDED:
+        needed_mb, free_mb = math.ceil(size_bytes * SPACE_NEEDED / 1e5) / 10, free // 1e5 / 10
+        raise StoreUnavailable(
+            f"{doing} needs {needed_mb:,.1f} MB in {folder}, where {free_mb:,.1f} MB are free. "
+            "Nothing was changed. Free disk space, or take another folder."
+        )
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
+
+
+def _version(opened: sqlite3.Connection) -> str:
+    """ "" when it is no database of Scale's."""
+    try:
+        found = opened.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError:
+        return ""
+    return str(found[0]) if found else ""
+
+
+def _check_version(named: str, version: str) -> None:
+    if not version:
+        raise BackupRefused(f"{named} is a database, but not one of Scale's. Nothing was changed.")
+    if version not in known_versions():
+        raise BackupRefused(
+            f"{named} was made by a newer version of Scale (its tables are of version {version}). Nothing was changed. "
+            "Restore it with that version."
+        )

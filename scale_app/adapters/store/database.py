@@ -1,4 +1,5 @@
-"""The connection to the database: settings that make it as durable as the history promises, sessions, limits.
+"""The connection to the database: settings that make it as durable as the history promises, sessions, limits, and
+the border where foreign errors become one sentence: what was tried, on which database, what came back, what to do.
 
 SQLite runs in WAL mode with synchronous=NORMAL: a commit has reached the operating system when it returns, so it
 survives the death of this process (SIGKILL included); only a power cut may take the last seconds. FULL would wait
@@ -9,23 +10,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
 import aiosqlite
-from sqlalchemy import event, select
+from sqlalchemy import event
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlmodel import SQLModel, col
+from sqlmodel import SQLModel
 
-from scale_app.adapters.store.border import border
-from scale_app.adapters.store.tables import RunRow
+from scale_app.domain.errors import StoreUnavailable
 
-CHECK_LIMIT_S = 2.0
 READ_LIMIT_S = 4.0
 WRITE_LIMIT_S = 6.0
 LONG_LIMIT_S = 30.0
@@ -50,6 +52,69 @@ PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     f"PRAGMA journal_size_limit={LOG_LIMIT_BYTES}",
 )
+# What a driver's message contains, and what helps; the first that fits is taken.
+ADVICE = (
+    ("unable to open database file", "Create the database's folder and let Scale write to it"),
+    ("readonly database", "Let Scale write to the database's file and its folder"),
+    ("locked", "End the other process that holds the database"),
+    ("disk is full", "Free disk space"),
+    ("no space left", "Free disk space"),
+    ("disk i/o error", "Check the disk, its free space and its permissions"),
+    ("not a database", "Move the file away or restore it from a copy"),
+    ("malformed", "Move the file away or restore it from a copy"),
+    ("password", "Check user name and password in SCALE_DATABASE_URL"),
+    ("role", "Check user name and password in SCALE_DATABASE_URL"),
+    ("does not exist", "Create the database, or run Scale's migration by starting it once"),
+    ("no such table", "Start Scale once, which makes the tables"),
+    ("too many", "Let the database accept more connections"),
+)
+OTHERWISE = "Check that the database is there and answers"
+
+
+@contextmanager
+def border(doing: str, database_url: str) -> Iterator[None]:
+    """Raise StoreUnavailable for whatever the database, its driver or the network raise inside.
+
+    doing: what is tried, as in "Reading the list of runs".
+    """
+    try:
+        yield
+    except _foreign_errors() as error:
+        answer = _answer(error)
+        advice = next((advice for sign, advice in ADVICE if sign in answer.lower()), OTHERWISE)
+        raise StoreUnavailable(
+            f"{doing} failed on {shown(database_url)}: {answer}. {advice}, or set SCALE_DATABASE_URL to another one."
+        ) from error
+
+
+def shown(database_url: str) -> str:
+    """The URL as it may be shown: without password and without query, which may hold one."""
+    try:
+        return make_url(database_url).set(query={}).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "the database"
+
+
+def _foreign_errors() -> tuple[type[Exception], ...]:
+    return (SQLAlchemyError, sqlite3.Error, OSError, *_errors_of_asyncpg())
+
+
+def _errors_of_asyncpg() -> tuple[type[Exception], ...]:
+    """Those that SQLAlchemy lets through; none before the first connection to PostgreSQL has loaded the driver."""
+    asyncpg = sys.modules.get("asyncpg")
+    return (asyncpg.PostgresError, asyncpg.InterfaceError) if asyncpg else ()
+
+
+def _answer(error: Exception) -> str:
+    # SQLAlchemy's own text carries the statement and its values, which help nobody who reads the page.
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    inner = cause.__cause__ if isinstance(cause.__cause__, (OSError, *_errors_of_asyncpg())) else cause
+    if isinstance(inner, TimeoutError):
+        return "no answer in time"
+    if isinstance(inner, OSError) and inner.errno is not None and inner.errno > 0:
+        return os.strerror(inner.errno)
+    text = str(inner).strip() or type(inner).__name__
+    return text.splitlines()[0].rstrip(". ")
 
 
 def open_engine(database_url: str, autocommit: bool = False) -> AsyncEngine:
@@ -138,11 +203,6 @@ class Sessions:
         with border("Opening the database", database_url):
             self._engine = open_engine(database_url, autocommit=True)
             self._writer = in_transactions(self._engine)
-
-    async def check(self) -> None:
-        """Raises StoreUnavailable when the history cannot be read now."""
-        async with self._reading("Asking the database", CHECK_LIMIT_S) as session:
-            await session.scalar(select(col(RunRow.id)).limit(1))
 
     async def close(self) -> None:
         """Let go of the database, within CLOSE_LIMIT_S."""

@@ -10,9 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlmodel import col
 
-from scale_app.adapters.store.border import border
 from scale_app.adapters.store.damage import Damage, Damages
-from scale_app.adapters.store.database import LONG_LIMIT_S, READ_LIMIT_S, Sessions
+from scale_app.adapters.store.database import LONG_LIMIT_S, READ_LIMIT_S, Sessions, border
 from scale_app.adapters.store.recordings import RecordingReader, in_handfuls
 from scale_app.adapters.store.rows import (
     LISTED,
@@ -35,6 +34,7 @@ from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, 
 from scale_app.domain.recording import Recorded
 from scale_app.domain.snapshot import Point
 
+CHECK_LIMIT_S = 2.0
 LISTING = select(*LISTED)
 """Made once, since to make it takes a tenth of the time of a page."""
 ROWS_AT_ONCE = 32
@@ -47,6 +47,11 @@ class StoredRuns(Sessions):
     def __init__(self, database_url: str) -> None:
         super().__init__(database_url)
         self._damages = Damages()
+
+    async def check(self) -> None:
+        """Raises StoreUnavailable when the history cannot be read now."""
+        async with self._reading("Asking the database", CHECK_LIMIT_S) as session:
+            await session.scalar(select(col(RunRow.id)).limit(1))
 
     async def runs(
         self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()

@@ -11,9 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from scale_app.adapters.store.border import border
 from scale_app.adapters.store.damage import count, figure, moment, readable
-from scale_app.adapters.store.database import LONG_LIMIT_S
+from scale_app.adapters.store.database import LONG_LIMIT_S, border
 from scale_app.adapters.store.reading import StoredRuns, storable
 from scale_app.adapters.store.recordings import Written, recorded_values
 from scale_app.adapters.store.rows import (

@@ -4,7 +4,7 @@ import pytest
 
 from scale_app.adapters.kubernetes.counters.counter_deltas import CounterDeltas
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
-from scale_app.readings.prometheus_page import Page
+from scale_app.readings.counters import Page
 
 NAME = "http_requests_total"
 Look = tuple[int, int, str]

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.readings.network import connection_table
+from scale_app.readings.counters import connection_table
 
 Address = IPv4Address | IPv6Address
 

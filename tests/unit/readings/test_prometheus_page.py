@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.readings.prometheus_page import NotAPage, counter_of_requests, counters_of, series_of_path
+from scale_app.readings.counters import NotAPage, counter_of_requests, counters_of, series_of_path
 
 PAGE = b"""# HELP http_requests_total Requests.
 # TYPE http_requests_total counter

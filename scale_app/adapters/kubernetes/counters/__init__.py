@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scale_app.adapters.kubernetes.counters.access_log import AccessLogCounter
-from scale_app.adapters.kubernetes.counters.connection_map import ConnectionMap
-from scale_app.adapters.kubernetes.counters.network import NetworkShare
+from scale_app.adapters.kubernetes.counters.network import ConnectionMap, NetworkShare
 from scale_app.adapters.kubernetes.counters.prometheus import PrometheusCounter
 from scale_app.adapters.kubernetes.counters.proxy import ProxyCounter
 from scale_app.adapters.kubernetes.directory import ClusterOf

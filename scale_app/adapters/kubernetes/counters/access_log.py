@@ -1,14 +1,23 @@
-"""Counts requests by the lines of the pods' own access logs."""
+"""Counts requests by the lines of access logs: follows the logs of many pods at once, and takes each line once.
+
+A log is followed for as long as its pod is there, through restarts and cut connections, which the time stamps that the
+cluster puts before each line make possible.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+import logging
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from scale_app.adapters.kubernetes.counters.logs import LogFollowing
+from scale_app.adapters.kubernetes.border import NotThere
+from scale_app.adapters.kubernetes.client import ClusterClient
+from scale_app.adapters.kubernetes.counters.pods import CountedPod
 from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts, PodReadings
+from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, CountingFailed, ScaleError, named
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.request import USER_AGENT
 from scale_app.domain.samples import CountsSample
@@ -16,6 +25,12 @@ from scale_app.domain.source import Source
 from scale_app.ports import Admitted
 from scale_app.readings.access_log import LogFormat, Ours, Whose
 
+log = logging.getLogger(__name__)
+MOST_LOGS = 200
+OPENING_LIMIT_S = 2.0
+"""An empty log is opened by its first line only, so it is not waited for."""
+QUIET_S = 3_600.0
+PAUSE_S = 0.5
 LAG_S = 0.25
 """From a request's end to its line's arrival; measured: a thousandth of it mostly, 0.1 s at the 99th percentile."""
 
@@ -88,3 +103,176 @@ async def _pause(changed: asyncio.Event, every_s: float) -> None:
     except TimeoutError:
         return
     await asyncio.sleep(every_s / 10)
+
+
+class LogFollowing:
+    """take: called with the pod's name and each line. Close it at the end.
+
+    A pod is known by its uid: one that takes the name of another, as in a StatefulSet, has a log of its own.
+    """
+
+    def __init__(self, cluster: ClusterClient, take: Callable[[str, bytes], None]) -> None:
+        self._cluster = cluster
+        self._take = take
+        self._logs: dict[str, PodLog] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._names: dict[str, str] = {}
+        self._lost: dict[str, str] = {}
+        self._begun = False
+
+    async def follow(self, pods: Mapping[str, CountedPod]) -> None:
+        """Begin with the pods that are new; those of the first call from now on, later ones from their beginning.
+
+        Raises CountingFailed when there are too many, or when none of the first can be followed.
+        """
+        if len(pods) > MOST_LOGS:
+            raise CountingFailed(
+                f"The logs of {len(pods)} pods are more than the {MOST_LOGS} that are followed at once. "
+                "Count by another source."
+            )
+        self._end_those_that_end({_key(pod): pod for pod in pods.values()})
+        for pod in pods.values():
+            if _key(pod) not in self._logs:
+                await self._begin(pod)
+        if not self._begun:
+            await self._wait_for_all()
+        self._begun = True
+
+    def problems(self, pods: Mapping[str, CountedPod]) -> dict[str, str]:
+        """{pod name: why its log cannot be followed}, of the pods that are there."""
+        logs = {name: self._logs.get(_key(pod)) for name, pod in pods.items()}
+        waiting = {name: log.problem for name, log in logs.items() if log and log.problem}
+        lost = {name: self._lost[_key(pod)] for name, pod in pods.items() if _key(pod) in self._lost}
+        return waiting | lost
+
+    async def close(self) -> None:
+        """Follow none any more."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _begin(self, pod: CountedPod) -> None:
+        newest = await self._succeed(pod.name)
+        new = PodLog(self._cluster, pod, from_now=not self._begun, newest=newest)
+        key = _key(pod)
+        self._logs[key], self._names[pod.name] = new, key
+        self._tasks[key] = asyncio.create_task(self._drain(key, pod.name, new))
+
+    async def _succeed(self, name: str) -> str:
+        """Part with the pod that had this name; the stamp from which the new one's log is to be read on, "" for all.
+
+        A stream that was opened again, before anybody knew that the pod had gone, may have been the new one's.
+        """
+        before = self._names.get(name)
+        if before is None or self._logs[before].streams <= 1:
+            return ""
+        self._tasks[before].cancel()
+        await asyncio.gather(self._tasks[before], return_exceptions=True)
+        return self._logs[before].newest
+
+    def _end_those_that_end(self, now: Mapping[str, CountedPod]) -> None:
+        for key, pod_log in self._logs.items():
+            if key not in now or now[key].ending:
+                pod_log.end(gone=key not in now)
+
+    async def _wait_for_all(self) -> None:
+        opened = [asyncio.create_task(log.opened.wait()) for log in self._logs.values()]
+        if opened:
+            await asyncio.wait(opened, timeout=OPENING_LIMIT_S)
+        for task in opened:
+            task.cancel()
+        if self._logs and len(self._lost) == len(self._logs):
+            raise CountingFailed(next(iter(self._lost.values())))
+
+    async def _drain(self, key: str, name: str, pod_log: PodLog) -> None:
+        try:
+            async for line in pod_log.lines():
+                self._take(name, line)
+        except NotThere:
+            return  # the pod has ended, and its log with it
+        except ScaleError as error:
+            self._lost[key] = str(error)
+        except Exception as error:
+            log.exception("the log of %s is not followed any more", name)
+            self._lost[key] = (
+                f"Following the log of {name} was ended by an error that Scale did not foresee ({named(error)}). "
+                "Count by another source."
+            )
+        finally:
+            pod_log.opened.set()
+
+
+def _key(pod: CountedPod) -> str:
+    """Of this pod and no other, where its uid is known."""
+    return pod.uid or pod.name
+
+
+class PodLog:
+    """A log can be asked for by its pod's name only, and another pod may take that: see `end`.
+
+    from_now: leave out what was logged before. newest: the stamp of the last line that was given or left out, "" for
+    none; lines up to it are left out. streams: so often it was opened. problem: why it cannot be followed now, "" while
+    it is.
+    """
+
+    def __init__(self, cluster: ClusterClient, pod: CountedPod, from_now: bool, newest: str = "") -> None:
+        self._cluster = cluster
+        self._pod = pod
+        self._from_now = from_now
+        self._ending = self._gone = False
+        self.newest = newest
+        self.streams = 0
+        self.problem = ""
+        self.opened = asyncio.Event()
+
+    def end(self, gone: bool) -> None:
+        """The pod is ending: the end of its stream is that of its log. gone: nothing of it is opened again."""
+        self._ending, self._gone = True, gone
+
+    async def lines(self) -> AsyncGenerator[bytes, None]:
+        """Every line, until the pod is gone. Raises ClusterForbidden, NotThere, and nothing else."""
+        while not self._gone:
+            try:
+                async with self._cluster.lines(f"{self._pod.path}/log", self._query(), quiet_s=QUIET_S) as stream:
+                    self.problem = ""
+                    self.streams += 1
+                    self.opened.set()
+                    async for stamped in stream:
+                        stamp, _, line = stamped.partition(b" ")
+                        if self._is_new(stamp.decode("ascii", "replace")):
+                            yield line
+                if self._ending:
+                    return
+            except (ClusterForbidden, NotThere):
+                raise
+            except ClusterUnavailable as error:
+                self.problem = str(error)
+                self.opened.set()
+            await asyncio.sleep(PAUSE_S)
+
+    def _query(self) -> dict[str, str]:
+        if self._from_now and not self.newest:
+            # A log that says nothing at all is not even opened by the kubelet, so its last old line is asked for too.
+            self.newest = _now()
+            begin = {"tailLines": "1"}
+        else:
+            begin = {"sinceTime": self.newest} if self.newest else {}
+        container = {"container": self._pod.container} if self._pod.container else {}
+        return {"follow": "true", "timestamps": "true", **container, **begin}
+
+    def _is_new(self, stamp: str) -> bool:
+        """False for what was logged before and what the cluster sends again: sinceTime knows whole seconds only."""
+        if _padded(stamp) <= _padded(self.newest):
+            return False
+        self.newest = stamp
+        return True
+
+
+def _padded(stamp: str) -> str:
+    """Stamps of one length, so that they compare as text: the cluster leaves out zeros at the end."""
+    seconds, _, fraction = stamp.removesuffix("Z").partition(".")
+    return f"{seconds}.{fraction:0<9}"
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

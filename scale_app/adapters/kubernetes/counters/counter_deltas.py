@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
-from scale_app.readings.prometheus_page import Page, Series, counter_of_requests, series_of_path
+from scale_app.readings.counters import Page, Series, counter_of_requests, series_of_path
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import CountsSample
 from scale_app.domain.source import Source
 from scale_app.ports import Admitted
-from scale_app.readings.prometheus_page import NotAPage, Page, counters_of
+from scale_app.readings.counters import NotAPage, Page, counters_of
 
 PATHS = ("/metrics", "/actuator/prometheus", "/q/metrics")
 PAGE_LIMIT_S = 5.0

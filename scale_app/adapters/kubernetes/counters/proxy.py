@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from scale_app.adapters.kubernetes.client import ClusterClient
-from scale_app.adapters.kubernetes.counters.access_log import our_requests
-from scale_app.adapters.kubernetes.counters.logs import LogFollowing
+from scale_app.adapters.kubernetes.counters.access_log import LAG_S, LogFollowing, our_requests
 from scale_app.adapters.kubernetes.counters.pods import CountedPod, pods_of_selector
 from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts
 from scale_app.domain.errors import CountingFailed, ScaleError
@@ -19,7 +18,6 @@ from scale_app.domain.source import Source
 from scale_app.ports import Admitted
 from scale_app.readings.access_log import LogFormat, Whose, envoy_requests, upstream_ip
 
-LAG_S = 0.25
 ADMIN_PORTS = (9901, 19000, 15000)
 ADMIN_LIMIT_S = 5.0
 UNLISTED = (
