@@ -18,9 +18,9 @@ from scale_app.ui.layout import page
 from scale_app.ui.live.form import load_form
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.reflex_compat import Handler, Part
-from scale_app.ui.shown.findings import experiment_panel
 from scale_app.ui.shown.panels import run_panels
 from scale_app.ui.shown.state import Follower, ShownRun
+from scale_app.ui.shown.verdict import experiment_panel
 from scale_app.views import format as shown
 from scale_app.views.view import OtherRun
 from scale_app.views.words import FAULTS, POLICIES

@@ -28,9 +28,9 @@ from scale_app.ui.runs.actions import (
     delete_run,
     opens,
 )
-from scale_app.ui.shown.findings import experiment_panel
-from scale_app.ui.shown.panels import errors, happened, panel, run_panels
+from scale_app.ui.shown.panels import happened, panel, run_panels
 from scale_app.ui.shown.state import Follower, run_of_path
+from scale_app.ui.shown.verdict import experiment_panel
 from scale_app.views.run_list import NO_ROW, RunListRow, run_row
 from scale_app.views.view import PlanLine, RunView
 
@@ -232,7 +232,7 @@ def _nothing_measured(view: RunView) -> Part:
             ),
             data_testid="nothing-measured",
         ),
-        rx.el.div(happened(view), errors(view), class_name="pair"),
+        happened(view, "pair"),
         class_name="panels",
     )
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
 
-from scale_app.ui.display import info, notice
-from scale_app.ui.reflex_compat import Part, Text
+from scale_app.ui.display import info, notice, table_box
+from scale_app.ui.reflex_compat import Handler, Part, Text
 from scale_app.ui.shown import charts
-from scale_app.ui.shown.charts import heat_legend, heat_map
-from scale_app.ui.shown.findings import findings_panel
-from scale_app.ui.shown.pod_table import pod_table
-from scale_app.ui.shown.verdict import verdict_card
+from scale_app.ui.shown.charts import heat_legend, heat_map, placed
+from scale_app.ui.shown.state import PodRows
+from scale_app.ui.shown.verdict import findings_panel, verdict_card
 from scale_app.views.charts import time_charts
+from scale_app.views.pod_table import BAR, COLUMNS, OUTLIER
 from scale_app.views.view import AlertRow, ErrorRow, Happening, RunView
 
 
@@ -36,13 +38,13 @@ def panel(title: str, *inside: Part, note: Text = "", look: str = "", about: str
 def run_panels(view: RunView, experiment: Part) -> Part:
     """Everything about one run, in reading order. experiment: what would decide it, or what it decided."""
     return rx.el.div(
-        notices(view),
+        _notices(view),
         verdict_card(view),
         findings_panel(view),
         experiment,
         # A run that failed before a pod answered has nothing to draw; empty axes would only look broken.
         rx.cond(view.active | view.has_data, _pictures(view)),
-        rx.el.div(happened(view), errors(view), class_name="pair lazy"),
+        happened(view, "pair lazy"),
         class_name="panels",
     )
 
@@ -52,14 +54,13 @@ def _pictures(view: RunView) -> Part:
         _charts(view),
         panel(
             "Pods over time",
-            _heat_or_why_not(view),
-            rx.cond(view.heat.image != "", heat_legend()),
+            rx.cond(view.heat.image != "", rx.fragment(heat_map(view.heat, view.times), heat_legend()), _no_pod()),
             note=view.heat.caption,
             about="heat",
             look="lazy",
             read_out=True,
         ),
-        pod_table(),
+        _pod_table(),
         rx.cond(view.counting != "", rx.el.p(view.counting, class_name="quiet", data_testid="counting")),
     )
 
@@ -82,15 +83,11 @@ def _charts(view: RunView) -> Part:
     )
 
 
-def _heat_or_why_not(view: RunView) -> Part:
-    return rx.cond(
-        view.heat.image != "",
-        heat_map(view.heat, view.times),
-        rx.el.p("No answer has named a pod yet.", class_name="quiet"),
-    )
+def _no_pod() -> Part:
+    return rx.el.p("No answer has named a pod yet.", class_name="quiet")
 
 
-def notices(view: RunView) -> Part:
+def _notices(view: RunView) -> Part:
     """What must not be missed: an alert, invented counts, why a run failed."""
     return rx.el.div(
         rx.cond(
@@ -124,35 +121,90 @@ def _alert(alert: AlertRow) -> Part:
     return notice("triangle-alert", said, look="notice notice-alert", data_testid="alert")
 
 
-def happened(view: RunView) -> Part:
-    """The run's events, newest first."""
-    return panel(
-        "Events",
-        rx.cond(
-            view.happened,
-            rx.el.ol(rx.foreach(view.happened, _happening), class_name="happened", data_testid="happened"),
-            rx.el.p("No events yet. Alerts, pod changes and load changes appear here.", class_name="quiet"),
-        ),
-        note="Newest first",
+def happened(view: RunView, look: str) -> Part:
+    """The run's events, newest first, beside the requests that ended badly, by cause. look: of the pair."""
+    nothing_yet = "No events yet. Alerts, pod changes and load changes appear here."
+    return rx.el.div(
+        _listed("Events", view.happened, _happening, nothing_yet, "Newest first", "happened"),
+        _listed("Failures by cause", view.errors, _error, "No request has failed.", view.errors_note, "errors"),
+        class_name=look,
     )
+
+
+def _listed(title: str, rows: Any, draw: Any, none: str, note: Text, name: str) -> Part:
+    """none: what is said when there are no rows. name: the list's test id."""
+    entries = rx.el.ol(rx.foreach(rows, draw), class_name="happened", data_testid=name)
+    return panel(title, rx.cond(rows, entries, rx.el.p(none, class_name="quiet")), note=note)
 
 
 def _happening(line: Happening) -> Part:
     return rx.el.li(rx.el.span(line.at, class_name="time"), rx.el.span(line.text), data_tone=line.tone)
 
 
-def errors(view: RunView) -> Part:
-    """Requests that ended badly, by cause; no empty table when there are none."""
-    return panel(
-        "Failures by cause",
-        rx.cond(
-            view.errors,
-            rx.el.ul(rx.foreach(view.errors, _error), class_name="happened", data_testid="errors"),
-            rx.el.p("No request has failed.", class_name="quiet"),
+def _error(row: ErrorRow) -> Part:
+    return rx.el.li(rx.el.span(row.requests, class_name="time"), rx.el.span(row.cause))
+
+
+def _pod_table() -> Part:
+    """Every pod with its figures, or of many pods the ends of the order."""
+    note = rx.el.span(PodRows.note, data_testid="pods-note")
+    return panel("Pods", rx.cond(PodRows.rows, _table(), _no_pod()), note=note, look="lazy")
+
+
+def _table() -> Part:
+    return table_box(
+        "Table of pods",
+        rx.el.table(
+            rx.el.thead(rx.el.tr(*[_head(column) for column in COLUMNS])),
+            rx.el.tbody(rx.foreach(PodRows.rows, _row)),
+            class_name="table pods",
+            data_testid="pods",
+            data_cpu=PodRows.cpu,
         ),
-        note=view.errors_note,
     )
 
 
-def _error(row: ErrorRow) -> Part:
-    return rx.el.li(rx.el.span(row.requests, class_name="time"), rx.el.span(row.cause))
+def _head(column: str) -> Part:
+    sort: Handler = PodRows.sort
+    text, look, about = COLUMNS[column].head, COLUMNS[column].look, COLUMNS[column].about
+    sorted_by_it = PodRows.by == column
+    order = rx.cond(PodRows.descending, "descending", "ascending")
+    sign = rx.el.span(
+        rx.cond(sorted_by_it, rx.cond(PodRows.descending, "▾", "▴"), ""), class_name="sort-sign", aria_hidden=True
+    )
+    of_numbers = "number" in look
+    more = info(about) if about else rx.fragment()
+    return rx.el.th(
+        # A number's heading ends where the numbers end.
+        more if of_numbers else rx.fragment(),
+        rx.el.button(
+            *((sign, text) if of_numbers else (text, sign)),
+            on_click=sort(column),
+            type="button",
+            class_name="sort",
+            data_testid=f"sort-{column}",
+        ),
+        rx.fragment() if of_numbers else more,
+        class_name=look,
+        scope="col",
+        custom_attrs={"aria-sort": rx.cond(sorted_by_it, order, "none")},
+    )
+
+
+def _row(row: Any) -> Part:
+    """Rows have no keys of their own: a new order changes texts, and moves nothing about the page."""
+    cells = [_cell(column, row[place], row) for place, column in enumerate(COLUMNS)]
+    return rx.el.tr(*cells, data_outlier=row[OUTLIER], data_testid="pod")
+
+
+def _cell(column: str, text: Text, row: Any) -> Part:
+    look = COLUMNS[column].look
+    if column == "name":
+        return rx.el.th(text, class_name="mono", scope="row", title=text)
+    if column == "share":
+        fill = rx.el.span(class_name="meter-fill", custom_attrs=placed(width=row[BAR]))
+        return rx.el.td(rx.el.span(rx.el.span(fill, class_name="meter"), text, class_name="meter-box"))
+    if column == "state":
+        return rx.el.td(rx.el.span(text, class_name="badge pod-state"))
+    # A name is cut off where there is no room for it.
+    return rx.el.td(text, class_name=f"{look} {column}", title=text if column == "node" else None)

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
 
 from scale_app import wiring
-from scale_app.domain.compare import Comparison
 from scale_app.domain.errors import NoExperiment, RunNotFound, ScaleError, StoreUnavailable
 from scale_app.domain.events import AlertRaised, Event, SnapshotTaken
-from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState
 from scale_app.ui import BUILD_ID
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.reflex_compat import set_changed
-from scale_app.ui.shown.following import Following, paced
-from scale_app.ui.shown.pod_table import PodRows
 from scale_app.ui.shown.viewers import (
     VIEWERS,
     Changes,
+    Following,
     Renewed,
     Viewed,
     newest_of,
+    paced,
     rows_of,
     session_of,
     table_of,
     view_of,
 )
 from scale_app.views.comparing import sequel_of
+from scale_app.views.pod_table import COLUMNS, TEXT_COLUMNS
 from scale_app.views.view import NO_SEQUEL, NOTHING, OtherRun, RunView, Sequel
 
 Item = tuple[str, Event]
@@ -78,6 +78,42 @@ class ShownRun(rx.State):
             active=state is not None and state.active,
             stopping=state is RunState.STOPPING,
         )
+
+
+class PodRows(Renewed, rx.State):
+    """The table as this tab wants it. by: one of COLUMNS; run_id: whose pods these are."""
+
+    rows: rx.Field[list[list[str]]] = rx.field(default_factory=list)
+    note: str = ""
+    cpu: bool = False
+    by: str = "name"
+    descending: bool = False
+    run_id: str = ""
+
+    @rx.event
+    async def sort(self, by: str) -> None:
+        """Sort by a column; again, in the other direction. Figures begin with the largest."""
+        if by not in COLUMNS:
+            return
+        self.descending = not self.descending if by == self.by else by not in TEXT_COLUMNS
+        self.by = by
+        try:
+            self.show(await wiring.hub().run(self.run_id))
+        except ScaleError:
+            return  # the run is gone, and its page says so
+        await VIEWERS.change(session_of(self), Viewed(self.run_id, self.by, self.descending))
+
+    def _renew(self) -> None:
+        newest = newest_of(self.run_id)
+        if newest is not None:
+            self.show(newest.record)
+
+    def show(self, record: RunRecord | None) -> None:
+        """Take the pods of a run's newest snapshot."""
+        self.run_id = record.run_id if record else ""
+        table = table_of(record, self.by, self.descending)
+        self.rows, self.note = rows_of(table), table.note
+        set_changed(self, cpu=table.cpu)
 
 
 class Follower(Renewed, rx.State):
@@ -223,25 +259,13 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
 
 async def _sequel(record: RunRecord) -> Sequel:
     """What can follow a run, or what it decided; the hub knows."""
-    return sequel_of(record, await _planned(record), await _compared(record))
-
-
-async def _planned(record: RunRecord) -> Experiment | None:
-    if record.state.active:
-        return None
-    try:
-        return await wiring.hub().planned_experiment(record.run_id)
-    except (NoExperiment, RunNotFound, StoreUnavailable):
-        return None
-
-
-async def _compared(record: RunRecord) -> Comparison | None:
-    if record.state.active or not record.experiment_of:
-        return None
-    try:
-        return await wiring.hub().compare(record.experiment_of, record.run_id)
-    except (RunNotFound, StoreUnavailable):
-        return None
+    planned, compared = None, None
+    if not record.state.active:
+        with suppress(NoExperiment, RunNotFound, StoreUnavailable):
+            planned = await wiring.hub().planned_experiment(record.run_id)
+        with suppress(RunNotFound, StoreUnavailable):
+            compared = record.experiment_of and await wiring.hub().compare(record.experiment_of, record.run_id)
+    return sequel_of(record, planned, compared or None)
 
 
 async def _turn_to(following: Following, run_id: str) -> None:

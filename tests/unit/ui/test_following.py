@@ -8,7 +8,7 @@ import pytest
 from scale_app.domain.events import PlanEdited, SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState
-from scale_app.ui.shown.following import Following, paced
+from scale_app.ui.shown.viewers import Following, paced
 from tests.unit.ui.samples import record, snapshot
 
 
