@@ -12,8 +12,7 @@ from scale_app.domain.chance import residuals
 from scale_app.domain.snapshot import PodShare
 from scale_app.domain.verdict import Verdict, judge
 from scale_app.pictures.axes import SIDE
-from scale_app.pictures.score import scale_bar
-from scale_app.pictures.shares import shares_picture
+from scale_app.pictures.balance import scale_bar, shares_picture
 from scale_app.views import format as shown
 
 WIDTH, CHART, TOP, LEFT = 640, 200, 64, 20

@@ -29,8 +29,7 @@ from scale_app.domain.compare import Change, Comparison, compare
 from scale_app.domain.recording import WholeRun, replayed
 from scale_app.files import replaceable, taking_the_place_of
 from scale_app.reports import FORMATS
-from scale_app.reports.formats import FormatName
-from scale_app.reports.run_json import run_from_json
+from scale_app.reports.formats import FormatName, run_from_json
 from scale_app.views import format as shown
 from scale_app.views.comparing import compare_view
 

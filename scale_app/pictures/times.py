@@ -1,4 +1,5 @@
-"""Pictures over time: a run's score, requests and latency, what happened on the same axis, and a planned load."""
+"""Pictures over time: a run's score, requests and latency, what happened on the same axis, a planned load; and the
+score as a line as small as a word."""
 
 from __future__ import annotations
 
@@ -115,3 +116,20 @@ def pattern_picture(pattern: Pattern, duration_s: float) -> PatternPicture:
     steps = "".join(f"V{level}H{end}" for level, end in zip(y, x[1:], strict=True))
     line = f"M0 {y[0]}{steps}"
     return PatternPicture(line, f"{line}V{SIDE}H0Z", float(shares.min()), float(shares.max()), float(shares.mean()))
+
+
+SPARK_POINTS = 48
+
+
+def sparkline(points: Sequence[Point]) -> str:
+    """The score of the last seconds over the whole run, 0 to 1, as a path that fills the box; "" without a score.
+
+    A long run is drawn by the lowest score of each stretch: a short imbalance must not vanish in a mean.
+    """
+    x = series([point.elapsed_s for point in points])
+    y = series([point.recent_score for point in points])
+    known = np.isfinite(y)
+    if not known.any():
+        return ""
+    lowest = [part[y[part].argmin()] for part in np.array_split(np.flatnonzero(known), SPARK_POINTS) if len(part)]
+    return line(x[lowest], y[lowest], max(float(x[-1]), 1.0), 1.0)

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from scale_app.domain.balance import THRESHOLD
 from scale_app.domain.recording import WholeRun
 from scale_app.pictures.axes import SIDE
-from scale_app.pictures.score import RING
+from scale_app.pictures.balance import RING
 from scale_app.reports.pipeline import check_name
 from scale_app.views import format as shown
 from scale_app.views.charts import CLASSES, LEGEND, SCALE_TICKS, THRESHOLD_AT, TimeChart, time_charts

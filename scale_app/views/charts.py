@@ -12,8 +12,8 @@ from scale_app.domain.events import Event
 from scale_app.domain.pod_history import PodTimes
 from scale_app.domain.snapshot import PodShare, Point, Snapshot
 from scale_app.pictures.axes import SIDE, AxisMark, time_span
+from scale_app.pictures.balance import shares_picture
 from scale_app.pictures.heat import COLOURS, STEPS, HeatPicture, heat_picture
-from scale_app.pictures.shares import shares_picture
 from scale_app.pictures.times import event_lines, times_picture
 from scale_app.views import format as shown
 from scale_app.views.pod_table import MANY_PODS, outlier_side, share_decimals

@@ -25,8 +25,7 @@ from scale_app.service.live_runs import LiveRuns
 from scale_app.service.run_queries import RunQueries
 from scale_app.service.writer import Writer
 from scale_app.views import format as shown_as
-from scale_app.views.presenting import run_view
-from scale_app.views.run_list import run_row
+from scale_app.views.presenting import run_row, run_view
 from tests.fakes import FakeClock, a_snapshot
 from tests.recorded import lines_of
 

@@ -21,8 +21,7 @@ from scale_app.api.v1.runs import RUN
 from scale_app.domain.errors import RunNotFound, ScaleError, TooManyExports
 from scale_app.domain.gating import GateResult
 from scale_app.reports import FORMATS
-from scale_app.reports.formats import FormatName, file_name, written
-from scale_app.reports.run_json import RunFile
+from scale_app.reports.formats import FormatName, RunFile, file_name, written
 from scale_app.service.hub import Hub
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from scale_app.domain.record import check_name
 from scale_app.ui import controls
 from scale_app.ui.display import local_time, refusal
 from scale_app.ui.reflex_compat import Handler, Part
-from scale_app.views.run_list import RunListRow
+from scale_app.views.presenting import RunListRow
 
 
 class RunAgain(rx.State):

@@ -15,7 +15,7 @@ from scale_app.ui.runs.actions import BASELINE_DIALOG, DELETE_DIALOG, RunAgain, 
 from scale_app.ui.runs.state import ANY, PAGE_SIZE, RunList
 from scale_app.ui.shown.charts import path
 from scale_app.views.charts import THRESHOLD_PATH
-from scale_app.views.run_list import RunListRow
+from scale_app.views.presenting import RunListRow
 from scale_app.views.words import STATES, VERDICTS
 
 TYPING_MS = 300

@@ -31,7 +31,7 @@ from scale_app.ui.runs.actions import (
 from scale_app.ui.shown.panels import happened, panel, run_panels
 from scale_app.ui.shown.state import Follower, run_of_path
 from scale_app.ui.shown.verdict import experiment_panel
-from scale_app.views.run_list import NO_ROW, RunListRow, run_row
+from scale_app.views.presenting import NO_ROW, RunListRow, run_row
 from scale_app.views.view import PlanLine, RunView
 
 MOST_BASELINES = 5

@@ -13,12 +13,12 @@ from scale_app.domain.errors import ScaleError
 from scale_app.domain.record import RunFilter, RunOutline, outline_of
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
-from scale_app.pictures.score import sparkline
+from scale_app.pictures.times import sparkline
 from scale_app.ui.reflex_compat import Handler
 from scale_app.ui.runs.actions import BaselineMarking, delete_run
 from scale_app.ui.shown.viewers import paced
 from scale_app.views.comparing import MOST_RUNS, compare_href
-from scale_app.views.run_list import NO_ROW, RunListRow, part_text, run_row
+from scale_app.views.presenting import NO_ROW, RunListRow, part_text, run_row
 
 PAGE_SIZE = 25
 GAP_S = 2.0

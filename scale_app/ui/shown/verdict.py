@@ -11,7 +11,7 @@ from typing import Any
 import reflex as rx
 
 from scale_app.domain.balance import THRESHOLD
-from scale_app.pictures.score import RING
+from scale_app.pictures.balance import RING
 from scale_app.ui import controls
 from scale_app.ui.display import explained, info
 from scale_app.ui.plan.state import PlanForm

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.pictures.shares import MOST_APART, fair_shares, shares_picture
+from scale_app.pictures.balance import MOST_APART, fair_shares, shares_picture
 from tests.unit.ui.samples import pods
 
 

@@ -1,6 +1,6 @@
 """A score as small as a word."""
 
-from scale_app.pictures.score import MOST_POINTS, sparkline
+from scale_app.pictures.times import SPARK_POINTS, sparkline
 from tests.unit.pictures.test_times_and_gauge import point
 
 
@@ -17,4 +17,4 @@ def test_a_short_dip_in_a_long_run_stays_and_the_path_stays_short():
     points = [point(second, recent_score=0.1 if second == 1_234 else 0.9) for second in range(3_600)]
     path = sparkline(points)
     assert " 900L" in path
-    assert path.count("L") < MOST_POINTS
+    assert path.count("L") < SPARK_POINTS

@@ -7,7 +7,7 @@ import pytest
 from scale_app.domain.balance import balance
 from scale_app.domain.snapshot import Point
 from scale_app.domain.verdict import Verdict, VerdictKind
-from scale_app.pictures.score import gauge, scale_bar
+from scale_app.pictures.balance import gauge, scale_bar
 from scale_app.pictures.times import times_picture
 
 

@@ -10,8 +10,7 @@ import pytest
 from scale_app.codec import to_json
 from scale_app.domain.recording import Recorded, WholeRun
 from scale_app.reports import FORMATS, export
-from scale_app.reports.formats import written
-from scale_app.reports.run_json import RunFile, run_to_json
+from scale_app.reports.formats import RunFile, run_to_json, written
 from tests.recorded import whole_run
 
 

@@ -7,7 +7,7 @@ import pytest
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunOutline, outline_of
 from scale_app.domain.snapshot import RunState
-from scale_app.views.run_list import part_text, run_row
+from scale_app.views.presenting import part_text, run_row
 from tests.unit.pictures.test_times_and_gauge import point
 from tests.unit.ui.samples import record, snapshot
 

@@ -1,15 +1,53 @@
-"""Each pod's share of the requests as bars beside its fair share; outliers are a path of their own."""
+"""How even a run is as pictures: the score as a half ring, and on a scale with its uncertainty; each pod's share of the
+requests as bars beside its fair share, where outliers are a path of their own."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from scale_app.domain.balance import THRESHOLD, Balance
 from scale_app.domain.pod_history import fair_shares
 from scale_app.domain.snapshot import PodShare
+from scale_app.domain.verdict import Verdict
 from scale_app.pictures.axes import SIDE, AxisMark, round_top
+
+# The ring stands in a box 200 wide and 110 high.
+CENTRE_X, CENTRE_Y, RADIUS = 100.0, 100.0, 88.0
+RING = f"M{CENTRE_X - RADIUS:g} {CENTRE_Y:g}A{RADIUS:g} {RADIUS:g} 0 0 1 {CENTRE_X + RADIUS:g} {CENTRE_Y:g}"
+
+
+def gauge(score: float | None) -> str:
+    """The arc from 0 to the score (0..1), "" without one."""
+    if score is None or not math.isfinite(score):
+        return ""
+    angle = math.pi * (1 - min(max(score, 0.004), 1.0))
+    x, y = CENTRE_X + RADIUS * math.cos(angle), CENTRE_Y - RADIUS * math.sin(angle)
+    return f"M{CENTRE_X - RADIUS:g} {CENTRE_Y:g}A{RADIUS:g} {RADIUS:g} 0 0 1 {x:.2f} {y:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleBar:
+    """dot: the score; low..high: its 95 % interval; chance: what chance alone would give; None where unknown."""
+
+    dot: float | None
+    low: float | None
+    high: float | None
+    chance: float | None
+    threshold: float = 100 * THRESHOLD
+
+
+def scale_bar(balance: Balance, verdict: Verdict) -> ScaleBar:
+    """Positions for a balance and its verdict."""
+    return ScaleBar(_at(balance.score), _at(verdict.score_low), _at(verdict.score_high), _at(verdict.noise_score))
+
+
+def _at(value: float | None) -> float | None:
+    return None if value is None else 100 * min(max(value, 0.0), 1.0)
+
 
 BAR_OF_SLOT = 0.64
 CHANCE_95 = 1.96
