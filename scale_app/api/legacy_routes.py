@@ -15,6 +15,7 @@ from scale_app.api import legacy_shapes as shapes
 from scale_app.api.operation import Operation, aside, document
 from scale_app.api.problems import STARTS
 from scale_app.api.socket import ENDED, TRY_LATER, Socket, Texts, close, closed_with_reason, listen, send, until_first
+from scale_app.api.v1.shapes import pair_of
 from scale_app.codec import plan_from_wire, to_wire
 from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.errors import (
@@ -139,7 +140,7 @@ class _Tests:
         return _answered({"test_id": test_id, "status": "started", "reason": planned.reason})
 
     async def compare(self, request: Request) -> Response:
-        compared = await self._hub.compare(*shapes.pair_of(dict(request.query_params)))
+        compared = await self._hub.compare(*pair_of(request.query_params.get("ids"), "tests"))
         return _answered({**to_wire(compared), "comparable": compared.comparable})
 
 

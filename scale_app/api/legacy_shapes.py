@@ -7,7 +7,8 @@ docs/decisions/0002-wire-shapes.md.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, asdict, dataclass, field, fields, make_dataclass
+from copy import copy
+from dataclasses import asdict, dataclass, fields, make_dataclass
 from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import Field
@@ -31,13 +32,7 @@ def _plan_in_their_words() -> type:
     hints = get_type_hints(LoadPlan)
     named = [("duration" if each.name == "duration_s" else each.name, each) for each in fields(LoadPlan)]
     needed = [(name, hints[each.name]) for name, each in named if name in REQUIRED]
-    further: list[tuple[str, Any, Any]] = [
-        (name, hints[each.name], field(default_factory=each.default_factory))
-        if each.default_factory is not MISSING
-        else (name, hints[each.name], field(default=each.default))
-        for name, each in named
-        if name not in REQUIRED
-    ]
+    further = [(name, hints[each.name], copy(each)) for name, each in named if name not in REQUIRED]
     made = make_dataclass("TestPlan", [*needed, *further], frozen=True, slots=True)
     made.__doc__ = (LoadPlan.__doc__ or "").replace("duration_s:", "duration:")
     return made
@@ -208,14 +203,6 @@ def run_detail_wire(record: RunRecord) -> dict[str, Any]:
     """A run by itself: as in the list, and its last snapshot whole."""
     last = None if record.last is None else to_wire(record.last)
     return {**run_wire(outline_of(record), record.plan), "last": last}
-
-
-def pair_of(query: dict[str, str]) -> tuple[str, str]:
-    """The two tests of ?ids=first,second. Raises PlanError."""
-    ids = [part.strip() for part in query.get("ids", "").split(",")]
-    if len(ids) != 2 or not all(ids):
-        raise PlanError("ids", query.get("ids"), "the ids of two tests with a comma between, as in ?ids=before,after")
-    return ids[0], ids[1]
 
 
 def live_wire(run_id: str, event: Event, source: Source | None) -> dict[str, Any] | None:

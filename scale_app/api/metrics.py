@@ -48,7 +48,7 @@ def metrics_answer(hub: Hub) -> Callable[[CheckedRequest], Awaitable[Response]]:
 
 
 class RunCollector(Collector):
-    """CheckedRequest at each scrape; keeps nothing."""
+    """Asked at each scrape; keeps nothing."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub

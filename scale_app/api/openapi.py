@@ -43,14 +43,9 @@ def openapi(operations: Sequence[Operation], further: Sequence[Any] = ()) -> Jso
 
 
 def _kinds(operations: Iterable[Operation]) -> Iterable[tuple[Any, Direction]]:
-    for operation in operations:
-        yield operation.refusal, "serialization"
-        if operation.gives is not None:
-            yield operation.gives, "serialization"
-        if operation.takes is not None:
-            yield operation.takes, "validation"
-        if operation.query is not None:
-            yield operation.query, "validation"
+    for each in operations:
+        yield from ((kind, "serialization") for kind in (each.refusal, each.gives) if kind is not None)
+        yield from ((kind, "validation") for kind in (each.takes, each.query) if kind is not None)
 
 
 def _operation(operation: Operation, found: dict[Any, Json], query: Json) -> Json:
@@ -73,11 +68,7 @@ def _operation(operation: Operation, found: dict[Any, Json], query: Json) -> Jso
 
 
 def _path_parameters(operation: Operation) -> list[Json]:
-    meanings = {
-        "run_id": "the run's id",
-        "test_id": "the test's id",
-        "name": "the name",
-    }
+    meanings = {"run_id": "the run's id", "test_id": "the test's id", "name": "the name"}
     return [
         {"name": name, "in": "path", "required": True, "description": meanings[name], "schema": {"type": "string"}}
         for name in re.findall(r"{(\w+)}", operation.path)

@@ -19,9 +19,8 @@ from scale_app.api.openapi import openapi
 from scale_app.api.operation import Operation, route_of
 from scale_app.api.problems import REFERENCE, V1, AnswerUnexpected, error_body, status_of
 from scale_app.api.reference import PAGE_POLICY, reference_html
-from scale_app.api.v1.installation import installation_operations
+from scale_app.api.v1.operations import RUN, installation_operations, run_operations
 from scale_app.api.v1.reports import report_operations
-from scale_app.api.v1.runs import RUN, run_operations
 from scale_app.api.v1.stream import Message, run_stream, stream_operation
 from scale_app.domain.errors import ScaleError, TooManyExports
 from scale_app.service.hub import Hub

@@ -170,17 +170,12 @@ class RemoteClient:
                 f"{self._url} answered with status {answer.status_code} and not as Scale does: is the URL right?"
             )
         refused = _REFUSALS.get(kind, ServerRefused if answer.status_code in (403, 404, 409, 422) else ServerAway)
-        return _said(refused, sentence)
+        error = refused.__new__(refused)  # what this kind would say by itself was said by the server
+        Exception.__init__(error, sentence)
+        return error
 
 
 _REFUSALS: dict[str, type[ScaleError]] = {"baseline-not-found": BaselineNotFound, "run-not-found": RunNotFound}
-
-
-def _said(kind: type[ScaleError], sentence: str) -> ScaleError:
-    """An error of this kind that says this: what the kinds would say themselves was said by the server."""
-    error = kind.__new__(kind)
-    Exception.__init__(error, sentence)
-    return error
 
 
 def _part(text: str) -> str:

@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from scale_app.api.operation import NO_STORE, CheckedRequest, Operation
-from scale_app.api.v1.runs import RUN
+from scale_app.api.v1.operations import RUN
 from scale_app.domain.errors import RunNotFound, ScaleError, TooManyExports
 from scale_app.domain.gating import GateResult
 from scale_app.reports import FORMATS

@@ -5,16 +5,17 @@ Field names are the wire's.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from scale_app.domain.balance import Balance
+from scale_app.domain.errors import PlanError
 from scale_app.domain.events import Numbered
 from scale_app.domain.plan import Limits
 from scale_app.domain.record import RunFilter, RunOutline, RunRecord, SavedPlan
-from scale_app.domain.snapshot import PodShare, Point, RunState, Snapshot, Source
+from scale_app.domain.snapshot import PodShare, Point, RunState, Source
 from scale_app.domain.storing import Storing
 from scale_app.domain.verdict import Verdict, VerdictKind
 
@@ -209,24 +210,28 @@ class Status:
 
 def window_of(record: RunRecord, window: Window) -> WindowBalance:
     """One window of the run's last snapshot."""
+    found = WindowBalance(record.run_id, record.state, record.source, window)
     last = record.last
     if last is None:
-        return WindowBalance(record.run_id, record.state, record.source, window)
-    balance, verdict = _judged(last, window)
-    return WindowBalance(record.run_id, record.state, record.source, window, last.seq, last.elapsed_s, balance, verdict)
+        return found
+    balance, verdict = {
+        "run": (last.balance, last.verdict),
+        "10s": (last.recent_balance, last.recent_verdict),
+        "60s": (last.minute_balance, last.minute_verdict),
+    }[window]
+    return replace(found, seq=last.seq, elapsed_s=last.elapsed_s, balance=balance, verdict=verdict)
 
 
 def pods_of(record: RunRecord) -> PodTable:
     """The pods of the run's last snapshot."""
+    table = PodTable(record.run_id, record.state, record.source, ())
     last = record.last
-    if last is None:
-        return PodTable(record.run_id, record.state, record.source, ())
-    return PodTable(record.run_id, record.state, record.source, last.pods, last.seq, last.elapsed_s)
+    return table if last is None else replace(table, pods=last.pods, seq=last.seq, elapsed_s=last.elapsed_s)
 
 
-def _judged(snapshot: Snapshot, window: Window) -> tuple[Balance, Verdict]:
-    if window == "10s":
-        return snapshot.recent_balance, snapshot.recent_verdict
-    if window == "60s":
-        return snapshot.minute_balance, snapshot.minute_verdict
-    return snapshot.balance, snapshot.verdict
+def pair_of(ids: str | None, what: str = "runs") -> tuple[str, str]:
+    """The two of "first,second". Raises PlanError."""
+    parts = [part.strip() for part in (ids or "").split(",")]
+    if len(parts) != 2 or not all(parts):
+        raise PlanError("ids", ids, f"the ids of two {what} with a comma between, as in ?ids=before,after")
+    return parts[0], parts[1]

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from scale_app.api.operation import CheckedRequest, Operation
 from scale_app.api.socket import ENDED, TRY_LATER, Texts, close, closed_with_reason, listen, send, until_first
-from scale_app.api.v1.runs import RUN
+from scale_app.api.v1.operations import RUN
 from scale_app.codec import prepare, query_from_wire, to_json
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.record import RunRecord
@@ -151,7 +151,7 @@ def _text(message: Message) -> str:
 
 async def with_pauses(updates: AsyncIterator[Numbered], pause_s: float) -> AsyncIterator[Numbered | None]:
     """The updates, and None whenever none came for so long."""
-    coming = asyncio.create_task(_next(updates))
+    coming = asyncio.ensure_future(anext(updates, None))
     try:
         while True:
             done, _ = await asyncio.wait({coming}, timeout=pause_s)
@@ -161,13 +161,9 @@ async def with_pauses(updates: AsyncIterator[Numbered], pause_s: float) -> Async
             numbered = coming.result()
             if numbered is None:
                 return
-            coming = asyncio.create_task(_next(updates))
+            coming = asyncio.ensure_future(anext(updates, None))
             yield numbered
     finally:
         coming.cancel()
         with suppress(asyncio.CancelledError):
             await coming
-
-
-async def _next(updates: AsyncIterator[Numbered]) -> Numbered | None:
-    return await anext(updates, None)

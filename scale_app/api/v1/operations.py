@@ -1,24 +1,31 @@
-"""Runs over REST: begin, look, change, stop, compare. Each answer asks the hub and says what it said."""
+"""Everything of /api/v1 but files and feeds: runs, baselines, saved plans, the demo, this installation.
+
+Each answer asks the hub and says what it said.
+"""
 
 from __future__ import annotations
 
 from scale_app.api.operation import CheckedRequest, Made, Operation
 from scale_app.api.problems import STARTS, V1
 from scale_app.api.v1 import shapes
+from scale_app.domain.cluster import PermissionList, TargetList
 from scale_app.domain.compare import Comparison
+from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.errors import (
     BaselineNotFound,
     GeneratorFailed,
     NoExperiment,
     PlanError,
+    PlanNotFound,
     RunNotActive,
     RunNotFound,
     RunStillActive,
+    TargetUnavailable,
 )
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.pod_history import PodSpans
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import RunRecord, SavedPlan
 from scale_app.service.hub import Hub
 
 RUNS = f"{V1}/runs"
@@ -45,7 +52,7 @@ def _of_all(hub: Hub, runs: _Runs) -> list[Operation]:
         ),
         Operation(
             "GET", f"{V1}/compare", "compareRuns", "Runs", "Compare two runs",
-            lambda asked: hub.compare(*pair_of(asked.query.ids)), Comparison, query=shapes.PairQuery,
+            lambda asked: hub.compare(*shapes.pair_of(asked.query.ids)), Comparison, query=shapes.PairQuery,
             errors=(RunNotFound,),
             does="Where the two cannot be compared, `reasons` says why, and `changed` is null.",
         ),
@@ -134,6 +141,74 @@ def _holding_against(hub: Hub, runs: _Runs) -> list[Operation]:
     ]  # fmt: skip
 
 
+PLAN = f"{V1}/plans/{{name}}"
+
+
+def installation_operations(hub: Hub) -> list[Operation]:
+    """The routes under /api/v1/plans, /demo and /installation."""
+    return [*_plans(hub), *_of_installation(hub)]
+
+
+def _plans(hub: Hub) -> list[Operation]:
+    return [
+        Operation(
+            "GET", f"{V1}/plans", "listPlans", "Saved plans", "List saved plans",
+            lambda _: _saved_plans(hub), shapes.SavedPlans,
+        ),
+        Operation(
+            "GET", PLAN, "getPlan", "Saved plans", "One saved plan",
+            lambda asked: hub.plan(asked.name), SavedPlan, errors=(PlanNotFound,),
+        ),
+        Operation(
+            "PUT", PLAN, "savePlan", "Saved plans", "Save a plan under a name",
+            lambda asked: hub.save_plan(asked.name, asked.body), SavedPlan, takes=LoadPlan,
+            example={"target_url": "simulated", "users": 4}, does="A plan that had the name is replaced.",
+        ),
+        Operation(
+            "DELETE", PLAN, "deletePlan", "Saved plans", "Delete a saved plan",
+            lambda asked: hub.delete_plan(asked.name), status=204, errors=(PlanNotFound,),
+        ),
+    ]  # fmt: skip
+
+
+def _of_installation(hub: Hub) -> list[Operation]:
+    return [
+        Operation(
+            "GET", f"{V1}/installation", "getInstallation", "Installation", "The limits and the state of this server",
+            lambda _: _installation(hub), shapes.Installation,
+        ),
+        Operation(
+            "GET", f"{V1}/targets", "listTargets", "Installation", "What the configured clusters offer to load",
+            lambda _: hub.targets(), TargetList,
+            does="`problem` says what could not be read; the rest is listed.",
+        ),
+        Operation(
+            "GET", f"{V1}/sources", "listSources", "Installation", "What this installation may read in a cluster",
+            lambda asked: hub.permissions(asked.query.service), PermissionList, query=shapes.SourcesQuery,
+            does="For each source: what it is used for, which rules it needs, which are missing.",
+        ),
+        Operation(
+            "GET", f"{V1}/demo", "getDemo", "Installation", "The built-in target",
+            lambda _: hub.demo.status(), DemoStatus, errors=(TargetUnavailable,),
+        ),
+        Operation(
+            "PATCH", f"{V1}/demo", "changeDemo", "Installation", "Change the built-in target",
+            lambda asked: hub.demo.change(asked.body), DemoStatus,
+            takes=DemoChange, errors=(TargetUnavailable,), example={"policy": "weighted", "weight": 3},
+            does="Policy, faults and pods; takes effect at once, also while a run sends load to it.",
+        ),
+    ]  # fmt: skip
+
+
+async def _installation(hub: Hub) -> shapes.Installation:
+    active = tuple(record.run_id for record in hub.active())
+    return shapes.Installation(hub.limits, hub.max_runs, active, hub.notify_problem, hub.storing)
+
+
+async def _saved_plans(hub: Hub) -> shapes.SavedPlans:
+    return shapes.SavedPlans(tuple(await hub.plans()))
+
+
 class _Runs:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -186,11 +261,3 @@ class _Runs:
 
     async def _made(self, run_id: str) -> Made:
         return Made(f"{RUNS}/{run_id}", await self._hub.run(run_id))
-
-
-def pair_of(ids: str) -> tuple[str, str]:
-    """The two runs of "first,second". Raises PlanError."""
-    parts = [part.strip() for part in ids.split(",")]
-    if len(parts) != 2 or not all(parts):
-        raise PlanError("ids", ids, "the ids of two runs with a comma between, as in ?ids=before,after")
-    return parts[0], parts[1]
