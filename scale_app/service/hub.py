@@ -19,9 +19,8 @@ from scale_app.domain.storing import KEEP_ALL, Retention, Storing
 from scale_app.domain.target import is_demo, is_simulated
 from scale_app.ports import Adapters, Admitted
 from scale_app.service.keeper import Keeper
-from scale_app.service.live_runs import LiveRuns
 from scale_app.service.notices import Notices, Receiver
-from scale_app.service.run_control import RunControl
+from scale_app.service.run_control import LiveRuns, RunControl
 from scale_app.service.run_queries import RunQueries
 from scale_app.service.tasks import Background, Sleep
 
@@ -31,8 +30,8 @@ LAST_MARK_S = 2.0
 """Together with what ends the loads this keeps the end of the process below ten seconds."""
 
 
-class Hub:
-    """Joins the parts that read, control and tell of runs; RunQueries and RunControl describe what it offers."""
+class Hub(RunQueries):
+    """All that may be asked of runs: to read them as RunQueries says, to send load as RunControl says, and this."""
 
     def __init__(
         self,
@@ -48,36 +47,17 @@ class Hub:
         sleep: lets time pass between tries to store. retention: what of the history is kept.
         """
         self._adapters = adapters
-        self._live = LiveRuns(adapters.store, adapters.clock, sleep)
+        super().__init__(adapters.store, LiveRuns(adapters.store, adapters.clock, sleep), adapters.clock)
         self._tasks = Background()
         self.demo, self.limits, self.max_runs = adapters.demo, limits, max_runs
         self.active, self.until_stored = self._live.active, self._live.until_stored
-        queries = RunQueries(adapters.store, self._live, adapters.clock)
-        self._offer_runs(queries)
-        self._offer_parts_of_runs(queries)
-        self._offer_names(queries)
-        control = RunControl(adapters, limits, max_runs, self._live, queries, self._tasks)
+        control = RunControl(adapters, limits, max_runs, self._live, self._tasks)
         self.start, self.edit, self.stop, self.delete = control.start, control.edit, control.stop, control.delete
         receivers = tuple(
             Receiver(notifier, adapters.clock, number=number) for number, notifier in enumerate(adapters.notifiers, 1)
         )
-        self._notices = Notices(queries, receivers, public_url)
+        self._notices = Notices(self, receivers, public_url)
         self._keeper = Keeper(adapters.store, adapters.clock, retention, self.delete)
-
-    def _offer_runs(self, queries: RunQueries) -> None:
-        self.run, self.runs, self.count = queries.run, queries.runs, queries.count
-        self.in_memory, self.size_bytes = queries.in_memory, queries.size_bytes
-        self.subscribe, self.follow = queries.subscribe, queries.follow
-
-    def _offer_parts_of_runs(self, queries: RunQueries) -> None:
-        self.history, self.events, self.happenings = queries.history, queries.events, queries.happenings
-        self.pod_history, self.pod_spans = queries.pod_history, queries.pod_spans
-        self.recorded, self.whole, self.gate = queries.recorded, queries.whole, queries.gate
-
-    def _offer_names(self, queries: RunQueries) -> None:
-        self.mark_baseline, self.baseline = queries.mark_baseline, queries.baseline
-        self.plans, self.plan, self.plans_of = queries.plans, queries.plan, queries.plans_of
-        self.save_plan, self.delete_plan = queries.save_plan, queries.delete_plan
 
     @property
     def notify_problem(self) -> str:

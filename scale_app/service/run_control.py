@@ -1,22 +1,26 @@
-"""A run from its start to its end: begun within the caps, edited, stopped, seen through until all of it is stored."""
+"""A run from its start to its end: begun within the caps, edited, stopped, seen through until all of it is stored.
+
+Until then it is found among the live runs, which reading, control and notices share.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
 from collections.abc import Coroutine
+from dataclasses import replace
 
 from scale_app.domain import numerics
-from scale_app.domain.errors import RunNotActive, TooManyRuns
+from scale_app.domain.errors import RunNotActive, RunStillActive, TooManyRuns
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import RunFilter, RunOutline, RunRecord, outline_of
 from scale_app.domain.run import Run
 from scale_app.domain.snapshot import RunState, Source
-from scale_app.ports import Adapters, Admitted
+from scale_app.ports import Adapters, Admitted, Clock, RunStore
+from scale_app.service.broadcast import Broadcast
 from scale_app.service.live_run import LiveRun
-from scale_app.service.live_runs import LiveRuns
-from scale_app.service.run_queries import RunQueries
-from scale_app.service.tasks import Background, settled_within
+from scale_app.service.tasks import Background, Sleep, settled_within
+from scale_app.service.writer import Writer
 
 PUT_DOWN_LIMIT_S = 10.0
 SET_BACK_S = 3_600.0
@@ -24,18 +28,73 @@ SET_BACK_S = 3_600.0
 AFTER_S = 0.001
 
 
+class LiveRuns:
+    """Every run from its start until all of it is stored, by id. A run is read from here until then.
+
+    broadcast: tells every viewer what happens in them. writer: stores it behind them.
+    """
+
+    def __init__(self, store: RunStore, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
+        """sleep: lets time pass between tries to store."""
+        self.broadcast = Broadcast()
+        self.writer = Writer(store, clock, sleep)
+        self._store = store
+        self._runs: dict[str, LiveRun] = {}
+
+    def add(self, run_id: str, live: LiveRun) -> None:
+        self._runs[run_id] = live
+
+    def remove(self, run_id: str) -> None:
+        """Its history is read from the store from now on."""
+        self._runs.pop(run_id).stored.set()
+
+    async def until_stored(self, run_id: str) -> None:
+        """Return once a run has ended and all of it is stored; at once for a run that is not live."""
+        if live := self._runs.get(run_id):
+            await live.stored.wait()
+
+    def get(self, run_id: str) -> LiveRun | None:
+        return self._runs.get(run_id)
+
+    async def run(self, run_id: str) -> RunRecord:
+        """One run as it is now, live or stored. Raises RunNotFound, StoreUnavailable."""
+        live = self._runs.get(run_id)
+        return self.record_of(live) if live else await self._store.run(run_id)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(self._runs)
+
+    def active(self) -> list[RunRecord]:
+        """Runs that send load, newest first."""
+        records = [live.record for live in self._runs.values() if live.record.state.active]
+        return sorted(records, key=lambda record: -record.created_at_epoch_s)
+
+    def outlines(self, wanted: RunFilter) -> list[RunOutline]:
+        """Those that are wanted, in no order."""
+        return [run for run in map(outline_of, map(self.record_of, self._runs.values())) if wanted.fits(run)]
+
+    def record_of(self, live: LiveRun) -> RunRecord:
+        """The run as it is now, with what of it is not stored yet."""
+        record = live.record
+        return replace(record, not_stored=self.writer.problem_of(record.run_id))
+
+    def check_ended(self, run_id: str, then: str) -> None:
+        """Raises RunStillActive. then: what is to be done once it has ended."""
+        live = self._runs.get(run_id)
+        if live and live.record.state.active:
+            raise RunStillActive(f"Run {run_id} still sends load. Stop it, then {then}.")
+
+
 class RunControl:
     """Sends load, and changes and ends what it began."""
 
-    def __init__(
-        self, adapters: Adapters, limits: Limits, max_runs: int, live: LiveRuns, stored: RunQueries, tasks: Background
-    ) -> None:
-        """limits: caps of one run. max_runs: that may send load at the same time. stored: for runs that have ended."""
+    def __init__(self, adapters: Adapters, limits: Limits, max_runs: int, live: LiveRuns, tasks: Background) -> None:
+        """limits: caps of one run. max_runs: that may send load at the same time."""
         self._adapters = adapters
         self._limits = limits
         self._max_runs = max_runs
         self._live = live
-        self._stored = stored
         self._tasks = tasks
         self._clock = adapters.clock
         self._starting = 0
@@ -115,7 +174,7 @@ class RunControl:
         live = self._live.get(run_id)
         if live and live.record.state.active:
             return live
-        state = (await self._stored.run(run_id)).state
+        state = (await self._live.run(run_id)).state
         if state.active:
             raise RunNotActive(
                 f"Run {run_id} is stored as {state}, but nothing of it goes on here, so nothing can be changed or "

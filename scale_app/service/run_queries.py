@@ -19,9 +19,9 @@ from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, 
 from scale_app.domain.recording import Recorded, WholeRun
 from scale_app.domain.snapshot import Point
 from scale_app.ports import Clock, RunStore
-from scale_app.service.backlog import follow_on
 from scale_app.service.broadcast import Followed, Item, following, missed, newest_of
-from scale_app.service.live_runs import LiveRuns
+from scale_app.service.journal import follow_on
+from scale_app.service.run_control import LiveRuns
 
 STORED_SPANS = 2 * MOST_COLUMNS
 """Moments that are read of an ended run's pods: so many that each column of their picture has its own."""
@@ -64,8 +64,7 @@ class RunQueries:
 
     async def run(self, run_id: str) -> RunRecord:
         """One run. Raises RunNotFound, StoreUnavailable."""
-        live = self._live.get(run_id)
-        return self._live.record_of(live) if live else await self._store.run(run_id)
+        return await self._live.run(run_id)
 
     async def history(self, run_id: str) -> list[Point]:
         """A point for each second so far."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -16,8 +16,7 @@ from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Recorded
 from scale_app.domain.storing import Storing
 from scale_app.ports import Clock, RunStore
-from scale_app.service.backlog import Backlog, Packer, Waiting
-from scale_app.service.journal import Journal
+from scale_app.service.journal import Backlog, Journal, Waiting
 from scale_app.service.tasks import Sleep, first_of
 
 log = logging.getLogger(__name__)
@@ -219,3 +218,35 @@ class Writer:
                 journal.run_id, len(journal.history), len(journal.recording), journal.problem or SILENT,
             )  # fmt: skip
         return bool(lost)
+
+
+class Packer:
+    """Packs lines that wait for long, one after another, in a thread, so that the event loop goes on meanwhile."""
+
+    def __init__(self, backlogs: Callable[[], Iterable[Backlog[Any]]], packed: Callable[[], None]) -> None:
+        """backlogs: all that may hold lines to pack. packed: called after each line."""
+        self._backlogs = backlogs
+        self._packed = packed
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def look(self) -> None:
+        """There may be a line to pack. Never waits."""
+        if any(backlog.to_pack() for backlog in self._backlogs()):
+            self._task = self._task or asyncio.create_task(self._pack())
+            self._wake.set()
+
+    async def end(self) -> None:
+        """Pack no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _pack(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            for backlog in list(self._backlogs()):
+                while (waiting := backlog.to_pack()) is not None:
+                    backlog.put_back(await asyncio.to_thread(waiting.packed))
+                    self._packed()

@@ -21,7 +21,7 @@ from scale_app.domain.record import RunFilter, RunOutline, RunRecord, SavedPlan
 from scale_app.domain.recording import Began, WholeRun, replayed
 from scale_app.domain.samples import LoadReady, PodCount, TrafficSample
 from scale_app.domain.snapshot import RunState, Source
-from scale_app.service.live_runs import LiveRuns
+from scale_app.service.run_control import LiveRuns
 from scale_app.service.run_queries import RunQueries
 from scale_app.service.writer import Writer
 from scale_app.views import format as shown_as
