@@ -9,7 +9,7 @@ from pathlib import Path
 from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.adapters.store.backup import back_up, restore
 from scale_app.adapters.this_machine import SystemClock, single_instance
-from scale_app.domain.outcome import INTERRUPTED
+from scale_app.domain.record import INTERRUPTED
 from scale_app.ports import RunStore
 
 __all__ = ["back_up", "history", "prepared", "restored"]

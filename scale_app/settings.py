@@ -15,7 +15,7 @@ from typing import TypeVar
 from scale_app.domain.cluster import ADMITTED_PREFIX, LABEL, check_admitted_entry
 from scale_app.domain.errors import SettingsError
 from scale_app.domain.plan import Limits
-from scale_app.domain.storing import Retention
+from scale_app.domain.record import Retention
 
 T = TypeVar("T")
 TARGETS_ACCEPTED = "hosts, *.domains, addresses, CIDR ranges, or Services as in kubernetes:shop/cart, kubernetes:shop/*"

@@ -19,10 +19,9 @@ from scale_app.domain.errors import (
 from scale_app.domain.events import Event, SnapshotTaken, StateChanged
 from scale_app.domain.experiment import Experiment, decisive_plan, no_experiment_sentence
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
-from scale_app.domain.record import RunOutline, RunRecord, outline_of
+from scale_app.domain.record import RunOutline, RunRecord, Storing, outline_of
 from scale_app.domain.samples import PodSeen
 from scale_app.domain.snapshot import Point, RunState, Source, point_of
-from scale_app.domain.storing import Storing
 
 
 class FakeDemo:

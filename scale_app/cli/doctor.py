@@ -25,10 +25,10 @@ from scale_app.cli.server import CONFIG_FILE, free_address, page_is_current, sho
 from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
-from scale_app.domain.cluster_rights import SOURCES
 from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.storing import MEGABYTE, Retention
+from scale_app.domain.record import MEGABYTE, Retention
+from scale_app.domain.source import NEEDS
 from scale_app.ports import Admitted
 from scale_app.settings import Settings, load_settings
 
@@ -36,7 +36,7 @@ PATIENCE_S = 10.0
 PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 FILES_PER_USER = 2
 FILES_BESIDE = 200
-NEEDED = {need.source for need in SOURCES if need.needed}
+NEEDED = {need.source for need in NEEDS if need.needed}
 STYLES = {"ok": "green", "problem": "bold red", "note": "yellow"}
 Status = Literal["ok", "problem", "note"]
 

@@ -150,7 +150,7 @@ class Need:
 class SourcePermission:
     """One row of the self-check: a thing that Scale can do with the cluster, and whether this account may.
 
-    source: its name in RULES. used_for: what a person gets from it. rules: all that it needs. missing: those of them
+    source: its name in NEEDS. used_for: what a person gets from it. rules: all that it needs. missing: those of them
     that the account lacks. allowed: None when the cluster did not say. sentence: what works or what to grant.
     """
 

@@ -24,9 +24,8 @@ import math
 from collections.abc import Mapping
 
 from scale_app.domain.balance import CV_THRESHOLD
-from scale_app.domain.connections import Loads
 from scale_app.domain.numerics import Array, crossing, np, special
-from scale_app.domain.picks import freshness_of
+from scale_app.domain.picks import Loads, freshness_of
 from scale_app.domain.samples import PodCount
 
 STEPS = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 40.0)

@@ -14,9 +14,18 @@ from scale_app.domain.errors import PlanError
 from scale_app.domain.gate import Gate
 from scale_app.domain.numerics import is_number
 from scale_app.domain.pattern import Pattern
-from scale_app.domain.request import HEADER_NAME, check_authorities, check_locustfile, check_request
 from scale_app.domain.source import AskedSource
-from scale_app.domain.target import DEMO_TARGET, check_service, check_target, is_demo, is_simulated
+from scale_app.domain.target import (
+    DEMO_TARGET,
+    HEADER_NAME,
+    check_authorities,
+    check_locustfile,
+    check_request,
+    check_service,
+    check_target,
+    is_demo,
+    is_simulated,
+)
 
 MOST_ARRIVALS_PER_S = 100_000.0
 

@@ -24,7 +24,6 @@ from scale_app.domain.events import (
     SnapshotTaken,
     StateChanged,
 )
-from scale_app.domain.outcome import failure_sentence, should_give_up
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.plausible import Plausible
 from scale_app.domain.roster import Roster, Surroundings
@@ -44,6 +43,7 @@ from scale_app.domain.samples import (
     TrafficSample,
 )
 from scale_app.domain.snapshot import RunState, Snapshot, Source
+from scale_app.domain.unanswered import failure_sentence, should_give_up
 from scale_app.domain.verdict import DECIDED, Verdict
 from scale_app.domain.view import Progress, snapshot_of
 from scale_app.domain.window import Figures

@@ -1,4 +1,4 @@
-"""The sources of a run's counts, and the one table of what each of them can do.
+"""The sources of a run's counts, and the one table of what each of them can do; what each right of a cluster enables.
 
 A new source of counts is a member of Source, a row of TRAITS, an adapter in `adapters/kubernetes/counters/`, what the
 documentation says of it, and for each of its rights a folder of `k8s/rights/`.
@@ -169,3 +169,32 @@ COUNTERS = tuple(sorted((each for each in Source if each.traits.rank), key=lambd
 """What is read beside the load, the preferred first."""
 JOINED = next(each for each in COUNTERS if each.traits.unit == "connections")
 """The source whose readings are ConnectionsSamples."""
+
+
+DISCOVERY, GATEWAY = "discovery.k8s.io", "gateway.networking.k8s.io"
+METRICS, NETWORKING = "metrics.k8s.io", "networking.k8s.io"
+
+NEEDS: tuple[Need, ...] = (
+    Need(
+        "targets",
+        "lists Services with their ready pods, and watches those of a run",
+        (*rules("list watch", "services"), *rules("list watch", "endpointslices", DISCOVERY)),
+        needed=True,
+    ),
+    Need("ingresses", "lists Ingresses as targets", rules("list", "ingresses", NETWORKING)),
+    Need(
+        "routes",
+        "lists HTTPRoutes and their Gateways as targets",
+        (*rules("list", "httproutes", GATEWAY), *rules("list", "gateways", GATEWAY)),
+    ),
+    Need("pods", "tells of pods created, ending, restarted, and of missing probes", rules("list watch", "pods")),
+    Need(
+        "workloads",
+        "tells when a Deployment or StatefulSet is scaled",
+        (*rules("list watch", "deployments", "apps"), *rules("list watch", "statefulsets", "apps")),
+    ),
+    Need("nodes", "tells of nodes that come, go or fail", rules("list watch", "nodes"), cluster_wide=True),
+    Need("usage", "shows CPU and memory of the pods", rules("list", "pods", METRICS)),
+    *(need for traits in TRAITS.values() for need in traits.rights),
+)
+"""All that Scale can do with a cluster, for self-check, manifests and documentation; counting by the rows of TRAITS."""

@@ -3,6 +3,7 @@
 What was not answered is no lack of coverage, it is evidence of its own. Nobody knows whose it was, so the work is
 judged for both extremes: none of it belonged to the quiet pods, or all of it did. Where a ready pod answers nothing, or
 far too little, and about its share is lost, the pod is the cause: the work is uneven, and the balancer may be fair.
+Where no answer at all is good, the run fails.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from dataclasses import dataclass, replace
 
 from scale_app.domain import verdict_sentence
 from scale_app.domain.balance import CV_THRESHOLD, score_of
-from scale_app.domain.every_look import ABOVE, MOST_EVIDENCE
+from scale_app.domain.judgement import ABOVE, MOST_EVIDENCE
 from scale_app.domain.numerics import Array, np
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.samples import TrafficSample
 from scale_app.domain.verdict import Verdict, VerdictKind
 
 FAR_TOO_LITTLE = 0.1
@@ -127,3 +130,43 @@ def _log_silent(parts: Array, fair: Array, picks: float) -> Array:
     silent, answering = SILENT_PART * fair, ANSWERING_FROM * fair
     ratio = parts * np.log(silent / answering) + (1 - parts) * np.log((1 - silent) / (1 - answering))
     return np.asarray(picks * ratio)
+
+
+GIVE_UP_AFTER_S = 10.0
+ADVICE = {
+    "connection refused": "Check that the service listens on this port",
+    "timeout": "Check that the address is right and that no firewall drops the packets",
+    "name not resolved": "Check the host's name and the DNS of this machine",
+    "connection reset": "Check what stands in front of the service, and its logs",
+}
+
+
+def reached_nothing(sample: TrafficSample) -> bool:
+    """True when requests ended and none of them got a good answer."""
+    return sample.requests > 0 and sum(sample.errors.values()) >= sample.requests
+
+
+def should_give_up(plan: LoadPlan, elapsed_s: float, sample: TrafficSample) -> bool:
+    """True when waiting longer would only send more load to a target that gives no good answer."""
+    return elapsed_s >= max(GIVE_UP_AFTER_S, plan.timeout_s + 2) and (sample.requests == 0 or reached_nothing(sample))
+
+
+def failure_sentence(plan: LoadPlan, sample: TrafficSample | None) -> str:
+    """What was tried, what came back, what to do; "" when at least one answer was good."""
+    if sample is None or sample.requests == 0:
+        return (
+            f"No request to {plan.target_url} ended before the run did, so there is nothing to judge. Try a longer run."
+        )
+    if not reached_nothing(sample):
+        return ""
+    cause = max(sample.errors, key=lambda name: sample.errors[name])
+    advice = ADVICE.get(cause, "Check the service's own logs for this time")
+    return (
+        f"None of {sample.requests:,} requests to {plan.target_url} got a good answer: "
+        f"{_causes(sample.errors)}. {advice}, then start again."
+    )
+
+
+def _causes(errors: Mapping[str, int]) -> str:
+    ranked = sorted(errors.items(), key=lambda item: -item[1])[:3]
+    return ", ".join(f"{count:,} x {cause}" for cause, count in ranked)

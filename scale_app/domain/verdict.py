@@ -12,24 +12,9 @@ from typing import Literal
 
 from scale_app.domain import verdict_sentence
 from scale_app.domain.balance import THRESHOLD, counted, score_of, shares
-from scale_app.domain.chance import residuals
-from scale_app.domain.connections import Loads
-from scale_app.domain.every_look import at_every_look
-from scale_app.domain.one_look import at_one_look
-from scale_app.domain.picks import Picks, Unit, picks_of
-from scale_app.domain.standing import PICKS_PER_POD, Judgement, Standing, VerdictKind, standing_of
-
-__all__ = [
-    "COVERAGE_FLOOR",
-    "DECIDED",
-    "PICKS_PER_POD",
-    "Verdict",
-    "VerdictKind",
-    "judge",
-    "judge_at_any_time",
-    "residuals",
-    "settled",
-]
+from scale_app.domain.judgement import Judgement, Standing, at_every_look, at_one_look, standing_of
+from scale_app.domain.judgement import VerdictKind as VerdictKind
+from scale_app.domain.picks import Loads, Unit, picks_of
 
 COVERAGE_FLOOR = 0.95
 DECIDED = frozenset({VerdictKind.EVEN, VerdictKind.UNEVEN})
@@ -138,26 +123,7 @@ def _standing(
         known = coverage if coverage > 0 else 0.0
         return Verdict(VerdictKind.NO_DATA, verdict_sentence.poor_coverage(known, COVERAGE_FLOOR))
     picks = picks_of(total, loads, by_request, counts / total)
-    return standing_of(counts / total, shares(pods, expected), picks) if pods > 1 else _one_pod(picks)
-
-
-def _one_pod(picks: Picks) -> Verdict:
-    return Verdict(
-        VerdictKind.EVEN,
-        verdict_sentence.ONE_POD,
-        effective_picks=picks.effective,
-        noise_cv=0.0,
-        noise_score=1.0,
-        long_run_cv=0.0,
-        cv_low=0.0,
-        cv_high=0.0,
-        score_low=1.0,
-        score_high=1.0,
-        p_uneven=1.0,
-        p_regular=1.0,
-        connections_known=picks.known,
-        unit=picks.unit,
-    )
+    return standing_of(counts / total, shares(pods, expected), picks)
 
 
 def _verdict(standing: Standing, found: Judgement, every_look: bool = False) -> Verdict:

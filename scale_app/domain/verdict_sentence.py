@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from scale_app.domain.balance import score_of
+from scale_app.domain.judgement import Judgement, Standing, VerdictKind
 from scale_app.domain.picks import Picks
-from scale_app.domain.standing import Judgement, Standing, VerdictKind
 
 MOST_ODDS = 1e6
 PODS_NAMED = 3
@@ -25,6 +25,8 @@ def poor_coverage(coverage: float, floor: float) -> str:
 
 def sentence_of(standing: Standing, found: Judgement, more: int | None, every_look: bool) -> str:
     """The verdict on what was counted. more: further picks that would decide."""
+    if not standing.df:
+        return ONE_POD
     if found.kind is VerdictKind.EVEN:
         return even(standing.fair.size, score_of(found.cv_high), found, every_look)
     if found.kind is VerdictKind.UNEVEN:

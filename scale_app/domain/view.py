@@ -9,8 +9,8 @@ from scale_app.domain.alert import Alert
 from scale_app.domain.chance import residuals
 from scale_app.domain.counting import Counting
 from scale_app.domain.events import PodChanged
-from scale_app.domain.facts import Facts
 from scale_app.domain.findings import diagnose
+from scale_app.domain.findings.facts import Facts
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import GeneratorHealth, PodCount, TrafficSample

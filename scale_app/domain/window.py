@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scale_app.domain.balance import Balance, balance
-from scale_app.domain.connections import Loads, kept
-from scale_app.domain.every_look import SLIDING_FROM, UNEVEN_FROM
 from scale_app.domain.histogram import Histogram
+from scale_app.domain.judgement import SLIDING_FROM, UNEVEN_FROM
 from scale_app.domain.numerics import np
-from scale_app.domain.picks import freshness_of
+from scale_app.domain.picks import Loads, freshness_of, kept
 from scale_app.domain.samples import PodCount
 from scale_app.domain.unanswered import Silent, filled, of_both, of_silence, silent_pods
 from scale_app.domain.verdict import Verdict, VerdictKind, as_estimate, judge, judge_at_any_time, settled

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from scale_app.domain.balance import Balance
-from scale_app.domain.connections import ConnectionCounters, Loads, carried_between, picks_by_request
 from scale_app.domain.counters import Counted, CountsDelta, counts_delta
 from scale_app.domain.evidence import log_regular
 from scale_app.domain.histogram import Histogram, merged
+from scale_app.domain.picks import ConnectionCounters, Loads, carried_between, picks_by_request
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, PodCount, TrafficSample
 from scale_app.domain.source import Source

@@ -13,9 +13,8 @@ from scale_app.domain.cluster import NO_CLUSTER, PermissionList, TargetList
 from scale_app.domain.compare import Comparison, compare
 from scale_app.domain.errors import NoExperiment, StoreUnavailable
 from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, no_experiment_sentence
-from scale_app.domain.outcome import INTERRUPTED
 from scale_app.domain.plan import Limits, LoadPlan
-from scale_app.domain.storing import KEEP_ALL, Retention, Storing
+from scale_app.domain.record import INTERRUPTED, KEEP_ALL, Retention, Storing
 from scale_app.domain.target import is_demo, is_simulated
 from scale_app.ports import Adapters, Admitted
 from scale_app.service.keeper import Keeper

@@ -7,8 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from scale_app.domain.errors import RunNotFound, RunStillActive, StoreUnavailable
-from scale_app.domain.record import RunOutline
-from scale_app.domain.storing import MEGABYTE, Retention
+from scale_app.domain.record import MEGABYTE, Retention, RunOutline
 from scale_app.ports import Clock, RunStore
 from scale_app.service.tasks import Sleep
 

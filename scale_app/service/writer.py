@@ -12,9 +12,8 @@ from contextlib import suppress
 from typing import Any
 
 from scale_app.domain.errors import RunNotFound, StoreUnavailable
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import RunRecord, Storing
 from scale_app.domain.recording import Recorded
-from scale_app.domain.storing import Storing
 from scale_app.ports import Clock, RunStore
 from scale_app.service.journal import Backlog, Journal, Waiting
 from scale_app.service.tasks import Sleep, first_of

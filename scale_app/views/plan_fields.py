@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from scale_app.domain.request import METHODS
+from scale_app.domain.target import METHODS
 from scale_app.views import format as shown
 from scale_app.views.words import ALERT_RULES, ARRIVALS, COUNTING, DNS, PATTERNS, TLS, UNTIL, connection_text
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from scale_app.domain.request import USER_AGENT
+from scale_app.domain.target import USER_AGENT
 from scale_app.worker.health import ADDRESS_NOT_ALLOWED
 
 METHODS_WITH_BODY = ("POST", "PUT", "PATCH")

@@ -16,7 +16,7 @@ from locust.exception import StopUser
 
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.request import IDEMPOTENT_METHODS, resolved
+from scale_app.domain.target import IDEMPOTENT_METHODS, resolved
 from scale_app.worker.answer import AnswerCache, AnswerReader, JsonAnswerReader
 from scale_app.worker.connection import Network
 from scale_app.worker.connector import NAME_KEPT_S, Resolver, tls_context

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from scale_app.domain.every_look import EVEN_FROM, REGULAR_FROM, UNEVEN_FROM
 from scale_app.domain.evidence import log_even, log_regular, log_uneven
+from scale_app.domain.judgement import EVEN_FROM, REGULAR_FROM, UNEVEN_FROM
 from scale_app.domain.picks import Array
 from scale_app.domain.samples import PodCount
 from scale_app.domain.verdict import VerdictKind, judge_at_any_time

@@ -15,8 +15,7 @@ import numpy as np
 
 from scale_app.domain.balance import Array
 from scale_app.domain.chance import TAIL, chance_above
-from scale_app.domain.connections import ConnectionLoad, kept
-from scale_app.domain.picks import picks_of
+from scale_app.domain.picks import ConnectionLoad, kept, picks_of
 
 SEED, TRIALS = 6, 1_000
 Policy = Literal["layer 4", "layer 7", "half the clients each", "sticks with 0.5", "sticks with 0.9"]

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from scale_app.domain.alert_rules import SLIDING_ALERT_FROM, alert_odds
 from scale_app.domain.balance import Array
-from scale_app.domain.imbalance import SLIDING_ALERT_FROM, alert_odds
 from scale_app.domain.verdict import judge_at_any_time
 
 SEED = 6

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scale_app.domain.cluster_rights import SOURCES
+from scale_app.domain.source import NEEDS
 from tests.cluster.handle import Cluster
 from tests.cluster.product import Product, serving
 from tests.cluster.targets import Thing
@@ -54,7 +54,7 @@ def scale_with(cluster: Cluster, namespace: str, folder: Path, *sources: str) ->
     namespace: where the account is. folder: an empty one.
     """
     name = "-".join(("scale", *sources)).replace("_", "-")
-    rules = [rule for need in SOURCES if need.needed or need.source in sources for rule in need.rules]
+    rules = [rule for need in NEEDS if need.needed or need.source in sources for rule in need.rules]
     given = ((rule.verb, rule.resource, rule.api_group) for rule in rules)
     account(cluster, namespace, name, given, everywhere=True)
     with serving(folder, SCALE_KUBE_CONFIG=str(kubeconfig_of(cluster, namespace, name, folder))) as product:

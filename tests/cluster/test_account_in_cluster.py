@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scale_app.domain.cluster_rights import SOURCES
+from scale_app.domain.source import NEEDS
 from tests.cluster.handle import Cluster
 from tests.cluster.installation import GRANTED, NODE, SHOP
 from tests.cluster.product import Product
@@ -15,8 +15,8 @@ def test_the_account_sees_what_it_was_granted_and_names_the_rest(installed: Prod
     assert urls == {"echo": f"http://echo.{SHOP}.svc/", "closed": ""}
     status, rights = installed.ask("/api/v1/sources")
     assert status == 200
-    rules = {rule for need in SOURCES if need.source in GRANTED for rule in need.rules}
-    covered = [need.source for need in SOURCES if rules.issuperset(need.rules)]  # some rows share their rules
+    rules = {rule for need in NEEDS if need.source in GRANTED for rule in need.rules}
+    covered = [need.source for need in NEEDS if rules.issuperset(need.rules)]  # some rows share their rules
     assert [row["source"] for row in rights["rows"] if row["allowed"]] == covered
 
 

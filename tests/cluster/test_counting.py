@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from scale_app.domain.cluster_rights import SOURCES
+from scale_app.domain.source import NEEDS
 from tests.cluster.accounts import account, kubeconfig_of
 from tests.cluster.counting_table import keep, row_of
 from tests.cluster.envoy import envoy, envoy_archive
@@ -134,7 +134,7 @@ def counting_product(
         yield request.getfixturevalue("product")
         return
     name = LEAST[source][-1]
-    rules = [rule for need in SOURCES if need.source in LEAST[source] for rule in need.rules]
+    rules = [rule for need in NEEDS if need.source in LEAST[source] for rule in need.rules]
     account(cluster, HERE, name, ((rule.verb, rule.resource, rule.api_group) for rule in rules), everywhere=True)
     with serving(tmp_path, SCALE_KUBE_CONFIG=str(kubeconfig_of(cluster, HERE, name, tmp_path))) as running:
         yield running

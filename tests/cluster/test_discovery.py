@@ -10,7 +10,7 @@ import pytest
 from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
 from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.domain.cluster import ClusterTarget, TargetList
-from scale_app.domain.cluster_rights import GATEWAY, SOURCES
+from scale_app.domain.source import GATEWAY, NEEDS
 from tests.cluster.accounts import account, kubeconfig_of
 from tests.cluster.handle import Cluster
 from tests.cluster.targets import Thing, echo, service
@@ -83,7 +83,7 @@ def gateway_api(cluster: Cluster) -> Iterator[None]:
 
 async def offered(cluster: Cluster, namespace: str, folder: Path, *sources: str) -> TargetList:
     """To an account with these rows' rights."""
-    rules = [rule for need in SOURCES if need.source in sources for rule in need.rules]
+    rules = [rule for need in NEEDS if need.source in sources for rule in need.rules]
     name = "-".join(sources)
     account(cluster, namespace, name, ((rule.verb, rule.resource, rule.api_group) for rule in rules))
     clusters = Clusters(str(kubeconfig_of(cluster, namespace, name, folder)))

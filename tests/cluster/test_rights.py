@@ -14,10 +14,10 @@ from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
 from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.cluster import Rule, ServiceRef
-from scale_app.domain.cluster_rights import SOURCES
 from scale_app.domain.errors import ClusterForbidden
 from scale_app.domain.samples import PodsLost, PodsSample, Sample
 from scale_app.domain.snapshot import Source
+from scale_app.domain.source import NEEDS
 from scale_app.ports import Admitted
 from tests.cluster.accounts import account, kubeconfig_of
 from tests.cluster.handle import Cluster
@@ -25,7 +25,7 @@ from tests.cluster.installation import made_of
 from tests.cluster.targets import echo, service
 
 LIMIT_S = 20.0
-NEEDED = next(need for need in SOURCES if need.needed)
+NEEDED = next(need for need in NEEDS if need.needed)
 TIMING = WatchTiming(watch_s=3)
 OPTIONAL = ("pods", "workloads", "nodes")
 
@@ -39,7 +39,7 @@ def shop(cluster: Cluster, namespace: str) -> str:
 
 
 def rights_of(*sources: str) -> list[Rule]:
-    return [rule for need in SOURCES if need.source in sources for rule in need.rules]
+    return [rule for need in NEEDS if need.source in sources for rule in need.rules]
 
 
 def acting(cluster: Cluster, namespace: str, folder: Path, rules: Iterable[Rule], name: str = "scale") -> Clusters:
@@ -108,12 +108,12 @@ async def test_a_right_of_another_namespace_is_no_right_here(cluster: Cluster, s
 
 
 async def test_the_self_check_says_what_the_authorizer_says(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
-    for granted in SOURCES:
+    for granted in NEEDS:
         clusters = acting(cluster, namespace, tmp_path, granted.rules, f"may-{granted.source.replace('_', '-')}")
         found = await KubernetesCatalog(clusters).permissions()
         await clusters.close()
         assert (found.problem, found.namespace) == ("", namespace)
-        for row, need in zip(found.rows, SOURCES, strict=True):
+        for row, need in zip(found.rows, NEEDS, strict=True):
             lacking = tuple(rule for rule in need.rules if rule not in granted.rules)
             assert row.missing == lacking
             assert row.allowed is not bool(lacking)

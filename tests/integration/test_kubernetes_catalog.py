@@ -11,8 +11,8 @@ import pytest
 from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
 from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.domain.cluster import Place, Rule, ServiceRef
-from scale_app.domain.cluster_rights import SOURCES
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, TargetRefused, TargetUnavailable
+from scale_app.domain.source import NEEDS
 from tests.fake_api_server import Document, FakeApiServer
 from tests.kubernetes_objects import endpoint, endpoint_slice, service
 
@@ -242,7 +242,7 @@ async def test_a_cluster_that_is_away_is_an_empty_list_and_a_sentence(
 
 async def test_every_right_is_asked_and_works(server: FakeApiServer, catalog: KubernetesCatalog) -> None:
     found = await catalog.permissions()
-    assert [row.source for row in found.rows] == [need.source for need in SOURCES]
+    assert [row.source for row in found.rows] == [need.source for need in NEEDS]
     assert all(row.allowed and row.sentence.startswith("Works: ") for row in found.rows)
     assert (found.namespace, found.problem) == ("shop", "")
 
@@ -260,12 +260,12 @@ async def test_what_is_allowed_but_not_installed_is_told_apart(
 async def test_a_missing_right_is_in_its_rows_and_in_no_other(
     server: FakeApiServer, catalog: KubernetesCatalog
 ) -> None:
-    for need in SOURCES:
+    for need in NEEDS:
         rule = need.rules[0]
         server.denied = {str(rule)}
         rows = (await catalog.permissions("shop/cart")).rows
         refused = [row for row in rows if not row.allowed]
-        assert [row.source for row in refused] == [each.source for each in SOURCES if rule in each.rules]
+        assert [row.source for row in refused] == [each.source for each in NEEDS if rule in each.rules]
         assert all(row.missing == (rule,) and str(rule) in row.sentence for row in refused)
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from scale_app.domain.cluster import Need, Rule
-from scale_app.domain.cluster_rights import SOURCES
+from scale_app.domain.source import NEEDS
 
 K8S = Path(__file__).parents[2] / "k8s"
 DOCUMENTS = [doc for path in sorted(K8S.glob("*.yaml")) for doc in yaml.safe_load_all(path.read_text())]
@@ -164,7 +164,7 @@ def test_only_workers_reach_the_workers_port() -> None:
 
 RIGHTS = K8S / "rights"
 GRANTED = {
-    need.source: list(yaml.safe_load_all((RIGHTS / folder_of(need) / "role.yaml").read_text())) for need in SOURCES
+    need.source: list(yaml.safe_load_all((RIGHTS / folder_of(need) / "role.yaml").read_text())) for need in NEEDS
 }
 
 
@@ -179,13 +179,13 @@ def rules_of(role: Any) -> set[Rule]:
 
 
 def test_there_is_a_component_for_each_thing_that_needs_rights_and_no_other() -> None:
-    assert {path.name for path in RIGHTS.iterdir()} == {*map(folder_of, SOURCES), "everywhere"}
-    for need in SOURCES:
+    assert {path.name for path in RIGHTS.iterdir()} == {*map(folder_of, NEEDS), "everywhere"}
+    for need in NEEDS:
         component = yaml.safe_load((RIGHTS / folder_of(need) / "kustomization.yaml").read_text())
         assert (component["kind"], component["resources"]) == ("Component", ["role.yaml"])
 
 
-@pytest.mark.parametrize("need", SOURCES, ids=lambda need: need.source)
+@pytest.mark.parametrize("need", NEEDS, ids=lambda need: need.source)
 def test_a_component_grants_exactly_what_its_thing_needs(need: Need) -> None:
     role, binding = GRANTED[need.source]
     assert rules_of(role) == set(need.rules)
@@ -201,12 +201,12 @@ def test_a_component_grants_exactly_what_its_thing_needs(need: Need) -> None:
 
 
 def test_nothing_reads_secrets_and_only_what_enters_pods_does_more_than_read() -> None:
-    rules = {need: rules_of(GRANTED[need.source][0]) for need in SOURCES}
+    rules = {need: rules_of(GRANTED[need.source][0]) for need in NEEDS}
     assert not [rule for each in rules.values() for rule in each if "secret" in rule.resource or "*" in str(rule)]
     writing = {
         need.source for need, each in rules.items() for rule in each if rule.verb not in ("get", "list", "watch")
     }
-    assert writing == {need.source for need in SOURCES if need.enters}
+    assert writing == {need.source for need in NEEDS if need.enters}
 
 
 def test_the_token_is_mounted_only_by_the_component_that_uses_it() -> None:
@@ -221,7 +221,7 @@ def test_the_token_is_mounted_only_by_the_component_that_uses_it() -> None:
 
 def test_the_documentation_names_every_right() -> None:
     text = (K8S.parent / "docs" / "kubernetes.md").read_text()
-    for need in SOURCES:
+    for need in NEEDS:
         (row,) = [line for line in text.splitlines() if line.startswith(f"| `{need.source}` |")]
         assert all(f"`{rule}`" in row for rule in need.rules)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from scale_app.domain.errors import SettingsError
-from scale_app.domain.storing import Retention
+from scale_app.domain.record import Retention
 from scale_app.settings import Settings, load_settings, load_worker_listener
 
 

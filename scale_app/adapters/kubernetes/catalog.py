@@ -22,8 +22,8 @@ from scale_app.domain.cluster import (
     TargetList,
     service_ref,
 )
-from scale_app.domain.cluster_rights import DISCOVERY, GATEWAY, METRICS, NETWORKING, SOURCES
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, ScaleError, TargetUnavailable
+from scale_app.domain.source import DISCOVERY, GATEWAY, METRICS, NEEDS, NETWORKING
 
 OPTIONAL = (
     (f"apis/{NETWORKING}/v1", "ingresses"),
@@ -141,8 +141,8 @@ async def _or_nothing(reading: Awaitable[tuple[list[Json], str]], problems: list
 
 
 async def permissions_of(cluster: ClusterClient, namespace: str) -> tuple[SourcePermission, ...]:
-    """A row for each of SOURCES, for one namespace or "*" for all. Raises ClusterUnavailable."""
-    asked = list(dict.fromkeys((need.cluster_wide, rule) for need in SOURCES for rule in need.rules))
+    """A row for each of NEEDS, for one namespace or "*" for all. Raises ClusterUnavailable."""
+    asked = list(dict.fromkeys((need.cluster_wide, rule) for need in NEEDS for rule in need.rules))
     answers = await asyncio.gather(*(_may(cluster, rule, "*" if wide else namespace) for wide, rule in asked))
     groups = dict(
         zip(NOT_EVERYWHERE, await asyncio.gather(*(serves(cluster, group) for group in NOT_EVERYWHERE)), strict=True)
@@ -150,7 +150,7 @@ async def permissions_of(cluster: ClusterClient, namespace: str) -> tuple[Source
     allowed = dict(zip(asked, answers, strict=True))
     return tuple(
         _row(need, {rule: allowed[need.cluster_wide, rule] for rule in need.rules}, _unserved(need, groups))
-        for need in SOURCES
+        for need in NEEDS
     )
 
 

@@ -21,9 +21,9 @@ from scale_app.adapters.kubernetes.client import ClusterClient, Json
 from scale_app.adapters.kubernetes.list_watch import ListWatch, Timing, listed
 from scale_app.adapters.kubernetes.pods_sample import ServiceObjects
 from scale_app.domain.cluster import NO_CLUSTER, ServiceRef
-from scale_app.domain.cluster_rights import METRICS
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, TargetUnavailable, named
 from scale_app.domain.samples import PodsLost, PodsSample, PodUsage, Sample
+from scale_app.domain.source import METRICS
 from scale_app.ports import Admitted, Clock
 
 T = TypeVar("T")

@@ -14,9 +14,8 @@ from scale_app.domain.balance import Balance
 from scale_app.domain.errors import PlanError
 from scale_app.domain.events import Numbered
 from scale_app.domain.plan import Limits
-from scale_app.domain.record import RunFilter, RunOutline, RunRecord, SavedPlan
+from scale_app.domain.record import RunFilter, RunOutline, RunRecord, SavedPlan, Storing
 from scale_app.domain.snapshot import PodShare, Point, RunState, Source
-from scale_app.domain.storing import Storing
 from scale_app.domain.verdict import Verdict, VerdictKind
 
 MOST_RUNS_A_PAGE = 500

@@ -6,11 +6,10 @@ when it fires and when it is silent.
 
 from __future__ import annotations
 
-from scale_app.domain.facts import Facts
 from scale_app.domain.findings.balancer import SESSION_AFFINITY, SINGLE_SOURCE, UNEQUAL_WEIGHTS, UNEVEN_CONNECTIONS
-from scale_app.domain.findings.cause import Cause
 from scale_app.domain.findings.connections import KEEP_ALIVE_PINNING, LATE_PODS, LAYER7, TOO_FEW_CONNECTIONS
 from scale_app.domain.findings.counts import FOREIGN_TRAFFIC, GENERATOR_LIMIT, PODS_NOT_NAMED
+from scale_app.domain.findings.facts import Cause, Facts
 from scale_app.domain.findings.places import INTERNAL_TRAFFIC_POLICY, NODE_LOCAL, TOPOLOGY
 from scale_app.domain.findings.pods import (
     FAILING_MAGNET,

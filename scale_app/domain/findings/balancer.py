@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scale_app.domain.balance import counted, shares
-from scale_app.domain.facts import Facts
-from scale_app.domain.findings.cause import Cause, percent
+from scale_app.domain.findings.facts import Cause, Facts, percent
 from scale_app.domain.numerics import np
 from scale_app.domain.snapshot import Finding, PodShare
 from scale_app.domain.verdict import VerdictKind

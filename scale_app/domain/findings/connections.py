@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from scale_app.domain.balance import THRESHOLD
-from scale_app.domain.facts import BY_REQUEST_FROM, DUE_TO_JUDGE, Facts
-from scale_app.domain.findings.cause import Cause, percent, pods
+from scale_app.domain.findings.facts import BY_REQUEST_FROM, DUE_TO_JUDGE, Cause, Facts, percent, pods
+from scale_app.domain.judgement import PICKS_PER_POD
 from scale_app.domain.snapshot import Finding
-from scale_app.domain.verdict import PICKS_PER_POD, VerdictKind
+from scale_app.domain.verdict import VerdictKind
 from scale_app.domain.verdict_sentence import count, rounded
 
 HALF, NEARLY = 0.5, 0.75

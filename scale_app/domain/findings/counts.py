@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from scale_app.domain.facts import Facts
-from scale_app.domain.findings.cause import Cause, percent
+from scale_app.domain.findings.facts import Cause, Facts, percent
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.snapshot import Finding
 from scale_app.domain.verdict import COVERAGE_FLOOR

@@ -6,8 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from scale_app.domain.facts import DUE_TO_JUDGE, STARVED_BELOW, Facts
-from scale_app.domain.findings.cause import Cause
+from scale_app.domain.findings.facts import DUE_TO_JUDGE, STARVED_BELOW, Cause, Facts
 from scale_app.domain.snapshot import Finding
 from scale_app.domain.verdict_sentence import count
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from scale_app.domain.facts import Facts
-from scale_app.domain.findings.cause import Cause, percent, pods
+from scale_app.domain.findings.facts import Cause, Facts, percent, pods
 from scale_app.domain.snapshot import Finding, PodShare
 from scale_app.domain.verdict_sentence import count, milliseconds
 

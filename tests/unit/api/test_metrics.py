@@ -11,10 +11,9 @@ from starlette.testclient import TestClient
 from scale_app.api.metrics import MOST_PODS, RUN, RunCollector, labels_of
 from scale_app.domain.alert import Alert
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import RunRecord, Storing
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.snapshot import RunState, Snapshot, Source
-from scale_app.domain.storing import Storing
 from tests.examples import pod_share, snapshot
 from tests.unit.api.conftest import RUNS, Site
 

@@ -6,12 +6,12 @@ import pytest
 
 from scale_app.cli.doctor import Row, Status, history_row, source_rows
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
-from scale_app.domain.cluster_rights import SOURCES
-from scale_app.domain.storing import KEEP_ALL, Retention
+from scale_app.domain.record import KEEP_ALL, Retention
+from scale_app.domain.source import NEEDS
 
 
 def of(source: str, allowed: bool | None) -> Row:
-    need = next(need for need in SOURCES if need.source == source)
+    need = next(need for need in NEEDS if need.source == source)
     return source_rows(PermissionList((SourcePermission(source, need.used_for, need.rules, allowed, (), "Said."),)))[0]
 
 

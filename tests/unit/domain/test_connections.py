@@ -2,7 +2,7 @@
 
 import random
 
-from scale_app.domain.connections import ConnectionCounters, ConnectionLoad, Loads, carried_between, kept
+from scale_app.domain.picks import ConnectionCounters, ConnectionLoad, Loads, carried_between, kept
 from scale_app.domain.samples import ConnectionLoads
 
 

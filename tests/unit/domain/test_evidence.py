@@ -7,7 +7,6 @@ import pytest
 from scipy.special import gammaln
 
 from scale_app.domain.balance import CV_THRESHOLD
-from scale_app.domain.every_look import EVEN_FROM, UNEVEN_FROM
 from scale_app.domain.evidence import (
     LARGE,
     deciding_picks,
@@ -21,6 +20,7 @@ from scale_app.domain.evidence import (
     log_uneven,
     lowest_cv,
 )
+from scale_app.domain.judgement import EVEN_FROM, UNEVEN_FROM
 
 LOG_EVEN_FROM, LOG_UNEVEN_FROM = math.log(EVEN_FROM), math.log(UNEVEN_FROM)
 

@@ -1,8 +1,8 @@
 """A run that reached nothing says what was tried, what came back and what to do."""
 
-from scale_app.domain.outcome import failure_sentence, should_give_up
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import PodCount, TrafficSample
+from scale_app.domain.unanswered import failure_sentence, should_give_up
 
 PLAN = LoadPlan(target_url="http://127.0.0.1:9/", timeout_s=3)
 REFUSED = TrafficSample(1, 5, 40, errors={"connection refused": 40})

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scale_app.domain.connections import ConnectionLoad, kept
-from scale_app.domain.picks import closed_form, freshness_of, picks_of, unbiased_effect
+from scale_app.domain.picks import ConnectionLoad, closed_form, freshness_of, kept, picks_of, unbiased_effect
 
 EVEN_5 = [0.2] * 5
 

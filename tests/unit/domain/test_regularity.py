@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scale_app.domain.connections import kept
 from scale_app.domain.evidence import log_regular
+from scale_app.domain.picks import kept
 from scale_app.domain.samples import PodCount
 
 ALIKE = {"a": 1.0, "b": 1.0, "c": 1.0}

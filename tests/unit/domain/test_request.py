@@ -6,7 +6,7 @@ import pytest
 
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.domain.request import resolved
+from scale_app.domain.target import resolved
 
 
 def test_a_plan_takes_method_headers_and_body() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scale_app.domain.balance import balance
-from scale_app.domain.connections import kept
+from scale_app.domain.picks import kept
 from scale_app.domain.verdict import VerdictKind, judge
 from tests.unit.domain.verdicts import fair, numbers, one_each
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scale_app.domain.connections import kept
 from scale_app.domain.histogram import Histogram
+from scale_app.domain.picks import kept
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, PodCount, PodSeen, PodsSample, TrafficSample
 from scale_app.domain.verdict import VerdictKind

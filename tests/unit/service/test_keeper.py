@@ -9,9 +9,8 @@ import pytest
 
 from scale_app.domain.errors import RunNotFound, RunStillActive, StoreUnavailable
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.record import RunRecord
+from scale_app.domain.record import DAY_S, KEEP_ALL, Retention, RunRecord
 from scale_app.domain.snapshot import RunState, Source
-from scale_app.domain.storing import DAY_S, KEEP_ALL, Retention
 from scale_app.service import keeper
 from scale_app.service.keeper import Keeper
 from tests.fakes import FakeClock, FakeStore

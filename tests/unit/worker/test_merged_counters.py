@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scale_app.domain.connections import ConnectionCounters, carried_between
+from scale_app.domain.picks import ConnectionCounters, carried_between
 from scale_app.domain.samples import ConnectionLoads, GeneratorHealth, PodCount, TrafficSample
 from scale_app.worker.counters import Counters
 from scale_app.worker.worker_roster import MergedCounters

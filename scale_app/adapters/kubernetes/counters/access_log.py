@@ -19,9 +19,9 @@ from scale_app.adapters.kubernetes.counters.pods import CountedPod
 from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts, PodReadings
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, CountingFailed, ScaleError, named
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.request import USER_AGENT
 from scale_app.domain.samples import CountsSample
 from scale_app.domain.source import Source
+from scale_app.domain.target import USER_AGENT
 from scale_app.ports import Admitted
 from scale_app.readings.access_log import LogFormat, Ours, Whose
 

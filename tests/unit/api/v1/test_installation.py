@@ -6,7 +6,7 @@ import pytest
 
 from scale_app.codec import to_wire
 from scale_app.domain.errors import StoreUnavailable, TargetUnavailable
-from scale_app.domain.storing import Storing
+from scale_app.domain.record import Storing
 from tests.unit.api.conftest import PLAN, RUNS, Site
 from tests.unit.api.v1.test_runs import assert_problem
 

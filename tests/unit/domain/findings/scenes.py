@@ -8,7 +8,7 @@ from typing import Any
 
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import PodChanged
-from scale_app.domain.facts import Facts
+from scale_app.domain.findings.facts import Facts
 from scale_app.domain.histogram import Histogram, bucket_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.roster import Roster

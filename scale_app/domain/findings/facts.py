@@ -1,8 +1,8 @@
-"""Everything that diagnosis may look at, in one place; the causes themselves are in findings/."""
+"""Everything that diagnosis may look at, in one place; a cause, with figures in its sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,8 +10,9 @@ from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import PodChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import GeneratorHealth, PodSeen
-from scale_app.domain.snapshot import PodShare, Source
+from scale_app.domain.snapshot import MOST_PODS_NAMED, Certainty, Finding, PodShare, Source
 from scale_app.domain.unanswered import Silent
+from scale_app.domain.verdict_sentence import count
 from scale_app.domain.window import Figures
 
 DUE_TO_JUDGE = 20.0
@@ -135,3 +136,34 @@ class Facts:
             return "", 0.0
         name = max(window.pods, key=lambda pod: window.pods[pod].requests)
         return name, window.pods[name].requests / attributed
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One cause of uneven work. find: the finding when the facts show it, None when not; pure, raises nothing.
+
+    shown_by: which figures are the evidence, for the documentation. The rest: see Finding.
+    """
+
+    code: str
+    title: str
+    cause: str
+    shown_by: str
+    remedy: str
+    find: Callable[[Facts], Finding | None]
+    patch: str = ""
+
+    def found(self, certainty: Certainty, evidence: str, pods: Iterable[str] = ()) -> Finding:
+        """The finding, with this run's numbers."""
+        named = tuple(pods)[:MOST_PODS_NAMED]
+        return Finding(self.code, self.title, self.cause, evidence, certainty, self.remedy, self.patch, named)
+
+
+def percent(share: float) -> str:
+    """A share (0..1) as people read it."""
+    return f"{share * 100:.0f} %" if share >= 0.1 or share == 0 else f"{share * 100:.2g} %"
+
+
+def pods(names: Sequence[str]) -> str:
+    """Names, or how many there are when they would fill the line."""
+    return " and ".join(names) if 0 < len(names) <= 2 else count(len(names), "pod")
