@@ -43,11 +43,18 @@ def number_slider(
     wrong: Flag = False,
 ) -> Part:
     """A slider over round stops and an entry for any number. name: its test id; on_settled: when a value stands."""
-    entry = _number_entry(f"{name}-entry", unit, text, on_type, "entry-box", disabled, wrong, on_settled)
+    more = {"disabled": disabled, "wrong": wrong}
+    number = _number_entry(f"{name}-entry", unit, text, on_type, on_settled, "entry-box", **more)
     return rx.el.div(
-        rx.el.div(rx.el.label(label, html_for=f"{name}-entry", id=f"{name}-label"), entry, class_name="row"),
+        rx.el.div(rx.el.label(label, html_for=f"{name}-entry", id=f"{name}-label"), number, class_name="row"),
         slider.root(
-            *_track_and_thumb(name, text + f" {unit}"),
+            slider.track(slider.range(class_name="slider-range"), class_name="slider-track"),
+            slider.thumb(
+                class_name="slider-thumb",
+                aria_labelledby=f"{name}-label",
+                aria_valuetext=text + f" {unit}",
+                data_testid=f"{name}-slider",
+            ),
             value=at,
             min=0,
             max=last_stop,
@@ -58,69 +65,29 @@ def number_slider(
             on_value_commit=[on_slide, on_settled],
             class_name="slider",
         ),
-        _note(note),
+        rx.fragment() if isinstance(note, str) and note == "" else rx.el.p(note, class_name="note"),
         class_name="field",
     )
 
 
-def _track_and_thumb(name: str, said: Text) -> tuple[Part, Part]:
-    """said: what a screen reader says of where the thumb is."""
-    return (
-        slider.track(slider.range(class_name="slider-range"), class_name="slider-track"),
-        slider.thumb(
-            class_name="slider-thumb",
-            aria_labelledby=f"{name}-label",
-            aria_valuetext=said,
-            data_testid=f"{name}-slider",
-        ),
-    )
-
-
 def small_entry(
-    name: str,
-    label: str,
-    value: Text,
-    on_type: Handler,
-    unit: str = "",
-    disabled: Flag = False,
-    wrong: Flag = False,
-    on_settled: Handler = NOTHING,
+    name: str, label: str, value: Text, on_type: Handler, unit: str = "", on_settled: Handler = NOTHING, **more: Any
 ) -> Part:
-    """A number on one line with its label. on_settled: as for `number_slider`."""
-    entry = _number_entry(name, unit, value, on_type, "entry-box solo", disabled, wrong, on_settled)
-    return labelled(name, label, entry, look="field row-field")
+    """A number on one line with its label. on_settled: as for `number_slider`; more: as for `entry`."""
+    number = _number_entry(name, unit, value, on_type, on_settled, "entry-box solo", **more)
+    return labelled(name, label, number, look="field row-field")
 
 
-def text_entry(
-    name: str,
-    label: str,
-    value: Text,
-    on_type: Handler,
-    note: Text = "",
-    disabled: Flag = False,
-    wrong: Flag = False,
-    **more: Any,
-) -> Part:
-    """A labelled line of text."""
-    looks = {"type": "text", "auto_complete": "off", "spell_check": False, "class_name": "input"}
-    return labelled(
-        name, label, _entry(rx.el.input, name, value, on_type, disabled, wrong, **looks, **more), _note(note)
-    )
+def text_entry(name: str, label: str, value: Text, on_type: Handler, **more: Any) -> Part:
+    """A labelled line of text. more: as for `entry`."""
+    looks: dict[str, Any] = {"type": "text", "auto_complete": "off", "spell_check": False, "class_name": "input"}
+    return labelled(name, label, entry(rx.el.input, name, value, on_type, **looks, **more))
 
 
-def text_area(
-    name: str,
-    label: str,
-    value: Text,
-    on_type: Handler,
-    disabled: Flag = False,
-    wrong: Flag = False,
-    rows: int = 3,
-    **more: Any,
-) -> Part:
-    """Several labelled lines of text."""
-    looks = {"rows": str(rows), "spell_check": False, "class_name": "input area mono"}
-    return labelled(name, label, _entry(rx.el.textarea, name, value, on_type, disabled, wrong, **looks, **more))
+def text_area(name: str, label: str, value: Text, on_type: Handler, rows: int = 3, **more: Any) -> Part:
+    """Several labelled lines of text. more: as for `entry`."""
+    looks: dict[str, Any] = {"rows": str(rows), "spell_check": False, "class_name": "input area mono"}
+    return labelled(name, label, entry(rx.el.textarea, name, value, on_type, **looks, **more))
 
 
 def labelled(name: str, label: str, *inside: Part, look: str = "field") -> Part:
@@ -129,28 +96,26 @@ def labelled(name: str, label: str, *inside: Part, look: str = "field") -> Part:
 
 
 def _number_entry(
-    name: str, unit: str, value: Text, on_type: Handler, look: str, disabled: Flag, wrong: Flag, on_settled: Handler
+    name: str, unit: str, value: Text, on_type: Handler, on_settled: Handler, look: str, **more: Any
 ) -> Part:
     """Where a number is typed, before its unit. on_settled: when it stands, on leaving and on Enter."""
     looks = {"type": "text", "input_mode": "decimal", "auto_complete": "off", "class_name": "entry"}
     settling = {"on_blur": on_settled, "on_key_down": on_enter(on_settled)}
-    return rx.el.span(
-        _entry(rx.el.input, name, value, on_type, disabled, wrong, **looks, **settling),
-        rx.el.span(unit, class_name="unit"),
-        class_name=look,
-    )
+    number = entry(rx.el.input, name, value, on_type, **looks, **settling, **more)
+    return rx.el.span(number, rx.el.span(unit, class_name="unit"), class_name=look)
 
 
-def _entry(element: Any, name: str, value: Text, on_type: Handler, disabled: Flag, wrong: Flag, **more: Any) -> Part:
-    """name: its id and its test id."""
+def entry(
+    element: Any, name: str, value: Text, on_type: Handler, wrong: Flag = False, about: str = "problem", **more: Any
+) -> Part:
+    """name: its id and its test id; about: id of what tells why it is wrong; more: of the element, such as disabled."""
     return typed(
         element(
             id=name,
             value=value,
             on_change=on_type,
-            disabled=disabled,
             aria_invalid=wrong,
-            aria_describedby="problem",
+            aria_describedby=about,
             data_testid=name,
             **more,
         )
@@ -185,11 +150,6 @@ def choice(
     )
 
 
-def _note(text: Text) -> Part:
-    """A sentence below the control; nothing for ""."""
-    return rx.fragment() if isinstance(text, str) and text == "" else rx.el.p(text, class_name="note")
-
-
 def button(text: Text, on_click: Handler, name: str, look: str = "", icon: str = "", **more: Any) -> Part:
     """A button. look: "primary" for the one main action of a page. name: its test id."""
     return rx.el.button(
@@ -198,6 +158,20 @@ def button(text: Text, on_click: Handler, name: str, look: str = "", icon: str =
         on_click=on_click,
         type="button",
         class_name=f"button {look}".strip(),
+        data_testid=name,
+        **more,
+    )
+
+
+def search(name: str, label: str, text: Text, on_type: Handler, **more: Any) -> Part:
+    """An entry that narrows a list. name: its test id; text: what it begins with."""
+    return rx.el.input(
+        default_value=text,
+        on_change=on_type,
+        type="search",
+        placeholder=label,
+        aria_label=label,
+        class_name="input",
         data_testid=name,
         **more,
     )

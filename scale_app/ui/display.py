@@ -73,6 +73,11 @@ def notice(icon: str, *said: Part, look: Text = "notice", size: int = 18, **more
     return rx.el.div(rx.icon(icon, size=size, aria_hidden=True), *said, class_name=look, **more)
 
 
+def problem(text: Text, name: str = "problem", **more: Any) -> Part:
+    """A sentence that says what is wrong, "" when nothing is. name: its test id."""
+    return rx.el.p(text, class_name="problem", role="alert", data_testid=name, **more)
+
+
 def empty_card(icon: str, *inside: Part, size: int = 32, **more: Any) -> Part:
     """In the place of what there is not: why, and what to do."""
     return rx.el.section(rx.icon(icon, size=size, aria_hidden=True), *inside, class_name="card empty", **more)

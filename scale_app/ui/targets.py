@@ -11,7 +11,7 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.domain.target import DEMO_TARGET
 from scale_app.ui import controls
-from scale_app.ui.display import empty_card, explained, heads, info, local_time, notice, table_box
+from scale_app.ui.display import empty_card, explained, heads, info, local_time, notice, problem, table_box
 from scale_app.ui.layout import page
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.reflex_compat import Handler, Part
@@ -135,14 +135,8 @@ def _no_target(view: Any) -> Part:
 def _filter() -> Part:
     narrow: Handler = TargetsPage.narrow
     return rx.el.div(
-        rx.el.input(
-            default_value=TargetsPage.wanted,
-            on_change=narrow.debounce(TYPING_MS),
-            type="search",
-            placeholder="Name, namespace or URL contains",
-            aria_label="Name, namespace or URL contains",
-            class_name="input",
-            data_testid="filter-targets",
+        controls.search(
+            "filter-targets", "Name, namespace or URL contains", TargetsPage.wanted, narrow.debounce(TYPING_MS)
         ),
         class_name="filter",
         role="search",
@@ -181,14 +175,8 @@ def _target(row: TargetRow) -> Part:
 
 def _use(row: TargetRow) -> Part:
     use: Handler = TargetsPage.use
-    return rx.el.button(
-        "Use as target",
-        on_click=use(row.url, row.service),
-        type="button",
-        class_name="button small no-print",
-        aria_label="Use " + row.name + " as target",
-        data_testid="use",
-    )
+    about = "Use " + row.name + " as target"
+    return controls.button("Use as target", use(row.url, row.service), "use", look="small no-print", aria_label=about)
 
 
 def _place(place: PlaceRow) -> Part:
@@ -204,10 +192,7 @@ def _setting(setting: Any) -> Part:
 def _rights(view: Any) -> Part:
     return panel(
         "Permissions",
-        rx.cond(
-            view.rights_problem != "",
-            rx.el.p(view.rights_problem, class_name="problem", role="alert", data_testid="rights-problem"),
-        ),
+        rx.cond(view.rights_problem != "", problem(view.rights_problem, "rights-problem")),
         rx.cond(view.rights, _rights_table(view)),
         note=view.rights_of,
     )

@@ -13,7 +13,7 @@ from scale_app.codec import plan_from_wire
 from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
-from scale_app.ui.display import empty_card, notice, refusal
+from scale_app.ui.display import empty_card, notice, problem, refusal
 from scale_app.ui.layout import page
 from scale_app.ui.live.form import load_form
 from scale_app.ui.plan.state import PlanForm
@@ -172,7 +172,7 @@ def demo_panel() -> Part:
         controls.choice("demo-fault", "Fault", FAULTS, state.fault, state.choose_fault),
         _number("pods", "Pods"),
         controls.button("Kill a pod", state.kill, "demo-kill", icon="skull", disabled=state.first_pod == ""),
-        rx.el.p(state.problem, class_name="problem", role="alert", data_testid="demo-problem"),
+        problem(state.problem, "demo-problem"),
         class_name="card form",
         aria_label="Demo pods",
     )

@@ -13,7 +13,7 @@ from scale_app import wiring
 from scale_app.codec.plan_text import plan_from_text
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
-from scale_app.ui.display import refusal
+from scale_app.ui.display import problem, refusal
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.plan.texts import check_yaml, yaml_of
 from scale_app.ui.reflex_compat import Flag, Part
@@ -119,7 +119,7 @@ def saved_plans_fold(running: Flag) -> Part:
             controls.button("Load into the form", form.read_text, "read-plan-text", look="small", disabled=running),
             class_name="quick",
         ),
-        rx.el.p(form.problem, class_name="problem", role="alert", data_testid="plan-problem"),
+        problem(form.problem, "plan-problem"),
         class_name="fold",
     )
 

@@ -14,7 +14,7 @@ from scale_app import wiring
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.record import check_name
 from scale_app.ui import controls
-from scale_app.ui.display import local_time, refusal
+from scale_app.ui.display import local_time, problem, refusal
 from scale_app.ui.reflex_compat import Handler, Part
 from scale_app.views.presenting import RunListRow
 
@@ -112,116 +112,65 @@ def delete_dialog(asked: RunListRow, delete: Handler) -> Part:
 
     asked: the run that the dialog names, and the only one that `delete` is called for.
     """
-    return _dialog(
-        DELETE_DIALOG,
-        "Delete this run?",
-        _which(asked),
-        rx.el.p("This deletes its figures, events and link for everybody. It cannot be undone."),
-        _buttons(
-            DELETE_DIALOG,
-            controls.button(
-                "Delete",
-                delete(asked.run_id),
-                "confirm-delete",
-                look="danger",
-                disabled=asked.run_id == "",
-                custom_attrs=_closes(DELETE_DIALOG),
-            ),
-        ),
+    delete_it = controls.button(
+        "Delete",
+        delete(asked.run_id),
+        "confirm-delete",
+        look="danger",
+        disabled=asked.run_id == "",
+        custom_attrs=_closes(DELETE_DIALOG),
     )
+    told = "This deletes its figures, events and link for everybody. It cannot be undone."
+    return _dialog(DELETE_DIALOG, "Delete this run?", asked, rx.el.p(told), buttons=[delete_it])
 
 
 def baseline_dialog(asked: RunListRow, marking: Any) -> Part:
     """A baseline has a name, so that a script can ask for it whichever run it is. marking: a BaselineMarking."""
+    # The typed name is the server's by then: leaving the entry told it, and events keep their order.
+    mark, unmark = marking.mark(asked.run_id), marking.unmark(asked.run_id)
+    wrong = marking.baseline_problem
+    note = "Later runs can be compared with it. If another run has this name, the name moves to this run."
+    removes = controls.button("Remove baseline", unmark, "unmark", custom_attrs=_closes(BASELINE_DIALOG))
     return _dialog(
         BASELINE_DIALOG,
         "Use this run as a baseline",
-        _which(asked),
+        asked,
         rx.el.label("Baseline name", html_for="baseline-name"),
-        _name_entry(asked, marking),
-        rx.el.div(
-            rx.el.p(
-                marking.baseline_problem,
-                id="baseline-problem",
-                class_name="problem",
-                role="alert",
-                data_testid="baseline-problem",
-            ),
-            rx.cond(
-                marking.baseline_problem == "",
-                rx.el.p(
-                    "Later runs can be compared with it. If another run has this name, the name moves to this run.",
-                    class_name="note",
-                ),
-            ),
-            class_name="answer",
-        ),
-        _marking_buttons(asked, marking),
-    )
-
-
-def _name_entry(asked: RunListRow, marking: Any) -> Part:
-    return controls.typed(
-        rx.el.input(
-            id="baseline-name",
-            value=marking.baseline_name,
-            on_change=marking.type_baseline,
-            on_key_down=controls.on_enter(marking.mark(asked.run_id)),
+        controls.entry(
+            rx.el.input,
+            "baseline-name",
+            marking.baseline_name,
+            marking.type_baseline,
+            wrong=wrong != "",
+            about="baseline-problem",
+            on_key_down=controls.on_enter(mark),
             auto_complete="off",
             class_name="input",
-            aria_invalid=marking.baseline_problem != "",
-            aria_describedby="baseline-problem",
-            data_testid="baseline-name",
-        )
+        ),
+        rx.el.div(
+            problem(wrong, "baseline-problem", id="baseline-problem"),
+            rx.cond(wrong == "", rx.el.p(note, class_name="note")),
+            class_name="answer",
+        ),
+        buttons=[
+            rx.cond(asked.baseline != "", removes),
+            controls.button("Set as baseline", mark, "confirm-mark", look="primary", disabled=asked.run_id == ""),
+        ],
     )
 
 
-def _marking_buttons(asked: RunListRow, marking: Any) -> Part:
-    unmark = controls.button(
-        "Remove baseline", marking.unmark(asked.run_id), "unmark", custom_attrs=_closes(BASELINE_DIALOG)
+def _dialog(name: str, title: str, asked: RunListRow, *inside: Part, buttons: list[Part]) -> Part:
+    which = rx.fragment(
+        local_time(asked.created_at_epoch_s), ", ", rx.el.span(asked.target, class_name="mono"), ", ", asked.plan
     )
-    # The typed name is the server's by then: leaving the entry told it, and events keep their order.
-    mark = marking.mark(asked.run_id)
-    return _buttons(
-        BASELINE_DIALOG,
-        rx.cond(asked.baseline != "", unmark),
-        controls.button("Set as baseline", mark, "confirm-mark", look="primary", disabled=asked.run_id == ""),
-    )
-
-
-def _dialog(name: str, title: str, *inside: Part) -> Part:
+    cancel = controls.button("Cancel", rx.noop(), f"{name}-cancel", custom_attrs=_closes(name))
     return rx.el.dialog(
         rx.el.h2(title, id=f"{name}-title"),
+        rx.el.p(rx.cond(asked.run_id != "", which, "…"), class_name="which"),
         *inside,
+        rx.el.div(cancel, *buttons, class_name="buttons"),
         id=name,
         aria_labelledby=f"{name}-title",
         class_name="dialog",
         data_testid=name,
-    )
-
-
-def _which(asked: RunListRow) -> Part:
-    return rx.el.p(
-        rx.cond(
-            asked.run_id != "",
-            rx.fragment(
-                local_time(asked.created_at_epoch_s),
-                ", ",
-                rx.el.span(asked.target, class_name="mono"),
-                ", ",
-                asked.plan,
-            ),
-            "…",
-        ),
-        class_name="which",
-    )
-
-
-def _buttons(dialog: str, *actions: Part) -> Part:
-    return rx.el.div(
-        rx.el.button(
-            "Cancel", type="button", class_name="button", custom_attrs=_closes(dialog), data_testid=f"{dialog}-cancel"
-        ),
-        *actions,
-        class_name="buttons",
     )

@@ -6,14 +6,13 @@ from typing import Any
 
 import reflex as rx
 
-from scale_app.pictures.axes import SIDE
 from scale_app.ui import controls
 from scale_app.ui.display import explained, heads, in_address, local_text, local_time, table_box, unseen
 from scale_app.ui.layout import page
 from scale_app.ui.reflex_compat import Flag, Handler, Part
 from scale_app.ui.runs.actions import BASELINE_DIALOG, DELETE_DIALOG, RunAgain, baseline_dialog, delete_dialog, opens
 from scale_app.ui.runs.state import ANY, PAGE_SIZE, RunList
-from scale_app.ui.shown.charts import path
+from scale_app.ui.shown.charts import path, plot
 from scale_app.views.charts import THRESHOLD_PATH
 from scale_app.views.presenting import RunListRow
 from scale_app.views.words import STATES, VERDICTS
@@ -57,15 +56,12 @@ def _head() -> Part:
 def _filter() -> Part:
     narrow: Handler = RunList.narrow
     return rx.el.div(
-        rx.el.input(
-            default_value=RunList.target,
+        controls.search(
+            "filter-target",
+            "Target contains",
+            RunList.target,
+            lambda text: [in_address("target", text, ""), narrow("target", text).debounce(TYPING_MS)],
             key=rx.cond(RunList.ready, "asked", "blank"),
-            on_change=lambda text: [in_address("target", text, ""), narrow("target", text).debounce(TYPING_MS)],
-            type="search",
-            placeholder="Target contains",
-            aria_label="Target contains",
-            class_name="input",
-            data_testid="filter-target",
         ),
         _choice("verdict", "Verdict", VERDICTS, RunList.verdict),
         _choice("state", "State", STATES, RunList.run_state),
@@ -92,12 +88,7 @@ def _choice(name: str, label: str, options: Any, value: Any) -> Part:
 def _compare() -> Part:
     chosen = RunList.chosen.length()
     return rx.el.div(
-        rx.cond(
-            chosen > 0,
-            rx.el.button(
-                "Clear selection", on_click=RunList.choose_none, type="button", class_name="button", data_testid="none"
-            ),
-        ),
+        rx.cond(chosen > 0, controls.button("Clear selection", RunList.choose_none, "none")),
         controls.button(
             rx.cond(chosen > 1, "Compare " + chosen.to_string() + " runs", "Select two or more to compare"),
             RunList.compare,
@@ -140,7 +131,7 @@ def _row(row: RunListRow) -> Part:
             rx.cond(row.baseline != "", _baseline(row)),
             class_name="at-when",
         ),
-        rx.el.td(*_target(row), class_name="at-target"),
+        _target(row),
         rx.el.td(badge, class_name="at-verdict"),
         rx.el.td(_score(row), class_name="at-score"),
         rx.el.td(row.requests, class_name="number at-requests"),
@@ -163,16 +154,14 @@ def _tick(row: RunListRow) -> Part:
     )
 
 
-def _target(row: RunListRow) -> tuple[Part, Part]:
+def _target(row: RunListRow) -> Part:
     source = rx.el.span(row.source_text, class_name="badge source", data_source=row.source)
-    return (
+    problem = rx.el.div(row.problem, class_name="under row-problem", data_testid="row-problem")
+    return rx.el.td(
         rx.el.div(row.target, class_name="mono target", title=row.target),
-        rx.fragment(
-            rx.el.div(row.plan, source, class_name="quiet under"),
-            rx.cond(
-                row.problem != "", rx.el.div(row.problem, class_name="under row-problem", data_testid="row-problem")
-            ),
-        ),
+        rx.el.div(row.plan, source, class_name="quiet under"),
+        rx.cond(row.problem != "", problem),
+        class_name="at-target",
     )
 
 
@@ -195,16 +184,9 @@ def _baseline(row: RunListRow) -> Part:
 
 
 def _spark(row: RunListRow) -> Part:
-    return rx.el.svg(
-        path(THRESHOLD_PATH, "threshold"),
-        path(row.spark, "line"),
-        view_box=f"0 0 {SIDE} {SIDE}",
-        preserve_aspect_ratio="none",
-        role="img",
-        aria_label="Score over the run, at its end " + row.score,
-        class_name="spark",
-        data_testid="spark",
-    )
+    label = "Score over the run, at its end " + row.score
+    paths = (path(THRESHOLD_PATH, "threshold"), path(row.spark, "line"))
+    return plot(label, *paths, look="spark", data_testid="spark")
 
 
 def _actions(row: RunListRow) -> Part:
@@ -212,25 +194,22 @@ def _actions(row: RunListRow) -> Part:
     ask: Handler = RunList.ask
     of = " the run of " + local_text(row.created_at_epoch_s)
     return rx.el.div(
-        _icon_button("rotate-cw", "Run again", of, "rerun", on_click=rerun(row.run_id).throttle(3_000)),
+        _icon_button("rotate-cw", "Run again", of, "rerun", rerun(row.run_id).throttle(3_000)),
         rx.cond(
             ~row.active,
             rx.fragment(
-                _icon_button(
-                    "flag", "Baseline", of, "mark", on_click=ask(row.run_id), custom_attrs=opens(BASELINE_DIALOG)
-                ),
-                _icon_button(
-                    "trash-2", "Delete", of, "delete", on_click=ask(row.run_id), custom_attrs=opens(DELETE_DIALOG)
-                ),
+                _icon_button("flag", "Baseline", of, "mark", ask(row.run_id), custom_attrs=opens(BASELINE_DIALOG)),
+                _icon_button("trash-2", "Delete", of, "delete", ask(row.run_id), custom_attrs=opens(DELETE_DIALOG)),
             ),
         ),
         class_name="buttons",
     )
 
 
-def _icon_button(icon: str, what: str, of: Any, name: str, **more: Any) -> Part:
+def _icon_button(icon: str, what: str, of: Any, name: str, on_click: Handler, **more: Any) -> Part:
     return rx.el.button(
         rx.icon(icon, size=15, aria_hidden=True),
+        on_click=on_click,
         type="button",
         title=what,
         aria_label=what + ":" + of,
@@ -262,10 +241,7 @@ def _nothing() -> Part:
         rx.icon("history", size=32, aria_hidden=True),
         rx.cond(
             RunList.filtered,
-            rx.fragment(
-                rx.el.h2("No run matches the filter"),
-                rx.el.a("Show all runs", href="/runs"),
-            ),
+            rx.fragment(rx.el.h2("No run matches the filter"), rx.el.a("Show all runs", href="/runs")),
             rx.fragment(
                 rx.el.h2("No run yet"),
                 rx.el.p(

@@ -13,7 +13,7 @@ from scale_app.domain.record import RunFilter, outline_of
 from scale_app.reports.formats import FORMATS
 from scale_app.ui import controls
 from scale_app.ui.controls import stop_button
-from scale_app.ui.display import empty_card, info, local_text, local_time
+from scale_app.ui.display import empty_card, info, local_text, local_time, problem
 from scale_app.ui.layout import page
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.plan.texts import yaml_of
@@ -32,7 +32,7 @@ from scale_app.ui.shown.panels import happened, panel, run_panels
 from scale_app.ui.shown.state import Follower, run_of_path
 from scale_app.ui.shown.verdict import experiment_panel
 from scale_app.views.presenting import NO_ROW, RunListRow, run_row
-from scale_app.views.view import PlanLine, RunView
+from scale_app.views.view import RunView
 
 MOST_BASELINES = 5
 
@@ -71,6 +71,13 @@ class OneRunPage(BaselineMarking, rx.State):
 def run_page() -> Part:
     """`/runs/[run_id]`"""
     view = Follower.view
+    loading = rx.el.div(
+        rx.el.div(class_name="skeleton skeleton-side"),
+        rx.el.div(class_name="skeleton skeleton-page"),
+        class_name="columns",
+        role="status",
+        aria_label="Loading the run",
+    )
     return page(
         rx.cond(
             view.run_id != "",
@@ -86,7 +93,7 @@ def run_page() -> Part:
                 ),
                 class_name="columns",
             ),
-            rx.cond(Follower.ready, _unknown(), _loading()),
+            rx.cond(Follower.ready, _unknown(), loading),
         ),
         delete_dialog(OneRunPage.row, OneRunPage.delete),
         baseline_dialog(OneRunPage.row, OneRunPage),
@@ -116,7 +123,7 @@ def _head(view: RunView) -> Part:
             class_name="plan tabular",
         ),
         _actions(view),
-        rx.el.p(PlanForm.problem, class_name="problem", role="alert", data_testid="problem"),
+        problem(PlanForm.problem),
         class_name="card form",
         aria_label="Run",
     )
@@ -129,19 +136,16 @@ def _line(label: str, value: Part) -> Part:
 def _actions(view: RunView) -> Part:
     stop: Handler = PlanForm.stop
     rerun: Handler = RunAgain.rerun
+    of_ended_runs = (
+        controls.button("Baseline", rx.noop(), "mark", icon="flag", custom_attrs=opens(BASELINE_DIALOG)),
+        controls.button("Delete", rx.noop(), "delete", icon="trash-2", custom_attrs=opens(DELETE_DIALOG)),
+    )
     return rx.el.div(
         rx.cond(view.active, stop_button(stop(view.run_id), view.state == "stopping")),
         controls.button("Run again", rerun(OneRunPage.row.run_id).throttle(3_000), "rerun", icon="rotate-cw"),
-        rx.cond(~view.active, _for_ended_runs()),
+        rx.cond(~view.active, rx.fragment(*of_ended_runs)),
         rx.foreach(OneRunPage.baselines, _against),
         class_name="stacked-buttons no-print",
-    )
-
-
-def _for_ended_runs() -> Part:
-    return rx.fragment(
-        controls.button("Baseline", rx.noop(), "mark", icon="flag", custom_attrs=opens(BASELINE_DIALOG)),
-        controls.button("Delete", rx.noop(), "delete", icon="trash-2", custom_attrs=opens(DELETE_DIALOG)),
     )
 
 
@@ -194,9 +198,10 @@ def _downloads(view: RunView) -> Part:
 
 
 def _plan(view: RunView) -> Part:
+    lines = rx.foreach(view.plan, lambda line: _line(line.label, line.value))
     return panel(
         "Plan",
-        rx.el.dl(rx.foreach(view.plan, _plan_line), class_name="plan", data_testid="plan"),
+        rx.el.dl(lines, class_name="plan", data_testid="plan"),
         rx.el.details(
             rx.el.summary("As text"),
             controls.to_copy(
@@ -206,10 +211,6 @@ def _plan(view: RunView) -> Part:
             data_testid="plan-text",
         ),
     )
-
-
-def _plan_line(line: PlanLine) -> Part:
-    return _line(line.label, line.value)
 
 
 def _nothing_measured(view: RunView) -> Part:
@@ -234,16 +235,6 @@ def _nothing_measured(view: RunView) -> Part:
         ),
         happened(view, "pair"),
         class_name="panels",
-    )
-
-
-def _loading() -> Part:
-    return rx.el.div(
-        rx.el.div(class_name="skeleton skeleton-side"),
-        rx.el.div(class_name="skeleton skeleton-page"),
-        class_name="columns",
-        role="status",
-        aria_label="Loading the run",
     )
 
 

@@ -33,15 +33,16 @@ def path(d: Text, look: str, series: str = "") -> Part:
     return rx.el.path(d=d, class_name=look, custom_attrs={"vectorEffect": "non-scaling-stroke"} | name)
 
 
-def plot(label: Text, *paths: Part) -> Part:
-    """The stretched surface on which paths are drawn. label: the picture in words."""
+def plot(label: Text, *paths: Part, look: str = "plot-svg", **more: Any) -> Part:
+    """The stretched surface on which paths are drawn. label: the picture in words; look: a class of the stylesheet."""
     return rx.el.svg(
         *paths,
         view_box=f"0 0 {SIDE} {SIDE}",
         preserve_aspect_ratio="none",
         role="img",
         aria_label=label,
-        class_name="plot-svg",
+        class_name=look,
+        **more,
     )
 
 
