@@ -9,9 +9,8 @@ from typing import BinaryIO
 
 from scale_app.child_process import allow_all_files, claim_stdout, die_with_owner
 from scale_app.codec import from_json, to_json
-from scale_app.demo.cluster import PodCluster
+from scale_app.demo.cluster import PodCluster, pod_names
 from scale_app.demo.connection import ClientConnection
-from scale_app.demo.pods import PodNames
 from scale_app.domain.demo import DemoCommand, DemoRefusal, DemoReport
 from scale_app.domain.errors import PlanError
 
@@ -28,7 +27,7 @@ class Control:
         self._owner = owner
         self._url = ""
         later = asyncio.get_running_loop().call_later
-        self.cluster = PodCluster(PodNames(NAME_SEED), Random(), later, self.report)
+        self.cluster = PodCluster(pod_names(NAME_SEED), Random(), later, self.report)
 
     def listening(self, port: int) -> None:
         """Tell the owner where the demo listens."""

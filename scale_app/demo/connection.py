@@ -14,8 +14,7 @@ from typing import Any, Literal, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from scale_app.demo.cluster import PodCluster
-from scale_app.demo.pods import DemoPod
+from scale_app.demo.cluster import DemoPod, PodCluster
 
 DRAIN_IDLE_S = 1.0
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)

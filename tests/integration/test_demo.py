@@ -14,7 +14,7 @@ import pytest
 
 from scale_app.adapters.demo_cluster import DemoCluster
 from scale_app.adapters.this_machine import SystemClock
-from scale_app.demo.pods import SLOW_ANSWER_S
+from scale_app.demo.cluster import SLOW_ANSWER_S
 from scale_app.domain.demo import DemoChange, Fault, Policy
 
 GET = b"GET /orders/7?x=1 HTTP/1.1\r\nHost: demo\r\n\r\n"

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from scale_app.demo.pods import NODES, Balancer, DemoPod
+from scale_app.demo.cluster import NODES, Balancer, DemoPod
 from scale_app.domain.demo import Policy
 
 PICKS = 5_000

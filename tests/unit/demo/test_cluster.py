@@ -7,14 +7,15 @@ from random import Random
 
 import pytest
 
-from scale_app.demo.cluster import REPLACEMENT_READY_S, PodCluster
-from scale_app.demo.pods import (
+from scale_app.demo.cluster import (
     FAILING_SHARE,
     ONE_AT_A_TIME_S,
+    REPLACEMENT_READY_S,
     SLOW_ANSWER_S,
     WORK_BESIDE_FAST_FAILURES_S,
     DemoPod,
-    PodNames,
+    PodCluster,
+    pod_names,
 )
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.demo import MAX_PODS, DemoChange, Fault, Policy
@@ -67,7 +68,7 @@ class Bench:
     def __init__(self, seed: int = 1) -> None:
         self.time = FakeTime()
         self.told = 0
-        self.cluster = PodCluster(PodNames(seed), Random(seed), self.time.later, self._tell)
+        self.cluster = PodCluster(pod_names(seed), Random(seed), self.time.later, self._tell)
 
     def _tell(self) -> None:
         self.told += 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from scale_app.demo.cluster import answer
 from scale_app.demo.connection import MAX_HEAD_BYTES, BadRequest, Request, RequestReader
-from scale_app.demo.pods import answer
 
 GET = b"GET /any/path?x=1 HTTP/1.1\r\nHost: demo\r\n\r\n"
 
