@@ -33,9 +33,9 @@ class OddCluster(ClusterClient):
         self._reach(path)
         return await super().get(path, query, limit_s=limit_s)
 
-    async def text(self, path: str, query: Mapping[str, Any] | None = None, *, limit_s: float = 10.0) -> bytes:
+    async def text(self, path: str, *, limit_s: float) -> bytes:
         self._reach(path)
-        return await super().text(path, query, limit_s=limit_s)
+        return await super().text(path, limit_s=limit_s)
 
     @asynccontextmanager
     async def lines(

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from kubernetes.aio.config import incluster_config
 
-from scale_app.adapters.kubernetes import config
 from scale_app.adapters.kubernetes.border import Gone, NotThere
 from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.list_watch import listed
@@ -95,7 +94,6 @@ async def pod_account(
     (tmp_path / "namespace").write_text("shop\n")
     monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
     monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(authority))
-    monkeypatch.setattr(config, "POD_NAMESPACE", tmp_path / "namespace")
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.port))
     yield server, tmp_path

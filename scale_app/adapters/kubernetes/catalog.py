@@ -11,7 +11,6 @@ from scale_app.adapters.kubernetes.client import ClusterClient, Clusters, Json
 from scale_app.adapters.kubernetes.list_watch import listed
 from scale_app.adapters.kubernetes.objects import at
 from scale_app.adapters.kubernetes.offers import Found, problem_of, targets_of
-from scale_app.adapters.kubernetes.pods_sample import endpoints_of
 from scale_app.domain.cluster import (
     Need,
     PermissionList,
@@ -79,7 +78,7 @@ class KubernetesCatalog:
                 f"There is no Service {service} in the cluster. See kubectl -n {service.namespace} get services."
             )
         found = objects.service(services[0])
-        problem, idle = problem_of(found, endpoints_of(map(objects.endpoint_slice, slices)))
+        problem, idle = problem_of(found, objects.endpoints_of(map(objects.endpoint_slice, slices)))
         ports = tuple(port.number for port in found.ports)
         return ServiceFound(service, (*found.virtual, *found.outside), ports, problem, idle)
 

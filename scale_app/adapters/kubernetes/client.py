@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scale_app.adapters.kubernetes.border import border, config_border, of_status
@@ -20,8 +22,8 @@ from scale_app.domain.errors import ClusterUnavailable, TargetRefused
 
 if TYPE_CHECKING:
     from kubernetes.aio.client.api_client import ApiClient
+    from kubernetes.aio.client.configuration import Configuration
 
-CONFIG = "scale_app.adapters.kubernetes.config"
 TOKEN = "BearerToken"
 IN_CLUSTER = "in-cluster"
 Json = dict[str, Any]
@@ -58,10 +60,10 @@ class ClusterClient:
         """The package's client, configured, for what is not plain JSON over HTTP (exec's WebSocket)."""
         async with self._opening:
             if self._api is None:
-                # The package takes a second and 45 MB: nobody pays who has no cluster, and no viewer waits for it.
-                config = await asyncio.to_thread(import_module, CONFIG)
-                with config_border(self.kube_config, self.context):
-                    self._api, self._namespace = await config.open_api(self.kube_config, self.context)
+                async with self._configuration() as (configuration, namespace):
+                    from kubernetes.aio.client.api_client import ApiClient
+
+                    self._api, self._namespace = ApiClient(configuration), namespace
             return self._api
 
     async def namespace(self) -> str:
@@ -73,17 +75,17 @@ class ClusterClient:
         """A JSON object."""
         return await self._json("GET", path, query, None, limit_s)
 
-    async def post(self, path: str, body: Json, *, limit_s: float = ANSWER_LIMIT_S) -> Json:
+    async def post(self, path: str, body: Json) -> Json:
         """The JSON object in the answer to another."""
-        return await self._json("POST", path, None, body, limit_s)
+        return await self._json("POST", path, None, body, ANSWER_LIMIT_S)
 
-    async def patch(self, path: str, body: Json, *, limit_s: float = ANSWER_LIMIT_S) -> Json:
+    async def patch(self, path: str, body: Json) -> Json:
         """The JSON object in the answer to a strategic merge patch."""
-        return await self._json("PATCH", path, None, body, limit_s)
+        return await self._json("PATCH", path, None, body, ANSWER_LIMIT_S)
 
-    async def text(self, path: str, query: Query | None = None, *, limit_s: float = ANSWER_LIMIT_S) -> bytes:
+    async def text(self, path: str, *, limit_s: float) -> bytes:
         """Whatever a pod or node answers through the API server, at most MOST_BYTES of it."""
-        async with self._answer("GET", path, query, None, limit_s, limit_s) as response:
+        async with self._answer("GET", path, None, None, limit_s, limit_s) as response:
             return await _body(response, path)
 
     @asynccontextmanager
@@ -98,6 +100,18 @@ class ClusterClient:
             api, self._api = self._api, None
         if api is not None:
             await api.close()
+
+    @asynccontextmanager
+    async def _configuration(self) -> AsyncIterator[tuple[Configuration, str]]:
+        """What the kubeconfig or the pod's own account says now, and the namespace that it is meant for."""
+        # The package takes a second and 45 MB: nobody pays who has no cluster, and no viewer waits for it.
+        kube_config = await asyncio.to_thread(import_module, "kubernetes.aio.config.kube_config")
+        with config_border(self.kube_config, self.context):
+            try:
+                yield await _read_configuration(self.kube_config, self.context)
+            finally:
+                # It writes keys to files, where TLS reads them. That is done, so they need not stay on the disk.
+                kube_config._cleanup_temp_files()
 
     async def _json(self, method: str, path: str, query: Query | None, body: Json | None, limit_s: float) -> Json:
         async with self._answer(method, path, query, body, limit_s, limit_s) as response:
@@ -135,11 +149,12 @@ class ClusterClient:
     async def _renewed(self, sent: str | None) -> bool:
         """True when there is another token than the one that was sent: read anew, or by another question meanwhile."""
         configuration = (await self.api()).configuration
-        config = await asyncio.to_thread(import_module, CONFIG)
         async with self._opening:
             if configuration.api_key.get(TOKEN) == sent:
-                with config_border(self.kube_config, self.context):
-                    await config.renew(configuration, self.kube_config, self.context)
+                async with self._configuration() as (fresh, _):
+                    configuration.api_key = fresh.api_key
+                    # It holds the pod's token: the one before held the old one.
+                    configuration.refresh_api_key_hook = fresh.refresh_api_key_hook
         return bool(configuration.api_key.get(TOKEN) != sent)
 
     async def _ask(
@@ -160,6 +175,27 @@ class ClusterClient:
     async def _host(self) -> str:
         host: str = (await self.api()).configuration.host
         return f"{host} (context {self.context})" if self.context else host
+
+
+async def _read_configuration(config: str, context: str) -> tuple[Configuration, str]:
+    """Raises whatever the package raises."""
+    from kubernetes.aio.client.configuration import Configuration
+    from kubernetes.aio.config import incluster_config, kube_config
+
+    configuration = Configuration()
+    if config == IN_CLUSTER:
+        incluster_config.load_incluster_config(configuration)
+        own = Path(incluster_config.SERVICE_TOKEN_FILENAME).with_name("namespace")
+        return configuration, own.read_text().strip() if own.exists() else "default"
+    if not _any_file(config):
+        raise FileNotFoundError(config)  # the package would tell its log instead, and go on
+    loader = await kube_config.load_kube_config(config, context or None, configuration, persist_config=False)
+    return configuration, str(loader.current_context["context"].get("namespace") or "default")
+
+
+def _any_file(config: str) -> bool:
+    """The package takes several files, as KUBECONFIG does."""
+    return any(Path(part).expanduser().is_file() for part in config.split(os.pathsep))
 
 
 async def _body(response: Any, path: str) -> bytes:

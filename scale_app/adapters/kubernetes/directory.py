@@ -1,5 +1,8 @@
 """Watches the pods of a run's Service: every change in them, and in what decides who of them gets work.
 
+Who should share the work is decided by the EndpointSlices' ready conditions alone. The phase of a pod says something
+else: a running pod may not be ready, and a pod that is asked to end still runs.
+
 Only the EndpointSlices are needed. What else the account may watch makes the story fuller; what it may not is named
 once, and the run goes on without. A cluster that cannot be asked for a while costs no run: what was seen last stands,
 the run says so, and the lists are read again when it is back.
@@ -9,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -19,10 +22,10 @@ from scale_app.adapters.kubernetes import objects
 from scale_app.adapters.kubernetes.catalog import serves
 from scale_app.adapters.kubernetes.client import ClusterClient, Json
 from scale_app.adapters.kubernetes.list_watch import ListWatch, Timing, listed
-from scale_app.adapters.kubernetes.pods_sample import ServiceObjects
-from scale_app.domain.cluster import NO_CLUSTER, ServiceRef
+from scale_app.adapters.kubernetes.objects import Endpoint, Node, Pod, Service, Workload
+from scale_app.domain.cluster import NO_CLUSTER, ServiceRef, ServiceSettings
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, TargetUnavailable, named
-from scale_app.domain.samples import PodsLost, PodsSample, PodUsage, Sample
+from scale_app.domain.samples import PodSeen, PodsLost, PodsSample, PodUsage, Sample
 from scale_app.domain.source import METRICS
 from scale_app.ports import Admitted, Clock
 
@@ -30,22 +33,20 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 NOT_SEEN = "Not seen any more because of an error that Scale did not foresee ({error}): {what}."
 NEEDED = "needed"
-USAGE_EVERY_S = 15.0
-TOGETHER_S = 0.1
-TOGETHER_S_PER_POD = 0.001
-"""Changes that come within the longer of the two are told together: 1,000 pods that start are not 1,000 lists of
-1,000 pods, each of which is looked through and kept."""
-
 ClusterOf = Callable[[ServiceRef], ClusterClient]
 
 
 @dataclass(frozen=True, slots=True)
 class WatchTiming(Timing):
-    """together_s, together_s_per_pod: see TOGETHER_S_PER_POD. usage_every_s: between two looks at CPU and memory."""
+    """usage_every_s: between two looks at CPU and memory.
 
-    together_s: float = TOGETHER_S
-    together_s_per_pod: float = TOGETHER_S_PER_POD
-    usage_every_s: float = USAGE_EVERY_S
+    Changes that come within the longer of together_s and together_s_per_pod are told together: 1,000 pods that start
+    are not 1,000 lists of 1,000 pods, each of which is looked through and kept.
+    """
+
+    together_s: float = 0.1
+    together_s_per_pod: float = 0.001
+    usage_every_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,77 +89,68 @@ class Watch:
         self._nodes = ListWatch(cluster, "/api/v1/nodes", objects.node, timing=timing)
         self._deployments = self._list_watch("apis/apps/v1", "deployments", objects.workload("Deployment"))
         self._stateful = self._list_watch("apis/apps/v1", "statefulsets", objects.workload("StatefulSet"))
+        self._optional: Mapping[ListWatch[Any], str] = {
+            self._services: "the Service's settings",
+            self._pods: "pods that are made, restarted or asked to end",
+            self._nodes: "nodes that come, go or fail",
+            self._deployments: "the scaling of Deployments",
+            self._stateful: "the scaling of StatefulSets",
+        }
 
     async def samples(self, clock: Clock) -> AsyncGenerator[Sample, None]:
         """For ever. Raises ClusterForbidden."""
+        last: PodsSample | None = None
+        lost = ""
+        async with self._following() as needed:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                if needed.done():
+                    needed.result()  # raises: a loop that is allowed never ends
+                if trouble := self._troubles.get(NEEDED, ""):
+                    if trouble != lost:
+                        yield PodsLost(clock.monotonic_s(), f"The pods shown are those seen last. {trouble}")
+                    lost = trouble
+                elif self._complete():
+                    sample = self._objects().sample(clock.monotonic_s())
+                    if lost or last is None or replace(last, at_s=sample.at_s) != sample:
+                        yield sample
+                    last, lost = sample, ""
+                    together_s = len(sample.pods) * self._timing.together_s_per_pod
+                    await asyncio.sleep(max(self._timing.together_s, together_s))
+
+    @asynccontextmanager
+    async def _following(self) -> AsyncIterator[asyncio.Task[None]]:
+        """All kinds are followed; gives the task that follows the one kind that is needed."""
         needed = asyncio.create_task(self._slices.follow(self._wake, partial(self._note, NEEDED)))
-        others = [asyncio.create_task(work) for work in self._others()]
+        needed.add_done_callback(lambda _: self._changed.set())
+        others = [asyncio.create_task(self._follow(kind, what)) for kind, what in self._optional.items()]
+        others.append(asyncio.create_task(self._follow_usage()))
         try:
-            async with aclosing(self._told(clock, needed)) as told:
-                async for sample in told:
-                    yield sample
+            yield needed
         finally:
             for task in (needed, *others):
                 task.cancel()
             await asyncio.gather(needed, *others, return_exceptions=True)
 
-    def _others(self) -> tuple[Coroutine[None, None, None], ...]:
-        return (
-            self._follow("the Service's settings", self._services),
-            self._follow_pods(),
-            self._follow("nodes that come, go or fail", self._nodes),
-            self._follow("the scaling of Deployments", self._deployments),
-            self._follow("the scaling of StatefulSets", self._stateful),
-            self._follow_usage(),
-        )
-
-    async def _told(self, clock: Clock, needed: asyncio.Task[None]) -> AsyncGenerator[Sample, None]:
-        last: PodsSample | None = None
-        lost = ""
-        while True:
-            await self._next_change(needed)
-            trouble = self._troubles.get(NEEDED, "")
-            if trouble:
-                if trouble != lost:
-                    yield PodsLost(clock.monotonic_s(), f"The pods shown are those seen last. {trouble}")
-                lost = trouble
-            elif self._complete():
-                sample = self._objects().sample(clock.monotonic_s())
-                if lost or last is None or replace(last, at_s=sample.at_s) != sample:
-                    yield sample
-                last, lost = sample, ""
-                await asyncio.sleep(max(self._timing.together_s, len(sample.pods) * self._timing.together_s_per_pod))
-
-    async def _next_change(self, needed: asyncio.Task[None]) -> None:
-        changed = asyncio.create_task(self._changed.wait())
-        try:
-            await asyncio.wait((changed, needed), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            changed.cancel()
-            await asyncio.gather(changed, return_exceptions=True)
-        if needed.done():
-            needed.result()  # raises: a loop that is allowed never ends
-        self._changed.clear()
-
     def _complete(self) -> bool:
         """True when every kind was listed once, or cannot be: a story that begins while it is read is no news."""
-        settled = {**self._missing, **self._troubles}
-        return self._slices.known and all(kind.known or kind.path in settled for kind in self._optional())
+        return self._slices.known and all(map(self._settled, self._optional))
 
-    def _optional(self) -> tuple[ListWatch[Any], ...]:
-        return self._services, self._pods, self._nodes, self._deployments, self._stateful
+    def _settled(self, kind: ListWatch[Any]) -> bool:
+        return kind.known or kind.path in self._missing or kind.path in self._troubles
 
     def _objects(self) -> ServiceObjects:
         workloads = [*self._deployments.objects.values(), *self._stateful.objects.values()]
         return ServiceObjects(
-            slices=list(self._slices.objects.values()),
+            endpoints=objects.endpoints_of(self._slices.objects.values()),
             service=next(iter(self._services.objects.values()), None),
             pods=list(self._pods.objects.values()) if self._pods.known else None,
             nodes=list(self._nodes.objects.values()) if self._nodes.known else None,
             workloads=workloads if self._deployments.known or self._stateful.known else None,
             usage=self._usage,
             client_node=self._client_node,
-            missing=" ".join([*self._lacking(), *(text for text in self._troubles.values() if text)]),
+            missing=" ".join(filter(None, (self._lacking(), *self._troubles.values()))),
         )
 
     def _list_watch(
@@ -167,8 +159,10 @@ class Watch:
         path = f"/{api}/namespaces/{self._namespace}/{kind}"
         return ListWatch(self._cluster, path, read, query, self._timing)
 
-    async def _follow(self, what: str, kind: ListWatch[Any]) -> None:
+    async def _follow(self, kind: ListWatch[Any], what: str) -> None:
         try:
+            if kind is self._pods:
+                await self._select_pods()
             await kind.follow(self._wake, partial(self._note, kind.path))
         except ClusterForbidden as error:
             self._missing[kind.path] = f"{what} ({error.rule})"
@@ -177,19 +171,18 @@ class Watch:
             log.exception("%s are not watched any more", what)
             self._note(kind.path, NOT_SEEN.format(what=what, error=named(error)))
 
-    def _lacking(self) -> list[str]:
-        """One sentence for all rights that are missing."""
+    def _lacking(self) -> str:
+        """One sentence for all rights that are missing, "" for none."""
         listed = ", ".join(self._missing.values())
-        return [f"Not seen in this run, for lack of rights: {listed}."] if listed else []
+        return f"Not seen in this run, for lack of rights: {listed}." if listed else ""
 
-    async def _follow_pods(self) -> None:
+    async def _select_pods(self) -> None:
         """Those that the Service selects; all of the namespace when the Service cannot be read."""
         await self._service_settled.wait()
         for service in self._services.objects.values():
             if service.selector:
                 labels = ",".join(f"{name}={value}" for name, value in sorted(service.selector.items()))
                 self._pods.query["labelSelector"] = labels
-        await self._follow("pods that are made, restarted or asked to end", self._pods)
 
     async def _follow_usage(self) -> None:
         path = f"/apis/{METRICS}/v1beta1/namespaces/{self._namespace}/pods"
@@ -213,7 +206,7 @@ class Watch:
                 self._missing[path] = f"CPU and memory of the pods ({error.rule})"
             return None
         self._missing.pop(path, None)
-        return dict(used for item in items for used in _usage(item))
+        return dict(filter(None, map(objects.usage, items)))
 
     def _note(self, path: str, trouble: str) -> None:
         self._troubles[path] = trouble
@@ -221,11 +214,87 @@ class Watch:
 
     def _wake(self) -> None:
         self._changed.set()
-        if self._services.known or self._services.path in {**self._missing, **self._troubles}:
+        if self._settled(self._services):
             self._service_settled.set()
 
 
-def _usage(item: Json) -> Iterator[tuple[str, PodUsage]]:
-    with suppress(ValueError):
-        name, cores, memory = objects.usage(item)
-        yield name, PodUsage(round(cores, 3), memory)
+@dataclass(frozen=True, slots=True)
+class ServiceObjects:
+    """The objects as they are now; None for a kind that cannot be seen. client_node: where the load comes from."""
+
+    endpoints: Mapping[str, Endpoint]
+    service: Service | None = None
+    pods: Sequence[Pod] | None = None
+    nodes: Sequence[Node] | None = None
+    workloads: Sequence[Workload] | None = None
+    usage: Mapping[str, PodUsage] | None = None
+    client_node: str = ""
+    missing: str = ""
+
+    def sample(self, at_s: float) -> PodsSample:
+        """The sample of this moment, the pods by name."""
+        pods = self._pods()
+        return PodsSample(
+            at_s,
+            pods,
+            service=self._settings(pods),
+            nodes=None if self.nodes is None else {node.name: node.ready for node in self.nodes},
+            replicas=self._replicas(),
+            usage=self.usage,
+            missing=self.missing,
+        )
+
+    def _pods(self) -> tuple[PodSeen, ...]:
+        known = {pod.name: pod for pod in self.pods or () if self._belongs(pod)}
+        zones, names = self._zones(), sorted({*self.endpoints, *known})
+        return tuple(_seen(name, self.endpoints.get(name), known.get(name), zones) for name in names)
+
+    def _zones(self) -> dict[str, str]:
+        return {node.name: node.zone for node in self.nodes or ()}
+
+    def _belongs(self, pod: Pod) -> bool:
+        if pod.name in self.endpoints:
+            return True
+        selector = self.service.selector if self.service else {}
+        return bool(selector) and not pod.over and selector.items() <= pod.labels.items()
+
+    def _settings(self, pods: Iterable[PodSeen]) -> ServiceSettings | None:
+        if self.service is None:
+            return None
+        here = self.client_node
+        zone = self._zones().get(here) or next((pod.zone for pod in pods if here and pod.node == here), "")
+        probed = [pod.probed for pod in self.pods or () if pod.name in self.endpoints]
+        return replace(
+            self.service.settings,
+            client_node=here,
+            client_zone=zone,
+            readiness_probe=all(probed) if probed else None,
+            topology_hints=self.service.settings.topology_hints or self._hinted(),
+        )
+
+    def _hinted(self) -> bool:
+        """Hints are written whatever asked for them; what asked is told by trafficDistribution if it was that."""
+        if self.service is None or self.service.settings.traffic_distribution:
+            return False
+        return any(endpoint.for_zones or endpoint.for_nodes for endpoint in self.endpoints.values())
+
+    def _replicas(self) -> Mapping[str, int] | None:
+        selector = self.service.selector if self.service else {}
+        if self.workloads is None or not selector:
+            return None
+        mine = (each for each in self.workloads if selector.items() <= each.labels.items())
+        return {f"{each.kind} {each.name}": each.wanted for each in mine}
+
+
+def _seen(name: str, endpoint: Endpoint | None, pod: Pod | None, zones: Mapping[str, str]) -> PodSeen:
+    node = (endpoint.node if endpoint else "") or (pod.node if pod else "")
+    return PodSeen(
+        name=name,
+        node=node,
+        ready=bool(endpoint and endpoint.ready),
+        zone=(endpoint.zone if endpoint else "") or zones.get(node, ""),
+        uid=pod.uid if pod else endpoint.uid if endpoint else "",
+        restarts=pod.restarts if pod else 0,
+        terminating=bool((endpoint and endpoint.terminating) or (pod and pod.terminating)),
+        owner=pod.owner if pod else "",
+    )

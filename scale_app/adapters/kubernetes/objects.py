@@ -6,9 +6,9 @@ strange must not hide the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, TypeVar, get_args
 
 from scale_app.adapters.kubernetes.border import quoted
@@ -19,6 +19,7 @@ from scale_app.domain.cluster import (
     SessionAffinity,
     TrafficDistribution,
 )
+from scale_app.domain.samples import PodUsage
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
@@ -58,6 +59,7 @@ class Endpoint:
 
     pod: str
     uid: str
+    ip: str
     node: str
     zone: str
     ready: bool
@@ -68,12 +70,12 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """endpoints: those that are pods. others: addresses in it that are no pod."""
+    """endpoints: those that are pods. ports: on which these serve the Service's requests."""
 
     namespace: str
     service: str
     endpoints: tuple[Endpoint, ...]
-    others: int
+    ports: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +131,24 @@ def service(document: Json) -> Service:
 
 def endpoint_slice(document: Json) -> Slice:
     """An EndpointSlice."""
-    endpoints = dicts_at(document, "endpoints")
-    pods = tuple(_endpoint(item) for item in endpoints if text_at(item, "targetRef", "kind") == "Pod")
+    pods = [item for item in dicts_at(document, "endpoints") if text_at(item, "targetRef", "kind") == "Pod"]
     return Slice(
         namespace=text_at(document, "metadata", "namespace"),
         service=text_at(document, "metadata", "labels", SERVICE_LABEL),
-        endpoints=tuple(pod for pod in pods if pod.pod),
-        others=len(endpoints) - len(pods),
+        endpoints=tuple(pod for pod in map(_endpoint, pods) if pod.pod),
+        ports=tuple(number for port in list_at(document, "ports") if (number := int_at(port, "port"))),
     )
+
+
+def endpoints_of(slices: Iterable[Slice]) -> dict[str, Endpoint]:
+    """Each pod once, whatever the number of slices it is in (one per address family, one per set of ports)."""
+    found: dict[str, Endpoint] = {}
+    for each in slices:
+        for endpoint in each.endpoints:
+            known = found.get(endpoint.pod)
+            if known is None or (endpoint.ready and not known.ready):
+                found[endpoint.pod] = endpoint
+    return found
 
 
 def pod(document: Json) -> Pod:
@@ -175,16 +187,18 @@ def workload(kind: str) -> Callable[[Json], Workload]:
     )
 
 
-def usage(document: Json) -> tuple[str, float, int]:
-    """A PodMetrics: the pod's name, cores and bytes, summed over its containers. Raises ValueError."""
+def usage(document: Json) -> tuple[str, PodUsage] | None:
+    """A PodMetrics: the pod's name and what its containers use together; None for what is no quantity."""
     from kubernetes.utils.quantity import parse_quantity
 
-    used = [dict_at(item, "usage") for item in list_at(document, "containers") if isinstance(item, dict)]
-    cores: Decimal = sum((parse_quantity(text_at(item, "cpu") or "0") for item in used), Decimal(0))
-    memory: Decimal = sum((parse_quantity(text_at(item, "memory") or "0") for item in used), Decimal(0))
-    if not (cores.is_finite() and memory.is_finite()):
-        raise ValueError("a quantity is not finite")
-    return text_at(document, "metadata", "name"), float(cores), int(memory)
+    used = [dict_at(item, "usage") for item in dicts_at(document, "containers")]
+    try:
+        cores, memory = (sum(parse_quantity(text_at(item, key) or "0") for item in used) for key in ("cpu", "memory"))
+    except ValueError:
+        return None
+    if not (math.isfinite(cores) and math.isfinite(memory)):
+        return None
+    return text_at(document, "metadata", "name"), PodUsage(round(float(cores), 3), int(memory))
 
 
 def clean(value: object) -> str:
@@ -260,6 +274,7 @@ def _endpoint(item: Json) -> Endpoint:
     return Endpoint(
         pod=text_at(item, "targetRef", "name"),
         uid=text_at(item, "targetRef", "uid"),
+        ip=next(filter(None, map(clean, list_at(item, "addresses"))), ""),
         node=text_at(item, "nodeName"),
         zone=text_at(item, "zone"),
         ready=conditions.get("ready") is not False,  # unknown means ready, says the API

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from scale_app.adapters.kubernetes.objects import Endpoint, Json, Port, Service, Slice, at, int_at, list_at, text_at
-from scale_app.adapters.kubernetes.pods_sample import endpoints_of
+from scale_app.adapters.kubernetes.objects import (
+    Endpoint,
+    Json,
+    Port,
+    Service,
+    Slice,
+    at,
+    endpoints_of,
+    int_at,
+    list_at,
+    text_at,
+)
 from scale_app.domain.cluster import ClusterTarget, Place, ServiceRef, ServiceSettings, TargetKind
 
 PATTERN_CHARACTERS = set("*()[]{}^$|\\?+ ")

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 
 from scale_app.adapters.kubernetes.client import ClusterClient, Json
 from scale_app.adapters.kubernetes.list_watch import ListWatch, Timing, listed
-from scale_app.adapters.kubernetes.objects import SERVICE_LABEL, at, dicts_at, int_at, labels_at, list_at, text_at
+from scale_app.adapters.kubernetes.objects import (
+    SERVICE_LABEL,
+    Endpoint,
+    dicts_at,
+    endpoint_slice,
+    int_at,
+    labels_at,
+    list_at,
+    text_at,
+)
 from scale_app.domain.cluster import ServiceRef
 from scale_app.domain.errors import ClusterForbidden, CountingFailed
 
@@ -24,8 +33,8 @@ DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 class CountedPod:
     """A pod of the Service. ports: on which it serves the Service's requests. ending: it was asked to end.
 
-    restarts, container, metrics_ports, metrics_path: empty when the account may not list pods. container: the one that
-    serves those ports. metrics_*: where its annotations and port names say that its Prometheus page is.
+    What follows `ending` is empty when the account may not list pods. containers: each one's name and ports.
+    main_container: as the pod says. metrics_*: where its annotations and port names say that its Prometheus page is.
     """
 
     namespace: str
@@ -34,16 +43,24 @@ class CountedPod:
     ip: str = ""
     node: str = ""
     ports: tuple[int, ...] = ()
+    ending: bool = False
     restarts: int = 0
-    container: str = ""
+    containers: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    main_container: str = ""
     metrics_ports: tuple[int, ...] = ()
     metrics_path: str = ""
-    ending: bool = False
 
     @property
     def path(self) -> str:
         """Of the pod in the API."""
         return f"/api/v1/namespaces/{self.namespace}/pods/{self.name}"
+
+    @property
+    def container(self) -> str:
+        """The container that serves one of the ports; the main one; the first; "" when none is known."""
+        serving = (name for name, own in self.containers if set(own) & set(self.ports))
+        first = self.containers[0][0] if self.containers else ""
+        return next(serving, "") or self.main_container or first
 
 
 class TargetPods:
@@ -56,9 +73,9 @@ class TargetPods:
         self.cluster = cluster
         self.service = service
         self._slices = ListWatch(
-            cluster, f"/apis/discovery.k8s.io/v1{base}/endpointslices", _endpoints, of_service, timing
+            cluster, f"/apis/discovery.k8s.io/v1{base}/endpointslices", endpoint_slice, of_service, timing
         )
-        self._pods = ListWatch(cluster, f"/api/v1{base}/pods", _details, timing=timing)
+        self._pods = ListWatch(cluster, f"/api/v1{base}/pods", _pod, timing=timing)
         self._known = asyncio.Event()
         self._now: Mapping[str, CountedPod] | None = None
         self._trouble = ""
@@ -101,27 +118,19 @@ class TargetPods:
         return self._now
 
     def _put_together(self) -> Mapping[str, CountedPod]:
-        namespace = self.service.namespace
         found: dict[str, CountedPod] = {}
-        for of_slice in self._slices.objects.values():
-            for pod in of_slice:
-                known = found.get(pod.name)
-                ports = tuple(dict.fromkeys((*pod.ports, *(known.ports if known else ()))))
-                ip = known.ip if known and ":" not in known.ip else pod.ip
-                found[pod.name] = replace(pod, namespace=namespace, ports=ports, ip=ip or pod.ip)
-        return {name: self._detailed(pod) for name, pod in found.items()}
+        for each in self._slices.objects.values():
+            for endpoint in each.endpoints:
+                known = found.get(endpoint.pod)
+                ports = tuple(dict.fromkeys((*each.ports[:MOST_PORTS], *(known.ports if known else ()))))
+                ip = known.ip if known and ":" not in known.ip else ""
+                found[endpoint.pod] = self._counted(endpoint, ports, ip or endpoint.ip)
+        return found
 
-    def _detailed(self, pod: CountedPod) -> CountedPod:
-        details = self._pods.objects.get(f"{pod.namespace}/{pod.name}")
-        if details is None:
-            return pod
-        return replace(
-            pod,
-            restarts=details.restarts,
-            container=_serving(details, pod.ports),
-            metrics_ports=details.metrics_ports,
-            metrics_path=details.metrics_path,
-        )
+    def _counted(self, pod: Endpoint, ports: tuple[int, ...], ip: str) -> CountedPod:
+        namespace = self.service.namespace
+        listed = self._pods.objects.get(f"{namespace}/{pod.pod}") or CountedPod(namespace, pod.pod)
+        return replace(listed, uid=pod.uid, ip=ip, node=pod.node, ports=ports, ending=pod.terminating)
 
     async def _follow_details(self) -> None:
         try:
@@ -152,82 +161,38 @@ class TargetPods:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Details:
-    restarts: int
-    containers: tuple[tuple[str, tuple[int, ...]], ...]
-    default_container: str
-    metrics_ports: tuple[int, ...]
-    metrics_path: str
-
-
-def _endpoints(document: Json) -> tuple[CountedPod, ...]:
-    namespace = text_at(document, "metadata", "namespace")
-    ports = tuple(int_at(port, "port") for port in list_at(document, "ports") if int_at(port, "port"))[:MOST_PORTS]
-    return tuple(
-        CountedPod(
-            namespace,
-            text_at(item, "targetRef", "name"),
-            uid=text_at(item, "targetRef", "uid"),
-            ip=next((address for address in list_at(item, "addresses") if isinstance(address, str)), ""),
-            node=text_at(item, "nodeName"),
-            ports=ports,
-            ending=at(item, "conditions", "terminating") is True,
-        )
-        for item in list_at(document, "endpoints")
-        if text_at(item, "targetRef", "kind") == "Pod" and text_at(item, "targetRef", "name")
-    )
-
-
-def _details(document: Json) -> _Details:
-    annotations = labels_at(document, "metadata", "annotations")
-    containers = dicts_at(document, "spec", "containers")
-    ports = {text_at(item, "name"): _numbers(item) for item in containers}
-    named = [port for item in containers for port in list_at(item, "ports") if _is_metrics(port)]
-    scrape = annotations.get("prometheus.io/port", "")
-    metrics_ports = [int(scrape)] if scrape.isascii() and scrape.isdigit() and 0 < int(scrape) < 65_536 else []
-    metrics_ports += [int_at(port, "containerPort") for port in named]
-    return _Details(
-        restarts=sum(int_at(item, "restartCount") for item in list_at(document, "status", "containerStatuses")),
-        containers=tuple(ports.items()),
-        default_container=annotations.get(DEFAULT_CONTAINER, ""),
-        metrics_ports=tuple(dict.fromkeys(metrics_ports))[:MOST_PORTS],
-        metrics_path=annotations.get("prometheus.io/path", ""),
-    )
-
-
-def _numbers(container: Json) -> tuple[int, ...]:
-    return tuple(int_at(port, "containerPort") for port in list_at(container, "ports"))
-
-
-def _is_metrics(port: object) -> bool:
-    name = text_at(port, "name")
-    return "metrics" in name or name.startswith("prom")
-
-
-def _serving(details: _Details, ports: tuple[int, ...]) -> str:
-    """The container that serves one of the ports; what the pod names as its main one; its first."""
-    serving = next((name for name, own in details.containers if set(own) & set(ports)), "")
-    first = details.containers[0][0] if details.containers else ""
-    return serving or details.default_container or first
-
-
 async def pods_of_selector(cluster: ClusterClient, namespace: str, selector: str) -> Mapping[str, CountedPod]:
     """{pod name: pod} of the running pods with these labels. Raises ClusterUnavailable, ClusterForbidden."""
     items, _ = await listed(cluster, f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": selector})
-    return {pod.name: pod for pod in map(_of_pod, items) if pod.name and pod.ip}
+    return {pod.name: pod for pod in map(_pod, items) if pod.name and pod.ip}
 
 
-def _of_pod(document: Json) -> CountedPod:
-    details = _details(document)
-    ports = tuple(port for _, own in details.containers for port in own)
+def _pod(document: Json) -> CountedPod:
+    annotations = labels_at(document, "metadata", "annotations")
+    containers = dicts_at(document, "spec", "containers")
+    own_ports = {text_at(item, "name"): _numbers(list_at(item, "ports")) for item in containers}
+    scrape = annotations.get("prometheus.io/port", "")
+    metrics_ports = [int(scrape)] if scrape.isascii() and scrape.isdigit() and 0 < int(scrape) < 65_536 else []
+    metrics_ports += _numbers(port for item in containers for port in list_at(item, "ports") if _is_metrics(port))
     return CountedPod(
         text_at(document, "metadata", "namespace"),
         text_at(document, "metadata", "name"),
         uid=text_at(document, "metadata", "uid"),
         ip=text_at(document, "status", "podIP"),
         node=text_at(document, "spec", "nodeName"),
-        ports=ports[:MOST_PORTS],
-        restarts=details.restarts,
-        container=_serving(details, ports),
+        ports=tuple(port for own in own_ports.values() for port in own)[:MOST_PORTS],
+        restarts=sum(int_at(item, "restartCount") for item in list_at(document, "status", "containerStatuses")),
+        containers=tuple(own_ports.items()),
+        main_container=annotations.get(DEFAULT_CONTAINER, ""),
+        metrics_ports=tuple(dict.fromkeys(metrics_ports))[:MOST_PORTS],
+        metrics_path=annotations.get("prometheus.io/path", ""),
     )
+
+
+def _numbers(ports: Iterable[object]) -> tuple[int, ...]:
+    return tuple(int_at(port, "containerPort") for port in ports)
+
+
+def _is_metrics(port: object) -> bool:
+    name = text_at(port, "name")
+    return "metrics" in name or name.startswith("prom")
