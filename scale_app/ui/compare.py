@@ -8,7 +8,7 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
-from scale_app.ui.display import empty_card, explained, heads, local_time, table_box
+from scale_app.ui.display import empty_card, explained, heads, local_time, table
 from scale_app.ui.layout import page
 from scale_app.ui.reflex_compat import Handler, Part
 from scale_app.ui.runs.actions import RunAgain
@@ -23,7 +23,6 @@ from scale_app.views.comparing import (
     CompareView,
     compare_view,
 )
-from scale_app.views.view import AxisTick
 
 
 class ComparePage(rx.State):
@@ -68,32 +67,26 @@ def compare_page() -> Part:
 
 
 def _comparison(view: Any) -> Part:
+    shares = _runs_table("Pod", view.pods, view, "compared-pods", bars=True)
+    latency = _runs_table("Percentile", view.latency, view, "compared-latency")
+    plans = _runs_table("Setting", view.plan, view, "compared-plan")
+    same_plan = rx.el.p("All runs use the same plan.", class_name="quiet")
     return rx.el.div(
         _headline(view),
         _scores(view),
-        rx.cond(view.comparable, _shares(view)),
-        rx.el.div(rx.cond(view.comparable, _latency(view)), _plans(view), class_name="pair"),
+        rx.cond(view.comparable, panel("Share per pod", shares, note=view.pods_note, about="share")),
+        rx.el.div(
+            rx.cond(view.comparable, panel("Latency", latency, note="Last 10 s of each run", about="latency")),
+            panel("Plans", rx.cond(view.plan, plans, same_plan)),
+            class_name="pair",
+        ),
         class_name="panels",
         data_testid="comparison",
     )
 
 
-def _shares(view: Any) -> Part:
-    table = runs_table("Pod", view.pods, view, "compared-pods", bars=True)
-    return panel("Share per pod", table, note=view.pods_note, about="share")
-
-
-def _latency(view: Any) -> Part:
-    table = runs_table("Percentile", view.latency, view, "compared-latency")
-    return panel("Latency", table, note="Last 10 s of each run", about="latency")
-
-
-def _plans(view: Any) -> Part:
-    table = runs_table("Setting", view.plan, view, "compared-plan")
-    return panel("Plans", rx.cond(view.plan, table, rx.el.p("All runs use the same plan.", class_name="quiet")))
-
-
 def _headline(view: Any) -> Part:
+    remarks = rx.foreach(view.remarks, lambda remark: rx.el.li(remark))
     return rx.el.section(
         rx.link("← All runs", href="/runs", class_name="back"),
         rx.el.div(
@@ -107,70 +100,53 @@ def _headline(view: Any) -> Part:
             rx.el.ul(rx.foreach(view.sides, _sentence), class_name="sentences", data_testid="compare-sentences"),
         ),
         rx.cond(view.conclusion != "", rx.el.p(view.conclusion, data_testid="conclusion")),
-        rx.cond(
-            view.remarks,
-            rx.el.ul(
-                rx.foreach(view.remarks, lambda remark: rx.el.li(remark)), class_name="remarks", data_testid="remarks"
-            ),
-        ),
+        rx.cond(view.remarks, rx.el.ul(remarks, class_name="remarks", data_testid="remarks")),
         class_name="card stack",
         aria_label="Result",
     )
 
 
 def _changed(side: ComparedRun) -> Part:
-    return rx.cond(
-        side.is_reference,
-        rx.fragment(),
-        rx.el.span(side.changed_text, class_name="badge", data_changed=side.changed, data_testid="changed"),
-    )
+    badge = rx.el.span(side.changed_text, class_name="badge", data_changed=side.changed, data_testid="changed")
+    return rx.cond(side.is_reference, rx.fragment(), badge)
 
 
 def _sentence(side: ComparedRun) -> Part:
-    return rx.cond(
-        side.is_reference,
-        rx.fragment(),
-        rx.el.li(rx.el.strong(side.label, " "), _changed(side), " ", side.sentence),
-    )
+    sentence = rx.el.li(rx.el.strong(side.label, " "), _changed(side), " ", side.sentence)
+    return rx.cond(side.is_reference, rx.fragment(), sentence)
 
 
 def _scores(view: Any) -> Part:
     """Every run's score on one scale, and its difference from the reference."""
+    ticks = rx.foreach(view.ticks, lambda tick: rx.el.span(tick.label, style={"left": tick.at}))
+    scale = rx.el.div(ticks, class_name="scale-ticks tabular")
     return panel(
         "Scores",
-        table_box(
+        table(
             "Table of scores",
-            rx.el.table(
-                heads(
-                    ("Run", ""),
-                    (explained("Verdict", "verdict"), ""),
-                    (explained("Score", "score"), "number"),
-                    (explained("Interval", "interval"), "scale-cell"),
-                    (explained("Change", "changed"), ""),
-                    (explained("Difference", "difference"), "wide"),
-                ),
-                rx.el.tbody(rx.foreach(view.sides, lambda side: _score_row(side, view))),
-                _scale(view),
-                class_name="table scores-table",
-                data_testid="compared-scores",
+            heads(
+                ("Run", ""),
+                (explained("Verdict", "verdict"), ""),
+                (explained("Score", "score"), "number"),
+                (explained("Interval", "interval"), "scale-cell"),
+                (explained("Change", "changed"), ""),
+                (explained("Difference", "difference"), "wide"),
             ),
+            rx.el.tbody(rx.foreach(view.sides, lambda side: _score_row(side, view))),
+            rx.el.tfoot(
+                rx.el.tr(
+                    rx.el.td(col_span=3),
+                    rx.el.td(scale, class_name="scale-cell"),
+                    rx.el.td(),
+                    rx.el.td(class_name="wide"),
+                ),
+                aria_hidden=True,
+            ),
+            look="scores-table",
+            name="compared-scores",
         ),
         note="Bar: interval, chance removed. Dot: measured score. Line: 0.95",
     )
-
-
-def _scale(view: Any) -> Part:
-    ticks = rx.el.div(rx.foreach(view.ticks, _tick), class_name="scale-ticks tabular")
-    return rx.el.tfoot(
-        rx.el.tr(
-            rx.el.td(col_span=3), rx.el.td(ticks, class_name="scale-cell"), rx.el.td(), rx.el.td(class_name="wide")
-        ),
-        aria_hidden=True,
-    )
-
-
-def _tick(tick: AxisTick) -> Part:
-    return rx.el.span(tick.label, style={"left": tick.at})
 
 
 def _score_row(side: ComparedRun, view: Any) -> Part:
@@ -244,7 +220,7 @@ def _nothing() -> Part:
     )
 
 
-def runs_table(head: str, rows: Any, view: Any, name: str, bars: bool = False) -> Part:
+def _runs_table(head: str, rows: Any, view: Any, name: str, bars: bool = False) -> Part:
     """A table with a column for each run. bars: the figures are shares."""
 
     def cell(figure: CompareCell) -> Part:
@@ -258,20 +234,14 @@ def runs_table(head: str, rows: Any, view: Any, name: str, bars: bool = False) -
             rx.foreach(figures.cells, cell),
         )
 
-    return table_box(
+    sides = rx.foreach(view.sides, lambda side: rx.el.th(side.label, scope="col"))
+    return table(
         f"Table: {head.lower()} in all runs",
-        rx.el.table(
-            rx.el.thead(
-                rx.el.tr(
-                    rx.el.th(head, scope="col"),
-                    rx.foreach(view.sides, lambda side: rx.el.th(side.label, scope="col")),
-                )
-            ),
-            rx.el.tbody(rx.foreach(rows, row)),
-            class_name="table compared",
-            data_testid=name,
-        ),
-        look="bounded",
+        rx.el.thead(rx.el.tr(rx.el.th(head, scope="col"), sides)),
+        rx.el.tbody(rx.foreach(rows, row)),
+        look="compared",
+        name=name,
+        box="bounded",
     )
 
 

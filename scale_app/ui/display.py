@@ -58,9 +58,18 @@ def _id(about: str) -> str:
     return f"about-{about.replace('_', '-')}"
 
 
-def table_box(label: str, table: Part, look: str = "") -> Part:
-    """The table in a box that can be scrolled, also by keyboard. label: what a screen reader says of it."""
-    return rx.el.div(table, class_name=f"table-box {look}".strip(), tab_index=0, role="region", aria_label=label)
+def table(label: str, *inside: Part, look: str, name: str, box: str = "", **more: Any) -> Part:
+    """A table in a box that can be scrolled, also by keyboard. label: what a screen reader says of it.
+
+    look, box: further classes of the table and of its box. name: the table's test id.
+    """
+    return rx.el.div(
+        rx.el.table(*inside, class_name=f"table {look}", data_testid=name, **more),
+        class_name=f"table-box {box}".strip(),
+        tab_index=0,
+        role="region",
+        aria_label=label,
+    )
 
 
 def heads(*texts: tuple[Part, str]) -> Part:

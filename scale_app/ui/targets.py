@@ -11,7 +11,7 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.domain.target import DEMO_TARGET
 from scale_app.ui import controls
-from scale_app.ui.display import empty_card, explained, heads, info, local_time, notice, problem, table_box
+from scale_app.ui.display import empty_card, explained, heads, info, local_time, notice, problem, table
 from scale_app.ui.layout import page
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.reflex_compat import Handler, Part
@@ -190,28 +190,15 @@ def _setting(setting: Any) -> Part:
 
 
 def _rights(view: Any) -> Part:
+    head = heads(
+        (explained("Source", "counting"), ""), ("Allowed", ""), ("Enables", ""), ("Missing permission", "mono-head")
+    )
+    rows = rx.el.tbody(rx.foreach(view.rights, _right))
     return panel(
         "Permissions",
         rx.cond(view.rights_problem != "", problem(view.rights_problem, "rights-problem")),
-        rx.cond(view.rights, _rights_table(view)),
+        rx.cond(view.rights, table("Table of permissions", head, rows, look="rights-table", name="rights")),
         note=view.rights_of,
-    )
-
-
-def _rights_table(view: Any) -> Part:
-    return table_box(
-        "Table of permissions",
-        rx.el.table(
-            heads(
-                (explained("Source", "counting"), ""),
-                ("Allowed", ""),
-                ("Enables", ""),
-                ("Missing permission", "mono-head"),
-            ),
-            rx.el.tbody(rx.foreach(view.rights, _right)),
-            class_name="table rights-table",
-            data_testid="rights",
-        ),
     )
 
 

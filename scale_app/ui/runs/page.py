@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from scale_app.ui import controls
-from scale_app.ui.display import explained, heads, in_address, local_text, local_time, table_box, unseen
+from scale_app.ui.display import explained, heads, in_address, local_text, local_time, table, unseen
 from scale_app.ui.layout import page
 from scale_app.ui.reflex_compat import Flag, Handler, Part
 from scale_app.ui.runs.actions import BASELINE_DIALOG, DELETE_DIALOG, RunAgain, baseline_dialog, delete_dialog, opens
@@ -101,23 +101,21 @@ def _compare() -> Part:
 
 
 def _table() -> Part:
-    return table_box(
+    return table(
         "Table of runs",
-        rx.el.table(
-            heads(
-                (unseen("Compare"), "at-tick"),
-                ("Started", "at-when"),
-                ("Target and plan", "at-target"),
-                (explained("Verdict", "verdict"), "at-verdict"),
-                (explained("Score", "sparkline"), "at-score"),
-                (explained("Requests", "requests"), "number at-requests"),
-                ("State", "at-state"),
-                (unseen("Actions"), "at-actions"),
-            ),
-            rx.el.tbody(rx.foreach(RunList.rows, _row)),
-            class_name="table runs-table",
-            data_testid="runs",
+        heads(
+            (unseen("Compare"), "at-tick"),
+            ("Started", "at-when"),
+            ("Target and plan", "at-target"),
+            (explained("Verdict", "verdict"), "at-verdict"),
+            (explained("Score", "sparkline"), "at-score"),
+            (explained("Requests", "requests"), "number at-requests"),
+            ("State", "at-state"),
+            (unseen("Actions"), "at-actions"),
         ),
+        rx.el.tbody(rx.foreach(RunList.rows, _row)),
+        look="runs-table",
+        name="runs",
     )
 
 

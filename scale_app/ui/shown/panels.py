@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from scale_app.ui.display import info, notice, table_box
+from scale_app.ui.display import info, notice, table
 from scale_app.ui.reflex_compat import Handler, Part, Text
 from scale_app.ui.shown import charts
 from scale_app.ui.shown.charts import heat_legend, heat_map, placed
@@ -148,20 +148,15 @@ def _error(row: ErrorRow) -> Part:
 def _pod_table() -> Part:
     """Every pod with its figures, or of many pods the ends of the order."""
     note = rx.el.span(PodRows.note, data_testid="pods-note")
-    return panel("Pods", rx.cond(PodRows.rows, _table(), _no_pod()), note=note, look="lazy")
-
-
-def _table() -> Part:
-    return table_box(
+    pods = table(
         "Table of pods",
-        rx.el.table(
-            rx.el.thead(rx.el.tr(*[_head(column) for column in COLUMNS])),
-            rx.el.tbody(rx.foreach(PodRows.rows, _row)),
-            class_name="table pods",
-            data_testid="pods",
-            data_cpu=PodRows.cpu,
-        ),
+        rx.el.thead(rx.el.tr(*[_head(column) for column in COLUMNS])),
+        rx.el.tbody(rx.foreach(PodRows.rows, _row)),
+        look="pods",
+        name="pods",
+        data_cpu=PodRows.cpu,
     )
+    return panel("Pods", rx.cond(PodRows.rows, pods, _no_pod()), note=note, look="lazy")
 
 
 def _head(column: str) -> Part:
