@@ -77,7 +77,7 @@ class Scale(click.Group):
 
 COMMANDS = {
     "backup": Later("history_commands:backup", "Write every run, baseline and saved plan into a file."),
-    "build": Later("server:build", "Build the page, unless its sources are those of the last build."),
+    "build": Later("build:build", "Build the page, unless its sources are those of the last build."),
     "compare": Later("ended_runs:compare_runs", "Hold the SECOND run against the FIRST, each an id or a file."),
     "doctor": Later("doctor:doctor", "Check this installation, or with --server a running one as seen from here."),
     "export": Later("ended_runs:export_run", "Write a run as a file."),

@@ -19,9 +19,10 @@ import click
 import httpx2
 import websockets
 
+from scale_app.cli.build import CONFIG_FILE, page_is_current
 from scale_app.cli.client import opened
 from scale_app.cli.commands import Exit, sentence_and_exit
-from scale_app.cli.server import CONFIG_FILE, free_address, page_is_current, shown_url
+from scale_app.cli.server import free_address, shown_url
 from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission

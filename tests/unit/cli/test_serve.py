@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from scale_app.cli.build import PAGE
 from scale_app.cli.commands import scale
-from scale_app.cli.server import PAGE, free_address, shown_url
+from scale_app.cli.server import free_address, shown_url
 from scale_app.settings import Settings
 
 
