@@ -1,6 +1,7 @@
-"""The one place where ports meet adapters. One process, one hub.
+"""The one place where ports meet adapters. One process, one hub; and the history by itself, for what needs no hub:
+commands that only look, copy or restore.
 
-Adapters that only some settings ask for are loaded by those: the clusters' and Apprise take half a second and 20 MB.
+Adapters are loaded by what needs them: the hub's take 0.2 s, the clusters' and Apprise half a second and 20 MB.
 """
 
 from __future__ import annotations
@@ -8,25 +9,26 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scale_app.adapters.demo_cluster import DemoCluster
-from scale_app.adapters.gatekeeper import TargetGatekeeper
-from scale_app.adapters.locust_process import LocustProcess
-from scale_app.adapters.simulated import SimulatedGenerator, SimulatedPods
-from scale_app.adapters.store import SqlRunStore
-from scale_app.adapters.this_machine import SystemClock
+from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.adapters.store.backup import back_up, restore
+from scale_app.adapters.this_machine import SystemClock, single_instance
+from scale_app.domain.record import INTERRUPTED
 from scale_app.domain.snapshot import Source
-from scale_app.history import prepared
-from scale_app.ports import Adapters
-from scale_app.service.hub import Hub
+from scale_app.ports import Adapters, RunStore
 from scale_app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from scale_app.adapters.demo_cluster import DemoCluster
     from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
     from scale_app.adapters.kubernetes.client import Clusters
     from scale_app.adapters.kubernetes.directory import KubernetesPods
     from scale_app.ports import Clock, Notifier, RequestCounter
+    from scale_app.service.hub import Hub
+
+__all__ = ["back_up", "history", "hub", "lifespan", "restored", "settings"]
 
 
 @cache
@@ -38,6 +40,11 @@ def settings() -> Settings:
 @cache
 def hub() -> Hub:
     """This process's hub; `lifespan` opens and closes it."""
+    from scale_app.adapters.gatekeeper import TargetGatekeeper
+    from scale_app.adapters.locust_process import LocustProcess
+    from scale_app.adapters.simulated import SimulatedGenerator, SimulatedPods
+    from scale_app.service.hub import Hub
+
     own, clock, demo = settings(), SystemClock(), _demo()
     workers = LocustProcess(clock)
     catalog, cluster_pods, counters = _of_clusters(clock)
@@ -59,7 +66,7 @@ def hub() -> Hub:
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Database migrated, hub open; at the end every load, the demo and the database are let go."""
-    async with prepared(settings().database_url):
+    async with _prepared(settings().database_url):
         await hub().open()
         try:
             yield
@@ -70,8 +77,39 @@ async def lifespan() -> AsyncIterator[None]:
                 await clusters.close()
 
 
+@asynccontextmanager
+async def history(database_url: str) -> AsyncIterator[RunStore]:
+    """The store of runs. What an earlier process left running was interrupted. Raises StoreUnavailable."""
+    async with _prepared(database_url):
+        store = SqlRunStore(database_url, SystemClock())
+        try:
+            await store.mark_interrupted(INTERRUPTED)
+            yield store
+        finally:
+            await store.close()
+
+
+async def restored(database_url: str, file: Path, replace: bool) -> str:
+    """Let the database, which nobody else uses, hold what the backup holds; what that is, for people.
+
+    Raises BackupRefused, StoreUnavailable.
+    """
+    with single_instance(database_url):
+        return await restore(database_url, file, replace)
+
+
+@asynccontextmanager
+async def _prepared(database_url: str) -> AsyncIterator[None]:
+    """This process has the database for itself, with this version's tables. Raises StoreUnavailable."""
+    with single_instance(database_url):
+        await migrate(database_url)
+        yield
+
+
 @cache
 def _demo() -> DemoCluster:
+    from scale_app.adapters.demo_cluster import DemoCluster
+
     return DemoCluster(SystemClock())
 
 

@@ -16,10 +16,10 @@ from scale_app.cli.commands import sentence_and_exit
 from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.record import MEGABYTE
-from scale_app.history import back_up, history, restored
 from scale_app.settings import load_settings
 from scale_app.views import format as shown
 from scale_app.views.words import STATES, VERDICTS
+from scale_app.wiring import back_up, history, restored
 
 
 @click.command()

@@ -21,7 +21,7 @@ from scale_app.domain.events import SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord, SavedPlan
 from scale_app.domain.snapshot import RunState, Source
-from scale_app.history import restored
+from scale_app.wiring import restored
 from tests.fakes import FakeClock, a_snapshot
 from tests.old_databases import old_database
 from tests.postgres import Postgres, binaries, running_postgres
