@@ -16,7 +16,7 @@ from scale_app.ui.layout import page
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.reflex_compat import Handler, Part
 from scale_app.ui.shown.panels import panel
-from scale_app.views.targets import NO_TARGETS, PlaceRow, RightRow, TargetRow, TargetsView, narrowed, targets_view
+from scale_app.views.targets import NO_TARGETS, RightRow, TargetRow, TargetsView, narrowed, targets_view
 
 MANY = 8
 TYPING_MS = 200
@@ -73,24 +73,18 @@ def targets_page() -> Part:
 
 
 def _cluster(view: Any) -> Part:
+    rows = rx.el.ul(rx.foreach(TargetsPage.rows, _target), class_name="targets", data_testid="targets")
+    no_target = rx.cond(
+        view.targets,
+        "No target matches the filter.",
+        "No Service found. To look in other namespaces, set SCALE_KUBE_NAMESPACES.",
+    )
+    alert: dict[str, Any] = {"look": "notice notice-alert", "role": "alert", "data_testid": "cluster-problem"}
     return rx.fragment(
-        rx.cond(
-            view.problem != "",
-            notice(
-                "triangle-alert",
-                rx.el.span(view.problem),
-                look="notice notice-alert",
-                role="alert",
-                data_testid="cluster-problem",
-            ),
-        ),
+        rx.cond(view.problem != "", notice("triangle-alert", rx.el.span(view.problem), **alert)),
         rx.el.section(
             _head(view),
-            rx.cond(
-                TargetsPage.rows,
-                rx.el.ul(rx.foreach(TargetsPage.rows, _target), class_name="targets", data_testid="targets"),
-                _no_target(view),
-            ),
+            rx.cond(TargetsPage.rows, rows, rx.el.p(no_target, class_name="quiet", data_testid="no-targets")),
             class_name="card",
             aria_label="Targets",
         ),
@@ -99,6 +93,13 @@ def _cluster(view: Any) -> Part:
 
 
 def _head(view: Any) -> Part:
+    refresh = controls.button(
+        rx.cond(TargetsPage.asking, "Refreshing…", "Refresh"),
+        TargetsPage.load,
+        "ask-again",
+        icon="refresh-cw",
+        disabled=TargetsPage.asking,
+    )
     return rx.el.div(
         rx.el.div(
             rx.el.h1("Targets"),
@@ -106,44 +107,20 @@ def _head(view: Any) -> Part:
             class_name="panel-head",
         ),
         rx.cond(view.targets.length() > MANY, _filter()),
-        rx.el.div(
-            controls.button(
-                rx.cond(TargetsPage.asking, "Refreshing…", "Refresh"),
-                TargetsPage.load,
-                "ask-again",
-                icon="refresh-cw",
-                disabled=TargetsPage.asking,
-            ),
-            class_name="buttons no-print",
-        ),
+        rx.el.div(refresh, class_name="buttons no-print"),
         class_name="list-head",
-    )
-
-
-def _no_target(view: Any) -> Part:
-    return rx.el.p(
-        rx.cond(
-            view.targets,
-            "No target matches the filter.",
-            "No Service found. To look in other namespaces, set SCALE_KUBE_NAMESPACES.",
-        ),
-        class_name="quiet",
-        data_testid="no-targets",
     )
 
 
 def _filter() -> Part:
     narrow: Handler = TargetsPage.narrow
-    return rx.el.div(
-        controls.search(
-            "filter-targets", "Name, namespace or URL contains", TargetsPage.wanted, narrow.debounce(TYPING_MS)
-        ),
-        class_name="filter",
-        role="search",
-    )
+    asks = "Name, namespace or URL contains"
+    entry = controls.search("filter-targets", asks, TargetsPage.wanted, narrow.debounce(TYPING_MS))
+    return rx.el.div(entry, class_name="filter", role="search")
 
 
 def _target(row: TargetRow) -> Part:
+    settings = rx.foreach(row.notable, lambda setting: rx.el.li(setting, class_name="fact mono"))
     return rx.el.li(
         rx.el.div(
             rx.el.h2(rx.el.span(row.where + "/", class_name="quiet"), row.name),
@@ -154,20 +131,12 @@ def _target(row: TargetRow) -> Part:
         rx.cond(row.url != "", rx.el.p(row.url, class_name="mono")),
         rx.cond(row.problem != "", rx.el.p(row.problem, class_name="problem")),
         rx.el.div(
-            rx.el.span(
-                rx.el.strong(row.ready),
-                " pods ready",
-                class_name=rx.cond(row.short, "fact fact-short", "fact"),
-                data_testid="ready-pods",
-            ),
+            _fact(row.short, rx.el.strong(row.ready), " pods ready", data_testid="ready-pods"),
             info("ready_pods"),
-            rx.foreach(row.places, _place),
+            rx.foreach(row.places, lambda place: _fact(~place.all_ready, place.node, " ", rx.el.strong(place.text))),
             class_name="facts",
         ),
-        rx.cond(
-            row.notable,
-            rx.el.ul(rx.foreach(row.notable, _setting), class_name="facts", aria_label="Settings that affect sharing"),
-        ),
+        rx.cond(row.notable, rx.el.ul(settings, class_name="facts", aria_label="Settings that affect sharing")),
         key=row.key,
         data_testid="target-row",
     )
@@ -179,14 +148,9 @@ def _use(row: TargetRow) -> Part:
     return controls.button("Use as target", use(row.url, row.service), "use", look="small no-print", aria_label=about)
 
 
-def _place(place: PlaceRow) -> Part:
-    return rx.el.span(
-        place.node, " ", rx.el.strong(place.text), class_name=rx.cond(place.all_ready, "fact", "fact fact-short")
-    )
-
-
-def _setting(setting: Any) -> Part:
-    return rx.el.li(setting, class_name="fact mono")
+def _fact(short: Any, *inside: Part, **more: Any) -> Part:
+    """short: some of these pods take no traffic."""
+    return rx.el.span(*inside, class_name=rx.cond(short, "fact fact-short", "fact"), **more)
 
 
 def _rights(view: Any) -> Part:

@@ -15,7 +15,7 @@ from scale_app.pictures.axes import SIDE
 from scale_app.ui.display import info
 from scale_app.ui.reflex_compat import Figure, Part, Text
 from scale_app.views.charts import CLASSES, LEGEND, TimeChart
-from scale_app.views.view import AxisTick, BarLabel, Happening, Heat, Shares, Times
+from scale_app.views.view import BarLabel, Happening, Heat, Shares, Times
 
 
 def placed(**lengths: Text) -> dict[str, Any]:
@@ -48,9 +48,11 @@ def plot(label: Text, *paths: Part, look: str = "plot-svg", **more: Any) -> Part
 
 def frame(*inside: Part, y_ticks: Figure, x_axis: Part, read: dict[str, Any] | None = None) -> Part:
     """A plot with a horizontal grid, labels at its left and an axis below. read: what `readable` says of it."""
+    labels = _each(y_ticks, lambda tick: rx.el.span(tick.label, custom_attrs=placed(bottom=tick.at)))
+    lines = _each(y_ticks, lambda tick: rx.el.div(class_name="grid-line", custom_attrs=placed(bottom=tick.at)))
     return rx.el.div(
-        rx.el.div(_each(y_ticks, _y_label), class_name="axis-y", aria_hidden=True),
-        rx.el.div(_each(y_ticks, _grid_line), *inside, cursor() if read else "", class_name="plot", **(read or {})),
+        rx.el.div(labels, class_name="axis-y", aria_hidden=True),
+        rx.el.div(lines, *inside, cursor() if read else "", class_name="plot", **(read or {})),
         x_axis,
         class_name="chart",
     )
@@ -81,14 +83,6 @@ def _each(ticks: Figure, draw: Any) -> Part:
     if isinstance(ticks, list):
         return rx.fragment(*[draw(tick) for tick in ticks])
     return rx.foreach(ticks, draw)
-
-
-def _y_label(tick: AxisTick) -> Part:
-    return rx.el.span(tick.label, custom_attrs=placed(bottom=tick.at))
-
-
-def _grid_line(tick: AxisTick) -> Part:
-    return rx.el.div(class_name="grid-line", custom_attrs=placed(bottom=tick.at))
 
 
 def time_axis(times: Times) -> Part:
@@ -133,21 +127,18 @@ def _bar_name(label: BarLabel) -> Part:
 
 def time_chart(chart: TimeChart, times: Times) -> Part:
     """A chart over time; below that of the score, signs of what happened."""
+    marks = rx.el.div(rx.foreach(times.marks, _mark), class_name="marks", aria_hidden=True)
     return frame(
         plot(chart.label, *[path(line.d, line.look, line.series) for line in chart.lines]),
-        _marks(times) if chart.kind == "score" else rx.fragment(),
+        marks if chart.kind == "score" else rx.fragment(),
         y_ticks=chart.ticks,
         x_axis=time_axis(times),
         read=readable(chart.label, chart.kind, span=times.span_s, top=chart.top, unit=chart.unit),
     )
 
 
-def _marks(times: Times) -> Part:
-    """A small sign at the foot of each event's line, which tells on hover what happened; the list tells it too."""
-    return rx.el.div(rx.foreach(times.marks, _mark), class_name="marks", aria_hidden=True)
-
-
 def _mark(mark: Happening) -> Part:
+    """A small sign at the foot of an event's line, which tells on hover what happened; the list tells it too."""
     return rx.el.span(title=mark.text, data_tone=mark.tone, class_name="mark", custom_attrs=placed(left=mark.at))
 
 

@@ -25,42 +25,40 @@ from scale_app.views.view import FindingRow, HeadlineFigures, RunView
 def verdict_card(view: RunView) -> Part:
     """Score, grade, the verdict as a sentence, the scale, what would decide, and the headline figures."""
     figures = view.figures
+    sentence = rx.cond(figures.sentence != "", figures.sentence, "Waiting for the first answers from the pods.")
+    decides = rx.el.span(figures.decides, class_name="decides", data_testid="decides")
     return rx.el.section(
         rx.el.div(
-            gauge(figures),
+            _gauge(figures),
             rx.el.div(
-                _verdict(figures),
-                rx.el.p(
-                    rx.cond(figures.sentence != "", figures.sentence, "Waiting for the first answers from the pods."),
-                    class_name="sentence",
-                    data_testid="sentence",
+                rx.el.div(
+                    rx.el.h2("Balance", info("score")),
+                    rx.el.span(figures.kind_text, class_name="badge", data_kind=figures.kind, data_testid="verdict"),
+                    info("verdict"),
+                    rx.cond(figures.decides != "", decides),
+                    class_name="head-line",
                 ),
-                scale_strip(figures),
+                rx.el.p(sentence, class_name="sentence", data_testid="sentence"),
+                _scale(figures),
                 class_name="verdict-text",
             ),
             class_name="verdict",
         ),
-        _headline_figures(figures),
+        rx.el.dl(
+            _figure("Requests", figures.requests, figures.requests_note, "requests", "requests"),
+            _figure("Requests/s", figures.rate, figures.rate_note, "rate", "rate"),
+            _figure("Spread (CV)", figures.cv, figures.cv_note, "cv", "cv"),
+            _figure("Latency p95", figures.p95, figures.p95_note, "p95", "latency"),
+            _figure("Failures", figures.failures, figures.failures_note, "failures", "failures"),
+            class_name="figures",
+        ),
         class_name="card verdict-card",
         aria_label="Balance",
         aria_busy=(view.state == "starting") | (view.state == "running") & ~view.has_data,
     )
 
 
-def _verdict(figures: HeadlineFigures) -> Part:
-    return rx.el.div(
-        rx.el.h2("Balance", info("score")),
-        rx.el.span(figures.kind_text, class_name="badge", data_kind=figures.kind, data_testid="verdict"),
-        info("verdict"),
-        rx.cond(
-            figures.decides != "",
-            rx.el.span(figures.decides, class_name="decides", data_testid="decides"),
-        ),
-        class_name="head-line",
-    )
-
-
-def gauge(figures: HeadlineFigures) -> Part:
+def _gauge(figures: HeadlineFigures) -> Part:
     """The score as a half ring with the figure inside."""
     return rx.el.div(
         rx.el.svg(
@@ -85,7 +83,7 @@ def gauge(figures: HeadlineFigures) -> Part:
     )
 
 
-def scale_strip(figures: HeadlineFigures) -> Part:
+def _scale(figures: HeadlineFigures) -> Part:
     """The score with its interval on a scale from 0 to 1, beside the threshold and a fair random balancer's score."""
     chance = rx.el.div(class_name="strip-chance", custom_attrs=placed(left=figures.chance))
     ticks = [rx.el.span(tick.label, custom_attrs=placed(left=tick.at)) for tick in SCALE_TICKS]
@@ -139,18 +137,7 @@ def _strip_key(look: str, text: str, value: Text, about: str = "") -> Part:
     )
 
 
-def _headline_figures(figures: HeadlineFigures) -> Part:
-    return rx.el.dl(
-        figure("Requests", figures.requests, figures.requests_note, "requests", "requests"),
-        figure("Requests/s", figures.rate, figures.rate_note, "rate", "rate"),
-        figure("Spread (CV)", figures.cv, figures.cv_note, "cv", "cv"),
-        figure("Latency p95", figures.p95, figures.p95_note, "p95", "latency"),
-        figure("Failures", figures.failures, figures.failures_note, "failures", "failures"),
-        class_name="figures",
-    )
-
-
-def figure(label: str, value: Text, note: Text, name: str, about: str) -> Part:
+def _figure(label: str, value: Text, note: Text, name: str, about: str) -> Part:
     """One headline figure. about: what its info button explains."""
     return rx.el.div(
         rx.el.dt(explained(label, about)),
