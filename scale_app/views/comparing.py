@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from string import ascii_uppercase
 
 from scale_app.domain.balance import THRESHOLD
-from scale_app.domain.compare import Comparison, LatencyPair
+from scale_app.domain.compare import Comparison
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.record import RunRecord
 from scale_app.views import format as shown
 from scale_app.views.plan_fields import PLAN_LABELS, setting_text
-from scale_app.views.pod_table import outlier_side, share_decimals
+from scale_app.views.pod_table import outlier_side, share_bar, share_decimals
 from scale_app.views.presenting import figures
 from scale_app.views.view import AxisTick, HeadlineFigures, Sequel
 from scale_app.views.words import CHANGES
@@ -117,9 +117,7 @@ def compare_view(reference: RunRecord, others: Sequence[tuple[RunRecord, Compari
         conclusion=" ".join(comparison.conclusion for comparison in comparisons if comparison.conclusion),
         comparable=any(comparison.comparable for comparison in comparisons),
         remarks=_remarks(comparisons),
-        sides=[
-            _side(records, place, scale, comparison, letters) for place, comparison in enumerate([None, *comparisons])
-        ],
+        sides=[_side(records, place, scale, each, letters) for place, each in enumerate([None, *comparisons])],
         ticks=scale.ticks(),
         threshold=scale.at(THRESHOLD),
         pods=pods[:MOST_PODS],
@@ -148,17 +146,15 @@ class _ScoreScale:
     @classmethod
     def of(cls, records: Sequence[RunRecord]) -> _ScoreScale:
         lasts = [record.last for record in records if record.last]
-        scores = [
-            score for last in lasts for score in (last.balance.score, last.verdict.score_low) if score is not None
-        ]
-        lowest = min([*scores, THRESHOLD])
+        scores = [score for last in lasts for score in (last.balance.score, last.verdict.score_low)]
+        lowest = min([THRESHOLD, *(score for score in scores if score is not None)])
         return cls(next((start for start in SCALE_STARTS if start < lowest), 0.0))
 
     def at(self, score: float | None) -> str:
-        return "" if score is None else f"{100 * self._part(score):.2f}%"
+        return "" if score is None else shown.css(100 * self._part(score))
 
     def width(self, low: float | None, high: float | None) -> str:
-        return "" if low is None or high is None else f"{100 * (self._part(high) - self._part(low)):.2f}%"
+        return "" if low is None or high is None else shown.css(100 * (self._part(high) - self._part(low)))
 
     def ticks(self) -> list[AxisTick]:
         steps = [self.least + (1 - self.least) * part / 4 for part in range(5)]
@@ -222,14 +218,9 @@ def _pod_rows(records: Sequence[RunRecord], comparisons: Sequence[Comparison], b
     most = max((share for column in columns for share in column.values()), default=0.0)
     decimals = share_decimals(len(names))
     sides = [{} if by_rank else _outliers(record) for record in records]
+    each = list(zip(columns, sides, strict=True))
     return [
-        CompareRow(
-            name,
-            [
-                _share(column.get(name), most, decimals, side.get(name, ""))
-                for column, side in zip(columns, sides, strict=True)
-            ],
-        )
+        CompareRow(name, [_share(column.get(name), most, decimals, side.get(name, "")) for column, side in each])
         for name in (names if by_rank else sorted(names))
     ]
 
@@ -256,8 +247,9 @@ def _outliers(record: RunRecord) -> dict[str, str]:
 
 
 def _share(share: float | None, most: float, decimals: int, outlier: str) -> CompareCell:
-    bar = f"{100 * (share or 0.0) / most if most > 0 else 0.0:.2f}%"
-    return CompareCell(shown.percent(share, decimals), bar, outlier if share is not None else "")
+    return CompareCell(
+        shown.percent(share, decimals), share_bar(share or 0.0, most), outlier if share is not None else ""
+    )
 
 
 def _pods_note(count: int, by_rank: bool) -> str:
@@ -267,29 +259,23 @@ def _pods_note(count: int, by_rank: bool) -> str:
 
 def _latency_rows(comparisons: Sequence[Comparison]) -> list[CompareRow]:
     told = next((comparison.latency for comparison in comparisons if comparison.latency), ())
-    return [CompareRow(pair.percentile, _latencies(pair, comparisons)) for pair in told]
-
-
-def _latencies(told: LatencyPair, comparisons: Sequence[Comparison]) -> list[CompareCell]:
-    others = [
-        next((pair.second_ms for pair in comparison.latency if pair.percentile == told.percentile), None)
-        for comparison in comparisons
+    reference = {pair.percentile: pair.first_ms for pair in told}
+    others = [{pair.percentile: pair.second_ms for pair in comparison.latency} for comparison in comparisons]
+    return [
+        CompareRow(percentile, [CompareCell(shown.milliseconds(side.get(percentile))) for side in (reference, *others)])
+        for percentile in reference
     ]
-    return [CompareCell(shown.milliseconds(value)) for value in (told.first_ms, *others)]
 
 
 def _plan_rows(comparisons: Sequence[Comparison]) -> list[CompareRow]:
     """The fields of the plan in which any run differs from the reference."""
     reference = {d.field: d.first for comparison in comparisons for d in comparison.plan}
-    differing = [{d.field: d.second for d in comparison.plan} for comparison in comparisons]
+    others = [{d.field: d.second for d in comparison.plan} for comparison in comparisons]
     order = {name: place for place, name in enumerate(PLAN_LABELS)}
     return [
         CompareRow(
             PLAN_LABELS.get(name, name),
-            [
-                CompareCell(setting_text(name, text))
-                for text in (first, *[other.get(name, first) for other in differing])
-            ],
+            [CompareCell(setting_text(name, side.get(name, reference[name]))) for side in (reference, *others)],
         )
-        for name, first in sorted(reference.items(), key=lambda item: order.get(item[0], len(order)))
+        for name in sorted(reference, key=lambda name: order.get(name, len(order)))
     ]

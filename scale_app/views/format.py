@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
+from typing import TypeGuard
 
 NONE = "–"
 _NARROW = "\u202f"
@@ -13,7 +14,7 @@ _BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min|h)(?![A-Za-z0-9]))")
 _MINUS = re.compile(r"(?<![\w.)-])-(?=\d)")
 
 
-def known(value: float | None) -> bool:
+def known(value: float | None) -> TypeGuard[float]:
     """True for a number that can be shown."""
     return value is not None and math.isfinite(value)
 
@@ -25,52 +26,53 @@ def prose(text: str) -> str:
 
 def count(value: float | None) -> str:
     """A whole number with thousands separators: 13,659."""
-    return f"{round(value):,}" if value is not None and known(value) else NONE
+    return f"{round(value):,}" if known(value) else NONE
 
 
 def rate(value: float | None) -> str:
     """A number per second: three figures below 100, whole above."""
-    if value is None or not known(value):
+    if not known(value):
         return NONE
     return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.1f}"
 
 
 def score(value: float | None) -> str:
     """A score between 0 and 1 with three decimals, rounded down: a 0.9497 must not read as reaching 0.95."""
-    return f"{math.floor(value * 1_000 + 1e-9) / 1_000:.3f}" if value is not None and known(value) else NONE
+    return f"{math.floor(value * 1_000 + 1e-9) / 1_000:.3f}" if known(value) else NONE
 
 
 def ratio(value: float | None) -> str:
     """A coefficient of variation: three decimals."""
-    return f"{value:.3f}" if value is not None and known(value) else NONE
+    return f"{value:.3f}" if known(value) else NONE
 
 
 def signed_ratio(value: float | None) -> str:
-    """A difference of coefficients of variation: three decimals with a sign, a true minus included."""
-    if value is None or not known(value):
-        return NONE
-    thousandths = round(value * 1_000)
-    sign = "+" if thousandths > 0 else "−" if thousandths < 0 else "±"
-    return f"{sign}{abs(thousandths) / 1_000:.3f}"
+    """A difference of coefficients of variation: three decimals."""
+    return _signed(value, 1_000, ".3f")
 
 
 def percent(value: float | None, decimals: int = 1) -> str:
     """A share 0..1 as a percentage."""
-    return f"{value * 100:.{decimals}f}{_NARROW}%" if value is not None and known(value) else NONE
+    return f"{value * 100:.{decimals}f}{_NARROW}%" if known(value) else NONE
 
 
 def signed_percent(value: float | None) -> str:
-    """A difference 0..1 as a percentage with its sign, a true minus included."""
-    if value is None or not known(value):
+    """A difference 0..1 as a percentage."""
+    return f"{_signed(value, 10, ',.1f')}{_NARROW}%" if known(value) else NONE
+
+
+def _signed(value: float | None, unit: int, form: str) -> str:
+    """Thousandths in this unit with their sign, a true minus included; "±" for what is rounded to 0."""
+    if not known(value):
         return NONE
-    tenths = round(value * 1_000)
-    sign = "+" if tenths > 0 else "−" if tenths < 0 else "±"
-    return f"{sign}{abs(tenths) / 10:,.1f}{_NARROW}%"
+    thousandths = round(value * 1_000)
+    sign = "+" if thousandths > 0 else "−" if thousandths < 0 else "±"
+    return f"{sign}{abs(thousandths) / unit:{form}}"
 
 
 def milliseconds(value: float | None) -> str:
     """A latency: decimals below 10 ms, seconds from 10 s on."""
-    if value is None or not known(value):
+    if not known(value):
         return NONE
     if value >= 10_000:
         return f"{value / 1_000:.1f} s"
@@ -79,14 +81,14 @@ def milliseconds(value: float | None) -> str:
 
 def cores(value: float | None) -> str:
     """CPU in thousandths of a core, as Kubernetes writes it: 250m; whole cores from 10 on."""
-    if value is None or not known(value):
+    if not known(value):
         return NONE
     return f"{value:,.1f}" if value >= 10 else f"{round(value * 1_000):,}m"
 
 
 def clock(seconds: float | None) -> str:
     """Elapsed time as m:ss or h:mm:ss."""
-    if seconds is None or not known(seconds):
+    if not known(seconds):
         return NONE
     whole = max(0, round(seconds))
     hours, minutes, rest = whole // 3_600, whole // 60 % 60, whole % 60

@@ -122,10 +122,15 @@ def share_decimals(pods: int) -> int:
     return 2 if pods > MANY_PODS else 1
 
 
+def share_bar(share: float, most: float) -> str:
+    """CSS width of its bar. most: the largest share."""
+    return shown.css(100 * share / most if most > 0 else 0.0)
+
+
 def _row(pod: PodShare, most: float, decimals: int) -> PodRow:
     return PodRow(
         **{name: column.text(pod, decimals) for name, column in COLUMNS.items()},
-        bar=f"{100 * pod.share / most if most > 0 else 0.0:.2f}%",
+        bar=share_bar(pod.share, most),
         outlier=outlier_side(pod),
     )
 

@@ -197,7 +197,8 @@ async def _take(tab: Follower, own: Tab, following: Following, batch: list[Item]
             told = True
             if isinstance(event, AlertRaised):
                 toasts.append(rx.toast.warning(event.alert.message, duration=10_000))
-    if turned or (told and (own.due or not _only_figures(batch))):
+    only_figures = all(isinstance(event, SnapshotTaken) for _, event in batch)
+    if turned or (told and (own.due or not only_figures)):
         await _push(tab, own, following, turned)
     elif told:
         await _tell_all(following)
@@ -206,11 +207,6 @@ async def _take(tab: Follower, own: Tab, following: Following, batch: list[Item]
         async with tab:
             tab.beat += 1
     return toasts
-
-
-def _only_figures(batch: list[Item]) -> bool:
-    """True when nothing has happened but that time went on."""
-    return all(isinstance(event, SnapshotTaken) for _, event in batch)
 
 
 async def _tell_all(following: Following) -> None:
@@ -236,7 +232,11 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
     record = following.record
     view = view_of(record, following.points, following.happened, following.pods) if record else NOTHING
     sequel = await _sequel(record) if record else NO_SEQUEL
-    others = [_other(r) for r in wiring.hub().active() if r.run_id != following.run_id]
+    others = [
+        OtherRun(other.run_id, f"{other.plan.target_url}, {other.state}")
+        for other in wiring.hub().active()
+        if other.run_id != following.run_id
+    ]
     if turned:
         # What others are still told of the former run must not come after the new one.
         await VIEWERS.leave(own.session, own)
@@ -283,7 +283,3 @@ def run_of_path(path: str) -> str:
 def _plan_now(record: RunRecord) -> LoadPlan:
     """Not as of the last event that this tab has heard of: it may have edited the plan itself since."""
     return next((run.plan for run in wiring.hub().active() if run.run_id == record.run_id), record.plan)
-
-
-def _other(record: RunRecord) -> OtherRun:
-    return OtherRun(record.run_id, f"{record.plan.target_url}, {record.state}")
