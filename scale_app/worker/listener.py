@@ -12,7 +12,7 @@ import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -112,22 +112,9 @@ class EncryptedClient(EncryptedSocket):
         socket.connect(f"tcp://{host}:{port}")
 
 
-@dataclass(frozen=True, slots=True)
-class EncryptedRpc:
-    """What Locust's runners find under the name `rpc`."""
-
-    keys: Keys
-
-    def Server(self, host: str, port: int) -> EncryptedServer:  # noqa: N802
-        return EncryptedServer(self.keys, host, port)
-
-    def Client(self, host: str, port: int, identity: str) -> EncryptedClient:  # noqa: N802
-        return EncryptedClient(self.keys, host, port, identity)
-
-
 def encrypt_sockets(keys: Keys) -> None:
     """From now on this process's Locust speaks to holders of the keys only."""
-    use_sockets(EncryptedRpc(keys))
+    use_sockets(server=partial(EncryptedServer, keys), client=partial(EncryptedClient, keys))
 
 
 @dataclass(frozen=True, slots=True)

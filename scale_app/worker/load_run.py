@@ -63,7 +63,7 @@ class LoadRun:
         gevent.spawn(self._steer)
         gevent.spawn(self._report, executor)
         error = self._over.wait(timeout=self._plan.duration_s) or ""
-        self.stop()
+        self.end()
         executor.drain()
         self._drained.set()
         with self._sampling:
@@ -76,26 +76,22 @@ class LoadRun:
         try:
             document = json.loads(line)
             if isinstance(document, dict) and document.get("stop"):
-                self.stop()
+                self.end()
             else:
                 self._plan = self._plan.edited(from_json(PlanEdit, line))
                 self._steer_now()
         except (PlanError, ValueError) as error:
             print(f"The worker ignored {line[:200]!r}: {error}", file=sys.stderr)  # noqa: T201
 
-    def stop(self) -> None:
-        """Ask for the end. Idempotent."""
-        self.give_up("")
-
-    def give_up(self, why: str) -> None:
-        """The same, with a sentence that says why the run could not go on."""
+    def end(self, why: str = "") -> None:
+        """Ask for the end. Idempotent. why: a sentence when the run could not go on."""
         if not self._over.ready():
             self._over.set(why)
 
     def _told_to_end(self) -> None:
         """The owner asks for the end by its pipe: whoever sends a signal cuts the run."""
         passed_s = time.monotonic() - self._began_s
-        self.give_up(TOLD_TO_END.format(passed_s=passed_s, duration_s=self._plan.duration_s))
+        self.end(TOLD_TO_END.format(passed_s=passed_s, duration_s=self._plan.duration_s))
 
     def _steer(self) -> None:
         while not self._over.ready():
@@ -154,8 +150,8 @@ def _executor(assignment: Assignment, load_run: LoadRun, pipe: OwnerPipe, output
     """Raises PlanError or CannotBegin for an assignment that cannot be done here."""
     engine = engine_of(assignment)
     many = assignment.plan.processes > 1 or assignment.plan.remote_workers > 0
-    coordinator = Coordinator(assignment, engine.environment, output, pipe.say, load_run.give_up) if many else None
-    watch_for_faults(engine.environment, load_run.give_up, ours=not assignment.plan.locustfile)
+    coordinator = Coordinator(assignment, engine.environment, output, pipe.say, load_run.end) if many else None
+    watch_for_faults(engine.environment, load_run.end, ours=not assignment.plan.locustfile)
     return coordinator or LocalExecutor(engine)
 
 

@@ -10,6 +10,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -28,9 +29,9 @@ BEATS_MISSED_AT_MOST = sys.maxsize
 NEVER_S = 1e12
 
 
-def use_sockets(rpc: object) -> None:
+def use_sockets(server: object, client: object) -> None:
     """`runners.rpc`: runners make their sockets by its `Server` and `Client`; there is no hook for other sockets."""
-    vars(runners).update(rpc=rpc)
+    vars(runners).update(rpc=SimpleNamespace(Server=server, Client=client))
 
 
 def outlive_master() -> None:

@@ -54,6 +54,7 @@ class WorkerProcess:
         environment.parsed_options = environment.parsed_options or Namespace(web_base_path="")
         outlive_master()
         self._runner = environment.create_worker_runner(host, port)
+        self._say = self._runner.send_message
         self._parent = os.getppid()
         self._local = local
         self._began_s = inf
@@ -95,9 +96,6 @@ class WorkerProcess:
 
     def _broken(self, sentence: str) -> None:
         self._say("broken", {"sentence": sentence})
-
-    def _say(self, kind: str, data: dict[str, Any]) -> None:
-        self._runner.send_message(kind, data)
 
     def _watch_coordinator(self) -> None:
         """Our own standstill is no silence of the coordinator's, but a remote one has given us up meanwhile."""

@@ -27,6 +27,8 @@ PATIENCE_S: dict[ProcessState, float] = {
     "ended": RUNNING_S,  # its exit is reported by other means
 }
 Key = TypeVar("Key", bound=Hashable)
+NamedConnection = tuple[int, str, int]
+"""Its answers; its endpoint, "" where that is not asked for; its switches."""
 MOST_PROCESSES = 1_024
 """Processes of one run since its start. Connection ids are made unique by it."""
 
@@ -139,8 +141,7 @@ class WorkerRoster:
 
 @dataclass(slots=True)
 class _Contribution:
-    """long: connections that the next total must name; they are not forgotten before a total has said them once.
-    endpoints: of those, where they are asked for. switches: of those, where there are any.
+    """named: connections that the next total must name; they are not forgotten before a total has said them once.
 
     worst: of the health that was reported since the last total.
     """
@@ -148,9 +149,7 @@ class _Contribution:
     sample: TrafficSample
     worst: GeneratorHealth
     alive: bool = True
-    long: dict[int, int] = field(default_factory=dict)
-    endpoints: dict[int, str] = field(default_factory=dict)
-    switches: dict[int, int] = field(default_factory=dict)
+    named: dict[int, NamedConnection] = field(default_factory=dict)
 
 
 class MergedCounters:
@@ -165,11 +164,7 @@ class MergedCounters:
         known.sample = sample
         known.worst = _worst([known.worst, sample.generator], sample.generator)
         if sample.loads is not None:
-            known.long |= {_unique(connection, process): n for connection, n in sample.loads.long.items()}
-            known.endpoints |= {_unique(connection, process): at for connection, at in sample.loads.endpoints.items()}
-            known.switches |= {
-                _unique(connection, process): n for connection, n in (sample.loads.switches or {}).items()
-            }
+            known.named |= _named(sample.loads, process)
 
     def gone(self, process: int) -> None:
         """The process sends nothing any more; what it reported stays."""
@@ -198,20 +193,16 @@ class MergedCounters:
     def _loads(self) -> ConnectionLoads:
         processes = self._processes.items()
         loads = [known.sample.loads for _, known in processes if known.sample.loads is not None]
-        long = {connection: n for _, known in processes for connection, n in known.long.items()}
-        endpoints = {connection: at for _, known in processes for connection, at in known.endpoints.items()}
-        switches = {connection: n for _, known in processes for connection, n in known.switches.items()}
+        named = {connection: seen for _, known in processes for connection, seen in known.named.items()}
+        switches = {connection: times for connection, (_, _, times) in named.items() if times}
         for number, known in processes:
             # A living process's connections are named again even when no report comes before the next total.
-            open_now = known.sample.loads.long if known.alive and known.sample.loads is not None else {}
-            known.long = {_unique(connection, number): n for connection, n in open_now.items()}
-            known.endpoints = {connection: at for connection, at in known.endpoints.items() if connection in known.long}
-            known.switches = {connection: n for connection, n in known.switches.items() if connection in known.long}
+            known.named = _named(known.sample.loads, number) if known.alive and known.sample.loads is not None else {}
         return ConnectionLoads(
             _counts(load.short for load in loads),
-            long,
+            {connection: answers for connection, (answers, _, _) in named.items()},
             sum(load.switched for load in loads),
-            endpoints,
+            {connection: endpoint for connection, (_, endpoint, _) in named.items() if endpoint},
             switches if all(load.switches is not None for load in loads) else None,
             _short_switches(loads),
         )
@@ -223,8 +214,13 @@ def _short_switches(loads: Iterable[ConnectionLoads]) -> dict[int, dict[int, int
     return {requests: _counts(each.get(requests, {}) for each in every) for requests in carried}
 
 
-def _unique(connection: int, process: int) -> int:
-    return connection * MOST_PROCESSES + process
+def _named(loads: ConnectionLoads, process: int) -> dict[int, NamedConnection]:
+    """The connections of a process, by ids that no other process has."""
+    endpoints, switches = loads.endpoints, loads.switches or {}
+    return {
+        connection * MOST_PROCESSES + process: (answers, endpoints.get(connection, ""), switches.get(connection, 0))
+        for connection, answers in loads.long.items()
+    }
 
 
 def _pods(parts: Iterable[Mapping[str, PodCount]]) -> dict[str, PodCount]:
