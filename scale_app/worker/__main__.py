@@ -24,9 +24,9 @@ def join(host: str, port: int, processes: int) -> None:
     """The secret comes from the environment: command lines can be read by everybody on a machine."""
     import locust  # noqa: F401 - first: it patches sockets and ssl; whatever was imported before keeps the old ones
 
-    from scale_app.worker.join import serve
+    from scale_app.worker.worker_process import serve_runs
 
-    serve(host, port, processes, load_worker_listener().secret)
+    serve_runs(host, port, processes, load_worker_listener().secret)
 
 
 def obey(owner_pid: int) -> None:
