@@ -23,8 +23,9 @@ from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import WholeRun
 from scale_app.reports import FORMATS, export
 from scale_app.reports.pipeline import check_name
+from scale_app.views.pod_table import PodRow
 from scale_app.views.presenting import run_view
-from scale_app.views.view import PodRow, RunView
+from scale_app.views.view import RunView
 
 KIND_STYLES = {"EVEN": "bold green", "UNEVEN": "bold yellow", "UNDECIDED": "bold", "NO_DATA": "bold red"}
 OUTCOME_STYLES = {"passed": "green", "warned": "yellow", "failed": "red"}

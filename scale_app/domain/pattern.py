@@ -15,7 +15,6 @@ from scale_app.domain.errors import PlanError
 from scale_app.domain.numerics import is_number
 
 PatternKind = Literal["constant", "ramp", "steps", "spike", "wave", "replayed"]
-KINDS: tuple[PatternKind, ...] = ("constant", "ramp", "steps", "spike", "wave", "replayed")
 MOST_POINTS = 10_000
 
 
@@ -43,8 +42,8 @@ class Pattern:
     points: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise PlanError("pattern.kind", self.kind, f"one of {', '.join(KINDS)}")
+        if self.kind not in SHAPES:
+            raise PlanError("pattern.kind", self.kind, f"one of {', '.join(SHAPES)}")
         _check("low", self.low, 0.0, 1.0)
         _check("period_s", self.period_s, 0.1, 86_400.0)
         _check("begins_s", self.begins_s, 0.0, 86_400.0)
@@ -54,7 +53,7 @@ class Pattern:
 
     def share(self, at_s: float) -> float:
         """Share of the plan's users or arrivals, 0..1, so many seconds after the run's begin."""
-        return _SHARES[self.kind](self, max(at_s, 0.0))
+        return SHAPES[self.kind].share(self, max(at_s, 0.0))
 
     def users(self, most: int, at_s: float) -> int:
         """Users of the closed model at this moment, of at most so many; never fewer than one."""
@@ -99,14 +98,23 @@ def _replayed(pattern: Pattern, at_s: float) -> float:
     return pattern.points[index - 1][1] if index else pattern.low
 
 
-_SHARES: dict[PatternKind, Callable[[Pattern, float], float]] = {
-    "constant": lambda pattern, at_s: 1.0,
-    "ramp": _ramp,
-    "steps": _steps,
-    "spike": _spike,
-    "wave": _wave,
-    "replayed": _replayed,
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One kind of pattern. share: of the load, 0..1, at a second. needs: the fields of Pattern that it goes by."""
+
+    share: Callable[[Pattern, float], float]
+    needs: tuple[str, ...] = ()
+
+
+SHAPES: dict[PatternKind, Shape] = {
+    "constant": Shape(lambda pattern, at_s: 1.0),
+    "ramp": Shape(_ramp, ("low", "period_s")),
+    "steps": Shape(_steps, ("low", "period_s", "steps")),
+    "spike": Shape(_spike, ("low", "period_s", "begins_s")),
+    "wave": Shape(_wave, ("low", "period_s")),
+    "replayed": Shape(_replayed, ("low", "points")),
 }
+"""Every kind. What people read of each: PATTERNS in views/words.py."""
 
 
 def _check(field: str, value: object, least: float, most: float) -> None:

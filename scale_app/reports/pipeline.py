@@ -11,8 +11,9 @@ from scale_app.domain.gating import Check, GateResult, Outcome
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
+from scale_app.views.pod_table import PodRow
 from scale_app.views.presenting import run_view
-from scale_app.views.view import FindingRow, PodRow, RunView
+from scale_app.views.view import FindingRow, RunView
 
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MARKS = {Outcome.PASSED: "✅", Outcome.WARNED: "⚠️", Outcome.FAILED: "❌"}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from scale_app.domain.pattern import SHAPES
 from scale_app.domain.target import METHODS
 from scale_app.views import format as shown
 from scale_app.views.words import ALERT_RULES, ARRIVALS, COUNTING, DNS, PATTERNS, TLS, UNTIL, connection_text
@@ -23,11 +24,11 @@ class PlanField:
     word: by which page and command line know it, "" when it is set in files alone. help: of the flag `--word`, "" when
     there is no such flag. figure: writes its value in the list of a plan, None when it is not listed there.
 
-    control: what the form asks by, "" when the form has a way of its own, or does not ask. fold: of the form, in which
-    the control stands in the table's order, "" when the form places it. only_if: a text of the form, and the value that
-    it has when the control is shown. form_label, form_unit, per_unit: where the form asks with another label or unit,
-    and how many of these units are one of the plan's. choices: a name and a sentence for each value. hint: what an
-    empty entry shows. note: below the control.
+    control: what the form asks by, "" when the form has a way of its own, or does not ask. group: of the form, in
+    which the control stands in the table's order, "" when the form places it. only_if: a text of the form, and the
+    values of it with which the control is shown. form_label, form_unit, per_unit: where the form asks with another
+    label or unit, and how many of these units are one of the plan's. choices: a name and a sentence for each value.
+    hint: what an empty entry shows. note: below the control.
     """
 
     name: str
@@ -37,8 +38,8 @@ class PlanField:
     help: str = ""
     figure: Callable[[Any], str] | None = None
     control: Literal["", "number", "line", "lines", "choice"] = ""
-    fold: Literal["", "request", "limits"] = ""
-    only_if: tuple[str, str] | None = None
+    group: Literal["", "pattern", "request", "limits"] = ""
+    only_if: tuple[str, tuple[str, ...]] | None = None
     form_label: str = ""
     form_unit: str = ""
     per_unit: int = 1
@@ -70,6 +71,12 @@ def _choice(name: str, label: str, word: str, choices: Mapping[Any, tuple[str, s
     return PlanField(name, label, word, control="choice", choices=choices, **more)
 
 
+def _of_pattern(name: str) -> dict[str, Any]:
+    """Stands below the pattern, for the kinds that go by it."""
+    kinds = tuple(kind for kind, shape in SHAPES.items() if name in shape.needs)
+    return {"group": "pattern", "only_if": ("pattern", kinds)}
+
+
 def _chosen(choices: Mapping[Any, tuple[str, str]]) -> Callable[[Any], str]:
     return lambda value: choices[value][0]
 
@@ -93,61 +100,65 @@ PLAN_FIELDS = (
         help='A new connection after so many; "null" for keep-alive.',
     ),
     _choice("pattern", "Pattern", "pattern", PATTERNS),
-    _number("pattern.low", "Lowest load", "low", **_IN_PERCENT),
-    _number("pattern.period_s", "Length", "period", "s"),
-    _number("pattern.steps", "Steps", "steps"),
-    _number("pattern.begins_s", "Begins at", "begins", "s"),
+    _number("pattern.low", "Lowest load", "low", **_of_pattern("low"), **_IN_PERCENT),
+    _number("pattern.period_s", "Length", "period", "s", **_of_pattern("period_s")),
+    _number("pattern.steps", "Steps", "steps", **_of_pattern("steps")),
+    _number("pattern.begins_s", "Begins at", "begins", "s", **_of_pattern("begins_s")),
     PlanField(
         "pattern.points", "Seconds and percent, a pair a line", "points", control="lines", hint="0 20\n30 100\n45 50",
+        **_of_pattern("points"),
     ),
     PlanField(
         "arrivals_per_s", "Arrivals per second", "arrivals", form_label="Requests", form_unit="per s",
         help="Requests a second, however slow the answers are.",
     ),
     _choice("arrivals", "Arrivals", "arrivals-kind", ARRIVALS),
-    _choice("method", "Method", "method", {each: (each, "") for each in METHODS}, fold="request", help="HTTP method."),
+    _choice("method", "Method", "method", {each: (each, "") for each in METHODS}, group="request", help="HTTP method."),
     PlanField(
-        "headers", "Headers", "headers", control="lines", fold="request", form_label="Headers, one a line",
+        "headers", "Headers", "headers", control="lines", group="request", form_label="Headers, one a line",
         hint="Accept: application/json",
     ),
-    PlanField("body", "Body", "body", control="lines", fold="request", help="What each request sends."),
+    PlanField("body", "Body", "body", control="lines", group="request", help="What each request sends."),
     _number(
-        "think_time_s", "Think time", "think-time", "s", fold="request", only_if=("model", "closed"),
+        "think_time_s", "Think time", "think-time", "s", group="request", only_if=("model", ("closed",)),
         form_unit="ms", per_unit=1_000, figure=lambda think_time_s: shown.milliseconds(think_time_s * 1_000),
         help="Seconds between an answer and the next request.",
         note="Each user waits this long after an answer before it sends again.",
     ),
-    _number("timeout_s", "Timeout", "timeout", "s", fold="request", help="Seconds for one request.", figure=shown.span),
-    _choice("verify_tls", "Verify TLS", "tls", TLS, fold="request", form_label="Certificates"),
-    PlanField(
-        "ca_pem", "Authorities to trust", "ca-pem", control="lines", fold="request", only_if=("verify_tls", "verify"),
-        form_label="Authorities to trust, as PEM", hint="Empty: those of the system",
+    _number(
+        "timeout_s", "Timeout", "timeout", "s", group="request", figure=shown.span, help="Seconds for one request.",
     ),
-    _choice("dns", "Name resolved per", "dns", DNS, fold="request", form_label="Name is resolved"),
-    _choice("counting", "Counted by", "counting", COUNTING, fold="request", form_label="Requests per pod from"),
+    _choice("verify_tls", "Verify TLS", "tls", TLS, group="request", form_label="Certificates"),
     PlanField(
-        "json_field", "JSON field with the pod's name", "json-field", control="line", fold="request",
-        only_if=("counting", "json"), note="Example: pod.name",
+        "ca_pem", "Authorities to trust", "ca-pem", control="lines", group="request",
+        only_if=("verify_tls", ("verify",)), form_label="Authorities to trust, as PEM",
+        hint="Empty: those of the system",
+    ),
+    _choice("dns", "Name resolved per", "dns", DNS, group="request", form_label="Name is resolved"),
+    _choice("counting", "Counted by", "counting", COUNTING, group="request", form_label="Requests per pod from"),
+    PlanField(
+        "json_field", "JSON field with the pod's name", "json-field", control="line", group="request",
+        only_if=("counting", ("json",)), note="Example: pod.name",
     ),
     PlanField(
-        "pod_header", "Pod header", "pod-header", control="line", fold="request", figure=str,
+        "pod_header", "Pod header", "pod-header", control="line", group="request", figure=str,
         form_label="Response header with the pod's name", help="Response header in which a pod gives its name.",
     ),
     _number(
-        "warm_up_s", "Warm-up", "warm-up", "s", fold="limits", help="Seconds that are not judged.", figure=shown.span,
+        "warm_up_s", "Warm-up", "warm-up", "s", group="limits", help="Seconds that are not judged.", figure=shown.span,
         note="Requests of the warm-up are sent but not judged.",
     ),
-    _choice("alert_rule", "Alert on", "alert-rule", ALERT_RULES, fold="limits", figure=_chosen(ALERT_RULES)),
+    _choice("alert_rule", "Alert on", "alert-rule", ALERT_RULES, group="limits", figure=_chosen(ALERT_RULES)),
     _number(
-        "max_pod_share", "Largest pod share", "max-pod-share", fold="limits", form_label="Alert above pod share",
+        "max_pod_share", "Largest pod share", "max-pod-share", group="limits", form_label="Alert above pod share",
         figure=shown.percent, **_IN_PERCENT,
     ),
     _number(
-        "max_p95_ms", "Highest p95", "max-p95", "ms", fold="limits", form_label="Alert above p95",
+        "max_p95_ms", "Highest p95", "max-p95", "ms", group="limits", form_label="Alert above p95",
         figure=shown.milliseconds,
     ),
     _number(
-        "max_failure_share", "Largest failed share", "max-failures", fold="limits", form_label="Alert above failures",
+        "max_failure_share", "Largest failed share", "max-failures", group="limits", form_label="Alert above failures",
         figure=lambda share: shown.percent(share, 2), note="Leave empty for no alert.", **_IN_PERCENT,
     ),
     PlanField("service", "Kubernetes Service", "service", help="Kubernetes Service, namespace/name."),

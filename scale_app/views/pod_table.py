@@ -8,7 +8,6 @@ from typing import Any
 
 from scale_app.domain.snapshot import PodShare
 from scale_app.views import format as shown
-from scale_app.views.view import PodRow
 
 MANY_PODS = 60
 ENDS_OF_MANY = 20
@@ -76,6 +75,25 @@ COLUMNS = {
 BAR, OUTLIER = len(COLUMNS), len(COLUMNS) + 1
 """Places in a row that is sent, after those of COLUMNS: see PodRow."""
 TEXT_COLUMNS = ("name", "node")
+
+
+@dataclass(frozen=True)
+class PodRow:
+    """One row: a text for each of COLUMNS. bar: CSS width of its share; outlier: "" or "over" or "under"."""
+
+    name: str
+    node: str
+    requests: str
+    share: str
+    against: str
+    connections: str
+    rate: str
+    p95: str
+    failures: str
+    cpu: str
+    state: str
+    bar: str
+    outlier: str
 
 
 _PLACES = tuple(each.name for each in fields(PodRow))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scale_app.domain.verdict import VerdictKind
+from scale_app.views.pod_table import PodRow
 
 OFFLINE = "offline"
 """Marks fields that are not sent to tabs."""
@@ -31,25 +32,6 @@ class BarLabel:
     value: str
     left: str
     bottom: str
-    outlier: str
-
-
-@dataclass(frozen=True)
-class PodRow:
-    """One row of the pod table. bar: CSS width of its share; outlier: "" or "over" or "under"."""
-
-    name: str
-    node: str
-    requests: str
-    share: str
-    against: str
-    connections: str
-    rate: str
-    p95: str
-    failures: str
-    cpu: str
-    state: str
-    bar: str
     outlier: str
 
 

@@ -4,6 +4,8 @@ wrong. name: of the field in domain/plan_fields.py, which has its label and unit
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import reflex as rx
@@ -76,10 +78,14 @@ def choice_of(
 _CONTROLS = {"number": number, "line": line, "lines": lines, "choice": choice}
 
 
-def fold_of(fold: str, title: str, word: str, running: Flag) -> Part:
-    """A fold of the form: the controls of all fields that stand in it, in the table's order. word: its test id."""
-    inside = [_placed(field, running) for field in PLAN_FIELDS if field.fold == fold]
-    return rx.el.details(rx.el.summary(title, data_testid=word), *inside, class_name="fold")
+def group_of(group: str, running: Flag) -> list[Part]:
+    """The controls of all fields that stand in a group of the form, in the table's order."""
+    return [_placed(field, running) for field in PLAN_FIELDS if field.group == group]
+
+
+def fold_of(group: str, title: str, word: str, running: Flag) -> Part:
+    """A group in a fold. word: its test id."""
+    return rx.el.details(rx.el.summary(title, data_testid=word), *group_of(group, running), class_name="fold")
 
 
 def _placed(field: PlanField, running: Flag) -> Part:
@@ -87,8 +93,8 @@ def _placed(field: PlanField, running: Flag) -> Part:
     part = rx.fragment(control, rx.el.p(field.note, class_name="note")) if field.note else control
     if field.only_if is None:
         return part
-    key, value = field.only_if
-    return rx.cond(getattr(PlanForm, key) == value, part)
+    key, values = field.only_if
+    return rx.cond(reduce(or_, (getattr(PlanForm, key) == value for value in values)), part)
 
 
 def writes(key: str) -> Handler:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
-
 import reflex as rx
 
 from scale_app.ui import controls
@@ -14,7 +11,6 @@ from scale_app.ui.live import fields as plan
 from scale_app.ui.live.saved_plans import saved_plans_fold
 from scale_app.ui.live.target_picker import target_picker
 from scale_app.ui.plan.state import PlanForm
-from scale_app.ui.plan.texts import PATTERN_NEEDS
 from scale_app.ui.reflex_compat import Flag, Handler, Part
 from scale_app.ui.shown.charts import path, plot
 from scale_app.ui.shown.state import Follower, ShownRun
@@ -74,17 +70,7 @@ def _duration(running: Flag) -> Part:
 
 def _pattern(running: Flag) -> Part:
     """The pattern with a picture of its shape, and only the numbers that the chosen kind has."""
-
-    def needed(name: str, control: Part) -> Part:
-        kinds = [kind for kind, needs in PATTERN_NEEDS.items() if name in needs]
-        return rx.cond(reduce(or_, (PlanForm.pattern == kind for kind in kinds)), control)
-
-    return rx.fragment(
-        plan.choice("pattern", running),
-        _preview(),
-        *[needed(name, plan.number(f"pattern.{name}", running)) for name in ("low", "period_s", "steps", "begins_s")],
-        needed("points", plan.lines("pattern.points", running)),
-    )
+    return rx.fragment(plan.choice("pattern", running), _preview(), *plan.group_of("pattern", running))
 
 
 def _preview() -> Part:

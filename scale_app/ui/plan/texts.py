@@ -14,7 +14,7 @@ from typing import Any
 
 from scale_app.codec.plan_text import plan_from_text, plan_to_text
 from scale_app.domain.errors import PlanError
-from scale_app.domain.pattern import Pattern
+from scale_app.domain.pattern import SHAPES, Pattern
 from scale_app.domain.plan import LoadPlan
 from scale_app.views import format as shown
 from scale_app.views.plan_fields import FIELDS, PLAN_FIELDS, PlanField
@@ -30,15 +30,6 @@ _AS_TYPED = tuple(name for name, default in _OF_PLAN.items() if isinstance(defau
 _NUMBERS = tuple(name for name in _OF_PLAN if FIELDS[name].control == "number")
 _OF_PATTERN = tuple(name for name in FIELDS if name.startswith("pattern.") and FIELDS[name].control == "number")
 _BLANKS_COUNT = ("body", "ca_pem")
-PATTERN_NEEDS = {
-    "constant": (),
-    "ramp": ("low", "period_s"),
-    "steps": ("low", "period_s", "steps"),
-    "spike": ("low", "period_s", "begins_s"),
-    "wave": ("low", "period_s"),
-    "replayed": ("low", "points"),
-}
-"""The numbers that each kind of pattern has."""
 
 
 def texts_of(plan: LoadPlan) -> Texts:
@@ -93,9 +84,9 @@ def _number(field: PlanField, text: str) -> float | str | None:
 
 def _pattern(texts: Mapping[str, str], base: Pattern) -> Pattern:
     """Only what the chosen kind needs is read, so that a text that is not shown cannot stand in the way."""
-    kind = texts["pattern"]
+    kind: Any = texts["pattern"]
     given: dict[str, Any] = {"kind": kind, "points": ()}
-    for name in PATTERN_NEEDS.get(kind, ()):
+    for name in SHAPES[kind].needs if kind in SHAPES else ():
         field = FIELDS[f"pattern.{name}"]
         given[name] = _points(texts[field.key]) if name == "points" else _number(field, texts[field.key])
     return replace(base, **given)
