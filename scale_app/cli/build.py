@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from scale_app.cli.commands import CannotStart, sentence_and_exit
+from scale_app.cli.commands import CannotStart
 
 CONFIG_FILE = Path("rxconfig.py")
 WEB = Path(".web")
@@ -23,15 +23,14 @@ PAGE_SOURCES = ("rxconfig.py", "requirements.lock", "assets/**/*", "reflex.lock/
 @click.option("--force", is_flag=True, help="Build even when nothing changed since the last build.")
 def build(force: bool) -> None:
     """Build the page, unless its sources are those of the last build."""
-    with sentence_and_exit():
-        require_project()
-        if not force and page_is_current():
-            return
-        click.echo("Building the page (seconds; longer the first time) ...", err=True)
-        _clear_earlier_build()
-        _export_page()
-        # Now, not before: the first build may complete reflex.lock/, which belongs to the sources.
-        BUILT_FROM.write_text(page_fingerprint(Path()))
+    require_project()
+    if not force and page_is_current():
+        return
+    click.echo("Building the page (seconds; longer the first time) ...", err=True)
+    _clear_earlier_build()
+    _export_page()
+    # Now, not before: the first build may complete reflex.lock/, which belongs to the sources.
+    BUILT_FROM.write_text(page_fingerprint(Path()))
 
 
 def require_project() -> None:

@@ -57,11 +57,15 @@ class LateCommands(UserDict[str, click.Command]):
 
 class Scale(click.Group):
     """A group of commands that are loaded late. A usage error is one sentence and exit code 64; click's own are three
-    lines and 2."""
+    lines and 2. Every other error meant for people is one sentence, too."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name].about) for name in self.list_commands(ctx)])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with sentence_and_exit():
+            return super().invoke(ctx)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -21,7 +21,7 @@ import websockets
 
 from scale_app.cli.build import CONFIG_FILE, page_is_current
 from scale_app.cli.client import opened
-from scale_app.cli.commands import Exit, sentence_and_exit
+from scale_app.cli.commands import Exit
 from scale_app.cli.server import free_address, shown_url
 from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
@@ -52,13 +52,12 @@ def doctor(server: str | None, target: str, pod_header: str, as_json: bool) -> N
 
     Exit code 0: everything is in order; 3: something has to be put right, and its row says how.
     """
-    with sentence_and_exit():
-        plan = LoadPlan(target, pod_header=pod_header)
-        if server and target != "demo":
-            raise PlanError("--target", target, "a target is checked from where load is sent: leave --server out there")
-        rows = asyncio.run(_of_server(server.rstrip("/")) if server else _of_here(plan))
-        print_json([to_wire(row) for row in rows]) if as_json else _print(rows)
-        sys.exit(Exit.FAILED if any(row.status == "problem" for row in rows) else Exit.EVEN)
+    plan = LoadPlan(target, pod_header=pod_header)
+    if server and target != "demo":
+        raise PlanError("--target", target, "a target is checked from where load is sent: leave --server out there")
+    rows = asyncio.run(_of_server(server.rstrip("/")) if server else _of_here(plan))
+    print_json([to_wire(row) for row in rows]) if as_json else _print(rows)
+    sys.exit(Exit.FAILED if any(row.status == "problem" for row in rows) else Exit.EVEN)
 
 
 async def _of_here(plan: LoadPlan) -> list[Row]:

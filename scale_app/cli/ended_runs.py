@@ -13,7 +13,7 @@ from typing import BinaryIO
 import click
 
 from scale_app.cli.client import opened
-from scale_app.cli.commands import CannotStart, Exit, sentence_and_exit
+from scale_app.cli.commands import CannotStart, Exit
 from scale_app.cli.run import fail_on_of, fail_on_option, verdict_exit
 from scale_app.cli.run_output import (
     check_place,
@@ -44,15 +44,14 @@ def compare_runs(first: str, second: str, server: str | None, as_json: bool) -> 
 
     Exit code 0: better, or no more than chance; 1: worse; 2: they cannot be compared.
     """
-    with sentence_and_exit():
-        one, two, compared = asyncio.run(_compared(server, first, second))
-        if as_json:
-            print_json({**to_wire(compared), "comparable": compared.comparable})
-        else:
-            _print_comparison(one, two, compared)
-        if not compared.comparable:
-            sys.exit(Exit.UNDECIDED)
-        sys.exit(Exit.UNEVEN if compared.changed is Change.WORSE else Exit.EVEN)
+    one, two, compared = asyncio.run(_compared(server, first, second))
+    if as_json:
+        print_json({**to_wire(compared), "comparable": compared.comparable})
+    else:
+        _print_comparison(one, two, compared)
+    if not compared.comparable:
+        sys.exit(Exit.UNDECIDED)
+    sys.exit(Exit.UNEVEN if compared.changed is Change.WORSE else Exit.EVEN)
 
 
 async def _compared(server: str | None, first: str, second: str) -> tuple[WholeRun, WholeRun, Comparison]:
@@ -92,16 +91,15 @@ def _print_comparison(first: WholeRun, second: WholeRun, compared: Comparison) -
 @json_option
 def export_run(run_id: str, form: str, output: str | None, server: str | None, as_json: bool) -> None:
     """Write a run as a file: json (everything, for `scale replay`), csv, seconds, junit, markdown or html."""
-    with sentence_and_exit():
-        name = FORMATS[form].name
-        if output == "-":
-            asyncio.run(_write(server, run_id, name, sys.stdout.buffer))
-            return
-        path = Path(output or f"scale-{run_id[:8].replace('/', '-')}.{FORMATS[form].ending}")
-        check_place(path, "--output", str(path))
-        with _whole_file(path) as file:
-            size = asyncio.run(_write(server, run_id, name, file))
-        print_json({"file": str(path), "bytes": size}) if as_json else click.echo(f"Wrote {path}.")
+    name = FORMATS[form].name
+    if output == "-":
+        asyncio.run(_write(server, run_id, name, sys.stdout.buffer))
+        return
+    path = Path(output or f"scale-{run_id[:8].replace('/', '-')}.{FORMATS[form].ending}")
+    check_place(path, "--output", str(path))
+    with _whole_file(path) as file:
+        size = asyncio.run(_write(server, run_id, name, file))
+    print_json({"file": str(path), "bytes": size}) if as_json else click.echo(f"Wrote {path}.")
 
 
 async def _write(server: str | None, run_id: str, name: FormatName, file: BinaryIO) -> int:
@@ -150,19 +148,18 @@ def replay(run_or_file: str, server: str | None, fail_on: str, reports: tuple[st
 
     The figures come from the recorded samples alone. Exit codes are those of `scale run`.
     """
-    with sentence_and_exit():
-        chosen, wanted = fail_on_of(fail_on), wanted_reports(reports)
-        kept = run_of_file(run_or_file) if is_file(run_or_file) else asyncio.run(_recorded(server, run_or_file))
-        again = replayed(kept)
-        write_reports(again, wanted)
-        code = verdict_exit(again, chosen)
-        same = again.record.last == kept.record.last
-        if as_json:
-            print_json({**run_document(again, code), "same_as_recorded": same})
-        else:
-            print_run(again)
-            click.echo("Today's figures are those of then." if same else _then(kept))
-        sys.exit(code)
+    chosen, wanted = fail_on_of(fail_on), wanted_reports(reports)
+    kept = run_of_file(run_or_file) if is_file(run_or_file) else asyncio.run(_recorded(server, run_or_file))
+    again = replayed(kept)
+    write_reports(again, wanted)
+    code = verdict_exit(again, chosen)
+    same = again.record.last == kept.record.last
+    if as_json:
+        print_json({**run_document(again, code), "same_as_recorded": same})
+    else:
+        print_run(again)
+        click.echo("Today's figures are those of then." if same else _then(kept))
+    sys.exit(code)
 
 
 def _then(kept: WholeRun) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 
 from scale_app.api.v1.shapes import RunSummary, summary_of
-from scale_app.cli.commands import sentence_and_exit
 from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.record import MEGABYTE
@@ -28,12 +27,11 @@ from scale_app.wiring import back_up, history, restored
 @json_option
 def runs(limit: int, server: str | None, as_json: bool) -> None:
     """List runs, newest first."""
-    with sentence_and_exit():
-        found = asyncio.run(_runs(server, limit))
-        if as_json:
-            print_json([to_wire(summary) for summary in found])
-        else:
-            _print_runs(found)
+    found = asyncio.run(_runs(server, limit))
+    if as_json:
+        print_json([to_wire(summary) for summary in found])
+    else:
+        _print_runs(found)
 
 
 async def _runs(server: str | None, limit: int) -> list[RunSummary]:
@@ -75,13 +73,12 @@ def backup(file: str, force: bool, as_json: bool) -> None:
     The database is that of SCALE_DATABASE_URL; FILE has one form for each kind of database, so that a backup of SQLite
     can be restored into PostgreSQL and the other way round.
     """
-    with sentence_and_exit():
-        if file == "-":
-            _to_stdout()
-            return
-        size = asyncio.run(back_up(load_settings().database_url, Path(file), force))
-        told = f"Wrote {file}, {size / MEGABYTE:,.1f} MB."
-        print_json({"file": file, "bytes": size}) if as_json else click.echo(told)
+    if file == "-":
+        _to_stdout()
+        return
+    size = asyncio.run(back_up(load_settings().database_url, Path(file), force))
+    told = f"Wrote {file}, {size / MEGABYTE:,.1f} MB."
+    print_json({"file": file, "bytes": size}) if as_json else click.echo(told)
 
 
 @click.command()
@@ -94,9 +91,8 @@ def restore(file: str, force: bool, as_json: bool) -> None:
     The server that uses the database must be stopped. A database that holds runs already is left as it is without
     --force.
     """
-    with sentence_and_exit():
-        what = asyncio.run(restored(load_settings().database_url, Path(file), force)) or "nothing"
-        print_json({"file": file, "restored": what}) if as_json else click.echo(f"Restored {what} from {file}.")
+    what = asyncio.run(restored(load_settings().database_url, Path(file), force)) or "nothing"
+    print_json({"file": file, "restored": what}) if as_json else click.echo(f"Restored {what} from {file}.")
 
 
 def _to_stdout() -> None:

@@ -208,9 +208,8 @@ def _put(document: dict[str, Any], field: str, value: object) -> None:
 @json_option
 def targets(server: str | None, as_json: bool) -> None:
     """List what the configured clusters offer to load."""
-    with sentence_and_exit():
-        found = asyncio.run(_targets(server))
-        print_json(to_wire(found)) if as_json else _print_targets(found)
+    found = asyncio.run(_targets(server))
+    print_json(to_wire(found)) if as_json else _print_targets(found)
 
 
 async def _targets(server: str | None) -> TargetList:
