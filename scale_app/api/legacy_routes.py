@@ -38,11 +38,7 @@ EXAMPLE = {"target_url": "simulated", "users": 4, "spawn_rate": 4, "duration": 1
 
 def legacy_operations(hub: Hub) -> list[Operation]:
     """The routes under /api/load-test, /api/compare and /api/demo."""
-    return [*_tests(_Tests(hub)), *_demo(_Demo(hub))]
-
-
-def _tests(tests: _Tests) -> list[Operation]:
-    one, over = f"{TESTS}/{{test_id}}", (RunNotFound, RunNotActive)
+    tests, one, over = _Tests(hub), f"{TESTS}/{{test_id}}", (RunNotFound, RunNotActive)
     return [
         _legacy(
             "POST", f"{TESTS}/start", "startTest", "Start a load test", tests.start, shapes.Started,
@@ -69,17 +65,12 @@ def _tests(tests: _Tests) -> list[Operation]:
             "GET", "/api/compare", "compareTests", "Compare two tests", tests.compare, shapes.ComparedTests,
             query=shapes.TestPairQuery, errors=(RunNotFound,),
         ),
-    ]  # fmt: skip
-
-
-def _demo(demo: _Demo) -> list[Operation]:
-    return [
         _legacy(
-            "GET", "/api/demo", "getDemoFirst", "The built-in target", demo.status, DemoStatus,
+            "GET", "/api/demo", "getDemoFirst", "The built-in target", tests.demo, DemoStatus,
             errors=(TargetUnavailable,),
         ),
         _legacy(
-            "PATCH", "/api/demo", "changeDemoFirst", "Change the built-in target", demo.change, DemoStatus,
+            "PATCH", "/api/demo", "changeDemoFirst", "Change the built-in target", tests.change_demo, DemoStatus,
             takes=DemoChange, errors=(TargetUnavailable,), example={"policy": "weighted", "weight": 3},
         ),
     ]  # fmt: skip
@@ -100,7 +91,7 @@ def _legacy(
 
 
 class _Tests:
-    """Load tests: what the specification calls a test is a run inside."""
+    """Load tests and the built-in target: what the specification calls a test is a run inside."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -143,17 +134,10 @@ class _Tests:
         compared = await self._hub.compare(*pair_of(request.query_params.get("ids"), "tests"))
         return _answered({**to_wire(compared), "comparable": compared.comparable})
 
-
-class _Demo:
-    """The built-in target."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-
-    async def status(self, _request: Request) -> Response:
+    async def demo(self, _request: Request) -> Response:
         return _answered(to_wire(await self._hub.demo.status()))
 
-    async def change(self, request: Request) -> Response:
+    async def change_demo(self, request: Request) -> Response:
         change = plan_from_wire(DemoChange, await _flat_document(request))
         return _answered(to_wire(await self._hub.demo.change(change)))
 

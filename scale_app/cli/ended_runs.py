@@ -13,7 +13,7 @@ from typing import BinaryIO
 import click
 
 from scale_app.cli.client import opened
-from scale_app.cli.commands import CannotStart, Exit
+from scale_app.cli.commands import Exit
 from scale_app.cli.run import fail_on_of, fail_on_option, verdict_exit
 from scale_app.cli.run_output import (
     check_place,
@@ -22,6 +22,7 @@ from scale_app.cli.run_output import (
     run_document,
     wanted_reports,
     write_reports,
+    writing,
 )
 from scale_app.cli.terminal import json_option, output, plain, print_json, read_file, server_option, table
 from scale_app.codec import to_wire
@@ -120,11 +121,8 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
     What is no file, and what a link such as /dev/stdout leads to, is written into and not replaced. Raises CannotStart.
     """
     place = taking_the_place_of(path) if replaceable(path) else nullcontext(path)
-    try:
-        with place as written, written.open("wb") as file:
-            yield file
-    except OSError as error:
-        raise CannotStart(f"{path} cannot be written ({error.strerror or error}): choose another file.") from None
+    with writing(path), place as written, written.open("wb") as file:
+        yield file
 
 
 def is_file(name: str) -> bool:

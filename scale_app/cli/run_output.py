@@ -185,12 +185,15 @@ def needs(wanted: list[tuple[str, Path]]) -> dict[str, bool]:
 def write_reports(whole: WholeRun, wanted: list[tuple[str, Path]]) -> None:
     """Raises CannotStart when a file cannot be written."""
     for name, path in wanted:
-        write_file(path, export(whole, FORMATS[name].name).content)
+        content = export(whole, FORMATS[name].name).content
+        with writing(path):
+            path.write_bytes(content)
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Raises CannotStart."""
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raises CannotStart in place of the system's own error."""
     try:
-        path.write_bytes(content)
+        yield
     except OSError as error:
         raise CannotStart(f"{path} cannot be written ({error.strerror or error}): choose another file.") from None

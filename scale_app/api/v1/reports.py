@@ -46,11 +46,24 @@ class ExportQuery:
 
 def report_operations(hub: Hub) -> list[Operation]:
     """/api/v1/runs/{run_id}/export and /gate."""
-    reports = _Reports(hub)
-    media = tuple(dict.fromkeys(_bare(form.media_type) for form in FORMATS.values() if form.name != "json"))
+    places = Places()
+    media = tuple(dict.fromkeys(form.media_type.partition(";")[0] for form in FORMATS.values() if form.name != "json"))
+
+    async def export(asked: CheckedRequest) -> Response:
+        form = FORMATS[asked.query.format]
+        await hub.run(asked.run_id)  # refused while it still can be: the answer begins before all is read
+        pieces = written(asked.run_id, form.name, hub.whole, hub.recorded)
+        headers = {
+            "Content-Disposition": f'attachment; filename="{file_name(asked.run_id, form.name)}"',
+            "Content-Security-Policy": POLICY,
+            "Content-Type": form.media_type,
+        }
+        await places.take()
+        return Download(pieces, {**NO_STORE, **headers}, f"The {form.name} of run {asked.run_id}", places.free)
+
     return [
         Operation(
-            "GET", f"{RUN}/export", "exportRun", "Reports", "A run as a file", reports.export, RunFile,
+            "GET", f"{RUN}/export", "exportRun", "Reports", "A run as a file", export, RunFile,
             query=ExportQuery, media=media, errors=(RunNotFound, TooManyExports),
             does=f"Kinds: {KINDS}. An attachment named after the run. At most two are made at the same time.",
         ),
@@ -60,28 +73,6 @@ def report_operations(hub: Hub) -> list[Operation]:
             GateResult, errors=(RunNotFound,), does="While the run goes on: the figures so far.",
         ),
     ]  # fmt: skip
-
-
-class _Reports:
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._places = Places()
-
-    async def export(self, asked: CheckedRequest) -> Response:
-        form = FORMATS[asked.query.format]
-        await self._hub.run(asked.run_id)  # refused while it still can be: the answer begins before all is read
-        pieces = written(asked.run_id, form.name, self._hub.whole, self._hub.recorded)
-        headers = {
-            "Content-Disposition": f'attachment; filename="{file_name(asked.run_id, form.name)}"',
-            "Content-Security-Policy": POLICY,
-            "Content-Type": form.media_type,
-        }
-        await self._places.take()
-        return Download(pieces, {**NO_STORE, **headers}, f"The {form.name} of run {asked.run_id}", self._places.free)
-
-
-def _bare(media_type: str) -> str:
-    return media_type.partition(";")[0]
 
 
 class Places:
