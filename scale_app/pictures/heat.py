@@ -112,7 +112,6 @@ def _ratio(requests: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 
 def _classes(ratio: np.ndarray) -> np.ndarray:
-    """The colour's index of each cell."""
     found = np.digitize(ratio, STEPS)
     return np.where(np.isnan(ratio), NOT_THERE, found).astype(np.uint8)
 

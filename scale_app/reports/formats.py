@@ -73,7 +73,6 @@ class RunFile:
 
 
 def run_to_json(whole: WholeRun) -> str:
-    """One JSON object."""
     return to_json(RunFile(VERSION, whole, whole.gate)).decode()
 
 
@@ -173,7 +172,6 @@ def export(whole: WholeRun, name: FormatName) -> Export:
 
 
 def file_name(run_id: str, name: FormatName) -> str:
-    """What to save the file as."""
     return f"scale-{run_id[:8]}.{FORMATS[name].ending}"
 
 

@@ -183,7 +183,6 @@ class NotStored(rx.State):
 
 
 def not_stored_notice() -> Part:
-    """A line below the bar."""
     return rx.cond(
         NotStored.problem != "",
         notice(

@@ -161,7 +161,6 @@ def _decides(verdict: Verdict) -> str:
 
 
 def progress(snapshot: Snapshot) -> RunProgress:
-    """How far the run is."""
     return RunProgress(
         elapsed=shown.clock(snapshot.elapsed_s),
         total=shown.clock(snapshot.duration_s),

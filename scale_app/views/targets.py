@@ -66,7 +66,6 @@ NO_TARGETS = TargetsView()
 
 
 def targets_view(offered: TargetList, rights: PermissionList) -> TargetsView:
-    """Everything that the configured clusters say."""
     configured = offered.problem != NO_CLUSTER
     return TargetsView(
         configured=configured,

@@ -130,13 +130,11 @@ class DemoControl(rx.State):
 
     @rx.event
     def write(self, field: str, text: str) -> None:
-        """A number as it is typed."""
         if field in NUMBERS:
             setattr(self, field, text)
 
     @rx.event
     async def settle(self, field: str) -> Any:
-        """A number stands."""
         return await self._change(**{field: shown.number(getattr(self, field))}) if field in NUMBERS else None
 
     @rx.event
@@ -146,7 +144,6 @@ class DemoControl(rx.State):
         return await self._change(kill_pod=victim) or rx.toast.info(f"Pod {victim} was killed; another comes.")
 
     def adopt(self, status: DemoStatus) -> None:
-        """Show the demo as it is."""
         self.policy, self.fault = status.policy.value, status.fault.value
         self.weight, self.pods = shown.plain(status.weight), str(len(status.pods))
         self.first_pod = status.pods[0].name if status.pods else ""
@@ -162,7 +159,6 @@ class DemoControl(rx.State):
 
 
 def demo_panel() -> Part:
-    """The demo's controls."""
     state = DemoControl
     return rx.el.section(
         rx.el.h2("Demo pods"),

@@ -45,7 +45,6 @@ class SavedPlansForm(rx.State):
 
     @rx.event
     async def look(self) -> None:
-        """Read the names."""
         try:
             self.names, self.problem = [saved.name for saved in await wiring.hub().plans()], ""
         except ScaleError as error:
@@ -61,7 +60,6 @@ class SavedPlansForm(rx.State):
 
     @told
     async def choose(self, name: str) -> str:
-        """Fill the form from a saved plan."""
         if not name:
             return ""
         saved = await wiring.hub().plan(name)
@@ -79,7 +77,6 @@ class SavedPlansForm(rx.State):
 
     @told
     async def delete(self) -> str:
-        """Forget the plan of this name."""
         name = self.name
         await wiring.hub().delete_plan(name)
         self.names, self.name = [plan.name for plan in await wiring.hub().plans()], ""
@@ -87,13 +84,11 @@ class SavedPlansForm(rx.State):
 
     @told
     async def show_text(self) -> str:
-        """The form's plan as text."""
         self.text = await yaml_of((await self.get_state(PlanForm)).plan())
         return ""
 
     @told
     async def read_text(self) -> str:
-        """Fill the form from the text."""
         check_yaml(self.text, "file")
         plan = await asyncio.to_thread(plan_from_text, self.text)
         await (await self.get_state(PlanForm)).take(plan)

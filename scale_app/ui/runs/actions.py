@@ -69,7 +69,6 @@ class BaselineMarking(rx.State, mixin=True):
 
     @rx.event
     async def unmark(self, run_id: str) -> Any:
-        """The run is no baseline any more."""
         try:
             await self._mark_as(run_id, "")
         except ScaleError as error:

@@ -197,7 +197,6 @@ async def _with_damage(rows: list[RunListRow]) -> list[RunListRow]:
 
 
 async def _row(row: RunListRow) -> RunListRow:
-    """The row as it is now."""
     hub = wiring.hub()
     try:
         return run_row(outline_of(await hub.run(row.run_id)), await hub.history(row.run_id))

@@ -86,7 +86,6 @@ def _each(ticks: Figure, draw: Any) -> Part:
 
 
 def time_axis(times: Times) -> Part:
-    """Minutes and seconds since the start."""
     return rx.el.div(
         rx.foreach(times.times, lambda tick: rx.el.span(tick.label, custom_attrs=placed(left=tick.at))),
         class_name="axis-x",
@@ -179,7 +178,6 @@ def heat_map(heat: Heat, times: Times) -> Part:
 
 
 def heat_legend() -> Part:
-    """What each colour of the heat map says."""
     return rx.el.ul(
         *[rx.el.li(rx.el.span(class_name=f"heat-key heat-{look}"), text) for look, text in LEGEND],
         class_name="legend",

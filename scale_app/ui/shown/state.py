@@ -70,7 +70,6 @@ class ShownRun(rx.State):
     stopping: bool = False
 
     def show(self, record: RunRecord | None) -> None:
-        """Take what is new."""
         state = record.state if record else None
         set_changed(
             self,

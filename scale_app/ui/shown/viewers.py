@@ -189,7 +189,6 @@ VIEWERS = Viewers()
 
 
 def session_of(tab: rx.State) -> str:
-    """The session of a tab's socket."""
     return str(tab.router.session.session_id)
 
 
