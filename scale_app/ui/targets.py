@@ -61,11 +61,7 @@ def targets_page() -> Part:
     return page(
         rx.cond(
             TargetsPage.ready,
-            rx.el.div(
-                rx.cond(view.configured, _cluster(view), _no_cluster()),
-                _always_there(),
-                class_name="panels",
-            ),
+            rx.el.div(rx.cond(view.configured, _cluster(view), _no_cluster()), _always_there(), class_name="panels"),
             rx.el.div(class_name="skeleton skeleton-page", role="status", aria_label="Reading the cluster"),
         ),
         here="Targets",

@@ -20,21 +20,8 @@ from scale_app.views import format as shown
 from scale_app.views.charts import heat, shares, times
 from scale_app.views.plan_fields import FIELDS, PLAN_FIELDS, PlanField
 from scale_app.views.pod_table import pod_table
-from scale_app.views.sentences import (
-    alert_rows,
-    counting_note,
-    finding_rows,
-    findings_note,
-    generator_note,
-    happenings,
-)
-from scale_app.views.view import (
-    ErrorRow,
-    HeadlineFigures,
-    PlanLine,
-    RunProgress,
-    RunView,
-)
+from scale_app.views.sentences import alert_rows, counting_note, finding_rows, findings_note, generator_note, happenings
+from scale_app.views.view import ErrorRow, HeadlineFigures, PlanLine, RunProgress, RunView
 from scale_app.views.words import STATES, VERDICTS
 
 NO_TIMES = PodSpans().times

@@ -28,11 +28,7 @@ def runs_page() -> Part:
             rx.cond(RunList.problem != "", rx.el.p(RunList.problem, class_name="problem", role="alert")),
             rx.cond(
                 RunList.ready,
-                rx.cond(
-                    RunList.rows,
-                    rx.fragment(_table(), rx.cond(RunList.total > PAGE_SIZE, _paging())),
-                    _nothing(),
-                ),
+                rx.cond(RunList.rows, rx.fragment(_table(), rx.cond(RunList.total > PAGE_SIZE, _paging())), _nothing()),
                 rx.el.div(class_name="skeleton skeleton-table", aria_label="Loading the runs", role="status"),
             ),
             class_name="card wide-card",

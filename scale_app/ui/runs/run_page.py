@@ -243,9 +243,6 @@ def _unknown() -> Part:
         "search-x",
         rx.el.h1(rx.cond(Follower.unknown, "Run not found", "The run cannot be read now")),
         rx.el.p(Follower.problem, role="alert", data_testid="problem"),
-        rx.cond(
-            Follower.unknown,
-            rx.el.p("It may have been deleted, or the link is incomplete.", class_name="quiet"),
-        ),
+        rx.cond(Follower.unknown, rx.el.p("It may have been deleted, or the link is incomplete.", class_name="quiet")),
         rx.link("Show all runs", href="/runs"),
     )
