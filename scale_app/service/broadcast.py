@@ -22,17 +22,20 @@ MAX_WAITING = 10_000
 
 
 class Subscription:
-    """One viewer's queue: an async iterator of (run id, event). It ends when closed or too far behind."""
+    """One viewer's queue: an async iterator of (run id, event). It ends when closed or too far behind.
+
+    run_id: of the run that alone is followed, None for every run.
+    """
 
     def __init__(self, run_id: str | None) -> None:
-        self._run_id = run_id
+        self.run_id = run_id
         self._waiting: deque[tuple[str, Numbered]] = deque()
         self._wake = asyncio.Event()
         self._closed = False
 
     def offer(self, run_id: str, event: Event, seq: int = -1) -> None:
         """Queue an event that concerns this viewer. seq: its place in the run. Never blocks."""
-        if self._closed or self._run_id not in (None, run_id):
+        if self._closed or self.run_id not in (None, run_id):
             return
         if isinstance(event, SnapshotTaken):
             self._drop_older_snapshot(run_id)
@@ -41,9 +44,6 @@ class Subscription:
         else:
             self._waiting.append((run_id, Numbered(seq, event)))
         self._wake.set()
-
-    def follows_only(self, run_id: str) -> bool:
-        return self._run_id == run_id
 
     def close(self) -> None:
         """No more events; those that wait are still delivered."""
@@ -103,7 +103,7 @@ class Broadcast:
     def end(self, run_id: str) -> None:
         """The run is over: those who follow it alone get what waits, and no more."""
         for subscription in self._subscriptions:
-            if subscription.follows_only(run_id):
+            if subscription.run_id == run_id:
                 subscription.close()
 
 

@@ -63,8 +63,10 @@ class Keeper:
 
     async def _by_age(self) -> None:
         why = f"it ended more than {self._retention.days:g} days ago (SCALE_HISTORY_DAYS)"
-        while await self._delete(await self._too_old(), why, AT_ONCE):
-            pass
+        now_s = self._clock.epoch_s()
+        while too_old := [run for run in await self._store.oldest(AT_ONCE) if self._retention.too_old(run, now_s)]:
+            if not await self._delete(too_old, why, AT_ONCE):
+                return
 
     async def _by_number(self) -> None:
         why = f"more than {self._retention.runs:,} runs were kept (SCALE_HISTORY_RUNS)"
@@ -79,10 +81,6 @@ class Keeper:
                 self._say_full(size)
                 return
         self._full = False
-
-    async def _too_old(self) -> list[RunOutline]:
-        now_s = self._clock.epoch_s()
-        return [run for run in await self._store.oldest(AT_ONCE) if self._retention.too_old(run, now_s)]
 
     async def _spare(self) -> list[RunOutline]:
         """The oldest runs that may be deleted; the newest of all stays, since somebody may be looking at it."""

@@ -44,7 +44,8 @@ class LiveRun:
     """Owns one run's generator from start to end; nothing of it outlives `drive`.
 
     points, pods, happenings: of what was published so far. published_seq: of the newest published event, -1 before any.
-    stored: set once all of it is in the store, and it is read from there.
+    over: set once nothing of the run goes on. stored: once all of it is in the store, and it is read from there.
+    stop: see LoadFeed.
     """
 
     def __init__(
@@ -67,13 +68,14 @@ class LiveRun:
         self._ticking = Ticking(clock, self._samples.put_nowait)
         self._unrecorded: list[Sample] = []
         self._decided = asyncio.Event()
-        self._over = asyncio.Event()
         self._ended_at_epoch_s: float | None = None
         self.points: list[Point] = []
         self.pods = PodHistory()
         self.happenings: list[Numbered] = []
         self.published_seq = -1
+        self.over = asyncio.Event()
         self.stored = asyncio.Event()
+        self.stop = self._load.stop
 
     @property
     def record(self) -> RunRecord:
@@ -107,25 +109,14 @@ class LiveRun:
             await self._release(feeds)
 
     async def edit(self, edit: PlanEdit, limits: Limits) -> RunRecord:
-        """Change the load; the run, which must be active, with its new plan. Raises what LoadFeed.edit raises."""
-        plan = await self._load.edit(edit, limits)
+        """Change the load; the run, which must be active, with its new plan. Raises what Edits.edit raises."""
+        plan = await self._load.edits.edit(edit, limits)
         return replace(self.record, plan=plan)
-
-    async def stop(self) -> None:
-        """Let the requests in flight finish, then end; of a load that does not answer that, put it down.
-
-        Raises RunNotActive when it was asked before and may still answer.
-        """
-        await self._load.stop()
 
     @property
     def stuck(self) -> bool:
         """True when a stop was asked for and the load had the time to end."""
         return self._run.state.active and self._load.stuck
-
-    async def over(self) -> None:
-        """Return when nothing of the run goes on."""
-        await self._over.wait()
 
     async def _finish_when_decided(self) -> None:
         await self._decided.wait()
@@ -204,7 +195,7 @@ class LiveRun:
             log.error("run %s: its load may not be gone; end its process by hand", self._run.run_id)
         self._samples = asyncio.Queue()  # what came after the end may be large, and nobody takes it any more
         self._broadcast.end(self._run.run_id)
-        self._over.set()
+        self.over.set()
 
 
 class Ticking:

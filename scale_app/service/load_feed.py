@@ -54,7 +54,7 @@ class LoadFeed:
         self._counters = counters
         self._clock = clock
         self._put = put
-        self._edits = Edits(run_id, plan, clock, self._plan_changed)
+        self.edits = Edits(run_id, plan, clock, self._plan_changed)
         self._load: Load | None = None
         self._stop_asked_at_s: float | None = None
         self._ends_by_s = clock.monotonic_s() + START_LIMIT_S
@@ -65,7 +65,7 @@ class LoadFeed:
     @property
     def plan(self) -> LoadPlan:
         """With every edit that was taken."""
-        return self._edits.plan
+        return self.edits.plan
 
     @property
     def stuck(self) -> bool:
@@ -88,10 +88,6 @@ class LoadFeed:
         if why:
             self._end(why)
 
-    async def edit(self, edit: PlanEdit, limits: Limits) -> LoadPlan:
-        """See Edits.edit."""
-        return await self._edits.edit(edit, limits)
-
     async def stop(self) -> None:
         """Let the requests in flight finish, then end. Of a load that had the time for that, and did not: put it down.
 
@@ -106,13 +102,13 @@ class LoadFeed:
                 "If it has not ended then, stop it once more."
             )
         self._stop_asked_at_s = self._clock.monotonic_s()
-        self._edits.end(RunState.STOPPING)
+        self.edits.end(RunState.STOPPING)
         self._put(StopAsked(self._stop_asked_at_s))
         return await self._ask_to_end(STOP_LIMIT_S + self.plan.timeout_s, "of the stop")
 
     async def finish(self) -> None:
         """What was to be found out is known: end the load as at the end of its time; requests in flight still count."""
-        self._edits.end("ending, since it is decided")
+        self.edits.end("ending, since it is decided")
         await self._ask_to_end(STOP_LIMIT_S + self.plan.timeout_s, "of the decision")
 
     async def give_up(self, why: str) -> None:
@@ -120,7 +116,7 @@ class LoadFeed:
         self._why = self._why or why
         if self._load is None:
             return self._end(why)
-        self._edits.end("ending")
+        self.edits.end("ending")
         return await self._ask_to_end(GONE_LIMIT_S, "")
 
     async def kill(self) -> None:
@@ -129,7 +125,7 @@ class LoadFeed:
             await self._load.kill()
 
     async def _ask_to_end(self, limit_s: float, of: str) -> None:
-        self._end_within(limit_s, NOT_ENDED.format(of=of, limit_s=limit_s))
+        self._end_within(limit_s, of)
         what = f"run {self._run_id}: the stop of its load"
         if self._load and not await settled_within(self._clock, ANSWER_LIMIT_S, what, self._load.stop()):
             self._end(NOT_STOPPED)
@@ -139,9 +135,9 @@ class LoadFeed:
         problem = await self._counters.open(target)
         if problem:
             return problem
-        plan = self._edits.plan
+        plan = self.edits.plan
         self._load = await generator.start(plan, target)
-        await self._edits.follow(self._load, plan)
+        await self.edits.follow(self._load, plan)
         if self._stop_asked_at_s is not None or self._why:
             await self._load.stop()
         async for sample in self._load.samples():
@@ -154,18 +150,18 @@ class LoadFeed:
         if not isinstance(sample, LoadEnded):
             return self._put(sample)
         self._over = True
-        self._edits.end("ending")
+        self.edits.end("ending")
         await self._counters.last_reading(sample.at_s)
         return self._put(LoadEnded(sample.at_s, self._why or sample.error))
 
     def _begun(self, sample: LoadReady) -> None:
-        self._edits.begun(sample.at_s)
+        self.edits.begun(sample.at_s)
         if self._stop_asked_at_s is None and not self._why:
-            limit_s = self.plan.duration_s + self.plan.timeout_s + OVERDUE_S
-            self._end_within(limit_s, NOT_ENDED.format(of="of its begin", limit_s=limit_s))
+            self._end_within(self.plan.duration_s + self.plan.timeout_s + OVERDUE_S, "of its begin")
 
-    def _end_within(self, limit_s: float, too_late: str) -> None:
-        self._ends_by_s, self._too_late = self._clock.monotonic_s() + limit_s, too_late
+    def _end_within(self, limit_s: float, of: str) -> None:
+        self._ends_by_s = self._clock.monotonic_s() + limit_s
+        self._too_late = NOT_ENDED.format(of=of, limit_s=limit_s)
 
     async def _watch(self) -> None:
         """End the run of a load that is late; what keeps it is killed with the run."""
@@ -179,7 +175,7 @@ class LoadFeed:
         self._put(PlanChanged(self._clock.monotonic_s(), plan.users, plan.spawn_rate, plan.arrivals_per_s))
 
     def _end(self, why: str) -> None:
-        self._edits.end("ending")
+        self.edits.end("ending")
         self._put(LoadEnded(self._clock.monotonic_s(), self._why or why))
 
 

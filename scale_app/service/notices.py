@@ -101,16 +101,10 @@ class Receiver:
         self._wake.clear()
         for notice in self._outbox.due(self._clock.monotonic_s()):
             await self._send(notice)
-        if not self._wake.is_set():
-            await self._until_something_is_due()
-
-    async def _until_something_is_due(self) -> None:
-        next_s = self._outbox.next_s()
-        if next_s is None:
+        if (next_s := self._outbox.next_s()) is None:
             await self._wake.wait()
-            return
-        delay_s = max(0.0, next_s - self._clock.monotonic_s())
-        await first_of(self._wake.wait(), self._sleep(delay_s))
+        elif not self._wake.is_set():
+            await first_of(self._wake.wait(), self._sleep(max(0.0, next_s - self._clock.monotonic_s())))
 
     async def _send(self, notice: Notice) -> None:
         for delay_s in (*BACK_OFF_S, None):

@@ -140,7 +140,7 @@ class RunControl:
         live = self._live.get(run_id)
         if live is not None and live.stuck:
             await live.stop()
-            await settled_within(self._clock, PUT_DOWN_LIMIT_S, f"the end of run {run_id}", live.over())
+            await settled_within(self._clock, PUT_DOWN_LIMIT_S, f"the end of run {run_id}", live.over.wait())
         self._live.check_ended(run_id, "delete it")
         await self._live.writer.delete(run_id)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 from scale_app.domain.errors import BaselineNotFound, PlanNotFound, StoreUnavailable
@@ -172,7 +172,8 @@ class RunQueries:
         Following one run ends after its last event; following all never ends.
         """
         records = self._live.active() if run_id is None else [await self.run(run_id)]
-        with self._live.broadcast.subscribe(run_id, _last_snapshots(records)) as subscription:
+        last = [(run.run_id, SnapshotTaken(run.last.elapsed_s, run.last)) for run in records if run.last is not None]
+        with self._live.broadcast.subscribe(run_id, last) as subscription:
             if run_id is not None and not records[0].state.active:
                 subscription.close()
             yield subscription.items()
@@ -200,11 +201,3 @@ class RunQueries:
         with contextlib.suppress(BaselineNotFound):
             return await self.baseline(record.plan.gate.baseline)
         return None
-
-
-def _last_snapshots(records: Iterable[RunRecord]) -> list[Item]:
-    return [
-        (record.run_id, SnapshotTaken(record.last.elapsed_s, record.last))
-        for record in records
-        if record.last is not None
-    ]

@@ -37,8 +37,11 @@ class Destination:
     networks: tuple[Network, ...]
 
     def permits(self, address: str) -> bool:
-        """True when a connection to this resolved address may be opened."""
-        found = ipaddress.ip_address(address)
+        """True when a connection to this resolved address may be opened; never to a name, which nobody has checked."""
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            return False
         found = getattr(found, "ipv4_mapped", None) or found
         return any(found in network for network in self.networks)
 
@@ -52,7 +55,7 @@ class RequestSpec:
     body: str = ""
 
 
-def destination(url: str, networks: Iterable[str], asked: RequestSpec | None = None) -> Destination:
+def destination(url: str, networks: Iterable[str], asked: RequestSpec = RequestSpec()) -> Destination:
     """The destination of an http(s) URL. Raises ValueError for a URL or a network that cannot be used."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -63,7 +66,6 @@ def destination(url: str, networks: Iterable[str], asked: RequestSpec | None = N
     path = quote(parts.path or "/", safe=_KEPT_IN_PATH)
     if parts.query:
         path += "?" + quote(parts.query, safe=_KEPT_IN_PATH)
-    asked = asked or RequestSpec()
     body = asked.body.encode()
     head = [f"{asked.method} {path} HTTP/1.1", *_headers(asked, _authority(host, parts.port), len(body))]
     return Destination(
@@ -107,20 +109,13 @@ def start_egress_guard(permits: Callable[[str], bool], opened: Callable[[], None
             return
         connecting, address = arguments
         if connecting.family in INTERNET and connecting.type == socket.SOCK_STREAM:
-            if not _permitted(str(address[0]), permits):
+            if not permits(str(address[0])):
                 raise OSError(ADDRESS_NOT_ALLOWED)
             # gevent asks twice, the second time when the connection stands.
             if is_connected(connecting):
                 opened()
 
     sys.addaudithook(watch)
-
-
-def _permitted(host: str, permits: Callable[[str], bool]) -> bool:
-    try:
-        return permits(host)
-    except ValueError:  # a name, which nobody has resolved and checked
-        return False
 
 
 def is_connected(connecting: _socket.socket) -> bool:

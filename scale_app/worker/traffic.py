@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -117,9 +117,11 @@ def schedule_of(plan: LoadPlan, loop: Any) -> ClosedModel | OpenModel:
 
 
 def traffic_of(assignment: Assignment, schedule: Schedule, loop: Any) -> Traffic:
-    """What the users share. Raises ValueError for a target, PlanError for a plan, that cannot be used."""
+    """What the users share. Raises ValueError for a target, PlanError for a plan or a secret, that cannot be used."""
     plan, counters = assignment.plan, Counters()
-    where = destination(assignment.target.url, assignment.target.networks, asked_of(plan, os.environ))
+    headers = {name: resolved(value, os.environ) for name, value in plan.headers.items()}
+    asked = RequestSpec(plan.method, headers, resolved(plan.body, os.environ))
+    where = destination(assignment.target.url, assignment.target.networks, asked)
     network = Network(
         loop=loop,
         resolver=Resolver(where, NAME_KEPT_S[plan.dns]),
@@ -132,12 +134,6 @@ def traffic_of(assignment: Assignment, schedule: Schedule, loop: Any) -> Traffic
     repeatable = plan.method in IDEMPOTENT_METHODS
     behaviour = UserBehaviour(where.request, where.last_request, plan.requests_per_connection, repeatable)
     return Traffic(behaviour, network, schedule, plan.timeout_s)
-
-
-def asked_of(plan: LoadPlan, variables: Mapping[str, str]) -> RequestSpec:
-    """The plan's request, its secrets put in. Raises PlanError for one that is not known here."""
-    headers = {name: resolved(value, variables) for name, value in plan.headers.items()}
-    return RequestSpec(plan.method, headers, resolved(plan.body, variables))
 
 
 def _reader_of(plan: LoadPlan) -> Callable[[], AnswerReader]:
