@@ -29,7 +29,7 @@ def guarded(app: ASGIApp) -> ASGIApp:
 
 
 app = rx.App(
-    api_transformer=[api_app(wiring.hub(), wiring.settings()), guarded],
+    api_transformer=[api_app(wiring.hub()), guarded],
     stylesheets=["/scale.css"],
     html_lang="en",
     head_components=[

@@ -173,13 +173,13 @@ def _worker_secret(environment: Mapping[str, str]) -> str:
         ) from None
 
 
-def _text_that(holds: Callable[[str], object]) -> Callable[[str], str]:
-    """Reads a text for which this holds. Raises ValueError for another."""
+def _that(kind: Callable[[str], T], holds: Callable[[T], object]) -> Callable[[str], T]:
+    """Reads a value of this kind for which this holds. Raises ValueError for another."""
 
-    def read(text: str) -> str:
-        if not holds(text):
+    def read(text: str) -> T:
+        if not holds(value := kind(text)):
             raise ValueError(text)
-        return text
+        return value
 
     return read
 
@@ -192,16 +192,19 @@ def _items_that(holds: Callable[[str], object]) -> Callable[[str], tuple[str, ..
     """Reads items with commas between, for each of which this holds. Raises ValueError for another."""
 
     def read(text: str) -> tuple[str, ...]:
-        return tuple(map(_text_that(holds), _items(text)))
+        return tuple(map(_that(str, holds), _items(text)))
 
     return read
 
 
-_folder = _text_that(lambda text: Path(text).is_dir())
-_host = _text_that(re.compile(r"[^ /@]*").fullmatch)
-_image = _text_that(re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,300}").fullmatch)
-_database = _text_that(lambda text: text.startswith(("sqlite+aiosqlite:///", "postgresql+asyncpg://")))
-_web_url = _text_that(re.compile(r"https?://[^\s?#@]+").fullmatch)
+_port = _that(int, lambda port: 1 <= port <= 65_535)
+_count = _that(int, lambda number: number >= 1)
+_positive = _that(float, lambda number: math.isfinite(number) and number > 0)
+_folder = _that(str, lambda text: Path(text).is_dir())
+_host = _that(str, re.compile(r"[^ /@]*").fullmatch)
+_image = _that(str, re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,300}").fullmatch)
+_database = _that(str, lambda text: text.startswith(("sqlite+aiosqlite:///", "postgresql+asyncpg://")))
+_web_url = _that(str, re.compile(r"https?://[^\s?#@]+").fullmatch)
 _namespaces = _items_that(lambda item: item == "*" or LABEL.fullmatch(item))
 _some_hosts = _items_that(re.compile(r"(\*\.)?(?!\.*$)[A-Za-z0-9._-]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*").fullmatch)
 _some_origins = _items_that(re.compile(r"https?://[^/]+").fullmatch)
@@ -217,12 +220,6 @@ def _origins(text: str) -> tuple[str, ...]:
 
 def _public_url(text: str) -> str:
     return _web_url(text).rstrip("/")
-
-
-def _port(text: str) -> int:
-    if not 1 <= int(text) <= 65_535:
-        raise ValueError(text)
-    return int(text)
 
 
 def _targets(text: str) -> tuple[str, ...]:
@@ -255,22 +252,9 @@ def _notify_urls(text: str) -> tuple[str, ...]:
     return urls
 
 
-def _count(text: str) -> int:
-    if int(text) < 1:
-        raise ValueError(text)
-    return int(text)
-
-
 def _whole(text: str) -> int:
     return 0 if text == "0" else _count(text)
 
 
 def _not_negative(text: str) -> float:
     return 0.0 if text == "0" else _positive(text)
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value) or value <= 0:
-        raise ValueError(text)
-    return value

@@ -75,11 +75,9 @@ class Stopping:
 
 
 @dataclass(frozen=True, slots=True)
-class ExperimentStarted:
+class ExperimentStarted(Started):
     """reason: why this test would decide what the first one left open."""
 
-    test_id: str
-    status: Literal["started"]
     reason: str
 
 

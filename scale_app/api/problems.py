@@ -100,17 +100,13 @@ def error_body(
     """Body and content type of an error at this path. error: the cause, None for one of HTTP's own."""
     field = error.field if isinstance(error, errors.PlanError) else ""
     if path.startswith((V1, REFERENCE)) or path in PROBES:
-        body = {"type": type_of(status, error), "title": TITLES.get(status, "Error"), "status": status}
+        cause = f"{REFERENCE}#{anchor_of(status, type(error))}"
+        body = {"type": cause, "title": TITLES.get(status, "Error"), "status": status}
         return {**body, "detail": sentence, "field": field}, PROBLEM_JSON
     return {"error": sentence, **({"field": field} if field else {})}, "application/json"
 
 
-def type_of(status: int, error: errors.ScaleError | None = None) -> str:
-    """The address that names a cause."""
-    return f"{REFERENCE}#{anchor_of(status, None if error is None else type(error))}"
-
-
-def anchor_of(status: int, kind: type[errors.ScaleError] | None = None) -> str:
+def anchor_of(status: int, kind: type | None = None) -> str:
     """RunNotFound becomes run-not-found; what is HTTP's own is called after its status."""
     if kind in STATUS:
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()

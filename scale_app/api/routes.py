@@ -24,24 +24,18 @@ from scale_app.api.v1.reports import report_operations
 from scale_app.api.v1.stream import Message, run_stream, stream_operation
 from scale_app.domain.errors import ScaleError, TooManyExports
 from scale_app.service.hub import Hub
-from scale_app.settings import Settings
 
 NO_CACHE = {"Cache-Control": "no-cache"}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
-def api_app(hub: Hub, settings: Settings) -> Starlette:
-    """The application under /api, /ws, /healthz and /readyz; everything else may be mounted behind it.
-
-    settings: kept for what an installation may switch in the API; limits are the hub's to check.
-    """
-    app = Starlette(
+def api_app(hub: Hub) -> Starlette:
+    """The application under /api, /ws, /healthz and /readyz; everything else may be mounted behind it."""
+    return Starlette(
         routes=_routes(hub),
         middleware=[Middleware(AnswerUnexpected)],
         exception_handlers={ScaleError: _on_scale_error, HTTPException: _on_http_exception},
     )
-    app.state.settings = settings
-    return app
 
 
 def _routes(hub: Hub) -> list[BaseRoute]:

@@ -39,7 +39,7 @@ def application() -> ASGIApp:
         task.cancel()
 
     app = Starlette(lifespan=in_motion)
-    app.mount("", api_app(hub, settings))
+    app.mount("", api_app(hub))
     return Guard(app, settings)
 
 

@@ -17,7 +17,7 @@ from scale_app.api.routes import api_app
 async def main() -> None:
     """One process, so that nothing is left when it is killed."""
     settings = wiring.settings()
-    application = Guard(api_app(wiring.hub(), settings), settings)
+    application = Guard(api_app(wiring.hub()), settings)
     where = (settings.host, settings.port)
     server = Server(application, *where, interface=Interfaces.ASGINL, log_level=LogLevels.error, websockets=True)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)

@@ -35,7 +35,7 @@ async def serving(folder: Path) -> AsyncIterator[tuple[Hub, str]]:
     """A hub with its API on a port of its own."""
     async with opened_hub(folder) as hub:
         port, settings = free_port(), Settings()
-        app = Guard(api_app(hub, settings), settings)
+        app = Guard(api_app(hub), settings)
         server = Server(app, "127.0.0.1", port, interface=Interfaces.ASGINL, log_level=LogLevels.error)
         up = asyncio.Event()
         server.on_startup(up.set)

@@ -18,8 +18,6 @@ from scale_app.domain.record import RunFilter, RunOutline, RunRecord, SavedPlan,
 from scale_app.domain.snapshot import PodShare, Point, RunState, Source
 from scale_app.domain.verdict import Verdict, VerdictKind
 
-MOST_RUNS_A_PAGE = 500
-MOST_EVENTS_A_PAGE = 1_000
 NOTHING_SAID = {"requests": 0, "score": None, "grade": None, "verdict": None}
 """Of a run without a snapshot."""
 
@@ -66,10 +64,6 @@ def summary_of(run: RunOutline) -> RunSummary:
 
 
 Window = Literal["run", "10s", "60s"]
-Limit = Annotated[int, Field(ge=1, le=MOST_RUNS_A_PAGE)]
-EventLimit = Annotated[int, Field(ge=1, le=MOST_EVENTS_A_PAGE)]
-Offset = Annotated[int, Field(ge=0, le=10**9)]
-After = Annotated[int, Field(ge=-1, le=10**9)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +75,8 @@ class RunsQuery(RunFilter):
     was planned to decide.
     """
 
-    limit: Limit = 50
-    offset: Offset = 0
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    offset: Annotated[int, Field(ge=0, le=10**9)] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +90,8 @@ class BalanceQuery:
 class EventsQuery:
     """after: only events with a higher number. limit: the most events to give, the oldest first."""
 
-    after: After = -1
-    limit: EventLimit = 500
+    after: Annotated[int, Field(ge=-1, le=10**9)] = -1
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 500
 
 
 @dataclass(frozen=True, slots=True)

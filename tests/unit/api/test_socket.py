@@ -20,7 +20,6 @@ from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, Pod
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
-from scale_app.settings import Settings
 from tests.fakes import a_snapshot
 from tests.fakes_hub import FakeHub
 
@@ -29,7 +28,7 @@ ALERT = AlertRaised(9.0, Alert("verdict", 0.82, 0.95, "pod-0 gets twice its shar
 
 @pytest.fixture
 def client(hub: FakeHub) -> Iterator[TestClient]:
-    with TestClient(api_app(hub, Settings())) as client:
+    with TestClient(api_app(hub)) as client:
         yield client
 
 

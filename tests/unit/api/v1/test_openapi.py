@@ -8,7 +8,6 @@ from starlette.routing import Route, WebSocketRoute
 
 from scale_app.api.routes import api_app
 from scale_app.codec import meanings_of
-from scale_app.settings import Settings
 from tests.unit.api.conftest import Site
 
 
@@ -21,7 +20,7 @@ def document(site: Site) -> dict[str, Any]:
 
 def test_every_route_is_documented_and_no_other(site: Site) -> None:
     served = set()
-    for route in api_app(site.harness.hub, Settings()).routes:
+    for route in api_app(site.harness.hub).routes:
         assert isinstance(route, (Route, WebSocketRoute))
         methods = (route.methods or set()) - {"HEAD"} if isinstance(route, Route) else {"GET"}
         served |= {(method, route.path) for method in methods if route.path.startswith("/api/")}
