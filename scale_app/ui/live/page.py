@@ -141,7 +141,7 @@ class DemoControl(rx.State):
     async def kill(self) -> Any:
         """Kill the first pod; the demo replaces it."""
         victim = self.first_pod
-        return await self._change(kill_pod=victim) or rx.toast.info(f"Pod {victim} was killed; another comes.")
+        return await self._change(kill_pod=victim) or rx.toast.info(f"Pod {victim} was killed. A new one starts.")
 
     def adopt(self, status: DemoStatus) -> None:
         self.policy, self.fault = status.policy.value, status.fault.value
@@ -162,8 +162,8 @@ def demo_panel() -> Part:
     state = DemoControl
     return rx.el.section(
         rx.el.h2("Demo pods"),
-        rx.el.p("Cause an imbalance and watch the score follow.", class_name="quiet"),
-        controls.choice("demo-policy", "Balancer picks", POLICIES, state.policy, state.choose_policy),
+        rx.el.p("Cause an imbalance and watch the score change.", class_name="quiet"),
+        controls.choice("demo-policy", "Balancer policy", POLICIES, state.policy, state.choose_policy),
         rx.cond(state.policy == Policy.WEIGHTED.value, _number("weight", "Weight of the first pod")),
         controls.choice("demo-fault", "Fault", FAULTS, state.fault, state.choose_fault),
         _number("pods", "Pods"),
