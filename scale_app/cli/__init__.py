@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-CUT_OFF = "The command was ended before it was done."
+CUT_OFF = "The command was ended before it finished."
 
 
 def main(arguments: list[str] | None = None) -> None:

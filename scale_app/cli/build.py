@@ -22,7 +22,7 @@ PAGE_SOURCES = ("rxconfig.py", "requirements.lock", "assets/**/*", "reflex.lock/
 @click.command()
 @click.option("--force", is_flag=True, help="Build even when nothing changed since the last build.")
 def build(force: bool) -> None:
-    """Build the page, unless its sources are those of the last build."""
+    """Build the page if its sources have changed."""
     require_project()
     if not force and page_is_current():
         return
@@ -71,5 +71,5 @@ def _export_page() -> None:
         click.echo(done.stdout, err=True)
         raise CannotStart(
             f"Building the page with `reflex export` ended with exit code {done.returncode}: "
-            "put right what it says above and run `scale build` again."
+            "fix what it reports above and run `scale build` again."
         )

@@ -81,18 +81,18 @@ class Scale(click.Group):
 
 COMMANDS = {
     "backup": Later("history_commands:backup", "Write every run, baseline and saved plan into a file."),
-    "build": Later("build:build", "Build the page, unless its sources are those of the last build."),
-    "compare": Later("ended_runs:compare_runs", "Hold the SECOND run against the FIRST, each an id or a file."),
+    "build": Later("build:build", "Build the page if its sources have changed."),
+    "compare": Later("ended_runs:compare_runs", "Compare the SECOND run with the FIRST; each is an id or a file."),
     "doctor": Later("doctor:doctor", "Check this installation, or with --server a running one as seen from here."),
     "export": Later("ended_runs:export_run", "Write a run as a file."),
-    "replay": Later("ended_runs:replay", "Judge a recorded run again by today's rules."),
-    "restore": Later("history_commands:restore", "Let the database hold what is in a backup."),
+    "replay": Later("ended_runs:replay", "Judge a recorded run again with today's rules."),
+    "restore": Later("history_commands:restore", "Replace the database's content with a backup."),
     "run": Later("run:run", "Run one load test and judge it."),
     "runs": Later("history_commands:runs", "List runs, newest first."),
     "schema": Later("run:schema", "Print the JSON schema of plan files, for editors and checkers."),
     "serve": Later("server:serve", "Serve page, API and WebSocket on SCALE_HOST:SCALE_PORT (127.0.0.1:8000)."),
-    "targets": Later("run:targets", "List what the configured clusters offer to load."),
-    "worker": Later("server:worker", "Send load for the runs of another machine, until SIGTERM or Ctrl-C."),
+    "targets": Later("run:targets", "List the targets in the configured clusters."),
+    "worker": Later("server:worker", "Send load for runs of another machine, until SIGTERM or Ctrl-C."),
 }
 scale = Scale(
     "scale",
@@ -112,10 +112,10 @@ class Exit(IntEnum):
 
 
 MEANINGS = {
-    Exit.EVEN: "even, and every threshold was reached; or done as asked",
+    Exit.EVEN: "even, and every threshold was met; or success",
     Exit.UNEVEN: "uneven, or a threshold of the plan was missed; a run that is worse than the other",
     Exit.UNDECIDED: "undecided: more connections would decide; two runs that cannot be compared",
-    Exit.FAILED: "no data, or the run failed; or something outside has to be put right first",
+    Exit.FAILED: "no data, or the run failed; or something outside Scale must be fixed first",
     Exit.WRONG_USE: "a flag, file, id, plan or setting that is not accepted; nothing was started",
 }
 

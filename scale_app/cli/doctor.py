@@ -44,7 +44,7 @@ Status = Literal["ok", "problem", "note"]
 
 @click.command()
 @server_option
-@click.option("--target", metavar="URL", default="demo", show_default=True, help="The target that is to be reachable.")
+@click.option("--target", metavar="URL", default="demo", show_default=True, help="The target to reach.")
 @click.option("--pod-header", metavar="NAME", default=LoadPlan().pod_header, show_default=True, help="Names the pod.")
 @json_option
 def doctor(server: str | None, target: str, pod_header: str, as_json: bool) -> None:
@@ -54,7 +54,7 @@ def doctor(server: str | None, target: str, pod_header: str, as_json: bool) -> N
     """
     plan = LoadPlan(target, pod_header=pod_header)
     if server and target != "demo":
-        raise PlanError("--target", target, "a target is checked from where load is sent: leave --server out there")
+        raise PlanError("--target", target, "a target is checked where load is sent from: leave out --server there")
     rows = asyncio.run(_of_server(server.rstrip("/")) if server else _of_here(plan))
     print_json([to_wire(row) for row in rows]) if as_json else _print(rows)
     sys.exit(Exit.FAILED if any(row.status == "problem" for row in rows) else Exit.EVEN)
@@ -119,10 +119,10 @@ class Row:
 def page_row() -> Row:
     """Is the page built from the sources that are here?"""
     if not CONFIG_FILE.is_file():
-        return Row("page", "note", f"{Path.cwd()} is not the project's folder, so its page cannot be looked at.")
+        return Row("page", "note", f"{Path.cwd()} is not the project's folder, so the page cannot be checked.")
     if page_is_current():
-        return Row("page", "ok", "The page is built from the sources that are here.")
-    return Row("page", "problem", "The page is not built, or of other sources.", "Run `scale build`.")
+        return Row("page", "ok", "The page matches its sources.")
+    return Row("page", "problem", "The page is not built, or was built from other sources.", "Run `scale build`.")
 
 
 async def port_row(settings: Settings) -> Row:
@@ -160,7 +160,7 @@ def history_row(kept: Retention, runs: int, size_bytes: int) -> Row:
     found = f"{runs:,} runs take {size_bytes / MEGABYTE:,.1f} MB"
     found += f"; the oldest are deleted beyond {allowed}." if allowed else ", and nothing is ever deleted."
     if kept.too_large(size_bytes):
-        return Row("history", "note", found, "Unmark baselines, or allow more.")
+        return Row("history", "note", found, "Remove baselines, or allow more.")
     return Row("history", "ok", found)
 
 
@@ -190,7 +190,7 @@ async def target_row(plan: LoadPlan, admit: Callable[[LoadPlan], Awaitable[Admit
             answer = await client.get(admitted.url)
     except (httpx2.HTTPError, OSError) as error:
         found = f"{plan.target_url} does not answer ({error or type(error).__name__})."
-        return Row("target", "problem", found, "Is the service running, and is the port the Service's own?")
+        return Row("target", "problem", found, "Is the service running, and is this the Service's port?")
     pod = answer.headers.get(plan.pod_header, "")
     if not pod:
         found = f"{plan.target_url} answers with status {answer.status_code} and without {plan.pod_header}."
@@ -201,7 +201,7 @@ async def target_row(plan: LoadPlan, admit: Callable[[LoadPlan], Awaitable[Admit
 
 async def answer_row(url: str, path: str, name: str) -> Row:
     """Does a server answer here as Scale does?"""
-    remedy = "Is Scale running, and does the proxy lead this path to it?"
+    remedy = "Is Scale running, and does the proxy forward this path to it?"
     try:
         async with httpx2.AsyncClient(timeout=PATIENCE_S) as client:
             answer = await client.get(f"{url}{path}")
@@ -211,7 +211,7 @@ async def answer_row(url: str, path: str, name: str) -> Row:
     if answer.is_success and isinstance(said, dict) and said.get("status") in ("ok", "ready"):
         return Row(name, "ok", f"{url}{path} answers.")
     reason = said.get("error") or said.get("detail") if isinstance(said, dict) else None
-    found = str(reason or f"{url}{path} answered with status {answer.status_code}, not as Scale does.")
+    found = str(reason or f"{url}{path} answered with status {answer.status_code}, but not like Scale.")
     return Row(name, "problem", found, remedy)
 
 

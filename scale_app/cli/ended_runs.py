@@ -87,7 +87,7 @@ def _print_comparison(first: WholeRun, second: WholeRun, compared: Comparison) -
 @click.option(
     "--format", "form", type=click.Choice(list(FORMATS)), default="json", show_default=True, help="Of the file."
 )
-@click.option("--output", "-o", metavar="FILE", help='Where to write it, "-" for stdout; in this folder unless given.')
+@click.option("--output", "-o", metavar="FILE", help='File to write, "-" for stdout. Default: a file in this folder.')
 @server_option
 @json_option
 def export_run(run_id: str, form: str, output: str | None, server: str | None, as_json: bool) -> None:
@@ -156,15 +156,15 @@ def replay(run_or_file: str, server: str | None, fail_on: str, reports: tuple[st
         print_json({**run_document(again, code), "same_as_recorded": same})
     else:
         print_run(again)
-        click.echo("Today's figures are those of then." if same else _then(kept))
+        click.echo("Same result with today's rules." if same else _then(kept))
     sys.exit(code)
 
 
 def _then(kept: WholeRun) -> str:
     last = kept.record.last
     if last is None:
-        return "Nothing was said of the run then."
-    return f"Then: score {shown.score(last.balance.score)}. {last.verdict.sentence}"
+        return "Before: no verdict."
+    return f"Before: score {shown.score(last.balance.score)}. {last.verdict.sentence}"
 
 
 async def _recorded(server: str | None, run_id: str) -> WholeRun:

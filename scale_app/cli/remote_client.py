@@ -167,7 +167,7 @@ class RemoteClient:
             kind, sentence = str(problem["type"]).rpartition("#")[2], str(problem["detail"])
         except (ValueError, KeyError, TypeError):
             return ServerAway(
-                f"{self._url} answered with status {answer.status_code} and not as Scale does: is the URL right?"
+                f"{self._url} answered with status {answer.status_code} but not like Scale: is the URL right?"
             )
         refused = _REFUSALS.get(kind, ServerRefused if answer.status_code in (403, 404, 409, 422) else ServerAway)
         error = refused.__new__(refused)  # what this kind would say by itself was said by the server

@@ -40,7 +40,7 @@ from scale_app.domain.verdict import VerdictKind
 from scale_app.views.plan_fields import PLAN_FIELDS
 
 CUT_OFF = "The command was ended before the run was judged, so there is no verdict."
-NOT_MARKED = "The run is not marked as the baseline {name}: only one whose exit code would be 0 is."
+NOT_MARKED = "The run was not set as the baseline {name}: only a run with exit code 0 is."
 
 FAIL_ON = ("uneven", "undecided", "threshold", "warning")
 DEFAULT_FAIL_ON = ("uneven", "undecided", "threshold")
@@ -50,7 +50,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 fail_on_option = click.option(
     "--fail-on", metavar="WHAT[,WHAT]", default=",".join(DEFAULT_FAIL_ON), show_default=True,
-    help=f"What makes the exit code other than 0: {', '.join(FAIL_ON)}, or {NEVER}. No data and failure always do.",
+    help=f"What makes the exit code non-zero: {', '.join(FAIL_ON)}, or {NEVER}. No data and failure always do.",
 )  # fmt: skip
 FLAGS = {field.word: field for field in PLAN_FIELDS if field.help}
 """Flag: the plan's field. `--set FIELD=VALUE` reaches every other one."""
@@ -75,8 +75,8 @@ def plan_options(command: Command) -> Command:
 @server_option
 @fail_on_option
 @report_option
-@click.option("--mark-baseline", metavar="NAME", help="Keep the run as the baseline of this name if it passes.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--mark-baseline", metavar="NAME", help="Set the run as the baseline of this name if it passes.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
 @json_option
 def run(
     server: str | None,
@@ -149,7 +149,7 @@ def fail_on_of(text: str) -> frozenset[str]:
 
 
 def verdict_exit(whole: WholeRun, fail_on: Collection[str] = DEFAULT_FAIL_ON) -> Exit:
-    """The code of a run that has ended. No data and failure cannot be chosen away: such a run proves nothing."""
+    """The code of a run that has ended. No data and failure cannot be disabled: such a run proves nothing."""
     record = whole.record
     kind = record.last.verdict.kind if record.last else VerdictKind.NO_DATA
     if record.state in (RunState.FAILED, RunState.INTERRUPTED) or kind is VerdictKind.NO_DATA:
@@ -207,7 +207,7 @@ def _put(document: dict[str, Any], field: str, value: object) -> None:
 @server_option
 @json_option
 def targets(server: str | None, as_json: bool) -> None:
-    """List what the configured clusters offer to load."""
+    """List the targets in the configured clusters."""
     found = asyncio.run(_targets(server))
     print_json(to_wire(found)) if as_json else _print_targets(found)
 

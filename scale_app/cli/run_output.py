@@ -112,7 +112,7 @@ def _checks(whole: WholeRun) -> RenderableType:
     rows = table()
     for check in whole.gate.checks:
         rows.add_row(plain(check.outcome, OUTCOME_STYLES[check.outcome]), check_name(check), plain(check.sentence))
-    return rows if rows.row_count else plain("No thresholds were asked for.", "dim")
+    return rows if rows.row_count else plain("The plan has no thresholds.", "dim")
 
 
 def _pods(pods: Sequence[PodRow]) -> RenderableType:
@@ -173,7 +173,7 @@ def check_place(path: Path, option: str, text: str) -> None:
     if path.is_dir():
         raise PlanError(option, text, f"{path} is a folder, and a file is needed")
     if not path.parent.is_dir():
-        raise PlanError(option, text, f"{path} cannot be written: its folder has to be there")
+        raise PlanError(option, text, f"{path} cannot be written: its folder does not exist")
 
 
 def needs(wanted: list[tuple[str, Path]]) -> dict[str, bool]:

@@ -149,10 +149,10 @@ class HostPort(click.ParamType[tuple[str, int]]):
 
 @click.command()
 @click.option(
-    "--master", type=HostPort(), required=True, help="Where the server's runs meet workers (SCALE_WORKER_LISTEN)."
+    "--master", type=HostPort(), required=True, help="The server's address for workers (SCALE_WORKER_LISTEN)."
 )
 @click.option(
-    "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="That send load side by side."
+    "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Number of parallel worker processes."
 )
 def worker(master: tuple[str, int], processes: int) -> None:
     """Send load for the runs of another machine, one after the other, until SIGTERM or Ctrl-C.

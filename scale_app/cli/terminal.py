@@ -24,7 +24,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 server_option = click.option(
     "--server", metavar="URL", envvar="SCALE_SERVER",
-    help="Ask this running server; without it the command works by itself, with the database of SCALE_DATABASE_URL.",
+    help="Ask this running server. Without it the command works alone, with the database in SCALE_DATABASE_URL.",
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, for programs.")
 

@@ -50,9 +50,9 @@ class Alert:
             return self.over
         _, limit = percents(0, self.threshold)
         sentences: dict[AlertKind, str] = {
-            "pod_share": f"No pod answers more than {limit} of the requests any more.",
-            "p95": f"The 95th percentile of the latency is not above {self.threshold:,.0f} ms any more.",
-            "failures": f"Not more than {limit} of the requests fail any more.",
+            "pod_share": f"No pod answers more than {limit} of the requests now.",
+            "p95": f"Latency p95 is no longer above {self.threshold:,.0f} ms.",
+            "failures": f"No more than {limit} of the requests fail now.",
         }
         return sentences.get(self.rule, "The imbalance is over.")
 

@@ -106,7 +106,7 @@ def pod_share_reading(limit: float, recent: Window, score: float | None) -> Read
         return Reading("unclear", limit)
     pod = max(sorted(recent.pods), key=lambda name: recent.pods[name].requests)
     got, most = percents(recent.pods[pod].requests / total, limit)
-    message = f"Pod {pod} answered {got} of the requests of the last seconds, above the limit of {most}."
+    message = f"Pod {pod} answered {got} of the requests in the last seconds, above the limit of {most}."
     return _share(recent.pods[pod].requests, total, limit, message, score, pod)
 
 
@@ -117,10 +117,7 @@ def p95_reading(limit_ms: float, latency: Histogram, score: float | None) -> Rea
         return Reading("unclear", limit_ms)
     slower = sum(count for bucket, count in latency.counts.items() if bucket_ms(bucket) > limit_ms)
     state = _state(slower, latency.total, BEYOND_P95, p95_ms <= limit_ms)
-    message = (
-        f"The 95th percentile of the latency of the last seconds is {milliseconds(p95_ms)}, "
-        f"above the limit of {milliseconds(limit_ms)}."
-    )
+    message = f"Latency p95 in the last seconds is {milliseconds(p95_ms)}, above the limit of {milliseconds(limit_ms)}."
     step_ms = RELATIVE_STEP * p95_ms
     return Reading(state, limit_ms, message, p95_ms, score, measure=p95_ms, step=step_ms)
 
@@ -131,7 +128,7 @@ def failures_reading(limit: float, recent: Window, score: float | None) -> Readi
         return Reading("unclear", limit)
     got, most = percents(recent.failures / recent.requests, limit)
     message = (
-        f"{got} of the requests of the last seconds failed ({recent.failures:,} of {recent.requests:,}), "
+        f"{got} of the requests in the last seconds failed ({recent.failures:,} of {recent.requests:,}), "
         f"above the limit of {most}."
     )
     return _share(recent.failures, recent.requests, limit, message, score)
@@ -238,7 +235,7 @@ class ImbalanceRule:
         half = fair * np.maximum(1 + (np.array([self._ratios.get(name, 1.0) for name in names]) - 1) / 2, LEAST_PART)
         half = half / half.sum()
         if cv_squared(half, fair) < CV_THRESHOLD**2:
-            return "The imbalance is over: the pods that it was about share the work no more."
+            return "The imbalance is over: the pods concerned no longer share the work."
         parts = np.array([window.pods[name].requests for name in names]) / attributed
         if n * float(parts @ np.log(fair / half)) < math.log(OVER_FROM):
             return ""

@@ -49,8 +49,9 @@ def lost_sentence(lost: int, pods: Sequence[str]) -> str:
         return ""
     named = ", ".join(pods[:PODS_NAMED]) + (f" and {len(pods) - PODS_NAMED} more" if len(pods) > PODS_NAMED else "")
     return (
-        f"At least {lost:,} of our requests are in no reading: the counter of {named} ended with its container or pod, "
-        "or cannot be read, and what it had counted since its last reading is missing. An access log loses none."
+        f"At least {lost:,} of this run's requests are missing from the counts: the counter of {named} ended with its "
+        "container or pod, or cannot be read, and its counts since the last reading are lost. "
+        "Counting by access log loses none."
     )
 
 

@@ -48,8 +48,8 @@ class ServiceSettings:
 TargetKind = Literal["Service", "Ingress", "HTTPRoute"]
 
 NO_CLUSTER = (
-    "No Kubernetes cluster is configured. Set SCALE_KUBE_CONFIG to a kubeconfig file, or to in-cluster where Scale "
-    "runs in a pod, and start Scale again."
+    "No Kubernetes cluster is configured. Set SCALE_KUBE_CONFIG to a kubeconfig file, or to in-cluster if "
+    "Scale runs in a pod. Then restart Scale."
 )
 ADMITTED_PREFIX = "kubernetes:"
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -36,8 +36,8 @@ def comparable_sentence(changed: str, first_cv: float, second_cv: float, low: fl
             f"Worse by more than chance: the long-run CV rose {cvs}, by {low:.3f} to {high:.3f} with 95 % confidence."
         )
     return (
-        f"No more than chance: the long-run CV went {cvs}; "
-        f"with 95 % confidence the change is between {low:+.3f} and {high:+.3f}."
+        f"No more than chance: the long-run CV changed {cvs}; "
+        f"the 95 % interval of the change is {low:+.3f} to {high:+.3f}."
     )
 
 
@@ -214,7 +214,7 @@ def _reasons(first: RunRecord, second: RunRecord) -> list[str]:
         reasons.append(f"the counts come from different sources ({first.source} and {second.source})")
     if not reasons and first.last and second.last and first.last.balance.pods != second.last.balance.pods:
         counts = f"{first.last.balance.pods} and {second.last.balance.pods}"
-        reasons.append(f"the numbers of pods differ ({counts}), and with them the score that the same balancer gets")
+        reasons.append(f"the number of pods differs ({counts}), which alone changes the score")
     return reasons
 
 
@@ -227,7 +227,7 @@ def _not_usable(record: RunRecord) -> str:
     verdict = record.last.verdict
     if verdict.kind is VerdictKind.NO_DATA or None in (verdict.long_run_cv, verdict.cv_low, verdict.cv_high):
         return f"{name} has no verdict"
-    return "" if record.last.balance.pods > 1 else f"{name} saw one pod only"
+    return "" if record.last.balance.pods > 1 else f"{name} saw only one pod"
 
 
 def _notes(first: RunRecord, second: RunRecord, pods_by: str) -> list[str]:
@@ -236,14 +236,16 @@ def _notes(first: RunRecord, second: RunRecord, pods_by: str) -> list[str]:
     if before != after:
         notes.append(f"The connections differ: {policy(before)} in the first run, {policy(after)} in the second.")
     if (first.plan.users, first.plan.think_time_s) != (second.plan.users, second.plan.think_time_s):
-        notes.append("The loads differ, so latencies are not like for like.")
+        notes.append("The loads differ, so the latencies cannot be compared directly.")
     if pods_by == "rank":
-        notes.append("The pods were replaced between the runs, so their shares stand side by side by rank.")
+        notes.append("The pods were replaced between the runs, so their shares are compared by rank.")
     for name, record in (("first", first), ("second", second)):
         if record.last and (gone := [pod.name for pod in record.last.pods if pod.requests and not pod.ready]):
             notes.append(f"Not every pod stayed ready in the {name} run ({', '.join(gone[:3])}).")
     if not (first.last and second.last and _sure(first.last) and _sure(second.last)):
-        notes.append("It is not known which requests shared a connection, so the difference may look too sure.")
+        notes.append(
+            "It is not known which requests shared a connection, so the difference may be less certain than it looks."
+        )
     return notes
 
 

@@ -53,7 +53,7 @@ class BaselineNotFound(ScaleError):
     """No run is marked with this name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"No run is marked as the baseline {name[:80]!r}. Mark one, or give another name.")
+        super().__init__(f"No run is set as the baseline {name[:80]!r}. Set one, or give another name.")
 
 
 class PlanNotFound(ScaleError):
@@ -77,7 +77,7 @@ class TooManyExports(ScaleError):
     def __init__(self, most: int, retry_after_s: int) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(
-            f"{most} files of runs are being downloaded already, the most that this server makes at once. Try again in "
+            f"{most} run files are being downloaded already, the most that this server allows at once. Try again in "
             f"{retry_after_s} seconds."
         )
 
@@ -134,16 +134,14 @@ class NoRecording(ScaleError):
     """The run cannot be analysed again, because not all of its samples are there."""
 
     def __init__(self, run_id: str, reason: str) -> None:
-        super().__init__(
-            f"Run {run_id[:80]} cannot be replayed: {reason}. Its figures as they were judged then remain."
-        )
+        super().__init__(f"Run {run_id[:80]} cannot be replayed: {reason}. Its stored figures remain.")
 
 
 class BadRunFile(ScaleError, ValueError):
     """A file that was to be a run is none, or is of another version."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"The file is not a run that can be read: {reason}. Export one as JSON and give that.")
+        super().__init__(f"The file is not a readable run: {reason}. Export a run as JSON and use that file.")
 
 
 def named(error: BaseException) -> str:

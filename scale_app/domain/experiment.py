@@ -65,21 +65,19 @@ def no_experiment_sentence(record: RunRecord) -> str:
     """Why there is no decisive second run, for people."""
     name = f"Run {record.run_id}"
     if record.state.active:
-        return (
-            f"{name} is still {record.state}, so it is open what a second run would have to decide. Wait for its end."
-        )
+        return f"{name} is still {record.state}, so a second run cannot be planned yet. Wait for its end."
     if record.last is None or record.last.verdict.kind is VerdictKind.NO_DATA:
-        return f"{name} has no verdict that a second run could decide. Start it again once pods answer and give names."
+        return f"{name} has no verdict. Start it again once pods answer and name themselves."
     if record.last.verdict.kind is VerdictKind.EVEN:
-        return f"{name} is decided: {record.last.verdict.sentence} There is nothing left for a second run."
+        return f"{name} is decided: {record.last.verdict.sentence} A second run is not needed."
     if explained := _explained(record.last):
         return (
-            f"{name} is explained: {explained}. A second run would tell nothing new. "
-            "Change that, run the same plan again and compare the two."
+            f"{name} is explained: {explained}. A second run would show nothing new. "
+            "Fix the cause, run the same plan again and compare both runs."
         )
     return (
         f"No second run within the limits would tell more than run {record.run_id}. "
-        "Change the service, run the same plan again and compare the two."
+        "Change the service, run the same plan again and compare both runs."
     )
 
 
@@ -105,17 +103,17 @@ def _new_connections(plan: LoadPlan, last: Snapshot, limits: Limits) -> Experime
     rate = plan.users / (plan.think_time_s + NEW_CONNECTION_COST * max(taken_s, 1e-6))
     duration_s, short = _duration(plan, _picks_for_even(last.balance.pods), rate, limits)
     renewed = replace(plan, requests_per_connection=1, duration_s=duration_s)
-    few = count(rounded(round(last.verdict.effective_picks or 0)), "pick")
+    few = count(rounded(round(last.verdict.effective_picks or 0)), "effective pick")
     if last.verdict.kind is VerdictKind.UNEVEN:
         reason = (
-            f"Uneven under {policy(plan.requests_per_connection)}, where the balancer picked a pod only now and then "
-            f"(worth {few}). A new connection for each request tells the balancer from connections that stay: "
-            "if it is even then, the connections are the cause; if not, the balancer or a pod is."
+            f"Uneven with {policy(plan.requests_per_connection)}, where the balancer made only {few}. "
+            "The second run opens a new connection for each request: if it is even, the connections are the cause; "
+            "if not, the balancer or a pod is."
         )
     else:
         reason = (
-            f"Undecided under {policy(plan.requests_per_connection)}: the balancer's choices were worth only {few}, "
-            "and so few differ by chance. A new connection for each request gives it many more to show what it does."
+            f"Undecided with {policy(plan.requests_per_connection)}: the balancer made only {few}, too few to rule "
+            "out chance. With a new connection for each request it makes many more."
         )
     return Experiment(renewed, reason + short)
 
@@ -132,8 +130,8 @@ def _longer(plan: LoadPlan, last: Snapshot, limits: Limits) -> Experiment | None
     if duration_s < WORTH_WHILE * last.elapsed_s:
         return None
     reason = (
-        f"Undecided after {last.elapsed_s:.0f} s for lack of connections: about {rounded(more):,} more would decide, "
-        f"so the same load runs for {duration_s:,.0f} s."
+        f"Undecided after {last.elapsed_s:.0f} s with too few connections: about {rounded(more):,} more would decide, "
+        f"so the second run sends the same load for {duration_s:,.0f} s."
     )
     return Experiment(replace(plan, duration_s=duration_s), reason + short)
 
@@ -144,8 +142,9 @@ def _more_users(plan: LoadPlan, last: Snapshot, limits: Limits) -> Experiment | 
     if plan.users >= FEW_USERS_PER_POD * pods or users <= plan.users:
         return None
     reason = (
-        f"Uneven with {count(plan.users, 'user')} for {pods} pods: with so few open at once, a balancer that counts "
-        f"connections or keeps a client on its pod cannot share them. {users:,} users tell whether it can."
+        f"Uneven with {count(plan.users, 'user')} for {pods} pods: with few connections open at once, a balancer that "
+        "counts connections or ties a client to its pod cannot share them evenly. "
+        f"A run with {users:,} users shows whether it can."
     )
     return Experiment(replace(plan, users=users), reason)
 
@@ -167,7 +166,7 @@ def _duration(plan: LoadPlan, picks: float, picks_per_s: float, limits: Limits) 
     duration_s = float(min(limits.duration_s, max(plan.duration_s, math.ceil(needed_s))))
     if duration_s >= needed_s:
         return duration_s, ""
-    return duration_s, f" About {needed_s:,.0f} s would be needed; {duration_s:,.0f} s are the most allowed here."
+    return duration_s, f" About {needed_s:,.0f} s would be needed; at most {duration_s:,.0f} s are allowed here."
 
 
 def _decided(first: RunRecord, before: Verdict, after: Verdict, renewed: bool, changed: Change | None) -> str:
@@ -186,15 +185,15 @@ def _by_new_connections(first: RunRecord, before: Verdict, after: Verdict, chang
         return f"Still undecided with a new connection for each request{_how_many_more(after)}"
     if after.kind is VerdictKind.UNEVEN:
         return (
-            "Not the connections: the balancer is uneven with a new connection for each request too, "
-            "so it or a pod is the cause"
+            "The connections are not the cause: with a new connection for each request the balancer is uneven "
+            "too, so it or a pod is the cause"
         )
     even = "with a new connection for each request the balancer is even"
     if changed is Change.BETTER:
-        return f"The connections were the cause: {even}, so under {kept} load stayed where it once went"
+        return f"The connections were the cause: {even}, so with {kept} the load stayed on the pods where it started"
     if before.kind is VerdictKind.UNEVEN:
-        return f"Not confirmed: {even}, and what stood out under {kept} did not come again"
-    return f"Chance was the cause: {even}, so the differences under {kept} came from too few connections"
+        return f"Not confirmed: {even}, and the imbalance seen with {kept} did not return"
+    return f"Chance was the cause: {even}, so the differences with {kept} came from too few connections"
 
 
 def _how_many_more(verdict: Verdict) -> str:

@@ -63,7 +63,7 @@ class Gate:
         for name in ("p95_ms", "p99_ms"):
             _check(name, getattr(self, name), 0.001, 86_400_000.0, highest_fails=True)
         if not isinstance(self.baseline, str) or len(self.baseline) > LONGEST_BASELINE:
-            raise PlanError("gate.baseline", self.baseline, "the name under which a run is kept as a baseline")
+            raise PlanError("gate.baseline", self.baseline, "the name of a baseline")
 
 
 def _check(name: str, levels: Levels, least: float, most: float, highest_fails: bool) -> None:

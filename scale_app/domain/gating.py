@@ -99,7 +99,7 @@ def _baseline(gate: Gate, record: RunRecord, baseline: RunRecord | None) -> list
     if not gate.baseline:
         return []
     if baseline is None:
-        return [Check("baseline", Outcome.WARNED, f"No run is kept as the baseline {gate.baseline!r} yet.")]
+        return [Check("baseline", Outcome.WARNED, f"No run is set as the baseline {gate.baseline!r} yet.")]
     compared = compare(baseline, record)
     outcomes = {None: Outcome.WARNED, Change.WORSE: Outcome.FAILED}
     return [Check("baseline", outcomes.get(compared.changed, Outcome.PASSED), compared.sentence)]

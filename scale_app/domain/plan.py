@@ -64,7 +64,7 @@ class LoadPlan:
     warm_up_s: seconds at the beginning whose traffic is sent but not judged; less than the duration.
     think_time_s: seconds that a user waits between an answer and its next request.
     timeout_s: total deadline of one request, connecting included.
-    pod_header: response header in which a pod gives its name.
+    pod_header: response header that names the pod.
     alert_rule: "verdict" alerts on an imbalance that is more than chance, "score" on every score below 0.95.
     max_pod_share, max_p95_ms, max_failure_share: limits for further alerts, None for none: the largest part (0..1) of
         the requests for one pod, the highest 95th percentile of the latency, the largest part (0..1) that may fail.
@@ -200,7 +200,7 @@ class LoadPlan:
         for name in ("users", "spawn_rate", "duration_s", "arrivals_per_s", "processes", "remote_workers"):
             value, cap = getattr(self, name), getattr(limits, name)
             if value is not None and value > cap:
-                raise PlanError(name, value, f"at most {cap:,} here; the operator sets this cap")
+                raise PlanError(name, value, f"at most {cap:,} here; the operator sets this limit")
 
     def edited(self, edit: PlanEdit) -> LoadPlan:
         """The plan with the edit applied. Raises PlanError when the result cannot be run."""

@@ -14,7 +14,7 @@ from scale_app.domain.snapshot import RunState, Snapshot, Source
 from scale_app.domain.verdict import VerdictKind
 
 INTERRUPTED = (
-    "The server ended while this run was sending load, or before its end was stored; the seconds that are shown were "
+    "The server stopped while this run was sending load, or before its end was stored. The seconds shown were "
     "stored before."
 )
 

@@ -76,16 +76,16 @@ class SourceTraits:
 TRAITS: Mapping[Source, SourceTraits] = {
     Source.DEMO: SourceTraits("Demo pods", "Measured on the built-in demo pods of this machine."),
     Source.SIMULATED: SourceTraits(
-        "Simulated", "These counts are invented to try the page out. No request was sent.", invented=True
+        "Simulated", "These counts are invented, to try out the page. No request was sent.", invented=True
     ),
     Source.HEADER: SourceTraits(
         "Measured by header",
-        "Counted from the response header in which each pod gives its name.",
+        "Counted from the response header that names the pod.",
         ("Response header", "Each answer names its pod in a header."),
     ),
     Source.JSON: SourceTraits(
         "Measured by JSON field",
-        "Counted from the field of each JSON answer in which a pod gives its name.",
+        "Counted from the field of each JSON answer that names the pod.",
         ("JSON field", "Each answer names its pod in its body; say which field."),
         plan_field="json_field",
         without_it="counting by a JSON field needs the field's name",
@@ -109,7 +109,7 @@ TRAITS: Mapping[Source, SourceTraits] = {
     Source.PROXY: SourceTraits(
         "Measured at the proxy",
         "Counted by the proxy that hands the requests to the pods.",
-        ("Proxy's statistics", "What a layer-7 proxy says of its upstreams."),
+        ("Proxy's statistics", "What a layer-7 proxy reports about its upstreams."),
         rank=4,
         pick="request",
         plan_field="proxy_pods",
@@ -130,7 +130,7 @@ TRAITS: Mapping[Source, SourceTraits] = {
     Source.NETWORK: SourceTraits(
         "Estimated from network",
         "Estimated from the bytes that each pod received, whoever sent them.",
-        ("Network counters", "Bytes that each pod received, from the nodes; coarse."),
+        ("Network counters", "Bytes that each pod received, from the nodes. Imprecise."),
         rank=5,
         unit="bytes",
         exact=False,
@@ -142,12 +142,12 @@ TRAITS: Mapping[Source, SourceTraits] = {
     ),
     Source.CONNECTION_MAP: SourceTraits(
         "Measured by connections",
-        "Counted from each pod's table of connections and our own counts.",
-        ("Connections in the pods", "Which connection ended in which pod, read inside the pods."),
+        "Counted from each pod's connection table and the load generator's counts.",
+        ("Connections in the pods", "Which connection reached which pod, read inside the pods."),
         rank=3,
         unit="connections",
         plan_field="enter_pods",
-        without_it="the connection map runs something inside the pods: allow exec or ephemeral",
+        without_it="the connection map runs a command inside the pods: allow exec or ephemeral",
         rights=(
             Need(
                 "connections",
@@ -187,13 +187,17 @@ NEEDS: tuple[Need, ...] = (
         "lists HTTPRoutes and their Gateways as targets",
         (*rules("list", "httproutes", GATEWAY), *rules("list", "gateways", GATEWAY)),
     ),
-    Need("pods", "tells of pods created, ending, restarted, and of missing probes", rules("list watch", "pods")),
+    Need(
+        "pods",
+        "reports pods that are created, terminated or restarted, and missing probes",
+        rules("list watch", "pods"),
+    ),
     Need(
         "workloads",
-        "tells when a Deployment or StatefulSet is scaled",
+        "reports when a Deployment or StatefulSet is scaled",
         (*rules("list watch", "deployments", "apps"), *rules("list watch", "statefulsets", "apps")),
     ),
-    Need("nodes", "tells of nodes that come, go or fail", rules("list watch", "nodes"), cluster_wide=True),
+    Need("nodes", "reports nodes that join, leave or fail", rules("list watch", "nodes"), cluster_wide=True),
     Need("usage", "shows CPU and memory of the pods", rules("list", "pods", METRICS)),
     *(need for traits in TRAITS.values() for need in traits.rights),
 )

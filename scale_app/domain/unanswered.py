@@ -137,7 +137,7 @@ ADVICE = {
     "connection refused": "Check that the service listens on this port",
     "timeout": "Check that the address is right and that no firewall drops the packets",
     "name not resolved": "Check the host's name and the DNS of this machine",
-    "connection reset": "Check what stands in front of the service, and its logs",
+    "connection reset": "Check what is in front of the service, and its logs",
 }
 
 

@@ -159,8 +159,8 @@ Other traffic of a pod, its probes included, cannot be told from it and moves th
 """
 
 TOO_ROUGH = (
-    "Undecided: the counts are estimates, which can move the score by 0.05 and more, and that is too much to tell "
-    "even from uneven here. Count by an exact source."
+    "Undecided: the counts are estimates, which can shift the score by 0.05 or more, too much to tell even "
+    "from uneven here. Count by an exact source."
 )
 
 

@@ -11,7 +11,7 @@ from scale_app.domain.picks import Picks
 
 MOST_ODDS = 1e6
 PODS_NAMED = 3
-NO_REQUEST = "No data: no request has been answered by a pod."
+NO_REQUEST = "No data: no pod has answered a request."
 ONE_POD = "Even: there is one pod, so nothing to share."
 
 
@@ -19,7 +19,7 @@ def poor_coverage(coverage: float, floor: float) -> str:
     """Too few answers named a pod. coverage, floor: 0..1."""
     return (
         f"No verdict: only {math.floor(coverage * 100)} % of answers named a pod, "
-        f"and below {floor * 100:.0f} % the others could change it."
+        f"and below {floor * 100:.0f} % the rest could change it."
     )
 
 
@@ -71,9 +71,9 @@ def _p(p: float) -> str:
 def _odds(evidence: float) -> str:
     """Of an e-value, which a fair balancer reaches at any look with a probability of at most one over it."""
     if evidence >= MOST_ODDS:
-        return f"and less than 1 in {MOST_ODDS:,.0f} fair balancers is ever so uneven"
+        return f"and fewer than 1 in {MOST_ODDS:,.0f} fair balancers are ever this uneven"
     digits = 2 - len(str(int(evidence)))
-    return f"and at most 1 in {round(int(evidence), digits):,} fair balancers is ever so uneven"
+    return f"and at most 1 in {round(int(evidence), digits):,} fair balancers is ever this uneven"
 
 
 def silent(pods: Sequence[str], lost: float) -> str:
@@ -87,7 +87,7 @@ def silent(pods: Sequence[str], lost: float) -> str:
 def open_by_unserved(unserved: int, otherwise: str) -> str:
     """Nobody knows whose requests those were that got no answer. otherwise: the verdict if none was a quiet pod's."""
     return (
-        f"Undecided: {count(unserved, 'request')} got no answer, and nobody knows which pods they were sent to. "
+        f"Undecided: {count(unserved, 'request')} got no answer, and it is unknown to which pods they were sent. "
         f"The work is {otherwise} if none was sent to the pods that answered least, and may not be if all were."
     )
 
@@ -95,7 +95,7 @@ def open_by_unserved(unserved: int, otherwise: str) -> str:
 def undecided(picks: int, unit: str, noise_score: float, more: int | None, if_even: bool) -> str:
     """unit: "connection" or "request". more: further ones that would decide, None when none would; if_even: so many
     if the work is shared evenly."""
-    start = f"Undecided after {count(picks, unit)}: chance alone would give a score near {noise_score:.2f}"
+    start = f"Undecided after {count(picks, unit)}: a fair random balancer would score about {noise_score:.2f}"
     return f"{start}; {_further(unit, more, if_even)}"
 
 
@@ -107,7 +107,7 @@ def undecided_regular(picks: int, unit: str, more: int | None) -> str:
 
 def _further(unit: str, more: int | None, if_even: bool) -> str:
     if more is None:
-        return f"the score is so near 0.95 that more {unit}s will hardly decide."
+        return f"the score is so close to 0.95 that more {unit}s will hardly decide."
     if if_even:
         return f"about {count(rounded(more), f'more {unit}')} would decide if it is even, fewer if it is not."
     return f"about {count(rounded(more), f'more {unit}')} would decide."

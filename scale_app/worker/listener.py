@@ -136,7 +136,7 @@ class Listener:
             return Master(environment, self.host, self.port)
         except zmq.ZMQError as error:
             raise CannotBegin(
-                f"Workers of other machines cannot be met at {self.host}:{self.port} ({error}): another run with such "
+                f"Remote workers cannot be met at {self.host}:{self.port} ({error}): another run with such "
                 "workers is going on, or SCALE_WORKER_LISTEN names an address that this machine does not have."
             ) from None
 
@@ -157,7 +157,7 @@ def listener_for(remote_workers: int) -> Listener:
         return Listener(fresh_keys(), LOOPBACK, 0)
     listener = load_worker_listener()
     if not listener.listen:
-        raise CannotBegin("Workers of other machines were asked for, but SCALE_WORKER_LISTEN is not set here.")
+        raise CannotBegin("Remote workers were asked for, but SCALE_WORKER_LISTEN is not set here.")
     host, _, port = listener.listen.rpartition(":")
     return Listener(keys_of(listener.secret), host.strip("[]"), int(port))
 

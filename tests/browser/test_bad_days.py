@@ -157,7 +157,7 @@ def test_a_server_that_was_killed_comes_back_with_every_second_and_the_run_as_in
     # A path of so many points: the first is moved to, a line leads to each of the others.
     line = page.get_by_role("img", name="Balance score over time").locator("path.line")
     expect(line).to_have_attribute("d", re.compile(rf"^M[^M]*(L[^ML]*){{{stored - 1},}}$"))
-    expect(page.get_by_test_id("run-message")).to_contain_text("The server ended while this run was sending load")
+    expect(page.get_by_test_id("run-message")).to_contain_text("The server stopped while this run was sending load")
     expect(page.get_by_test_id("start")).to_be_enabled()
 
 

@@ -162,7 +162,7 @@ def test_requests_are_ascribed_to_the_pods_that_answered(
     assert row.wrong <= allowed(way, plan, case, source, ran), (ran.counted, truth.answered)
     # What a counter took with it when it ended cannot be counted, but must be told.
     now = ran.last["counting"]["now"]
-    assert not now["lost"] or (case in (CRASH, ROLLING) and "in no reading" in now["problem"])
+    assert not now["lost"] or (case in (CRASH, ROLLING) and "missing from the counts" in now["problem"])
     if case == OTHERS:
         assert ran.last["counting"]["others"] is not None
         assert ANOTHERS * 0.8 <= ran.last["counting"]["others"] <= ANOTHERS

@@ -307,7 +307,7 @@ def test_ctrl_c_while_a_command_is_loaded_is_one_sentence_and_no_verdict(tmp_pat
     command = [sys.executable, "-c", ENDED_WHILE_LOADING, library, "run", "--target", "simulated", "--duration", "5"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30)
     assert done.returncode == 3
-    assert (done.stdout, done.stderr.strip()) == ("", "The command was ended before it was done.")
+    assert (done.stdout, done.stderr.strip()) == ("", "The command was ended before it finished.")
 
 
 def test_a_run_that_passes_is_marked_as_the_baseline_that_was_asked_for(terminal: Terminal) -> None:

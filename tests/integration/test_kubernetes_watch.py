@@ -188,8 +188,8 @@ async def test_a_server_that_is_back_with_the_same_pods_says_so(watched: Watched
     ("right", "what"),
     [
         ("list services", "the Service's settings"),
-        ("list pods", "pods that are made"),
-        ("list nodes", "nodes that come"),
+        ("list pods", "pods that are created"),
+        ("list nodes", "nodes that join"),
         ("list deployments.apps", "scaling of Deployments"),
         ("list statefulsets.apps", "scaling of StatefulSets"),
     ],

@@ -1,4 +1,4 @@
-"""Workers of other machines: let in when they know the secret and run the same code, and only then."""
+"""Remote workers: let in when they know the secret and run the same code, and only then."""
 
 from __future__ import annotations
 

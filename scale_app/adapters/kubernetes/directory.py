@@ -91,8 +91,8 @@ class Watch:
         self._stateful = self._list_watch("apis/apps/v1", "statefulsets", objects.workload("StatefulSet"))
         self._optional: Mapping[ListWatch[Any], str] = {
             self._services: "the Service's settings",
-            self._pods: "pods that are made, restarted or asked to end",
-            self._nodes: "nodes that come, go or fail",
+            self._pods: "pods that are created, restarted or terminated",
+            self._nodes: "nodes that join, leave or fail",
             self._deployments: "the scaling of Deployments",
             self._stateful: "the scaling of StatefulSets",
         }

@@ -22,8 +22,8 @@ def find_session_affinity(facts: Facts) -> Finding | None:
     if share < NEARLY_ALL and facts.figures.recent_verdict.kind is not VerdictKind.UNEVEN:
         return None
     evidence = (
-        f"The Service says sessionAffinity: ClientIP, and {name} got {percent(share)} of the last requests "
-        f"where 1 of {pods} pods is due {percent(1 / pods)}."
+        f"The Service has sessionAffinity: ClientIP, and {name} got {percent(share)} of the last requests "
+        f"where the fair share is {percent(1 / pods)}."
     )
     return SESSION_AFFINITY.found("certain", evidence, [name])
 
@@ -33,7 +33,7 @@ SESSION_AFFINITY = Cause(
     title="The Service ties each client address to one pod",
     cause="sessionAffinity: ClientIP sends every connection of one address to the same pod, new connections too.",
     shown_by="the Service's sessionAffinity and the busiest pod's share",
-    remedy="Remove it if no pod keeps state for its clients; else test from as many addresses as there are clients.",
+    remedy="Remove it if no pod keeps state for its clients. Otherwise test from as many addresses as clients have.",
     patch="spec:\n  sessionAffinity: None\n",
     find=find_session_affinity,
 )
@@ -54,8 +54,8 @@ def find_single_source(facts: Facts) -> Finding | None:
     if pods < 2 or pods ** (1 - connections) > IMPROBABLE:
         return None
     evidence = (
-        f"{name}, one of {pods} pods, answered on all {connections:,} connections lately and got {percent(share)} of "
-        "the requests."
+        f"In the last seconds {name}, one of {pods} pods, answered on all {connections:,} connections and got "
+        f"{percent(share)} of the requests."
     )
     return SINGLE_SOURCE.found("likely", evidence, [name])
 
@@ -63,9 +63,9 @@ def find_single_source(facts: Facts) -> Finding | None:
 SINGLE_SOURCE = Cause(
     code="single_source",
     title="All connections of this source reach the same pod",
-    cause="A balancer that hashes the client's address sends everything that comes from one machine to one pod.",
+    cause="A balancer that hashes the client's address sends all traffic of one machine to one pod.",
     shown_by="connections in use and the one pod that got them all",
-    remedy="Send from several addresses, as real clients do, or let the balancer hash something finer or nothing.",
+    remedy="Send from several addresses, as real clients do, or let the balancer hash a finer key, or none.",
     find=find_single_source,
 )
 
@@ -104,7 +104,7 @@ UNEQUAL_WEIGHTS = Cause(
     title="The balancer's weights are unequal",
     cause="The balancer gives pods different weights, and the requests follow them.",
     shown_by="the balancer's weights against the pods' shares",
-    remedy="Make the weights equal, or, if they are meant, give the same weights to the run so that it expects them.",
+    remedy="Make the weights equal. If they are intended, give the run the same weights, so that it expects them.",
     find=find_unequal_weights,
 )
 
@@ -139,7 +139,7 @@ def find_uneven_connections(facts: Facts) -> Finding | None:
     of_connections = "" if not pinned else f"{percent(hottest.connections / told)} of {told:,} connections and "
     evidence = (
         f"{hottest.name} got {of_connections}{percent(hottest.share)} of the requests, "
-        f"{hottest.against_fair:+.0%} against its fair share."
+        f"{hottest.against_fair:+.0%} compared with its fair share."
     )
     return UNEVEN_CONNECTIONS.found("possible", evidence, [row.name for row in standing_out])
 
@@ -152,8 +152,8 @@ def _by_connections(row: PodShare, opened: int) -> bool:
 UNEVEN_CONNECTIONS = Cause(
     code="uneven_connections",
     title="The balancer itself prefers some pods",
-    cause="Work is spread unevenly though the pods work alike, as with weights or a coarse hash at a proxy.",
-    shown_by="requests, and connections where they decide, of pods that stand out and are not slow, failing or late",
-    remedy="Look for weights, subsets or a hash policy at the ingress, mesh or cloud balancer before the Service.",
+    cause="Work is shared unevenly although the pods perform alike, as with weights or a coarse hash at a proxy.",
+    shown_by="requests and connections of pods that stand out but are not slow, failing or late",
+    remedy="Check the ingress, mesh or cloud balancer in front of the Service for weights, subsets or a hash policy.",
     find=find_uneven_connections,
 )

@@ -40,9 +40,9 @@ def find_late_pods(facts: Facts) -> Finding | None:
     got = sum(window.pods[name].requests for name in poor)
     connections = sum(window.pods[name].connections for name in poor)
     evidence = (
-        f"Since {pods(poor)} came after {min(came_s[name] for name in poor):.0f} s, {connections:,} connections and "
-        f"{got:,} of {sum(due[name] for name in poor):,.0f} due requests reached them; "
-        f"a connection carries {facts.requests_each:,.0f} requests."
+        f"Since {pods(poor)} joined after {min(came_s[name] for name in poor):.0f} s, {connections:,} connections and "
+        f"{got:,} of {sum(due[name] for name in poor):,.0f} expected requests reached them; "
+        f"each connection carries {facts.requests_each:,.0f} requests."
     )
     return LATE_PODS.found("likely" if connections else "certain", evidence, poor)
 
@@ -55,9 +55,9 @@ def _fair_from(due: float) -> float:
 LATE_PODS = Cause(
     code="late_pods",
     title="New pods get no share of open connections",
-    cause="A balancer picks a pod when a connection is opened, so pods that come later get only what is opened later.",
+    cause="A balancer picks a pod when a connection is opened, so pods that join later get only later connections.",
     shown_by="when a pod became ready, its connections and requests since, requests per connection",
-    remedy="End connections now and then (a maximum age or number of requests), or balance per request.",
+    remedy="Limit the age or the number of requests of a connection, or balance per request.",
     find=find_late_pods,
 )
 
@@ -75,7 +75,7 @@ def find_keep_alive_pinning(facts: Facts) -> Finding | None:
         return None
     evidence = (
         f"{count(opened, 'connection')} carried {each:,.0f} requests each to {facts.figures.balance.pods} pods: "
-        f"chance alone gives a score near {usual:.2f}, and it is {score:.2f}."
+        f"a fair random balancer would score about {usual:.2f}; the score is {score:.2f}."
     )
     return KEEP_ALIVE_PINNING.found("likely" if (verdict.p_uneven or 0.0) >= CHANCE_FROM else "possible", evidence)
 
@@ -84,10 +84,10 @@ KEEP_ALIVE_PINNING = Cause(
     code="keep_alive_pinning",
     title="Few long connections are spread by chance",
     cause="A layer-4 balancer picks a pod once per connection, so with few long ones even a fair one looks uneven.",
-    shown_by="connections, requests per connection, the score that chance alone gives",
+    shown_by="connections, requests per connection, the score of a fair random balancer",
     remedy=(
-        "Open new connections now and then (clients' maximum requests or age of a connection), or balance per request; "
-        "to judge the balancer itself, run again with a new connection every few requests."
+        "Limit the age or the number of requests of clients' connections, or balance per request. To judge the "
+        "balancer itself, run again with a new connection every few requests."
     ),
     find=find_keep_alive_pinning,
 )
@@ -105,14 +105,14 @@ def find_too_few_connections(facts: Facts) -> Finding | None:
     more = verdict.picks_to_decide
     needed = f"; about {count(rounded(more), f'more {unit}')} would decide" if more else ""
     least = PICKS_PER_POD * pods
-    evidence = f"{count(round(picks), f'effective {unit}')} for {pods} pods, where {least:,} are the least{needed}."
+    evidence = f"{count(round(picks), 'effective pick')} for {pods} pods; at least {least:,} are needed{needed}."
     return TOO_FEW_CONNECTIONS.found("certain", evidence)
 
 
 TOO_FEW_CONNECTIONS = Cause(
     code="too_few_connections",
     title="Too few connections to judge",
-    cause="The balancer has decided too seldom: what was seen is mostly chance.",
+    cause="The balancer has picked pods too rarely: what was seen is mostly chance.",
     shown_by="effective picks (Kish) for the number of pods",
     remedy="Run longer, with more users, or with a new connection for each request.",
     find=find_too_few_connections,
@@ -133,12 +133,14 @@ def find_layer7(facts: Facts) -> Finding | None:
     if fresh < SOME_FROM or ((switches < SWITCHES_TO_JUDGE or once) and not by_request):
         return None
     if by_request:
-        evidence = "What counts the requests tells that the balancer picks a pod for each, so each one is a pick."
+        evidence = (
+            "The counting source shows that the balancer picks a pod for each request, so each request is a pick."
+        )
     else:
         chances = sum(carried.chances * n for carried, n in loads.items())
         evidence = (
-            f"{switches:,} of {count(chances, 'answer')} came from another pod than the one before on the same "
-            f"connection, {percent(fresh)} of what a new pick for each request would bring."
+            f"{switches:,} of {count(chances, 'answer')} came from another pod than the answer before on the same "
+            f"connection: {percent(fresh)} of the switches expected if each request gets a new pick."
         )
     return LAYER7.found("certain" if fresh >= BY_REQUEST_FROM else "likely", evidence)
 
@@ -146,7 +148,7 @@ def find_layer7(facts: Facts) -> Finding | None:
 LAYER7 = Cause(
     code="layer7",
     title="A layer-7 balancer picks a pod for each request",
-    cause="A proxy before the pods ends the connections and forwards every request by itself.",
+    cause="A proxy in front of the pods terminates the connections and forwards each request separately.",
     shown_by="how often the pod changes from one answer to the next on the same connection",
     remedy="Nothing to change: keep-alive does no harm here. If work is uneven, check the proxy's policy.",
     find=find_layer7,

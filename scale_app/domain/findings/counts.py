@@ -30,9 +30,9 @@ def find_pods_not_named(facts: Facts) -> Finding | None:
 PODS_NOT_NAMED = Cause(
     code="pods_not_named",
     title="Most answers do not name their pod",
-    cause="The pods, or a proxy before them, do not send the response header in which a pod gives its name.",
+    cause="The pods, or a proxy in front of them, do not send the response header that names the pod.",
     shown_by="answers with the header against all answers",
-    remedy="Let the service send its pod's name in the header, or name the header that it does send in the plan.",
+    remedy="Send the pod's name in this header, or set pod_header in the plan to the header that is sent.",
     patch=(
         "spec:\n  template:\n    spec:\n      containers:\n        - name: app\n          env:\n"
         "            - name: POD_NAME\n              valueFrom:\n                fieldRef:\n"
@@ -62,7 +62,7 @@ def find_generator_limit(facts: Facts) -> Finding | None:
     evidence = f"In the last {SUSTAINED} samples {said}."
     if any(all(limit(health) for health in last) for limit in (_busy, _out_of_ports)):
         return GENERATOR_LIMIT.found("certain", evidence)
-    waited = " It had time of its own left, so it may have waited for a machine that other work keeps busy."
+    waited = " It had CPU time left, so other work may keep this machine busy."
     return GENERATOR_LIMIT.found("likely", evidence + waited)
 
 
@@ -109,8 +109,8 @@ def _ports(last: Sequence[GeneratorHealth]) -> str:
 GENERATOR_LIMIT = Cause(
     code="generator_limit",
     title="The load generator is the limit",
-    cause="The generator has no time or no ports left, so it sends less than planned and its latencies are too long.",
-    shown_by="its share of a core, how late its loop and its arrivals are, free local ports; three samples in a row",
+    cause="The load generator lacks CPU time or ports: it sends less than planned, and its latencies are too long.",
+    shown_by="its share of a core, the delay of its loop and of its arrivals, free local ports; three samples in a row",
     remedy="Use fewer users, a longer think time or fewer new connections; or send from more processes or machines.",
     find=find_generator_limit,
 )
@@ -131,17 +131,16 @@ def find_foreign_traffic(facts: Facts) -> Finding | None:
     ours = window.attributed if facts.source.traits.in_answers else min(window.attributed, round(window.due))
     if extra < max(REQUESTS_TO_JUDGE, facts.plan.users + 1, NOTICED_FROM * (ours + extra)):
         return None
-    evidence = (
-        f"The pods counted {ours + extra:,} requests, {extra:,} of them ({percent(extra / (ours + extra))}) not ours."
-    )
+    part = percent(extra / (ours + extra))
+    evidence = f"The pods counted {ours + extra:,} requests, {extra:,} of them ({part}) not from this run."
     return FOREIGN_TRAFFIC.found("certain", evidence, sorted(foreign, key=lambda name: -foreign[name]))
 
 
 FOREIGN_TRAFFIC = Cause(
     code="foreign_traffic",
     title="Other clients load the same pods",
-    cause="The pods also serve clients other than this run, which the pods' own counters include.",
+    cause="The pods also serve other clients, whose requests their counters include.",
     shown_by="requests that the pods counted beyond those that this run sent",
-    remedy="Judge by the answers to this run's own requests, or run when or where nobody else uses the pods.",
+    remedy="Count by the answers to this run's own requests, or run when nobody else uses the pods.",
     find=find_foreign_traffic,
 )

@@ -35,8 +35,8 @@ def find_internal_traffic_policy(facts: Facts) -> Finding | None:
     if not starved:
         return None
     evidence = (
-        f"The Service says internalTrafficPolicy: Local, and {len(starved)} of {len(facts.figures.recent.expected)} "
-        f"pods got next to nothing, none of them on the client's node; {pods_per_node(facts)}."
+        f"The Service has internalTrafficPolicy: Local, and {len(starved)} of {len(facts.figures.recent.expected)} "
+        f"pods got almost no requests, none of them on the client's node; {pods_per_node(facts)}."
     )
     return INTERNAL_TRAFFIC_POLICY.found("certain", evidence, starved)
 
@@ -45,7 +45,7 @@ INTERNAL_TRAFFIC_POLICY = Cause(
     code="internal_traffic_policy",
     title="Only pods on the client's node are reached",
     cause="internalTrafficPolicy: Local lets a client reach only the pods of its own node, however many there are.",
-    shown_by="the Service's internalTrafficPolicy, pods per node, pods that got next to nothing",
+    shown_by="the Service's internalTrafficPolicy, pods per node, pods that got almost no requests",
     remedy="Set the policy to Cluster, or run as many pods on each node as its clients need.",
     patch="spec:\n  internalTrafficPolicy: Cluster\n",
     find=find_internal_traffic_policy,
@@ -76,7 +76,7 @@ TOPOLOGY = Cause(
     code="topology",
     title="Traffic is kept near the client",
     cause="trafficDistribution or topology hints send a client's connections to the pods of its own node or zone.",
-    shown_by="the Service's trafficDistribution or hints, pods per node, pods that got next to nothing",
+    shown_by="the Service's trafficDistribution or hints, pods per node, pods that got almost no requests",
     remedy="Remove the preference, or spread pods over nodes and zones as clients are (topologySpreadConstraints).",
     patch="spec:\n  trafficDistribution: null\n",
     find=find_topology,
@@ -132,7 +132,7 @@ NODE_LOCAL = Cause(
     code="node_local",
     title="Only the pods of one node get requests",
     cause="A traffic policy Local or a preference for the client's node keeps the connections on one node.",
-    shown_by="pods per node, pods that got next to nothing",
-    remedy="Look at the Service's internalTrafficPolicy, externalTrafficPolicy and trafficDistribution.",
+    shown_by="pods per node, pods that got almost no requests",
+    remedy="Check the Service's internalTrafficPolicy, externalTrafficPolicy and trafficDistribution.",
     find=find_node_local,
 )

@@ -24,10 +24,11 @@ def slow_rows(facts: Facts, *, overloaded: bool) -> list[tuple[PodShare, float]]
 def compared(row: PodShare, against_due: float, facts: Facts) -> str:
     """The numbers of one slow pod beside the others'."""
     usual_ms = median(other.mean_ms for other in facts.rows if not other.slow and other.mean_ms is not None)
-    hand = f", with {row.in_flight:.2g} requests in hand" if row.in_flight is not None else ""
+    in_flight = f", with {row.in_flight:.2g} in flight" if row.in_flight is not None else ""
     return (
-        f"{row.name} answered in {milliseconds(row.mean_ms or 0.0)} on average where the others' median is "
-        f"{milliseconds(usual_ms)}, and got {against_due:+.0%} against its fair share lately{hand}."
+        f"{row.name} took {milliseconds(row.mean_ms or 0.0)} on average (median of the others: "
+        f"{milliseconds(usual_ms)}) and got {against_due:+.0%} compared with its fair share in the last seconds"
+        f"{in_flight}."
     )
 
 
@@ -43,8 +44,8 @@ def find_silent_pod(facts: Facts) -> Finding | None:
     ranked = sorted(facts.errors.items(), key=lambda item: -item[1])[:CAUSES_NAMED]
     causes = f" ({', '.join(f'{times:,} x {cause}' for cause, times in ranked)})" if ranked else ""
     evidence = (
-        f"{pods(silent.pods)} answered {silent.answered:,} requests where the others' answers make {silent.due:,.0f} "
-        f"due, and {silent.unserved:,} requests, {percent(silent.lost)}, got no answer of a pod{causes}. "
+        f"{pods(silent.pods)} answered {silent.answered:,} requests; {silent.due:,.0f} were expected from the others' "
+        f"answers. {silent.unserved:,} requests ({percent(silent.lost)}) got no answer from a pod{causes}. "
         "The balancer itself may be fair."
     )
     return SILENT_POD.found("likely", evidence, silent.pods)
@@ -56,8 +57,8 @@ SILENT_POD = Cause(
     cause="The pod passes its readiness probe, so it gets its share, but requests to it are dropped, refused or reset.",
     shown_by="answers of the pod against its share, and requests that no pod answered",
     remedy=(
-        "Look at the pod's log, network policy and node; let its readiness probe take the path that requests take, and "
-        "let the balancer eject pods that do not answer."
+        "Check the pod's log, network policy and node. Let its readiness probe use the same path as requests, "
+        "and let the balancer eject pods that do not answer."
     ),
     patch=(
         "spec:\n  template:\n    spec:\n      containers:\n        - name: app\n          readinessProbe:\n"
@@ -86,9 +87,9 @@ def find_failing_pod(facts: Facts) -> Finding | None:
 FAILING_POD = Cause(
     code="failing_pod",
     title="One pod fails more than the others",
-    cause="Something is wrong in this pod or on its node, since the same requests succeed elsewhere.",
+    cause="Something is wrong in this pod or on its node, because the same requests succeed elsewhere.",
     shown_by="failures per pod, by a binomial test against the other pods",
-    remedy="Look at the pod's log and node; let its readiness probe see the failure, so that it gets nothing then.",
+    remedy="Check the pod's log and node. Let its readiness probe detect the failure, so that it gets no requests.",
     patch=(
         "spec:\n  template:\n    spec:\n      containers:\n        - name: app\n          readinessProbe:\n"
         "            httpGet:\n              path: /ready\n              port: 8080\n            periodSeconds: 5\n"
@@ -108,7 +109,7 @@ def find_failing_magnet(facts: Facts) -> Finding | None:
     worst = max(magnets, key=lambda row: row.against_fair)
     evidence = (
         f"{worst.name} failed {worst.failures:,} of {worst.requests:,} requests "
-        f"({percent(worst.failures / worst.requests)}) and got {worst.against_fair:+.0%} against its fair share."
+        f"({percent(worst.failures / worst.requests)}) and got {worst.against_fair:+.0%} compared with its fair share."
     )
     return FAILING_MAGNET.found("likely", evidence, [row.name for row in magnets])
 
@@ -116,9 +117,9 @@ def find_failing_magnet(facts: Facts) -> Finding | None:
 FAILING_MAGNET = Cause(
     code="failing_magnet",
     title="A failing pod attracts traffic",
-    cause="Failures are quick, so the pod seems the least loaded and a balancer by connections or load prefers it.",
+    cause="Failures are quick, so the pod looks idle, and a balancer that counts connections or load prefers it.",
     shown_by="failures and share of the pod against the others",
-    remedy="Let its readiness probe see the failure, and eject pods that fail (outlier detection; shown for Istio).",
+    remedy="Let its readiness probe detect the failure, and eject pods that fail (outlier detection; shown for Istio).",
     patch=(
         "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nspec:\n  trafficPolicy:\n"
         "    outlierDetection:\n      consecutive5xxErrors: 5\n      interval: 10s\n      baseEjectionTime: 30s\n"
@@ -140,7 +141,7 @@ OVERLOADED_POD = Cause(
     code="overloaded_pod",
     title="One pod is slow because it gets too much",
     cause="The pod gets more requests than the others and queues them, so imbalance has become latency.",
-    shown_by="mean latency (robust outlier test at 0.1 %) together with a share above its due",
+    shown_by="mean latency (robust outlier test at 0.1 %) together with a share above its fair share",
     remedy="Fix the imbalance first (see the other findings); adding pods helps only if new connections reach them.",
     find=find_overloaded_pod,
 )
@@ -158,9 +159,9 @@ def find_slow_pod(facts: Facts) -> Finding | None:
 SLOW_POD = Cause(
     code="slow_pod",
     title="One pod is slower than the others",
-    cause="The pod takes longer for the same work, so clients that wait and balancers by load give it fewer requests.",
-    shown_by="mean latency (robust outlier test at 0.1 %) together with a share at or below its due",
-    remedy="Look at the pod's CPU throttling, garbage collection and node; fewer requests for it are right meanwhile.",
+    cause="The pod takes longer for the same work, so waiting clients and load-aware balancers give it fewer requests.",
+    shown_by="mean latency (robust outlier test at 0.1 %) together with a share at or below its fair share",
+    remedy="Check the pod's CPU throttling, garbage collection and node. Until then it should get fewer requests.",
     find=find_slow_pod,
 )
 
@@ -182,6 +183,7 @@ UNREADY_PODS = Cause(
     title="Pods are not ready",
     cause="A pod that fails its readiness probe, is starting or is terminating gets no new connection.",
     shown_by="the pods that are listed, and their readiness",
-    remedy="Wait until they are ready; if they stay so, look at their probes and events (kubectl describe pod).",
+    remedy="Wait until they are ready. If they do not become ready, check their probes and events (kubectl "
+    "describe pod).",
     find=find_unready_pods,
 )

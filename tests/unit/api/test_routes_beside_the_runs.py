@@ -55,7 +55,7 @@ def test_an_experiment_starts_the_decisive_run_and_says_why(client: TestClient, 
     response = client.post(f"{TESTS}/first/experiment")
     body = response.json()
     assert (response.status_code, set(body), body["status"]) == (200, {"test_id", "status", "reason"}, "started")
-    assert body["reason"].startswith("Undecided under keep-alive")
+    assert body["reason"].startswith("Undecided with keep-alive")
     assert hub.started[-1].requests_per_connection == 1
     assert client.get(f"{TESTS}/{body['test_id']}").json()["experiment_of"] == "first"
     assert client.get(f"{TESTS}/first").json()["experiment_of"] is None

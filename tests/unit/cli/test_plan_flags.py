@@ -76,7 +76,7 @@ def test_a_plan_comes_from_standard_input_too(monkeypatch: pytest.MonkeyPatch) -
         (["--set", "gate.score.fail=[]"], "gate.score.fail = [] cannot be used: input should be a valid number."),
         (["--fail-on", "sometimes"], "--fail-on = 'sometimes' cannot be used: one or more of uneven, undecided,"),
         (["--report", "pdf=x"], "--report = 'pdf=x' cannot be used: FORMAT=FILE with a format of json, csv,"),
-        (["--report", "html=no/such/x"], "no/such/x cannot be written: its folder has to be there."),
+        (["--report", "html=no/such/x"], "no/such/x cannot be written: its folder does not exist."),
         (["--mark-baseline", " a/b"], "name = ' a/b' cannot be used:"),
         (["--server", "http://[::1"], "server = 'http://[::1' cannot be used: it is not a URL"),
         (

@@ -26,7 +26,7 @@ def test_the_verdict_is_in_words_and_in_the_exit_code(
     result = replay(tmp_path, whole_run(per_s))
     assert result.exit_code == code
     assert result.stdout.startswith(f"{word}  score ")
-    assert "Today's figures are those of then." in result.stdout
+    assert "Same result with today's rules." in result.stdout
     assert "api-7d9c6b5f4-aaaaa" in result.stdout
 
 
@@ -36,7 +36,7 @@ def test_what_was_said_then_is_told_where_it_differs(tmp_path: Path) -> None:
     assert last is not None
     changed = replace(last, balance=replace(last.balance, score=0.5))
     result = replay(tmp_path, replace(whole, record=replace(whole.record, last=changed)))
-    assert f"Then: score 0.500. {last.verdict.sentence}" in result.stdout.replace("\n", " ")
+    assert f"Before: score 0.500. {last.verdict.sentence}" in result.stdout.replace("\n", " ")
     document = json.loads(replay(tmp_path, replace(whole, record=replace(whole.record, last=changed)), "--json").stdout)
     assert (document["same_as_recorded"], document["run"]["last"]["balance"]["score"]) == (False, 0.0)
 

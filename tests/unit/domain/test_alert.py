@@ -95,6 +95,6 @@ def test_it_can_be_raised_again() -> None:
 
 def test_each_rule_says_that_it_is_over_in_its_own_words() -> None:
     assert Alert("verdict", 0.2, 0.95, "", 1.0).cleared == "The imbalance is over."
-    assert Alert("pod_share", 0.2, 0.3, "", 1.0).cleared == "No pod answers more than 30 % of the requests any more."
-    assert "above 500 ms any more" in Alert("p95", None, 500, "", 1.0).cleared
-    assert Alert("failures", None, 0.01, "", 1.0).cleared == "Not more than 1 % of the requests fail any more."
+    assert Alert("pod_share", 0.2, 0.3, "", 1.0).cleared == "No pod answers more than 30 % of the requests now."
+    assert "no longer above 500 ms" in Alert("p95", None, 500, "", 1.0).cleared
+    assert Alert("failures", None, 0.01, "", 1.0).cleared == "No more than 1 % of the requests fail now."

@@ -48,7 +48,7 @@ def test_the_score_rule_follows_the_threshold_alone() -> None:
 def test_a_pod_over_the_limit_is_named_with_both_figures() -> None:
     told = pod_share_reading(0.3, window({"a": 100, "b": 400, "c": 100}), 0.1)
     assert (told.state, told.subject, told.value, told.balance_score) == ("bad", "b", pytest.approx(2 / 3), 0.1)
-    assert told.message == "Pod b answered 67 % of the requests of the last seconds, above the limit of 30 %."
+    assert told.message == "Pod b answered 67 % of the requests in the last seconds, above the limit of 30 %."
 
 
 def test_a_share_that_hovers_about_its_limit_is_neither_bad_nor_good() -> None:
@@ -68,14 +68,14 @@ def test_the_95th_percentile_is_bad_when_surely_more_than_a_twentieth_is_slower(
     assert p95_reading(100, latency(ms200=19), None).state == "unclear"
     assert "above the limit of 0.5 ms" in p95_reading(0.5, latency(ms20=100), None).message
     told = p95_reading(100, latency(ms20=90, ms2000=100), None)
-    assert told.message.startswith("The 95th percentile of the latency of the last seconds is 2,0")
+    assert told.message.startswith("Latency p95 in the last seconds is 2,0")
     assert told.message.endswith("above the limit of 100 ms.")
 
 
 def test_failures_are_bad_beyond_the_limit() -> None:
     told = failures_reading(0.01, window({"a": 500, "b": 500}, failures=42), 0.99)
     assert told.state == "bad"
-    assert told.message.startswith("4.2 % of the requests of the last seconds failed (42 of 1,000)")
+    assert told.message.startswith("4.2 % of the requests in the last seconds failed (42 of 1,000)")
     assert failures_reading(0.01, window({"a": 500, "b": 500}, failures=12), 0.99).state == "unclear"
     assert failures_reading(0.01, window({"a": 500, "b": 500}, failures=10), 0.99).state == "good"
     assert failures_reading(0.0, window({"a": 500}, failures=1), 0.99).state == "bad"

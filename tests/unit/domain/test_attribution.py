@@ -195,8 +195,8 @@ def test_what_went_with_a_counter_that_ended_is_told_and_nothing_while_all_is_co
     now = attribution.counting.now
     assert now.lost == 47
     assert now.problem == (
-        "At least 47 of our requests are in no reading: the counter of a ended with its container or pod, or cannot be "
-        "read, and what it had counted since its last reading is missing. An access log loses none."
+        "At least 47 of this run's requests are missing from the counts: the counter of a ended with its container or "
+        "pod, or cannot be read, and its counts since the last reading are lost. Counting by access log loses none."
     )
 
 
@@ -208,7 +208,7 @@ def test_a_pod_that_cannot_be_read_since_it_crashed_is_told_with_what_is_missing
     attribution.counts_seen(CountsSample(2, Source.PROMETHEUS, {"a": 53, "b": 100}, unread=("a",), problem="No a."))
     attribution.end()
     assert attribution.counting.now.lost == 47
-    assert attribution.counting.now.problem.startswith("No a. At least 47 of our requests")
+    assert attribution.counting.now.problem.startswith("No a. At least 47 of this run's requests")
 
 
 def test_what_is_missing_while_no_counter_ended_is_not_put_down_to_one() -> None:
@@ -223,5 +223,5 @@ def test_what_is_missing_while_no_counter_ended_is_not_put_down_to_one() -> None
 def test_of_many_pods_whose_counters_ended_a_few_are_named() -> None:
     sentence = lost_sentence(1_200, ["a", "b", "c", "d", "e"])
     assert sentence.startswith(
-        "At least 1,200 of our requests are in no reading: the counter of a, b, c and 2 more ended"
+        "At least 1,200 of this run's requests are missing from the counts: the counter of a, b, c and 2 more ended"
     )

@@ -130,8 +130,8 @@ def test_latencies_stand_side_by_side() -> None:
         (replace(HOT, plan=LoadPlan("http://api.shop.svc/")), "the targets differ (demo and http://api.shop.svc/)"),
         (replace(HOT, source=Source.SIMULATED), "simulated"),
         (replace(HOT, source=Source.HEADER), "different sources (demo and header)"),
-        (a_run([10, 10], "second"), "the numbers of pods differ (3 and 2)"),
-        (a_run([10], "second"), "run second saw one pod only"),
+        (a_run([10, 10], "second"), "the number of pods differs (3 and 2)"),
+        (a_run([10], "second"), "run second saw only one pod"),
     ],
 )
 def test_what_is_not_comparable_is_not_compared_and_the_reason_is_given(second: RunRecord, why: str) -> None:

@@ -1,4 +1,4 @@
-"""Requests per pod from the pods' connection tables and our own counts per connection."""
+"""Counting source the pods' connection tables and our own counts per connection."""
 
 from scale_app.domain.connection_join import ConnectionJoin, Joined
 from scale_app.domain.samples import ConnectionLoads, ConnectionsSample, PodCount, TrafficSample

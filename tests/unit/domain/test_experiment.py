@@ -50,8 +50,8 @@ def test_undecided_under_keep_alive_asks_for_new_connections_long_enough_to_deci
     # 400 requests a second of 20 users who think for 50 ms are 0 ms a request: no slower with new connections,
     # and 34,461 picks tell 95 of 100 fair balancers of five pods.
     assert experiment.plan.duration_s == 87
-    assert "Undecided under keep-alive" in experiment.reason
-    assert "20 picks" in experiment.reason
+    assert "Undecided with keep-alive" in experiment.reason
+    assert "20 effective picks" in experiment.reason
 
 
 def test_requests_that_take_long_are_given_more_time_with_new_connections() -> None:
@@ -62,7 +62,7 @@ def test_requests_that_take_long_are_given_more_time_with_new_connections() -> N
 def test_uneven_under_keep_alive_asks_for_new_connections_to_tell_the_balancer_from_its_connections() -> None:
     experiment = planned(a_run(KEPT, HOT, 200))
     assert experiment.plan.requests_per_connection == 1
-    assert experiment.reason.startswith("Uneven under keep-alive")
+    assert experiment.reason.startswith("Uneven with keep-alive")
 
 
 def test_connections_that_stay_for_some_requests_are_asked_about_too() -> None:
@@ -93,7 +93,7 @@ def test_undecided_for_lack_of_connections_runs_longer_by_what_is_missing() -> N
 def test_a_limit_that_is_too_short_is_kept_and_said() -> None:
     experiment = planned(a_run(RENEWED, [820, 800, 790, 795, 795], 4_000), Limits(duration_s=60))
     assert experiment.plan.duration_s == 60
-    assert "60 s are the most allowed here" in experiment.reason
+    assert "at most 60 s are allowed here" in experiment.reason
 
 
 def test_a_run_that_cannot_get_longer_has_no_experiment() -> None:
@@ -172,7 +172,7 @@ def test_even_with_new_connections_after_a_sure_difference_means_that_connection
 
 def test_uneven_with_new_connections_means_that_it_is_not_the_connections() -> None:
     said = conclusion(a_run(KEPT, HOT, 200), a_run(RENEWED, HOT, sum(HOT)))
-    assert said.startswith("Not the connections: the balancer is uneven with a new connection for each request too")
+    assert said.startswith("The connections are not the cause: with a new connection for each request")
 
 
 def test_still_undecided_says_how_many_more_would_decide() -> None:

@@ -103,7 +103,7 @@ def test_a_run_may_not_be_worse_than_its_baseline() -> None:
 
 def test_a_baseline_that_is_missing_or_unlike_warns_and_does_not_fail() -> None:
     whole = hot(Gate(ANY_VERDICT, baseline="main"))
-    assert [check.sentence for check in whole.gate.checks] == ["No run is kept as the baseline 'main' yet."]
+    assert [check.sentence for check in whole.gate.checks] == ["No run is set as the baseline 'main' yet."]
     five_pods = whole_run(EVEN).record
     for result in (whole.gate, gated(whole.record, five_pods)):
         assert result.outcome is WARNED

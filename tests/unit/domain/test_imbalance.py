@@ -100,7 +100,7 @@ def test_it_is_over_when_the_pod_that_it_was_about_shares_no_more() -> None:
     played.list_pods(["b", "c", "d"])
     told = played.seconds([[0, *row] for row in picked([1, 1, 1], 60, 30)])
     assert [type(event) for event in told if not isinstance(event, AlertUpdated)] == [AlertCleared]
-    assert told[-1].alert.cleared == "The imbalance is over: the pods that it was about share the work no more."
+    assert told[-1].alert.cleared == "The imbalance is over: the pods concerned no longer share the work."
 
 
 def test_it_is_over_when_there_is_only_one_pod_left() -> None:

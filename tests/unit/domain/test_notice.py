@@ -55,7 +55,7 @@ def test_many_are_summed_up_by_the_newest_and_one_line_for_each_other() -> None:
     notices = [notice_of(record(), AlertRaised(float(n), SLOW)) for n in range(30)]
     whole = summed_up([*notices, notice_of(record(), AlertCleared(31.0, SLOW))])
     assert whole.title.endswith("(and 30 more)")
-    assert whole.body.startswith("The 95th percentile of the latency is not above 500 ms any more.")
+    assert whole.body.startswith("Latency p95 is no longer above 500 ms.")
     assert whole.body.count("- The 95th") == 10
     assert whole.tone == "good"
 

@@ -126,7 +126,7 @@ def test_requests_that_nobody_answered_are_no_lack_of_coverage() -> None:
 def test_a_verdict_that_holds_only_if_nothing_was_lost_on_the_quiet_pods_is_open() -> None:
     last, raised = judged(answers(700, 400, 400, 400, 400), {"timeout": 1_200})
     assert last.verdict.kind is VerdictKind.UNDECIDED
-    assert last.verdict.sentence.startswith("Undecided: 1,200 requests got no answer, and nobody knows")
+    assert last.verdict.sentence.startswith("Undecided: 1,200 requests got no answer, and it is unknown")
     assert not raised
 
 

@@ -216,7 +216,7 @@ def test_undecided_names_connections_noise_and_what_is_missing() -> None:
     verdict = judge([count * 5 for count in [48, 40, 56, 50, 46]], {5: 240}, coverage=1.0)
     assert verdict.picks_to_decide is not None
     assert verdict.sentence == (
-        "Undecided after 240 connections: chance alone would give a score near 0.74; "
+        "Undecided after 240 connections: a fair random balancer would score about 0.74; "
         f"about {round(verdict.picks_to_decide, -2):,} more connections would decide if it is even, fewer if it is not."
     )
 
@@ -232,7 +232,7 @@ def test_one_connection_is_singular() -> None:
 def test_no_request_is_no_data(requests: list[int]) -> None:
     verdict = judge(requests, {}, coverage=0.0)
     assert verdict.kind is NO_DATA
-    assert verdict.sentence == "No data: no request has been answered by a pod."
+    assert verdict.sentence == "No data: no pod has answered a request."
     assert not numbers(verdict)
 
 
@@ -240,7 +240,7 @@ def test_answers_that_name_no_pod_leave_no_verdict() -> None:
     verdict = judge([500, 500], {1: 1000}, coverage=0.4)
     assert verdict.kind is NO_DATA
     assert verdict.sentence == (
-        "No verdict: only 40 % of answers named a pod, and below 95 % the others could change it."
+        "No verdict: only 40 % of answers named a pod, and below 95 % the rest could change it."
     )
     assert judge([500, 500], {1: 1000}, coverage=0.95).kind is not NO_DATA
     assert judge([500, 500], {1: 1000}, coverage=math.nan).kind is NO_DATA

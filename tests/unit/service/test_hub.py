@@ -221,7 +221,7 @@ async def test_opening_marks_what_an_earlier_process_left_running() -> None:
     await harness.hub.open()
     interrupted = await harness.hub.run("old")
     assert interrupted.state is RunState.INTERRUPTED
-    assert "server ended" in interrupted.message
+    assert "server stopped" in interrupted.message
 
 
 class LostDirectory:

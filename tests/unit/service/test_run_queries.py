@@ -153,7 +153,7 @@ async def test_a_baseline_is_one_ended_run_at_a_time(harness: Harness) -> None:
     assert (await harness.hub.baseline("main")).run_id == second
     assert (await harness.hub.run(first)).baseline == ""
     await harness.hub.mark_baseline(second, "")
-    with pytest.raises(BaselineNotFound, match="No run is marked as the baseline 'main'"):
+    with pytest.raises(BaselineNotFound, match="No run is set as the baseline 'main'"):
         await harness.hub.baseline("main")
 
 

@@ -77,7 +77,7 @@ def test_one_file_too_many_is_refused_until_later(site: Site, monkeypatch: pytes
     refused = site.client.get(f"{RUNS}/{run_id}/export")
     assert_problem(refused, 503)
     assert refused.headers["Retry-After"] == "10"
-    assert "2 files of runs are being downloaded already" in refused.json()["detail"]
+    assert "2 run files are being downloaded already" in refused.json()["detail"]
     assert site.client.get(f"{RUNS}/{run_id}").status_code == 200
 
 
