@@ -19,19 +19,9 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlmodel import SQLModel
 
 from scale_app.adapters.store.database import WRITES, border, open_engine, shown
-from scale_app.adapters.store.tables import (
-    EventRow,
-    LastRow,
-    PlanRow,
-    RecordedRow,
-    RunRow,
-    known_versions,
-    migrate,
-    newest_version,
-)
+from scale_app.adapters.store.tables import TABLES, PlanRow, RunRow, known_versions, migrate, newest_version
 from scale_app.domain.errors import BackupRefused, StoreUnavailable
 from scale_app.files import replaceable, taking_the_place_of
 
@@ -39,8 +29,6 @@ OTHERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
     "AND backend_type = 'client backend'"
 )
-TABLES: tuple[type[SQLModel], ...] = (RunRow, LastRow, EventRow, RecordedRow, PlanRow)
-"""In an order in which each row comes after those that it refers to."""
 MAGIC = b"SQLite format 3\0"
 SPACE_NEEDED = 1.1
 AT_ONCE = 50

@@ -121,11 +121,6 @@ class Damages:
         """What is known of it. thing: its name in a sentence, as in "run 12"."""
         return self._found.get(thing) or Damage(thing, self._found)
 
-    def sentence(self, thing: str) -> str:
-        """What is known of it, for people; "" for nothing."""
-        damage = self._found.get(thing)
-        return damage.sentence if damage else ""
-
     def forget(self, thing: str) -> None:
         self._found.pop(thing, None)
 

@@ -23,7 +23,7 @@ import aiosqlite
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlmodel import SQLModel
 
 from scale_app.domain.errors import StoreUnavailable
@@ -192,6 +192,17 @@ def _begin(connection: Connection) -> None:
     """
     writes = connection.get_execution_options().get(WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+async def pragma(connection: AsyncConnection, name: str) -> int:
+    """A setting or figure of SQLite."""
+    return int((await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one())
+
+
+async def used_bytes(connection: AsyncConnection) -> int:
+    """Of a SQLite file, without pages that are free for what comes."""
+    used = await pragma(connection, "page_count") - await pragma(connection, "freelist_count")
+    return used * await pragma(connection, "page_size")
 
 
 class Sessions:

@@ -15,17 +15,16 @@ from scale_app.adapters.store.database import LONG_LIMIT_S, READ_LIMIT_S, Sessio
 from scale_app.adapters.store.recordings import RecordingReader, in_handfuls
 from scale_app.adapters.store.rows import (
     LISTED,
-    events_of,
+    event_of,
     outline_of_row,
     plain,
-    plan_of,
     pod_counts_of,
-    points_of,
     record_of,
-    saved_plans_of,
+    saved_plan_of,
 )
 from scale_app.adapters.store.tables import EventRow, LastRow, PlanRow, RecordedRow, RunRow
 from scale_app.adapters.store.upkeep import ACTIVE
+from scale_app.codec import from_json
 from scale_app.domain.errors import RunNotFound
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.plan import LoadPlan
@@ -72,7 +71,9 @@ class StoredRuns(Sessions):
         query = select(col(RunRow.id), col(RunRow.plan_json)).where(col(RunRow.id).in_(map(storable, run_ids)))
         async with self._reading("Reading the plans of runs") as session:
             rows = (await session.execute(query)).all()
-        plans = {run_id: self._damage(run_id).read("plan", partial(plan_of, plan), None) for run_id, plan in rows}
+        plans = {
+            run_id: self._damage(run_id).read("plan", partial(from_json, LoadPlan, plan), None) for run_id, plan in rows
+        }
         return {run_id: plan for run_id, plan in plans.items() if plan is not None}
 
     async def count(self, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()) -> int:
@@ -98,8 +99,8 @@ class StoredRuns(Sessions):
     async def points(self, run_id: str) -> list[Point]:
         """What the time charts draw, in order, without reading whole snapshots."""
         query = select(col(EventRow.point_json)).where(col(EventRow.point_json).is_not(None))
-        rows = await self._rows(run_id, query)
-        return await asyncio.to_thread(points_of, self._damage(run_id), [point for (point,) in rows])
+        points = [point for (point,) in await self._rows(run_id, query)]
+        return await asyncio.to_thread(self._damage(run_id).lines, "second{s}", partial(from_json, Point), points)
 
     async def pod_counts(self, run_id: str, most: int) -> list[PodCounts]:
         """The pods' counts at most so many times (2 or more), evenly spread over the run, the newest among them."""
@@ -107,7 +108,8 @@ class StoredRuns(Sessions):
         seqs = [seq for (seq,) in await self._rows(run_id, select(col(EventRow.seq)).where(taken))]
         wanted = [seqs[index] for index in spread(len(seqs), most)]
         query = select(col(EventRow.pods), col(EventRow.body_json)).where(col(EventRow.seq).in_(wanted))
-        return await asyncio.to_thread(pod_counts_of, self._damage(run_id), await self._rows(run_id, query))
+        rows, damage = await self._rows(run_id, query), self._damage(run_id)
+        return await asyncio.to_thread(damage.lines, "moment{s} of the pods", pod_counts_of, rows)
 
     async def happenings(self, run_id: str) -> list[Numbered]:
         """The events in order, snapshots apart, each with its seq."""
@@ -135,7 +137,8 @@ class StoredRuns(Sessions):
         async with self._reading("Reading the saved plans") as session:
             rows = (await session.scalars(select(PlanRow))).all()
         # Sorted here, so that the order does not depend on the database's collation.
-        return sorted(saved_plans_of(rows, self._damages), key=lambda saved: saved.name)
+        found = self._damages.of("the saved plans").lines("plan{s}", partial(saved_plan_of, self._damages), rows)
+        return sorted(found, key=lambda saved: saved.name)
 
     async def _outlines(self, query: Select[*tuple[Any, ...]]) -> list[RunOutline]:
         with border("Reading the list of runs", self._url):
@@ -150,7 +153,7 @@ class StoredRuns(Sessions):
         columns = (col(EventRow.seq), col(EventRow.kind), col(EventRow.body_json), col(EventRow.body))
         rows = await self._rows(run_id, select(*columns).where(wanted))
         # An hour of snapshots takes a second or more to decode; runs that go on meanwhile must not wait for it.
-        return await asyncio.to_thread(events_of, self._damage(run_id), rows)
+        return await asyncio.to_thread(self._damage(run_id).lines, "event{s}", event_of, rows)
 
     async def _rows(self, run_id: str, query: Select[*tuple[Any, ...]]) -> list[Any]:
         ordered = query.where(col(EventRow.run_id) == storable(run_id)).order_by(col(EventRow.seq))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any, cast
 
@@ -143,11 +143,6 @@ def _body(kind: str, before: Any, line: Any) -> bytes:
 
 def _kind(kind: str, source: str) -> str:
     return f"{kind}/{source}" if source else kind
-
-
-def recorded_values(run_id: str, first_seq: int, bodies: Iterable[bytes]) -> list[dict[str, Any]]:
-    """Columns of `run_recordings` for lines that follow one another."""
-    return [{"run_id": run_id, "seq": seq, "body": body} for seq, body in enumerate(bodies, first_seq)]
 
 
 class RecordingReader:

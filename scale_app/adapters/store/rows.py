@@ -17,7 +17,7 @@ from scale_app.domain.events import Event, GeneratorNoticed, Numbered, PlanEdite
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodCounts, counts_of
 from scale_app.domain.record import Headline, RunOutline, RunRecord, SavedPlan, check_name, headline_of
-from scale_app.domain.snapshot import Point, Snapshot, point_of
+from scale_app.domain.snapshot import Snapshot, point_of
 
 KINDS: dict[str, Any] = {kind.__dataclass_fields__["kind"].default: kind for kind in get_args(Event)}
 _NO_COLUMNS = ("headline", "not_stored", "unreadable")
@@ -109,12 +109,12 @@ def outline_of_row(row: Row[Any], damages: Damages) -> RunOutline:
     # By place: a page of the list is read in a third of the time that it takes by name.
     columns = _COLUMNS[: len(_OUTLINED)] if row[len(_OUTLINED)] is None else _COLUMNS
     # What the list does not read of a run may be damaged too; it is known once somebody looked at it.
-    if not damages.sentence(thing := f"run {row[0]}"):
+    damage = damages.of(f"run {row[0]}")
+    if not damage.sentence:
         try:
             return _outline([column.read(kept) for column, kept in zip(columns, row, strict=False)])
         except ValueError:
             pass
-    damage = damages.of(thing)
     outline = _outline([_value(damage, column, kept) for column, kept in zip(columns, row, strict=False)])
     return replace(outline, unreadable=damage.sentence)
 
@@ -147,23 +147,16 @@ def _plan_as_listed(row: RunRow) -> LoadPlan:
         return LoadPlan()
 
 
-def plan_of(plan_json: str) -> LoadPlan:
-    """The plan of a run. Raises ValueError when this version cannot read it."""
-    return from_json(LoadPlan, plan_json)
-
-
 def plan_values(saved: SavedPlan) -> dict[str, Any]:
     """Columns of `saved_plans`."""
     return {"name": saved.name, "plan_json": to_json(saved.plan).decode(), "saved_at_epoch_s": saved.saved_at_epoch_s}
 
 
-def saved_plans_of(rows: Iterable[PlanRow], damages: Damages) -> list[SavedPlan]:
-    """The plans in rows, without those under a name that no plan can have."""
-    return damages.of("the saved plans").lines("plan{s}", partial(_saved_plan_of, damages), rows)
+def saved_plan_of(damages: Damages, row: PlanRow) -> SavedPlan:
+    """The plan in a row. One that cannot be read is the default plan, and `unreadable` says so.
 
-
-def _saved_plan_of(damages: Damages, row: PlanRow) -> SavedPlan:
-    """The plan in a row. One that cannot be read is the default plan, and `unreadable` says so."""
+    Raises ValueError for a name that no plan can have.
+    """
     check_name(row.name)
     damage = damages.of(f"saved plan {row.name!r}")
     plan = damage.read("text", lambda: from_json(LoadPlan, row.plan_json), LoadPlan())
@@ -171,33 +164,16 @@ def _saved_plan_of(damages: Damages, row: PlanRow) -> SavedPlan:
     return SavedPlan(row.name, plan, saved_at_epoch_s, damage.sentence)
 
 
-def events_of(damage: Damage, rows: Sequence[tuple[int, str, str, bytes | None]]) -> list[Numbered]:
-    """The events in (seq, kind, body_json, body) rows, without those that cannot be read."""
-    return damage.lines("event{s}", _event_of, rows)
-
-
-def _event_of(row: tuple[int, str, str, bytes | None]) -> Numbered:
+def event_of(row: tuple[int, str, str, bytes | None]) -> Numbered:
+    """The event in a row of seq, kind, body_json and body. Raises ValueError, KeyError."""
     seq, kind, text, body = row
     return Numbered(count(seq), from_json(KINDS[kind], text if body is None else unpacked(body)))
 
 
-def points_of(damage: Damage, points: Sequence[str]) -> list[Point]:
-    """The points in their JSON, without those that cannot be read."""
-    return damage.lines("second{s}", lambda point: from_json(Point, point), points)
-
-
-def pod_counts_of(damage: Damage, rows: Sequence[tuple[bytes | None, str]]) -> list[PodCounts]:
-    """The pods' counts in (pods, body_json) rows of snapshots, without those that cannot be read."""
-    return damage.lines("moment{s} of the pods", _counts_of, rows)
-
-
-def _counts_of(row: tuple[bytes | None, str]) -> PodCounts:
+def pod_counts_of(row: tuple[bytes | None, str]) -> PodCounts:
+    """The pods' counts in a snapshot's row of pods and body_json. Raises ValueError."""
     pods, text = row
-    return _counts_in(text) if pods is None else from_json(PodCounts, unpacked(pods))
-
-
-def _counts_in(body_json: str) -> PodCounts:
-    return counts_of(from_json(SnapshotTaken, body_json).snapshot)
+    return counts_of(from_json(SnapshotTaken, text).snapshot) if pods is None else from_json(PodCounts, unpacked(pods))
 
 
 def packed(value: object) -> bytes:

@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import BigInteger, CursorResult, Float, cast, delete, func, select, update
+from sqlalchemy import BigInteger, Delete, Float, Update, cast, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from scale_app.adapters.store.damage import count, figure, moment, readable
-from scale_app.adapters.store.database import LONG_LIMIT_S, border
+from scale_app.adapters.store.database import LONG_LIMIT_S
 from scale_app.adapters.store.reading import StoredRuns, storable
-from scale_app.adapters.store.recordings import Written, recorded_values
+from scale_app.adapters.store.recordings import Written
 from scale_app.adapters.store.rows import (
     event_values,
     last_values,
@@ -25,7 +25,7 @@ from scale_app.adapters.store.rows import (
 )
 from scale_app.adapters.store.tables import EventRow, LastRow, PlanRow, RecordedRow, RunRow
 from scale_app.adapters.store.upkeep import ACTIVE, Thinned, Upkeep
-from scale_app.domain.errors import PlanNotFound, RunNotFound
+from scale_app.domain.errors import PlanNotFound, RunNotFound, ScaleError
 from scale_app.domain.events import Event, StateChanged
 from scale_app.domain.record import RunRecord, SavedPlan
 from scale_app.domain.recording import Recorded
@@ -41,14 +41,13 @@ MOST_UNSTORED = 100_000
 beyond those, so that a viewer that goes on from the last one it saw is told of it."""
 
 
-class SqlRunStore(StoredRuns):
+class SqlRunStore(StoredRuns, Upkeep):
     """Fulfils ports.RunStore on SQLite or PostgreSQL, as the URL says. The tables must be there: see migrate()."""
 
     def __init__(self, database_url: str, clock: Clock) -> None:
         """clock: gives the time at which a run's terminal state was kept. Raises StoreUnavailable for a bad URL."""
         super().__init__(database_url)
         self._clock = clock
-        self._upkeep = Upkeep(self._engine, self._writer)
         self._thinned = Remembered[Thinned]()
         self._written = Remembered[Written]()
 
@@ -87,32 +86,20 @@ class SqlRunStore(StoredRuns):
             return
         so_far = self._written.get(run_id) or Written()
         bodies, written = await asyncio.to_thread(so_far.and_then, first_seq, lines)
+        values = [{"run_id": run_id, "seq": seq, "body": body} for seq, body in enumerate(bodies, first_seq)]
         async with self._writing(f"Keeping the recording of run {run_id}") as session:
             try:
-                await session.execute(self._insert(RecordedRow), recorded_values(run_id, first_seq, bodies))
+                await session.execute(self._insert(RecordedRow), values)
             except IntegrityError as error:  # a line that is there already is none; so there is no such run
                 raise RunNotFound(run_id) from error
         self._written.keep(run_id, None if isinstance(lines[-1], LoadEnded) else written)
 
     async def delete(self, run_id: str) -> None:
         """Forget a run and its events. Raises RunNotFound."""
-        with border(f"Deleting run {run_id}", self._url):
-            await self._upkeep.delete_rows_of(storable(run_id))
-            async with self._writing(f"Deleting run {run_id}", LONG_LIMIT_S) as session:
-                gone = await session.execute(delete(RunRow).where(col(RunRow.id) == storable(run_id)))
-                if _rows(gone) == 0:
-                    raise RunNotFound(run_id)
+        await self._delete_rows_of(storable(run_id))
+        async with self._writing(f"Deleting run {run_id}", LONG_LIMIT_S) as session:
+            await _must_change(session, delete(RunRow).where(col(RunRow.id) == storable(run_id)), RunNotFound(run_id))
         self._damages.forget(f"run {run_id}")
-
-    async def size_bytes(self) -> int:
-        """What the history takes, without space that is free for what comes."""
-        with border("Measuring the history", self._url):
-            return await self._upkeep.size_bytes()
-
-    async def tidy(self) -> bool:
-        """One small step of what keeps the history small, if there is one to take; True when there may be another."""
-        with border("Tidying the history", self._url):
-            return await self._upkeep.tidy()
 
     async def mark_baseline(self, run_id: str, name: str) -> None:
         """Give the run this name, and take it from the run that had it; "" takes the run's own away.
@@ -133,9 +120,7 @@ class SqlRunStore(StoredRuns):
     async def delete_plan(self, name: str) -> None:
         """Raises PlanNotFound."""
         async with self._writing(f"Deleting the saved plan {name!r}") as session:
-            gone = await session.execute(delete(PlanRow).where(col(PlanRow.name) == storable(name)))
-            if _rows(gone) == 0:
-                raise PlanNotFound(name)
+            await _must_change(session, delete(PlanRow).where(col(PlanRow.name) == storable(name)), PlanNotFound(name))
 
     async def mark_interrupted(self, message: str) -> list[str]:
         """Turn every run that is stored as active into an interrupted one; ids of those.
@@ -164,12 +149,14 @@ class SqlRunStore(StoredRuns):
 async def _update_run(session: AsyncSession, run_id: str, changed: dict[str, Any]) -> None:
     # Always writes, even when nothing changed: it tells an unknown run.
     values = {"state": RunRow.state, **changed}
-    if _rows(await session.execute(update(RunRow).where(col(RunRow.id) == run_id).values(values))) == 0:
-        raise RunNotFound(run_id)
+    await _must_change(session, update(RunRow).where(col(RunRow.id) == run_id).values(values), RunNotFound(run_id))
 
 
-def _rows(result: Any) -> int:
-    return result.rowcount if isinstance(result, CursorResult) else 0
+async def _must_change(session: AsyncSession, statement: Update | Delete, otherwise: ScaleError) -> None:
+    """Raises `otherwise` when there is no such row."""
+    result: Any = await session.execute(statement)
+    if not result.rowcount:
+        raise otherwise
 
 
 class Remembered(Generic[T]):

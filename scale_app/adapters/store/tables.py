@@ -23,7 +23,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import Field, SQLModel
 
-from scale_app.adapters.store.database import SHRINKABLE, border, open_engine, shown
+from scale_app.adapters.store.database import SHRINKABLE, border, open_engine, pragma, shown, used_bytes
 from scale_app.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -124,6 +124,10 @@ class PlanRow(SQLModel, table=True):
     saved_at_epoch_s: float = Field(sa_column=Column(Float(53), nullable=False))
 
 
+TABLES: tuple[type[SQLModel], ...] = (RunRow, LastRow, EventRow, RecordedRow, PlanRow)
+"""In an order in which each row comes after those that it refers to."""
+
+
 async def migrate(database_url: str) -> None:
     """Make or update the tables in one transaction.
 
@@ -188,11 +192,12 @@ async def _make_shrinkable(engine: AsyncEngine) -> None:
     Nobody else may use the file meanwhile.
     """
     async with engine.connect() as connection:
-        file: Any = (await connection.get_raw_connection()).driver_connection
-        if await _pragma(file, "auto_vacuum"):
+        if await pragma(connection, "auto_vacuum"):
             return
-        used = await _pragma(file, "page_count") - await _pragma(file, "freelist_count")
-        if (size := used * await _pragma(file, "page_size")) > MOST_BYTES or not await _has_space(file, size):
+        size = await used_bytes(connection)
+        await connection.rollback()
+        file: Any = (await connection.get_raw_connection()).driver_connection
+        if size > MOST_BYTES or not await _has_space(file, size):
             log.warning("the database file stays as large as it is for now; room in it is used again")
             return
         try:
@@ -205,7 +210,3 @@ async def _make_shrinkable(engine: AsyncEngine) -> None:
 async def _has_space(file: Any, size: int) -> bool:
     path = (await file.execute_fetchall("PRAGMA database_list"))[0][2]
     return not path or shutil.disk_usage(Path(path).parent).free > SPACE_NEEDED * size
-
-
-async def _pragma(file: Any, name: str) -> int:
-    return int((await file.execute_fetchall(f"PRAGMA {name}"))[0][0])

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Delete, Select, Update, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel, col
 
+from scale_app.adapters.store.database import WRITE_LIMIT_S, Sessions, pragma, used_bytes
 from scale_app.adapters.store.rows import KINDS, event_columns
 from scale_app.adapters.store.tables import EventRow, LastRow, RecordedRow, RunRow
 from scale_app.codec import from_json
@@ -26,8 +27,8 @@ DELETED_AT_ONCE = 100
 FREE_PAGES = 2_000
 """Pages of a SQLite file that are left free for what comes: 8 MB."""
 PAGES_AT_ONCE = 1_000
-STEP_LIMIT_S = 6.0
 MEASURE_LIMIT_S = 30.0
+TIDYING = "Tidying the history"
 ACTIVE = [state.value for state in RunState if state.active]
 
 
@@ -59,86 +60,83 @@ class Thinned:
         return False, self
 
 
-class Upkeep:
-    """Of one database. writer: the engine whose transactions write."""
+class Upkeep(Sessions):
+    """The part of the store that keeps it small."""
 
-    def __init__(self, engine: AsyncEngine, writer: AsyncEngine) -> None:
-        self._engine = engine
-        self._writer = writer
-        self._sqlite = engine.dialect.name == "sqlite"
-        self._at: tuple[str, int, Thinned] | None = None
+    def __init__(self, database_url: str) -> None:
+        super().__init__(database_url)
+        self._sqlite = self._engine.dialect.name == "sqlite"
+        self._packed_to: tuple[str, int, Thinned] | None = None
 
     async def size_bytes(self) -> int:
         """What the history takes, without space that is free for what comes."""
-        async with asyncio.timeout(MEASURE_LIMIT_S), self._engine.connect() as connection:
+        async with self._reading("Measuring the history", MEASURE_LIMIT_S) as session:
+            connection = await session.connection()
             if self._sqlite:
-                used = await _pragma(connection, "page_count") - await _pragma(connection, "freelist_count")
-                return used * await _pragma(connection, "page_size")
+                return await used_bytes(connection)
             return sum([await _stored_bytes(connection, table) for table in (RunRow, LastRow, EventRow, RecordedRow)])
 
-    async def delete_rows_of(self, run_id: str) -> None:
+    async def tidy(self) -> bool:
+        """One small step of what keeps the history small, if there is one to take; True when there may be another."""
+        return await self._pack() or (self._sqlite and await self._give_back())
+
+    async def _delete_rows_of(self, run_id: str) -> None:
         """Delete what a run has left behind, a few rows in each transaction: an hour of many pods is many megabytes."""
         for table in (RecordedRow, EventRow):
             run, seq = col(table.run_id), col(table.seq)
             few = select(seq).where(run == run_id).order_by(seq).limit(DELETED_AT_ONCE)
-            while await self._write(delete(table).where(run == run_id, seq.in_(few))):
+            while await self._change(f"Deleting run {run_id}", delete(table).where(run == run_id, seq.in_(few))):
                 pass
-
-    async def tidy(self) -> bool:
-        """One step; True when there may be another."""
-        return await self._pack() or (self._sqlite and await self._give_back())
 
     async def _pack(self) -> bool:
         """Make some events small that an older version kept; False when none are left."""
-        run_id, after, thinned = self._at or (await self._next_run(), -1, Thinned())
+        run_id, after, thinned = self._packed_to or (await self._next_run(), -1, Thinned())
         if run_id is None:
             return False
-        rows = await self._events(run_id, after)
+        rows = await self._events_after(run_id, after)
         if not rows:
-            await self._write(update(RunRow).where(col(RunRow.id) == run_id).values(packed=True))
-            self._at = None
+            await self._change(TIDYING, update(RunRow).where(col(RunRow.id) == run_id).values(packed=True))
+            self._packed_to = None
             return True
         values, thinned = await asyncio.to_thread(_smaller, rows, thinned)
-        async with asyncio.timeout(STEP_LIMIT_S), self._writer.begin() as connection:
+        async with self._writing(TIDYING) as session:
             for seq, small in values:
                 one = (col(EventRow.run_id) == run_id, col(EventRow.seq) == seq)
-                await connection.execute(update(EventRow).where(*one).values(small))
-        self._at = (run_id, rows[-1][0], thinned)
+                await session.execute(update(EventRow).where(*one).values(small))
+        self._packed_to = (run_id, rows[-1][0], thinned)
         return True
 
     async def _next_run(self) -> str | None:
         older = select(col(RunRow.id)).where(col(RunRow.packed).is_(False), col(RunRow.state).not_in(ACTIVE))
-        async with asyncio.timeout(STEP_LIMIT_S), self._engine.connect() as connection:
-            found: str | None = await connection.scalar(older.order_by(col(RunRow.created_at_epoch_s)).limit(1))
+        async with self._reading(TIDYING) as session:
+            found: str | None = await session.scalar(older.order_by(col(RunRow.created_at_epoch_s)).limit(1))
         return found
 
-    async def _events(self, run_id: str, after: int) -> Sequence[tuple[int, str, str]]:
+    async def _events_after(self, run_id: str, seq: int) -> Sequence[tuple[int, str, str]]:
         columns = (col(EventRow.seq), col(EventRow.kind), col(EventRow.body_json))
-        later = select(*columns).where(col(EventRow.run_id) == run_id, col(EventRow.seq) > after)
-        async with asyncio.timeout(STEP_LIMIT_S), self._engine.connect() as connection:
-            rows = await connection.execute(later.order_by(col(EventRow.seq)).limit(PACKED_AT_ONCE))
+        later = select(*columns).where(col(EventRow.run_id) == run_id, col(EventRow.seq) > seq)
+        async with self._reading(TIDYING) as session:
+            rows = await session.execute(later.order_by(col(EventRow.seq)).limit(PACKED_AT_ONCE))
             return [(seq, kind, body) for seq, kind, body in rows]
 
     async def _give_back(self) -> bool:
         """Give some free pages of the file back to the disk; False when there is nothing to give."""
-        async with asyncio.timeout(STEP_LIMIT_S), self._engine.connect() as connection:
-            able = await _pragma(connection, "auto_vacuum") != 0
-            spare = await _pragma(connection, "freelist_count") - FREE_PAGES
-        if not able or spare <= 0:
-            return False
-        async with asyncio.timeout(STEP_LIMIT_S), self._engine.connect() as connection:
+        async with self._reading(TIDYING, WRITE_LIMIT_S) as session:
+            connection = await session.connection()
+            able = await pragma(connection, "auto_vacuum") != 0
+            spare = await pragma(connection, "freelist_count") - FREE_PAGES
+            if not able or spare <= 0:
+                return False
             file: Any = (await connection.get_raw_connection()).driver_connection
             # As a script, a transaction by itself: any other way the driver takes the statement's first step only.
             await file.executescript(f"PRAGMA incremental_vacuum({min(spare, PAGES_AT_ONCE)})")
         return True
 
-    async def _write(self, statement: Any) -> int:
-        async with asyncio.timeout(STEP_LIMIT_S), self._writer.begin() as connection:
-            return int((await connection.execute(statement)).rowcount)
-
-
-async def _pragma(connection: AsyncConnection, name: str) -> int:
-    return int((await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one())
+    async def _change(self, doing: str, statement: Delete | Update) -> int:
+        """How many rows."""
+        async with self._writing(doing) as session:
+            changed: Any = await session.execute(statement, execution_options={"synchronize_session": False})
+            return int(changed.rowcount)
 
 
 async def _stored_bytes(connection: AsyncConnection, table: type[SQLModel]) -> int:
