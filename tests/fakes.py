@@ -54,6 +54,13 @@ class FakeClock:
         self._passing = asyncio.Event()
 
 
+class PassingClock(FakeClock):
+    """Time that passes at once when somebody sleeps."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+
 RUN_BYTES = 1_000_000
 
 

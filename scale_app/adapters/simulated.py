@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -35,8 +35,6 @@ TYPICAL_LATENCY_S = 0.02
 LATENCY_SPREAD = 0.4
 NODES = 5
 
-Sleep = Callable[[float], Awaitable[None]]
-
 
 @dataclass(slots=True)
 class _SimulatedConnection:
@@ -46,20 +44,12 @@ class _SimulatedConnection:
     carried: int = 0
 
 
-@dataclass(slots=True)
-class _Counters:
-    """Everything counted since the start; latency has shape (pods, buckets)."""
-
-    requests: np.ndarray
-    connections: np.ndarray
-    latency: np.ndarray
-    opened: int = 0
-    short: dict[int, int] = field(default_factory=dict)
-    closed_long: dict[int, int] = field(default_factory=dict)
-
-
 class SimulatedTraffic:
-    """The counts of one invented run; `advance` moves it on. Pure but for its seeded generator."""
+    """The counts of one invented run; `advance` moves it on. Pure but for its seeded generator.
+
+    All is counted since the start. _latency: shape (pods, buckets). _short: {requests carried: connections that were
+    opened and closed within one interval}. _closed_long: {connection: requests carried} of those closed in this one.
+    """
 
     def __init__(self, target: SimulatedTarget, requests_per_connection: int | None) -> None:
         self._names = target.names
@@ -67,40 +57,42 @@ class SimulatedTraffic:
         self._random = np.random.default_rng([target.seed, 1])
         self._most = requests_per_connection
         self._buckets, self._chances = _latencies()
-        shape = (target.pods, len(self._buckets))
-        self._counters = _Counters(np.zeros(target.pods, int), np.zeros(target.pods, int), np.zeros(shape, int))
+        self._requests = np.zeros(target.pods, int)
+        self._connections = np.zeros(target.pods, int)
+        self._latency = np.zeros((target.pods, len(self._buckets)), int)
+        self._opened = 0
+        self._short: dict[int, int] = {}
+        self._closed_long: dict[int, int] = {}
         self._users: list[_SimulatedConnection | None] = []
         self._interval = 0
 
     def advance(self, users: int, requests: int) -> None:
         """One interval in which so many users send so many requests, shared evenly among them."""
-        self._interval += 1
-        self._counters.closed_long = {}
         self._resize(users)
-        before = self._counters.requests.copy()
+        before = self._requests.copy()
         for user in range(users):
             self._send(user, requests // users + (user < requests % users))
-        self._counters.latency += self._random.multinomial(self._counters.requests - before, self._chances)
+        self._latency += self._random.multinomial(self._requests - before, self._chances)
 
     def sample(self, at_s: float) -> TrafficSample:
         """The counters now."""
-        counted = self._counters
         return TrafficSample(
             at_s=at_s,
             users=len(self._users),
-            requests=int(counted.requests.sum()),
-            pods={name: self._count(pod) for pod, name in enumerate(self._names) if counted.requests[pod]},
-            connections=counted.opened,
+            requests=int(self._requests.sum()),
+            pods={name: self._count(pod) for pod, name in enumerate(self._names) if self._requests[pod]},
+            connections=self._opened,
             loads=self._loads(),
         )
 
     def end(self) -> None:
         """All users leave and close their connections."""
-        self._interval += 1
-        self._counters.closed_long = {}
         self._resize(0)
 
     def _resize(self, users: int) -> None:
+        """The next interval begins with so many users."""
+        self._interval += 1
+        self._closed_long = {}
         self._users.extend([None] * (users - len(self._users)))
         while len(self._users) > users:
             self._close(self._users.pop())
@@ -110,36 +102,35 @@ class SimulatedTraffic:
             connection = self._users[user] or self._open(user)
             batch = requests if self._most is None else min(requests, self._most - connection.carried)
             connection.carried += batch
-            self._counters.requests[connection.pod] += batch
+            self._requests[connection.pod] += batch
             requests -= batch
             if connection.carried == self._most:
                 self._close(connection)
                 self._users[user] = None
 
     def _open(self, user: int) -> _SimulatedConnection:
-        counted = self._counters
-        counted.opened += 1
+        self._opened += 1
         pod = min(bisect(self._cumulative, self._random.random()), len(self._names) - 1)
-        counted.connections[pod] += 1
-        connection = self._users[user] = _SimulatedConnection(counted.opened, pod, self._interval)
+        self._connections[pod] += 1
+        connection = self._users[user] = _SimulatedConnection(self._opened, pod, self._interval)
         return connection
 
     def _close(self, connection: _SimulatedConnection | None) -> None:
         if connection is None:
             return
         if connection.born == self._interval:
-            self._counters.short[connection.carried] = self._counters.short.get(connection.carried, 0) + 1
+            self._short[connection.carried] = self._short.get(connection.carried, 0) + 1
         else:
-            self._counters.closed_long[connection.connection_id] = connection.carried
+            self._closed_long[connection.connection_id] = connection.carried
 
     def _loads(self) -> ConnectionLoads:
         open_now = {c.connection_id: c.carried for c in self._users if c is not None}
-        return ConnectionLoads(dict(self._counters.short), self._counters.closed_long | open_now)
+        return ConnectionLoads(dict(self._short), self._closed_long | open_now)
 
     def _count(self, pod: int) -> PodCount:
-        row = self._counters.latency[pod]
-        counts = {bucket: int(times) for bucket, times in zip(self._buckets, row, strict=True) if times}
-        return PodCount(int(self._counters.requests[pod]), 0, int(self._counters.connections[pod]), Histogram(counts))
+        row = zip(self._buckets, self._latency[pod], strict=True)
+        counts = {bucket: int(times) for bucket, times in row if times}
+        return PodCount(int(self._requests[pod]), 0, int(self._connections[pod]), Histogram(counts))
 
 
 def _latencies() -> tuple[list[int], np.ndarray]:
@@ -174,10 +165,9 @@ class SimulatedArrivals:
 class SimulatedLoad:
     """One invented run. See ports.Load."""
 
-    def __init__(self, plan: LoadPlan, target: SimulatedTarget, clock: Clock, sleep: Sleep) -> None:
+    def __init__(self, plan: LoadPlan, target: SimulatedTarget, clock: Clock) -> None:
         self._plan = plan
         self._clock = clock
-        self._sleep = sleep
         self._traffic = SimulatedTraffic(target, plan.requests_per_connection)
         self._over = asyncio.Event()
         self._users = 0.0
@@ -212,14 +202,12 @@ class SimulatedLoad:
         """See ports.Load."""
         self._over.set()
 
-    async def kill(self) -> None:
-        """See ports.Load."""
-        self._over.set()
+    kill = stop
 
     async def _tick(self, most_s: float) -> None:
         """Wait for the next sample's time or for the end, whichever is first."""
         waits: list[asyncio.Future[object]] = [
-            asyncio.ensure_future(self._sleep(most_s)),
+            asyncio.ensure_future(self._clock.sleep(most_s)),
             asyncio.ensure_future(self._over.wait()),
         ]
         try:
@@ -247,15 +235,14 @@ class SimulatedLoad:
 
 
 class SimulatedGenerator:
-    """See ports.LoadGenerator. sleep: waits so many seconds of the clock's."""
+    """See ports.LoadGenerator."""
 
-    def __init__(self, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._sleep = sleep
 
     async def start(self, plan: LoadPlan, target: Admitted) -> Load:
         """Raises PlanError when the target is not a simulated one."""
-        return SimulatedLoad(plan, parse_simulated(target.url), self._clock, self._sleep)
+        return SimulatedLoad(plan, parse_simulated(target.url), self._clock)
 
 
 class SimulatedPods:

@@ -35,7 +35,7 @@ from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import Admitted
 from scale_app.service.run_queries import STORED_SPANS
 from tests.bench.ui_history import keep_an_hour
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, PassingClock
 from tests.fakes_load import observed
 from tests.postgres import binaries, running_postgres
 
@@ -171,15 +171,12 @@ async def _scalar(connection: Any, query: str) -> int:
 
 async def simulated_seconds(plan: LoadPlan) -> AsyncIterator[tuple[Sample, list[Event]]]:
     """Each sample of a simulated run and what it means, on a clock that does not wait."""
-    clock, target = FakeClock(), Admitted(plan.target_url, Source.SIMULATED, ())
+    clock, target = PassingClock(), Admitted(plan.target_url, Source.SIMULATED, ())
     run = Run("run", plan, Source.SIMULATED, 1_700_000_000.0)
-
-    async def sleep(seconds: float) -> None:
-        clock.advance(seconds)
 
     pods = await anext(SimulatedPods(clock).watch(target))
     yield pods, observed(run, pods)
-    load = await SimulatedGenerator(clock, sleep).start(plan, target)
+    load = await SimulatedGenerator(clock).start(plan, target)
     async for sample in load.samples():
         yield sample, observed(run, sample)
 

@@ -20,7 +20,7 @@ from scale_app.domain.run import Run
 from scale_app.domain.samples import Sample
 from scale_app.domain.snapshot import RunState, Snapshot, Source
 from scale_app.ports import Admitted
-from tests.fakes import FakeClock
+from tests.fakes import PassingClock
 from tests.fakes_load import observed
 
 RUN_ID = "an-hour"
@@ -69,12 +69,9 @@ async def _minute(plan: LoadPlan, began: float) -> list[Snapshot]:
 
 
 async def _samples(plan: LoadPlan) -> AsyncIterator[Sample]:
-    clock, target = FakeClock(), Admitted(plan.target_url, Source.SIMULATED, ())
-
-    async def sleep(seconds: float) -> None:
-        clock.advance(seconds)
+    clock, target = PassingClock(), Admitted(plan.target_url, Source.SIMULATED, ())
 
     yield await anext(SimulatedPods(clock).watch(target))
-    load = await SimulatedGenerator(clock, sleep).start(replace(plan, duration_s=MINUTE_S + 1), target)
+    load = await SimulatedGenerator(clock).start(replace(plan, duration_s=MINUTE_S + 1), target)
     async for sample in load.samples():
         yield sample

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 
 from scale_app.adapters.kubernetes import objects
 from scale_app.adapters.kubernetes.border import NotThere
@@ -101,29 +101,22 @@ class KubernetesCatalog:
         async def read(api: str, kind: str) -> list[Json]:
             return await _or_nothing(listed(cluster, f"/{api}{where}/{kind}"), problems)
 
-        services, slices, *others = await asyncio.gather(
+        services, slices, ingresses, routes, gateways = await asyncio.gather(
             read("api/v1", "services"),
             read(f"apis/{DISCOVERY}/v1", "endpointslices"),
             *(read(api, kind) for api, kind in OPTIONAL),
         )
-        found = _found(cluster, services, slices, others)
+        found = Found(
+            [objects.service(each) for each in services],
+            [objects.endpoint_slice(each) for each in slices],
+            ingresses,
+            routes,
+            gateways,
+            inside=cluster.inside,
+            context=cluster.context,
+        )
         problem = " ".join(dict.fromkeys(problems))
         return TargetList(targets=tuple(targets_of(found)), problem=problem)
-
-
-def _found(
-    cluster: ClusterClient, services: Sequence[Json], slices: Sequence[Json], others: Sequence[list[Json]]
-) -> Found:
-    ingresses, routes, gateways = others
-    return Found(
-        services=[objects.service(each) for each in services],
-        slices=[objects.endpoint_slice(each) for each in slices],
-        ingresses=ingresses,
-        routes=routes,
-        gateways=gateways,
-        inside=cluster.inside,
-        context=cluster.context,
-    )
 
 
 async def _or_nothing(reading: Awaitable[tuple[list[Json], str]], problems: list[str]) -> list[Json]:

@@ -19,20 +19,19 @@ from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable
 
 T = TypeVar("T")
 PAGE = 500
-WATCH_S = 30
-"""A watch is ended by the server after this, so that a server that fell silent is noticed soon."""
-GRACE_S = 10.0
-PAUSES_S = (0.0, 0.5, 1.0, 2.0, 4.0, 5.0)
-"""Before the first, second ... try after a failure; the last one stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How patient a list-and-watch loop is. watch_s: of one watch. pauses_s: see PAUSES_S."""
+    """How patient a list-and-watch loop is.
 
-    watch_s: int = WATCH_S
-    grace_s: float = GRACE_S
-    pauses_s: tuple[float, ...] = PAUSES_S
+    watch_s: a watch is ended by the server after this, so that a server that fell silent is noticed soon.
+    pauses_s: before the first, second ... try after a failure; the last one stays.
+    """
+
+    watch_s: int = 30
+    grace_s: float = 10.0
+    pauses_s: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0, 5.0)
 
 
 async def listed(cluster: ClusterClient, path: str, query: Mapping[str, str] | None = None) -> tuple[list[Json], str]:

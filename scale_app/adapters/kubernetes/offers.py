@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from scale_app.adapters.kubernetes.objects import (
-    Endpoint,
-    Json,
-    Port,
-    Service,
-    Slice,
-    at,
-    endpoints_of,
-    int_at,
-    list_at,
-    text_at,
-)
+from scale_app.adapters.kubernetes import objects
+from scale_app.adapters.kubernetes.objects import Endpoint, Json, Port, Service, Slice, int_at, list_at, text_at
 from scale_app.domain.cluster import ClusterTarget, Place, ServiceRef, ServiceSettings, TargetKind
 
 PATTERN_CHARACTERS = set("*()[]{}^$|\\?+ ")
@@ -41,7 +31,7 @@ class Found:
         grouped: dict[tuple[str, str], list[Slice]] = {}
         for each in self.slices:
             grouped.setdefault((each.namespace, each.service), []).append(each)
-        object.__setattr__(self, "endpoints", {key: endpoints_of(slices) for key, slices in grouped.items()})
+        object.__setattr__(self, "endpoints", {key: objects.endpoints_of(slices) for key, slices in grouped.items()})
 
 
 def targets_of(found: Found) -> list[ClusterTarget]:
@@ -217,7 +207,7 @@ def _rule_targets(found: Found, route: Json, rule: Json, gateway: Json | None, s
     weights = [f"{text_at(ref, 'name')} {int_at(ref, 'weight', default=1)}" for ref in backends]
     for ref in backends:
         service = found.by_name.get((text_at(ref, "namespace") or namespace, text_at(ref, "name")))
-        if service is None or at(ref, "weight") == 0:
+        if service is None or int_at(ref, "weight", default=1) == 0:
             continue
         url = _url(secure, host, port, path) if host else ""
         target = _checked(_target(found, service, "HTTPRoute", name, url, int_at(ref, "port")), host, path)

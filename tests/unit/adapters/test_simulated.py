@@ -44,7 +44,7 @@ def admitted(url: str = "simulated?pods=5") -> Admitted:
 
 
 async def started(clock: FakeClock, plan: LoadPlan, url: str = "simulated?pods=5") -> Load:
-    return await SimulatedGenerator(clock, clock.sleep).start(plan, admitted(url))
+    return await SimulatedGenerator(clock).start(plan, admitted(url))
 
 
 async def all_of(load: Load) -> list[Sample]:

@@ -23,7 +23,7 @@ from scale_app.domain.samples import CountsSample
 from scale_app.domain.source import Source
 from scale_app.domain.target import USER_AGENT
 from scale_app.ports import Admitted
-from scale_app.readings.access_log import LogFormat, Ours, Whose
+from scale_app.readings.access_log import Entry, LogFormat, Ours, Whose
 
 log = logging.getLogger(__name__)
 MOST_LOGS = 200
@@ -42,7 +42,7 @@ class AccessLogCounter(AtPods):
     async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
         """See RequestCounter."""
         pods = self.pods_of(plan, target)
-        counts = LineCounts(plan)
+        counts = LineCounts(plan, lambda pod, _: pod)
         following = LogFollowing(pods.cluster, counts.take)
         try:
             async with pods:
@@ -71,24 +71,31 @@ def _sample(at_s: float, counts: LineCounts, now: Collection[str], failed: Mappi
 
 
 class LineCounts:
-    """ours: {pod name: lines of our requests}. others: lines of other clients' requests."""
+    """ours: {pod name: lines of our requests}. others: lines of other clients' requests.
 
-    def __init__(self, plan: LoadPlan) -> None:
+    pod_of: who answered, from the name of the pod that logs and what it logs; a line for which it gives "" is left out.
+    """
+
+    def __init__(self, plan: LoadPlan, pod_of: Callable[[str, Entry], str]) -> None:
         self.ours: dict[str, int] = {}
         self.others = 0
         self._format = LogFormat(plan.log_pattern)
-        self._ours = our_requests(plan)
+        self._ours = _our_requests(plan)
+        self._pod_of = pod_of
 
-    def take(self, pod: str, line: bytes) -> None:
-        """Count a line of this pod's log."""
-        whose = self._ours.whose(self._format.entry(line))
-        if whose is Whose.OURS:
+    def take(self, logs: str, line: bytes) -> None:
+        """Count a line. logs: name of the pod whose log it is from."""
+        entry = self._format.entry(line)
+        pod = self._pod_of(logs, entry) if entry else ""
+        if not pod:
+            return
+        if self._ours.whose(entry) is Whose.OURS:
             self.ours[pod] = self.ours.get(pod, 0) + 1
-        elif whose is Whose.OTHERS:
+        else:
             self.others += 1
 
 
-def our_requests(plan: LoadPlan) -> Ours:
+def _our_requests(plan: LoadPlan) -> Ours:
     """How the plan's requests look in a log."""
     parts = urlsplit(plan.target_url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

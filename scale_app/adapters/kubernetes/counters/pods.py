@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 
 from scale_app.adapters.kubernetes.client import ClusterClient, Json
-from scale_app.adapters.kubernetes.list_watch import ListWatch, Timing, listed
+from scale_app.adapters.kubernetes.list_watch import ListWatch, listed
 from scale_app.adapters.kubernetes.objects import (
     SERVICE_LABEL,
     Endpoint,
@@ -66,16 +66,14 @@ class CountedPod:
 class TargetPods:
     """`async with` keeps `now` as the cluster has it. Raises CountingFailed, ClusterForbidden, ClusterUnavailable."""
 
-    def __init__(self, cluster: ClusterClient, service: ServiceRef, timing: Timing | None = None) -> None:
-        timing = timing or Timing()
+    def __init__(self, cluster: ClusterClient, service: ServiceRef) -> None:
         base = f"/namespaces/{service.namespace}"
         of_service = {"labelSelector": f"{SERVICE_LABEL}={service.name}"}
         self.cluster = cluster
         self.service = service
-        self._slices = ListWatch(
-            cluster, f"/apis/discovery.k8s.io/v1{base}/endpointslices", endpoint_slice, of_service, timing
-        )
-        self._pods = ListWatch(cluster, f"/api/v1{base}/pods", _pod, timing=timing)
+        slices = f"/apis/discovery.k8s.io/v1{base}/endpointslices"
+        self._slices = ListWatch(cluster, slices, endpoint_slice, of_service)
+        self._pods = ListWatch(cluster, f"/api/v1{base}/pods", _pod)
         self._known = asyncio.Event()
         self._now: Mapping[str, CountedPod] | None = None
         self._trouble = ""
@@ -84,20 +82,19 @@ class TargetPods:
 
     async def __aenter__(self) -> TargetPods:
         needed = asyncio.create_task(self._slices.follow(self._wake, self._note))
-        details = asyncio.create_task(self._follow_details())
-        self._tasks = [needed, details]
-        known = asyncio.create_task(self._known.wait())
+        needed.add_done_callback(lambda _: self._known.set())
+        self._tasks = [needed, asyncio.create_task(self._follow_details())]
         try:
-            await asyncio.wait({needed, known}, timeout=KNOWN_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait_for(self._known.wait(), KNOWN_WITHIN_S)
             if needed.done():
                 await needed
-            if not known.done():
-                raise CountingFailed(self._trouble or f"The cluster did not list the pods within {KNOWN_WITHIN_S:g} s.")
+        except TimeoutError:
+            await self._end()
+            late = f"The cluster did not list the pods within {KNOWN_WITHIN_S:g} s."
+            raise CountingFailed(self._trouble or late) from None
         except BaseException:
             await self._end()
             raise
-        finally:
-            known.cancel()
         return self
 
     async def __aexit__(

@@ -104,15 +104,12 @@ class _Pages:
                     await self._page(pod, port, path)
                 except ClusterForbidden:
                     raise
-                except _NothingThere:
-                    tried.append(f":{port}{path}")
-                    continue
                 except ScaleError as error:
                     tried.append(f":{port}{path}")
-                    useless = useless or str(error)
-                    continue
-                self._place = (port, path)
-                return self._place
+                    useless = useless or ("" if isinstance(error, _NothingThere) else str(error))
+                else:
+                    self._place = (port, path)
+                    return self._place
         raise CountingFailed(
             useless
             or f"The pod {pod.name} has no Prometheus page at {', '.join(tried) or 'any port'}. Say where it is by the "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from scale_app.adapters.kubernetes.client import ClusterClient
-from scale_app.adapters.kubernetes.counters.access_log import LAG_S, LogFollowing, our_requests
+from scale_app.adapters.kubernetes.counters.access_log import LAG_S, LineCounts, LogFollowing
 from scale_app.adapters.kubernetes.counters.pods import CountedPod, pods_of_selector
 from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts
 from scale_app.domain.errors import CountingFailed, ScaleError
@@ -16,7 +16,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import CountsSample
 from scale_app.domain.source import Source
 from scale_app.ports import Admitted
-from scale_app.readings.access_log import LogFormat, Whose, envoy_requests, upstream_ip
+from scale_app.readings.access_log import envoy_requests, upstream_ip
 
 ADMIN_PORTS = (9901, 19000, 15000)
 ADMIN_LIMIT_S = 5.0
@@ -71,12 +71,9 @@ class _AtProxy:
     def __init__(self, cluster: ClusterClient, plan: LoadPlan, pods: Callable[[], Mapping[str, CountedPod]]) -> None:
         self._cluster = cluster
         self._pods = pods
-        self._format = LogFormat(plan.log_pattern)
-        self._ours = our_requests(plan)
-        self._following = LogFollowing(cluster, self._take)
+        self._counts = LineCounts(plan, lambda _, entry: self._ips.get(upstream_ip(entry, self._ips), ""))
+        self._following = LogFollowing(cluster, self._counts.take)
         self._admin_port = 0
-        self._others = 0
-        self._requests: dict[str, int] = {}
         self._ips: dict[str, str] = {}
         self._envoy: dict[str, dict[str, int]] = {}
 
@@ -109,7 +106,7 @@ class _AtProxy:
 
     def counted(self) -> tuple[dict[str, int], int]:
         """{pod name: requests}, zeros included; requests of other clients."""
-        return {**dict.fromkeys(self._pods(), 0), **self._requests}, self._others
+        return {**dict.fromkeys(self._pods(), 0), **self._counts.ours}, self._counts.others
 
     async def close(self) -> None:
         await self._following.close()
@@ -122,18 +119,6 @@ class _AtProxy:
         """Addresses are kept when their pod is gone: its last requests are logged after that."""
         self._ips.update({pod.ip: name for name, pod in self._pods().items() if pod.ip})
 
-    def _take(self, proxy: str, line: bytes) -> None:
-        entry = self._format.entry(line)
-        whose = self._ours.whose(entry)
-        if entry is None or whose is Whose.NOBODYS:
-            return
-        ip = upstream_ip(entry, self._ips)
-        if whose is Whose.OTHERS:
-            self._others += bool(ip)
-        elif ip:
-            name = self._ips[ip]
-            self._requests[name] = self._requests.get(name, 0) + 1
-
     def _take_envoy(self, proxy: str, text: str) -> None:
         before = self._envoy.get(proxy)
         now = dict(envoy_requests(text, self._ips))
@@ -143,4 +128,4 @@ class _AtProxy:
         for ip, total in now.items():
             gained = total - before.get(ip, 0) if total >= before.get(ip, 0) else total
             name = self._ips[ip]
-            self._requests[name] = self._requests.get(name, 0) + gained
+            self._counts.ours[name] = self._counts.ours.get(name, 0) + gained
