@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from scale_app.api import legacy_shapes as shapes
-from scale_app.api.operation import Operation, aside, document
+from scale_app.api.operation import Operation, Serve, aside, document
 from scale_app.api.problems import STARTS
 from scale_app.api.socket import ENDED, TRY_LATER, Socket, Texts, close, closed_with_reason, listen, send, until_first
 from scale_app.api.v1.shapes import pair_of
@@ -76,15 +76,7 @@ def legacy_operations(hub: Hub) -> list[Operation]:
     ]  # fmt: skip
 
 
-def _legacy(
-    method: str,
-    path: str,
-    name: str,
-    summary: str,
-    serve: Callable[[Request], Awaitable[Response]],
-    gives: Any,
-    **more: Any,
-) -> Operation:
+def _legacy(method: str, path: str, name: str, summary: str, serve: Serve, gives: Any, **more: Any) -> Operation:
     return Operation(
         method, path, name, "Legacy routes", summary, None, gives, refusal=shapes.Refusal, serve=serve, **more
     )

@@ -24,6 +24,7 @@ from scale_app.domain.errors import PlanError, ScaleError
 
 NO_STORE = {"Cache-Control": "no-store"}
 T = TypeVar("T")
+Serve = Callable[[Request], Awaitable[Response]]
 MOST_PARTS = 40_000
 """Values, lists and objects in one body: a plan with a replayed pattern of the most points has 30,000."""
 ASIDE_FROM_BYTES = 32 * 1024
@@ -91,7 +92,7 @@ class Operation:
     does: str = ""
     example: object = None
     long: bool = False
-    serve: Callable[[Request], Awaitable[Response]] | None = None
+    serve: Serve | None = None
 
     @property
     def writes(self) -> bool:
@@ -104,7 +105,7 @@ def route_of(operation: Operation) -> Route:
     return Route(operation.path, endpoint, methods=[operation.method], name=operation.name)
 
 
-def _endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(operation: Operation) -> Serve:
     answer = operation.answer
     assert answer is not None
 

@@ -49,15 +49,9 @@ def _print_runs(found: list[RunSummary]) -> None:
     for column in rows.columns[:-1]:
         column.no_wrap = True
     for each in found:
-        verdict = VERDICTS[each.verdict] if each.verdict else shown.NONE
-        cells = (
-            each.run_id,
-            shown.moment(each.created_at_epoch_s),
-            STATES[each.state],
-            verdict,
-            shown.score(each.score),
-        )
-        rows.add_row(*cells, each.baseline, plain(each.target_url))
+        begun, verdict = shown.moment(each.created_at_epoch_s), VERDICTS[each.verdict] if each.verdict else shown.NONE
+        state, score = STATES[each.state], shown.score(each.score)
+        rows.add_row(each.run_id, begun, state, verdict, score, each.baseline, plain(each.target_url))
     output().print(rows if found else "No runs yet.")
     for unreadable in filter(None, (each.unreadable for each in found)):
         click.echo(plain(unreadable), err=True)

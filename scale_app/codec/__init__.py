@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, Literal, TypeVar, cast, get_type_hints
 
@@ -27,6 +28,8 @@ AT_ONCE = 200
 """Items of a list in one piece: a second's point, or a pod's row of spans."""
 T = TypeVar("T")
 Direction = Literal["validation", "serialization"]
+MARK = re.compile(r"(?:^|(?<=\s))(\w+\*?(?:, \w+\*?)*): ")
+"""What stands before the meaning of a field, or of several."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -172,28 +175,15 @@ def meanings_of(docstring: str, fields: Sequence[str]) -> tuple[str, dict[str, s
     """
     own, meanings = [], {}
     for paragraph in docstring.split("\n\n"):
-        before, parts = _parts(" ".join(paragraph.split()), fields)
-        if before:
+        text = " ".join(paragraph.split())
+        marks = [(mark, named) for mark in MARK.finditer(text) if (named := _named(mark[1], fields))]
+        starts = [*(mark.start() for mark, _ in marks), len(text)]
+        if before := text[: starts[0]].strip():
             own.append(before)
-        for names, meaning in parts:
-            meanings.update(dict.fromkeys(names, meaning))
+        for (mark, named), end in zip(marks, starts[1:], strict=True):
+            meanings.update(dict.fromkeys(named, text[mark.end() : end].strip(" ;")))
     return "\n\n".join(own), meanings
 
 
-def _parts(paragraph: str, fields: Sequence[str]) -> tuple[str, list[tuple[list[str], str]]]:
-    marks = []
-    for match in re.finditer(r"(?:^|(?<=\s))(\w+\*?(?:, \w+\*?)*): ", paragraph):
-        names = [field for pattern in match[1].split(", ") for field in fields if _is(pattern, field)]
-        if names:
-            marks.append((match, names))
-    if not marks:
-        return paragraph.strip(), []
-    ends = [*(match.start() for match, _ in marks[1:]), len(paragraph)]
-    meanings = [paragraph[match.end() : end].strip(" ;") for (match, _), end in zip(marks, ends, strict=True)]
-    return paragraph[: marks[0][0].start()].strip(), [
-        (names, meaning) for (_, names), meaning in zip(marks, meanings, strict=True)
-    ]
-
-
-def _is(pattern: str, field: str) -> bool:
-    return field.startswith(pattern[:-1]) if pattern.endswith("*") else field == pattern
+def _named(patterns: str, fields: Sequence[str]) -> list[str]:
+    return [field for pattern in patterns.split(", ") for field in fields if fnmatchcase(field, pattern)]

@@ -62,24 +62,24 @@ class _PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            raise _Refused("an alias (*name) is not accepted", self._here())
+            raise self._refused("an alias (*name) is not accepted")
         self._depth += 1
         self._nodes += 1
         if self._depth > MOST_DEPTH or self._nodes > MOST_NODES:
-            raise _Refused("it is nested too deeply or has too many parts", self._here())
+            raise self._refused("it is nested too deeply or has too many parts")
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
 
-    def _here(self) -> yaml.Mark | None:
-        mark: yaml.Mark | None = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-        return mark
+    def _refused(self, problem: str) -> yaml.MarkedYAMLError:
+        here = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+        return yaml.MarkedYAMLError(problem=problem, problem_mark=here)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for name in (key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if name in seen:
-                raise _Refused(f"{name!r} is given twice", node.start_mark)
+                raise yaml.MarkedYAMLError(problem=f"{name!r} is given twice", problem_mark=node.start_mark)
             seen.add(name)
         return super().construct_mapping(node, deep)
 
@@ -102,11 +102,6 @@ for kind in (_PlainLoader, _PlainDumper):
     kind.add_implicit_resolver(FLOAT, re.compile(rf"{NUMBER.pattern}$"), list("-+0123456789"))
 _PlainLoader.add_constructor(INT, _PlainLoader.construct_whole)
 _PlainLoader.add_constructor(FLOAT, _PlainLoader.construct_number)
-
-
-class _Refused(yaml.MarkedYAMLError):
-    def __init__(self, problem: str, where: yaml.Mark | None) -> None:
-        super().__init__(problem=problem, problem_mark=where)
 
 
 def _document(text: str | bytes) -> object:
