@@ -5,52 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from scale_app.cli.commands import loading
 
 if TYPE_CHECKING:
-    from scale_app.domain.cluster import PermissionList, TargetList
-    from scale_app.domain.compare import Comparison
-    from scale_app.domain.plan import LoadPlan
+    from scale_app.cli.remote_client import RemoteClient
     from scale_app.domain.record import RunRecord
-    from scale_app.domain.recording import WholeRun
     from scale_app.reports.formats import FormatName
     from scale_app.service.hub import Hub
 
 STORED_WITHIN_S = 10.0
 
 
-class Runs(Protocol):
-    """What commands ask for; each method raises what the hub's of the same name raises."""
-
-    async def start(self, plan: LoadPlan) -> str: ...
-
-    async def stop(self, run_id: str) -> None: ...
-
-    async def run(self, run_id: str) -> RunRecord: ...
-
-    async def whole(self, run_id: str, recording: bool = False, pods: bool = False) -> WholeRun: ...
-
-    async def compare(self, first_id: str, second_id: str) -> Comparison: ...
-
-    async def mark_baseline(self, run_id: str, name: str) -> None: ...
-
-    async def targets(self) -> TargetList: ...
-
-    async def permissions(self) -> PermissionList: ...
-
-    def watch(self, run_id: str) -> AsyncIterator[RunRecord]:
-        """The run as it is, again and again, until it has ended; the last one is how it ended, all of it stored."""
-
-    def file(self, run_id: str, name: FormatName) -> AsyncGenerator[bytes, None]:
-        """The run as a file, in pieces. Raises RunNotFound."""
-
-
 @asynccontextmanager
-async def opened(server: str | None) -> AsyncIterator[Runs]:
-    """What a command asks. server: the URL of a running server, None for the hub of this process.
+async def opened(server: str | None) -> AsyncIterator[LocalClient | RemoteClient]:
+    """What a command asks; both answer alike, and raise what the hub's method of the same name raises.
 
+    server: the URL of a running server, None for the hub of this process.
     Raises SettingsError, StoreUnavailable, ServerRefused, ServerAway.
     """
     # As late as this: each way brings libraries along that the other has no use for.
@@ -68,7 +40,7 @@ async def opened(server: str | None) -> AsyncIterator[Runs]:
 
 
 class LocalClient:
-    """Fulfils Runs with the hub of this process."""
+    """The runs of this process's hub."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -84,6 +56,7 @@ class LocalClient:
         await self._hub.mark_baseline(run_id, name)
 
     async def file(self, run_id: str, name: FormatName) -> AsyncGenerator[bytes, None]:
+        """The run as a file, in pieces. Raises RunNotFound."""
         from scale_app.reports.formats import written  # late: only `export` needs what reports are written with
 
         async with aclosing(written(run_id, name, self._hub.whole, self._hub.recorded)) as pieces:
@@ -91,6 +64,7 @@ class LocalClient:
                 yield piece
 
     async def watch(self, run_id: str) -> AsyncIterator[RunRecord]:
+        """The run as it is, again and again, until it has ended; the last one is how it ended, all of it stored."""
         async with self._hub.follow(run_id) as followed:
             yield followed.record
             async for _ in followed.updates:

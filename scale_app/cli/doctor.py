@@ -61,7 +61,7 @@ def doctor(server: str | None, target: str, pod_header: str, as_json: bool) -> N
 
 
 async def _of_here(plan: LoadPlan) -> list[Row]:
-    from scale_app import wiring  # brings every adapter along, which a look at a server has no use for
+    from scale_app import wiring  # late: a look at a server has no use for the database
 
     settings = load_settings()
     rows = [page_row(), await port_row(settings), local_ports_row(settings)]

@@ -35,7 +35,7 @@ class ServerAway(ScaleError):
 
 
 class RemoteClient:
-    """Fulfils Runs over HTTP. url: as people open the page."""
+    """The runs of a server. url: as people open the page."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")

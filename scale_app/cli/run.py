@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from scale_app.cli.client import Runs, opened
+from scale_app.cli.client import opened
 from scale_app.cli.commands import Exit, first_and_second_signal, sentence_and_exit
 from scale_app.cli.run_output import (
     needs,
@@ -111,7 +111,7 @@ async def _run(
 ) -> WholeRun:
     async with opened(server) as client:
         run_id = await client.start(plan)
-        with progress(quiet) as show, _stop_by_signal(client, run_id):
+        with progress(quiet) as show, _stop_by_signal(lambda: client.stop(run_id)):
             async for record in client.watch(run_id):
                 show(record)
         whole = await client.whole(run_id, **needs(wanted))
@@ -124,17 +124,17 @@ async def _run(
 
 
 @contextlib.contextmanager
-def _stop_by_signal(client: Runs, run_id: str) -> Iterator[None]:
+def _stop_by_signal(stop: Callable[[], Awaitable[None]]) -> Iterator[None]:
     """The first SIGINT or SIGTERM stops the load in order, a second one ends the command."""
     task = asyncio.current_task()
     assert task is not None
     stops: list[asyncio.Task[None]] = []
 
-    async def stop() -> None:
+    async def stopped() -> None:
         with contextlib.suppress(ScaleError):  # it has ended by itself meanwhile
-            await client.stop(run_id)
+            await stop()
 
-    with first_and_second_signal(lambda: stops.append(asyncio.create_task(stop())), task.cancel):
+    with first_and_second_signal(lambda: stops.append(asyncio.create_task(stopped())), task.cancel):
         yield
 
 
