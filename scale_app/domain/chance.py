@@ -7,7 +7,7 @@ n_eff * CV^2. For few picks, where that is wrong, the recorded connections are d
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from scale_app.domain.balance import counted, shares
 from scale_app.domain.numerics import Array, crossing, np, special
@@ -114,23 +114,30 @@ def half_a_pick_cv(shares: Array, effective: float) -> float:
 
 
 def deciding_picks(long_run_cv: float, threshold_cv: float, df: int, least: float) -> float | None:
-    """Effective picks, at least `least`, from which the interval around long_run_cv excludes threshold_cv.
-
-    None when more than MOST_PICKS would be needed: nobody waits for them.
-    """
+    """Effective picks, at least `least`, from which the interval around long_run_cv excludes threshold_cv; None as in
+    `enough_picks`."""
     beyond = 1 - TAIL if long_run_cv > threshold_cv else TAIL
 
-    def short_of(log_n: float) -> float:
-        n = math.exp(log_n)
+    def missing(n: float) -> float:
         gap = noncentral_cdf(df + n * long_run_cv**2, df, n * threshold_cv**2) - beyond
         return gap if long_run_cv < threshold_cv else -gap
 
+    return None if long_run_cv == threshold_cv else enough_picks(missing, least)
+
+
+def enough_picks(missing: Callable[[float], float], least: float) -> float | None:
+    """Picks, at least `least`, from which nothing is missing: missing(picks) falls, and is 0 there.
+
+    None when more than MOST_PICKS would be needed: nobody waits for them.
+    """
+
+    def missing_at(log_n: float) -> float:
+        return missing(math.exp(log_n))
+
     first, last = math.log(least), math.log(MOST_PICKS)
-    if long_run_cv == threshold_cv or first >= last or short_of(last) > 0:
+    if first >= last or missing_at(last) > 0:
         return None
-    if short_of(first) <= 0:
-        return least
-    return math.exp(crossing(short_of, first, last, rtol=1e-6))
+    return least if missing_at(first) <= 0 else math.exp(crossing(missing_at, first, last, rtol=1e-6))
 
 
 def exact_p(t: float, shares: Array, picks: Picks, upper: bool, alpha: float) -> float | None:

@@ -24,7 +24,8 @@ import math
 from collections.abc import Mapping
 
 from scale_app.domain.balance import CV_THRESHOLD
-from scale_app.domain.numerics import Array, crossing, np, special
+from scale_app.domain.chance import enough_picks
+from scale_app.domain.numerics import Array, np, special
 from scale_app.domain.picks import Loads, freshness_of
 from scale_app.domain.samples import PodCount
 
@@ -43,7 +44,6 @@ NEGLIGIBLE = 1e-6
 LARGE = 1e7
 """From here on a Bessel function is its first asymptotic term within 1e-5; scipy knows it up to about 1e9."""
 LOG_HALF = math.log(0.5)
-MOST_PICKS = 1e8
 AHEAD = 0.42
 """Standard deviations of the chi-square by which luck hastens the median decision, when one looks again and again:
 12,800, 19,200 and 31,600 picks until a fair balancer of 2, 5 and 20 pods is EVEN, by simulation."""
@@ -163,20 +163,16 @@ def highest_cv(n: float, t: float, df: int, log_from: float) -> float:
 def deciding_picks(cv: float, df: int, least: float, log_even_from: float, log_uneven_from: float) -> float | None:
     """Effective picks, at least `least`, after which half of the balancers with a long-run CV of cv are decided.
 
-    None when more than MOST_PICKS would be needed: nobody waits for them.
+    None as in `chance.enough_picks`.
     """
 
-    def missing(log_n: float) -> float:
-        n = math.exp(log_n)
+    def missing(n: float) -> float:
         mean, ahead = df + n * cv**2, AHEAD * math.sqrt(2 * df + 4 * n * cv**2)
         if cv < CV_THRESHOLD:
             return log_even_from - log_even(n, max(0.0, mean - ahead), df)
         return log_uneven_from - log_spread_of(n, mean + ahead, df) - LOG_HALF
 
-    first, last = math.log(least), math.log(MOST_PICKS)
-    if cv == CV_THRESHOLD or first >= last or missing(last) > 0:
-        return None
-    return least if missing(first) <= 0 else math.exp(crossing(missing, first, last, rtol=1e-6))
+    return None if cv == CV_THRESHOLD else enough_picks(missing, least)
 
 
 def _tried(n: float, t: float) -> Array:

@@ -29,7 +29,6 @@ class PodCounts:
 
 
 def counts_of(snapshot: Snapshot) -> PodCounts:
-    """What a snapshot says of it."""
     pods = snapshot.pods
     due = tuple(round(requests, DUE_DECIMALS) for requests in _due(pods).tolist())
     return PodCounts(snapshot.elapsed_s, tuple(pod.name for pod in pods), tuple(pod.requests for pod in pods), due)
@@ -49,7 +48,8 @@ class PodTimes:
 
     def plain(self) -> PodSpans:
         """The same to write down."""
-        return PodSpans(self.names, self.span_s, _rows(self.requests), _rows(self.expected))
+        requests, expected = (tuple(map(tuple, table.tolist())) for table in (self.requests, self.expected))
+        return PodSpans(self.names, self.span_s, requests, expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,48 +73,32 @@ class PodSpans:
         return PodTimes(self.names, self.span_s, np.array(self.requests, float), np.array(self.expected, float))
 
 
-def _rows(table: np.ndarray) -> tuple[tuple[float, ...], ...]:
-    return tuple(map(tuple, table.tolist()))
-
-
 class PodHistory:
     """Takes the moments of one run in order, and keeps at most MOST_COLUMNS spans of time.
 
     When they are full, every two become one of double length, so a history may be fed every second or every minute.
     """
 
-    def __init__(self, snapshots: Iterable[Snapshot] = ()) -> None:
+    def __init__(self, moments: Iterable[Snapshot | PodCounts] = ()) -> None:
         self._rows: dict[str, int] = {}
         self._span_s = 1.0
         self._columns = 0
         self._counts = np.zeros((2, 0, MOST_COLUMNS))
         self._before = np.zeros((2, 0))
         self._before_s = 0.0
-        for snapshot in snapshots:
-            self.take(snapshot)
+        for moment in moments:
+            self.take(moment)
 
-    @classmethod
-    def of(cls, moments: Iterable[PodCounts]) -> PodHistory:
-        """Of moments, in order."""
-        history = cls()
-        for counts in moments:
-            history.count(counts)
-        return history
-
-    def take(self, snapshot: Snapshot) -> None:
-        """The next snapshot; see `count`."""
-        self.count(counts_of(snapshot))
-
-    def count(self, counts: PodCounts) -> None:
+    def take(self, moment: Snapshot | PodCounts) -> None:
         """The next moment; what was counted since the one before goes to the span half-way between the two.
 
         So does the last second's, which comes a little late: the end of a run waits for answers on their way.
         """
+        counts = moment if isinstance(moment, PodCounts) else counts_of(moment)
         rows = np.array([self._row(name) for name in counts.names], dtype=int)
-        counted = np.array(counts.requests, dtype=float)
         kept = rows < MOST_PODS
         now = np.zeros((2, len(self._rows)))
-        now[:, rows[kept]] = np.stack([counted, np.array(counts.expected, float)])[:, kept]
+        now[:, rows[kept]] = np.array([counts.requests, counts.expected], float)[:, kept]
         before = np.zeros_like(now)
         if now[0].sum() >= self._before[0].sum():  # else a warm-up has ended, and counting began anew
             before[:, : self._before.shape[1]] = self._before
@@ -123,7 +107,6 @@ class PodHistory:
         self._before_s = counts.elapsed_s
 
     def times(self) -> PodTimes:
-        """What there is so far."""
         requests, expected = self._counts[:, :, : self._columns].copy()
         # Due is what was answered, counted is what was read by then: a source that lags must not look like idle pods.
         due = expected.sum(axis=0)

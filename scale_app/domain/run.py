@@ -24,6 +24,7 @@ from scale_app.domain.events import (
     SnapshotTaken,
     StateChanged,
 )
+from scale_app.domain.findings.facts import Facts
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.plausible import Plausible
 from scale_app.domain.roster import Roster, Surroundings
@@ -42,22 +43,15 @@ from scale_app.domain.samples import (
     Tick,
     TrafficSample,
 )
-from scale_app.domain.snapshot import RunState, Snapshot, Source
+from scale_app.domain.snapshot import MOVES, RunState, Snapshot, Source
 from scale_app.domain.unanswered import failure_sentence, should_give_up
 from scale_app.domain.verdict import DECIDED, Verdict
-from scale_app.domain.view import Progress, snapshot_of
+from scale_app.domain.view import pod_shares, snapshot_of
 from scale_app.domain.window import Figures
 from scale_app.domain.windows import Windows
 
 CHANGES_KEPT = 200
 HEALTH_KEPT = 5
-
-MOVES: dict[RunState, frozenset[RunState]] = {
-    RunState.STARTING: frozenset({RunState.RUNNING, RunState.STOPPING, RunState.FAILED}),
-    RunState.RUNNING: frozenset({RunState.STOPPING, RunState.FINISHED, RunState.FAILED}),
-    RunState.STOPPING: frozenset({RunState.STOPPED, RunState.FAILED}),
-}
-"""The states that may follow each active state; the others are ends."""
 
 ALERT_EVENTS = {"raised": AlertRaised, "updated": AlertUpdated, "cleared": AlertCleared}
 
@@ -114,20 +108,20 @@ class Run:
         """What this sample means; nothing once the run has ended."""
         if not self.state.active:
             return []
-        handlers: dict[type[Sample], Callable[[Any], list[Event]]] = {
+        handlers: dict[type[Sample], Callable[[Any], list[Event] | None]] = {
             LoadReady: self._ready,
             TrafficSample: self._traffic_seen,
             PodsSample: self._pods_seen,
             PodsLost: self._pods_lost,
-            CountsSample: self._counts_seen,
-            ConnectionsSample: self._connections_seen,
+            CountsSample: self._attribution.counts_seen,
+            ConnectionsSample: self._attribution.connections_seen,
             Tick: self._ticked,
             PlanChanged: self._plan_changed,
             StopAsked: self._stop_asked,
             GeneratorNotice: self._noticed,
             LoadEnded: self._ended,
         }
-        events = handlers[type(sample)](self._plausible.within(sample))
+        events = handlers[type(sample)](self._plausible.within(sample)) or []
         self.next_seq += len(events)
         self._let_go()
         return events
@@ -148,7 +142,8 @@ class Run:
         if self._began_at_s is not None:
             return []
         self._began_at_s = sample.at_s
-        self._begin(sample.at_s)
+        self._windows.begin(sample.at_s)
+        self._attribution.begin(sample.at_s)
         return self._move(RunState.RUNNING, sample.at_s) if self.state is RunState.STARTING else []
 
     def _ticked(self, tick: Tick) -> list[Event]:
@@ -209,18 +204,6 @@ class Run:
         self._roster.lost(sample.problem)
         return list(self._surroundings.lost(self._elapsed_s(sample.at_s), sample.problem))
 
-    def _counts_seen(self, sample: CountsSample) -> list[Event]:
-        self._attribution.counts_seen(sample)
-        return []
-
-    def _connections_seen(self, sample: ConnectionsSample) -> list[Event]:
-        self._attribution.connections_seen(sample)
-        return []
-
-    def _begin(self, at_s: float) -> None:
-        self._windows.begin(at_s)
-        self._attribution.begin(at_s)
-
     def _plan_changed(self, sample: PlanChanged) -> list[Event]:
         self.plan = self.plan.edited(PlanEdit(sample.users, sample.spawn_rate, sample.arrivals_per_s))
         return [PlanEdited(self._elapsed_s(sample.at_s), self.plan)]
@@ -244,7 +227,7 @@ class Run:
         words = " ".join(part for part in (self._decided_words, self._notice) if part) if finished else ""
         events = [*alerts, *self._move(end, sample.at_s, why or words)]
         if self._began_at_s is None:
-            self._begin(sample.at_s)
+            self._windows.begin(sample.at_s)
         # Who stops a run when it looks good has looked all the time: only a run that took its time has one look.
         figures = self._windows.figures(self.source, at_end=finished and self.plan.until == "duration")
         return [*events, self._snapshot(sample.at_s, self._as_decided(figures), len(events))]
@@ -274,22 +257,34 @@ class Run:
         return [StateChanged(self._elapsed_s(at_s), state, message)]
 
     def _snapshot(self, at_s: float, figures: Figures, events_before: int) -> Event:
-        progress = Progress(
+        traffic = self._traffic
+        facts = Facts(
+            plan=self.plan,
+            source=self.source,
+            figures=figures,
+            rows=pod_shares(figures, self._roster),
+            listed=self._roster.listed(),
+            elapsed_s=self._elapsed_s(at_s),
+            changes=tuple(self._changes),
+            service=self._roster.service,
+            health=tuple(self._health),
+            excess=self._foreign.excess,
+            others=self._attribution.others,
+            errors=dict(traffic.errors) if traffic else {},
+        )
+        self.last = snapshot_of(
+            facts,
+            traffic,
             run_id=self.run_id,
             seq=self.next_seq + events_before,
             at_epoch_s=at_s + self.epoch_offset_s,
-            elapsed_s=self._elapsed_s(at_s),
             state=self.state,
-            source=self.source,
             message=self.message,
-            changes=tuple(self._changes),
-            health=tuple(self._health),
-            excess=self._foreign.excess,
             alerts=self._alerts.active,
             counting=self._attribution.counting,
+            pods_problem=self._roster.problem,
         )
-        self.last = snapshot_of(self.plan, progress, figures, self._roster, self._traffic)
-        return SnapshotTaken(progress.elapsed_s, self.last)
+        return SnapshotTaken(facts.elapsed_s, self.last)
 
     def _elapsed_s(self, at_s: float) -> float:
         return 0.0 if self._began_at_s is None else max(0.0, at_s - self._began_at_s)

@@ -54,7 +54,15 @@ class RunState(StrEnum):
     @property
     def active(self) -> bool:
         """True while the run has, or is about to have, a load generator."""
-        return self in (RunState.STARTING, RunState.RUNNING, RunState.STOPPING)
+        return self in MOVES
+
+
+MOVES: Mapping[RunState, frozenset[RunState]] = {
+    RunState.STARTING: frozenset({RunState.RUNNING, RunState.STOPPING, RunState.FAILED}),
+    RunState.RUNNING: frozenset({RunState.STOPPING, RunState.FINISHED, RunState.FAILED}),
+    RunState.STOPPING: frozenset({RunState.STOPPED, RunState.FAILED}),
+}
+"""The states that may follow each active state; the others are ends."""
 
 
 @dataclass(frozen=True, slots=True)

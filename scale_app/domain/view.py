@@ -2,64 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from scale_app.domain.alert import Alert
 from scale_app.domain.chance import residuals
 from scale_app.domain.counting import Counting
-from scale_app.domain.events import PodChanged
 from scale_app.domain.findings import diagnose
 from scale_app.domain.findings.facts import Facts
-from scale_app.domain.plan import LoadPlan
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import GeneratorHealth, PodCount, TrafficSample
-from scale_app.domain.snapshot import PodShare, RunState, Snapshot, Source
+from scale_app.domain.snapshot import PodShare, RunState, Snapshot
 from scale_app.domain.window import Figures, Window
 from scale_app.domain.work import WorkBalance, cv_of, failing_pods, slow_pods
 
 DUE_DECIMALS = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run is, beside its counts.
-
-    changes: of its pods. health: of the generator at its last samples. excess: requests of others, see Facts.
-    """
-
-    run_id: str
-    seq: int
-    at_epoch_s: float
-    elapsed_s: float
-    state: RunState
-    source: Source
-    message: str
-    alerts: tuple[Alert, ...]
-    changes: tuple[PodChanged, ...] = ()
-    health: tuple[GeneratorHealth, ...] = ()
-    excess: Mapping[str, int] | None = None
-    counting: Counting = Counting()
-
-
 def snapshot_of(
-    plan: LoadPlan, progress: Progress, figures: Figures, roster: Roster, traffic: TrafficSample | None
+    facts: Facts,
+    traffic: TrafficSample | None,
+    *,
+    run_id: str,
+    seq: int,
+    at_epoch_s: float,
+    state: RunState,
+    message: str,
+    alerts: tuple[Alert, ...],
+    counting: Counting,
+    pods_problem: str,
 ) -> Snapshot:
     """Everything that the faces show, once."""
+    plan, figures = facts.plan, facts.figures
     whole, recent = figures.whole, figures.recent
-    rows = pod_shares(figures, roster)
     return Snapshot(
-        run_id=progress.run_id,
-        seq=progress.seq,
-        at_epoch_s=progress.at_epoch_s,
-        elapsed_s=progress.elapsed_s,
-        remaining_s=max(0.0, plan.duration_s - progress.elapsed_s) if progress.state.active else 0.0,
+        run_id=run_id,
+        seq=seq,
+        at_epoch_s=at_epoch_s,
+        elapsed_s=facts.elapsed_s,
+        remaining_s=max(0.0, plan.duration_s - facts.elapsed_s) if state.active else 0.0,
         duration_s=plan.duration_s,
-        state=progress.state,
-        source=progress.source,
+        state=state,
+        source=facts.source,
         target_url=plan.target_url,
-        message=progress.message,
-        users=traffic.users if traffic and progress.state.active else 0,
+        message=message,
+        users=traffic.users if traffic and state.active else 0,
         requests=whole.requests,
         failures=whole.failures,
         unattributed=max(0, round(whole.most - whole.attributed)),
@@ -78,41 +65,16 @@ def snapshot_of(
         whole_p50_ms=whole.latency.quantile_ms(0.50),
         whole_p95_ms=whole.latency.quantile_ms(0.95),
         whole_p99_ms=whole.latency.quantile_ms(0.99),
-        pods=rows,
-        errors=dict(traffic.errors) if traffic else {},
-        alert=next((alert for alert in progress.alerts if alert.on_balance), None),
-        alerts=progress.alerts,
+        pods=facts.rows,
+        errors=facts.errors,
+        alert=next((alert for alert in alerts if alert.on_balance), None),
+        alerts=alerts,
         generator=traffic.generator if traffic else GeneratorHealth(),
-        work=work_balance(rows),
-        counting=progress.counting,
-        findings=diagnose(facts_of(plan, progress, figures, roster, rows, traffic.errors if traffic else {})),
-        service=roster.service,
-        pods_problem=roster.problem,
-    )
-
-
-def facts_of(
-    plan: LoadPlan,
-    progress: Progress,
-    figures: Figures,
-    roster: Roster,
-    rows: tuple[PodShare, ...],
-    errors: Mapping[str, int],
-) -> Facts:
-    """What diagnosis may look at. rows: of `pod_shares`. errors: {cause: requests} since the start."""
-    return Facts(
-        plan=plan,
-        source=progress.source,
-        figures=figures,
-        rows=rows,
-        listed=roster.listed(),
-        elapsed_s=progress.elapsed_s,
-        changes=progress.changes,
-        service=roster.service,
-        health=progress.health,
-        excess=progress.excess,
-        others=progress.counting.others,
-        errors=errors,
+        work=work_balance(facts.rows),
+        counting=counting,
+        findings=diagnose(facts),
+        service=facts.service,
+        pods_problem=pods_problem,
     )
 
 

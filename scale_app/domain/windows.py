@@ -87,15 +87,17 @@ class Windows:
 
     def figures(self, source: Source = Source.HEADER, at_end: bool = False) -> Figures:
         """Every window, judged by the counts of this source. `begin` or `observe` comes first. at_end: see Window."""
+        assert self._began is not None, "no window before the load began"
+        assert self._start is not None
         self._source = source
-        whole = self._whole()
+        whole = self._between(self._start, self._connections)
         judged = whole.judged(at_end)
         looked_at = judged if not at_end else whole.judged()
         recent, of_recent = self._last(RECENT_S, whole, looked_at)
         minute, of_minute = self._last(MINUTE_S, whole, looked_at)
         since_alert = whole if self._anew is None else self._between(*self._anew)
         verdict = looked_at[1] if self._anew is None else since_alert.judged()[1]
-        begun = self._with_warm_up(whole)
+        begun = whole if self._began is self._start else self._between(self._began, {})
         return Figures(whole, *judged, recent, *of_recent, minute, *of_minute, since_alert, verdict, begun)
 
     def alert_over(self) -> None:
@@ -130,14 +132,6 @@ class Windows:
         loads = carried_between(before.loads or NO_LOADS, [sample.loads]) if sample.loads else None
         return log_regular(gained, due, loads)
 
-    def _whole(self) -> Window:
-        assert self._start is not None, "no window before the load began"
-        return self._between(self._start, self._connections)
-
-    def _with_warm_up(self, whole: Window) -> Window:
-        assert self._began is not None, "no window before the load began"
-        return whole if self._began is self._start else self._between(self._began, {})
-
     def _last(self, seconds: float, whole: Window, judged: Judged) -> tuple[Window, Judged]:
         """The last seconds, or, when that is shorter, the whole, which was judged already."""
         newest_s = self._marks[-1].sample.at_s
@@ -152,7 +146,6 @@ class Windows:
 
     def _between(self, first: Mark, carried: Loads | ConnectionCounters) -> Window:
         last = self._marks[-1]
-        requests = last.sample.requests - first.sample.requests
         named = self._source.traits.in_answers
         delta = _named(first, last) if named else counts_delta(self._source, first.counted, last.counted)
         pods = dict(delta.pods)
@@ -162,8 +155,8 @@ class Windows:
         loads = carried.whole() if isinstance(carried, ConnectionCounters) else carried
         return Window(
             seconds=last.sample.at_s - first.sample.at_s,
-            requests=requests,
-            failures=_failures(last.sample) - _failures(first.sample),
+            requests=last.sample.requests - first.sample.requests,
+            failures=sum(last.sample.errors.values()) - sum(first.sample.errors.values()),
             pods=pods,
             expected=expected,
             latency=last.latency.minus(first.latency),
@@ -195,10 +188,6 @@ def _unserved(first: TrafficSample, last: TrafficSample, named: bool) -> int:
     none, as a proxy gives in a pod's place."""
     lost = last.unanswered - first.unanswered
     return max(0, lost + (last.unnamed.failures - first.unnamed.failures if named else 0))
-
-
-def _failures(sample: TrafficSample) -> int:
-    return sum(sample.errors.values())
 
 
 def _latency(sample: TrafficSample) -> Histogram:

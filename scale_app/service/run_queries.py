@@ -76,7 +76,7 @@ class RunQueries:
         live = self._live.get(run_id)
         if live:
             return live.pods
-        return await asyncio.to_thread(PodHistory.of, await self._store.pod_counts(run_id, STORED_SPANS))
+        return await asyncio.to_thread(PodHistory, await self._store.pod_counts(run_id, STORED_SPANS))
 
     async def pod_spans(self, run_id: str) -> PodSpans:
         """The same in plain numbers."""

@@ -137,7 +137,7 @@ async def _opened(url: str, run_id: str) -> None:
     await store.run(run_id)
     assert len(await store.points(run_id)) == 3_600
     await store.happenings(run_id)
-    PodHistory.of(await store.pod_counts(run_id, STORED_SPANS)).times()
+    PodHistory(await store.pod_counts(run_id, STORED_SPANS)).times()
     await store.close()
 
 

@@ -120,7 +120,7 @@ async def whole(store: SqlRunStore, run_id: str) -> WholeRun:
         tuple(await store.points(run_id)),
         happened,
         tuple(await lines_of(store, run_id)),
-        pods=PodHistory.of(await store.pod_counts(run_id, 240)).times().plain(),
+        pods=PodHistory(await store.pod_counts(run_id, 240)).times().plain(),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from scale_app.domain.balance import counted, shares
 from scale_app.domain.findings.facts import Cause, Facts, percent
 from scale_app.domain.numerics import np
-from scale_app.domain.snapshot import Finding, PodShare
+from scale_app.domain.snapshot import Finding
 from scale_app.domain.verdict import VerdictKind
 
 NEARLY_ALL = 0.9
@@ -127,13 +127,12 @@ def find_uneven_connections(facts: Facts) -> Finding | None:
     if verdict.kind is not VerdictKind.UNEVEN or not opened or known:
         return None
     standing_out = [row for row in facts.rows if row.outlier]
-    explained = facts.explained
-    if not standing_out or any(row.slow or row.failing or row.name in explained for row in standing_out):
+    if not standing_out or any(row.slow or row.failing or row.name in facts.explained for row in standing_out):
         return None
     # Connections that were open before the warm-up ended are no pod's in this window.
     told = sum(row.connections for row in facts.rows)
     pinned = facts.figures.whole.freshness < PINNED_BELOW and told >= TOLD_FROM * opened
-    if pinned and not all(_by_connections(row, told) for row in standing_out):
+    if pinned and not all(_agrees(row.connections / told, row.share) for row in standing_out):
         return None
     hottest = max(standing_out, key=lambda row: abs(row.against_fair))
     of_connections = "" if not pinned else f"{percent(hottest.connections / told)} of {told:,} connections and "
@@ -144,9 +143,8 @@ def find_uneven_connections(facts: Facts) -> Finding | None:
     return UNEVEN_CONNECTIONS.found("possible", evidence, [row.name for row in standing_out])
 
 
-def _by_connections(row: PodShare, opened: int) -> bool:
-    share = row.connections / opened
-    return abs(share - row.share) <= max(AGREE_WITHIN * row.share, NONE_BELOW)
+def _agrees(of_connections: float, of_requests: float) -> bool:
+    return abs(of_connections - of_requests) <= max(AGREE_WITHIN * of_requests, NONE_BELOW)
 
 
 UNEVEN_CONNECTIONS = Cause(

@@ -21,11 +21,10 @@ def find_late_pods(facts: Facts) -> Finding | None:
     less than their due."""
     if not facts.changes or not facts.some_pinned:
         return None
-    silent = facts.silent.pods if facts.silent else ()
     came_s = {
         change.pod: change.elapsed_s
         for change in facts.changes
-        if change.change in ("joined", "ready") and change.pod not in silent
+        if change.change in ("joined", "ready") and change.pod not in facts.silent_pods
     }
     due = facts.due(came_s)
     window = facts.figures.recent
@@ -101,10 +100,8 @@ def find_too_few_connections(facts: Facts) -> Finding | None:
         return None
     if verdict.more_even_than_chance or facts.long_lived:
         return None
-    unit = verdict.unit
-    more = verdict.picks_to_decide
+    unit, more, least = verdict.unit, verdict.picks_to_decide, PICKS_PER_POD * pods
     needed = f"; about {count(rounded(more), f'more {unit}')} would decide" if more else ""
-    least = PICKS_PER_POD * pods
     evidence = f"{count(round(picks), 'effective pick')} for {pods} pods; at least {least:,} are needed{needed}."
     return TOO_FEW_CONNECTIONS.found("certain", evidence)
 
@@ -128,11 +125,10 @@ def find_layer7(facts: Facts) -> Finding | None:
     went away."""
     fresh, loads = facts.figures.whole.freshness, facts.figures.whole.loads or {}
     switches = sum(carried.switches * n for carried, n in loads.items())
-    by_request = facts.figures.whole.by_request
     once = all(carried.switches <= 1 for carried in loads) and any(carried.chances > 1 for carried in loads)
-    if fresh < SOME_FROM or ((switches < SWITCHES_TO_JUDGE or once) and not by_request):
+    if fresh < SOME_FROM or ((switches < SWITCHES_TO_JUDGE or once) and not facts.figures.whole.by_request):
         return None
-    if by_request:
+    if facts.figures.whole.by_request:
         evidence = (
             "The counting source shows that the balancer picks a pod for each request, so each request is a pick."
         )

@@ -15,9 +15,7 @@ ANSWERS_TO_JUDGE = 20
 
 def find_pods_not_named(facts: Facts) -> Finding | None:
     """Left out is what no pod answered: requests without an answer, and errors that a proxy gave in a pod's place."""
-    window = facts.figures.whole
-    answered = round(window.due)
-    named = window.attributed
+    answered, named = round(facts.figures.whole.due), facts.figures.whole.attributed
     if not facts.source.traits.in_answers or answered < ANSWERS_TO_JUDGE or named >= COVERAGE_FLOOR * answered:
         return None
     evidence = (

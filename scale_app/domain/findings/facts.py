@@ -61,9 +61,12 @@ class Facts:
     def explained(self) -> frozenset[str]:
         """Pods whose share has another reason than the balancer's choice, and so what the others get beyond theirs:
         they are silent, or came when connections were open already."""
-        silent = self.silent.pods if self.silent else ()
         came = (change.pod for change in self.changes if change.change in ("joined", "ready"))
-        return frozenset((*silent, *(came if self.some_pinned else ())))
+        return frozenset((*self.silent_pods, *(came if self.some_pinned else ())))
+
+    @property
+    def silent_pods(self) -> tuple[str, ...]:
+        return self.silent.pods if self.silent else ()
 
     @property
     def connections(self) -> int | None:
@@ -97,14 +100,12 @@ class Facts:
         return self.figures.whole.freshness >= BY_REQUEST_FROM
 
     def node_of(self, name: str) -> str:
-        """The node of a listed pod, "" when unknown."""
-        pod = self.listed.get(name)
-        return pod.node if pod else ""
+        """Where a listed pod is, "" when unknown."""
+        return self.listed[name].node if name in self.listed else ""
 
     def zone_of(self, name: str) -> str:
-        """The zone of a listed pod, "" when unknown."""
-        pod = self.listed.get(name)
-        return pod.zone if pod else ""
+        """Where a listed pod is, "" when unknown."""
+        return self.listed[name].zone if name in self.listed else ""
 
     def due(self, names: Iterable[str] | None = None) -> dict[str, float]:
         """Requests that each pod (all eligible ones by default) should have got in the recent window."""
@@ -116,26 +117,20 @@ class Facts:
     def starved(self) -> list[str]:
         """Pods that got less than a tenth of the requests due to them in the recent window, though requests to them
         are answered; sorted."""
-        window = self.figures.recent
-        total = sum(window.expected.values())
-        per_expected = window.attributed / total if total else 0.0
-        silent = self.silent.pods if self.silent else ()
+        pods = self.figures.recent.pods
         return sorted(
             name
-            for name, expected in window.expected.items()
-            if name not in silent
-            and expected * per_expected >= DUE_TO_JUDGE
-            and window.pods[name].requests < STARVED_BELOW * expected * per_expected
+            for name, due in self.due().items()
+            if name not in self.silent_pods and due >= DUE_TO_JUDGE and pods[name].requests < STARVED_BELOW * due
         )
 
     def top(self) -> tuple[str, float]:
         """The pod with the most requests in the recent window and its part of them; "" and 0 without any."""
-        window = self.figures.recent
-        attributed = window.attributed
+        pods, attributed = self.figures.recent.pods, self.figures.recent.attributed
         if not attributed:
             return "", 0.0
-        name = max(window.pods, key=lambda pod: window.pods[pod].requests)
-        return name, window.pods[name].requests / attributed
+        name = max(pods, key=lambda pod: pods[pod].requests)
+        return name, pods[name].requests / attributed
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,12 @@ def pods_per_node(facts: Facts) -> str:
     return ", ".join(named) + (f" and others on {count(rest, 'more node')}" if rest else "")
 
 
+def _preferred(facts: Facts, setting: str, starved: Sequence[str], near: str) -> str:
+    """What the Service says, and the pods that are starved by it."""
+    pods = f"{len(starved)} of {len(facts.figures.recent.expected)} pods"
+    return f"The Service has {setting}, and {pods} got almost no requests, none of them {near}; {pods_per_node(facts)}."
+
+
 def find_internal_traffic_policy(facts: Facts) -> Finding | None:
     """Silent as long as pods of other nodes get their share all the same."""
     if facts.service is None or facts.service.internal_traffic_policy != "Local":
@@ -34,10 +40,7 @@ def find_internal_traffic_policy(facts: Facts) -> Finding | None:
     starved = away(facts.starved(), facts.service.client_node, facts.node_of)
     if not starved:
         return None
-    evidence = (
-        f"The Service has internalTrafficPolicy: Local, and {len(starved)} of {len(facts.figures.recent.expected)} "
-        f"pods got almost no requests, none of them on the client's node; {pods_per_node(facts)}."
-    )
+    evidence = _preferred(facts, "internalTrafficPolicy: Local", starved, "on the client's node")
     return INTERNAL_TRAFFIC_POLICY.found("certain", evidence, starved)
 
 
@@ -62,13 +65,10 @@ def find_topology(facts: Facts) -> Finding | None:
     starved = away(facts.starved(), here, place_of)
     if not starved:
         return None
-    setting = (
-        f"trafficDistribution: {service.traffic_distribution}" if service.traffic_distribution else "topology hints"
-    )
-    evidence = (
-        f"The Service has {setting}, and {len(starved)} of {len(facts.figures.recent.expected)} pods got next to "
-        f"nothing, none of them {'on the node' if by_node else 'in the zone'} of the client; {pods_per_node(facts)}."
-    )
+    preference = service.traffic_distribution
+    setting = f"trafficDistribution: {preference}" if preference else "topology hints"
+    near = f"{'on the node' if by_node else 'in the zone'} of the client"
+    evidence = _preferred(facts, setting, starved, near)
     return TOPOLOGY.found("certain" if here else "likely", evidence, starved)
 
 

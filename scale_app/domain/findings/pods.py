@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from statistics import median
 
 from scale_app.domain.findings.facts import Cause, Facts, percent, pods
@@ -9,10 +10,18 @@ from scale_app.domain.snapshot import Finding, PodShare
 from scale_app.domain.verdict_sentence import count, milliseconds
 
 MORE_FROM = 0.2
+READINESS_PROBE = (
+    "spec:\n  template:\n    spec:\n      containers:\n        - name: app\n          readinessProbe:\n"
+    "            httpGet:\n              path: {path}\n              port: 8080\n            periodSeconds: 5\n"
+)
 
 
-def slow_rows(facts: Facts, *, overloaded: bool) -> list[tuple[PodShare, float]]:
-    """Slow pods with clearly more than their share (or the other ones), each with share over due minus 1."""
+SlowRow = tuple[PodShare, float]
+"""A slow pod, and its share over the due one minus 1."""
+
+
+def slow_rows(facts: Facts, *, overloaded: bool) -> list[SlowRow]:
+    """Slow pods with clearly more than their share, or the other ones."""
     slow = {row.name: row for row in facts.rows if row.slow}
     if not slow:
         return []
@@ -21,15 +30,17 @@ def slow_rows(facts: Facts, *, overloaded: bool) -> list[tuple[PodShare, float]]
     return [(slow[name], excess) for name, excess in against.items() if (excess >= MORE_FROM) is overloaded]
 
 
-def compared(row: PodShare, against_due: float, facts: Facts) -> str:
-    """The numbers of one slow pod beside the others'."""
+def _worst(facts: Facts, slow: Sequence[SlowRow], by: Callable[[SlowRow], float]) -> tuple[str, list[str]]:
+    """The numbers of the worst of these pods beside the others', and the names of all."""
+    row, against_due = max(slow, key=by)
     usual_ms = median(other.mean_ms for other in facts.rows if not other.slow and other.mean_ms is not None)
     in_flight = f", with {row.in_flight:.2g} in flight" if row.in_flight is not None else ""
-    return (
+    evidence = (
         f"{row.name} took {milliseconds(row.mean_ms or 0.0)} on average (median of the others: "
         f"{milliseconds(usual_ms)}) and got {against_due:+.0%} compared with its fair share in the last seconds"
         f"{in_flight}."
     )
+    return evidence, [each.name for each, _ in slow]
 
 
 LIKELY_FROM = 100.0
@@ -60,11 +71,7 @@ SILENT_POD = Cause(
         "Check the pod's log, network policy and node. Let its readiness probe use the same path as requests, "
         "and let the balancer eject pods that do not answer."
     ),
-    patch=(
-        "spec:\n  template:\n    spec:\n      containers:\n        - name: app\n          readinessProbe:\n"
-        "            httpGet:\n              path: /\n              port: 8080\n            periodSeconds: 5\n"
-        "            timeoutSeconds: 2\n"
-    ),
+    patch=READINESS_PROBE.format(path="/") + "            timeoutSeconds: 2\n",
     find=find_silent_pod,
 )
 
@@ -77,11 +84,13 @@ def find_failing_pod(facts: Facts) -> Finding | None:
     worst = max(failing, key=lambda row: row.failures / row.requests)
     others = [row for row in facts.rows if not row.failing]
     failed, requests = sum(row.failures for row in others), sum(row.requests for row in others)
-    evidence = (
-        f"{worst.name} failed {worst.failures:,} of {worst.requests:,} requests "
-        f"({percent(worst.failures / worst.requests)}), the others {percent(failed / max(requests, 1))}."
-    )
+    evidence = f"{_failed(worst)}, the others {percent(failed / max(requests, 1))}."
     return FAILING_POD.found("certain", evidence, [row.name for row in failing])
+
+
+def _failed(row: PodShare) -> str:
+    part = percent(row.failures / row.requests)
+    return f"{row.name} failed {row.failures:,} of {row.requests:,} requests ({part})"
 
 
 FAILING_POD = Cause(
@@ -90,10 +99,7 @@ FAILING_POD = Cause(
     cause="Something is wrong in this pod or on its node, because the same requests succeed elsewhere.",
     shown_by="failures per pod, by a binomial test against the other pods",
     remedy="Check the pod's log and node. Let its readiness probe detect the failure, so that it gets no requests.",
-    patch=(
-        "spec:\n  template:\n    spec:\n      containers:\n        - name: app\n          readinessProbe:\n"
-        "            httpGet:\n              path: /ready\n              port: 8080\n            periodSeconds: 5\n"
-    ),
+    patch=READINESS_PROBE.format(path="/ready"),
     find=find_failing_pod,
 )
 
@@ -107,10 +113,7 @@ def find_failing_magnet(facts: Facts) -> Finding | None:
     if not magnets:
         return None
     worst = max(magnets, key=lambda row: row.against_fair)
-    evidence = (
-        f"{worst.name} failed {worst.failures:,} of {worst.requests:,} requests "
-        f"({percent(worst.failures / worst.requests)}) and got {worst.against_fair:+.0%} compared with its fair share."
-    )
+    evidence = f"{_failed(worst)} and got {worst.against_fair:+.0%} compared with its fair share."
     return FAILING_MAGNET.found("likely", evidence, [row.name for row in magnets])
 
 
@@ -130,11 +133,8 @@ FAILING_MAGNET = Cause(
 
 def find_overloaded_pod(facts: Facts) -> Finding | None:
     """Slower than the others and at least a fifth above its share."""
-    overloaded = slow_rows(facts, overloaded=True)
-    if not overloaded:
-        return None
-    worst, against_due = max(overloaded, key=lambda found: found[1])
-    return OVERLOADED_POD.found("likely", compared(worst, against_due, facts), [row.name for row, _ in overloaded])
+    slow = slow_rows(facts, overloaded=True)
+    return OVERLOADED_POD.found("likely", *_worst(facts, slow, lambda found: found[1])) if slow else None
 
 
 OVERLOADED_POD = Cause(
@@ -150,10 +150,7 @@ OVERLOADED_POD = Cause(
 def find_slow_pod(facts: Facts) -> Finding | None:
     """Slower than the others and not clearly above its share."""
     slow = slow_rows(facts, overloaded=False)
-    if not slow:
-        return None
-    worst, against_due = max(slow, key=lambda found: found[0].mean_ms or 0.0)
-    return SLOW_POD.found("likely", compared(worst, against_due, facts), [row.name for row, _ in slow])
+    return SLOW_POD.found("likely", *_worst(facts, slow, lambda found: found[0].mean_ms or 0.0)) if slow else None
 
 
 SLOW_POD = Cause(

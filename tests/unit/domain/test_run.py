@@ -13,7 +13,7 @@ from scale_app.domain.events import (
     StateChanged,
 )
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.run import MOVES, Run
+from scale_app.domain.run import Run
 from scale_app.domain.samples import (
     GeneratorNotice,
     LoadEnded,
@@ -26,7 +26,7 @@ from scale_app.domain.samples import (
     StopAsked,
     TrafficSample,
 )
-from scale_app.domain.snapshot import RunState, Source
+from scale_app.domain.snapshot import MOVES, RunState, Source
 from tests.fakes_load import observed, traffic
 
 

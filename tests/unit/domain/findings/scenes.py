@@ -13,8 +13,8 @@ from scale_app.domain.histogram import Histogram, bucket_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, GeneratorHealth, PodCount, PodSeen, PodsSample, TrafficSample
-from scale_app.domain.snapshot import RunState, Source
-from scale_app.domain.view import Progress, facts_of, pod_shares
+from scale_app.domain.snapshot import Source
+from scale_app.domain.view import pod_shares
 from scale_app.domain.windows import Windows
 
 NODES = ("node-a", "node-b", "node-c")
@@ -64,20 +64,19 @@ class Scene:
         windows.begin(0.0)
         windows.observe(self.sample())
         figures = windows.figures()
-        progress = Progress(
-            run_id="run-1",
-            seq=1,
-            at_epoch_s=0.0,
-            elapsed_s=10.0,
-            state=RunState.RUNNING,
+        return Facts(
+            plan=self.plan,
             source=Source.DEMO,
-            message="",
-            alerts=(),
+            figures=figures,
+            rows=pod_shares(figures, roster),
+            listed=roster.listed(),
+            elapsed_s=10.0,
             changes=self.changes,
+            service=roster.service,
             health=self.health,
+            excess=self.excess,
+            errors=self.errors,
         )
-        facts = facts_of(self.plan, progress, figures, roster, pod_shares(figures, roster), self.errors)
-        return replace(facts, excess=self.excess)
 
     def sample(self) -> TrafficSample:
         """The generator's counters at the end."""
