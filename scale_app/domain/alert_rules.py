@@ -34,6 +34,7 @@ MIN_REQUESTS_PER_POD = 20
 MIN_REQUESTS = 20
 BEYOND_P95 = 0.05
 RELATIVE_STEP = 0.2
+UNCLEAR = Reading("unclear", THRESHOLD)
 
 
 class Alerts:
@@ -87,15 +88,21 @@ def reading(rule: AlertKind, plan: LoadPlan, figures: Figures) -> Reading:
 def score_reading(balance: Balance, picks: float | None) -> Reading:
     """The imbalance by the bare score. picks: effective ones."""
     if balance.score is None or balance.cv is None or balance.requests < MIN_REQUESTS_PER_POD * balance.pods:
-        return Reading("unclear", THRESHOLD)
+        return UNCLEAR
+    message = f"The balance score of the last seconds is {balance.score:.2f}, below {THRESHOLD:.2f}."
+    return _of_balance("good" if balance.balanced else "bad", message, balance, picks)
+
+
+def _of_balance(state: ReadingState, message: str, now: Balance, picks: float | None, at_once: bool = False) -> Reading:
     return Reading(
-        "good" if balance.balanced else "bad",
+        state,
         THRESHOLD,
-        f"The balance score of the last seconds is {balance.score:.2f}, below {THRESHOLD:.2f}.",
-        value=balance.score,
-        balance_score=balance.score,
-        measure=balance.cv,
-        step=step_of(balance, picks),
+        message,
+        value=now.score,
+        balance_score=now.score,
+        measure=now.cv or 0.0,
+        step=step_of(now, picks),
+        at_once=at_once,
     )
 
 
@@ -105,9 +112,10 @@ def pod_share_reading(limit: float, recent: Window, score: float | None) -> Read
     if not total or total < COVERAGE_FLOOR * recent.due:
         return Reading("unclear", limit)
     pod = max(sorted(recent.pods), key=lambda name: recent.pods[name].requests)
-    got, most = percents(recent.pods[pod].requests / total, limit)
+    requests = recent.pods[pod].requests
+    got, most = percents(requests / total, limit)
     message = f"Pod {pod} answered {got} of the requests in the last seconds, above the limit of {most}."
-    return _share(recent.pods[pod].requests, total, limit, message, score, pod)
+    return _share(requests, total, limit, message, score, pod)
 
 
 def p95_reading(limit_ms: float, latency: Histogram, score: float | None) -> Reading:
@@ -118,8 +126,7 @@ def p95_reading(limit_ms: float, latency: Histogram, score: float | None) -> Rea
     slower = sum(count for bucket, count in latency.counts.items() if bucket_ms(bucket) > limit_ms)
     state = _state(slower, latency.total, BEYOND_P95, p95_ms <= limit_ms)
     message = f"Latency p95 in the last seconds is {milliseconds(p95_ms)}, above the limit of {milliseconds(limit_ms)}."
-    step_ms = RELATIVE_STEP * p95_ms
-    return Reading(state, limit_ms, message, p95_ms, score, measure=p95_ms, step=step_ms)
+    return Reading(state, limit_ms, message, p95_ms, score, measure=p95_ms, step=RELATIVE_STEP * p95_ms)
 
 
 def failures_reading(limit: float, recent: Window, score: float | None) -> Reading:
@@ -167,13 +174,10 @@ LEAST_PICKS = 20.0
 STANDS_OUT_FROM = 0.5
 SCORE_STEP_CV = 0.025
 NOISE_STEPS = 4.0
-UNCLEAR = Reading("unclear", THRESHOLD)
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One window with its verdict."""
-
     window: Window
     verdict: Verdict
 
@@ -215,10 +219,9 @@ class ImbalanceRule:
 
     def _over(self, figures: Figures) -> str:
         """Why the imbalance is over, one complete sentence; "" while that is open."""
-        recent = _Look(figures.recent, figures.recent_verdict)
         if len(figures.recent.eligible) == 1 and figures.recent.attributed:
             return "The imbalance is over: there is one pod now, so nothing to share."
-        for look in (recent, _Look(figures.minute, figures.minute_verdict)):
+        for look in _sliding(figures):
             if (look.verdict.evidence_uneven or math.inf) > STILL_UNEVEN_FROM:
                 return ""
             if sentence := self._refuted(look, figures.recent_balance):
@@ -246,11 +249,14 @@ class ImbalanceRule:
         )
 
 
+def _sliding(figures: Figures) -> tuple[_Look, _Look]:
+    return _Look(figures.recent, figures.recent_verdict), _Look(figures.minute, figures.minute_verdict)
+
+
 def _looks(figures: Figures) -> list[_Look]:
     """Those that begin after the last alert was over: what was before it is no evidence for another one."""
     since = _Look(figures.since_alert, figures.since_alert_verdict)
-    sliding = (_Look(figures.recent, figures.recent_verdict), _Look(figures.minute, figures.minute_verdict))
-    return [*(look for look in sliding if look.window.seconds <= since.window.seconds), since]
+    return [*(look for look in _sliding(figures) if look.window.seconds <= since.window.seconds), since]
 
 
 def _ratios(look: _Look) -> dict[str, float]:
@@ -266,16 +272,7 @@ def _ratios(look: _Look) -> dict[str, float]:
 
 
 def _bad(now: Balance, verdict: Verdict) -> Reading:
-    return Reading(
-        "bad",
-        THRESHOLD,
-        verdict.sentence,
-        value=now.score,
-        balance_score=now.score,
-        measure=now.cv or 0.0,
-        step=step_of(now, verdict.effective_picks),
-        at_once=True,
-    )
+    return _of_balance("bad", verdict.sentence, now, verdict.effective_picks, at_once=True)
 
 
 def step_of(balance: Balance, picks: float | None) -> float:

@@ -16,13 +16,13 @@ from scale_app.domain.counting import Counting, CountingWish, SourceStanding
 from scale_app.domain.samples import ConnectionsSample, CountsSample, PodCount, TrafficSample
 from scale_app.domain.source import COUNTERS, JOINED, Source
 from scale_app.domain.verdict import COVERAGE_FLOOR
+from scale_app.domain.verdict_sentence import pods_named
 
 ANSWERS_TO_CHOOSE = 20
 ANSWERS_TO_SETTLE = 500
 WAITING_AT_MOST = 64
 STALE_AFTER_S = 10.0
 FAR_MORE = 0.2
-PODS_NAMED = 3
 
 
 def choose(wish: CountingWish, present: Source, standings: Mapping[Source, SourceStanding], answers: int) -> Source:
@@ -47,10 +47,9 @@ def lost_sentence(lost: int, pods: Sequence[str]) -> str:
     """Why so many requests are ascribed to nobody, "" when none are. pods: whose counters ended or are out of reach."""
     if not lost:
         return ""
-    named = ", ".join(pods[:PODS_NAMED]) + (f" and {len(pods) - PODS_NAMED} more" if len(pods) > PODS_NAMED else "")
     return (
-        f"At least {lost:,} of this run's requests are missing from the counts: the counter of {named} ended with its "
-        "container or pod, or cannot be read, and its counts since the last reading are lost. "
+        f"At least {lost:,} of this run's requests are missing from the counts: the counter of {pods_named(pods)} "
+        "ended with its container or pod, or cannot be read, and its counts since the last reading are lost. "
         "Counting by access log loses none."
     )
 
@@ -189,12 +188,16 @@ class Attribution:
             return
         base = self._base.setdefault(source, Counted(dict.fromkeys(counters.totals, 0))).requests
         requests = {pod: total - base.get(pod, 0) for pod, total in counters.totals.items()}
-        ended, answered = self._sent_by(sample.at_s + sample.took_s / 2 - sample.lag_s, sum(requests.values()))
+        total = sum(requests.values())
+        ended = answered = float(total)
+        if self._loaded:
+            at_s = sample.at_s + sample.took_s / 2 - sample.lag_s
+            ended, answered = self._timeline.at(at_s), self._answers.at(at_s)
         self._counted[source] = Counted(requests, ended, estimated=sample.approximate, answered=answered)
-        lost = self._lost(sample, sum(requests.values()))
+        lost = self._lost(sample, total)
         self._note(
             source,
-            coverage=self._coverage(sample, sum(requests.values()), answered),
+            coverage=self._coverage(sample, total, answered),
             approximate=sample.approximate,
             lag_s=sample.lag_s,
             took_s=sample.took_s,
@@ -204,11 +207,7 @@ class Attribution:
         )
         self._read_at_s[source] = sample.at_s
         if self._loaded and not sample.approximate:
-            self._tell_others(sample, sum(requests.values()))
-
-    def _sent_by(self, at_s: float, counted: int) -> tuple[float, float]:
-        """Requests that had ended at this time, and those of them that had been answered."""
-        return (self._timeline.at(at_s), self._answers.at(at_s)) if self._loaded else (counted, counted)
+            self._tell_others(sample, total)
 
     def _lost(self, sample: CountsSample, counted: int) -> int:
         """What had ended when the reading began and is in no counter; where others' requests are counted too, less.

@@ -10,35 +10,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from itertools import zip_longest
 from typing import Literal
 
 from scale_app.domain.gate import Gate, Levels, VerdictLevels
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
-from scale_app.domain.snapshot import PodShare, Snapshot
+from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
-
-
-def not_comparable_sentence(reasons: Sequence[str]) -> str:
-    """reasons: parts of a sentence."""
-    return f"Not comparable: {'; '.join(reasons)}."
-
-
-def comparable_sentence(changed: str, first_cv: float, second_cv: float, low: float, high: float) -> str:
-    """changed: a value of Change. low, high: 95 % interval of the second long-run CV minus the first."""
-    cvs = f"from {first_cv:.3f} to {second_cv:.3f}"
-    if changed == "better":
-        by = f"by {-high:.3f} to {-low:.3f}"
-        return f"Better by more than chance: the long-run CV fell {cvs}, {by} with 95 % confidence."
-    if changed == "worse":
-        return (
-            f"Worse by more than chance: the long-run CV rose {cvs}, by {low:.3f} to {high:.3f} with 95 % confidence."
-        )
-    return (
-        f"No more than chance: the long-run CV changed {cvs}; "
-        f"the 95 % interval of the change is {low:+.3f} to {high:+.3f}."
-    )
 
 
 def policy(requests_per_connection: int | None) -> str:
@@ -135,7 +115,7 @@ def compare(first: RunRecord, second: RunRecord) -> Comparison:
     differences = plan_differences(first.plan, second.plan)
     reasons = _reasons(first, second)
     if reasons or first.last is None or second.last is None:
-        sentence = not_comparable_sentence(reasons)
+        sentence = f"Not comparable: {'; '.join(reasons)}."
         return Comparison(first.run_id, second.run_id, sentence, tuple(reasons), plan=differences)
     difference, low, high = difference_of(_interval(first.last), _interval(second.last))
     changed = Change.BETTER if high < 0 else Change.WORSE if low > 0 else Change.CHANCE
@@ -144,7 +124,7 @@ def compare(first: RunRecord, second: RunRecord) -> Comparison:
     return Comparison(
         first.run_id,
         second.run_id,
-        comparable_sentence(changed.value, first_cv or 0.0, second_cv or 0.0, low, high),
+        _sentence(changed, first_cv or 0.0, second_cv or 0.0, low, high),
         notes=tuple(_notes(first, second, pods_by)),
         changed=changed,
         first_score=first.last.balance.score,
@@ -156,8 +136,28 @@ def compare(first: RunRecord, second: RunRecord) -> Comparison:
         difference_high=high,
         pods=pods,
         pods_by=pods_by,
-        latency=_latency(first.last, second.last),
+        latency=(
+            LatencyPair("p50", first.last.p50_ms, second.last.p50_ms),
+            LatencyPair("p95", first.last.p95_ms, second.last.p95_ms),
+            LatencyPair("p99", first.last.p99_ms, second.last.p99_ms),
+        ),
         plan=differences,
+    )
+
+
+def _sentence(changed: Change, first_cv: float, second_cv: float, low: float, high: float) -> str:
+    """low, high: 95 % interval of the second long-run CV minus the first."""
+    cvs = f"from {first_cv:.3f} to {second_cv:.3f}"
+    if changed is Change.BETTER:
+        by = f"by {-high:.3f} to {-low:.3f}"
+        return f"Better by more than chance: the long-run CV fell {cvs}, {by} with 95 % confidence."
+    if changed is Change.WORSE:
+        return (
+            f"Worse by more than chance: the long-run CV rose {cvs}, by {low:.3f} to {high:.3f} with 95 % confidence."
+        )
+    return (
+        f"No more than chance: the long-run CV changed {cvs}; "
+        f"the 95 % interval of the change is {low:+.3f} to {high:+.3f}."
     )
 
 
@@ -242,15 +242,11 @@ def _notes(first: RunRecord, second: RunRecord, pods_by: str) -> list[str]:
     for name, record in (("first", first), ("second", second)):
         if record.last and (gone := [pod.name for pod in record.last.pods if pod.requests and not pod.ready]):
             notes.append(f"Not every pod stayed ready in the {name} run ({', '.join(gone[:3])}).")
-    if not (first.last and second.last and _sure(first.last) and _sure(second.last)):
+    if not all(record.last and record.last.verdict.connections_known for record in (first, second)):
         notes.append(
             "It is not known which requests shared a connection, so the difference may be less certain than it looks."
         )
     return notes
-
-
-def _sure(snapshot: Snapshot) -> bool:
-    return snapshot.verdict.connections_known
 
 
 def _interval(snapshot: Snapshot) -> Estimate:
@@ -266,10 +262,8 @@ def _pods(first: Snapshot, second: Snapshot) -> tuple[tuple[PodPair, ...], Liter
     if 2 * len(before.keys() & after.keys()) >= max(len(before), len(after)):
         names = sorted({*before, *after})
         return tuple(_pair(name, name, before, after) for name in names), "name"
-    ranked = _ranked(before), _ranked(after)
-    longest = max(map(len, ranked))
-    one, two = ([*names, *[""] * (longest - len(names))] for names in ranked)
-    return tuple(_pair(a, b, before, after) for a, b in zip(one, two, strict=True)), "rank"
+    ranked = (sorted(shares, key=lambda name: (-shares[name], name)) for shares in (before, after))
+    return tuple(_pair(a, b, before, after) for a, b in zip_longest(*ranked, fillvalue="")), "rank"
 
 
 def _pair(first: str, second: str, before: dict[str, float], after: dict[str, float]) -> PodPair:
@@ -278,20 +272,5 @@ def _pair(first: str, second: str, before: dict[str, float], after: dict[str, fl
 
 
 def _shares(snapshot: Snapshot) -> dict[str, float]:
-    return {pod.name: pod.share for pod in snapshot.pods if _took_part(pod)}
-
-
-def _took_part(pod: PodShare) -> bool:
-    return pod.requests > 0 or pod.residual is not None
-
-
-def _ranked(shares: dict[str, float]) -> Sequence[str]:
-    return sorted(shares, key=lambda name: (-shares[name], name))
-
-
-def _latency(first: Snapshot, second: Snapshot) -> tuple[LatencyPair, ...]:
-    return (
-        LatencyPair("p50", first.p50_ms, second.p50_ms),
-        LatencyPair("p95", first.p95_ms, second.p95_ms),
-        LatencyPair("p99", first.p99_ms, second.p99_ms),
-    )
+    """Of the pods that took part."""
+    return {pod.name: pod.share for pod in snapshot.pods if pod.requests > 0 or pod.residual is not None}

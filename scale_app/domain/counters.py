@@ -45,12 +45,6 @@ class Timeline:
         return before + (after - before) * (at_s - before_s) / (after_s - before_s)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    count: int
-    since: str
-
-
 class CounterTotals:
     """totals: {pod name: counted since the first reading}; a pod that is gone keeps what it had.
 
@@ -60,27 +54,27 @@ class CounterTotals:
 
     def __init__(self) -> None:
         self.totals: dict[str, int] = {}
-        self._last: dict[str, _Reading] = {}
+        self._last: dict[str, tuple[int, str]] = {}
         self._base_unknown: set[str] = set()
         self._begun = False
 
     def observe(self, sample: CountsSample) -> None:
         """Take the next reading."""
         for pod, count in sample.requests.items():
-            reading = _Reading(count, sample.since.get(pod, ""))
-            self.totals[pod] = self.totals.get(pod, 0) + self._gained(pod, reading)
-            self._last[pod] = reading
+            since = sample.since.get(pod, "")
+            self.totals[pod] = self.totals.get(pod, 0) + self._gained(pod, count, since)
+            self._last[pod] = count, since
         if not self._begun:
             self._base_unknown = set(sample.unread)
         self._base_unknown -= sample.requests.keys()
         self._begun = True
 
-    def _gained(self, pod: str, reading: _Reading) -> int:
-        last = self._last.get(pod)
-        if last is None:
-            return reading.count if self._begun and pod not in self._base_unknown else 0
-        restarted = reading.count < last.count or bool(last.since and reading.since and last.since != reading.since)
-        return reading.count if restarted else reading.count - last.count
+    def _gained(self, pod: str, count: int, since: str) -> int:
+        if pod not in self._last:
+            return count if self._begun and pod not in self._base_unknown else 0
+        before, before_since = self._last[pod]
+        restarted = count < before or (before_since and since and before_since != since)
+        return count if restarted else count - before
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,16 +107,10 @@ def _checked(whole: WholeRun) -> tuple[Began, *tuple[Sample, ...]]:
     run_id, lines = whole.record.run_id, whole.recording
     if not lines:
         raise NoRecording(run_id, "its samples were not kept")
-    began = lines[0]
+    began, *rest = lines
     if not isinstance(began, Began):
         raise NoRecording(run_id, "the beginning of its recording is missing")
-    return began, *_samples(run_id, lines[1:])
-
-
-def _samples(run_id: str, lines: Sequence[Recorded]) -> list[Sample]:
-    samples: list[Sample] = []
-    for line in lines:
-        if isinstance(line, Began):
-            raise NoRecording(run_id, "its recording begins twice")
-        samples.append(line)
-    return samples
+    samples = [line for line in rest if not isinstance(line, Began)]
+    if len(samples) < len(rest):
+        raise NoRecording(run_id, "its recording begins twice")
+    return began, *samples

@@ -37,14 +37,6 @@ def passed_of(pattern: Pattern) -> Passed:
     return _KINDS[pattern.kind](pattern)
 
 
-class _Steady:
-    def until(self, at_s: float) -> float:
-        return max(at_s, 0.0)
-
-    def time_of(self, passed_s: float) -> float:
-        return max(passed_s, 0.0)
-
-
 class _Ramp:
     """share = low + (1 - low) t / period until the period is over, so a quadratic; then 1."""
 
@@ -143,7 +135,7 @@ def _replayed(pattern: Pattern) -> _Stairs:
 
 
 _KINDS: dict[PatternKind, Callable[[Pattern], Passed]] = {
-    "constant": lambda pattern: _Steady(),
+    "constant": lambda pattern: _Stairs([0.0], [1.0]),
     "ramp": _Ramp,
     "steps": _steps,
     "spike": _spike,

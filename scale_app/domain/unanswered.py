@@ -9,7 +9,7 @@ Where no answer at all is good, the run fails.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from scale_app.domain import verdict_sentence
@@ -98,12 +98,12 @@ def of_both(without: Verdict, with_all: Verdict, unserved: int) -> Verdict:
     """What holds at both extremes: none of the unserved requests belonged to the quiet pods, or all of them did."""
     held = replace(
         without,
-        cv_low=_least(without.cv_low, with_all.cv_low),
-        cv_high=_most(without.cv_high, with_all.cv_high),
-        score_low=_least(without.score_low, with_all.score_low),
-        score_high=_most(without.score_high, with_all.score_high),
-        evidence_even=_least(without.evidence_even, with_all.evidence_even),
-        evidence_uneven=_least(without.evidence_uneven, with_all.evidence_uneven),
+        cv_low=_known(min, without.cv_low, with_all.cv_low),
+        cv_high=_known(max, without.cv_high, with_all.cv_high),
+        score_low=_known(min, without.score_low, with_all.score_low),
+        score_high=_known(max, without.score_high, with_all.score_high),
+        evidence_even=_known(min, without.evidence_even, with_all.evidence_even),
+        evidence_uneven=_known(min, without.evidence_uneven, with_all.evidence_uneven),
     )
     if without.kind in (with_all.kind, VerdictKind.UNDECIDED):
         return held
@@ -111,12 +111,10 @@ def of_both(without: Verdict, with_all: Verdict, unserved: int) -> Verdict:
     return replace(held, kind=VerdictKind.UNDECIDED, sentence=sentence, picks_to_decide=None)
 
 
-def _least(one: float | None, other: float | None) -> float | None:
-    return one if other is None else other if one is None else min(one, other)
-
-
-def _most(one: float | None, other: float | None) -> float | None:
-    return one if other is None else other if one is None else max(one, other)
+def _known(pick: Callable[[Iterable[float]], float], *values: float | None) -> float | None:
+    """The least or the most of those that are known."""
+    known = [value for value in values if value is not None]
+    return pick(known) if known else None
 
 
 def _least_lost(share: float, picks: float) -> float:

@@ -34,8 +34,11 @@ def sentence_of(standing: Standing, found: Judgement, more: int | None, every_lo
         return uneven(part, fair, _odds(found.evidence_uneven) if found.evidence_uneven else _p(found.p_uneven))
     picks = standing.picks
     if found.regular:
-        return undecided_regular(picks.total, picks.unit, more)
-    return undecided(picks.total, picks.unit, score_of(standing.noise_cv), more, not found.beyond_chance)
+        why = "they are spread more evenly than chance (round robin or least connections)"
+    else:
+        why = f"a fair random balancer would score about {score_of(standing.noise_cv):.2f}"
+    further = _further(picks.unit, more, if_even=not found.regular and not found.beyond_chance)
+    return f"Undecided after {count(picks.total, picks.unit)}: {why}; {further}"
 
 
 def more_of(picks: Picks, needed: float | None) -> int | None:
@@ -79,9 +82,15 @@ def _odds(evidence: float) -> str:
 def silent(pods: Sequence[str], lost: float) -> str:
     """Ready pods that do not answer. lost: the part of all requests that was not answered, 0..1."""
     share, _ = percents(lost, 0.0)
-    named = ", ".join(pods[:PODS_NAMED]) + (f" and {len(pods) - PODS_NAMED} more" if len(pods) > PODS_NAMED else "")
+    named = pods_named(pods)
     whom = f"the ready pod {named} does" if len(pods) == 1 else f"the ready pods {named} do"
     return f"Uneven: {whom} not answer, and {share} of all requests got no answer; the balancer itself may be fair."
+
+
+def pods_named(pods: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = len(pods) - PODS_NAMED
+    return ", ".join(pods[:PODS_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def open_by_unserved(unserved: int, otherwise: str) -> str:
@@ -92,25 +101,13 @@ def open_by_unserved(unserved: int, otherwise: str) -> str:
     )
 
 
-def undecided(picks: int, unit: str, noise_score: float, more: int | None, if_even: bool) -> str:
-    """unit: "connection" or "request". more: further ones that would decide, None when none would; if_even: so many
-    if the work is shared evenly."""
-    start = f"Undecided after {count(picks, unit)}: a fair random balancer would score about {noise_score:.2f}"
-    return f"{start}; {_further(unit, more, if_even)}"
-
-
-def undecided_regular(picks: int, unit: str, more: int | None) -> str:
-    """The same of picks that are spread more evenly than chance."""
-    start = f"Undecided after {count(picks, unit)}: they are spread more evenly than chance"
-    return f"{start} (round robin or least connections); {_further(unit, more, if_even=False)}"
-
-
 def _further(unit: str, more: int | None, if_even: bool) -> str:
+    """unit: "connection", "request" or "pick". more: further ones that would decide, None when none would; if_even: so
+    many if the work is shared evenly."""
     if more is None:
         return f"the score is so close to 0.95 that more {unit}s will hardly decide."
-    if if_even:
-        return f"about {count(rounded(more), f'more {unit}')} would decide if it is even, fewer if it is not."
-    return f"about {count(rounded(more), f'more {unit}')} would decide."
+    when = " if it is even, fewer if it is not" if if_even else ""
+    return f"about {count(rounded(more), f'more {unit}')} would decide{when}."
 
 
 def count(number: int, unit: str) -> str:
