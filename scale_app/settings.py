@@ -247,7 +247,7 @@ def _notify_urls(text: str) -> tuple[str, ...]:
             # The value stays out: a token with a typing error in front of it is still a token.
             raise SettingsError(
                 f"SCALE_NOTIFY_URLS: URL {number} is not accepted: give Apprise URLs such as json://host/path, "
-                "separated by commas or spaces (the value is not shown, since it may hold a secret)."
+                "separated by commas or spaces (the value is not shown because it may hold a secret)."
             )
     return urls
 

@@ -24,7 +24,7 @@ START_LIMIT_S = 10.0
 ANSWER_LIMIT_S = 5.0
 END_GRACE_S = 1.0
 
-CLOSED = "The built-in target is closed because the server is shutting down. Start the server again."
+CLOSED = "The demo is closed because the server is shutting down. Start the server again."
 
 Watcher = asyncio.Queue[PodsSample | None]
 
@@ -54,7 +54,7 @@ class DemoProcess:
             child = await ChildProcess.spawn(module)
         except OSError as error:
             raise TargetUnavailable(
-                f"The built-in target's process ({module}) could not be started: {error}. "
+                f"The demo's process ({module}) could not be started: {error}. "
                 "Free memory or processes on this machine and try again."
             ) from error
         process = cls(child, clock)
@@ -63,7 +63,7 @@ class DemoProcess:
         except TimeoutError:
             await process.end()
             raise TargetUnavailable(
-                f"The built-in target's process ({module}) was started but did not say within {limit_s:g} s where it "
+                f"The demo's process ({module}) was started but did not say within {limit_s:g} s where it "
                 "listens. Try again when this machine is less busy."
             ) from None
         except BaseException:
@@ -89,7 +89,7 @@ class DemoProcess:
                 return await answer
         except TimeoutError:
             raise TargetUnavailable(
-                f"The built-in target at {self.url} did not answer a command within {ANSWER_LIMIT_S:g} s. "
+                f"The demo at {self.url} did not answer a command within {ANSWER_LIMIT_S:g} s. "
                 "Try again when this machine is less busy."
             ) from None
         finally:
@@ -125,11 +125,11 @@ class DemoProcess:
             async for line in self._child.lines():
                 self._hear(from_json(DemoReport, line))
         except ValueError as error:
-            trouble = f"said something that is not a report ({str(error).splitlines()[0]})"
+            trouble = f"sent something that is not a report ({str(error).splitlines()[0]})"
             self._child.kill()
         except Exception as error:
-            log.exception("the built-in target is not listened to any more")
-            trouble = f"could not be listened to, by an error that Scale did not foresee ({named(error)})"
+            log.exception("the built-in target is no longer followed")
+            trouble = f"could not be followed because of an unexpected error ({named(error)})"
             self._child.kill()
         await self._lose(trouble)
 
@@ -150,7 +150,7 @@ class DemoProcess:
     async def _lose(self, trouble: str) -> None:
         code = await self._child.end(END_GRACE_S)
         detail = f"exit code {code}" + (f": {self._child.error_tail}" if self._child.error_tail else "")
-        died = f"The built-in target's process {trouble} ({detail}). It is started anew on the next use: try again."
+        died = f"The demo's process {trouble} ({detail}). It starts again on the next use: try again."
         self.lost = CLOSED if self._ending else died
         for question in (self._first, *self._questions.values()):
             if not question.done():
@@ -189,7 +189,7 @@ class DemoCluster:
         """The pods now and on each change; ends with `close`. Raises TargetGone when the demo's process dies."""
         process = await self._running()
         if process.url != target.url:  # another one, begun since the target was admitted: nothing is sent to its pods
-            raise TargetGone(f"The built-in target at {target.url} ended before the run had begun. Start it again.")
+            raise TargetGone(f"The demo at {target.url} ended before the run started. Start the run again.")
         async with aclosing(process.pods()) as samples:
             async for sample in samples:
                 yield sample

@@ -23,17 +23,17 @@ WORKER_MODULE = "scale_app.worker"
 EXIT_GRACE_S = 2.0
 WHY: dict[ProcessState, str] = {
     "runs": "its process is busy, or waits for a CPU",
-    "sleeps": "its process waits for something",
-    "stopped": "its process was stopped, as by SIGSTOP",
+    "sleeps": "its process is waiting",
+    "stopped": "its process was stopped, for example by SIGSTOP",
     "ended": "its process is ending",
-    "unknown": "the system does not tell why",
+    "unknown": "the system gives no reason",
 }
 SILENT = (
-    "The load generator said nothing for {:g} s and was killed. "
-    "This machine may be too busy; start again with fewer users."
+    "The load generator did not report for {:g} s and was killed. This machine may be too busy; start again "
+    "with fewer users."
 )
-OVERDUE = "The load generator did not end when its time was over and was killed; the last second may be missing."
-STOP_IGNORED = "The load generator did not end when it was asked to and was killed; the last seconds may be missing."
+OVERDUE = "The load generator did not end after its duration and was killed; the last second may be missing."
+STOP_IGNORED = "The load generator did not stop when asked and was killed; the last seconds may be missing."
 UNREADABLE = "The load generator sent a line that cannot be read and was killed; report this with the versions in use."
 
 
@@ -171,21 +171,21 @@ class LocustLoad:
         return [self._ended(STOP_IGNORED if self._stop_asked else OVERDUE)] if self._watchdog.overdue else []
 
     def _back_after(self, silent_s: float) -> GeneratorNotice:
-        message = f"The load generator is heard again, after {silent_s:.0f} s of silence."
+        message = f"The load generator reports again, after {silent_s:.0f} s of silence."
         return GeneratorNotice(self._clock.monotonic_s(), message)
 
     def _silence(self) -> GeneratorNotice:
         return GeneratorNotice(
             self._clock.monotonic_s(),
-            f"The load generator has said nothing for {self._watchdog.silent_s:.0f} s: {WHY[process_state(self.pid)]}. "
+            f"The load generator has not reported for {self._watchdog.silent_s:.0f} s: {WHY[process_state(self.pid)]}. "
             f"The run waits for it, at most {self._patience.silence_s:g} s.",
         )
 
     async def _gone(self) -> LoadEnded:
         await self._child.end(EXIT_GRACE_S)
         if self._killed:
-            return self._ended("The load generator was killed as asked; requests in flight were not counted.")
-        return self._ended(f"The load generator's process went away before the end: {_end_of(self._child)}.")
+            return self._ended("The load generator was killed on request; requests in flight were not counted.")
+        return self._ended(f"The load generator's process ended early: {_end_of(self._child)}.")
 
     def _ended(self, error: str) -> LoadEnded:
         self._child.kill()

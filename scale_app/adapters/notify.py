@@ -39,8 +39,8 @@ class AppriseNotifier:
             receiver = Apprise.instantiate(url, asset=_asset(), suppress_exceptions=True)
         if not isinstance(receiver, NotifyBase):
             raise SettingsError(
-                f"SCALE_NOTIFY_URLS: URL {number} ({scheme}://, the rest is not shown) is not one that Apprise "
-                "understands: compare it with the list of services in Apprise's documentation."
+                f"SCALE_NOTIFY_URLS: URL {number} ({scheme}://, the rest is not shown) is not supported by "
+                "Apprise: see the list of services in Apprise's documentation."
             )
         self._apprise = Apprise(asset=_asset())
         self._apprise.add(receiver)
@@ -55,7 +55,7 @@ class AppriseNotifier:
     async def send(self, notice: Notice) -> None:
         """See ports.Notifier. In a thread, since Apprise waits for the network; mostly it gives up in seconds."""
         if self._under_way:
-            raise self._failure(notice, ": an earlier message is still under way")
+            raise self._failure(notice, ": an earlier message is still being sent")
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         # A thread of its own: one that hangs would keep a place in the loop's pool, and the server from ending.
         self._under_way = True
@@ -63,7 +63,7 @@ class AppriseNotifier:
             Thread(target=self._tell, args=(notice, answer), name="apprise", daemon=True).start()
         except RuntimeError:
             self._under_way = False
-            raise self._failure(notice, ": this machine gives no more threads") from None
+            raise self._failure(notice, ": this machine has no more threads") from None
         reason = await answer
         if reason:
             raise self._failure(notice, reason)

@@ -52,8 +52,8 @@ def _locked(path: Path) -> IO[str]:
         except OSError:
             lock.close()
             raise StoreUnavailable(
-                "Another Scale on this machine uses the same database (SCALE_DATABASE_URL), and there may be only one. "
-                "Stop it, or give this one a database of its own."
+                "Another Scale on this machine uses the same database (SCALE_DATABASE_URL), but only one may. "
+                "Stop it, or give this one its own database."
             ) from None
         if _is_at(lock, path):
             return lock

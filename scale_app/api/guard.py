@@ -206,8 +206,8 @@ def host_objection(path: str, hosts: list[str], allowed: Collection[str]) -> str
     if name and (_is_this_machine(name) or any(_fits(name, entry) for entry in allowed)):
         return ""
     return (
-        f"This server was asked as {', '.join(hosts)[:200] or 'no host'}, which is not in SCALE_ALLOWED_HOSTS, so it "
-        "did not answer. Use one of its names, or add this one."
+        f"This server was addressed as {', '.join(hosts)[:200] or 'no host'}, which is not in SCALE_ALLOWED_HOSTS. "
+        "Use one of its names, or add this one."
     )
 
 

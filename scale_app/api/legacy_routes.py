@@ -31,7 +31,7 @@ from scale_app.domain.plan import PlanEdit
 from scale_app.domain.snapshot import Source
 from scale_app.service.hub import Hub
 
-BEHIND = "This client took nothing for too long, or fell too far behind. The test may go on: connect again."
+BEHIND = "This client read nothing for too long, or fell too far behind. The test may still run: connect again."
 TESTS = "/api/load-test"
 EXAMPLE = {"target_url": "simulated", "users": 4, "spawn_rate": 4, "duration": 1}
 
@@ -49,16 +49,16 @@ def legacy_operations(hub: Hub) -> list[Operation]:
             query=shapes.TestsQuery,
         ),
         _legacy(
-            "GET", one, "getTest", "One test with its last snapshot", tests.get, shapes.TestInFull,
+            "GET", one, "getTest", "Show a test with its last snapshot", tests.get, shapes.TestInFull,
             errors=(RunNotFound,),
         ),
         _legacy(
-            "PATCH", one, "editTest", "Change the load while it runs", tests.edit, shapes.Edited, takes=PlanEdit,
+            "PATCH", one, "editTest", "Edit the load of a running test", tests.edit, shapes.Edited, takes=PlanEdit,
             errors=(*over, GeneratorFailed), example={"users": 8},
         ),
         _legacy("POST", f"{one}/stop", "stopTest", "Stop a test", tests.stop, shapes.Stopping, errors=over),
         _legacy(
-            "POST", f"{one}/experiment", "startTestExperiment", "Start the test that decides what this one left open",
+            "POST", f"{one}/experiment", "startTestExperiment", "Start the experiment for a test",
             tests.experiment, shapes.ExperimentStarted, errors=(RunNotFound, NoExperiment, *STARTS),
         ),
         _legacy(
@@ -66,11 +66,11 @@ def legacy_operations(hub: Hub) -> list[Operation]:
             query=shapes.TestPairQuery, errors=(RunNotFound,),
         ),
         _legacy(
-            "GET", "/api/demo", "getDemoFirst", "The built-in target", tests.demo, DemoStatus,
+            "GET", "/api/demo", "getDemoFirst", "Show the demo", tests.demo, DemoStatus,
             errors=(TargetUnavailable,),
         ),
         _legacy(
-            "PATCH", "/api/demo", "changeDemoFirst", "Change the built-in target", tests.change_demo, DemoStatus,
+            "PATCH", "/api/demo", "changeDemoFirst", "Change the demo", tests.change_demo, DemoStatus,
             takes=DemoChange, errors=(TargetUnavailable,), example={"policy": "weighted", "weight": 3},
         ),
     ]  # fmt: skip

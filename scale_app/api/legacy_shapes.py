@@ -131,7 +131,7 @@ class TestsQuery:
 
 @dataclass(frozen=True, slots=True)
 class TestPairQuery:
-    """ids: two tests with a comma between; the second is compared with the first."""
+    """ids: two test ids separated by a comma; the second is compared with the first."""
 
     ids: str
 

@@ -56,12 +56,12 @@ class RunCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every family, also those without a series now."""
         active = self._hub.active()
-        yield GaugeMetricFamily("scale_runs_active", "Runs that send load.", len(active))
-        failing = "1 while alerts do not reach a receiver outside."
+        yield GaugeMetricFamily("scale_runs_active", "Active runs.", len(active))
+        failing = "1 while alerts cannot be delivered to a receiver."
         yield GaugeMetricFamily("scale_notify_failing", failing, float(bool(self._hub.notify_problem)))
-        storing, late = self._hub.storing, "1 while what happens is not stored yet."
+        storing, late = self._hub.storing, "1 while data is not stored yet."
         yield GaugeMetricFamily("scale_store_failing", late, float(bool(storing.problem)))
-        yield GaugeMetricFamily("scale_store_waiting_lines", "Lines that wait to be stored.", storing.waiting_lines)
+        yield GaugeMetricFamily("scale_store_waiting_lines", "Lines waiting to be stored.", storing.waiting_lines)
         runs = [(labels_of(record), record.last) for record in active if record.last is not None]
         for kind, name, text, label, reading in FAMILIES:
             family = kind(name, text, labels=[*RUN, label] if label else RUN)
@@ -113,26 +113,26 @@ def _alerts(last: Snapshot) -> Figures:
 
 GAUGE, COUNTER = GaugeMetricFamily, CounterMetricFamily
 FAMILIES: tuple[tuple[type[GaugeMetricFamily] | type[CounterMetricFamily], str, str, str, Reading], ...] = (
-    (GAUGE, "scale_balance_score", "1 is perfectly even, balanced from 0.95 on.", "window",
+    (GAUGE, "scale_balance_score", "1 is perfectly even; 0.95 or more is balanced.", "window",
      _by_window(lambda balance: balance.score)),
     (GAUGE, "scale_balance_cv", "Coefficient of variation of requests per pod.", "window",
      _by_window(lambda balance: balance.cv)),
-    (GAUGE, "scale_verdict", "1 at the verdict on the whole run.", "verdict", _verdicts),
-    (GAUGE, "scale_pods", "Pods that the balance is of.", "", _one(lambda last: last.balance.pods)),
+    (GAUGE, "scale_verdict", "1 for the current verdict on the whole run.", "verdict", _verdicts),
+    (GAUGE, "scale_pods", "Pods that the score covers.", "", _one(lambda last: last.balance.pods)),
     (GAUGE, "scale_pod_share", f"Part of the requests, 0..1, of the {MOST_PODS} pods furthest from their fair share.",
      "pod", _shares),
     (GAUGE, "scale_alert_active", "1 while an alert of this rule is on.", "rule", _alerts),
-    (GAUGE, "scale_users", "Users that are active.", "", _one(lambda last: last.users)),
-    (COUNTER, "scale_requests", "Requests that ended.", "", _one(lambda last: last.requests)),
-    (COUNTER, "scale_request_failures", "Those that failed.", "", _one(lambda last: last.failures)),
-    (COUNTER, "scale_requests_unattributed", "Those that named no pod.", "", _one(lambda last: last.unattributed)),
-    (GAUGE, "scale_request_latency_seconds", "Of the last ten seconds, by quantile.", "quantile", _latencies),
+    (GAUGE, "scale_users", "Active users.", "", _one(lambda last: last.users)),
+    (COUNTER, "scale_requests", "Completed requests.", "", _one(lambda last: last.requests)),
+    (COUNTER, "scale_request_failures", "Failed requests.", "", _one(lambda last: last.failures)),
+    (COUNTER, "scale_requests_unattributed", "Requests that named no pod.", "", _one(lambda last: last.unattributed)),
+    (GAUGE, "scale_request_latency_seconds", "Latency over the last ten seconds, by quantile.", "quantile", _latencies),
     (GAUGE, "scale_generator_loop_lag_seconds",
-     "How late the load generator's own loop came at worst in the last second.", "",
+     "Largest delay of the load generator's event loop in the last second.", "",
      _one(lambda last: _seconds(last.generator.loop_lag_ms))),
-    (GAUGE, "scale_generator_schedule_lag_seconds", "How late arrivals were sent in the last second, 99th percentile.",
+    (GAUGE, "scale_generator_schedule_lag_seconds", "Delay of arrivals in the last second, 99th percentile.",
      "", _one(lambda last: _seconds(last.generator.schedule_lag_p99_ms))),
-    (GAUGE, "scale_generator_cpu_ratio", "Part of one core that the load generator uses.", "",
+    (GAUGE, "scale_generator_cpu_ratio", "CPU use of the load generator, 1 is a full core.", "",
      _one(lambda last: last.generator.cpu_share)),
 )  # fmt: skip
 """Of each series of a run: its kind, name, meaning, its label beside those of the run ("" for none), its figures."""
@@ -146,16 +146,17 @@ def probe_operations(hub: Hub) -> list[Operation]:
         return Status("ready")
 
     return [
-        Operation("GET", "/healthz", "isAlive", "Server", "Tells that the process answers", _alive, Status, query=None),
+        Operation("GET", "/healthz", "isAlive", "Server", "Liveness check", _alive, Status, query=None),
         Operation(
-            "GET", "/readyz", "isReady", "Server", "Tells whether runs can be stored", ready, Status, query=None,
+            "GET", "/readyz", "isReady", "Server", "Readiness check: can runs be stored", ready, Status, query=None,
             errors=(StoreUnavailable,),
         ),
         Operation(
             "GET", "/metrics", "getMetrics", "Server", "Figures of the active runs for Prometheus",
             metrics_answer(hub), query=None, media=("text/plain", "application/openmetrics-text"),
-            does="Score, CV, verdict, the shares of the pods furthest from fair, alerts, latency and the load "
-            "generator's own lag. A run's series end with the run; labels are bounded.",
+            does="Score, CV, verdict, the shares of the pods furthest from their fair share, alerts, latency "
+                 "and the load generator's lag. A run's series end with the run; the number of labels is "
+                 "bounded.",
         ),
     ]  # fmt: skip
 

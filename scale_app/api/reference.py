@@ -61,14 +61,14 @@ def _markdown(document: Json, types: Iterable[str]) -> str:
 ERRORS = (
     "An error of `/api/v1` is a [`Problem`](#problem) with the content type `application/problem+json`. Its `type` "
     "ends in one of these names, `detail` is a sentence for people, and `field` names the part of the request at "
-    "fault. An error of a legacy route is a [`Refusal`](#refusal). Any request may be refused with 400, 403, 408, 413, "
-    "415, 421, 422 or 500, beside what stands with its route."
+    "fault. An error of a legacy route is a [`Refusal`](#refusal). Any request may also be refused with 400, 403, 408, "
+    "413, 415, 421, 422 or 500."
 )
 NO_TYPES = (
     "Open `/api/docs` on your server for every field of every type with its meaning and unit; `/openapi.json` says the "
     "same to programs."
 )
-TYPES = "A field with a default may be left out of a request; an answer has every field."
+TYPES = "A field with a default is optional in a request. An answer has every field."
 
 
 def reference_html(document: Json) -> str:

@@ -105,7 +105,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     sentence = error.detail
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "another method")
-        sentence = f"{request.method} is not possible at {request.url.path[:200]}; use {allowed}."
+        sentence = f"{request.method} is not allowed at {request.url.path[:200]}; use {allowed}."
     refusal = _refusal(request, error.status_code, sentence)
     refusal.headers.update(error.headers or {})
     return refusal

@@ -126,7 +126,7 @@ def missed(record: RunRecord, happenings: Sequence[Numbered], newest_seq: int, a
     newest_seq: of what was sent out so far. Raises PlanError for a number that the run has not come to.
     """
     if not -1 <= after <= newest_seq:
-        raise PlanError("after", after, f"a number from -1 to {newest_seq}, to which this run has come")
+        raise PlanError("after", after, f"a number from -1 to {newest_seq}, the newest of this run")
     found = [numbered for numbered in happenings if numbered.seq > after]
     last = record.last
     if last is not None and after < last.seq <= newest_seq:

@@ -23,15 +23,15 @@ LAST_ESTIMATE_LIMIT_S = 25.0
 LAST_READINGS = 5.0
 """Of many pods a reading takes long: one is under way, then there is a rest, and then comes the last one."""
 NO_COUNTER = (
-    "This run is to be counted by {source}, which needs a Kubernetes cluster that this installation may read. "
-    "Set one up (SCALE_KUBE_CONFIG), or count by the answers' header."
+    "Counting by {source} needs a Kubernetes cluster that this installation may read. Configure one "
+    "(SCALE_KUBE_CONFIG), or count by response header."
 )
 NOT_READ = (
     "Nothing was read from {source} within {limit_s:g} s, so no load was sent. Try again, or count by another source."
 )
 FAILED = (
-    "Reading {source} was ended by an error that Scale did not foresee ({error}); the server's log has the details. "
-    "Start another run, or count by another source."
+    "Reading {source} ended with an unexpected error ({error}); the server's log has the details. Start "
+    "another run, or count by another source."
 )
 ENDED = "Reading {source} ended before the run did. Start another run, or count by another source."
 
@@ -89,7 +89,7 @@ class CounterFeeds:
         reading = asyncio.ensure_future(self._until_read(exact or list(self._tasks), ended_at_s))
         for late in await late_after(self._clock, limit_s, {reading}):
             late.cancel()
-            log.warning("not every source was read again within %g s of the load's end", limit_s)
+            log.warning("some sources were not read again within %g s after the load ended", limit_s)
 
     async def _until_read(self, sources: Collection[Source], ended_at_s: float) -> None:
         while self._behind(sources, ended_at_s):
@@ -119,7 +119,7 @@ class CounterFeeds:
         except ScaleError as error:
             self._lose(source, str(error))
         except Exception as error:
-            log.exception("%s is not read any more", source)
+            log.exception("%s is no longer read", source)
             self._lose(source, FAILED.format(source=_words(source), error=named(error)))
         finally:
             self._tasks.pop(source, None)

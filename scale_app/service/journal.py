@@ -276,7 +276,7 @@ class Journal:
         except StoreUnavailable:
             raise
         except RunNotFound:
-            log.error("run %s was deleted from outside: %d lines of it were given up", self.run_id, self.waiting)
+            log.error("run %s was deleted elsewhere: %d of its lines were dropped", self.run_id, self.waiting)
             self.drop()
         except Exception as error:  # noqa: BLE001 - whatever it is: it must not keep the lines behind it waiting
             self._refused(backlog, batch, error)
@@ -288,7 +288,7 @@ class Journal:
         """One line among these cannot be stored whenever it is tried; alone, it is given up."""
         if len(batch) == 1:
             seq = batch[0].seq
-            log.error("run %s: line %d cannot be stored and was given up", self.run_id, seq, exc_info=error)
+            log.error("run %s: line %d cannot be stored and was dropped", self.run_id, seq, exc_info=error)
             backlog.given_up += 1
             backlog.take_out(seq)
         self._most = 1

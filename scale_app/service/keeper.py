@@ -57,9 +57,9 @@ class Keeper:
             while await self._store.tidy():
                 await self._sleep(PAUSE_S)
         except StoreUnavailable as error:
-            log.warning("the history could not be looked after; it is tried again later: %s", error)
+            log.warning("the history could not be cleaned up; Scale tries again later: %s", error)
         except Exception:
-            log.exception("the history could not be looked after; it is tried again later")
+            log.exception("the history could not be cleaned up; Scale tries again later")
 
     async def _by_age(self) -> None:
         why = f"it ended more than {self._retention.days:g} days ago (SCALE_HISTORY_DAYS)"
@@ -105,7 +105,7 @@ class Keeper:
         if not self._full:
             log.warning(
                 "the history takes %.0f MB, more than SCALE_HISTORY_MB = %g, and nothing in it may be deleted: it "
-                "holds baselines and runs that go on. Unmark a baseline, or allow more.",
+                "holds baselines and active runs. Remove a baseline, or allow more.",
                 size_bytes / MEGABYTE, self._retention.size_mb,
             )  # fmt: skip
         self._full = True

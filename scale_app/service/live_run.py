@@ -33,8 +33,8 @@ AFTER_READINGS_S = 0.25
 """The load generator counts at whole seconds of the load; a quarter of a second later its counts have arrived."""
 INSIDE_ERROR = "The run was ended by an error inside Scale; the server's log has the details. Start it again."
 PODS_ERROR = (
-    "The pods cannot be watched any more because of an error that Scale did not foresee ({error}); the server's log "
-    "has the details. Those that are shown may be old; start another run to see them again."
+    "The pods can no longer be watched because of an unexpected error ({error}); the server's log has the "
+    "details. The pods shown may be out of date. Start another run to see them again."
 )
 LET_GO_LIMIT_S = 2.0
 """For each of two tries: the end of the server waits for that as well."""
@@ -130,10 +130,10 @@ class LiveRun:
             log.error("run %s lost its target: %s", self._run.run_id, error)
             await self._load.give_up(str(error))
         except ScaleError as error:
-            log.error("run %s lost sight of its pods: %s", self._run.run_id, error)
+            log.error("run %s can no longer see its pods: %s", self._run.run_id, error)
             self._samples.put_nowait(PodsLost(self._clock.monotonic_s(), str(error)))
         except Exception as error:
-            log.exception("run %s lost sight of its pods by an error inside Scale", self._run.run_id)
+            log.exception("run %s can no longer see its pods because of an error inside Scale", self._run.run_id)
             self._samples.put_nowait(PodsLost(self._clock.monotonic_s(), PODS_ERROR.format(error=named(error))))
 
     def _observe(self, sample: Sample) -> None:
@@ -176,7 +176,7 @@ class LiveRun:
         try:
             self._observe(LoadEnded(self._clock.monotonic_s(), INSIDE_ERROR))
         except Exception:
-            log.exception("run %s has no last figures", self._run.run_id)
+            log.exception("run %s has no final figures", self._run.run_id)
         if not self._end_is_told:
             first_seq = self._run.next_seq
             self._tell(first_seq, self._run.fail(self._clock.monotonic_s(), INSIDE_ERROR))
@@ -192,7 +192,7 @@ class LiveRun:
         await settled_within(self._clock, LET_GO_LIMIT_S, what, *parts)
         # Once more: it may have been about to start, and there only now.
         if not await settled_within(self._clock, LET_GO_LIMIT_S, what, self._load.kill()):
-            log.error("run %s: its load may not be gone; end its process by hand", self._run.run_id)
+            log.error("run %s: its load may still run; end its process by hand", self._run.run_id)
         self._samples = asyncio.Queue()  # what came after the end may be large, and nobody takes it any more
         self._broadcast.end(self._run.run_id)
         self.over.set()

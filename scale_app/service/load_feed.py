@@ -32,16 +32,13 @@ ANSWER_LIMIT_S = 5.0
 LOOK_EVERY_S = 1.0
 LATE_LOOKS = 3
 """A process that was paused finds every deadline gone by, and has to read first what came meanwhile."""
-FAILED = (
-    "The load was ended by an error that Scale did not foresee ({error}); the server's log has the details. "
-    "Start it again."
-)
-NOT_STARTED = "The load generator did not begin within {limit_s:g} s and was put down. Start it again."
-MISSING = "was put down; its last second may be missing."
+FAILED = "The load ended with an unexpected error ({error}); the server's log has the details. Start the run again."
+NOT_STARTED = "The load generator did not start within {limit_s:g} s and was killed. Start the run again."
+MISSING = "was killed; its last second may be missing."
 NOT_ENDED = f"The load generator did not end within {{limit_s:g}} s {{of}} and {MISSING}"
 NOT_STOPPED = f"The load generator could not be asked to stop and {MISSING}"
-PUT_DOWN = f"The load generator did not end when it was asked to stop, so at the second asking it {MISSING}"
-BROKE_OFF = "The load generator broke off without an end and was put down. Start it again."
+PUT_DOWN = f"The load generator did not stop when asked, so on the second stop it {MISSING}"
+BROKE_OFF = "The load generator stopped without reporting its end and was killed. Start the run again."
 
 
 class LoadFeed:
@@ -99,7 +96,7 @@ class LoadFeed:
         if self._stop_asked_at_s is not None:
             raise RunNotActive(
                 f"Run {self._run_id} is stopping already: requests in flight have up to {self.plan.timeout_s:g} s. "
-                "If it has not ended then, stop it once more."
+                "If it has not ended then, stop it again."
             )
         self._stop_asked_at_s = self._clock.monotonic_s()
         self.edits.end(RunState.STOPPING)
@@ -108,7 +105,7 @@ class LoadFeed:
 
     async def finish(self) -> None:
         """What was to be found out is known: end the load as at the end of its time; requests in flight still count."""
-        self.edits.end("ending, since it is decided")
+        self.edits.end("ending, because it is decided")
         await self._ask_to_end(STOP_LIMIT_S + self.plan.timeout_s, "of the decision")
 
     async def give_up(self, why: str) -> None:
@@ -235,14 +232,14 @@ class Edits:
         except ScaleError:
             raise
         except Exception as error:
-            log.exception("run %s: its load did not take an edit", self._run_id)
+            log.exception("run %s: its load did not accept an edit", self._run_id)
             raise GeneratorFailed(
-                f"The load generator did not take users = {plan.users} and spawn_rate = {plan.spawn_rate:g} ({error}), "
-                "so the run goes on as it was. Try again, or stop the run."
+                f"The load generator did not accept users = {plan.users} and spawn_rate = {plan.spawn_rate:g} "
+                f"({error}), so the run continues unchanged. Try again, or stop the run."
             ) from error
 
     def _check_open(self) -> None:
-        over = "ending, since its time is over" if self._clock.monotonic_s() >= self._ends_at_s else self._over
+        over = "ending, because its duration is reached" if self._clock.monotonic_s() >= self._ends_at_s else self._over
         if over:
             raise RunNotActive(f"Run {self._run_id} is {over}, so its load cannot be changed.")
 

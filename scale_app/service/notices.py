@@ -93,7 +93,7 @@ class Receiver:
             try:
                 await self._deliver_due()
             except Exception as error:
-                log.exception("delivering to %s goes on after an error inside Scale", self._name)
+                log.exception("delivering to %s continues after an error inside Scale", self._name)
                 self._failed(f"Delivering to {self._name} failed inside Scale ({named(error)}).")
                 await self._sleep(PAUSE_S)
 
@@ -135,7 +135,7 @@ class Receiver:
         except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - it is told, as a sentence
             # What an error of a receiver's says may hold its secrets, so only its kind and place are told.
             return (
-                f"Sending {notice.title!r} by {self._name} failed by an error that nobody foresaw "
+                f"Sending {notice.title!r} by {self._name} failed with an unexpected error "
                 f"({type(error).__name__} at {_place_of(error)}). Check that URL."
             )
         return ""
@@ -193,7 +193,7 @@ class Notices:
                         if isinstance(event, (AlertRaised, AlertUpdated, AlertCleared, StateChanged)):
                             await self._take(run_id, event)
             except Exception:
-                log.exception("runs are watched anew for alerts after an error inside Scale")
+                log.exception("runs are watched for alerts again after an error inside Scale")
                 await self._sleep(PAUSE_S)
 
     async def _take(self, run_id: str, event: AlertEvent | StateChanged) -> None:

@@ -109,8 +109,8 @@ class RunControl:
         plan.check_limits(self._limits)
         if len(self._live.active()) + self._starting >= self._max_runs:
             raise TooManyRuns(
-                f"{self._max_runs} runs are sending load already, which is the most allowed here. "
-                "Stop one, or wait for one to end."
+                f"{self._max_runs} runs are sending load already, the most allowed here. "
+                "Stop one, or wait until one ends."
             )
         self._starting += 1
         try:
@@ -177,7 +177,7 @@ class RunControl:
         state = (await self._live.run(run_id)).state
         if state.active:
             raise RunNotActive(
-                f"Run {run_id} is stored as {state}, but nothing of it goes on here, so nothing can be changed or "
-                "stopped. Delete it, or start the server again, which marks it as interrupted."
+                f"Run {run_id} is stored as {state}, but it is not running here, so it cannot be changed or "
+                "stopped. Delete it, or restart the server, which marks it as interrupted."
             )
-        raise RunNotActive(f"Run {run_id} is {state} already, so nothing can be changed or stopped.")
+        raise RunNotActive(f"Run {run_id} is already {state}, so it cannot be changed or stopped.")

@@ -132,7 +132,7 @@ class RunQueries:
             check_name(name)
         self._live.check_ended(run_id, "mark it")
         if self._live.get(run_id):
-            raise StoreUnavailable(f"Run {run_id} is still being stored. Mark it when it is stored.")
+            raise StoreUnavailable(f"Run {run_id} is still being stored. Set it as a baseline when it is stored.")
         await self._store.mark_baseline(run_id, name)
 
     async def baseline(self, name: str) -> RunRecord:

@@ -24,7 +24,7 @@ async def settled_within(clock: Clock, limit_s: float, what: str, *works: Corout
     late = await late_after(clock, limit_s, tasks)
     for task in late:
         task.cancel()
-        log.error("%s: not done within %g s, and left behind", what, limit_s)
+        log.error("%s: not done within %g s, abandoned", what, limit_s)
     errors = [error for task in tasks - late if not task.cancelled() and (error := task.exception())]
     for error in errors:
         log.error("%s: failed", what, exc_info=error)
@@ -78,4 +78,4 @@ class Background:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            log.error("a part of Scale ended that should have gone on", exc_info=error)
+            log.error("a part of Scale ended unexpectedly", exc_info=error)

@@ -29,12 +29,12 @@ PAUSES_S = (0.5, 1.0, 2.0, 5.0)
 """Before the next try after one, two, ... tries that failed; the last one then stays."""
 LAST_PAUSE_S = 0.2
 REMIND_EVERY_S = 60.0
-NOT_YET = "Not stored yet; tests go on. "
-SILENT = "The database has not answered for some seconds."
-CATCHING_UP = "The database answers again, and what waited is being stored."
+NOT_YET = "Not stored yet; runs continue. "
+SILENT = "The database has not answered for several seconds."
+CATCHING_UP = "The database answers again; the waiting data is being stored."
 INSIDE_ERROR = "An error inside Scale; the server's log has the details."
-TOO_MANY = "No run was begun: {runs} runs wait to be stored already, and there is room for no more. "
-NO_ROOM = " {lines:,} lines were given up, since there was no room for more to wait."
+TOO_MANY = "No run was started: {runs} runs already wait to be stored, and there is no space for more. "
+NO_ROOM = " {lines:,} lines were dropped because there was no space for them."
 
 
 class Writer:
@@ -160,7 +160,7 @@ class Writer:
         if self._reminded_at_s is None or now_s - self._reminded_at_s >= REMIND_EVERY_S:
             now = self.storing
             log.error(
-                "not stored yet: %d lines of %d runs wait (%.1f MB packed, %d given up); the runs go on. %s",
+                "not stored yet: %d lines of %d runs wait (%.1f MB packed, %d dropped); the runs continue. %s",
                 now.waiting_lines, now.waiting_runs, now.waiting_bytes / 1e6, now.given_up_lines, problem,
             )  # fmt: skip
             self._reminded_at_s = now_s
@@ -168,7 +168,7 @@ class Writer:
     def _all_stored(self) -> None:
         if self._reminded_at_s is not None:
             given_up = self.storing.given_up_lines
-            log.warning("the database takes what happens again; what waited is stored, but %d lines given up", given_up)
+            log.warning("the database works again; the waiting data is stored, except %d dropped lines", given_up)
         self._reminded_at_s = None
 
     async def _pause(self) -> None:
@@ -190,7 +190,9 @@ class Writer:
         if sum(journal.size_bytes for journal in self._journals.values()) > MOST_WAITING_BYTES:
             largest = max(self._journals.values(), key=lambda journal: journal.size_bytes)
             if not largest.given_up:
-                log.error("run %s: there is no room for more to wait, so lines of it are given up", largest.run_id)
+                log.error(
+                    "run %s: there is no space for more waiting data, so some of its lines are dropped", largest.run_id
+                )
             largest.shrink()
 
     def _late(self, journal: Journal) -> bool:
@@ -212,7 +214,7 @@ class Writer:
         lost = self._waiting()
         for journal in lost:
             log.error(
-                "run %s: the server ends before all of it was stored; %d lines of its history and %d of its recording "
+                "run %s: the server ends before everything was stored; %d lines of its history and %d of its recording "
                 "are lost. %s",
                 journal.run_id, len(journal.history), len(journal.recording), journal.problem or SILENT,
             )  # fmt: skip

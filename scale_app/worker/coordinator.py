@@ -80,7 +80,7 @@ class Coordinator:
         wanted, came = len(self._local.all), self._roster.local()
         if came < wanted:
             why = next((child.exited for child in self._local.all if child.exited), "the machine is too busy")
-            raise CannotBegin(f"Only {came} of {wanted} load-generating processes became ready ({why}).")
+            raise CannotBegin(f"Only {came} of {wanted} worker processes became ready ({why}).")
         if self._missing():
             raise CannotBegin(self._listener.nobody_came(self._roster.remote(), JOIN_WITHIN_S))
         self._begun = True
@@ -123,7 +123,7 @@ class Coordinator:
             self._admission.arrived()
         self._changed.set()
         if self._begun and not self._finishing:
-            self._notice(f"A load-generating process on {where} joined.")
+            self._notice(f"A worker process on {where} joined.")
             self._distribute()
 
     def _counted(self, msg: Message, **_: object) -> None:
@@ -142,7 +142,7 @@ class Coordinator:
         self._master.forget(process.name)
         left = len(self._roster.working)
         if left == 0:
-            self._give_up("The last load-generating process was asked to end, so the run had to end too.")
+            self._give_up("The last worker process was asked to end, so the run ended too.")
             return
         self._notice(process.sentence("was asked to end", left))
         self._distribute()
@@ -204,10 +204,10 @@ class Coordinator:
             process.child.signal(SIGKILL)
         left = len(self._roster.working)
         if left == 0:
-            self._give_up(f"The last load-generating process {how}, so the run had to end.")
+            self._give_up(f"The last worker process {how}, so the run ended.")
             return
         self._distribute()
-        missing = "What it had reported stays counted; answers that it got in its last half second are missing."
+        missing = "Its reports stay counted; its answers of the last half second are missing."
         self._notice(f"{process.sentence(how, left, moved=not self._finishing)} {missing}")
 
     def _part_with(self, process: RosterEntry) -> None:

@@ -207,7 +207,7 @@ def _path_of(name: str) -> Path:
     """The file in the operator's folder. Raises PlanError."""
     folder = load_settings(os.environ).locustfiles
     if not folder:
-        raise PlanError("locustfile", name, "SCALE_LOCUSTFILES names no folder where the load generator runs")
+        raise PlanError("locustfile", name, "SCALE_LOCUSTFILES is not set where the load generator runs")
     usable = {path.name: path for path in Path(folder).glob("*.py") if _inside(path, Path(folder))}
     if name not in usable:
         raise PlanError(
@@ -227,7 +227,7 @@ def _environment(path: Path, assignment: Assignment) -> Environment:
     except Exception as error:
         raise PlanError("locustfile", path.name, f"it cannot be loaded ({type(error).__name__}: {error})") from error
     if not classes:
-        raise PlanError("locustfile", path.name, "there is no user class in it")
+        raise PlanError("locustfile", path.name, "it has no user class")
     return Environment(
         user_classes=classes,
         events=events,

@@ -181,7 +181,7 @@ class WorkerAdmission:
     def _hello(self, msg: Message, **_: object) -> None:
         theirs, ours = str(msg.data["version"]), code_version()
         if theirs != ours:
-            refusal = f"This worker runs {theirs}, its master {ours}: put the same version of Scale on both."
+            refusal = f"This worker runs {theirs}, its master {ours}: install the same version of Scale on both."
             self._master.send_message("refused", {"sentence": refusal}, msg.node_id)
             return
         now_s = time.monotonic()

@@ -31,8 +31,8 @@ from scale_app.worker.traffic import Assignment
 
 SAMPLE_EVERY_S = 1.0
 TOLD_TO_END = (
-    "The load generator was told to end from outside (SIGTERM) after {passed_s:.0f} of {duration_s:g} s. "
-    "Find out what ends processes on this machine, then start the run again."
+    "The load generator was stopped from outside (SIGTERM) after {passed_s:.0f} of {duration_s:g} s. "
+    "Find out what stops processes on this machine, then start the run again."
 )
 READ_BYTES = 65_536
 

@@ -52,9 +52,9 @@ EXIT_WITHOUT_COORDINATOR = 4
 ANSWER_WITHIN_S = 3.0
 ASK_AGAIN_S = 1.0
 WATCHED = zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED
-ABSENT = "Waiting for a run: nobody listens at {coordinator} now."
-UNKNOWN = "Waiting: {coordinator} answers, but does not know the secret that this worker has."
-FULL = "Waiting: the run at {coordinator} has all the workers that it asked for."
+ABSENT = "Waiting for a run: nothing listens at {coordinator} now."
+UNKNOWN = "Waiting: {coordinator} answers, but does not accept this worker's secret."
+FULL = "Waiting: the run at {coordinator} has all its workers."
 
 
 class WorkerProcess:

@@ -97,8 +97,8 @@ class RosterEntry:
     def sentence(self, how: str, left: int, moved: bool = True) -> str:
         """A sentence or two for people. how: what happened to it. left: how many go on."""
         where = f" (on {self.where})" if self.where else ""
-        said = f"One of {left + 1} load-generating processes{where} {how}."
-        return f"{said} Its users were moved to the {left} that are left." if moved else said
+        said = f"One of {left + 1} worker processes{where} {how}."
+        return f"{said} Its users were moved to the remaining {left}." if moved else said
 
 
 class WorkerRoster:

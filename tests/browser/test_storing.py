@@ -46,7 +46,7 @@ def test_while_the_database_is_locked_a_run_is_seen_to_its_end_and_the_page_says
     start(page)
     see_score(page)
     told = page.get_by_test_id("not-stored")
-    expect(told).to_contain_text("Not stored yet; tests go on.", timeout=TOLD_LIMIT_MS)
+    expect(told).to_contain_text("Not stored yet; runs continue.", timeout=TOLD_LIMIT_MS)
     assert violations(page) == []
     page.get_by_test_id("stop").click()
     expect(page.get_by_test_id("run-state")).to_have_text("Stopped")

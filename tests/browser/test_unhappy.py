@@ -125,6 +125,6 @@ def test_a_run_that_does_not_stop_is_put_down_by_a_second_press_on_every_page(
         live.wait_for_timeout(1_000)
     for page in (live, own):
         expect(page.get_by_test_id("run-state").first).to_have_text("Failed")
-        expect(page.get_by_test_id("run-message").first).to_contain_text("at the second asking it was put down")
+        expect(page.get_by_test_id("run-message").first).to_contain_text("on the second stop it was killed")
         expect(page.get_by_test_id("stop")).to_have_count(0)
     expect(live.get_by_test_id("start")).to_be_enabled()

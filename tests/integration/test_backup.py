@@ -191,7 +191,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 FAKES = {
-    "pipe": lambda file: os.mkfifo(file) or "is a pipe or a device, and a file is needed",
+    "pipe": lambda file: os.mkfifo(file) or "is a pipe or a device; a file is needed",
     "folder": lambda file: file.mkdir() or "Is a directory",
     "missing": lambda file: "No such file",
     "text": lambda file: file.write_text("users: 7\n" * 99) and "is not a backup",

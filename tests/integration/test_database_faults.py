@@ -141,7 +141,7 @@ async def test_a_run_is_seen_and_ends_on_time_while_nothing_can_be_stored_and_is
             assert record.state is RunState.FINISHED
             while not hub.storing.problem:  # of a database that hangs it is known after two seconds
                 await asyncio.sleep(0.1)
-            assert (await hub.run(run_id)).not_stored.startswith("Not stored yet; tests go on.")
+            assert (await hub.run(run_id)).not_stored.startswith("Not stored yet; runs continue.")
             points = await hub.history(run_id)
             second = await hub.start(replace(PLAN, duration_s=1))
             await asyncio.to_thread(fault.close)

@@ -193,7 +193,7 @@ def impostor(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
             0.5,
             r"\(impostor\) was started but did not say within 0\.5 s where it listens",
         ),
-        ("print('hello', flush=True); import time; time.sleep(30)", 10.0, r"said something that is not a report"),
+        ("print('hello', flush=True); import time; time.sleep(30)", 10.0, r"sent something that is not a report"),
     ],
     indirect=["impostor"],
     ids=["ends", "mute", "babbles"],

@@ -107,7 +107,7 @@ def test_a_full_disk_costs_no_run_and_nothing_that_was_stored_and_its_room_is_us
     disk.fill()
     until(lambda: server.get("/readyz")[0] == 503, "the full disk is told of")
     told = json.loads(server.get("/readyz")[1])["detail"]
-    assert told.startswith("Not stored yet; tests go on.")
+    assert told.startswith("Not stored yet; runs continue.")
     assert "disk" in told
     until(lambda: finished(server, amid), "the second run ends on time, and is not said to run for ever")
     after = started(server, duration_s=1)

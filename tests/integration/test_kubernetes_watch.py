@@ -202,7 +202,7 @@ async def test_without_one_right_the_rest_is_seen_and_the_right_is_named(
     assert ready(first) == ["cart-1", "cart-2", "cart-3"]
     assert what in first.missing
     assert right in first.missing
-    assert first.missing.count("Not seen") == 1
+    assert first.missing.count("Not visible") == 1
 
 
 async def test_without_endpointslices_there_is_nothing_to_go_by(server: FakeApiServer, watched: Watched) -> None:

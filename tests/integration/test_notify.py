@@ -73,7 +73,7 @@ async def test_a_receiver_that_hangs_keeps_one_thread_and_no_message_waits_behin
         before = set(threading.enumerate())
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(notifier.send(Notice("title", "body")), 0.3)
-        with pytest.raises(NotifyFailed, match="an earlier message is still under way") as failed:
+        with pytest.raises(NotifyFailed, match="an earlier message is still being sent") as failed:
             await notifier.send(Notice("later", "body"))
         (hanging,) = set(threading.enumerate()) - before
         assert hanging.daemon  # the server's end does not wait for it

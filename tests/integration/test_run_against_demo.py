@@ -151,7 +151,7 @@ async def test_a_demo_that_dies_under_the_load_is_a_failed_run_that_says_so_and_
         record = await hub.run(run_id)
         _, next_last = await seen(hub, await hub.start(EAGER))
     assert record.state is RunState.FAILED
-    assert record.message.startswith("The built-in target's process ended (exit code -9")
+    assert record.message.startswith("The demo's process ended (exit code -9")
     assert record.last is not None
     assert record.last.requests > 500
     assert record.last.elapsed_s < died_s + 10  # at once; the bound is for a busy machine

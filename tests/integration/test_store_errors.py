@@ -81,7 +81,7 @@ async def test_a_database_that_may_only_be_read(tmp_path: Path) -> None:
     store = SqlRunStore(f"sqlite+aiosqlite:///file:{tmp_path}/scale.db?mode=ro&uri=true", FakeClock())
     try:
         assert await store.runs(10, 0) == []
-        with refused("Keeping the new run run-1 failed", "readonly database", "Let Scale write"):
+        with refused("Storing the new run run-1 failed", "readonly database", "Let Scale write"):
             await store.create(RUN)
     finally:
         await store.close()
@@ -111,7 +111,7 @@ async def test_a_full_disk_loses_nothing_that_was_kept(tmp_path: Path) -> None:
     kept = 0
     try:
         await store.create(RUN)
-        with refused("Keeping what happened in run run-1 failed", "database or disk is full", "Free disk space"):
+        with refused("Storing the events of run run-1 failed", "database or disk is full", "Free disk space"):
             for seq in range(1_000):
                 await store.append("run-1", seq, [SnapshotTaken(float(seq), a_snapshot(seq=seq))])
                 kept += 1

@@ -75,7 +75,7 @@ async def test_a_start_does_not_wait_for_a_large_file_or_one_without_room(
     monkeypatch.setattr(tables, name, value)
     await migrate(url)
     assert pragma(tmp_path, "auto_vacuum") == 0
-    assert "stays as large as it is for now" in caplog.text
+    assert "keeps its size for now" in caplog.text
     store = SqlRunStore(url, FakeClock())
     assert await tidied(store) > 0
     await store.close()

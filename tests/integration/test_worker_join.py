@@ -109,7 +109,7 @@ def counted(run: Following) -> Callable[[], bool]:
 
 async def test_a_worker_joins_serves_and_leaves_in_order(port: int) -> None:
     async with CountingServer(delay_s=0.005).running() as server, worker(port) as helper:
-        await until(lambda: "nobody listens" in helper.said, 30)
+        await until(lambda: "nothing listens" in helper.said, 30)
         run = await following(PLAN, server.port)
         await until(counted(run), 30)
         assert run.traffic[-1].generator.processes == 3
@@ -145,7 +145,7 @@ async def test_strangers_get_nothing_and_an_old_worker_is_told_why(port: int) ->
             run = await starting
             await until(counted(run), 30)
             # Neither does a worker work for a master that does not know its secret.
-            await until(lambda: "does not know the secret" in outsider.said, 10)
+            await until(lambda: "does not accept this worker" in outsider.said, 10)
             assert "Sending load" not in outsider.said
             os.kill(run.load.pid, signal.SIGKILL)
             await until(lambda: "Done: exit code 4" in helper.said, 5)

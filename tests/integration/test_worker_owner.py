@@ -183,7 +183,7 @@ async def test_a_worker_that_crashes_ends_the_load_with_a_sentence(port: int) ->
             os.kill(load.pid, signal.SIGKILL)
     assert isinstance(samples[0], LoadReady)
     assert isinstance(samples[-1], LoadEnded)
-    assert samples[-1].error == "The load generator's process went away before the end: killed by SIGKILL."
+    assert samples[-1].error == "The load generator's process ended early: killed by SIGKILL."
     assert sum(isinstance(sample, LoadEnded) for sample in samples) == 1
 
 

@@ -89,7 +89,7 @@ async def test_a_load_generator_that_was_stopped_goes_on_and_its_silence_is_told
     await until(lambda: told(run, "said nothing for 3 s: its process was stopped"))
     pids = worker_pids(run.load)
     send(run.load.pid, signal.SIGCONT)
-    await until(lambda: told(run, "is heard again"))
+    await until(lambda: told(run, "reports again"))
     heard = len(run.traffic)
     await until(lambda: len(run.traffic) > heard + 2)
     assert worker_pids(run.load) == pids
@@ -114,7 +114,7 @@ async def test_a_silent_load_generator_that_was_asked_to_stop_is_not_waited_for_
     await until(lambda: bool(run.traffic))
     os.kill(run.load.pid, signal.SIGSTOP)
     await run.load.stop()
-    assert "did not end when it was asked to" in (await run.ended()).error
+    assert "did not stop when asked" in (await run.ended()).error
     assert not alive(run.load.pid)
 
 
@@ -124,6 +124,6 @@ async def test_a_load_generator_that_talks_on_after_its_time_is_killed() -> None
     load = await generator.start(plan, Admitted("http://127.0.0.1:9/", Source.HEADER, ("127.0.0.0/8",)))
     assert isinstance(load, LocustLoad)
     run = Following(load)
-    assert "did not end when its time was over" in (await run.ended()).error
+    assert "did not end after its duration" in (await run.ended()).error
     assert len(run.traffic) > 10
     assert not alive(load.pid)

@@ -165,15 +165,15 @@ async def test_without_its_last_process_a_run_ends_and_says_so(server: CountingS
     await until(lambda: run.users() == 20)
     for pid in worker_pids(run.load):
         os.kill(pid, signal.SIGKILL)
-    assert "last load-generating process ended (killed by SIGKILL)" in (await run.ended()).error
+    assert "last worker process ended (killed by SIGKILL)" in (await run.ended()).error
     assert run.traffic[-1].requests > 0
 
 
 @pytest.mark.parametrize(
     ("whom", "said"),
     [
-        ("coordinator", "told to end from outside"),
-        ("workers", "last load-generating process was asked to end"),
+        ("coordinator", "stopped from outside"),
+        ("workers", "last worker process was asked to end"),
     ],
 )
 async def test_a_run_whose_processes_are_told_to_end_is_cut_with_every_answer_counted(

@@ -48,7 +48,7 @@ def border(host: str, path: str, limit_s: float) -> Iterator[None]:
     except (ClientError, OSError, ValueError) as error:
         raise ClusterUnavailable(
             f"The cluster {host} could not be asked for {path}: {quoted(str(error) or type(error).__name__)}. "
-            "Check that it runs and can be reached, and that the kubeconfig is of this cluster."
+            "Check that it runs and can be reached, and that the kubeconfig belongs to this cluster."
         ) from error
 
 
@@ -58,7 +58,7 @@ def of_status(host: str, method: str, path: str, status: int, body: bytes) -> Cl
     if status == 401:
         return ClusterUnavailable(
             f"The cluster {host} does not accept the token or certificate that was sent (401) for {path}: it has "
-            "expired or is of another cluster. Renew the kubeconfig's login, or the service account's token."
+            "expired or belongs to another cluster. Renew the kubeconfig's login, or the service account's token."
         )
     if status == 403:
         return _forbidden(host, method, path, said)
@@ -75,7 +75,7 @@ def forbidden(host: str, path: str, rule: str) -> ClusterForbidden:
     """The error for an account that lacks the rule, as in "list pods"."""
     return ClusterForbidden(
         f"The cluster {host} does not let this account {rule} (403, asked for {path}). "
-        f"Grant the rule {rule!r} in a Role, or do without what needs it.",
+        f"Grant {rule!r} in a Role, or do without what needs it.",
         rule,
     )
 
@@ -105,7 +105,7 @@ def _message(body: bytes) -> str:
 def _config_sentence(kube_config: str, context: str, error: Exception) -> str:
     if kube_config == "in-cluster":
         return (
-            f"Scale is set to use its pod's own account (SCALE_KUBE_CONFIG=in-cluster), which is not there: "
+            f"Scale is set to use its pod's service account (SCALE_KUBE_CONFIG=in-cluster), which is missing: "
             f"{quoted(str(error))} Mount the service account's token, or name a kubeconfig file."
         )
     if not Path(kube_config).is_file():

@@ -126,7 +126,7 @@ async def _or_nothing(reading: Awaitable[tuple[list[Json], str]], problems: list
     except NotThere:
         return []
     except ClusterForbidden as error:
-        problems.append(f"Not listed, since the account may not {error.rule}.")
+        problems.append(f"Not listed, because the account may not {error.rule}.")
     except ClusterUnavailable as error:
         problems.append(str(error))
     return []

@@ -204,8 +204,8 @@ async def _body(response: Any, path: str) -> bytes:
         read += chunk
         if len(read) > MOST_BYTES:
             raise ClusterUnavailable(
-                f"The cluster's answer to {path} is larger than {MOST_BYTES // 2**20} MiB and was not read to its end. "
-                "Look at fewer objects: name one namespace in SCALE_KUBE_NAMESPACES."
+                f"The cluster's answer to {path} is larger than {MOST_BYTES // 2**20} MiB and was not read completely. "
+                "Read fewer objects: name one namespace in SCALE_KUBE_NAMESPACES."
             )
     return bytes(read)
 
@@ -220,7 +220,7 @@ async def _lines(response: Any, path: str) -> AsyncIterator[bytes]:
             yield bytes(line)
         if len(held) > LINE_BYTES:
             raise ClusterUnavailable(
-                f"The cluster sent a line of more than {LINE_BYTES // 2**20} MiB for {path}, which was given up."
+                f"The cluster sent a line of more than {LINE_BYTES // 2**20} MiB for {path}; the request was abandoned."
             )
     if held:
         yield bytes(held)
@@ -264,7 +264,7 @@ class Clusters:
         namespaces = await self.namespaces(cluster)
         if "*" not in namespaces and service.namespace not in namespaces:
             raise TargetRefused(
-                f"The Service {service} is outside the namespaces that Scale looks at: {', '.join(namespaces)}. "
+                f"The Service {service} is outside the namespaces that Scale reads: {', '.join(namespaces)}. "
                 "Ask the operator to add its namespace to SCALE_KUBE_NAMESPACES."
             )
         return cluster

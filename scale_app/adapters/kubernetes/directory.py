@@ -31,7 +31,7 @@ from scale_app.ports import Admitted, Clock
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-NOT_SEEN = "Not seen any more because of an error that Scale did not foresee ({error}): {what}."
+NOT_SEEN = "No longer visible because of an unexpected error ({error}): {what}."
 NEEDED = "needed"
 ClusterOf = Callable[[ServiceRef], ClusterClient]
 
@@ -168,13 +168,13 @@ class Watch:
             self._missing[kind.path] = f"{what} ({error.rule})"
             self._wake()
         except Exception as error:
-            log.exception("%s are not watched any more", what)
+            log.exception("%s are no longer watched", what)
             self._note(kind.path, NOT_SEEN.format(what=what, error=named(error)))
 
     def _lacking(self) -> str:
         """One sentence for all rights that are missing, "" for none."""
         listed = ", ".join(self._missing.values())
-        return f"Not seen in this run, for lack of rights: {listed}." if listed else ""
+        return f"Not visible in this run because permissions are missing: {listed}." if listed else ""
 
     async def _select_pods(self) -> None:
         """Those that the Service selects; all of the namespace when the Service cannot be read."""

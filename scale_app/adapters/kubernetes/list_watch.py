@@ -155,7 +155,7 @@ def _event(line: bytes, path: str) -> tuple[str, Json]:
     except (ValueError, KeyError, TypeError, RecursionError):
         kind, item = "", None
     if not isinstance(item, dict) or kind not in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"):
-        raise ClusterUnavailable(f"The cluster sent something for {path} that is not a change. It is asked anew.")
+        raise ClusterUnavailable(f"The cluster sent something for {path} that is not a change. Scale asks again.")
     if kind == "ERROR":
         if item.get("code") == 410:
             raise Gone(f"The cluster no longer has the version of {path} that was asked for (410).")

@@ -60,13 +60,13 @@ def _why_never(service: Service) -> str:
         )
     if not service.selector:
         return (
-            f"Service {name} has no selector, so Kubernetes does not know which pods are behind it and none could be "
-            "counted. Give it a selector, or load it by its URL alone."
+            f"Service {name} has no selector, so Kubernetes does not know which pods are behind it, and none can be "
+            "counted. Give it a selector, or load it by URL only."
         )
     if service.headless:
         return (
             f"Service {name} is headless (clusterIP: None): its clients choose a pod by DNS, and nothing balances "
-            "between them. Load a Service that has a cluster address."
+            "between them. Load a Service with a cluster IP."
         )
     if not service.ports:
         return f"Service {name} has no TCP port, so it does not speak HTTP. Choose another Service."
@@ -192,7 +192,7 @@ def _route_targets(found: Found) -> Iterator[ClusterTarget]:
 
 
 def _without_gateway(target: ClusterTarget, gateway: str) -> ClusterTarget:
-    problem = f"The URL of HTTPRoute {target.name} is not known, since its Gateway {gateway} is not among those listed."
+    problem = f"The URL of HTTPRoute {target.name} is not known, because its Gateway {gateway} is not listed."
     return replace(target, url="", problem=problem)
 
 

@@ -115,8 +115,8 @@ async def _fill(copy: Path, database_url: str, replace: bool) -> str:
 def _check_empty(found: str, database_url: str) -> None:
     if found:
         raise BackupRefused(
-            f"{shown(database_url)} holds {found}, which the backup would take the place of. Nothing was changed. "
-            "Give --force to lose them, or set SCALE_DATABASE_URL to an empty database."
+            f"{shown(database_url)} holds {found}, which the backup would replace. Nothing was changed. "
+            "Give --force to replace them, or set SCALE_DATABASE_URL to an empty database."
         )
 
 
@@ -132,7 +132,7 @@ async def _check_same_version(theirs: AsyncConnection, database_url: str) -> Non
     version = (await theirs.exec_driver_sql("SELECT version_num FROM alembic_version")).scalar()
     if version != newest_version():
         raise BackupRefused(
-            f"The tables in {shown(database_url)} are of version {version}, those of this Scale of {newest_version()}. "
+            f"The tables in {shown(database_url)} have version {version}; this Scale has version {newest_version()}. "
             "Back up with the version that uses the database."
         )
 
@@ -206,7 +206,7 @@ def check_backup(file: Path, named: str = "") -> None:
     try:
         # What is no file may never give a byte, or give each only once.
         if file.exists() and not (file.is_file() or file.is_dir()):
-            raise BackupRefused(f"{named} is a pipe or a device, and a file is needed. Nothing was changed.")
+            raise BackupRefused(f"{named} is a pipe or a device; a file is needed. Nothing was changed.")
         with file.open("rb") as content:
             if content.read(len(MAGIC)) != MAGIC:
                 raise BackupRefused(f"{named} is not a backup that `scale backup` made. Nothing was changed.")
@@ -249,7 +249,7 @@ def check_replaceable(file: Path) -> None:
     """Raises BackupRefused for what a rename would replace by a file of another kind. The file itself is not opened."""
     if not replaceable(file):
         raise BackupRefused(
-            f"{file} is a link, a pipe or a device, which no file may take the place of. Nothing was changed. "
+            f"{file} is a link, a pipe or a device and cannot be replaced by a file. Nothing was changed. "
             "Give the name of a file."
         )
 
@@ -266,7 +266,7 @@ def check_space(folder: Path, size_bytes: int, doing: str) -> None:
         needed_mb, free_mb = math.ceil(size_bytes * SPACE_NEEDED / 1e5) / 10, free // 1e5 / 10
         raise StoreUnavailable(
             f"{doing} needs {needed_mb:,.1f} MB in {folder}, where {free_mb:,.1f} MB are free. "
-            "Nothing was changed. Free disk space, or take another folder."
+            "Nothing was changed. Free disk space, or use another folder."
         )
 
 
@@ -288,6 +288,6 @@ def _check_version(named: str, version: str) -> None:
         raise BackupRefused(f"{named} is a database, but not one of Scale's. Nothing was changed.")
     if version not in known_versions():
         raise BackupRefused(
-            f"{named} was made by a newer version of Scale (its tables are of version {version}). Nothing was changed. "
+            f"{named} was made by a newer version of Scale (its tables have version {version}). Nothing was changed. "
             "Restore it with that version."
         )

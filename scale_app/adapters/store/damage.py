@@ -180,5 +180,5 @@ class Damage:
         said = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
         return (
             f"{said[0].upper()}{said[1:]} of {self._of} cannot be read: stored by another version of Scale, or "
-            "damaged. The rest is shown. Start the version that kept it, or delete it."
+            "damaged. The rest is shown. Start the version that stored it, or delete it."
         )

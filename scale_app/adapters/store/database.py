@@ -68,7 +68,7 @@ ADVICE = (
     ("no such table", "Start Scale once, which makes the tables"),
     ("too many", "Let the database accept more connections"),
 )
-OTHERWISE = "Check that the database is there and answers"
+OTHERWISE = "Check that the database runs and answers"
 
 
 @contextmanager

@@ -157,7 +157,7 @@ class StoredRuns(Sessions):
 
     async def _rows(self, run_id: str, query: Select[*tuple[Any, ...]]) -> list[Any]:
         ordered = query.where(col(EventRow.run_id) == storable(run_id)).order_by(col(EventRow.seq))
-        async with self._reading(f"Reading what happened in run {run_id}", LONG_LIMIT_S) as session:
+        async with self._reading(f"Reading the events of run {run_id}", LONG_LIMIT_S) as session:
             return [tuple(row) for row in await session.execute(ordered)]
 
 

@@ -53,7 +53,7 @@ class SqlRunStore(StoredRuns, Upkeep):
 
     async def create(self, record: RunRecord) -> None:
         """Keep a new run. One that is kept already stays as it is."""
-        async with self._writing(f"Keeping the new run {record.run_id}") as session:
+        async with self._writing(f"Storing the new run {record.run_id}") as session:
             await session.execute(self._insert(RunRow), [run_values(record)])
             if last := last_values(record.run_id, record.last):
                 await session.execute(self._insert(LastRow), [last])
@@ -73,7 +73,7 @@ class SqlRunStore(StoredRuns, Upkeep):
         whole, thinned = (self._thinned.get(run_id) or Thinned()).and_then(events)
         values = await asyncio.to_thread(event_values, run_id, first_seq, events, whole)
         last = await asyncio.to_thread(last_values, run_id, newest_snapshot(events))
-        async with self._writing(f"Keeping what happened in run {run_id}") as session:
+        async with self._writing(f"Storing the events of run {run_id}") as session:
             await _update_run(session, run_id, changed)
             await session.execute(self._insert(EventRow), values)
             if last:
@@ -87,7 +87,7 @@ class SqlRunStore(StoredRuns, Upkeep):
         so_far = self._written.get(run_id) or Written()
         bodies, written = await asyncio.to_thread(so_far.and_then, first_seq, lines)
         values = [{"run_id": run_id, "seq": seq, "body": body} for seq, body in enumerate(bodies, first_seq)]
-        async with self._writing(f"Keeping the recording of run {run_id}") as session:
+        async with self._writing(f"Storing the recording of run {run_id}") as session:
             try:
                 await session.execute(self._insert(RecordedRow), values)
             except IntegrityError as error:  # a line that is there already is none; so there is no such run
@@ -106,7 +106,7 @@ class SqlRunStore(StoredRuns, Upkeep):
 
         Raises RunNotFound.
         """
-        async with self._writing(f"Marking run {run_id} as a baseline") as session:
+        async with self._writing(f"Setting run {run_id} as a baseline") as session:
             if name:
                 had_it = update(RunRow).where(col(RunRow.baseline) == storable(name))
                 await session.execute(had_it.values(baseline=""))

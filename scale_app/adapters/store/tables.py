@@ -170,8 +170,8 @@ def _upgrade(connection: Connection, database_url: str) -> None:
         return
     if unknown := [version for version in versions if version not in known_versions()]:
         raise StoreUnavailable(
-            f"The tables in {shown(database_url)} are of version {unknown[0]}, which this version of Scale does not "
-            "know; a newer one made them. Start that newer version, or set SCALE_DATABASE_URL to another database."
+            f"The tables in {shown(database_url)} have version {unknown[0]}, which this version of Scale does not "
+            "know; a newer version made them. Start the newer version, or set SCALE_DATABASE_URL to another database."
         )
     # Only now: Alembic takes a third of a second and 10 MB, for nothing at nearly every start.
     from alembic import command
@@ -198,13 +198,13 @@ async def _make_shrinkable(engine: AsyncEngine) -> None:
         await connection.rollback()
         file: Any = (await connection.get_raw_connection()).driver_connection
         if size > MOST_BYTES or not await _has_space(file, size):
-            log.warning("the database file stays as large as it is for now; room in it is used again")
+            log.warning("the database file keeps its size for now; free space in it is reused")
             return
         try:
             await file.execute_fetchall(SHRINKABLE)
             await file.execute_fetchall("VACUUM")
         except Error as error:
-            log.warning("the database file stays as large as it is for now (%s); room in it is used again", error)
+            log.warning("the database file keeps its size for now (%s); free space in it is reused", error)
 
 
 async def _has_space(file: Any, size: int) -> bool:

@@ -28,7 +28,7 @@ FREE_PAGES = 2_000
 """Pages of a SQLite file that are left free for what comes: 8 MB."""
 PAGES_AT_ONCE = 1_000
 MEASURE_LIMIT_S = 30.0
-TIDYING = "Tidying the history"
+TIDYING = "Cleaning up the history"
 ACTIVE = [state.value for state in RunState if state.active]
 
 

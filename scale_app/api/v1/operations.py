@@ -44,7 +44,7 @@ def _of_all(hub: Hub, runs: _Runs) -> list[Operation]:
         Operation(
             "POST", RUNS, "startRun", "Runs", "Start a run", runs.start, RunRecord, 201, LoadPlan,
             errors=STARTS, example=EXAMPLE_PLAN,
-            does="Every field of the plan may be left out. The answer is the run; its stream tells how it goes on.",
+            does="All fields of the plan are optional. Returns the run; follow it with its stream.",
         ),
         Operation(
             "GET", RUNS, "listRuns", "Runs", "List runs, newest first", runs.list, shapes.RunPage,
@@ -54,7 +54,7 @@ def _of_all(hub: Hub, runs: _Runs) -> list[Operation]:
             "GET", f"{V1}/compare", "compareRuns", "Runs", "Compare two runs",
             lambda asked: hub.compare(*shapes.pair_of(asked.query.ids)), Comparison, query=shapes.PairQuery,
             errors=(RunNotFound,),
-            does="Where the two cannot be compared, `reasons` says why, and `changed` is null.",
+            does="If the runs cannot be compared, `reasons` says why and `changed` is null.",
         ),
     ]  # fmt: skip
 
@@ -63,30 +63,31 @@ def _looking(hub: Hub, runs: _Runs) -> list[Operation]:
     lost = (RunNotFound,)
     return [
         Operation(
-            "GET", RUN, "getRun", "Runs", "One run with its last snapshot",
+            "GET", RUN, "getRun", "Runs", "Show a run with its last snapshot",
             lambda asked: hub.run(asked.run_id), RunRecord, errors=lost,
         ),
         Operation(
-            "GET", f"{RUN}/balance", "getBalance", "Runs", "The balance of one window", runs.balance,
+            "GET", f"{RUN}/balance", "getBalance", "Runs", "Show the balance of one window", runs.balance,
             shapes.WindowBalance, query=shapes.BalanceQuery, errors=lost,
         ),
         Operation(
-            "GET", f"{RUN}/pods", "getPods", "Runs", "Each pod's share", runs.pods, shapes.PodTable, errors=lost,
+            "GET", f"{RUN}/pods", "getPods", "Runs", "List each pod's share", runs.pods, shapes.PodTable, errors=lost,
         ),
         Operation(
-            "GET", f"{RUN}/events", "getEvents", "Runs", "The events of a run, without snapshots", runs.events,
+            "GET", f"{RUN}/events", "getEvents", "Runs", "List the events of a run, without snapshots", runs.events,
             shapes.EventPage, query=shapes.EventsQuery, errors=lost, long=True,
         ),
         Operation(
-            "GET", f"{RUN}/history", "getHistory", "Runs", "A point for each second", runs.history, shapes.History,
+            "GET", f"{RUN}/history", "getHistory", "Runs", "List one point per second", runs.history, shapes.History,
             errors=lost, long=True,
         ),
         Operation(
-            "GET", f"{RUN}/pod-history", "getPodHistory", "Runs", "Each pod's share over time", runs.pod_history,
-            PodSpans, errors=lost, long=True, does="What the heat map draws; the longer the run, the longer the spans.",
+            "GET", f"{RUN}/pod-history", "getPodHistory", "Runs", "Show each pod's share over time", runs.pod_history,
+            PodSpans, errors=lost, long=True, does="The data of the heat map; the longer the run, the longer "
+                                                   "the intervals.",
         ),
         Operation(
-            "GET", f"{RUN}/experiment", "planExperiment", "Runs", "The run that would decide what this one left open",
+            "GET", f"{RUN}/experiment", "planExperiment", "Runs", "The experiment that would decide a run",
             lambda asked: hub.planned_experiment(asked.run_id), Experiment, errors=(RunNotFound, NoExperiment),
         ),
     ]  # fmt: skip
@@ -96,29 +97,30 @@ def _changing(hub: Hub, runs: _Runs) -> list[Operation]:
     over = (RunNotFound, RunNotActive)
     return [
         Operation(
-            "PATCH", RUN, "editRun", "Runs", "Change the load while it runs",
+            "PATCH", RUN, "editRun", "Runs", "Edit the load of an active run",
             lambda asked: hub.edit(asked.run_id, asked.body), RunRecord, takes=PlanEdit,
             errors=(*over, GeneratorFailed), example={"users": 8},
-            does="Takes effect within a second. A field that is left out or null stays as it is. The answer has the "
-            "new plan. Simultaneous edits are applied one after the other.",
+            does="Takes effect within a second. A field that is missing or null keeps its value. Returns the "
+                 "run with the new plan. Simultaneous edits are applied one after the other.",
         ),
         Operation(
             "POST", f"{RUN}/stop", "stopRun", "Runs", "Stop a run", runs.stop, RunRecord, 202, errors=over,
-            does="Requests in flight still count; the run has ended when its state says so. If it has not ended 2 s "
-            "after their deadline, a second stop ends it; 20 s after the deadline it ends by itself.",
+            does="Requests in flight still count; the run has ended when its state says so. A second stop, "
+                 "from 2 s after their deadline, kills the load; 20 s after the deadline Scale does so by "
+                 "itself.",
         ),
         Operation(
-            "POST", f"{RUN}/rerun", "rerunRun", "Runs", "Start another run of the same plan", runs.rerun, RunRecord,
+            "POST", f"{RUN}/rerun", "rerunRun", "Runs", "Run the same plan again", runs.rerun, RunRecord,
             201, errors=(RunNotFound, *STARTS),
         ),
         Operation(
-            "POST", f"{RUN}/experiment", "startExperiment", "Runs", "Start the run that would decide it",
+            "POST", f"{RUN}/experiment", "startExperiment", "Runs", "Start the experiment",
             runs.experiment, RunRecord, 201, errors=(RunNotFound, NoExperiment, *STARTS),
         ),
         Operation(
             "DELETE", RUN, "deleteRun", "Runs", "Delete an ended run",
             lambda asked: hub.delete(asked.run_id), status=204, errors=(RunNotFound, RunStillActive),
-            does="A run that was asked to stop and did not in time is ended first.",
+            does="A run that did not stop in time is ended first.",
         ),
     ]  # fmt: skip
 
@@ -126,16 +128,16 @@ def _changing(hub: Hub, runs: _Runs) -> list[Operation]:
 def _holding_against(hub: Hub, runs: _Runs) -> list[Operation]:
     return [
         Operation(
-            "PUT", f"{RUN}/baseline", "markBaseline", "Baselines", "Name an ended run as a baseline", runs.mark,
+            "PUT", f"{RUN}/baseline", "markBaseline", "Baselines", "Set an ended run as a baseline", runs.mark,
             RunRecord, takes=shapes.BaselineName, errors=(RunNotFound, RunStillActive), example={"name": "main"},
-            does="The run that had the name loses it.",
+            does="The name moves from the run that had it.",
         ),
         Operation(
-            "DELETE", f"{RUN}/baseline", "unmarkBaseline", "Baselines", "Remove a baseline's name",
+            "DELETE", f"{RUN}/baseline", "unmarkBaseline", "Baselines", "Remove a baseline",
             lambda asked: hub.mark_baseline(asked.run_id, ""), status=204, errors=(RunNotFound, RunStillActive),
         ),
         Operation(
-            "GET", f"{V1}/baselines/{{name}}", "getBaseline", "Baselines", "The run that has this name",
+            "GET", f"{V1}/baselines/{{name}}", "getBaseline", "Baselines", "Show the run of a baseline",
             lambda asked: hub.baseline(asked.name), RunRecord, errors=(BaselineNotFound,),
         ),
     ]  # fmt: skip
@@ -156,13 +158,13 @@ def _plans(hub: Hub) -> list[Operation]:
             lambda _: _saved_plans(hub), shapes.SavedPlans,
         ),
         Operation(
-            "GET", PLAN, "getPlan", "Saved plans", "One saved plan",
+            "GET", PLAN, "getPlan", "Saved plans", "Show a saved plan",
             lambda asked: hub.plan(asked.name), SavedPlan, errors=(PlanNotFound,),
         ),
         Operation(
             "PUT", PLAN, "savePlan", "Saved plans", "Save a plan under a name",
             lambda asked: hub.save_plan(asked.name, asked.body), SavedPlan, takes=LoadPlan,
-            example={"target_url": "simulated", "users": 4}, does="A plan that had the name is replaced.",
+            example={"target_url": "simulated", "users": 4}, does="Replaces a plan with the same name.",
         ),
         Operation(
             "DELETE", PLAN, "deletePlan", "Saved plans", "Delete a saved plan",
@@ -174,28 +176,28 @@ def _plans(hub: Hub) -> list[Operation]:
 def _of_installation(hub: Hub) -> list[Operation]:
     return [
         Operation(
-            "GET", f"{V1}/installation", "getInstallation", "Installation", "The limits and the state of this server",
+            "GET", f"{V1}/installation", "getInstallation", "Installation", "Show limits and state of this server",
             lambda _: _installation(hub), shapes.Installation,
         ),
         Operation(
-            "GET", f"{V1}/targets", "listTargets", "Installation", "What the configured clusters offer to load",
+            "GET", f"{V1}/targets", "listTargets", "Installation", "List targets in the configured clusters",
             lambda _: hub.targets(), TargetList,
             does="`problem` says what could not be read; the rest is listed.",
         ),
         Operation(
-            "GET", f"{V1}/sources", "listSources", "Installation", "What this installation may read in a cluster",
+            "GET", f"{V1}/sources", "listSources", "Installation", "List permissions in a cluster",
             lambda asked: hub.permissions(asked.query.service), PermissionList, query=shapes.SourcesQuery,
-            does="For each source: what it is used for, which rules it needs, which are missing.",
+            does="For each counting source: what it is used for, which permissions it needs, which are missing.",
         ),
         Operation(
-            "GET", f"{V1}/demo", "getDemo", "Installation", "The built-in target",
+            "GET", f"{V1}/demo", "getDemo", "Installation", "Show the demo",
             lambda _: hub.demo.status(), DemoStatus, errors=(TargetUnavailable,),
         ),
         Operation(
-            "PATCH", f"{V1}/demo", "changeDemo", "Installation", "Change the built-in target",
+            "PATCH", f"{V1}/demo", "changeDemo", "Installation", "Change the demo",
             lambda asked: hub.demo.change(asked.body), DemoStatus,
             takes=DemoChange, errors=(TargetUnavailable,), example={"policy": "weighted", "weight": 3},
-            does="Policy, faults and pods; takes effect at once, also while a run sends load to it.",
+            does="Policy, faults and pods. Takes effect at once, also during a run.",
         ),
     ]  # fmt: skip
 
@@ -255,7 +257,7 @@ class _Runs:
 
     async def mark(self, asked: CheckedRequest) -> RunRecord:
         if not asked.body.name:
-            raise PlanError("name", "", "a baseline needs a name; DELETE takes it away")
+            raise PlanError("name", "", "a baseline needs a name; to remove it, use DELETE")
         await self._hub.mark_baseline(asked.run_id, asked.body.name)
         return await self._hub.run(asked.run_id)
 

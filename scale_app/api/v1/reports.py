@@ -63,14 +63,14 @@ def report_operations(hub: Hub) -> list[Operation]:
 
     return [
         Operation(
-            "GET", f"{RUN}/export", "exportRun", "Reports", "A run as a file", export, RunFile,
+            "GET", f"{RUN}/export", "exportRun", "Reports", "Export a run", export, RunFile,
             query=ExportQuery, media=media, errors=(RunNotFound, TooManyExports),
-            does=f"Kinds: {KINDS}. An attachment named after the run. At most two are made at the same time.",
+            does=f"Formats: {KINDS}. The file is named after the run. At most two exports run at the same time.",
         ),
         Operation(
-            "GET", f"{RUN}/gate", "getGate", "Reports", "The run's figures and its plan's thresholds",
+            "GET", f"{RUN}/gate", "getGate", "Reports", "Check a run against its thresholds",
             lambda asked: hub.gate(asked.run_id),
-            GateResult, errors=(RunNotFound,), does="While the run goes on: the figures so far.",
+            GateResult, errors=(RunNotFound,), does="During a run: the figures so far.",
         ),
     ]  # fmt: skip
 

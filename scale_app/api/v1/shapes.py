@@ -96,7 +96,7 @@ class EventsQuery:
 
 @dataclass(frozen=True, slots=True)
 class PairQuery:
-    """ids: two runs with a comma between; the second is compared with the first."""
+    """ids: two run ids separated by a comma; the second is compared with the first."""
 
     ids: str
 
@@ -226,5 +226,5 @@ def pair_of(ids: str | None, what: str = "runs") -> tuple[str, str]:
     """The two of "first,second". Raises PlanError."""
     parts = [part.strip() for part in (ids or "").split(",")]
     if len(parts) != 2 or not all(parts):
-        raise PlanError("ids", ids, f"the ids of two {what} with a comma between, as in ?ids=before,after")
+        raise PlanError("ids", ids, f"the ids of two {what}, separated by a comma, as in ?ids=before,after")
     return parts[0], parts[1]

@@ -237,7 +237,7 @@ def test_health_is_of_the_process_and_readiness_of_the_store(client: TestClient,
     response = client.get("/readyz")
     problem = {
         "type": "/api/docs#store-unavailable",
-        "title": "Not available now",
+        "title": "Temporarily unavailable",
         "status": 503,
         "detail": "The database is gone.",
         "field": "",
@@ -261,7 +261,7 @@ def test_a_wrong_method_says_which_are_right(client: TestClient) -> None:
     ):
         response = client.request(method, path)
         assert (response.status_code, set(response.headers["Allow"].split(", "))) == (405, set(allowed.split(", ")))
-        assert f"{method} is not possible at {path}; use " in response.text
+        assert f"{method} is not allowed at {path}; use " in response.text
 
 
 def test_the_unexpected_is_logged_under_an_id_and_shows_no_traceback(

@@ -74,7 +74,7 @@ async def test_a_load_that_breaks_off_without_an_end_is_a_failed_run() -> None:
     harness = a_harness(generator=FaultyGenerator("silent end"))
     record = await harness.hub.run(await begun(harness))
     assert record.state is RunState.FAILED
-    assert "broke off" in record.message
+    assert "stopped without reporting" in record.message
     assert harness.load.killed
     await sees_another_run_through(harness)
 
@@ -114,7 +114,7 @@ async def test_a_load_that_never_begins_is_a_failed_run() -> None:
     await pass_time(harness, 10)
     record = await harness.hub.run(run_id)
     assert record.state is RunState.FAILED
-    assert "did not begin within 120 s" in record.message
+    assert "did not start within 120 s" in record.message
     await sees_another_run_through(harness)
 
 
@@ -164,7 +164,7 @@ async def test_a_second_stop_puts_down_what_did_not_stop_in_time() -> None:
     await settled()
     record = await harness.hub.run(run_id)
     assert record.state is RunState.FAILED
-    assert "second asking" in record.message
+    assert "second stop" in record.message
     assert harness.load.killed
     await sees_another_run_through(harness)
 
@@ -226,7 +226,7 @@ async def test_a_directory_that_cannot_be_closed_frees_the_runs_place(directory:
 
 
 async def test_a_target_that_is_gone_fails_the_run_with_all_that_was_counted() -> None:
-    directory = FaultyDirectory("mid", error=TargetGone("The built-in target's process ended (exit code -9)."))
+    directory = FaultyDirectory("mid", error=TargetGone("The demo's process ended (exit code -9)."))
     harness = a_harness(directory=directory)
     run_id = await begun(harness)
     directory.fails.set()
@@ -237,20 +237,20 @@ async def test_a_target_that_is_gone_fails_the_run_with_all_that_was_counted() -
     await settled()
     record = await harness.hub.run(run_id)
     assert record.state is RunState.FAILED
-    assert record.message == "The built-in target's process ended (exit code -9)."
+    assert record.message == "The demo's process ended (exit code -9)."
     assert record.last is not None
     assert record.last.requests == 120
 
 
 async def test_a_target_that_is_gone_fails_the_run_also_when_its_load_does_not_end() -> None:
-    directory = FaultyDirectory("mid", error=TargetGone("The built-in target's process ended (exit code -9)."))
+    directory = FaultyDirectory("mid", error=TargetGone("The demo's process ended (exit code -9)."))
     harness = a_harness(directory=directory)
     run_id = await begun(harness)
     directory.fails.set()
     await settled()
     await pass_time(harness, 8)
     record = await harness.hub.run(run_id)
-    assert (record.state, record.message) == (RunState.FAILED, "The built-in target's process ended (exit code -9).")
+    assert (record.state, record.message) == (RunState.FAILED, "The demo's process ended (exit code -9).")
     assert harness.load.killed
 
 

@@ -122,7 +122,7 @@ async def test_what_fails_is_told_and_tried_again(error: Exception, caplog: pyte
     await room.fill(3)
     room.refused = {"2": error}
     await room.keeper.look()
-    assert "tried again later" in caplog.text
+    assert "tries again later" in caplog.text
     assert "The disk is away." in caplog.text
     room.refused = {}
     await room.keeper.look()

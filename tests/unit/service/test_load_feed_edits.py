@@ -141,7 +141,7 @@ async def test_a_load_that_is_asked_to_stop_takes_no_edit(harness: Harness) -> N
 async def test_a_load_whose_time_is_over_takes_no_edit(harness: Harness) -> None:
     run_id = await harness.started(PLAN)
     harness.clock.advance(60)
-    with pytest.raises(RunNotActive, match="time is over"):
+    with pytest.raises(RunNotActive, match="duration is reached"):
         await harness.hub.edit(run_id, PlanEdit(users=30))
     assert harness.load.edits == []
     assert (await harness.hub.run(run_id)).plan == PLAN

@@ -26,7 +26,7 @@ from tests.fakes import FakeNotifier, a_snapshot
 from tests.recorded import lines_of
 from tests.unit.service.harness import Harness, settled
 
-AWAY = StoreUnavailable("Keeping what happened failed on postgresql://x: Connection refused. Start it.")
+AWAY = StoreUnavailable("Storing the events failed on postgresql://x: Connection refused. Start it.")
 
 
 def seconds(events: list[Event]) -> list[float]:
@@ -121,7 +121,7 @@ async def test_no_run_begins_while_very_many_wait(harness: Harness, monkeypatch:
         await harness.started()
         harness.load.end(2)
         await settled()
-    with pytest.raises(StoreUnavailable, match=r"3 runs wait to be stored already.*Connection refused"):
+    with pytest.raises(StoreUnavailable, match=r"3 runs already wait to be stored.*Connection refused"):
         await harness.hub.start(LoadPlan())
     await harness.database_is_back()
     await harness.started()
@@ -180,7 +180,7 @@ async def test_what_is_not_stored_yet_is_said_until_it_is(harness: Harness, capl
     harness.load.traffic(1, a=5)
     await settled()
     now = harness.hub.storing
-    assert now.problem == f"Not stored yet; tests go on. {AWAY}"
+    assert now.problem == f"Not stored yet; runs continue. {AWAY}"
     assert (now.waiting_runs, now.waiting_lines) == (1, 3)  # of it the snapshot, of its recording sample and tick
     assert (await harness.hub.run(run_id)).not_stored == now.problem
     with pytest.raises(StoreUnavailable, match="Not stored yet"):
@@ -190,7 +190,7 @@ async def test_what_is_not_stored_yet_is_said_until_it_is(harness: Harness, capl
     await harness.hub.check()
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert [record.getMessage() for record in errors if "not stored yet" in record.getMessage()] != []
-    assert "what waited is stored" in caplog.text
+    assert "the waiting data is stored" in caplog.text
 
 
 async def test_a_database_that_does_not_answer_is_told_of_before_it_has_refused(harness: Harness) -> None:
@@ -297,7 +297,7 @@ async def test_a_run_that_was_deleted_from_outside_goes_on(harness: Harness, cap
     harness.load.traffic(1, a=5, b=5)
     harness.load.end(2)
     await settled()
-    assert "was deleted from outside" in caplog.text
+    assert "was deleted elsewhere" in caplog.text
     assert harness.hub.storing.waiting_lines == 0
     with pytest.raises(RunNotFound):
         await harness.hub.run(run_id)
@@ -318,7 +318,7 @@ async def test_a_line_that_nobody_can_store_costs_only_itself(
     await settled()
     await harness.database_is_back()
     assert seconds(await harness.store.events(run_id)) == [1, 2, 4]
-    assert "cannot be stored and was given up" in caplog.text
+    assert "cannot be stored and was dropped" in caplog.text
 
 
 async def test_a_run_that_the_store_refuses_does_not_hold_up_another(harness: Harness) -> None:
@@ -367,8 +367,8 @@ async def test_when_there_is_no_more_room_a_thinned_history_and_the_beginning_of
         assert harness.hub.storing.waiting_bytes < 102_000
     harness.load.end(301)
     await settled()
-    assert caplog.text.count("there is no room for more to wait") == 1
-    assert "were given up, since there was no room" in harness.hub.storing.problem
+    assert caplog.text.count("there is no space for more waiting data") == 1
+    assert "were dropped because there was no space" in harness.hub.storing.problem
     await harness.database_is_back()
     events = await harness.store.events(run_id)
     kept = seconds(events)
@@ -411,7 +411,7 @@ async def test_what_is_lost_at_the_end_of_the_process_is_said(
     await harness.hub.close()
     assert harness.store.closed
     assert harness.load.killed
-    assert f"run {run_id}: the server ends before all of it was stored; 2 lines of its history" in caplog.text
+    assert f"run {run_id}: the server ends before everything was stored; 2 lines of its history" in caplog.text
     assert LAST_WRITES_S < 10
 
 

@@ -134,7 +134,7 @@ class LogFollowing:
         """
         if len(pods) > MOST_LOGS:
             raise CountingFailed(
-                f"The logs of {len(pods)} pods are more than the {MOST_LOGS} that are followed at once. "
+                f"At most {MOST_LOGS} logs can be followed at once, and there are {len(pods)} pods. "
                 "Count by another source."
             )
         self._end_those_that_end({_key(pod): pod for pod in pods.values()})
@@ -200,10 +200,9 @@ class LogFollowing:
         except ScaleError as error:
             self._lost[key] = str(error)
         except Exception as error:
-            log.exception("the log of %s is not followed any more", name)
+            log.exception("the log of %s is no longer followed", name)
             self._lost[key] = (
-                f"Following the log of {name} was ended by an error that Scale did not foresee ({named(error)}). "
-                "Count by another source."
+                f"Following the log of {name} ended with an unexpected error ({named(error)}). Count by another source."
             )
         finally:
             pod_log.opened.set()

@@ -211,11 +211,11 @@ def _check(status: bytearray, stdout: bytearray, pod: CountedPod, command: tuple
         said = {}
     if not isinstance(said, dict) or said.get("status") == "Success" or stdout:
         return
-    message = quoted(str(said.get("message", "it ended without a word")))
+    message = quoted(str(said.get("message", "it ended without a message")))
     if any(sign in str(said.get("message")) for sign in NO_COMMAND):
         raise NoSuchCommand(f"The pod {pod.name} has no {command[0]} in its container.")
     if not status:
-        raise ClusterUnavailable(f"The connection to {command[0]} in the pod {pod.name} was cut.")
+        raise ClusterUnavailable(f"The connection to {command[0]} in the pod {pod.name} was lost.")
     raise CountingFailed(f"{command[0]} in the pod {pod.name} failed: {message}.")
 
 
@@ -236,7 +236,9 @@ class NetworkShare(AtPods):
                 seen, problem = await _look(pods.cluster, nodes, pods.service.namespace)
                 got = {name: seen[name] for name in now if name in seen}
                 if first and now and not got:
-                    raise CountingFailed(problem or "The kubelets tell nothing of the pods' networks. Count otherwise.")
+                    raise CountingFailed(
+                        problem or "The kubelets report nothing about the pods' networks. Count by another source."
+                    )
                 first = False
                 yield self._sample(began_s, got, tuple(name for name in now if name not in got), problem)
                 await asyncio.sleep(self.every_s)
@@ -270,5 +272,5 @@ async def _of_node(cluster: ClusterClient, node: str, namespace: str) -> tuple[d
     except ScaleError as error:
         return {}, str(error)
     except Exception as error:
-        log.exception("the network's bytes at the node %s could not be read", node)
-        return {}, f"Reading the node {node} failed by an error that Scale did not foresee ({named(error)})."
+        log.exception("the network counters of the node %s could not be read", node)
+        return {}, f"Reading the node {node} failed with an unexpected error ({named(error)})."

@@ -135,7 +135,7 @@ class TargetPods:
         except ClusterForbidden:
             self._do_without_details()
         except Exception:
-            log.exception("what is known of the pods beside their addresses is not kept any more")
+            log.exception("details of the pods beyond their addresses are no longer followed")
             self._do_without_details()
 
     def _do_without_details(self) -> None:

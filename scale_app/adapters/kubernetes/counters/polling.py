@@ -19,7 +19,7 @@ T = TypeVar("T")
 Counts = AsyncGenerator[CountsSample | ConnectionsSample, None]
 """What every source gives, see RequestCounter."""
 log = logging.getLogger(__name__)
-UNFORESEEN = "Reading {pod} failed by an error that Scale did not foresee ({error}). Count by another source."
+UNFORESEEN = "Reading {pod} failed with an unexpected error ({error}). Count by another source."
 EVERY_S = 1.0
 AT_ONCE = 20
 OFTENER = 5

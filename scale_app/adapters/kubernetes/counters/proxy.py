@@ -21,8 +21,8 @@ from scale_app.readings.access_log import envoy_requests, upstream_ip
 ADMIN_PORTS = (9901, 19000, 15000)
 ADMIN_LIMIT_S = 5.0
 UNLISTED = (
-    "Counting goes on at the proxy's pods that are known ({known}); what others answer is missing until their list can "
-    "be read again. {error}"
+    "Counting continues at the known pods of the proxy ({known}). Answers of others are missing until the list "
+    "can be read again. {error}"
 )
 
 
@@ -59,7 +59,7 @@ async def _proxies(cluster: ClusterClient, namespace: str, selector: str) -> Map
     found = await pods_of_selector(cluster, namespace, selector)
     if not found:
         raise CountingFailed(
-            f"There is no pod of the proxy: no pod in the namespace {namespace} has the labels {selector}. "
+            f"The proxy has no pod: no pod in the namespace {namespace} has the labels {selector}. "
             "Correct the plan's proxy_pods."
         )
     return found

@@ -66,7 +66,7 @@ def test_what_is_not_stored_yet_is_said_of_the_run_the_installation_and_the_serv
     site.harness.store.broken = StoreUnavailable("The disk is full.")
     run_id = site.started()
     storing = site.client.get("/api/v1/installation").json()["storing"]
-    assert storing["problem"] == "Not stored yet; tests go on. The disk is full."
+    assert storing["problem"] == "Not stored yet; runs continue. The disk is full."
     assert (storing["waiting_runs"], storing["waiting_lines"] > 0) == (1, True)
     assert site.client.get(f"{RUNS}/{run_id}").json()["not_stored"] == storing["problem"]
     response = site.client.get("/readyz")

@@ -83,8 +83,8 @@ def test_an_ended_run_is_told_and_closed(site: Site) -> None:
     ("run", "query", "code", "says"),
     [
         ("no-such", "", 4404, "No run has the id"),
-        ("", "?after=999", 4422, "to which this run has come"),
-        ("", "?after=-2", 4422, "to which this run has come"),
+        ("", "?after=999", 4422, "the newest of this run"),
+        ("", "?after=-2", 4422, "the newest of this run"),
         ("", "?after=x", 4422, "valid integer"),
         ("", "?before=1", 4422, "no such field"),
     ],
