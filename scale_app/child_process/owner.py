@@ -145,14 +145,12 @@ class Watchdog:
         self._due_s = min(self._due_s, due_s)
 
     def look(self, now_s: float) -> None:
-        """Time has passed."""
         passed_s = self._waited.passed_s(now_s)
         self.silent_s += passed_s
         if now_s >= self._due_s and (self._asked or self.silent_s < SPEAKS_S):
             self._overdue_s += passed_s
 
     def heard(self) -> None:
-        """The child has spoken."""
         self.silent_s = 0.0
         self.told = False
 

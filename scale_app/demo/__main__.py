@@ -30,7 +30,6 @@ class Control:
         self.cluster = PodCluster(pod_names(NAME_SEED), Random(), later, self.report)
 
     def listening(self, port: int) -> None:
-        """Tell the owner where the demo listens."""
         self._url = f"http://{HOST}:{port}/"
         self.report()
 

@@ -84,7 +84,6 @@ class DemoPod:
         return self.busy_until_s - now_s
 
     def status(self, rng: Random) -> int:
-        """The status of its next answer."""
         if self.fault is Fault.FAST_FAILING_POD:
             return 500
         return 500 if self.fault is Fault.FAILING_POD and rng.random() < FAILING_SHARE else 200

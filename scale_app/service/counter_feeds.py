@@ -92,12 +92,9 @@ class CounterFeeds:
             log.warning("some sources were not read again within %g s after the load ended", limit_s)
 
     async def _until_read(self, sources: Collection[Source], ended_at_s: float) -> None:
-        while self._behind(sources, ended_at_s):
+        while any(source in self._tasks and self._known_to_s.get(source, 0.0) < ended_at_s for source in sources):
             self._heard.clear()
             await self._heard.wait()
-
-    def _behind(self, sources: Collection[Source], ended_at_s: float) -> bool:
-        return any(source in self._tasks and self._known_to_s.get(source, 0.0) < ended_at_s for source in sources)
 
     def answers_suffice(self) -> None:
         """Let go of what is of no use when every answer names its pod."""

@@ -67,7 +67,6 @@ class Waiting(Generic[T]):
         return replace(self, line=Packed(type(self.line), body), tried=True)
 
     def unpacked(self) -> T:
-        """The line as it was put in."""
         line = self.line
         # The kind is what `T` stands for; only the line itself knows which member of a union it is.
         return from_json(line.kind, zlib.decompress(line.body)) if isinstance(line, Packed) else line
@@ -116,7 +115,6 @@ class Backlog(Generic[T]):
         return [waiting for at, waiting in enumerate(batch) if waiting.seq == batch[0].seq + at]
 
     def lines(self) -> list[Waiting[T]]:
-        """All that wait now."""
         return list(self._waiting)
 
     def take_out(self, up_to_seq: int) -> None:
@@ -191,7 +189,6 @@ class Journal:
         self._wait()
 
     def recorded(self, lines: Sequence[Recorded], at_epoch_s: float) -> None:
-        """Store these lines of the recording."""
         self.recording.put(lines, at_epoch_s)
         self._wait()
 

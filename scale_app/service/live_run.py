@@ -177,14 +177,10 @@ class LiveRun:
             self._observe(LoadEnded(self._clock.monotonic_s(), INSIDE_ERROR))
         except Exception:
             log.exception("run %s has no final figures", self._run.run_id)
-        if not self._end_is_told:
+        told = [numbered.event for numbered in self.happenings]
+        if not any(isinstance(event, StateChanged) and not event.state.active for event in told):
             first_seq = self._run.next_seq
             self._tell(first_seq, self._run.fail(self._clock.monotonic_s(), INSIDE_ERROR))
-
-    @property
-    def _end_is_told(self) -> bool:
-        happened = [numbered.event for numbered in self.happenings]
-        return any(isinstance(event, StateChanged) and not event.state.active for event in happened)
 
     async def _release(self, feeds: list[asyncio.Task[None]]) -> None:
         what = f"the end of run {self._run.run_id}"

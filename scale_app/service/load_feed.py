@@ -129,8 +129,7 @@ class LoadFeed:
 
     async def _see_through(self, generator: LoadGenerator, target: Admitted) -> str:
         """Why there was no proper end, "" when there was."""
-        problem = await self._counters.open(target)
-        if problem:
+        if problem := await self._counters.open(target):
             return problem
         plan = self.edits.plan
         self._load = await generator.start(plan, target)

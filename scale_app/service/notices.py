@@ -40,7 +40,6 @@ class Outbox:
         self._sent_at_s: dict[str, deque[float]] = {}
 
     def put(self, run_id: str, notice: Notice) -> None:
-        """Let a message wait for its turn."""
         self._waiting.setdefault(run_id, []).append(notice)
 
     def due(self, now_s: float) -> list[Notice]:

@@ -238,7 +238,6 @@ class Packer:
             self._wake.set()
 
     async def end(self) -> None:
-        """Pack no more."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})

@@ -13,7 +13,6 @@ from scale_app.settings import load_worker_listener
 
 
 def main() -> None:
-    """One of the two."""
     if sys.argv[1] == "join":
         join(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     else:

@@ -12,6 +12,7 @@ import random
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -65,7 +66,8 @@ class Resolver:
         self._known = Resolution()
         self._until_s = 0.0
         self._waiting: list[Callable[[Resolution], None]] = []
-        if _is_address(destination.host):
+        with suppress(ValueError):  # what is an address is known for good
+            ipaddress.ip_address(destination.host)
             self._known, self._until_s = look_up(destination), float("inf")
 
     def ask(self, then: Callable[[Resolution], None]) -> None:
@@ -98,14 +100,6 @@ def look_up(where: Destination) -> Resolution:
         return Resolution(cause=NOT_RESOLVED)
     permitted = tuple(ResolvedAddress(f, endpoint) for f, _, _, _, endpoint in found if where.permits(str(endpoint[0])))
     return Resolution(permitted) if permitted else Resolution(cause=ADDRESS_NOT_ALLOWED)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 class Connector:

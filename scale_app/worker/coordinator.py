@@ -67,7 +67,7 @@ class Coordinator:
             counted=self._counted,
             leaving=self._leaves,
             finished=self._finished,
-            broken=self._broken,
+            broken=lambda msg, **_: give_up(msg.data["sentence"]),
         )
 
     # -- what the run asks
@@ -158,9 +158,6 @@ class Coordinator:
         if not self._finishing:
             self._tell([process], "bye")
             self._part_with(process)
-
-    def _broken(self, msg: Message, **_: object) -> None:
-        self._give_up(msg.data["sentence"])
 
     # -- who is there
 

@@ -75,7 +75,6 @@ class ParkedUser(User):
 
     @task
     def send_load(self) -> None:
-        """The user's whole life."""
         traffic, user = self.traffic, self._user
         traffic.users.add(user)
         try:

@@ -104,7 +104,7 @@ class WorkerProcess:
         self._engine.drain()
         self._say("finished", {"sample": to_json(self._engine.sample())})
 
-    def _bye(self, msg: Message, **_: object) -> None:
+    def _bye(self, **_: object) -> None:
         self._over.set()
 
     def _leave(self) -> None:

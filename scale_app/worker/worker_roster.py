@@ -108,7 +108,6 @@ class WorkerRoster:
         self._all: dict[str, RosterEntry] = {}
 
     def add(self, name: str, where: str, child: ForkedProcess | None) -> RosterEntry:
-        """A process has joined."""
         process = self._all[name] = RosterEntry(len(self._all), name, where, child)
         return process
 
