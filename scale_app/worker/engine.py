@@ -15,6 +15,7 @@ from typing import Any
 
 import gevent
 from locust.env import Environment
+from locust.runners import Runner
 from locust.stats import RequestStats, StatsEntry, StatsError, bucket_response_time
 
 from scale_app.child_process import WaitClock
@@ -28,14 +29,14 @@ from scale_app.worker.destination import destination, start_egress_guard
 from scale_app.worker.health import HealthMeter, cause_of_exception
 from scale_app.worker.locust_compat import default_options, load_users
 from scale_app.worker.schedule import OpenModel
-from scale_app.worker.steering import Share
+from scale_app.worker.steering import ALL_ARRIVALS, Executor, Share
 from scale_app.worker.traffic import Assignment, schedule_of, traffic_of, user_class
 
 DRAIN_SPARE_S = 1.0
 LOOK_EVERY_S = 0.25
 
 
-class Engine:
+class Engine(Executor):
     """What sends in one process. environment: Locust's, to which the caller gives a runner before `begin`."""
 
     def __init__(self, environment: Environment, counters: Counters) -> None:
@@ -47,23 +48,20 @@ class Engine:
         """From now on deadlines are kept and the process's health is measured."""
         gevent.spawn(self._health.probe)
 
-    def follow(self, leg: Leg, share: Share, began_s: float) -> None:
-        """In the open model: this process's share of the arrivals of a run that began then (monotonic clock)."""
+    def start(self, user_count: int, spawn_rate: float) -> None:
+        self._runner.start(user_count, spawn_rate)
 
-    def sample(self) -> TrafficSample:
-        """The counts now; Locust's statistics are brought to the same."""
-        raise NotImplementedError
+    def follow(self, leg: Leg, began_s: float, share: Share = ALL_ARRIVALS) -> None:
+        """share: this process's of the arrivals."""
 
     def drain(self) -> None:
-        """Send nothing new and wait for the requests in flight, at most until their deadline."""
-        assert self.environment.runner is not None
         # Of a worker's runner this is the same method: its users stop, and its master is told nothing.
-        self.environment.runner.stop()
+        self._runner.stop()
 
     @property
-    def _users(self) -> int:
-        runner = self.environment.runner
-        return runner.user_count if runner is not None else 0
+    def _runner(self) -> Runner:
+        assert self.environment.runner is not None
+        return self.environment.runner
 
 
 class OwnEngine(Engine):
@@ -83,16 +81,17 @@ class OwnEngine(Engine):
         self._traffic.watch_deadlines()
         super().begin()
 
-    def follow(self, leg: Leg, share: Share, began_s: float) -> None:
+    def follow(self, leg: Leg, began_s: float, share: Share = ALL_ARRIVALS) -> None:
         if self._arrivals is not None:
             self._arrivals.follow(leg, share, perf_counter() - (time.monotonic() - began_s))
 
     def sample(self) -> TrafficSample:
+        """The counts now; Locust's statistics are brought to the same."""
         log_batch(self.environment.stats, self._method, self._url, self._counters.take_batch())
         health = self._health.take()
         if self._arrivals is not None:
             health = self._arrivals.take(health)
-        return self._counters.sample(time.monotonic(), self._users, health)
+        return self._counters.sample(time.monotonic(), self._runner.user_count, health)
 
     def drain(self) -> None:
         if self._arrivals is not None:
@@ -131,7 +130,8 @@ class FileEngine(Engine):
 
     def sample(self) -> TrafficSample:
         self._counters.take_batch()  # Locust's own statistics have counted already
-        return self._counters.sample(time.monotonic(), self._users, self._health.take(), loads_known=False)
+        users = self._runner.user_count
+        return self._counters.sample(time.monotonic(), users, self._health.take(), loads_known=False)
 
     def _opened(self) -> None:
         self._counters.connections += 1
@@ -161,18 +161,6 @@ class FileEngine(Engine):
 def engine_of(assignment: Assignment) -> Engine:
     """Raises PlanError or ValueError for an assignment that cannot be done here."""
     return FileEngine(assignment) if assignment.plan.locustfile else OwnEngine(assignment)
-
-
-class LocalExecutor:
-    """One process that does everything: Locust's local runner. See steering.Executor."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.start = engine.environment.create_local_runner().start
-        self.begin, self.sample, self.drain = engine.begin, engine.sample, engine.drain
-
-    def follow(self, leg: Leg, began_s: float) -> None:
-        self._engine.follow(leg, Share(), began_s)
 
 
 def log_batch(stats: RequestStats, method: str, url: str, batch: Batch) -> None:

@@ -24,7 +24,7 @@ from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import LoadEnded, LoadReady, Sample
 from scale_app.worker.coordinator import Coordinator
-from scale_app.worker.engine import LocalExecutor, engine_of
+from scale_app.worker.engine import engine_of
 from scale_app.worker.health import watch_for_faults
 from scale_app.worker.steering import STEER_EVERY_S, CannotBegin, Executor, Steering
 from scale_app.worker.traffic import Assignment
@@ -152,7 +152,9 @@ def _executor(assignment: Assignment, load_run: LoadRun, pipe: OwnerPipe, output
     many = assignment.plan.processes > 1 or assignment.plan.remote_workers > 0
     coordinator = Coordinator(assignment, engine.environment, output, pipe.say, load_run.end) if many else None
     watch_for_faults(engine.environment, load_run.end, ours=not assignment.plan.locustfile)
-    return coordinator or LocalExecutor(engine)
+    if coordinator is None:
+        engine.environment.create_local_runner()
+    return coordinator or engine
 
 
 class OwnerPipe:

@@ -21,7 +21,7 @@ from scale_app.domain.histogram import Histogram, bucket_of
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.timetable import NEVER_S, Leg, Timetable
-from scale_app.worker.steering import OwnArrivals, Share
+from scale_app.worker.steering import ALL_ARRIVALS, OwnArrivals, Share
 from scale_app.worker.virtual_user import VirtualUser
 
 SHORTEST_WAIT_S = 0.0005
@@ -110,7 +110,7 @@ class OpenModel:
     def __init__(self, timers: Timers, spacing: Literal["constant", "poisson"], pattern: Pattern) -> None:
         self._timers = timers
         self._table = Timetable(pattern)
-        self._own = OwnArrivals(spacing, Share())
+        self._own = OwnArrivals(spacing, ALL_ARRIVALS)
         self._share: Share | None = None
         self._free: deque[VirtualUser] = deque()
         self._waiting: deque[float] = deque()

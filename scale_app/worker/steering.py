@@ -95,6 +95,9 @@ class Share:
     since: float = 0.0
 
 
+ALL_ARRIVALS = Share()
+
+
 class OwnArrivals:
     """One process's arrivals, by their numbers in the run."""
 

@@ -98,7 +98,7 @@ class WorkerProcess:
         order, now_s = from_json(ArrivalOrder, msg.data["arrivals"]), time.monotonic()
         # On the way a word only takes longer, never shorter: the earliest begin that was heard of is the nearest to it.
         self._began_s = order.began_s if self._local else min(self._began_s, now_s - order.at_s)
-        self._engine.follow(order.leg, order.share, self._began_s)
+        self._engine.follow(order.leg, self._began_s, order.share)
 
     def _finish(self, msg: Message, **_: object) -> None:
         self._engine.drain()
