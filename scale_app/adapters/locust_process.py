@@ -127,13 +127,11 @@ class LocustLoad:
         await self._child.send(to_json(edit))
 
     async def stop(self) -> None:
-        """See ports.Load."""
         self._stop_asked = True
         self._watchdog.asked_to_end(self._clock.monotonic_s() + self._plan.timeout_s)
         await self._child.send(b'{"stop": true}')
 
     async def kill(self) -> None:
-        """See ports.Load."""
         self._killed = True
         await _put_down(self._child)
 

@@ -49,7 +49,6 @@ class AppriseNotifier:
 
     @property
     def name(self) -> str:
-        """See ports.Notifier."""
         return self._name
 
     async def send(self, notice: Notice) -> None:

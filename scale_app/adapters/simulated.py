@@ -176,7 +176,6 @@ class SimulatedLoad:
         self._arrivals = SimulatedArrivals(plan, target.seed)
 
     async def samples(self) -> AsyncIterator[Sample]:
-        """See ports.Load."""
         began_s = now_s = self._began_s = self._clock.monotonic_s()
         ends_s = began_s + self._plan.duration_s
         yield LoadReady(now_s)
@@ -199,7 +198,6 @@ class SimulatedLoad:
         self._arrivals.edit(self._plan, at_s)
 
     async def stop(self) -> None:
-        """See ports.Load."""
         self._over.set()
 
     kill = stop

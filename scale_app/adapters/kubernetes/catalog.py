@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 
 from scale_app.adapters.kubernetes import objects
 from scale_app.adapters.kubernetes.border import NotThere
@@ -43,15 +44,10 @@ class KubernetesCatalog:
     async def targets(self) -> TargetList:
         """See ClusterCatalog. What cannot be read is in `problem`; the rest is listed all the same."""
         lists = await asyncio.gather(*(self._targets_of(cluster) for cluster in self._clusters.all()))
-        return TargetList(
-            targets=tuple(target for each in lists for target in each.targets),
-            contexts=tuple(cluster.context for cluster in self._clusters.all() if cluster.context),
-            namespaces=tuple(dict.fromkeys(name for each in lists for name in each.namespaces)),
-            problem=" ".join(dict.fromkeys(each.problem for each in lists if each.problem)),
-        )
+        contexts = tuple(cluster.context for cluster in self._clusters.all() if cluster.context)
+        return replace(_joined(lists), contexts=contexts)
 
     async def permissions(self, service: str = "") -> PermissionList:
-        """See ClusterCatalog."""
         context = namespace = ""
         try:
             ref = service_ref(service) if service else None
@@ -87,12 +83,7 @@ class KubernetesCatalog:
             namespaces = await self._clusters.namespaces(cluster)
         except ClusterUnavailable as error:
             return TargetList(problem=str(error))
-        parts = await asyncio.gather(*(self._in_namespace(cluster, name) for name in namespaces))
-        return TargetList(
-            targets=tuple(target for part in parts for target in part.targets),
-            namespaces=namespaces,
-            problem=" ".join(dict.fromkeys(part.problem for part in parts if part.problem)),
-        )
+        return _joined(await asyncio.gather(*(self._in_namespace(cluster, name) for name in namespaces)))
 
     async def _in_namespace(self, cluster: ClusterClient, namespace: str) -> TargetList:
         where = "" if namespace == "*" else f"/namespaces/{namespace}"
@@ -116,7 +107,15 @@ class KubernetesCatalog:
             context=cluster.context,
         )
         problem = " ".join(dict.fromkeys(problems))
-        return TargetList(targets=tuple(targets_of(found)), problem=problem)
+        return TargetList(targets=tuple(targets_of(found)), namespaces=(namespace,), problem=problem)
+
+
+def _joined(lists: Sequence[TargetList]) -> TargetList:
+    return TargetList(
+        targets=tuple(target for each in lists for target in each.targets),
+        namespaces=tuple(dict.fromkeys(name for each in lists for name in each.namespaces)),
+        problem=" ".join(dict.fromkeys(each.problem for each in lists if each.problem)),
+    )
 
 
 async def _or_nothing(reading: Awaitable[tuple[list[Json], str]], problems: list[str]) -> list[Json]:
@@ -136,13 +135,11 @@ async def permissions_of(cluster: ClusterClient, namespace: str) -> tuple[Source
     """A row for each of NEEDS, for one namespace or "*" for all. Raises ClusterUnavailable."""
     asked = list(dict.fromkeys((need.cluster_wide, rule) for need in NEEDS for rule in need.rules))
     answers = await asyncio.gather(*(_may(cluster, rule, "*" if wide else namespace) for wide, rule in asked))
-    groups = dict(
-        zip(NOT_EVERYWHERE, await asyncio.gather(*(serves(cluster, group) for group in NOT_EVERYWHERE)), strict=True)
-    )
+    served = await asyncio.gather(*(serves(cluster, group) for group in NOT_EVERYWHERE))
+    unserved = [group for group, there in zip(NOT_EVERYWHERE, served, strict=True) if not there]
     allowed = dict(zip(asked, answers, strict=True))
     return tuple(
-        _row(need, {rule: allowed[need.cluster_wide, rule] for rule in need.rules}, _unserved(need, groups))
-        for need in NEEDS
+        _row(need, {rule: allowed[need.cluster_wide, rule] for rule in need.rules}, unserved) for need in NEEDS
     )
 
 
@@ -155,11 +152,6 @@ async def serves(cluster: ClusterClient, group: str) -> bool:
     except ClusterForbidden:  # a right to use it says nothing about the right to ask for it
         return True
     return True
-
-
-def _unserved(need: Need, groups: dict[str, bool]) -> str:
-    """The API group that the thing needs and the cluster has not, "" for none."""
-    return next((rule.api_group for rule in need.rules if not groups.get(rule.api_group, True)), "")
 
 
 async def _may(cluster: ClusterClient, rule: Rule, namespace: str) -> bool | None:
@@ -185,7 +177,9 @@ async def _may(cluster: ClusterClient, rule: Rule, namespace: str) -> bool | Non
     return None if at(answer, "status", "evaluationError") else False
 
 
-def _row(need: Need, allowed: dict[Rule, bool | None], unserved: str) -> SourcePermission:
+def _row(need: Need, allowed: dict[Rule, bool | None], unserved: Sequence[str]) -> SourcePermission:
+    """unserved: API groups that the cluster has not."""
+    lacking = next((rule.api_group for rule in need.rules if rule.api_group in unserved), "")
     missing = tuple(rule for rule, answer in allowed.items() if answer is False)
     unsure = any(answer is None for answer in allowed.values())
     if missing:
@@ -193,8 +187,8 @@ def _row(need: Need, allowed: dict[Rule, bool | None], unserved: str) -> SourceP
         sentence = f"Not allowed: the account lacks {rules}. Grant it in a Role, or do without: {need.used_for}."
     elif unsure:
         sentence = f"The cluster could not say whether this is allowed: {need.used_for}."
-    elif unserved:
-        sentence = f"Allowed, but this cluster has no {unserved}, so there is nothing to read: {need.used_for}."
+    elif lacking:
+        sentence = f"Allowed, but this cluster has no {lacking}, so there is nothing to read: {need.used_for}."
     else:
         sentence = f"Works: {need.used_for}."
     return SourcePermission(

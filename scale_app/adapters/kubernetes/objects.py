@@ -111,7 +111,6 @@ class Workload:
 
 
 def service(document: Json) -> Service:
-    """A Service."""
     spec = dict_at(document, "spec")
     virtual = tuple(text for text in map(clean, list_at(spec, "clusterIPs") or [spec.get("clusterIP")]) if text)
     balancers = dicts_at(document, "status", "loadBalancer", "ingress")
@@ -130,7 +129,6 @@ def service(document: Json) -> Service:
 
 
 def endpoint_slice(document: Json) -> Slice:
-    """An EndpointSlice."""
     pods = [item for item in dicts_at(document, "endpoints") if text_at(item, "targetRef", "kind") == "Pod"]
     return Slice(
         namespace=text_at(document, "metadata", "namespace"),
@@ -152,7 +150,6 @@ def endpoints_of(slices: Iterable[Slice]) -> dict[str, Endpoint]:
 
 
 def pod(document: Json) -> Pod:
-    """A Pod."""
     owners = dicts_at(document, "metadata", "ownerReferences")
     states = dicts_at(document, "status", "containerStatuses")
     containers = dicts_at(document, "spec", "containers")
@@ -170,7 +167,6 @@ def pod(document: Json) -> Pod:
 
 
 def node(document: Json) -> Node:
-    """A Node."""
     conditions = dicts_at(document, "status", "conditions")
     ready = any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
     zone = text_at(document, "metadata", "labels", ZONE_LABEL)

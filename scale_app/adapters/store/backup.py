@@ -14,13 +14,12 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from scale_app.adapters.store.database import WRITES, border, open_engine, shown
+from scale_app.adapters.store.database import border, in_transactions, open_engine, shown
 from scale_app.adapters.store.tables import TABLES, PlanRow, RunRow, known_versions, migrate, newest_version
 from scale_app.domain.errors import BackupRefused, StoreUnavailable
 from scale_app.files import replaceable, taking_the_place_of
@@ -142,9 +141,7 @@ async def _connected(database_url: str, writes: bool = False) -> AsyncIterator[A
     """One transaction that sees one state of the database, kept when the block ends and undone when it raises."""
     engine = open_engine(database_url)
     try:
-        sqlite = engine.dialect.name == "sqlite"
-        options: dict[str, Any] = {WRITES: writes} if sqlite else {"isolation_level": "REPEATABLE READ"}
-        async with engine.execution_options(**options).begin() as connection:
+        async with in_transactions(engine, "REPEATABLE READ", writes).begin() as connection:
             yield connection
     finally:
         await engine.dispose()

@@ -134,12 +134,10 @@ def open_engine(database_url: str, autocommit: bool = False) -> AsyncEngine:
     return engine
 
 
-def in_transactions(engine: AsyncEngine) -> AsyncEngine:
-    """The same engine, to write with."""
-    options: dict[str, Any] = {WRITES: True}
-    if engine.dialect.name != "sqlite":
-        options["isolation_level"] = "READ COMMITTED"
-    return engine.execution_options(**options)
+def in_transactions(engine: AsyncEngine, isolation: str = "READ COMMITTED", writes: bool = True) -> AsyncEngine:
+    """The same engine, to write with. isolation: PostgreSQL's, since SQLite has but one."""
+    sqlite = engine.dialect.name == "sqlite"
+    return engine.execution_options(**{WRITES: writes} if sqlite else {"isolation_level": isolation})
 
 
 async def _connection(*where: Any, **options: Any) -> aiosqlite.Connection:

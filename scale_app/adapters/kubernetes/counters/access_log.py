@@ -40,7 +40,6 @@ class AccessLogCounter(AtPods):
     """Fulfils RequestCounter."""
 
     async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
-        """See RequestCounter."""
         pods = self.pods_of(plan, target)
         counts = LineCounts(plan, lambda pod, _: pod)
         following = LogFollowing(pods.cluster, counts.take)

@@ -59,7 +59,6 @@ class ConnectionMap(AtPods):
     image: str = field(kw_only=True)
 
     async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
-        """See RequestCounter."""
         pods = self.pods_of(plan, target)
         tables = _Tables(pods.cluster, self.image if plan.enter_pods == "ephemeral" else "")
         looks = readings(pods.now, tables.read, self.clock, self.every_s, sent)
@@ -226,7 +225,6 @@ class NetworkShare(AtPods):
     every_s: float = EVERY_S
 
     async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
-        """See RequestCounter."""
         first = True
         async with self.pods_of(plan, target) as pods:
             while True:

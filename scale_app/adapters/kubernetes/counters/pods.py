@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from types import TracebackType
 
 from scale_app.adapters.kubernetes.client import ClusterClient, Json
 from scale_app.adapters.kubernetes.list_watch import ListWatch, listed
@@ -97,9 +96,7 @@ class TargetPods:
             raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._end()
 
     def now(self) -> Mapping[str, CountedPod]:
@@ -126,8 +123,8 @@ class TargetPods:
 
     def _counted(self, pod: Endpoint, ports: tuple[int, ...], ip: str) -> CountedPod:
         namespace = self.service.namespace
-        listed = self._pods.objects.get(f"{namespace}/{pod.pod}") or CountedPod(namespace, pod.pod)
-        return replace(listed, uid=pod.uid, ip=ip, node=pod.node, ports=ports, ending=pod.terminating)
+        details = self._pods.objects.get(f"{namespace}/{pod.pod}") or CountedPod(namespace, pod.pod)
+        return replace(details, uid=pod.uid, ip=ip, node=pod.node, ports=ports, ending=pod.terminating)
 
     async def _follow_details(self) -> None:
         try:

@@ -35,7 +35,6 @@ class PrometheusCounter(AtPods):
     """Fulfils RequestCounter, through the API server's pod proxy, or else at the pods' own addresses."""
 
     async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
-        """See RequestCounter."""
         async with self.pods_of(plan, target) as pods:
             pages = _Pages(pods.cluster, plan.counter_name, lambda: len(pods.now()))
             deltas = CounterDeltas(plan.counter_name, urlsplit(target.url).path or "/")

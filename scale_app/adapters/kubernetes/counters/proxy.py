@@ -31,7 +31,6 @@ class ProxyCounter(AtPods):
     """Fulfils RequestCounter at the pods that the plan names as the proxy's."""
 
     async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
-        """See RequestCounter."""
         namespace, _, selector = plan.proxy_pods.partition("/")
         async with self.pods_of(plan, target) as pods:
             at_proxy = _AtProxy(pods.cluster, plan, pods.now)
