@@ -175,7 +175,6 @@ def page_of(query: dict[str, str]) -> tuple[int, int]:
 
 
 def plan_wire(plan: LoadPlan) -> dict[str, Any]:
-    """A plan in the wire's names."""
     return {("duration" if name == "duration_s" else name): value for name, value in asdict(plan).items()}
 
 

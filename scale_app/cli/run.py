@@ -168,7 +168,7 @@ def plan_of(
     plan_file: str | None, settings: tuple[str, ...], headers: tuple[str, ...], **flags: str | None
 ) -> LoadPlan:
     """The file's plan with the flags in place of its fields. Raises PlanError."""
-    plan = read_plan(plan_file) if plan_file else LoadPlan()
+    plan = plan_from_text(read_file(plan_file, "plan file")) if plan_file else LoadPlan()
     document: dict[str, Any] = to_wire(plan)
     for flag, field in FLAGS.items():
         if (text := flags.get(flag.replace("-", "_"))) is not None:
@@ -185,11 +185,6 @@ def plan_of(
             raise PlanError("--set", line, "a field is set by FIELD=VALUE")
         _put(document, name.strip(), value_from_text(text))
     return plan_from_wire(LoadPlan, document)
-
-
-def read_plan(name: str) -> LoadPlan:
-    """The plan in a file; "-" for standard input. Raises PlanError."""
-    return plan_from_text(read_file(name, "plan file"))
 
 
 def _put(document: dict[str, Any], field: str, value: object) -> None:

@@ -70,7 +70,6 @@ class _Lines:
 
 
 def line_of(view: RunView) -> str:
-    """A run in one line."""
     figures = view.figures
     return (
         f"{view.progress.elapsed} of {view.progress.total}  {figures.requests} requests, {figures.rate} a second, "

@@ -30,6 +30,7 @@ from scale_app.service.hub import Hub
 
 RUNS = f"{V1}/runs"
 RUN = f"{RUNS}/{{run_id}}"
+PLAN = f"{V1}/plans/{{name}}"
 EXAMPLE_PLAN = {"target_url": "simulated", "users": 4, "spawn_rate": 4, "duration_s": 1}
 
 
@@ -143,15 +144,8 @@ def _holding_against(hub: Hub, runs: _Runs) -> list[Operation]:
     ]  # fmt: skip
 
 
-PLAN = f"{V1}/plans/{{name}}"
-
-
 def installation_operations(hub: Hub) -> list[Operation]:
     """The routes under /api/v1/plans, /demo and /installation."""
-    return [*_plans(hub), *_of_installation(hub)]
-
-
-def _plans(hub: Hub) -> list[Operation]:
     return [
         Operation(
             "GET", f"{V1}/plans", "listPlans", "Saved plans", "List saved plans",
@@ -170,11 +164,6 @@ def _plans(hub: Hub) -> list[Operation]:
             "DELETE", PLAN, "deletePlan", "Saved plans", "Delete a saved plan",
             lambda asked: hub.delete_plan(asked.name), status=204, errors=(PlanNotFound,),
         ),
-    ]  # fmt: skip
-
-
-def _of_installation(hub: Hub) -> list[Operation]:
-    return [
         Operation(
             "GET", f"{V1}/installation", "getInstallation", "Installation", "Show limits and state of this server",
             lambda _: _installation(hub), shapes.Installation,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from scale_app.api.operation import CheckedRequest, Operation
-from scale_app.api.socket import ENDED, TRY_LATER, Texts, close, closed_with_reason, listen, send, until_first
+from scale_app.api.socket import ENDED, TRY_LATER, Socket, Texts, close, closed_with_reason, listen, send, until_first
 from scale_app.api.v1.operations import RUN
 from scale_app.codec import prepare, query_from_wire, to_json
 from scale_app.domain.events import Event, Numbered
@@ -94,7 +94,7 @@ async def _not_so(_asked: CheckedRequest) -> object:
     raise HTTPException(426, "This address is for WebSockets; open it with ws:// or wss://.", {"Upgrade": "websocket"})
 
 
-def run_stream(hub: Hub, heartbeat_s: float = HEARTBEAT_S) -> Callable[[WebSocket], Awaitable[None]]:
+def run_stream(hub: Hub, heartbeat_s: float = HEARTBEAT_S) -> Socket:
     """The endpoint of /api/v1/runs/{run_id}/stream."""
 
     texts = Texts()
