@@ -81,7 +81,7 @@ def exit_page() -> str:
     """Exit codes, and what chooses them."""
     rows = [(str(int(code)), text) for code, text in EXITS.items()]
     chosen = (
-        f"`--fail-on` names what makes it other than 0: {', '.join(f'`{each}`' for each in FAIL_ON)}, or `never`. "
+        f"`--fail-on` names what makes it non-zero: {', '.join(f'`{each}`' for each in FAIL_ON)}, or `never`. "
         "Exit code 3 cannot be disabled: a run without data proves nothing.\n"
     )
     return _page("Exit codes", "The same for every command.\n", _table(("Code", "Meaning"), rows), chosen)

@@ -123,7 +123,7 @@ class ComparedTests(Comparison):
 
 @dataclass(frozen=True, slots=True)
 class TestsQuery:
-    """limit: the most tests to give, the newest first. offset: how many to leave out before them."""
+    """limit: the most tests to return, newest first. offset: how many to skip."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50
     offset: Annotated[int, Field(ge=0, le=999_999_999)] = 0

@@ -50,7 +50,7 @@ Status = Literal["ok", "problem", "note"]
 def doctor(server: str | None, target: str, pod_header: str, as_json: bool) -> None:
     """Check this installation, or with --server a running one as seen from here through its proxies.
 
-    Exit code 0: everything is in order; 3: something has to be put right, and its row says how.
+    Exit code 0: everything is in order; 3: something must be fixed, and its row says how.
     """
     plan = LoadPlan(target, pod_header=pod_header)
     if server and target != "demo":

@@ -41,7 +41,7 @@ from scale_app.views.comparing import compare_view
 @server_option
 @json_option
 def compare_runs(first: str, second: str, server: str | None, as_json: bool) -> None:
-    """Hold the SECOND run against the FIRST, each an id or a file that `scale export` wrote as JSON.
+    """Compare the SECOND run with the FIRST; each is an id or a file that `scale export` wrote as JSON.
 
     Exit code 0: better, or no more than chance; 1: worse; 2: they cannot be compared.
     """
@@ -85,7 +85,7 @@ def _print_comparison(first: WholeRun, second: WholeRun, compared: Comparison) -
 @click.command("export")
 @click.argument("run_id", metavar="RUN")
 @click.option(
-    "--format", "form", type=click.Choice(list(FORMATS)), default="json", show_default=True, help="Of the file."
+    "--format", "form", type=click.Choice(list(FORMATS)), default="json", show_default=True, help="File format."
 )
 @click.option("--output", "-o", metavar="FILE", help='File to write, "-" for stdout. Default: a file in this folder.')
 @server_option
@@ -142,7 +142,7 @@ def run_of_file(name: str) -> WholeRun:
 @report_option
 @json_option
 def replay(run_or_file: str, server: str | None, fail_on: str, reports: tuple[str, ...], as_json: bool) -> None:
-    """Judge a recorded run again by today's rules, from a file that `scale export` wrote as JSON, or by its id.
+    """Judge a recorded run again with today's rules, from a file that `scale export` wrote as JSON, or by its id.
 
     The figures come from the recorded samples alone. Exit codes are those of `scale run`.
     """

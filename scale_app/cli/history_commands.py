@@ -59,13 +59,13 @@ def _print_runs(found: list[RunSummary]) -> None:
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @json_option
 def backup(file: str, force: bool, as_json: bool) -> None:
-    """Write every run, baseline and saved plan into FILE, "-" for stdout, also while a server goes on.
+    """Write every run, baseline and saved plan into FILE, "-" for stdout, also while a server runs.
 
-    The database is that of SCALE_DATABASE_URL; FILE has one form for each kind of database, so that a backup of SQLite
-    can be restored into PostgreSQL and the other way round.
+    The database is that of SCALE_DATABASE_URL. FILE has the same form for every kind of database: a backup of SQLite
+    can be restored into PostgreSQL, and the other way round.
     """
     if file == "-":
         _to_stdout()
@@ -77,13 +77,12 @@ def backup(file: str, force: bool, as_json: bool) -> None:
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--force", is_flag=True, help="Lose what the database holds.")
+@click.option("--force", is_flag=True, help="Replace what the database holds.")
 @json_option
 def restore(file: str, force: bool, as_json: bool) -> None:
-    """Let the database of SCALE_DATABASE_URL hold what is in FILE, which `scale backup` wrote.
+    """Replace the content of the database in SCALE_DATABASE_URL with FILE, which `scale backup` wrote.
 
-    The server that uses the database must be stopped. A database that holds runs already is left as it is without
-    --force.
+    The server that uses the database must be stopped. Without --force a database that holds runs is not changed.
     """
     what = asyncio.run(restored(load_settings().database_url, Path(file), force)) or "nothing"
     print_json({"file": file, "restored": what}) if as_json else click.echo(f"Restored {what} from {file}.")

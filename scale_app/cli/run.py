@@ -92,7 +92,7 @@ def run(
 ) -> None:
     """Run one load test: of a PLAN file (YAML or JSON; "-" for standard input), of flags, or of both.
 
-    The exit code tells the verdict: 0 even, 1 uneven or a threshold missed, 2 undecided, 3 no data or failed,
+    The exit code is the verdict: 0 even, 1 uneven or a threshold missed, 2 undecided, 3 no data or failed,
     64 wrong use. Ctrl-C stops the load and judges what was measured; a second one ends at once, with 3.
     """
     with sentence_and_exit(CUT_OFF):

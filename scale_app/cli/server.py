@@ -155,9 +155,9 @@ class HostPort(click.ParamType[tuple[str, int]]):
     "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Number of parallel worker processes."
 )
 def worker(master: tuple[str, int], processes: int) -> None:
-    """Send load for the runs of another machine, one after the other, until SIGTERM or Ctrl-C.
+    """Send load for runs of another machine, one after the other, until SIGTERM or Ctrl-C.
 
-    Both sides must know the same secret, in SCALE_WORKER_SECRET or in the file that SCALE_WORKER_SECRET_FILE names,
+    Both sides must have the same secret, in SCALE_WORKER_SECRET or in the file that SCALE_WORKER_SECRET_FILE names,
     and run the same version. A run uses workers when its plan's `remote_workers` asks for them.
     """
     with sentence_and_exit(cut_off=""):

@@ -22,7 +22,7 @@ class CountingWish:
     """How the requests per pod are to be counted.
 
     source: "auto" takes the best that works. json_field: where an answer's JSON body names its pod, "pod.name".
-    counter_name: a Prometheus counter's name, "" to recognise it by the load. log_pattern: the access log's format in
+    counter_name: a Prometheus counter's name, "" to find it by the load. log_pattern: the access log's format in
     nginx's notation, "" for common, combined and JSON. proxy_pods: "namespace/label=value" of a layer-7 proxy's pods.
     enter_pods: may something be run inside the pods to list their connections? "exec" runs `cat` in their own
     container, "ephemeral" adds a debugging container that stays until the pod ends.

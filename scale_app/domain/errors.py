@@ -14,7 +14,7 @@ class ScaleError(Exception):
 
 
 class PlanError(ScaleError, ValueError):
-    """A plan, or an edit of one, that cannot be run as asked.
+    """A plan, or an edit of one, that is not valid.
 
     `field` is the plan's field, or "" when the whole is at fault.
     """
@@ -35,7 +35,7 @@ def _as_given(value: object) -> str:
 
 
 class TargetRefused(ScaleError):
-    """The target is outside what this installation may send load to; no packet was sent."""
+    """This installation may not send load to the target; no packet was sent."""
 
 
 class RunNotFound(ScaleError):
@@ -50,7 +50,7 @@ class RunNotActive(ScaleError):
 
 
 class BaselineNotFound(ScaleError):
-    """No run is marked with this name."""
+    """No run has this baseline name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"No run is set as the baseline {name[:80]!r}. Set one, or give another name.")
@@ -68,11 +68,11 @@ class RunStillActive(ScaleError):
 
 
 class TooManyRuns(ScaleError):
-    """As many runs as this installation allows are already sending load."""
+    """The most runs that this installation allows are already sending load."""
 
 
 class TooManyExports(ScaleError):
-    """As many runs as this server writes at once are being written as files already."""
+    """The most exports that this server allows are already running."""
 
     def __init__(self, most: int, retry_after_s: int) -> None:
         self.retry_after_s = retry_after_s
@@ -83,11 +83,11 @@ class TooManyExports(ScaleError):
 
 
 class GeneratorFailed(ScaleError):
-    """The load generator's process could not be started or went away."""
+    """The load generator's process could not be started or ended early."""
 
 
 class TargetUnavailable(ScaleError):
-    """The target's address, pods or built-in process could not be found, started or asked."""
+    """The target's address or pods could not be found, or the demo could not be started or asked."""
 
 
 class TargetGone(TargetUnavailable):
@@ -99,7 +99,7 @@ class ClusterUnavailable(TargetUnavailable):
 
 
 class ClusterForbidden(ClusterUnavailable):
-    """The cluster refuses one request to this account. rule: the missing right, as "list pods"."""
+    """The cluster refuses one request to this account. rule: the missing permission, as "list pods"."""
 
     def __init__(self, sentence: str, rule: str) -> None:
         self.rule = rule
@@ -123,7 +123,7 @@ class NotifyFailed(ScaleError):
 
 
 class NoExperiment(ScaleError):
-    """There is no second run that would decide more than this one did."""
+    """No second run would decide more than this one."""
 
 
 class SettingsError(ScaleError, ValueError):

@@ -22,9 +22,9 @@ MOST_POINTS = 10_000
 class Pattern:
     """The shape of a load: at each moment a share of the plan's users or arrivals, 1 for all of them.
 
-    kind: "constant" is all, all the time; "ramp" rises evenly from `low` to all; "steps" rises so in equal steps;
-        "spike" is `low`, and once all; "wave" goes up and down between `low` and all, beginning low; "replayed" follows
-        `points`.
+    kind: "constant" is full load all the time; "ramp" rises evenly from `low` to full load; "steps" rises in equal
+        steps; "spike" is `low` with full load once; "wave" goes up and down between `low` and full load, starting low;
+        "replayed" follows `points`.
     low: the lowest share, 0..1. In the closed model at least one user is left.
     period_s: seconds of the ramp, of each step, of the spike, or of one wave up and down.
     begins_s: second at which the spike begins.

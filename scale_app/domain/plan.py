@@ -57,38 +57,38 @@ class LoadPlan:
     users: concurrent users, each with at most one connection.
     spawn_rate: users started per second.
     duration_s: seconds from the first user to the end, spawning included.
-    until: when the run ends: after its "duration", or as soon as it is "decided", which is when the evidence for even
-        or for uneven suffices, at the latest after the duration.
-    requests_per_connection: requests after which a user opens a new connection; 1 = a new connection each time,
+    until: when the run ends: after its "duration", or as soon as the verdict is "decided" (even or uneven), at the
+        latest after the duration.
+    requests_per_connection: requests after which a user opens a new connection; 1 = a new connection per request,
         None = keep-alive for the whole run. A layer-4 balancer picks a pod once per connection.
     warm_up_s: seconds at the beginning whose traffic is sent but not judged; less than the duration.
     think_time_s: seconds that a user waits between an answer and its next request.
     timeout_s: total deadline of one request, connecting included.
     pod_header: response header that names the pod.
     alert_rule: "verdict" alerts on an imbalance that is more than chance, "score" on every score below 0.95.
-    max_pod_share, max_p95_ms, max_failure_share: limits for further alerts, None for none: the largest part (0..1) of
-        the requests for one pod, the highest 95th percentile of the latency, the largest part (0..1) that may fail.
+    max_pod_share, max_p95_ms, max_failure_share: limits of further alerts, None for none: the largest share (0..1) of
+        one pod, the highest latency p95, the largest part (0..1) of the requests that may fail.
     pattern: how users, or arrivals in the open model, change over time; the plan's numbers are the maximum.
-    arrivals_per_s: requests per second of the open model, in which requests arrive by the clock, however slow the
-        answers are, with at most `users` in flight; latency counts from the intended time, and think_time_s has no
-        meaning. None for the closed model, in which each user waits for its answer and thinks before it sends again.
+    arrivals_per_s: requests per second of the open model: requests arrive on schedule, however slow the answers are,
+        with at most `users` in flight. Latency counts from the scheduled time, and think_time_s has no effect. None
+        for the closed model: each user waits for its answer, then for the think time, before it sends again.
     arrivals: evenly spaced ("constant") or at random moments ("poisson").
-    method, headers, body: what every request has; the body is sent as UTF-8. Redirects are not followed.
-        `${env:SCALE_SECRET_...}` in a header or the body stands for that variable of the load generator.
+    method, headers, body: of every request; the body is sent as UTF-8. Redirects are not followed.
+        `${env:SCALE_SECRET_...}` in a header or the body is replaced by that variable of the load generator.
     verify_tls: refuse certificates that cannot be verified. ca_pem: certificates of the authorities to trust, as PEM
         text; "" for the system's.
-    locustfile: a file such as "checkout.py" in the folder that the operator allows; its users send the load, with
-        their own wait times and clients. The plan's requests, think time and TLS have no meaning then, and
+    locustfile: a file such as "checkout.py" in the folder that the operator allows. Its users send the load, with
+        their own wait times and clients; the plan's request, think time and TLS have no effect, and
         requests_per_connection is None. "" for the load generator's own users.
-    dns: when the target's name is resolved: anew for each "connection" (as real clients do; it loads the name server
-        as well), at most once a "second", or "once" for the whole run.
+    dns: when the target's name is resolved: for each "connection" (as real clients do; it loads the name server as
+        well), at most once a "second", or "once" for the whole run.
     service: the Kubernetes Service whose pods should share the work, "namespace/name" or "context/namespace/name".
         "" = found from a host such as cart.shop.svc when a cluster is configured.
-    processes: number of worker processes on this machine, at most one per user; their counts are added up.
+    processes: number of worker processes on this machine, at most one per user; their counts are added.
     gate: thresholds that a pipeline asks of the run; they do not change the load.
-    counting: where the requests per pod come from: "auto" takes the best that works, see docs/counting-sources.md.
+    counting: where the requests per pod come from: "auto" uses the best source that works, see docs/counting-sources.md.
     json_field: where an answer's JSON body names its pod, as in "pod.name"; "" for none.
-    counter_name: the pods' Prometheus counter of requests, "" to recognise it by the load.
+    counter_name: the pods' Prometheus counter of requests, "" to find it by the load.
     log_pattern: the access log's format in nginx's notation, "" for common, combined and JSON.
     proxy_pods: the pods of a layer-7 proxy, "namespace/label=value"; "" for none.
     enter_pods: what may be run inside the pods to list their connections: "no", "exec" or "ephemeral".

@@ -88,7 +88,7 @@ def _looking(hub: Hub, runs: _Runs) -> list[Operation]:
                                                    "the intervals.",
         ),
         Operation(
-            "GET", f"{RUN}/experiment", "planExperiment", "Runs", "The experiment that would decide a run",
+            "GET", f"{RUN}/experiment", "planExperiment", "Runs", "Plan an experiment",
             lambda asked: hub.planned_experiment(asked.run_id), Experiment, errors=(RunNotFound, NoExperiment),
         ),
     ]  # fmt: skip
@@ -115,7 +115,7 @@ def _changing(hub: Hub, runs: _Runs) -> list[Operation]:
             201, errors=(RunNotFound, *STARTS),
         ),
         Operation(
-            "POST", f"{RUN}/experiment", "startExperiment", "Runs", "Start the experiment",
+            "POST", f"{RUN}/experiment", "startExperiment", "Runs", "Start an experiment",
             runs.experiment, RunRecord, 201, errors=(RunNotFound, NoExperiment, *STARTS),
         ),
         Operation(

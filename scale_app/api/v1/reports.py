@@ -39,7 +39,7 @@ KINDS = ", ".join(f'"{form.name}" {form.about}' for form in FORMATS.values())
 
 @dataclass(frozen=True, slots=True)
 class ExportQuery:
-    """format: which kind of file."""
+    """format: the format."""
 
     format: FormatName = "json"
 

@@ -68,7 +68,7 @@ Window = Literal["run", "10s", "60s"]
 
 @dataclass(frozen=True, slots=True)
 class RunsQuery(RunFilter):
-    """limit: the most runs to give, the newest first. offset: how many to leave out before them.
+    """limit: the most runs to return, newest first. offset: how many to skip.
 
     state, source: of the run. verdict: of its last snapshot. target: a part of the target's URL, in upper or lower
     case. baseline: the run's name as a baseline. marked: only runs that are a baseline. experiment_of: the run that it
@@ -88,7 +88,7 @@ class BalanceQuery:
 
 @dataclass(frozen=True, slots=True)
 class EventsQuery:
-    """after: only events with a higher number. limit: the most events to give, the oldest first."""
+    """after: only events with a higher number. limit: the most events to return, oldest first."""
 
     after: Annotated[int, Field(ge=-1, le=10**9)] = -1
     limit: Annotated[int, Field(ge=1, le=1_000)] = 500
@@ -180,9 +180,9 @@ class SavedPlans:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What this installation allows and how it is.
+    """What this installation allows and its state.
 
-    limits: caps of one run. max_runs: runs that may send load at the same time. active_runs: ids of those that do.
+    limits: of one run. max_runs: runs that may send load at the same time. active_runs: ids of those that do.
     notify_problem: why alerts do not reach somebody outside, "" when they do or when nobody is to be told.
     storing: what of these and earlier runs is not stored yet.
     """
