@@ -86,7 +86,7 @@ class LoadPlan:
         "" = found from a host such as cart.shop.svc when a cluster is configured.
     processes: number of worker processes on this machine, at most one per user; their counts are added.
     gate: thresholds that a pipeline asks of the run; they do not change the load.
-    counting: where the requests per pod come from: "auto" uses the best source that works, see docs/counting-sources.md.
+    counting: where the requests per pod come from: "auto" is the best source that works, see docs/counting-sources.md.
     json_field: where an answer's JSON body names its pod, as in "pod.name"; "" for none.
     counter_name: the pods' Prometheus counter of requests, "" to find it by the load.
     log_pattern: the access log's format in nginx's notation, "" for common, combined and JSON.
