@@ -219,11 +219,8 @@ class Ticking:
         while True:
             due_s = self._began_s + second + 1 + AFTER_READINGS_S
             await self._clock.sleep(due_s - self._clock.monotonic_s())
-            second = max(second + 1, self._over())
+            over = floor(self._clock.monotonic_s() - AFTER_READINGS_S - self._began_s)
+            second = max(second + 1, over)
             if not self._waits:
                 self._waits = True
                 self._put(Tick(self._began_s + second))
-
-    def _over(self) -> int:
-        """Whole seconds of the load whose readings should be there."""
-        return floor(self._clock.monotonic_s() - AFTER_READINGS_S - self._began_s)

@@ -78,7 +78,7 @@ class Writer:
     def problem_of(self, run_id: str) -> str:
         """Why this run is not stored yet, "" when it is or will be in a moment."""
         journal = self._journals.get(run_id)
-        if journal is None or not (journal.problem or self._late(journal)):
+        if journal is None or not (journal.problem or self._slow(journal.waits_since_s)):
             return ""
         return self._sentence([journal], journal.given_up)
 
@@ -195,20 +195,16 @@ class Writer:
                 )
             largest.shrink()
 
-    def _late(self, journal: Journal) -> bool:
-        since_s = journal.waits_since_s
+    def _slow(self, since_s: float | None) -> bool:
         return since_s is not None and self._clock.monotonic_s() - since_s > SLOW_S
 
     def _sentence(self, waiting: list[Journal], given_up: int) -> str:
         reason = next((journal.problem for journal in self._journals.values() if journal.problem), "")
-        if not reason and any(map(self._late, waiting)):
-            reason = SILENT if self._hangs() else CATCHING_UP
+        if not reason and any(self._slow(journal.waits_since_s) for journal in waiting):
+            reason = SILENT if self._slow(self._tries_since_s) else CATCHING_UP
         if not reason:
             return ""
         return NOT_YET + reason + (NO_ROOM.format(lines=given_up) if given_up else "")
-
-    def _hangs(self) -> bool:
-        return self._tries_since_s is not None and self._clock.monotonic_s() - self._tries_since_s > SLOW_S
 
     def _say_what_is_lost(self) -> bool:
         lost = self._waiting()

@@ -196,17 +196,14 @@ def _path_of(name: str) -> Path:
     folder = load_settings(os.environ).locustfiles
     if not folder:
         raise PlanError("locustfile", name, "SCALE_LOCUSTFILES is not set where the load generator runs")
-    usable = {path.name: path for path in Path(folder).glob("*.py") if _inside(path, Path(folder))}
+    root, files = Path(folder).resolve(), [path for path in Path(folder).glob("*.py") if path.is_file()]
+    # A link may lead out of the folder to anything; those of a mounted ConfigMap stay inside.
+    usable = {path.name: path for path in files if path.resolve().is_relative_to(root)}
     if name not in usable:
         raise PlanError(
             "locustfile", name, f"one of the files in SCALE_LOCUSTFILES ({', '.join(sorted(usable)) or 'none'})"
         )
     return usable[name]
-
-
-def _inside(path: Path, folder: Path) -> bool:
-    """A link may lead out of the folder to anything; those of a mounted ConfigMap stay inside."""
-    return path.is_file() and path.resolve().is_relative_to(folder.resolve())
 
 
 def _environment(path: Path, assignment: Assignment) -> Environment:
