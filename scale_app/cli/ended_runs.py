@@ -12,18 +12,10 @@ from typing import BinaryIO
 
 import click
 
+from scale_app.cli import run_output
 from scale_app.cli.client import opened
 from scale_app.cli.commands import Exit
 from scale_app.cli.run import fail_on_of, fail_on_option, verdict_exit
-from scale_app.cli.run_output import (
-    check_place,
-    print_run,
-    report_option,
-    run_document,
-    wanted_reports,
-    write_reports,
-    writing,
-)
 from scale_app.cli.terminal import json_option, output, plain, print_json, read_file, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.compare import Change, Comparison, compare
@@ -97,7 +89,7 @@ def export_run(run_id: str, form: str, output: str | None, server: str | None, a
         asyncio.run(_write(server, run_id, name, sys.stdout.buffer))
         return
     path = Path(output or f"scale-{run_id[:8].replace('/', '-')}.{FORMATS[form].ending}")
-    check_place(path, "--output", str(path))
+    run_output.check_place(path, "--output", str(path))
     with _whole_file(path) as file:
         size = asyncio.run(_write(server, run_id, name, file))
     print_json({"file": str(path), "bytes": size}) if as_json else click.echo(f"Wrote {path}.")
@@ -121,7 +113,7 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
     What is no file, and what a link such as /dev/stdout leads to, is written into and not replaced. Raises CannotStart.
     """
     place = taking_the_place_of(path) if replaceable(path) else nullcontext(path)
-    with writing(path), place as written, written.open("wb") as file:
+    with run_output.writing(path), place as written, written.open("wb") as file:
         yield file
 
 
@@ -139,23 +131,23 @@ def run_of_file(name: str) -> WholeRun:
 @click.argument("run_or_file", metavar="RUN|FILE")
 @server_option
 @fail_on_option
-@report_option
+@run_output.report_option
 @json_option
 def replay(run_or_file: str, server: str | None, fail_on: str, reports: tuple[str, ...], as_json: bool) -> None:
     """Judge a recorded run again with today's rules, from a file that `scale export` wrote as JSON, or by its id.
 
     The figures come from the recorded samples alone. Exit codes are those of `scale run`.
     """
-    chosen, wanted = fail_on_of(fail_on), wanted_reports(reports)
+    chosen, wanted = fail_on_of(fail_on), run_output.wanted_reports(reports)
     kept = run_of_file(run_or_file) if is_file(run_or_file) else asyncio.run(_recorded(server, run_or_file))
     again = replayed(kept)
-    write_reports(again, wanted)
+    run_output.write_reports(again, wanted)
     code = verdict_exit(again, chosen)
     same = again.record.last == kept.record.last
     if as_json:
-        print_json({**run_document(again, code), "same_as_recorded": same})
+        print_json({**run_output.run_document(again, code), "same_as_recorded": same})
     else:
-        print_run(again)
+        run_output.print_run(again)
         click.echo("Same result with today's rules." if same else _then(kept))
     sys.exit(code)
 

@@ -15,17 +15,9 @@ from typing import Any, TypeVar
 
 import click
 
+from scale_app.cli import run_output
 from scale_app.cli.client import opened
 from scale_app.cli.commands import Exit, first_and_second_signal, sentence_and_exit
-from scale_app.cli.run_output import (
-    needs,
-    print_run,
-    progress,
-    report_option,
-    run_document,
-    wanted_reports,
-    write_reports,
-)
 from scale_app.cli.terminal import json_option, output, plain, print_json, read_file, server_option, table
 from scale_app.codec import plan_from_wire, plan_schema, to_wire
 from scale_app.codec.plan_text import plan_from_text, value_from_text
@@ -74,7 +66,7 @@ def plan_options(command: Command) -> Command:
 @plan_options
 @server_option
 @fail_on_option
-@report_option
+@run_output.report_option
 @click.option("--mark-baseline", metavar="NAME", help="Set the run as the baseline of this name if it passes.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @json_option
@@ -97,12 +89,12 @@ def run(
     """
     with sentence_and_exit(CUT_OFF):
         plan = plan_of(plan_file, settings, headers, **flags)
-        chosen, wanted = fail_on_of(fail_on), wanted_reports(reports)
+        chosen, wanted = fail_on_of(fail_on), run_output.wanted_reports(reports)
         if mark_baseline is not None:
             check_name(mark_baseline)
         whole = asyncio.run(_run(server, plan, wanted, quiet, mark_baseline))
         code = verdict_exit(whole, chosen)
-        print_json(run_document(whole, code)) if as_json else print_run(whole)
+        print_json(run_output.run_document(whole, code)) if as_json else run_output.print_run(whole)
         sys.exit(code)
 
 
@@ -111,11 +103,11 @@ async def _run(
 ) -> WholeRun:
     async with opened(server) as client:
         run_id = await client.start(plan)
-        with progress(quiet) as show, _stop_by_signal(lambda: client.stop(run_id)):
+        with run_output.progress(quiet) as show, _stop_by_signal(lambda: client.stop(run_id)):
             async for record in client.watch(run_id):
                 show(record)
-        whole = await client.whole(run_id, **needs(wanted))
-        write_reports(whole, wanted)
+        whole = await client.whole(run_id, **run_output.needs(wanted))
+        run_output.write_reports(whole, wanted)
         if baseline is not None and verdict_exit(whole) == 0:
             await client.mark_baseline(run_id, baseline)
         elif baseline is not None:
