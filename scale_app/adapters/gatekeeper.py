@@ -50,7 +50,6 @@ class TargetGatekeeper:
         self._find_service = find_service
 
     async def admit(self, plan: LoadPlan) -> Admitted:
-        """Where the plan's target may be reached. Raises TargetRefused or TargetUnavailable; sends no load."""
         url = plan.target_url
         if is_demo(url):
             return Admitted(await self._demo_url(), Source.DEMO, (LOOPBACK_V4,))

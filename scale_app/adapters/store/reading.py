@@ -41,33 +41,30 @@ ROWS_AT_ONCE = 32
 
 
 class StoredRuns(Sessions):
-    """The part of the store that reads, and changes nothing."""
+    """The part of the store that reads, and changes nothing. What each method promises: ports.RunStore."""
 
     def __init__(self, database_url: str) -> None:
         super().__init__(database_url)
         self._damages = Damages()
 
     async def check(self) -> None:
-        """Raises StoreUnavailable when the history cannot be read now."""
         async with self._reading("Asking the database", CHECK_LIMIT_S) as session:
             await session.scalar(select(col(RunRow.id)).limit(1))
 
     async def runs(
         self, limit: int, offset: int, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()
     ) -> list[RunOutline]:
-        """Those that are wanted, newest first. without: ids of runs that are not looked at."""
         newest = (col(RunRow.created_at_epoch_s).desc(), col(RunRow.id).desc())
         page = LISTING.where(*conditions(wanted, without)).order_by(*newest).limit(limit).offset(offset)
         return await self._outlines(page)
 
     async def oldest(self, limit: int) -> list[RunOutline]:
-        """Ended runs that are no baseline, the oldest first."""
         spare = (col(RunRow.baseline) == "", col(RunRow.state).not_in(ACTIVE))
         oldest = (col(RunRow.created_at_epoch_s), col(RunRow.id))
         return await self._outlines(LISTING.where(*spare).order_by(*oldest).limit(limit))
 
     async def plans_of(self, run_ids: Sequence[str]) -> dict[str, LoadPlan]:
-        """The plans of those of these runs that there are, and whose plan can be read."""
+        """Without those that cannot be read."""
         query = select(col(RunRow.id), col(RunRow.plan_json)).where(col(RunRow.id).in_(map(storable, run_ids)))
         async with self._reading("Reading the plans of runs") as session:
             rows = (await session.execute(query)).all()
@@ -77,13 +74,11 @@ class StoredRuns(Sessions):
         return {run_id: plan for run_id, plan in plans.items() if plan is not None}
 
     async def count(self, wanted: RunFilter = ALL_RUNS, without: Sequence[str] = ()) -> int:
-        """How many runs are wanted."""
         async with self._reading("Counting the runs") as session:
             counted = select(func.count(col(RunRow.id))).where(*conditions(wanted, without))
             return await session.scalar(counted) or 0
 
     async def run(self, run_id: str) -> RunRecord:
-        """Raises RunNotFound."""
         async with self._reading(f"Reading run {run_id}") as session:
             row = await session.get(RunRow, storable(run_id))
             last = await session.scalar(select(col(LastRow.body)).where(col(LastRow.run_id) == storable(run_id)))
@@ -92,18 +87,15 @@ class StoredRuns(Sessions):
         return await asyncio.to_thread(record_of, row, last, self._damage(run_id))
 
     async def events(self, run_id: str) -> list[Event]:
-        """In order, of the snapshots those that are kept whole. Empty when the run has none or is unknown."""
         whole = (col(EventRow.body_json) != "") | col(EventRow.body).is_not(None)
         return [numbered.event for numbered in await self._events(run_id, whole)]
 
     async def points(self, run_id: str) -> list[Point]:
-        """What the time charts draw, in order, without reading whole snapshots."""
         query = select(col(EventRow.point_json)).where(col(EventRow.point_json).is_not(None))
         points = [point for (point,) in await self._rows(run_id, query)]
         return await asyncio.to_thread(self._damage(run_id).lines, "second{s}", partial(from_json, Point), points)
 
     async def pod_counts(self, run_id: str, most: int) -> list[PodCounts]:
-        """The pods' counts at most so many times (2 or more), evenly spread over the run, the newest among them."""
         taken = col(EventRow.point_json).is_not(None)
         seqs = [seq for (seq,) in await self._rows(run_id, select(col(EventRow.seq)).where(taken))]
         wanted = [seqs[index] for index in spread(len(seqs), most)]
@@ -112,14 +104,10 @@ class StoredRuns(Sessions):
         return await asyncio.to_thread(damage.lines, "moment{s} of the pods", pod_counts_of, rows)
 
     async def happenings(self, run_id: str) -> list[Numbered]:
-        """The events in order, snapshots apart, each with its seq."""
         return await self._events(run_id, col(EventRow.point_json).is_(None))
 
     async def recorded(self, run_id: str) -> AsyncGenerator[list[Recorded], None]:
-        """The recording in order, a few lines at a time: of many pods an hour is more than memory holds.
-
-        It ends before the first line that is missing or cannot be read. Nothing where there is none.
-        """
+        """It also ends before the first line that cannot be read."""
         reader = RecordingReader(self._damage(run_id))
         while not reader.cut and (rows := await self._recorded_rows(run_id, reader.next_seq)):
             for handful in in_handfuls(rows):
@@ -133,7 +121,6 @@ class StoredRuns(Sessions):
             return [(seq, body) for seq, body in await session.execute(rows.limit(ROWS_AT_ONCE))]
 
     async def plans(self) -> list[SavedPlan]:
-        """Every saved plan, by name."""
         async with self._reading("Reading the saved plans") as session:
             rows = (await session.scalars(select(PlanRow))).all()
         # Sorted here, so that the order does not depend on the database's collation.

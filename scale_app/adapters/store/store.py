@@ -42,7 +42,10 @@ beyond those, so that a viewer that goes on from the last one it saw is told of 
 
 
 class SqlRunStore(StoredRuns, Upkeep):
-    """Fulfils ports.RunStore on SQLite or PostgreSQL, as the URL says. The tables must be there: see migrate()."""
+    """Fulfils ports.RunStore, which says what each method promises, on SQLite or PostgreSQL, as the URL says.
+
+    The tables must be there: see migrate().
+    """
 
     def __init__(self, database_url: str, clock: Clock) -> None:
         """clock: gives the time at which a run's terminal state was kept. Raises StoreUnavailable for a bad URL."""
@@ -52,7 +55,6 @@ class SqlRunStore(StoredRuns, Upkeep):
         self._written = Remembered[Written]()
 
     async def create(self, record: RunRecord) -> None:
-        """Keep a new run. One that is kept already stays as it is."""
         async with self._writing(f"Storing the new run {record.run_id}") as session:
             await session.execute(self._insert(RunRow), [run_values(record)])
             if last := last_values(record.run_id, record.last):
@@ -61,12 +63,6 @@ class SqlRunStore(StoredRuns, Upkeep):
     async def append(
         self, run_id: str, first_seq: int, events: Sequence[Event], at_epoch_s: float | None = None
     ) -> None:
-        """Keep events durably before returning; seq counts up from first_seq. The run's summary follows them.
-
-        at_epoch_s: when the last of them happened, wall clock: a run that they end has ended then; None is now.
-        Repeating an append whose outcome is unknown is safe: an event that is already kept under its seq stays.
-        Raises RunNotFound for a run that was never created or was deleted.
-        """
         if not events:
             return
         changed = summary_values(events, self._clock.epoch_s() if at_epoch_s is None else at_epoch_s)
@@ -81,7 +77,6 @@ class SqlRunStore(StoredRuns, Upkeep):
         self._thinned.keep(run_id, thinned)
 
     async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded]) -> None:
-        """Keep lines of the run's recording durably; seq counts up from first_seq. Raises RunNotFound."""
         if not lines:
             return
         so_far = self._written.get(run_id) or Written()
@@ -95,17 +90,12 @@ class SqlRunStore(StoredRuns, Upkeep):
         self._written.keep(run_id, None if isinstance(lines[-1], LoadEnded) else written)
 
     async def delete(self, run_id: str) -> None:
-        """Forget a run and its events. Raises RunNotFound."""
         await self._delete_rows_of(storable(run_id))
         async with self._writing(f"Deleting run {run_id}", LONG_LIMIT_S) as session:
             await _must_change(session, delete(RunRow).where(col(RunRow.id) == storable(run_id)), RunNotFound(run_id))
         self._damages.forget(f"run {run_id}")
 
     async def mark_baseline(self, run_id: str, name: str) -> None:
-        """Give the run this name, and take it from the run that had it; "" takes the run's own away.
-
-        Raises RunNotFound.
-        """
         async with self._writing(f"Setting run {run_id} as a baseline") as session:
             if name:
                 had_it = update(RunRow).where(col(RunRow.baseline) == storable(name))
@@ -113,20 +103,15 @@ class SqlRunStore(StoredRuns, Upkeep):
             await _update_run(session, storable(run_id), {"baseline": storable(name)})
 
     async def save_plan(self, saved: SavedPlan) -> None:
-        """Keep a plan, in place of the one that had its name."""
         async with self._writing(f"Saving the plan {saved.name!r}") as session:
             await session.execute(self._replace(PlanRow, col(PlanRow.name), plan_values(saved)))
 
     async def delete_plan(self, name: str) -> None:
-        """Raises PlanNotFound."""
         async with self._writing(f"Deleting the saved plan {name!r}") as session:
             await _must_change(session, delete(PlanRow).where(col(PlanRow.name) == storable(name)), PlanNotFound(name))
 
     async def mark_interrupted(self, message: str) -> list[str]:
-        """Turn every run that is stored as active into an interrupted one; ids of those.
-
-        The end of such a run is its newest snapshot's time: the last moment that anything is known of it.
-        """
+        """The end of such a run is its newest snapshot's time: the last moment that anything is known of it."""
         async with self._writing("Marking interrupted runs", LONG_LIMIT_S) as session:
             rows = (await session.scalars(select(RunRow).where(col(RunRow.state).in_(ACTIVE)))).all()
             for row in rows:

@@ -61,7 +61,7 @@ class Thinned:
 
 
 class Upkeep(Sessions):
-    """The part of the store that keeps it small."""
+    """The part of the store that keeps it small. See ports.RunStore."""
 
     def __init__(self, database_url: str) -> None:
         super().__init__(database_url)
@@ -69,7 +69,6 @@ class Upkeep(Sessions):
         self._packed_to: tuple[str, int, Thinned] | None = None
 
     async def size_bytes(self) -> int:
-        """What the history takes, without space that is free for what comes."""
         async with self._reading("Measuring the history", MEASURE_LIMIT_S) as session:
             connection = await session.connection()
             if self._sqlite:
@@ -77,7 +76,6 @@ class Upkeep(Sessions):
             return sum([await _stored_bytes(connection, table) for table in (RunRow, LastRow, EventRow, RecordedRow)])
 
     async def tidy(self) -> bool:
-        """One small step of what keeps the history small, if there is one to take; True when there may be another."""
         return await self._pack() or (self._sqlite and await self._give_back())
 
     async def _delete_rows_of(self, run_id: str) -> None:

@@ -31,6 +31,7 @@ OPENING_LIMIT_S = 2.0
 """An empty log is opened by its first line only, so it is not waited for."""
 QUIET_S = 3_600.0
 PAUSE_S = 0.5
+ENDED = "Following the log of {pod} ended with an unexpected error ({error}). Count by another source."
 LAG_S = 0.25
 """From a request's end to its line's arrival; measured: a thousandth of it mostly, 0.1 s at the 99th percentile."""
 
@@ -121,9 +122,7 @@ class LogFollowing:
         self._cluster = cluster
         self._take = take
         self._logs: dict[str, PodLog] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._names: dict[str, str] = {}
-        self._lost: dict[str, str] = {}
+        self._tasks: dict[PodLog, asyncio.Task[None]] = {}
         self._begun = False
 
     async def follow(self, pods: Mapping[str, CountedPod]) -> None:
@@ -147,9 +146,7 @@ class LogFollowing:
     def problems(self, pods: Mapping[str, CountedPod]) -> dict[str, str]:
         """{pod name: why its log cannot be followed}, of the pods that are there."""
         logs = {name: self._logs.get(_key(pod)) for name, pod in pods.items()}
-        waiting = {name: log.problem for name, log in logs.items() if log and log.problem}
-        lost = {name: self._lost[_key(pod)] for name, pod in pods.items() if _key(pod) in self._lost}
-        return waiting | lost
+        return {name: log.problem for name, log in logs.items() if log and log.problem}
 
     async def close(self) -> None:
         """Follow none any more."""
@@ -159,22 +156,20 @@ class LogFollowing:
 
     async def _begin(self, pod: CountedPod) -> None:
         newest = await self._succeed(pod.name)
-        new = PodLog(self._cluster, pod, from_now=not self._begun, newest=newest)
-        key = _key(pod)
-        self._logs[key], self._names[pod.name] = new, key
-        self._tasks[key] = asyncio.create_task(self._drain(key, pod.name, new))
+        new = self._logs[_key(pod)] = PodLog(self._cluster, pod, from_now=not self._begun, newest=newest)
+        self._tasks[new] = asyncio.create_task(self._drain(new))
 
     async def _succeed(self, name: str) -> str:
         """Part with the pod that had this name; the stamp from which the new one's log is to be read on, "" for all.
 
         A stream that was opened again, before anybody knew that the pod had gone, may have been the new one's.
         """
-        before = self._names.get(name)
-        if before is None or self._logs[before].streams <= 1:
+        before = next((log for log in reversed(self._logs.values()) if log.pod.name == name), None)
+        if before is None or before.streams <= 1:
             return ""
         self._tasks[before].cancel()
         await asyncio.gather(self._tasks[before], return_exceptions=True)
-        return self._logs[before].newest
+        return before.newest
 
     def _end_those_that_end(self, now: Mapping[str, CountedPod]) -> None:
         for key, pod_log in self._logs.items():
@@ -187,22 +182,21 @@ class LogFollowing:
             await asyncio.wait(opened, timeout=OPENING_LIMIT_S)
         for task in opened:
             task.cancel()
-        if self._logs and len(self._lost) == len(self._logs):
-            raise CountingFailed(next(iter(self._lost.values())))
+        if self._logs and all(log.lost for log in self._logs.values()):
+            raise CountingFailed(next(log.problem for log in self._logs.values()))
 
-    async def _drain(self, key: str, name: str, pod_log: PodLog) -> None:
+    async def _drain(self, pod_log: PodLog) -> None:
+        name = pod_log.pod.name
         try:
             async for line in pod_log.lines():
                 self._take(name, line)
         except NotThere:
             return  # the pod has ended, and its log with it
         except ScaleError as error:
-            self._lost[key] = str(error)
+            pod_log.problem, pod_log.lost = str(error), True
         except Exception as error:
             log.exception("the log of %s is no longer followed", name)
-            self._lost[key] = (
-                f"Following the log of {name} ended with an unexpected error ({named(error)}). Count by another source."
-            )
+            pod_log.problem, pod_log.lost = ENDED.format(pod=name, error=named(error)), True
         finally:
             pod_log.opened.set()
 
@@ -217,14 +211,14 @@ class PodLog:
 
     from_now: leave out what was logged before. newest: the stamp of the last line that was given or left out, "" for
     none; lines up to it are left out. streams: so often it was opened. problem: why it cannot be followed now, "" while
-    it is.
+    it is. lost: nor ever again.
     """
 
     def __init__(self, cluster: ClusterClient, pod: CountedPod, from_now: bool, newest: str = "") -> None:
         self._cluster = cluster
-        self._pod = pod
+        self.pod = pod
         self._from_now = from_now
-        self._ending = self._gone = False
+        self._ending = self._gone = self.lost = False
         self.newest = newest
         self.streams = 0
         self.problem = ""
@@ -238,7 +232,7 @@ class PodLog:
         """Every line, until the pod is gone. Raises ClusterForbidden, NotThere, and nothing else."""
         while not self._gone:
             try:
-                async with self._cluster.lines(f"{self._pod.path}/log", self._query(), quiet_s=QUIET_S) as stream:
+                async with self._cluster.lines(f"{self.pod.path}/log", self._query(), quiet_s=QUIET_S) as stream:
                     self.problem = ""
                     self.streams += 1
                     self.opened.set()
@@ -262,7 +256,7 @@ class PodLog:
             begin = {"tailLines": "1"}
         else:
             begin = {"sinceTime": self.newest} if self.newest else {}
-        container = {"container": self._pod.container} if self._pod.container else {}
+        container = {"container": self.pod.container} if self.pod.container else {}
         return {"follow": "true", "timestamps": "true", **container, **begin}
 
     def _is_new(self, stamp: str) -> bool:

@@ -174,7 +174,8 @@ async def output_of(cluster: ClusterClient, pod: CountedPod, command: tuple[str,
         except WSServerHandshakeError as refused:
             if refused.status == 403:  # what the cluster says of it is not to be had here
                 raise forbidden(host, path, RULES) from refused
-            raise of_status(host, "GET", path, refused.status, _said(refused)) from refused
+            said = json.dumps({"message": str(refused.message)}).encode()
+            raise of_status(host, "GET", path, refused.status, said) from refused
 
 
 def _pool(api: Any) -> Any:
@@ -183,10 +184,6 @@ def _pool(api: Any) -> Any:
     if rest.pool_manager is None:
         rest.pool_manager = rest._create_pool_manager()
     return rest.pool_manager
-
-
-def _said(refused: Any) -> bytes:
-    return json.dumps({"message": str(refused.message)}).encode()
 
 
 async def _read(socket: Any, pod: CountedPod, command: tuple[str, ...]) -> str:
