@@ -104,7 +104,6 @@ class LocustLoad:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
         return self._child.pid
 
     async def samples(self) -> AsyncIterator[Sample]:

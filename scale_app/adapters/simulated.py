@@ -75,7 +75,6 @@ class SimulatedTraffic:
         self._latency += self._random.multinomial(self._requests - before, self._chances)
 
     def sample(self, at_s: float) -> TrafficSample:
-        """The counters now."""
         return TrafficSample(
             at_s=at_s,
             users=len(self._users),

@@ -72,11 +72,9 @@ class ClusterClient:
         return self._namespace
 
     async def get(self, path: str, query: Query | None = None, *, limit_s: float = ANSWER_LIMIT_S) -> Json:
-        """A JSON object."""
         return await self._json("GET", path, query, None, limit_s)
 
     async def post(self, path: str, body: Json) -> Json:
-        """The JSON object in the answer to another."""
         return await self._json("POST", path, None, body, ANSWER_LIMIT_S)
 
     async def patch(self, path: str, body: Json) -> Json:
@@ -237,7 +235,6 @@ class Clusters:
         self._namespaces = namespaces
 
     def all(self) -> tuple[ClusterClient, ...]:
-        """In the order of the configuration."""
         return tuple(self._clusters.values())
 
     def of(self, service: ServiceRef) -> ClusterClient:
@@ -270,5 +267,4 @@ class Clusters:
         return cluster
 
     async def close(self) -> None:
-        """Let go of every connection."""
         await asyncio.gather(*(cluster.close() for cluster in self.all()))

@@ -58,7 +58,6 @@ def _of_snapshot(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def newest_snapshot(events: Sequence[Event]) -> Snapshot | None:
-    """The last one among the events."""
     return next((event.snapshot for event in reversed(events) if isinstance(event, SnapshotTaken)), None)
 
 

@@ -149,7 +149,6 @@ class LogFollowing:
         return {name: log.problem for name, log in logs.items() if log and log.problem}
 
     async def close(self) -> None:
-        """Follow none any more."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)

@@ -51,7 +51,6 @@ class CountedPod:
 
     @property
     def path(self) -> str:
-        """Of the pod in the API."""
         return f"/api/v1/namespaces/{self.namespace}/pods/{self.name}"
 
     @property
