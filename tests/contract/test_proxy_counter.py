@@ -112,4 +112,4 @@ async def test_proxies_that_cannot_be_listed_for_a_while_are_counted_all_the_sam
                 assert isinstance(sample, CountsSample)
                 if sample.requests.get("cart-1") == total and bool(sample.problem) is broken:
                     break
-            assert ("at the proxy's pods that are known (edge-1)" in sample.problem) is broken
+            assert ("at the known pods of the proxy (edge-1)" in sample.problem) is broken

@@ -219,7 +219,7 @@ def test_a_run_whose_target_is_gone_has_no_data_and_code_3(terminal: Terminal) -
         (["export", "nobody"], "No run has the id 'nobody'."),
         (["replay", "nobody"], "No run has the id 'nobody'."),
         (["compare", "nobody", "nobody"], "No run has the id 'nobody'."),
-        (["replay", "plan.yaml"], "The file is not a run that can be read: it is not JSON."),
+        (["replay", "plan.yaml"], "The file is not a readable run: it is not JSON."),
         (["run", "--target", "http://192.0.2.1/"], "was refused before a packet was sent"),
         (["run", "--users", "100000"], "users = 100000 cannot be used: at most 5,000 here"),
     ],
@@ -313,8 +313,8 @@ def test_ctrl_c_while_a_command_is_loaded_is_one_sentence_and_no_verdict(tmp_pat
 def test_a_run_that_passes_is_marked_as_the_baseline_that_was_asked_for(terminal: Terminal) -> None:
     asked = ("run", "--target", "simulated?pods=1", "--duration", "2", "--mark-baseline", "one")
     done = terminal.types(*asked)
-    assert (done.exit_code, done.stderr.count("not marked")) == (0, 0)
+    assert (done.exit_code, done.stderr.count("not set")) == (0, 0)
     assert "one" in terminal.types("runs").stdout
     uneven = terminal.types("run", "--target", "simulated?pods=3&cv=1", *asked[3:])
     assert uneven.exit_code == 1
-    assert "The run is not marked as the baseline one" in uneven.stderr
+    assert "The run was not set as the baseline one" in uneven.stderr

@@ -194,4 +194,4 @@ def test_the_server_ends_in_time_while_nothing_can_be_stored_and_says_what_is_lo
         code, took_s = server.stop()
     assert (code, took_s < 10) == (0, True)
     for run_id in (over, active):
-        assert re.search(rf"run {run_id}: the server ends before all of it was stored; \d+ lines", server.printed())
+        assert re.search(rf"run {run_id}: the server ends before everything was stored; \d+ lines", server.printed())

@@ -227,7 +227,7 @@ async def test_what_may_not_be_listed_is_named_and_the_rest_is_there(
     server.denied.add("list ingresses.networking.k8s.io")
     found = await catalog.targets()
     assert len(found.targets) == 1
-    assert found.problem == "Not listed, since the account may not list ingresses.networking.k8s.io."
+    assert found.problem == "Not listed, because the account may not list ingresses.networking.k8s.io."
 
 
 async def test_a_cluster_that_is_away_is_an_empty_list_and_a_sentence(
@@ -289,7 +289,7 @@ async def test_a_service_that_does_not_exist_or_may_not_be_looked_at(
 ) -> None:
     with pytest.raises(TargetUnavailable, match=r"There is no Service shop/basket in the cluster\."):
         await catalog.find(replace(CART, name="basket"))
-    with pytest.raises(TargetRefused, match="outside the namespaces that Scale looks at: shop"):
+    with pytest.raises(TargetRefused, match="outside the namespaces that Scale reads: shop"):
         await catalog.find(replace(CART, namespace="kube-system"))
     with pytest.raises(ClusterUnavailable, match="The context 'prod'"):
         await catalog.find(replace(CART, context="prod"))

@@ -102,7 +102,7 @@ async def test_a_newer_versions_database_is_refused_and_left_as_it_is(tmp_path: 
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     before = schema(tmp_path)
-    with pytest.raises(StoreUnavailable, match="of version 9999, which this version of Scale does not know"):
+    with pytest.raises(StoreUnavailable, match="have version 9999, which this version of Scale does not know"):
         await migrate(url_of(tmp_path))
     assert schema(tmp_path) == before
 

@@ -143,7 +143,7 @@ async def test_a_worker_that_is_told_to_end_from_outside_says_its_last_sample_an
     traffic, error = await last_words(worker)
     assert traffic["users"] == 0
     assert traffic["requests"] > 0
-    assert re.search(r"told to end from outside \(SIGTERM\) after \d of 60 s\.", error)
+    assert re.search(r"stopped from outside \(SIGTERM\) after \d of 60 s\.", error)
 
 
 async def test_a_signal_during_an_end_that_was_asked_for_changes_nothing(port: int) -> None:

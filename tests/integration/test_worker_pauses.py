@@ -86,7 +86,7 @@ async def test_a_load_generator_that_was_stopped_goes_on_and_its_silence_is_told
     send = os.killpg if whole else os.kill
     send(run.load.pid, signal.SIGSTOP)
     await asyncio.sleep(4)  # longer than a process of another machine would wait for its master
-    await until(lambda: told(run, "said nothing for 3 s: its process was stopped"))
+    await until(lambda: told(run, "has not reported for 3 s: its process was stopped"))
     pids = worker_pids(run.load)
     send(run.load.pid, signal.SIGCONT)
     await until(lambda: told(run, "reports again"))
@@ -103,7 +103,7 @@ async def test_a_load_generator_that_stays_silent_is_killed_in_the_end(server: C
     run = await followed(PLAN, server.port, Patience(notice_s=0.5, silence_s=2.0))
     await until(lambda: bool(run.traffic))
     os.kill(run.load.pid, signal.SIGSTOP)
-    assert "said nothing for 2 s and was killed" in (await run.ended()).error
+    assert "did not report for 2 s and was killed" in (await run.ended()).error
     assert not alive(run.load.pid)
 
 

@@ -125,7 +125,7 @@ async def test_a_dead_process_is_noticed_and_its_users_go_to_the_others(
     # Only what the dead process had not reported is missing: half a second of its half of the load at most.
     per_s = before.requests / (before.at_s - run.seen[0][0])
     assert 0 <= server.answered.total() - end.requests <= per_s * (UNREPORTED_S + 0.3)
-    assert "Its users were moved to the 1 that are left" in run.notices[0][1]
+    assert "Its users were moved to the remaining 1" in run.notices[0][1]
 
 
 @pytest.mark.parametrize("dying", [1, 2])
@@ -194,7 +194,7 @@ async def test_no_process_sends_load_after_the_leading_one_was_killed(server: Co
     assert len(pids) == 2
     os.kill(run.load.pid, signal.SIGKILL)
     await until(lambda: not any(alive(pid) for pid in pids), limit_s=1.0)
-    assert "went away before the end: killed by SIGKILL" in (await run.ended()).error
+    assert "ended early: killed by SIGKILL" in (await run.ended()).error
 
 
 async def test_arrivals_are_shared_by_the_processes_and_come_as_often_as_asked(server: CountingServer) -> None:
