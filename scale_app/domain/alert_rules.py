@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from scale_app.domain.alert import Alert, AlertChange, AlertKind, AlertWatch, Reading, ReadingState
 from scale_app.domain.balance import CV_THRESHOLD, THRESHOLD, Balance, cv_squared
@@ -75,14 +74,14 @@ def rules_of(plan: LoadPlan) -> list[AlertKind]:
 
 def reading(rule: AlertKind, plan: LoadPlan, figures: Figures) -> Reading:
     """What a rule of the plan says of the recent window. Total."""
-    score = figures.recent_balance.score
+    score = figures.recent.balance.score
     if rule == "pod_share" and plan.max_pod_share is not None:
         return pod_share_reading(plan.max_pod_share, figures.recent, score)
     if rule == "p95" and plan.max_p95_ms is not None:
         return p95_reading(plan.max_p95_ms, figures.recent.latency, score)
     if rule == "failures" and plan.max_failure_share is not None:
         return failures_reading(plan.max_failure_share, figures.recent, score)
-    return score_reading(figures.recent_balance, figures.recent_verdict.effective_picks)
+    return score_reading(figures.recent.balance, figures.recent.verdict.effective_picks)
 
 
 def score_reading(balance: Balance, picks: float | None) -> Reading:
@@ -176,16 +175,6 @@ SCORE_STEP_CV = 0.025
 NOISE_STEPS = 4.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    window: Window
-    verdict: Verdict
-
-    @property
-    def odds(self) -> float:
-        return alert_odds(self.verdict, self.window.sliding)
-
-
 def alert_odds(verdict: Verdict, sliding: bool) -> float:
     """How far the evidence is beyond what an alert takes; from 1 on it is one. sliding: see Window."""
     if verdict.evidence_uneven is None or verdict.kind is not VerdictKind.UNEVEN:
@@ -203,34 +192,36 @@ class ImbalanceRule:
         """What the figures say to an alert that is on (active) or off. Total."""
         if active:
             return self._of_active(figures)
-        worst = max(_looks(figures), key=lambda look: look.odds)
-        if worst.odds < 1:
+        # What was before the last alert was over is no evidence for another one.
+        since = figures.since_alert
+        lately = (window for window in (figures.recent, figures.minute) if window.seconds <= since.seconds)
+        worst = max((*lately, since), key=_odds)
+        if _odds(worst) < 1:
             return UNCLEAR
         self._ratios = _ratios(worst)
-        return _bad(figures.recent_balance, worst.verdict)
+        return _bad(figures, worst.verdict)
 
     def _of_active(self, figures: Figures) -> Reading:
         if over := self._over(figures):
             return Reading("good", THRESHOLD, over, at_once=True)
         # An update tells the present figures, not those of a longer time in which they were worse or better.
-        if figures.recent_verdict.kind is not VerdictKind.UNEVEN:
+        if figures.recent.verdict.kind is not VerdictKind.UNEVEN:
             return UNCLEAR
-        return _bad(figures.recent_balance, figures.recent_verdict)
+        return _bad(figures, figures.recent.verdict)
 
     def _over(self, figures: Figures) -> str:
         """Why the imbalance is over, one complete sentence; "" while that is open."""
         if len(figures.recent.eligible) == 1 and figures.recent.attributed:
             return "The imbalance is over: there is one pod now, so nothing to share."
-        for look in _sliding(figures):
-            if (look.verdict.evidence_uneven or math.inf) > STILL_UNEVEN_FROM:
+        for window in (figures.recent, figures.minute):
+            if (window.verdict.evidence_uneven or math.inf) > STILL_UNEVEN_FROM:
                 return ""
-            if sentence := self._refuted(look, figures.recent_balance):
+            if sentence := self._refuted(window, figures.recent.balance):
                 return sentence
         return ""
 
-    def _refuted(self, look: _Look, now: Balance) -> str:
-        window, n = look.window, look.verdict.effective_picks or 0.0
-        names, attributed = window.eligible, window.attributed
+    def _refuted(self, window: Window, now: Balance) -> str:
+        n, names, attributed = window.verdict.effective_picks or 0.0, window.eligible, window.attributed
         if len(names) < 2 or not attributed or n < LEAST_PICKS:
             return ""
         fair = np.array([window.expected[name] for name in names])
@@ -249,30 +240,23 @@ class ImbalanceRule:
         )
 
 
-def _sliding(figures: Figures) -> tuple[_Look, _Look]:
-    return _Look(figures.recent, figures.recent_verdict), _Look(figures.minute, figures.minute_verdict)
+def _odds(window: Window) -> float:
+    return alert_odds(window.verdict, window.sliding)
 
 
-def _looks(figures: Figures) -> list[_Look]:
-    """Those that begin after the last alert was over: what was before it is no evidence for another one."""
-    since = _Look(figures.since_alert, figures.since_alert_verdict)
-    return [*(look for look in _sliding(figures) if look.window.seconds <= since.window.seconds), since]
-
-
-def _ratios(look: _Look) -> dict[str, float]:
+def _ratios(window: Window) -> dict[str, float]:
     """Share over fair share of the pods that the imbalance is about: those that stand out at least half as far as the
     one that does most. What one gets too much or too little, the others share."""
-    window = look.window
     due, attributed = sum(window.expected.values()), window.attributed
     counts = {name: window.pods[name].requests for name in window.eligible}
-    z, _ = residuals(list(counts.values()), [window.expected[name] for name in counts], look.verdict.effective_picks)
+    z, _ = residuals(list(counts.values()), [window.expected[name] for name in counts], window.verdict.effective_picks)
     ratios = {name: count / attributed / (window.expected[name] / due) for name, count in counts.items()}
     far = abs(z) >= STANDS_OUT_FROM * abs(z).max()
     return {name: ratios[name] for name, is_far in zip(counts, far.tolist(), strict=True) if is_far}
 
 
-def _bad(now: Balance, verdict: Verdict) -> Reading:
-    return _of_balance("bad", verdict.sentence, now, verdict.effective_picks, at_once=True)
+def _bad(figures: Figures, verdict: Verdict) -> Reading:
+    return _of_balance("bad", verdict.sentence, figures.recent.balance, verdict.effective_picks, at_once=True)
 
 
 def step_of(balance: Balance, picks: float | None) -> float:

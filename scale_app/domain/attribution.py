@@ -6,6 +6,7 @@ what the generator had sent at that very moment, so that a lag is not taken for 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -81,7 +82,7 @@ class Attribution:
         self._answers = Timeline()
         self._join = ConnectionJoin()
         self._counted: dict[Source, Counted] = {}
-        self._base: dict[Source, Counted] = {}
+        self._base: dict[Source, Mapping[str, int]] = {}
         self._standings: dict[Source, SourceStanding] = {}
         self._others: dict[Source, int] = {}
         self._others_before: dict[Source, int] = {}
@@ -93,7 +94,7 @@ class Attribution:
         self._timeline.observe(at_s, 0)
         self._answers.observe(at_s, 0)
         for source, counters in self._counters.items():
-            self._base[source] = Counted(dict(counters.totals))
+            self._base[source] = dict(counters.totals)
 
     def counts_seen(self, sample: CountsSample) -> None:
         """Take a reading; it counts once the generator's own count of that moment is known."""
@@ -103,7 +104,7 @@ class Attribution:
             return  # bytes are no requests where none are known to share out
         self._waiting = [*self._waiting, sample][-WAITING_AT_MOST:]
         if self._timeline.newest_s is None:
-            self._settle_readings(None)
+            self._settle_readings()
 
     def connections_seen(self, sample: ConnectionsSample) -> None:
         """Take a reading of the pods' connection tables."""
@@ -142,7 +143,7 @@ class Attribution:
 
     def end(self) -> None:
         """The load is over: readings made since then see all of it."""
-        self._settle_readings(None)
+        self._settle_readings()
         self._join.load_ended()
         if self._newest is not None:
             self._judge(self._newest)
@@ -153,7 +154,6 @@ class Attribution:
 
     @property
     def counting(self) -> Counting:
-        """How it stands now."""
         now = self._standings.get(self.source, SourceStanding(self.source))
         return Counting(now, self.others, tuple(self._standings.values()))
 
@@ -169,15 +169,12 @@ class Attribution:
         tell = COUNTERS if self.source.traits.in_answers else (self.source,)
         return next((self._others[source] for source in tell if source in self._others), None)
 
-    def _settle_readings(self, known_to_s: float | None) -> None:
+    def _settle_readings(self, to_s: float = math.inf) -> None:
         """Enter the readings that ended before this time into the counts; all of them before and after the load."""
-        still_waiting = []
         for sample in self._waiting:
-            if known_to_s is not None and sample.at_s + sample.took_s > known_to_s:
-                still_waiting.append(sample)
-            else:
+            if sample.at_s + sample.took_s <= to_s:
                 self._enter(sample)
-        self._waiting = still_waiting
+        self._waiting = [sample for sample in self._waiting if sample.at_s + sample.took_s > to_s]
 
     def _enter(self, sample: CountsSample) -> None:
         source = sample.source
@@ -186,7 +183,7 @@ class Attribution:
         if self._timeline.newest_s is None:
             self._others_before[source] = sample.others
             return
-        base = self._base.setdefault(source, Counted(dict.fromkeys(counters.totals, 0))).requests
+        base = self._base.setdefault(source, {})
         requests = {pod: total - base.get(pod, 0) for pod, total in counters.totals.items()}
         total = sum(requests.values())
         ended = answered = float(total)
@@ -245,11 +242,10 @@ class Attribution:
                 self._note(source, coverage=seen / sample.answered)
 
     def _take_joined(self, joined: Joined, sample: TrafficSample) -> None:
-        total = sum(joined.requests.values())
         self._counted[JOINED] = Counted(
             joined.requests, sample.requests, joined.connections, joined.estimated, sample.answered
         )
-        coverage = total / sample.answered if sample.answered else None
+        coverage = sum(joined.requests.values()) / sample.answered if sample.answered else None
         self._note(JOINED, coverage=coverage, approximate=joined.estimated)
 
     def _note(self, source: Source, **changes: Any) -> None:

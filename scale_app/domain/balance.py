@@ -105,5 +105,4 @@ def score_of(cv: float) -> float:
 
 
 def grade_of(score: float) -> str:
-    """The letter for a score."""
     return next(letter for least, letter in GRADES if score >= least)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
@@ -217,13 +217,11 @@ def service_admitted(service: ServiceRef, allowed: Collection[str]) -> bool:
 
     "*" stands for any name, or as "*/*" for any namespace too. An entry without a context is for all contexts.
     """
-    names = [entry.removeprefix(ADMITTED_PREFIX) for entry in allowed if entry.startswith(ADMITTED_PREFIX)]
-    return any(_matches(name.rsplit("/", 2), service) for name in names)
+    entries = (entry.removeprefix(ADMITTED_PREFIX) for entry in allowed if entry.startswith(ADMITTED_PREFIX))
+    asked = (service.context, service.namespace, service.name)
+    return any(_matches(entry.rsplit("/", 2), asked) for entry in entries)
 
 
-def _matches(parts: list[str], service: ServiceRef) -> bool:
-    context, namespace, name = (["*"] * (3 - len(parts)) + parts)[-3:]
-    return all(
-        pattern in ("*", value)
-        for pattern, value in ((context, service.context), (namespace, service.namespace), (name, service.name))
-    )
+def _matches(parts: Sequence[str], asked: Sequence[str]) -> bool:
+    """From the end on: the context, which comes first, may be missing."""
+    return all(part in ("*", value) for part, value in zip(parts[::-1], asked[::-1], strict=False))

@@ -66,7 +66,6 @@ class ConnectionJoin:
         self._seen: Counter[str] = Counter()
 
     def connections_seen(self, sample: ConnectionsSample) -> None:
-        """Take a reading of the pods' tables."""
         if not self._begun:
             self._begun = True
             self._before = dict(sample.opened)

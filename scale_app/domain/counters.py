@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -59,7 +59,6 @@ class CounterTotals:
         self._begun = False
 
     def observe(self, sample: CountsSample) -> None:
-        """Take the next reading."""
         for pod, count in sample.requests.items():
             since = sample.since.get(pod, "")
             self.totals[pod] = self.totals.get(pod, 0) + self._gained(pod, count, since)
@@ -153,10 +152,7 @@ class ForeignTraffic:
         waiting = self._waiting
         if waiting is None or waiting.answered is None or sample.at_s < waiting.at_s:
             return
-        before = self._before or {}
-        ours = {name: count.requests for name, count in sample.pods.items()}
-        self.excess = {
-            name: max(0, answered - before.get(name, 0) - ours.get(name, 0))
-            for name, answered in waiting.answered.items()
-        }
+        ours = Counter(self._before or {})
+        ours.update({name: count.requests for name, count in sample.pods.items()})
+        self.excess = {name: max(0, answered - ours[name]) for name, answered in waiting.answered.items()}
         self._waiting = None

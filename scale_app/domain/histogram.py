@@ -24,14 +24,10 @@ def bucket_of(latency_s: float) -> int:
     return math.ceil(math.log(latency_s) * _BUCKETS_PER_E + _BUCKET_OF_A_SECOND)
 
 
+@cache
 def bucket_ms(index: int) -> float:
     """The latency in milliseconds that stands for a bucket: at most 1 % off any value inside it."""
     return 2 * GROWTH**index / (GROWTH + 1) / 1_000
-
-
-@cache
-def _middle_ms(index: int) -> float:
-    return bucket_ms(index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ class Histogram:
     def mean_ms(self) -> float | None:
         """The mean in milliseconds, within 1 %, or None when nothing was counted."""
         total = self.total
-        return sum(n * _middle_ms(index) for index, n in self.counts.items()) / total if total else None
+        return sum(n * bucket_ms(index) for index, n in self.counts.items()) / total if total else None
 
     def quantile_ms(self, q: float) -> float | None:
         """The q-quantile (0..1) in milliseconds, or None when nothing was counted."""
@@ -63,12 +59,11 @@ class Histogram:
         for index, n in sorted(self.counts.items()):
             seen += n
             if seen >= rank:
-                return _middle_ms(index)
+                return bucket_ms(index)
         return None
 
 
 def merged(parts: Iterable[Histogram]) -> Histogram:
-    """The sum of several histograms."""
     counts: dict[int, int] = {}
     for part in parts:
         for index, n in part.counts.items():

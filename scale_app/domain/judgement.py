@@ -183,7 +183,6 @@ def at_one_look(standing: Standing) -> Judgement:
 
 
 def _kind_of(cv_low: float, cv_high: float) -> VerdictKind:
-    """What an interval says."""
     if score_of(cv_high) >= THRESHOLD:
         return VerdictKind.EVEN
     return VerdictKind.UNEVEN if score_of(cv_low) < THRESHOLD else VerdictKind.UNDECIDED

@@ -28,17 +28,11 @@ class Notice:
 
 def notice_of(record: RunRecord, event: AlertEvent, public_url: str = "") -> Notice:
     """The message for what happened in a run. public_url: of this installation, "" to leave the link out."""
-    over = isinstance(event, AlertCleared)
-    sentence = event.alert.cleared if over else event.alert.message
-    return Notice(
-        f"Scale: {TITLES[event.kind].lower()} on {_target(record)}{_label(record)}",
-        "\n".join(
-            line
-            for line in [sentence, "" if over else _figures(event.alert), *_where(record, event.elapsed_s, public_url)]
-            if line
-        ),
-        "good" if over else "bad",
-    )
+    title = f"{TITLES[event.kind].lower()} on"
+    where = _where(record, event.elapsed_s, public_url)
+    if isinstance(event, AlertCleared):
+        return _notice(record, title, [event.alert.cleared, *where], "good")
+    return _notice(record, title, [event.alert.message, _figures(event.alert), *where])
 
 
 def end_notice(record: RunRecord, public_url: str = "") -> Notice | None:
@@ -47,11 +41,13 @@ def end_notice(record: RunRecord, public_url: str = "") -> Notice | None:
     if last is None or not last.alerts:
         return None
     sentences = [alert.message for alert in last.alerts]
-    return Notice(
-        f"Scale: run {record.state} with {len(sentences)} alert{'s' * (len(sentences) > 1)} on,"
-        f" {_target(record)}{_label(record)}",
-        "\n".join(line for line in [*sentences, record.message, *_where(record, last.elapsed_s, public_url)] if line),
-    )
+    title = f"run {record.state} with {len(sentences)} alert{'s' * (len(sentences) > 1)} on,"
+    return _notice(record, title, [*sentences, record.message, *_where(record, last.elapsed_s, public_url)])
+
+
+def _notice(record: RunRecord, title: str, lines: Sequence[str], tone: Tone = "bad") -> Notice:
+    simulated = " (simulated)" if record.source.traits.invented else ""
+    return Notice(f"Scale: {title} {_target(record)}{simulated}", "\n".join(filter(None, lines)), tone)
 
 
 def summed_up(notices: Sequence[Notice]) -> Notice:
@@ -81,7 +77,3 @@ def _where(record: RunRecord, elapsed_s: float, public_url: str) -> list[str]:
 def _target(record: RunRecord) -> str:
     # A query may hold a key; whoever reads the message need not know it.
     return record.plan.target_url if record.source.traits.invented else record.plan.target_url.partition("?")[0]
-
-
-def _label(record: RunRecord) -> str:
-    return " (simulated)" if record.source.traits.invented else ""

@@ -60,7 +60,6 @@ class ConnectionCounters:
         self._newest = first
 
     def observe(self, loads: ConnectionLoads) -> None:
-        """Take the next sample's loads."""
         gone = self._newest.long.keys() - loads.long.keys()
         self._ended.update(_since(self._first, self._newest, connection) for connection in gone)
         self._newest = loads
@@ -167,7 +166,7 @@ def picks_of(
     """
     usable = _usable(loads)
     if by_request or not usable:
-        return _one_each(requests, bool(usable))
+        return Picks(np.ones(1), np.array([requests]), float(requests), requests, "request", bool(usable))
     table = np.array([[*carried, n] for carried, n in usable], dtype=float)
     carried, switches, chances, counts = table.T
     total = float(carried @ counts)
@@ -201,10 +200,6 @@ def _usable(loads: Loads | Mapping[int, int] | None) -> list[tuple[ConnectionLoa
     given = cast(Mapping[ConnectionLoad | int, int], loads or {})
     whole = ((each if isinstance(each, tuple) else kept(each), n) for each, n in given.items())
     return [(each, n) for each, n in whole if each.requests > 0 and n > 0]
-
-
-def _one_each(requests: int, known: bool) -> Picks:
-    return Picks(np.ones(1), np.array([requests]), float(requests), requests, "request", known)
 
 
 def _alike(requests: int, effective: float, kish: float, connections: int) -> Picks:

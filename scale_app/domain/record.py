@@ -105,7 +105,6 @@ class RunOutline:
 
 
 def outline_of(record: RunRecord) -> RunOutline:
-    """The run as a list shows it."""
     plan = record.plan
     return RunOutline(
         record.run_id,
@@ -126,7 +125,6 @@ def outline_of(record: RunRecord) -> RunOutline:
 
 
 def headline_of(snapshot: Snapshot) -> Headline:
-    """What a list shows of a snapshot."""
     return Headline(
         snapshot.verdict.kind,
         snapshot.balance.score,
@@ -158,7 +156,6 @@ class RunFilter:
     marked: bool = False
 
     def fits(self, run: RunOutline) -> bool:
-        """True when the list shows this run."""
         verdict = run.headline.verdict if run.headline else None
         pairs = ((self.state, run.state), (self.source, run.source), (self.verdict, verdict))
         return (

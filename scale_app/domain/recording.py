@@ -56,7 +56,6 @@ class WholeRun:
 
     @property
     def gate(self) -> GateResult:
-        """The run against the thresholds of its plan."""
         return gated(self.record, self.baseline)
 
 

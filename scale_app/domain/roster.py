@@ -56,7 +56,6 @@ class Roster:
         return self._pods.get(name) or PodSeen(name, ready=not self.known)
 
     def listed(self) -> Mapping[str, PodSeen]:
-        """The pods that are listed now, by name."""
         return self._pods
 
     def _changes(self, new: Mapping[str, PodSeen]) -> list[Change]:
@@ -121,10 +120,8 @@ class Surroundings:
 
     def lost(self, at_s: float, problem: str) -> list[ClusterChanged]:
         """The pods cannot be watched; told once, however often they are missed."""
-        if self._lost:
-            return []
-        self._lost = True
-        return [ClusterChanged(at_s, "cluster", "watch_lost", problem)]
+        told, self._lost = self._lost, True
+        return [] if told else [ClusterChanged(at_s, "cluster", "watch_lost", problem)]
 
 
 def _told(old: PodsSample, new: PodsSample) -> Iterator[Told]:
@@ -164,7 +161,6 @@ def _setting(name: str, value: object) -> str:
     words = name.replace("_", " ")
     if not isinstance(value, Mapping):
         return f"{words} is now {value}"
-    entries = ", ".join(
-        f"{key}: {part:g}" if isinstance(part, float) else f"{key}: {part}" for key, part in value.items()
-    )
+    parts = {key: f"{part:g}" if isinstance(part, float) else part for key, part in value.items()}
+    entries = ", ".join(f"{key}: {part}" for key, part in parts.items())
     return f"{words} are now {entries or 'none'}"

@@ -91,7 +91,6 @@ class Run:
 
     @property
     def source(self) -> Source:
-        """Where the counts come from now."""
         return self._attribution.source
 
     @property

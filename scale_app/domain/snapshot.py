@@ -157,7 +157,6 @@ class Snapshot:
     whole_p50_ms: float | None = None
     whole_p95_ms: float | None = None
     whole_p99_ms: float | None = None
-
     counting: Counting = Counting()
 
 
@@ -177,7 +176,6 @@ class Point:
 
 
 def point_of(snapshot: Snapshot) -> Point:
-    """The history's point for a snapshot."""
     return Point(
         snapshot.elapsed_s,
         snapshot.balance.score,

@@ -61,12 +61,10 @@ def parse_simulated(url: str) -> SimulatedTarget:
 
 
 def is_demo(target_url: str) -> bool:
-    """True when the target is the built-in demo cluster."""
     return target_url == DEMO_TARGET
 
 
 def is_simulated(target_url: str) -> bool:
-    """True when the target's counts are invented by the simulated source."""
     return target_url.partition("?")[0] == SIMULATED_TARGET
 
 

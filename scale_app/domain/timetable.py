@@ -33,7 +33,6 @@ class Passed(Protocol):
 
 
 def passed_of(pattern: Pattern) -> Passed:
-    """The pattern's own."""
     return _KINDS[pattern.kind](pattern)
 
 

@@ -55,10 +55,10 @@ def snapshot_of(
         connections=traffic.connections if traffic else 0,
         balance=figures.balance,
         verdict=figures.verdict,
-        recent_balance=figures.recent_balance,
-        recent_verdict=figures.recent_verdict,
-        minute_balance=figures.minute_balance,
-        minute_verdict=figures.minute_verdict,
+        recent_balance=figures.recent.balance,
+        recent_verdict=figures.recent.verdict,
+        minute_balance=figures.minute.balance,
+        minute_verdict=figures.minute.verdict,
         p50_ms=recent.latency.quantile_ms(0.50),
         p95_ms=recent.latency.quantile_ms(0.95),
         p99_ms=recent.latency.quantile_ms(0.99),
@@ -79,7 +79,6 @@ def snapshot_of(
 
 
 def work_balance(rows: Sequence[PodShare]) -> WorkBalance:
-    """How unlike the pods' work is."""
     return WorkBalance(
         latency_cv=cv_of([row.mean_ms for row in rows if row.mean_ms is not None]),
         in_flight_cv=cv_of([row.in_flight for row in rows if row.in_flight is not None]),

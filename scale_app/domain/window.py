@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from scale_app.domain.balance import Balance, balance
 from scale_app.domain.histogram import Histogram
@@ -19,9 +20,9 @@ SHORTEST_S = 1e-6
 NO_SCORE = "no data yet"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Window:
-    """What happened between two marks.
+    """What happened between two marks. Without slots, so that its verdict is computed once, when it is asked for.
 
     pods: by name, every pod that answered or could have. expected: requests each eligible pod could have got.
     loads: what each connection did in the window, None when connections are unknown. by_request: the source, or a
@@ -70,6 +71,20 @@ class Window:
     @property
     def attributed(self) -> int:
         return sum(count.requests for count in self.pods.values())
+
+    @property
+    def balance(self) -> Balance:
+        """The headline now."""
+        return self._judged_now[0]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict now, which holds at every look."""
+        return self._judged_now[1]
+
+    @cached_property
+    def _judged_now(self) -> tuple[Balance, Verdict]:
+        return self.judged()
 
     def judged(self, at_end: bool = False) -> tuple[Balance, Verdict]:
         """Headline and verdict of the window. Where too few answers named a pod to judge there is no score either.
@@ -128,20 +143,15 @@ class Window:
 class Figures:
     """Everything computed from the counters at one sample.
 
-    whole: since the start or the end of the warm-up. recent, minute: the last RECENT_S and MINUTE_S of that.
-    since_alert: since the last alert on the balance was over; the whole before any was. with_warm_up: since the load
-    began; its connections are not followed.
+    whole: since the start or the end of the warm-up. balance, verdict: of it, at the run's end those of the one look.
+    recent, minute: the last RECENT_S and MINUTE_S of it. since_alert: since the last alert on the balance was over, the
+    whole before any was. with_warm_up: since the load began; its connections are not followed.
     """
 
     whole: Window
     balance: Balance
     verdict: Verdict
     recent: Window
-    recent_balance: Balance
-    recent_verdict: Verdict
     minute: Window
-    minute_balance: Balance
-    minute_verdict: Verdict
     since_alert: Window
-    since_alert_verdict: Verdict
     with_warm_up: Window

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from scale_app.domain.balance import Balance
 from scale_app.domain.counters import Counted, CountsDelta, counts_delta
 from scale_app.domain.evidence import log_regular
 from scale_app.domain.histogram import Histogram, merged
@@ -15,13 +14,11 @@ from scale_app.domain.picks import ConnectionCounters, Loads, carried_between, p
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, PodCount, TrafficSample
 from scale_app.domain.source import Source
-from scale_app.domain.verdict import Verdict
 from scale_app.domain.window import Figures, Window
 
 RECENT_S = 10.0
 MINUTE_S = 60.0
 NO_LOADS = ConnectionLoads()
-Judged = tuple[Balance, Verdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +88,11 @@ class Windows:
         assert self._start is not None
         self._source = source
         whole = self._between(self._start, self._connections)
-        judged = whole.judged(at_end)
-        looked_at = judged if not at_end else whole.judged()
-        recent, of_recent = self._last(RECENT_S, whole, looked_at)
-        minute, of_minute = self._last(MINUTE_S, whole, looked_at)
+        balance, verdict = whole.judged(at_end) if at_end else (whole.balance, whole.verdict)
+        recent, minute = self._last(RECENT_S, whole), self._last(MINUTE_S, whole)
         since_alert = whole if self._anew is None else self._between(*self._anew)
-        verdict = looked_at[1] if self._anew is None else since_alert.judged()[1]
         begun = whole if self._began is self._start else self._between(self._began, {})
-        return Figures(whole, *judged, recent, *of_recent, minute, *of_minute, since_alert, verdict, begun)
+        return Figures(whole, balance, verdict, recent, minute, since_alert, begun)
 
     def alert_over(self) -> None:
         """An alert on the balance has ended: what was before it is no evidence for another one."""
@@ -132,17 +126,15 @@ class Windows:
         loads = carried_between(before.loads or NO_LOADS, [sample.loads]) if sample.loads else None
         return log_regular(gained, due, loads)
 
-    def _last(self, seconds: float, whole: Window, judged: Judged) -> tuple[Window, Judged]:
-        """The last seconds, or, when that is shorter, the whole, which was judged already."""
+    def _last(self, seconds: float, whole: Window) -> Window:
+        """The last seconds, or, when that is shorter, the whole."""
         newest_s = self._marks[-1].sample.at_s
         # One mark at or before the window's beginning, and all after it.
         first = max((i for i, mark in enumerate(self._marks) if mark.sample.at_s <= newest_s - seconds), default=0)
         if self._marks[first] is self._start:
-            return whole, judged
+            return whole
         loads = [mark.sample.loads or NO_LOADS for mark in islice(self._marks, first, None)]
-        window = self._between(self._marks[first], carried_between(loads[0], loads[1:]))
-        window = replace(window, sliding=True)
-        return window, window.judged()
+        return replace(self._between(self._marks[first], carried_between(loads[0], loads[1:])), sliding=True)
 
     def _between(self, first: Mark, carried: Loads | ConnectionCounters) -> Window:
         last = self._marks[-1]

@@ -19,7 +19,7 @@ def find_session_affinity(facts: Facts) -> Finding | None:
     if facts.service is None or facts.service.session_affinity != "ClientIP" or pods < 2:
         return None
     name, share = facts.top()
-    if share < NEARLY_ALL and facts.figures.recent_verdict.kind is not VerdictKind.UNEVEN:
+    if share < NEARLY_ALL and facts.figures.recent.verdict.kind is not VerdictKind.UNEVEN:
         return None
     evidence = (
         f"The Service has sessionAffinity: ClientIP, and {name} got {percent(share)} of the last requests "
@@ -77,7 +77,7 @@ EXPLAINED = 0.5
 def find_unequal_weights(facts: Facts) -> Finding | None:
     """Fires when the weights explain at least half of the distance between the counts and the fair shares."""
     weights = facts.service.weights if facts.service else {}
-    if facts.figures.recent_verdict.kind is not VerdictKind.UNEVEN or not _unequal(weights):
+    if facts.figures.recent.verdict.kind is not VerdictKind.UNEVEN or not _unequal(weights):
         return None
     window = facts.figures.recent
     names = list(window.expected)

@@ -28,7 +28,7 @@ def find_late_pods(facts: Facts) -> Finding | None:
     }
     due = facts.due(came_s)
     window = facts.figures.recent
-    each = window.attributed / (facts.figures.recent_verdict.effective_picks or 1.0)
+    each = window.attributed / (facts.figures.recent.verdict.effective_picks or 1.0)
     poor = [
         name
         for name in due

@@ -117,14 +117,14 @@ def _by_node(facts: Facts, due: Mapping[str, float]) -> tuple[dict[str, int], di
 def _idle(facts: Facts, near: Sequence[str]) -> bool:
     """Of the pods on the serving node one is starved, too, beyond chance, or there is but one that serves."""
     serving = sum(facts.figures.recent.pods[name].requests > 0 for name in near)
-    picks = facts.figures.recent_verdict.effective_picks or 0.0
+    picks = facts.figures.recent.verdict.effective_picks or 0.0
     by_chance = len(near) * math.exp(-picks / len(near))  # so many pods that get none of the node's picks
     return serving < 2 or len(set(near).intersection(facts.starved())) > by_chance + 3 * math.sqrt(by_chance)
 
 
 def _improbable(facts: Facts, near: float, total: float) -> bool:
     """All picks of the last seconds meet one node by chance hardly ever. near, total: requests due."""
-    picks = facts.figures.recent_verdict.effective_picks or 0.0
+    picks = facts.figures.recent.verdict.effective_picks or 0.0
     return total - near >= DUE_TO_JUDGE and picks * math.log(near / total) <= math.log(IMPROBABLE)
 
 

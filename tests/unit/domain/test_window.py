@@ -112,7 +112,7 @@ def test_the_minute_is_longer_than_the_recent_window_and_shorter_than_the_run() 
     for second in range(1, 121):
         windows.observe(traffic(second, a=min(second, 30), b=second))
     figures = windows.figures()
-    assert (figures.balance.requests, figures.minute_balance.requests, figures.recent_balance.requests) == (150, 60, 10)
+    assert (figures.balance.requests, figures.minute.balance.requests, figures.recent.balance.requests) == (150, 60, 10)
 
 
 def test_the_warm_up_is_left_out_of_every_window() -> None:
