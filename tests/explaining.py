@@ -77,7 +77,7 @@ def picture(scene: Scene) -> str:
             f'<rect width="{WIDTH}" height="{STRIP_AT + 44}" rx="12" class="paper"/>',
             f'<text x="{LEFT}" y="26" font-weight="600">{escape(scene.title)}: {verdict.kind.value.lower()}</text>',
             f'<text class="quiet" x="{LEFT}" y="46">score {shown.score(figures.score)}, '
-            f"by chance alone {shown.score(verdict.noise_score)}</text>",
+            f"a fair random balancer would score {shown.score(verdict.noise_score)}</text>",
             f'<svg x="{LEFT}" y="{TOP}" width="{wide}" height="{CHART}" viewBox="0 0 {SIDE} {SIDE}" '
             'preserveAspectRatio="none">',
             *(f'<path class="{look}" d="{d}" vector-effect="non-scaling-stroke"/>' for look, d in paths if d),
