@@ -19,7 +19,7 @@ from typing import Any
 from scale_app.adapters.kubernetes.border import border, forbidden, of_status, quoted
 from scale_app.adapters.kubernetes.client import TOKEN, ClusterClient
 from scale_app.adapters.kubernetes.counters.pods import CountedPod
-from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts, PodReadings, readings
+from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts, PodReadings
 from scale_app.adapters.kubernetes.objects import dict_at, list_at, text_at
 from scale_app.domain.errors import ClusterUnavailable, CountingFailed, ScaleError, named
 from scale_app.domain.plan import LoadPlan
@@ -61,8 +61,7 @@ class ConnectionMap(AtPods):
     async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
         pods = self.pods_of(plan, target)
         tables = _Tables(pods.cluster, self.image if plan.enter_pods == "ephemeral" else "")
-        looks = readings(pods.now, tables.read, self.clock, self.every_s, sent)
-        async with pods, aclosing(looks):
+        async with pods, aclosing(self.readings(pods, tables.read, sent)) as looks:
             async for reading in looks:
                 yield _sample(reading)
 

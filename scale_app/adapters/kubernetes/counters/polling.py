@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods
@@ -28,6 +28,25 @@ REST_PER_READING = 2.0
 
 
 @dataclass(frozen=True, slots=True)
+class PodReadings(Generic[T]):
+    """One look at every pod. at_s, took_s: of the whole. got: {pod name: what it gave}. failed: {pod name: why}."""
+
+    at_s: float
+    took_s: float
+    got: Mapping[str, T]
+    failed: Mapping[str, str]
+
+    @property
+    def problem(self) -> str:
+        """A sentence on the pods that could not be read, "" when all were."""
+        if not self.failed:
+            return ""
+        name, why = next(iter(self.failed.items()))
+        total = len(self.got) + len(self.failed)
+        return why if total == 1 else f"{len(self.failed)} of {total} pods could not be read, among them {name}: {why}"
+
+
+@dataclass(frozen=True, slots=True)
 class AtPods:
     """cluster_of: raises ClusterUnavailable for an unknown context. every_s: from one look at the pods to the next."""
 
@@ -44,69 +63,45 @@ class AtPods:
             )
         return TargetPods(self.cluster_of(target.service), target.service)
 
+    async def readings(
+        self, pods: TargetPods, read: Callable[[CountedPod], Awaitable[T]], sent: Callable[[], int]
+    ) -> AsyncGenerator[PodReadings[T], None]:
+        """For ever, one every so many seconds. sent: requests of ours so far.
 
-@dataclass(frozen=True, slots=True)
-class PodReadings(Generic[T]):
-    """One look at every pod. at_s, took_s: of the whole. got: {pod name: what it gave}. failed: {pod name: why}."""
+        Raises CountingFailed when the first look gets nothing from any pod.
+        """
+        first = True
+        while True:
+            reading = await self._look_at(pods.now(), read)
+            if first and reading.failed and not reading.got:
+                raise CountingFailed(reading.problem)
+            first = False
+            yield reading
+            # What a pod answers after its last reading is lost, so one that is about to end is read more often.
+            ending = any(pod.ending for pod in pods.now().values())
+            pause_s = self.every_s / OFTENER if ending else self.every_s
+            # No long rest before the load: what it begins with should be seen, be it connections or counters.
+            rest_s = REST_PER_READING * reading.took_s if sent() else 0.0
+            await asyncio.sleep(max(pause_s - reading.took_s, rest_s))
 
-    at_s: float
-    took_s: float
-    got: Mapping[str, T]
-    failed: Mapping[str, str] = field(default_factory=dict)
+    async def _look_at(
+        self, pods: Mapping[str, CountedPod], read: Callable[[CountedPod], Awaitable[T]]
+    ) -> PodReadings[T]:
+        """Every pod once, AT_ONCE of them at a time."""
+        limited = asyncio.Semaphore(AT_ONCE)
+        got: dict[str, T] = {}
+        failed: dict[str, str] = {}
 
-    @property
-    def problem(self) -> str:
-        """A sentence on the pods that could not be read, "" when all were."""
-        if not self.failed:
-            return ""
-        name, why = next(iter(self.failed.items()))
-        total = len(self.got) + len(self.failed)
-        return why if total == 1 else f"{len(self.failed)} of {total} pods could not be read, among them {name}: {why}"
+        async def look(pod: CountedPod) -> None:
+            async with limited:
+                try:
+                    got[pod.name] = await read(pod)
+                except ScaleError as error:
+                    failed[pod.name] = str(error)
+                except Exception as error:
+                    log.exception("the pod %s could not be read", pod.name)
+                    failed[pod.name] = UNFORESEEN.format(pod=pod.name, error=named(error))
 
-
-async def readings(
-    pods: Callable[[], Mapping[str, CountedPod]],
-    read: Callable[[CountedPod], Awaitable[T]],
-    clock: Clock,
-    every_s: float,
-    sent: Callable[[], int],
-) -> AsyncGenerator[PodReadings[T], None]:
-    """For ever, one every so many seconds. sent: requests of ours so far.
-
-    Raises CountingFailed when the first look gets nothing from any pod.
-    """
-    first = True
-    while True:
-        reading = await read_all(pods(), read, clock)
-        if first and reading.failed and not reading.got:
-            raise CountingFailed(reading.problem)
-        first = False
-        yield reading
-        # What a pod answers after its last reading is lost, so one that is about to end is read more often.
-        pause_s = every_s / OFTENER if any(pod.ending for pod in pods().values()) else every_s
-        # No long rest before the load: what it begins with should be seen, be it connections or counters.
-        rest_s = REST_PER_READING * reading.took_s if sent() else 0.0
-        await asyncio.sleep(max(pause_s - reading.took_s, rest_s))
-
-
-async def read_all(
-    pods: Mapping[str, CountedPod], read: Callable[[CountedPod], Awaitable[T]], clock: Clock
-) -> PodReadings[T]:
-    """Every pod once, AT_ONCE of them at a time."""
-    limited = asyncio.Semaphore(AT_ONCE)
-    got: dict[str, T] = {}
-    failed: dict[str, str] = {}
-
-    async def look(pod: CountedPod) -> None:
-        async with limited:
-            try:
-                got[pod.name] = await read(pod)
-            except ScaleError as error:
-                failed[pod.name] = str(error)
-            except Exception as error:
-                log.exception("the pod %s could not be read", pod.name)
-                failed[pod.name] = UNFORESEEN.format(pod=pod.name, error=named(error))
-
-    began_s = clock.monotonic_s()
-    await asyncio.gather(*(look(pod) for pod in pods.values()))
-    return PodReadings(began_s, clock.monotonic_s() - began_s, got, failed)
+        began_s = self.clock.monotonic_s()
+        await asyncio.gather(*(look(pod) for pod in pods.values()))
+        return PodReadings(began_s, self.clock.monotonic_s() - began_s, got, failed)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from scale_app.adapters.kubernetes.border import NotThere, border
-from scale_app.adapters.kubernetes.client import MOST_BYTES, ClusterClient
+from scale_app.adapters.kubernetes.client import MOST_BYTES
 from scale_app.adapters.kubernetes.counters.counter_deltas import CounterDeltas
-from scale_app.adapters.kubernetes.counters.pods import CountedPod
-from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts, PodReadings, readings
+from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods
+from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts, PodReadings
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import CountsSample
@@ -36,9 +36,9 @@ class PrometheusCounter(AtPods):
 
     async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
         async with self.pods_of(plan, target) as pods:
-            pages = _Pages(pods.cluster, plan.counter_name, lambda: len(pods.now()))
+            pages = _Pages(pods, plan.counter_name)
             deltas = CounterDeltas(plan.counter_name, urlsplit(target.url).path or "/")
-            async with aclosing(readings(pods.now, pages.read, self.clock, self.every_s, sent)) as looks:
+            async with aclosing(self.readings(pods, pages.read, sent)) as looks:
                 async for reading in looks:
                     now = pods.now()
                     pages_of = {name: (now.get(name), page) for name, page in reading.got.items()}
@@ -67,10 +67,9 @@ class _NothingThere(CountingFailed):
 class _Pages:
     """Finds where the pods have their page, once, and reads it."""
 
-    def __init__(self, cluster: ClusterClient, name: str, pods: Callable[[], int]) -> None:
-        self._cluster = cluster
-        self._name = name
+    def __init__(self, pods: TargetPods, name: str) -> None:
         self._pods = pods
+        self._name = name
         self._place: tuple[int, str] | None = None
         self._finding = asyncio.Lock()
         self._pageless: dict[str, str] = {}
@@ -132,7 +131,7 @@ class _Pages:
         if pod.name not in self._forbidden:
             try:
                 where = f"{pod.path}:{port}/proxy/{quote(path.lstrip('/'))}"
-                return await self._cluster.text(where, limit_s=PAGE_LIMIT_S)
+                return await self._pods.cluster.text(where, limit_s=PAGE_LIMIT_S)
             except ClusterForbidden as forbidden:
                 self._forbidden[pod.name] = forbidden
         try:
@@ -144,7 +143,7 @@ class _Pages:
 
     async def _read(self, pod: CountedPod, text: bytes, place: str) -> Page:
         least, most = SERIES_PER_POD
-        keep = min(most, max(least, MOST_SERIES // max(1, self._pods())))
+        keep = min(most, max(least, MOST_SERIES // max(1, len(self._pods.now()))))
         try:
             if len(text) < PARSED_ASIDE_FROM_BYTES:
                 return counters_of(text, self._name, keep)

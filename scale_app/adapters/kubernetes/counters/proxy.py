@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.counters.access_log import LAG_S, LineCounts, LogFollowing
-from scale_app.adapters.kubernetes.counters.pods import CountedPod, pods_of_selector
+from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods, pods_of_selector
 from scale_app.adapters.kubernetes.counters.polling import AtPods, Counts
 from scale_app.domain.errors import CountingFailed, ScaleError
 from scale_app.domain.plan import LoadPlan
@@ -33,7 +33,7 @@ class ProxyCounter(AtPods):
     async def counts(self, plan: LoadPlan, target: Admitted, sent: Callable[[], int]) -> Counts:
         namespace, _, selector = plan.proxy_pods.partition("/")
         async with self.pods_of(plan, target) as pods:
-            at_proxy = _AtProxy(pods.cluster, plan, pods.now)
+            at_proxy = _AtProxy(pods, plan)
             proxies = await _proxies(pods.cluster, namespace, selector)
             await at_proxy.open(proxies)
             try:
@@ -67,11 +67,10 @@ async def _proxies(cluster: ClusterClient, namespace: str, selector: str) -> Map
 class _AtProxy:
     """Envoy's counters where its admin page answers, else the proxies' logs."""
 
-    def __init__(self, cluster: ClusterClient, plan: LoadPlan, pods: Callable[[], Mapping[str, CountedPod]]) -> None:
-        self._cluster = cluster
+    def __init__(self, pods: TargetPods, plan: LoadPlan) -> None:
         self._pods = pods
         self._counts = LineCounts(plan, lambda _, entry: self._ips.get(upstream_ip(entry, self._ips), ""))
-        self._following = LogFollowing(cluster, self._counts.take)
+        self._following = LogFollowing(pods.cluster, self._counts.take)
         self._admin_port = 0
         self._ips: dict[str, str] = {}
         self._envoy: dict[str, dict[str, int]] = {}
@@ -105,18 +104,18 @@ class _AtProxy:
 
     def counted(self) -> tuple[dict[str, int], int]:
         """{pod name: requests}, zeros included; requests of other clients."""
-        return {**dict.fromkeys(self._pods(), 0), **self._counts.ours}, self._counts.others
+        return {**dict.fromkeys(self._pods.now(), 0), **self._counts.ours}, self._counts.others
 
     async def close(self) -> None:
         await self._following.close()
 
     async def _admin(self, proxy: CountedPod, port: int) -> str:
-        text = await self._cluster.text(f"{proxy.path}:{port}/proxy/{quote('clusters')}", limit_s=ADMIN_LIMIT_S)
+        text = await self._pods.cluster.text(f"{proxy.path}:{port}/proxy/{quote('clusters')}", limit_s=ADMIN_LIMIT_S)
         return text.decode("utf-8", "replace")
 
     def _learn_pods(self) -> None:
         """Addresses are kept when their pod is gone: its last requests are logged after that."""
-        self._ips.update({pod.ip: name for name, pod in self._pods().items() if pod.ip})
+        self._ips.update({pod.ip: name for name, pod in self._pods.now().items() if pod.ip})
 
     def _take_envoy(self, proxy: str, text: str) -> None:
         before = self._envoy.get(proxy)
