@@ -28,11 +28,12 @@ DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///scale.db"
 
 @dataclass(frozen=True, slots=True)
 class WorkerListener:
-    """How a run's load generator and workers on other machines (`scale worker`) meet.
+    """How a run's load generator and remote workers (`scale worker`) connect.
 
     listen (SCALE_WORKER_LISTEN): "host:port" where runs wait for remote workers; none for no such runs.
-    secret (SCALE_WORKER_SECRET, or the contents of the file that SCALE_WORKER_SECRET_FILE names): what both sides
-        must know; at least 32 characters. Anybody who knows it can become a worker and see what a plan sends.
+    secret (SCALE_WORKER_SECRET, or the contents of the file that SCALE_WORKER_SECRET_FILE names): the shared
+        secret of server and workers, at least 32 characters. Anybody who knows it can join as a worker and see what a
+        plan sends.
     """
 
     listen: str = ""
@@ -43,30 +44,30 @@ class WorkerListener:
 class Settings:
     """All of them, with their defaults.
 
-    host, port (SCALE_HOST, SCALE_PORT): where page, API and WebSocket listen; loopback unless opened on purpose.
+    host, port (SCALE_HOST, SCALE_PORT): where page, API and WebSocket listen; by default on loopback only.
     database_url (SCALE_DATABASE_URL): an SQLAlchemy async URL: sqlite+aiosqlite:///... or postgresql+asyncpg://...
-    allowed_targets (SCALE_ALLOWED_TARGETS): what load may be sent to, beside the demo and this machine, separated by
-        commas: hosts ("api.shop.svc"), domains with all below ("*.shop.svc"), addresses, CIDR ranges, and Services of
-        a configured cluster ("kubernetes:shop/cart", "kubernetes:shop/*"). Metadata addresses are always refused.
+    allowed_targets (SCALE_ALLOWED_TARGETS): the allowed targets besides the demo and this machine, separated by
+        commas: hosts ("api.shop.svc"), domains with all subdomains ("*.shop.svc"), addresses, CIDR ranges, and Services
+        of a configured cluster ("kubernetes:shop/cart", "kubernetes:shop/*"). Metadata addresses are always refused.
     allowed_origins (SCALE_ALLOWED_ORIGINS): origins ("https://scale.example"), separated by commas, whose pages may
-        write although they were served under another host name; the server's own pages always may.
+        write although their host name differs; the server's own pages always may.
     allowed_hosts (SCALE_ALLOWED_HOSTS): names ("scale.example", "*.example"), separated by commas and without ports,
-        under which this server answers beside localhost, against DNS rebinding; none for any name.
+        under which this server answers besides localhost, against DNS rebinding; none for any name.
     limits (SCALE_MAX_USERS, SCALE_MAX_SPAWN_RATE, SCALE_MAX_DURATION_S, SCALE_MAX_ARRIVALS_PER_S,
-        SCALE_MAX_PROCESSES): the most that one run may ask for. Remote workers need SCALE_WORKER_LISTEN as well.
-    notify_urls (SCALE_NOTIFY_URLS): where alerts are sent beside the page, as Apprise URLs ("slack://...",
+        SCALE_MAX_PROCESSES): limits of one run. Remote workers need SCALE_WORKER_LISTEN as well.
+    notify_urls (SCALE_NOTIFY_URLS): where alerts are sent besides the page, as Apprise URLs ("slack://...",
         "json://host/path", "mailto://..."), separated by commas or spaces. They hold secrets and are never shown.
-    public_url (SCALE_PUBLIC_URL): the address of this installation, for links in what is sent; none for no links.
-    kube_config (SCALE_KUBE_CONFIG): a kubeconfig file, or "in-cluster" for the pod's own account; none for no cluster.
+    public_url (SCALE_PUBLIC_URL): the address of this installation, for links in alerts; none for no links.
+    kube_config (SCALE_KUBE_CONFIG): a kubeconfig file, or "in-cluster" for the pod's account; none for no cluster.
     kube_contexts (SCALE_KUBE_CONTEXTS): contexts of that file, separated by commas; none for its current one.
-    kube_namespaces (SCALE_KUBE_NAMESPACES): the namespaces to look at, separated by commas, "*" for all; none for the
+    kube_namespaces (SCALE_KUBE_NAMESPACES): the namespaces to read, separated by commas, "*" for all; none for the
         context's own, or the pod's.
     kube_node (SCALE_KUBE_NODE): the node on which this server runs; none when unknown.
     debug_image (SCALE_DEBUG_IMAGE): the container image, with sleep and cat, that is added to pods where a plan allows
         it (enter_pods).
     locustfiles (SCALE_LOCUSTFILES): a folder whose *.py files plans may name as locustfiles; none for no locustfiles.
         They are programs: whoever may write there may do whatever this server may.
-    max_runs (SCALE_MAX_RUNS): how many runs may send load at the same time.
+    max_runs (SCALE_MAX_RUNS): the most runs that may send load at the same time.
     retention (SCALE_HISTORY_DAYS, SCALE_HISTORY_RUNS, SCALE_HISTORY_MB): limits of the history: days since a run ended,
         number of runs, megabytes of all of it; 0 for no limit. The oldest runs beyond a limit are deleted. Baselines
         and active runs stay.

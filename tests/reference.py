@@ -35,7 +35,7 @@ DEFAULTS = {
 }
 """Settings whose default is not that of a field of the same name."""
 ELSEWHERE = {
-    "SCALE_SECRET_*": "what `${env:SCALE_SECRET_...}` in a plan's headers and body stands for, read by the load "
+    "SCALE_SECRET_*": "values for `${env:SCALE_SECRET_...}` in a plan's headers and body, read by the load "
     "generator. Whoever may start a run can send any of them to any allowed target.",
     "SCALE_SERVER": "the running server that commands ask, as `--server` does.",
 }

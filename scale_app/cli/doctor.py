@@ -226,7 +226,7 @@ async def socket_row(url: str, path: str, name: str, speaks_first: bool) -> Row:
                 await opened.recv()
     except (OSError, TimeoutError, websockets.WebSocketException, ValueError) as error:
         found = f"A WebSocket to {where} does not open ({error or type(error).__name__})."
-        remedy = "Let the proxy pass the headers Upgrade and Connection on: see docs/how-to/behind-a-proxy.md."
+        remedy = "Make the proxy forward the headers Upgrade and Connection: see docs/how-to/behind-a-proxy.md."
         return Row(name, "problem", found, remedy)
     return Row(name, "ok", f"A WebSocket to {where} opens.")
 

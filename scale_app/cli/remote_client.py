@@ -157,7 +157,7 @@ class RemoteClient:
     def _away(self, error: Exception) -> ServerAway:
         return ServerAway(
             f"{self._url} does not answer ({error or type(error).__name__}): "
-            "is the server running, and is the URL the one of its page?"
+            "is the server running, and is this the URL of its page?"
         )
 
     def _error(self, answer: httpx2.Response) -> ScaleError:

@@ -136,7 +136,7 @@ def fail_on_of(text: str) -> frozenset[str]:
     if parts == {NEVER}:
         return frozenset()
     if not parts <= set(FAIL_ON):
-        raise PlanError("--fail-on", text, f"one or more of {', '.join(FAIL_ON)} with commas between, or {NEVER}")
+        raise PlanError("--fail-on", text, f"one or more of {', '.join(FAIL_ON)} separated by commas, or {NEVER}")
     return parts
 
 

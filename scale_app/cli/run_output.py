@@ -116,7 +116,7 @@ def _checks(whole: WholeRun) -> RenderableType:
 
 def _pods(pods: Sequence[PodRow]) -> RenderableType:
     if not pods:
-        return plain("No pod has given its name.", "dim")
+        return plain("No answer named a pod.", "dim")
     rows = table("Pod", "Requests", "Share", "", "vs. fair share", "State")
     for column in rows.columns:
         column.overflow = "fold"

@@ -65,7 +65,7 @@ class Standing:
 
     @property
     def noise_cv(self) -> float:
-        """The CV that chance alone gives."""
+        """The CV of a fair random balancer."""
         return math.sqrt(self.df / self.picks.effective)
 
     @property

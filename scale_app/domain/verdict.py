@@ -26,7 +26,7 @@ class Verdict:
 
     effective_picks: independent decisions of the balancer that the counts are worth, see domain/picks.py.
     unit: what decided, "connection", "request" or, between the two, "pick"; "" where nothing is judged.
-    noise_cv: the CV that chance alone gives; noise_score: the score that it gives.
+    noise_cv, noise_score: the CV and the score of a fair random balancer.
     every_look: the verdict holds at every look, however often one looks; False for the narrower interval of one look at
         the end of a run that took its time.
     evidence_even, evidence_uneven: e-values for the two verdicts, such as 250 for "250 to 1"; None at one look. At any

@@ -74,7 +74,7 @@ class SharesPicture:
 
 
 def shares_picture(pods: Sequence[PodShare], noise_cv: float | None = None) -> SharesPicture:
-    """Bars in the given order. noise_cv: the coefficient of variation that chance alone gives."""
+    """Bars in the given order. noise_cv: the coefficient of variation of a fair random balancer."""
     if not pods:
         return SharesPicture("", "", "", "", tuple(round_top(1.0)[1]), (), ())
     share = np.array([pod.share for pod in pods])

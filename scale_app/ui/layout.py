@@ -150,7 +150,7 @@ def _upgraded() -> Part:
     return rx.cond(
         (Follower.build != "") & (Follower.build != BUILD_ID),
         rx.el.div(
-            _notice("refresh-cw", "Scale was upgraded. ", "This page is from the version before.", "upgraded"),
+            _notice("refresh-cw", "Scale was upgraded. ", "This page is from an older version.", "upgraded"),
             button("Reload the page", rx.call_script("window.location.reload()"), "reload", look="small"),
             class_name="upgraded",
         ),

@@ -170,7 +170,7 @@ PLAN_FIELDS = (
     PlanField("counter_name", "Prometheus counter"),
     PlanField("log_pattern", "Access log format"),
     PlanField("proxy_pods", "Proxy's pods"),
-    PlanField("enter_pods", "Allowed in the pods"),
+    PlanField("enter_pods", "Commands in pods"),
 )  # fmt: skip
 FIELDS = {field.name: field for field in PLAN_FIELDS}
 """The same by name."""

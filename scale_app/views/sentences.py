@@ -24,7 +24,7 @@ from scale_app.views import format as shown
 from scale_app.views.view import AlertRow, FindingRow, Happening
 from scale_app.views.words import ALERTS, CERTAINTIES, CHANGED_STATES, GENERATOR_NOTES
 
-NO_CAUSE = "No cause stands out."
+NO_CAUSE = "No likely cause found."
 
 
 def alert_rows(alerts: Sequence[Alert]) -> list[AlertRow]:

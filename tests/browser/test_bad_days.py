@@ -292,7 +292,7 @@ def test_a_page_of_another_version_asks_to_be_reloaded(new_page: Callable[..., P
 
     # No transitions, so that axe-core does not meet a colour half way.
     page = new_page(prepare=lambda page: page.route(re.compile(r"\.js(\?|$)"), age), reduced_motion="reduce")
-    expect(page.get_by_test_id("upgraded")).to_contain_text("This page is from the version before")
+    expect(page.get_by_test_id("upgraded")).to_contain_text("This page is from an older version")
     for theme in THEMES:
         take_theme(page, theme)
         assert violations(page) == []

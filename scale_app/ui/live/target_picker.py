@@ -108,12 +108,12 @@ def _quick() -> Part:
         rx.cond(
             TargetChoices.choices,
             rx.el.select(
-                rx.el.option("Choose a Service of the cluster …", value=""),
+                rx.el.option("Choose a Service in the cluster …", value=""),
                 rx.foreach(TargetChoices.choices, lambda choice: rx.el.option(choice.label, value=choice.key)),
                 value=PlanForm.target_url + " " + PlanForm.service,
                 on_change=choose,
                 class_name="input",
-                aria_label="Service of the cluster",
+                aria_label="Service in the cluster",
                 data_testid="choose-service",
             ),
         ),
