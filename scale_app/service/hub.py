@@ -16,7 +16,7 @@ from scale_app.domain.experiment import Experiment, conclusion, decisive_plan, n
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.record import INTERRUPTED, KEEP_ALL, Retention, Storing
 from scale_app.domain.target import is_demo, is_simulated
-from scale_app.ports import Adapters, Admitted
+from scale_app.ports import Adapters
 from scale_app.service.keeper import Keeper
 from scale_app.service.notices import Notices, Receiver
 from scale_app.service.run_control import LiveRuns, RunControl
@@ -50,6 +50,7 @@ class Hub(RunQueries):
         self._tasks = Background()
         self.demo, self.limits, self.max_runs = adapters.demo, limits, max_runs
         self.active, self.until_stored = self._live.active, self._live.until_stored
+        self.admitted = adapters.gatekeeper.admit
         control = RunControl(adapters, limits, max_runs, self._live, self._tasks)
         self.start, self.edit, self.stop, self.delete = control.start, control.edit, control.stop, control.delete
         receivers = tuple(
@@ -131,7 +132,7 @@ class Hub(RunQueries):
         plan = LoadPlan(target_url=target_url)
         if is_demo(target_url) or is_simulated(target_url):
             return ()
-        return (await self._adapters.gatekeeper.admit(plan)).networks
+        return (await self.admitted(plan)).networks
 
     async def targets(self) -> TargetList:
         """What the configured Kubernetes clusters offer; an empty list and a sentence when there is none."""
@@ -142,10 +143,6 @@ class Hub(RunQueries):
         """What this account may read in a cluster, row by row. service: as in a plan, "" for the first namespace."""
         catalog = self._adapters.catalog
         return await catalog.permissions(service) if catalog else PermissionList(problem=NO_CLUSTER)
-
-    async def admitted(self, plan: LoadPlan) -> Admitted:
-        """Where the plan's target may be reached; nothing is sent. Raises TargetRefused, TargetUnavailable."""
-        return await self._adapters.gatekeeper.admit(plan)
 
     async def check(self) -> None:
         """Raises StoreUnavailable when runs cannot be stored now, or the history cannot be read."""

@@ -28,12 +28,17 @@ STORED_SPANS = 2 * MOST_COLUMNS
 
 
 class RunQueries:
-    """Reads and marks runs, and starts nothing. Every method may raise StoreUnavailable."""
+    """Reads and marks runs, and starts nothing. Every method may raise StoreUnavailable.
+
+    run: see LiveRuns. size_bytes, plans, delete_plan: see the port RunStore.
+    """
 
     def __init__(self, store: RunStore, live: LiveRuns, clock: Clock) -> None:
         self._store = store
         self._live = live
         self._clock = clock
+        self.run = live.run
+        self.size_bytes, self.plans, self.delete_plan = store.size_bytes, store.plans, store.delete_plan
 
     async def runs(self, limit: int = 50, offset: int = 0, wanted: RunFilter = ALL_RUNS) -> list[RunOutline]:
         """The runs that are wanted, newest first. Raises StoreUnavailable."""
@@ -57,14 +62,6 @@ class RunQueries:
         """How many runs are wanted. Raises StoreUnavailable."""
         here = self._live.outlines(wanted)
         return len(here) + await self._store.count(wanted, without=self._live.ids)
-
-    async def size_bytes(self) -> int:
-        """What the history takes. Raises StoreUnavailable."""
-        return await self._store.size_bytes()
-
-    async def run(self, run_id: str) -> RunRecord:
-        """One run. Raises RunNotFound, StoreUnavailable."""
-        return await self._live.run(run_id)
 
     async def history(self, run_id: str) -> list[Point]:
         """A point for each second so far."""
@@ -142,10 +139,6 @@ class RunQueries:
             raise BaselineNotFound(name)
         return await self.run(found[0].run_id)
 
-    async def plans(self) -> list[SavedPlan]:
-        """Every saved plan, by name."""
-        return await self._store.plans()
-
     async def plan(self, name: str) -> SavedPlan:
         """The plan that is saved under this name. Raises PlanNotFound, StoreUnavailable when it cannot be read."""
         for saved in await self.plans():
@@ -160,10 +153,6 @@ class RunQueries:
         saved = SavedPlan(name, plan, self._clock.epoch_s())
         await self._store.save_plan(saved)
         return saved
-
-    async def delete_plan(self, name: str) -> None:
-        """Forget a saved plan. Raises PlanNotFound."""
-        await self._store.delete_plan(name)
 
     @asynccontextmanager
     async def subscribe(self, run_id: str | None = None) -> AsyncIterator[AsyncIterator[Item]]:

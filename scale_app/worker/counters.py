@@ -19,16 +19,14 @@ OTHER_CAUSE = "other"
 FAILURE_STATUS = 400
 
 
+@dataclass(slots=True, eq=False)
 class PodCounters:
     """Counts of one pod, or of the answers that named none, as of the last fold."""
 
-    __slots__ = ("connections", "failures", "latency", "requests")
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self.failures = 0
-        self.connections = 0
-        self.latency: Counter[int] = Counter()
+    requests: int = 0
+    failures: int = 0
+    connections: int = 0
+    latency: Counter[int] = field(default_factory=Counter)
 
     def frozen(self) -> PodCount:
         return PodCount(self.requests, self.failures, self.connections, Histogram(dict(self.latency)))
@@ -59,22 +57,20 @@ class OutcomeCounter:
         self.body_bytes += body_bytes
 
 
+@dataclass(slots=True, eq=False)
 class CountedConnection:
     """One connection. answers: requests that were answered on it; cell: of its last answer; pod: the last named.
 
     switches: answers that named another pod than the one before. endpoint: our address and port, "" when nobody asks.
     """
 
-    __slots__ = ("answers", "born", "cell", "connection_id", "endpoint", "pod", "switches")
-
-    def __init__(self, connection_id: int, born: int, endpoint: str) -> None:
-        self.endpoint = endpoint
-        self.connection_id = connection_id
-        self.born = born
-        self.answers = 0
-        self.cell: OutcomeCounter | None = None
-        self.pod: PodCounters | None = None
-        self.switches = 0
+    connection_id: int
+    born: int
+    endpoint: str
+    answers: int = 0
+    cell: OutcomeCounter | None = None
+    pod: PodCounters | None = None
+    switches: int = 0
 
 
 @dataclass(slots=True)
