@@ -40,21 +40,31 @@ class Alerts:
     """Every rule of one run's plan."""
 
     def __init__(self, plan: LoadPlan) -> None:
-        self._plan = plan
+        self._warm_up_s = plan.warm_up_s
+        self._limits = _limits_of(plan)
         self._watches = {rule: AlertWatch(rule) for rule in rules_of(plan)}
         self._imbalance = ImbalanceRule()
 
     def observe(self, at_s: float, figures: Figures) -> list[AlertChange]:
         """Judge one sample by every rule. at_s: seconds since the load began; in the warm-up nothing is judged."""
-        if at_s < self._plan.warm_up_s:
+        if at_s < self._warm_up_s:
             return []
         changes = (watch.observe(at_s, self._reading(rule, watch, figures)) for rule, watch in self._watches.items())
         return [change for change in changes if change]
 
     def _reading(self, rule: AlertKind, watch: AlertWatch, figures: Figures) -> Reading:
-        if rule == "verdict":
-            return self._imbalance.reading(figures, active=watch.active is not None)
-        return reading(rule, self._plan, figures)
+        recent, score = figures.recent, figures.recent.balance.score
+        match rule:
+            case "verdict":
+                return self._imbalance.reading(figures, active=watch.active is not None)
+            case "score":
+                return score_reading(recent.balance, recent.verdict.effective_picks)
+            case "pod_share":
+                return pod_share_reading(self._limits[rule], recent, score)
+            case "p95":
+                return p95_reading(self._limits[rule], recent.latency, score)
+            case "failures":
+                return failures_reading(self._limits[rule], recent, score)
 
     @property
     def active(self) -> tuple[Alert, ...]:
@@ -64,24 +74,16 @@ class Alerts:
 
 def rules_of(plan: LoadPlan) -> list[AlertKind]:
     """The rules that a plan switches on, the one on the balance first."""
+    return [plan.alert_rule, *_limits_of(plan)]
+
+
+def _limits_of(plan: LoadPlan) -> dict[AlertKind, float]:
     limits: dict[AlertKind, float | None] = {
         "pod_share": plan.max_pod_share,
         "p95": plan.max_p95_ms,
         "failures": plan.max_failure_share,
     }
-    return [plan.alert_rule, *(rule for rule, limit in limits.items() if limit is not None)]
-
-
-def reading(rule: AlertKind, plan: LoadPlan, figures: Figures) -> Reading:
-    """What a rule of the plan says of the recent window. Total."""
-    score = figures.recent.balance.score
-    if rule == "pod_share" and plan.max_pod_share is not None:
-        return pod_share_reading(plan.max_pod_share, figures.recent, score)
-    if rule == "p95" and plan.max_p95_ms is not None:
-        return p95_reading(plan.max_p95_ms, figures.recent.latency, score)
-    if rule == "failures" and plan.max_failure_share is not None:
-        return failures_reading(plan.max_failure_share, figures.recent, score)
-    return score_reading(figures.recent.balance, figures.recent.verdict.effective_picks)
+    return {rule: limit for rule, limit in limits.items() if limit is not None}
 
 
 def score_reading(balance: Balance, picks: float | None) -> Reading:

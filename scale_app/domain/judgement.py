@@ -11,8 +11,10 @@ look, and errs more often the more often one looks.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 from scale_app.domain import chance, evidence
 from scale_app.domain.balance import CV_THRESHOLD, THRESHOLD, cv_squared, score_of
@@ -75,21 +77,6 @@ class Standing:
         return self.cv + chance.half_a_pick_cv(self.fair, self.picks.effective)
 
     @property
-    def needed_of_regular(self) -> float:
-        """Picks at which such a balancer is decided: the gap between pods stays the same number of picks while the
-        picks grow."""
-        return self.picks.effective * self.regular_cv_high / CV_THRESHOLD
-
-    @property
-    def least_needed(self) -> float:
-        """Picks below which nothing is decided."""
-        return max(self.picks.effective, PICKS_PER_POD * self.fair.size)
-
-    def cv_to_count_on(self, beyond_chance: bool) -> float:
-        """What chance explains is no unevenness: an estimate from it would jump from second to second."""
-        return self.long_run_cv if beyond_chance else 0.0
-
-    @property
     def worst(self) -> int:
         """The pod that is furthest from its fair share, by its z up to a common factor."""
         gap = (self.parts - self.fair) / np.sqrt(self.fair * (1 - self.fair))
@@ -135,19 +122,32 @@ def at_every_look(standing: Standing, log_regular: float = 0.0, sliding: bool = 
     n, t, df = standing.picks.effective, standing.t, standing.df
     even, uneven = evidence.log_even(n, t, df), evidence.log_uneven(standing.parts, standing.fair, n)
     even_from, uneven_from = (math.log(SLIDING_FROM if sliding else each) for each in (EVEN_FROM, UNEVEN_FROM))
-    p_uneven, p_regular = chance.chance_above(t, df), chance.chance_at_most(t, df)
-    beyond = p_uneven < STRICT_ALPHA
-    needed: float | None
-    if regular := log_regular >= math.log(REGULAR_FROM) and t <= df and uneven < uneven_from:
-        low, high, needed = 0.0, standing.regular_cv_high, standing.needed_of_regular
+    regular = log_regular >= math.log(REGULAR_FROM) and t <= df and uneven < uneven_from
+    if regular:
+        low, high = 0.0, standing.regular_cv_high
         kind = _kind_of(low, high)
     else:
         kind = _kind(even >= even_from, uneven >= uneven_from)
         low, high = _interval(standing, kind, even_from, uneven_from)
-        cv = standing.cv_to_count_on(beyond)
-        needed = evidence.deciding_picks(cv, df, standing.least_needed, even_from, uneven_from)
-    needed = needed if kind is VerdictKind.UNDECIDED else None
-    return Judgement(kind, low, high, p_uneven, p_regular, regular, beyond, needed, _told(even), _told(uneven))
+    p_uneven, p_regular = chance.chance_above(t, df), chance.chance_at_most(t, df)
+    beyond = p_uneven < STRICT_ALPHA
+    found = Judgement(kind, low, high, p_uneven, p_regular, regular, beyond, None, _told(even), _told(uneven))
+    return _with_needed(
+        standing, found, lambda cv, least: evidence.deciding_picks(cv, df, least, even_from, uneven_from)
+    )
+
+
+def _with_needed(standing: Standing, found: Judgement, deciding: Callable[[float, float], float | None]) -> Judgement:
+    """The judgement, and while it is open the picks that decide it. deciding: such picks for a long-run CV, at least so
+    many."""
+    if found.kind is not VerdictKind.UNDECIDED:
+        return found
+    n = standing.picks.effective
+    if found.regular:  # the gap between pods stays the same number of picks while the picks grow
+        return replace(found, needed=n * found.cv_high / CV_THRESHOLD)
+    # What chance explains is no unevenness to count on: an estimate from it would jump from second to second.
+    cv = standing.long_run_cv if found.beyond_chance else 0.0
+    return replace(found, needed=deciding(cv, max(n, PICKS_PER_POD * standing.fair.size)))
 
 
 def _kind(even: bool, uneven: bool) -> VerdictKind:
@@ -178,8 +178,7 @@ def at_one_look(standing: Standing) -> Judgement:
         return ONE_POD
     found = _regular(standing, _sparse(standing, _plain(standing)))
     kind, beyond = _kind_of(found.cv_low, found.cv_high), found.p_uneven < STRICT_ALPHA
-    found = replace(found, kind=kind, beyond_chance=beyond)
-    return replace(found, needed=_needed(standing, found)) if kind is VerdictKind.UNDECIDED else found
+    return _with_needed(standing, replace(found, kind=kind, beyond_chance=beyond), partial(_deciding, standing))
 
 
 def _kind_of(cv_low: float, cv_high: float) -> VerdictKind:
@@ -264,9 +263,6 @@ def _regular(standing: Standing, found: Judgement) -> Judgement:
     return replace(found, cv_low=0.0, cv_high=standing.regular_cv_high, p_regular=p, regular=True)
 
 
-def _needed(standing: Standing, found: Judgement) -> float | None:
-    if found.regular:
-        return standing.needed_of_regular
-    cv = standing.cv_to_count_on(found.beyond_chance)
-    needed = chance.deciding_picks(cv, CV_THRESHOLD, standing.df, standing.least_needed)
+def _deciding(standing: Standing, cv: float, least: float) -> float | None:
+    needed = chance.deciding_picks(cv, CV_THRESHOLD, standing.df, least)
     return needed and needed * _widening(standing, CV_THRESHOLD) ** 2

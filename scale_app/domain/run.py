@@ -88,6 +88,7 @@ class Run:
         self._decided: Verdict | None = None
         self._decided_words = ""
         self._health: deque[GeneratorHealth] = deque(maxlen=HEALTH_KEPT)
+        self._events: list[Event] = []
 
     @property
     def source(self) -> Source:
@@ -107,7 +108,7 @@ class Run:
         """What this sample means; nothing once the run has ended."""
         if not self.state.active:
             return []
-        handlers: dict[type[Sample], Callable[[Any], list[Event] | None]] = {
+        handlers: dict[type[Sample], Callable[[Any], None]] = {
             LoadReady: self._ready,
             TrafficSample: self._traffic_seen,
             PodsSample: self._pods_seen,
@@ -120,10 +121,11 @@ class Run:
             GeneratorNotice: self._noticed,
             LoadEnded: self._ended,
         }
-        events = handlers[type(sample)](self._plausible.within(sample)) or []
-        self.next_seq += len(events)
+        self._events = []
+        handlers[type(sample)](self._plausible.within(sample))
+        self.next_seq += len(self._events)
         self._let_go()
-        return events
+        return self._events
 
     def fail(self, at_s: float, why: str) -> list[Event]:
         """End without figures, in whatever state this is: for a run whose samples cannot be taken in any more."""
@@ -137,35 +139,39 @@ class Run:
             self._windows, self._traffic, self._looked_at = Windows(self._roster), None, None
             self._plausible = Plausible()
 
-    def _ready(self, sample: LoadReady) -> list[Event]:
+    def _ready(self, sample: LoadReady) -> None:
         if self._began_at_s is not None:
-            return []
+            return
         self._began_at_s = sample.at_s
         self._windows.begin(sample.at_s)
         self._attribution.begin(sample.at_s)
-        return self._move(RunState.RUNNING, sample.at_s) if self.state is RunState.STARTING else []
+        if self.state is RunState.STARTING:
+            self._move(RunState.RUNNING, sample.at_s)
 
-    def _ticked(self, tick: Tick) -> list[Event]:
+    def _ticked(self, tick: Tick) -> None:
         if not self._loaded:
-            return self._ticked_alone(tick)
-        return [] if self._began_at_s is None else self._look(tick.at_s)
+            self._ticked_alone(tick)
+        elif self._began_at_s is not None:
+            self._look(tick.at_s)
 
-    def _ticked_alone(self, tick: Tick) -> list[Event]:
-        began = self._ready(LoadReady(tick.at_s)) if self._began_at_s is None else []
+    def _ticked_alone(self, tick: Tick) -> None:
+        self._ready(LoadReady(tick.at_s))
         counts = self._attribution.counted_alone(tick.at_s)
         if counts is not None:
             self._traffic_seen(counts)
         over = self.decided or self._elapsed_s(tick.at_s) >= self.plan.duration_s
         if over or self.state is RunState.STOPPING:
-            return [*began, *self._ended(LoadEnded(tick.at_s))]
-        return [*began, *self._look(tick.at_s, len(began))]
+            self._ended(LoadEnded(tick.at_s))
+        else:
+            self._look(tick.at_s)
 
-    def _look(self, at_s: float, events_before: int = 0) -> list[Event]:
+    def _look(self, at_s: float) -> None:
         figures = self._windows.figures(self.source)
-        news = self._news()
-        before = [*self._alert(news.at_s, figures), *self._give_up(news)] if news else []
+        if news := self._news():
+            self._alert(news.at_s, figures)
+            self._give_up(news)
         self._decide(self._elapsed_s(at_s), figures)
-        return [*before, self._snapshot(at_s, figures, events_before + len(before))]
+        self._snapshot(at_s, figures)
 
     def _decide(self, elapsed_s: float, figures: Figures) -> None:
         """By evidence that holds at every look, for whoever ends a run when it looks decided looks all the time.
@@ -183,53 +189,53 @@ class Run:
         before, self._looked_at = self._looked_at, self._traffic
         return None if self._traffic is before else self._traffic
 
-    def _traffic_seen(self, sample: TrafficSample) -> list[Event]:
-        began = self._ready(LoadReady(sample.at_s))
+    def _traffic_seen(self, sample: TrafficSample) -> None:
+        self._ready(LoadReady(sample.at_s))
         self._traffic = sample
         self._health.append(sample.generator)
         self._foreign.traffic_seen(sample)
         self._attribution.traffic_seen(sample)
         self._windows.observe(sample, self._attribution.counted())
-        return began
 
-    def _pods_seen(self, sample: PodsSample) -> list[Event]:
+    def _pods_seen(self, sample: PodsSample) -> None:
         self._foreign.pods_seen(sample)
         at_s = self._elapsed_s(sample.at_s)
         changes = [PodChanged(at_s, pod, change, detail) for pod, change, detail in self._roster.observe(sample)]
         self._changes.extend(changes)
-        return [*self._surroundings.observe(at_s, sample), *changes]
+        self._events += [*self._surroundings.observe(at_s, sample), *changes]
 
-    def _pods_lost(self, sample: PodsLost) -> list[Event]:
+    def _pods_lost(self, sample: PodsLost) -> None:
         self._roster.lost(sample.problem)
-        return list(self._surroundings.lost(self._elapsed_s(sample.at_s), sample.problem))
+        self._events += self._surroundings.lost(self._elapsed_s(sample.at_s), sample.problem)
 
-    def _plan_changed(self, sample: PlanChanged) -> list[Event]:
+    def _plan_changed(self, sample: PlanChanged) -> None:
         self.plan = self.plan.edited(PlanEdit(sample.users, sample.spawn_rate, sample.arrivals_per_s))
-        return [PlanEdited(self._elapsed_s(sample.at_s), self.plan)]
+        self._events.append(PlanEdited(self._elapsed_s(sample.at_s), self.plan))
 
-    def _stop_asked(self, sample: StopAsked) -> list[Event]:
-        return self._move(RunState.STOPPING, sample.at_s) if self.state is not RunState.STOPPING else []
+    def _stop_asked(self, sample: StopAsked) -> None:
+        if self.state is not RunState.STOPPING:
+            self._move(RunState.STOPPING, sample.at_s)
 
-    def _noticed(self, sample: GeneratorNotice) -> list[Event]:
+    def _noticed(self, sample: GeneratorNotice) -> None:
         self._notice = self.message = sample.message
-        return [GeneratorNoticed(self._elapsed_s(sample.at_s), sample.message)]
+        self._events.append(GeneratorNoticed(self._elapsed_s(sample.at_s), sample.message))
 
-    def _ended(self, sample: LoadEnded) -> list[Event]:
+    def _ended(self, sample: LoadEnded) -> None:
         stopping = self.state is RunState.STOPPING
-        news = self._news()
-        alerts = self._alert(news.at_s, self._windows.figures(self.source)) if news else []
+        if news := self._news():
+            self._alert(news.at_s, self._windows.figures(self.source))
         self._attribution.end()
         self._windows.recount(self._attribution.counted())
         why = sample.error or ("" if stopping else failure_sentence(self.plan, self._traffic))
         end = RunState.FAILED if why else RunState.STOPPED if stopping else RunState.FINISHED
         finished = end is RunState.FINISHED
         words = " ".join(part for part in (self._decided_words, self._notice) if part) if finished else ""
-        events = [*alerts, *self._move(end, sample.at_s, why or words)]
+        self._move(end, sample.at_s, why or words)
         if self._began_at_s is None:
             self._windows.begin(sample.at_s)
         # Who stops a run when it looks good has looked all the time: only a run that took its time has one look.
         figures = self._windows.figures(self.source, at_end=finished and self.plan.until == "duration")
-        return [*events, self._snapshot(sample.at_s, self._as_decided(figures), len(events))]
+        self._snapshot(sample.at_s, self._as_decided(figures))
 
     def _as_decided(self, figures: Figures) -> Figures:
         """With the verdict that ended the run, also where the last answers left the evidence below what it took."""
@@ -237,25 +243,24 @@ class Run:
             return figures
         return replace(figures, verdict=self._decided)
 
-    def _give_up(self, sample: TrafficSample) -> list[Event]:
+    def _give_up(self, sample: TrafficSample) -> None:
         running = self.state is RunState.RUNNING
-        if not running or not should_give_up(self.plan, self._elapsed_s(sample.at_s), sample):
-            return []
-        return self._move(RunState.FAILED, sample.at_s, failure_sentence(self.plan, sample))
+        if running and should_give_up(self.plan, self._elapsed_s(sample.at_s), sample):
+            self._move(RunState.FAILED, sample.at_s, failure_sentence(self.plan, sample))
 
-    def _alert(self, at_s: float, figures: Figures) -> list[Event]:
+    def _alert(self, at_s: float, figures: Figures) -> None:
         elapsed_s = self._elapsed_s(at_s)
-        changes = self._alerts.observe(elapsed_s, figures)
-        if any(change.kind == "cleared" and change.alert.on_balance for change in changes):
-            self._windows.alert_over()
-        return [ALERT_EVENTS[change.kind](elapsed_s, change.alert) for change in changes]
+        for change in self._alerts.observe(elapsed_s, figures):
+            if change.kind == "cleared" and change.alert.on_balance:
+                self._windows.alert_over()
+            self._events.append(ALERT_EVENTS[change.kind](elapsed_s, change.alert))
 
-    def _move(self, state: RunState, at_s: float, message: str = "") -> list[Event]:
+    def _move(self, state: RunState, at_s: float, message: str = "") -> None:
         assert state in MOVES[self.state], f"{self.state} cannot become {state}"
         self.state, self.message = state, message or self._notice
-        return [StateChanged(self._elapsed_s(at_s), state, message)]
+        self._events.append(StateChanged(self._elapsed_s(at_s), state, message))
 
-    def _snapshot(self, at_s: float, figures: Figures, events_before: int) -> Event:
+    def _snapshot(self, at_s: float, figures: Figures) -> None:
         traffic = self._traffic
         facts = Facts(
             plan=self.plan,
@@ -275,7 +280,7 @@ class Run:
             facts,
             traffic,
             run_id=self.run_id,
-            seq=self.next_seq + events_before,
+            seq=self.next_seq + len(self._events),
             at_epoch_s=at_s + self.epoch_offset_s,
             state=self.state,
             message=self.message,
@@ -283,7 +288,7 @@ class Run:
             counting=self._attribution.counting,
             pods_problem=self._roster.problem,
         )
-        return SnapshotTaken(facts.elapsed_s, self.last)
+        self._events.append(SnapshotTaken(facts.elapsed_s, self.last))
 
     def _elapsed_s(self, at_s: float) -> float:
         return 0.0 if self._began_at_s is None else max(0.0, at_s - self._began_at_s)
