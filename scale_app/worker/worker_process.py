@@ -1,9 +1,7 @@
 """One of several worker processes of a run: it joins its coordinator, obeys it and reports what it counted.
 
 Those of this machine are forked, so that Locust is imported and its memory is paid for once. On another machine
-`scale worker` waits for runs of its coordinator, and forks some for one after the other. Both must know the same
-secret: the coordinator's address alone makes nobody a worker, and a worker does nothing for a coordinator that does
-not know the secret.
+`scale worker` waits for runs of its coordinator, and forks some for one after the other.
 """
 
 from __future__ import annotations
