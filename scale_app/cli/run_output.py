@@ -72,7 +72,7 @@ class _Lines:
 def line_of(view: RunView) -> str:
     figures = view.figures
     return (
-        f"{view.progress.elapsed} of {view.progress.total}  {figures.requests} requests, {figures.rate} a second, "
+        f"{view.progress.elapsed} of {view.progress.total}  {figures.requests} requests, {figures.rate} per second, "
         f"score {figures.score}, {figures.kind_text.lower()}"
     )
 
