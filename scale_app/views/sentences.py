@@ -16,7 +16,7 @@ from scale_app.domain.events import (
     PodChanged,
     StateChanged,
 )
-from scale_app.domain.findings.counts import GENERATOR_LIMIT
+from scale_app.domain.findings.counts import generator_limit
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Finding, RunState, Snapshot
 from scale_app.domain.verdict import VerdictKind
@@ -57,7 +57,7 @@ def findings_note(snapshot: Snapshot) -> str:
 
 def generator_note(findings: Sequence[Finding]) -> str:
     """Why the load generator limits what is measured, "" when no finding says so."""
-    found = next((each for each in findings if each.code == GENERATOR_LIMIT.code), None)
+    found = next((each for each in findings if each.code == generator_limit.code), None)
     return shown.prose(f"{GENERATOR_NOTES[found.certainty]} {found.evidence}") if found else ""
 
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scale_app.domain.balance import counted, shares
-from scale_app.domain.findings.facts import Cause, Facts, percent
+from scale_app.domain.findings.facts import Facts, Found, cause, percent
 from scale_app.domain.numerics import np
-from scale_app.domain.snapshot import Finding
 from scale_app.domain.verdict import VerdictKind
 
 NEARLY_ALL = 0.9
 
 
-def find_session_affinity(facts: Facts) -> Finding | None:
+@cause(
+    code="session_affinity",
+    title="The Service ties each client address to one pod",
+    cause="sessionAffinity: ClientIP sends every connection of one address to the same pod, new connections too.",
+    shown_by="the Service's sessionAffinity and the busiest pod's share",
+    remedy="Remove it if no pod keeps state for its clients. Otherwise test from as many addresses as clients have.",
+    patch="spec:\n  sessionAffinity: None\n",
+)
+def session_affinity(facts: Facts) -> Found | None:
     """Silent where affinity does no harm, as with many client addresses."""
     pods = len(facts.figures.recent.expected)
     if facts.service is None or facts.service.session_affinity != "ClientIP" or pods < 2:
@@ -25,25 +32,21 @@ def find_session_affinity(facts: Facts) -> Finding | None:
         f"The Service has sessionAffinity: ClientIP, and {name} got {percent(share)} of the last requests "
         f"where the fair share is {percent(1 / pods)}."
     )
-    return SESSION_AFFINITY.found("certain", evidence, [name])
-
-
-SESSION_AFFINITY = Cause(
-    code="session_affinity",
-    title="The Service ties each client address to one pod",
-    cause="sessionAffinity: ClientIP sends every connection of one address to the same pod, new connections too.",
-    shown_by="the Service's sessionAffinity and the busiest pod's share",
-    remedy="Remove it if no pod keeps state for its clients. Otherwise test from as many addresses as clients have.",
-    patch="spec:\n  sessionAffinity: None\n",
-    find=find_session_affinity,
-)
+    return Found("certain", evidence, [name])
 
 
 IMPROBABLE = 0.001
 ALL = 0.999
 
 
-def find_single_source(facts: Facts) -> Finding | None:
+@cause(
+    code="single_source",
+    title="All connections of this source reach the same pod",
+    cause="A balancer that hashes the client's address sends all traffic of one machine to one pod.",
+    shown_by="connections in use and the one pod that got them all",
+    remedy="Send from several addresses, as real clients do, or let the balancer hash a finer key, or none.",
+)
+def single_source(facts: Facts) -> Found | None:
     """Silent where the Service's own settings say it, and with too few connections to tell or one pod that could have
     got them: those that do not answer, or came when connections were open already, could not."""
     window, (name, share) = facts.figures.recent, facts.top()
@@ -57,24 +60,21 @@ def find_single_source(facts: Facts) -> Finding | None:
         f"In the last seconds {name}, one of {pods} pods, answered on all {connections:,} connections and got "
         f"{percent(share)} of the requests."
     )
-    return SINGLE_SOURCE.found("likely", evidence, [name])
-
-
-SINGLE_SOURCE = Cause(
-    code="single_source",
-    title="All connections of this source reach the same pod",
-    cause="A balancer that hashes the client's address sends all traffic of one machine to one pod.",
-    shown_by="connections in use and the one pod that got them all",
-    remedy="Send from several addresses, as real clients do, or let the balancer hash a finer key, or none.",
-    find=find_single_source,
-)
+    return Found("likely", evidence, [name])
 
 
 UNEQUAL_FROM = 1.05
 EXPLAINED = 0.5
 
 
-def find_unequal_weights(facts: Facts) -> Finding | None:
+@cause(
+    code="unequal_weights",
+    title="The balancer's weights are unequal",
+    cause="The balancer gives pods different weights, and the requests follow them.",
+    shown_by="the balancer's weights against the pods' shares",
+    remedy="Make the weights equal. If they are intended, give the run the same weights, so that it expects them.",
+)
+def unequal_weights(facts: Facts) -> Found | None:
     """Fires when the weights explain at least half of the distance between the counts and the fair shares."""
     weights = facts.service.weights if facts.service else {}
     if facts.figures.recent.verdict.kind is not VerdictKind.UNEVEN or not _unequal(weights):
@@ -92,21 +92,11 @@ def find_unequal_weights(facts: Facts) -> Finding | None:
         f"{percent(float(by_weight[heaviest]))} of all weights; it got {percent(float(got[heaviest]))} of the last "
         "requests."
     )
-    return UNEQUAL_WEIGHTS.found("certain", evidence, [names[heaviest]])
+    return Found("certain", evidence, [names[heaviest]])
 
 
 def _unequal(weights: Mapping[str, float]) -> bool:
     return len(weights) > 1 and max(weights.values()) > UNEQUAL_FROM * min(weights.values())
-
-
-UNEQUAL_WEIGHTS = Cause(
-    code="unequal_weights",
-    title="The balancer's weights are unequal",
-    cause="The balancer gives pods different weights, and the requests follow them.",
-    shown_by="the balancer's weights against the pods' shares",
-    remedy="Make the weights equal. If they are intended, give the run the same weights, so that it expects them.",
-    find=find_unequal_weights,
-)
 
 
 AGREE_WITHIN = 0.25
@@ -116,7 +106,14 @@ TOLD_FROM = 0.5
 """The least part of the connections of which the pod is known."""
 
 
-def find_uneven_connections(facts: Facts) -> Finding | None:
+@cause(
+    code="uneven_connections",
+    title="The balancer itself prefers some pods",
+    cause="Work is shared unevenly although the pods perform alike, as with weights or a coarse hash at a proxy.",
+    shown_by="requests and connections of pods that stand out but are not slow, failing or late",
+    remedy="Check the ingress, mesh or cloud balancer in front of the Service for weights, subsets or a hash policy.",
+)
+def uneven_connections(facts: Facts) -> Found | None:
     """Fires when pods stand out that work like the others, answer, and were there in time.
 
     That they do is evidence by itself: of twenty pods one that gets nothing hardly shows in the chi-square of all.
@@ -140,18 +137,8 @@ def find_uneven_connections(facts: Facts) -> Finding | None:
         f"{hottest.name} got {of_connections}{percent(hottest.share)} of the requests, "
         f"{hottest.against_fair:+.0%} compared with its fair share."
     )
-    return UNEVEN_CONNECTIONS.found("possible", evidence, [row.name for row in standing_out])
+    return Found("possible", evidence, [row.name for row in standing_out])
 
 
 def _agrees(of_connections: float, of_requests: float) -> bool:
     return abs(of_connections - of_requests) <= max(AGREE_WITHIN * of_requests, NONE_BELOW)
-
-
-UNEVEN_CONNECTIONS = Cause(
-    code="uneven_connections",
-    title="The balancer itself prefers some pods",
-    cause="Work is shared unevenly although the pods perform alike, as with weights or a coarse hash at a proxy.",
-    shown_by="requests and connections of pods that stand out but are not slow, failing or late",
-    remedy="Check the ingress, mesh or cloud balancer in front of the Service for weights, subsets or a hash policy.",
-    find=find_uneven_connections,
-)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 from scale_app.domain.balance import THRESHOLD
-from scale_app.domain.findings.facts import BY_REQUEST_FROM, DUE_TO_JUDGE, Cause, Facts, percent, pods
+from scale_app.domain.findings.facts import BY_REQUEST_FROM, DUE_TO_JUDGE, Facts, Found, cause, percent, pods
 from scale_app.domain.judgement import PICKS_PER_POD
-from scale_app.domain.snapshot import Finding
 from scale_app.domain.verdict import VerdictKind
 from scale_app.domain.verdict_sentence import count, rounded
 
@@ -16,7 +15,14 @@ BY_CHANCE = 3.0
 """Standard deviations of a count of picks."""
 
 
-def find_late_pods(facts: Facts) -> Finding | None:
+@cause(
+    code="late_pods",
+    title="New pods get no share of open connections",
+    cause="A balancer picks a pod when a connection is opened, so pods that join later get only later connections.",
+    shown_by="when a pod became ready, its connections and requests since, requests per connection",
+    remedy="Limit the age or the number of requests of a connection, or balance per request.",
+)
+def late_pods(facts: Facts) -> Found | None:
     """Fires under long-lived connections, or some of them, for pods that became ready during the run and get clearly
     less than their due."""
     if not facts.changes or not facts.some_pinned:
@@ -43,7 +49,7 @@ def find_late_pods(facts: Facts) -> Finding | None:
         f"{got:,} of {sum(due[name] for name in poor):,.0f} expected requests reached them; "
         f"each connection carries {facts.requests_each:,.0f} requests."
     )
-    return LATE_PODS.found("likely" if connections else "certain", evidence, poor)
+    return Found("likely" if connections else "certain", evidence, poor)
 
 
 def _fair_from(due: float) -> float:
@@ -51,20 +57,20 @@ def _fair_from(due: float) -> float:
     return max(HALF * due, min(NEARLY * due, due - BY_CHANCE * math.sqrt(due)))
 
 
-LATE_PODS = Cause(
-    code="late_pods",
-    title="New pods get no share of open connections",
-    cause="A balancer picks a pod when a connection is opened, so pods that join later get only later connections.",
-    shown_by="when a pod became ready, its connections and requests since, requests per connection",
-    remedy="Limit the age or the number of requests of a connection, or balance per request.",
-    find=find_late_pods,
-)
-
-
 CHANCE_FROM = 0.05
 
 
-def find_keep_alive_pinning(facts: Facts) -> Finding | None:
+@cause(
+    code="keep_alive_pinning",
+    title="Few long connections are spread by chance",
+    cause="A layer-4 balancer picks a pod once per connection, so with few long ones even a fair one looks uneven.",
+    shown_by="connections, requests per connection, the score of a fair random balancer",
+    remedy=(
+        "Limit the age or the number of requests of clients' connections, or balance per request. To judge the "
+        "balancer itself, run again with a new connection every few requests."
+    ),
+)
+def keep_alive_pinning(facts: Facts) -> Found | None:
     """Fires for a low score that chance explains. Silent when more than chance is at work, or less (round robin)."""
     verdict, score = facts.figures.verdict, facts.figures.balance.score
     if verdict.kind is not VerdictKind.UNDECIDED or verdict.more_even_than_chance or not facts.long_lived:
@@ -76,23 +82,17 @@ def find_keep_alive_pinning(facts: Facts) -> Finding | None:
         f"{count(opened, 'connection')} carried {each:,.0f} requests each to {facts.figures.balance.pods} pods: "
         f"a fair random balancer would score about {usual:.2f}; the score is {score:.2f}."
     )
-    return KEEP_ALIVE_PINNING.found("likely" if (verdict.p_uneven or 0.0) >= CHANCE_FROM else "possible", evidence)
+    return Found("likely" if (verdict.p_uneven or 0.0) >= CHANCE_FROM else "possible", evidence)
 
 
-KEEP_ALIVE_PINNING = Cause(
-    code="keep_alive_pinning",
-    title="Few long connections are spread by chance",
-    cause="A layer-4 balancer picks a pod once per connection, so with few long ones even a fair one looks uneven.",
-    shown_by="connections, requests per connection, the score of a fair random balancer",
-    remedy=(
-        "Limit the age or the number of requests of clients' connections, or balance per request. To judge the "
-        "balancer itself, run again with a new connection every few requests."
-    ),
-    find=find_keep_alive_pinning,
+@cause(
+    code="too_few_connections",
+    title="Too few connections to judge",
+    cause="The balancer has picked pods too rarely: what was seen is mostly chance.",
+    shown_by="effective picks (Kish) for the number of pods",
+    remedy="Run longer, with more users, or with a new connection for each request.",
 )
-
-
-def find_too_few_connections(facts: Facts) -> Finding | None:
+def too_few_connections(facts: Facts) -> Found | None:
     """Fires below PICKS_PER_POD effective picks a pod; long connections have a finding of their own."""
     verdict, pods = facts.figures.verdict, facts.figures.balance.pods
     picks = verdict.effective_picks
@@ -103,24 +103,21 @@ def find_too_few_connections(facts: Facts) -> Finding | None:
     unit, more, least = verdict.unit, verdict.picks_to_decide, PICKS_PER_POD * pods
     needed = f"; about {count(rounded(more), f'more {unit}')} would decide" if more else ""
     evidence = f"{count(round(picks), 'effective pick')} for {pods} pods; at least {least:,} are needed{needed}."
-    return TOO_FEW_CONNECTIONS.found("certain", evidence)
-
-
-TOO_FEW_CONNECTIONS = Cause(
-    code="too_few_connections",
-    title="Too few connections to judge",
-    cause="The balancer has picked pods too rarely: what was seen is mostly chance.",
-    shown_by="effective picks (Kish) for the number of pods",
-    remedy="Run longer, with more users, or with a new connection for each request.",
-    find=find_too_few_connections,
-)
+    return Found("certain", evidence)
 
 
 SOME_FROM = 0.1
 SWITCHES_TO_JUDGE = 5
 
 
-def find_layer7(facts: Facts) -> Finding | None:
+@cause(
+    code="layer7",
+    title="A layer-7 balancer picks a pod for each request",
+    cause="A proxy in front of the pods terminates the connections and forwards each request separately.",
+    shown_by="how often the pod changes from one answer to the next on the same connection",
+    remedy="Nothing to change: keep-alive does no harm here. If work is uneven, check the proxy's policy.",
+)
+def layer7(facts: Facts) -> Found | None:
     """Silent for a few switches, and where each connection made but one of the many that it could: then its pod
     went away."""
     fresh, loads = facts.figures.whole.freshness, facts.figures.whole.loads or {}
@@ -138,14 +135,4 @@ def find_layer7(facts: Facts) -> Finding | None:
             f"{switches:,} of {count(chances, 'answer')} came from another pod than the answer before on the same "
             f"connection: {percent(fresh)} of the switches expected if each request gets a new pick."
         )
-    return LAYER7.found("certain" if fresh >= BY_REQUEST_FROM else "likely", evidence)
-
-
-LAYER7 = Cause(
-    code="layer7",
-    title="A layer-7 balancer picks a pod for each request",
-    cause="A proxy in front of the pods terminates the connections and forwards each request separately.",
-    shown_by="how often the pod changes from one answer to the next on the same connection",
-    remedy="Nothing to change: keep-alive does no harm here. If work is uneven, check the proxy's policy.",
-    find=find_layer7,
-)
+    return Found("certain" if fresh >= BY_REQUEST_FROM else "likely", evidence)

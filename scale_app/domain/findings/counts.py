@@ -4,28 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from scale_app.domain.findings.facts import Cause, Facts, percent
+from scale_app.domain.findings.facts import Facts, Found, cause, percent
 from scale_app.domain.samples import GeneratorHealth
-from scale_app.domain.snapshot import Finding
 from scale_app.domain.verdict import COVERAGE_FLOOR
 from scale_app.domain.verdict_sentence import milliseconds
 
 ANSWERS_TO_JUDGE = 20
 
 
-def find_pods_not_named(facts: Facts) -> Finding | None:
-    """Left out is what no pod answered: requests without an answer, and errors that a proxy gave in a pod's place."""
-    answered, named = round(facts.figures.whole.due), facts.figures.whole.attributed
-    if not facts.source.traits.in_answers or answered < ANSWERS_TO_JUDGE or named >= COVERAGE_FLOOR * answered:
-        return None
-    evidence = (
-        f"{named:,} of {answered:,} answers ({percent(named / answered)}) had the header {facts.plan.pod_header}; "
-        f"{percent(COVERAGE_FLOOR)} are needed."
-    )
-    return PODS_NOT_NAMED.found("certain", evidence)
-
-
-PODS_NOT_NAMED = Cause(
+@cause(
     code="pods_not_named",
     title="Most answers do not name their pod",
     cause="The pods, or a proxy in front of them, do not send the response header that names the pod.",
@@ -36,8 +23,17 @@ PODS_NOT_NAMED = Cause(
         "            - name: POD_NAME\n              valueFrom:\n                fieldRef:\n"
         "                  fieldPath: metadata.name\n"
     ),
-    find=find_pods_not_named,
 )
+def pods_not_named(facts: Facts) -> Found | None:
+    """Left out is what no pod answered: requests without an answer, and errors that a proxy gave in a pod's place."""
+    answered, named = round(facts.figures.whole.due), facts.figures.whole.attributed
+    if not facts.source.traits.in_answers or answered < ANSWERS_TO_JUDGE or named >= COVERAGE_FLOOR * answered:
+        return None
+    evidence = (
+        f"{named:,} of {answered:,} answers ({percent(named / answered)}) had the header {facts.plan.pod_header}; "
+        f"{percent(COVERAGE_FLOOR)} are needed."
+    )
+    return Found("certain", evidence)
 
 
 BUSY_FROM = 0.9
@@ -47,7 +43,14 @@ PORTS_FROM = 500
 SUSTAINED = 3
 
 
-def find_generator_limit(facts: Facts) -> Finding | None:
+@cause(
+    code="generator_limit",
+    title="The load generator is the limit",
+    cause="The load generator lacks CPU time or ports: it sends less than planned, and its latencies are too long.",
+    shown_by="its share of a core, the delay of its loop and of its arrivals, free local ports; three samples in a row",
+    remedy="Use fewer users, a longer think time or fewer new connections; or send from more processes or machines.",
+)
+def generator_limit(facts: Facts) -> Found | None:
     """One bad second is no finding: SUSTAINED samples in a row are.
 
     Certain where the generator itself used a core up or had no port left all that time. Being late alone may have
@@ -59,9 +62,9 @@ def find_generator_limit(facts: Facts) -> Finding | None:
     said = "; ".join(sentence for sentence in (_time(last), _schedule(last), _ports(last)) if sentence)
     evidence = f"In the last {SUSTAINED} samples {said}."
     if any(all(limit(health) for health in last) for limit in (_busy, _out_of_ports)):
-        return GENERATOR_LIMIT.found("certain", evidence)
+        return Found("certain", evidence)
     waited = " It had CPU time left, so other work may keep this machine busy."
-    return GENERATOR_LIMIT.found("likely", evidence + waited)
+    return Found("likely", evidence + waited)
 
 
 def _strained(health: GeneratorHealth) -> bool:
@@ -104,21 +107,18 @@ def _ports(last: Sequence[GeneratorHealth]) -> str:
     return f"only {left:,} local ports were left for new connections" if left < PORTS_FROM else ""
 
 
-GENERATOR_LIMIT = Cause(
-    code="generator_limit",
-    title="The load generator is the limit",
-    cause="The load generator lacks CPU time or ports: it sends less than planned, and its latencies are too long.",
-    shown_by="its share of a core, the delay of its loop and of its arrivals, free local ports; three samples in a row",
-    remedy="Use fewer users, a longer think time or fewer new connections; or send from more processes or machines.",
-    find=find_generator_limit,
-)
-
-
 NOTICED_FROM = 0.01
 REQUESTS_TO_JUDGE = 20
 
 
-def find_foreign_traffic(facts: Facts) -> Finding | None:
+@cause(
+    code="foreign_traffic",
+    title="Other clients load the same pods",
+    cause="The pods also serve other clients, whose requests their counters include.",
+    shown_by="requests that the pods counted beyond those that this run sent",
+    remedy="Count by the answers to this run's own requests, or run when nobody else uses the pods.",
+)
+def foreign_traffic(facts: Facts) -> Found | None:
     """Silent when the pods' own counts are unknown, and for a share that a health probe makes.
 
     Each user may have one answer that its pod has counted and the generator has not read yet, so that many are no news.
@@ -131,14 +131,4 @@ def find_foreign_traffic(facts: Facts) -> Finding | None:
         return None
     part = percent(extra / (ours + extra))
     evidence = f"The pods counted {ours + extra:,} requests, {extra:,} of them ({part}) not from this run."
-    return FOREIGN_TRAFFIC.found("certain", evidence, sorted(foreign, key=lambda name: -foreign[name]))
-
-
-FOREIGN_TRAFFIC = Cause(
-    code="foreign_traffic",
-    title="Other clients load the same pods",
-    cause="The pods also serve other clients, whose requests their counters include.",
-    shown_by="requests that the pods counted beyond those that this run sent",
-    remedy="Count by the answers to this run's own requests, or run when nobody else uses the pods.",
-    find=find_foreign_traffic,
-)
+    return Found("certain", evidence, sorted(foreign, key=lambda name: -foreign[name]))

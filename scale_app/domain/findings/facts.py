@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import PodChanged
@@ -133,25 +134,42 @@ class Facts:
         return name, pods[name].requests / attributed
 
 
+class Found(NamedTuple):
+    """What the facts show of one cause. evidence: with this run's numbers. The rest: see Finding."""
+
+    certainty: Certainty
+    evidence: str
+    pods: Iterable[str] = ()
+
+
+Look = Callable[[Facts], Found | None]
+"""Pure; None when the facts do not show the cause. Raises nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One cause of uneven work. find: the finding when the facts show it, None when not; pure, raises nothing.
+    """One cause of uneven work. shown_by: the figures that are the evidence, for the docs. The rest: see Finding."""
 
-    shown_by: which figures are the evidence, for the documentation. The rest: see Finding.
-    """
-
+    look: Look
     code: str
     title: str
     cause: str
     shown_by: str
     remedy: str
-    find: Callable[[Facts], Finding | None]
     patch: str = ""
 
-    def found(self, certainty: Certainty, evidence: str, pods: Iterable[str] = ()) -> Finding:
-        """The finding, with this run's numbers."""
-        named = tuple(pods)[:MOST_PODS_NAMED]
+    def find(self, facts: Facts) -> Finding | None:
+        """The finding when the facts show it."""
+        if (found := self.look(facts)) is None:
+            return None
+        named = tuple(found.pods)[:MOST_PODS_NAMED]
+        certainty, evidence = found.certainty, found.evidence
         return Finding(self.code, self.title, self.cause, evidence, certainty, self.remedy, self.patch, named)
+
+
+def cause(**texts: str) -> Callable[[Look], Cause]:
+    """The cause with these texts that a function looks for. texts: fields of Cause."""
+    return lambda look: Cause(look, **texts)
 
 
 def percent(share: float) -> str:

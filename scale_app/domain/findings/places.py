@@ -6,8 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from scale_app.domain.findings.facts import DUE_TO_JUDGE, STARVED_BELOW, Cause, Facts
-from scale_app.domain.snapshot import Finding
+from scale_app.domain.findings.facts import DUE_TO_JUDGE, STARVED_BELOW, Facts, Found, cause
 from scale_app.domain.verdict_sentence import count
 
 MOST_NODES_NAMED = 4
@@ -33,7 +32,15 @@ def _preferred(facts: Facts, setting: str, starved: Sequence[str], near: str) ->
     return f"The Service has {setting}, and {pods} got almost no requests, none of them {near}; {pods_per_node(facts)}."
 
 
-def find_internal_traffic_policy(facts: Facts) -> Finding | None:
+@cause(
+    code="internal_traffic_policy",
+    title="Only pods on the client's node are reached",
+    cause="internalTrafficPolicy: Local lets a client reach only the pods of its own node, however many there are.",
+    shown_by="the Service's internalTrafficPolicy, pods per node, pods that got almost no requests",
+    remedy="Set the policy to Cluster, or run as many pods on each node as its clients need.",
+    patch="spec:\n  internalTrafficPolicy: Cluster\n",
+)
+def internal_traffic_policy(facts: Facts) -> Found | None:
     """Silent as long as pods of other nodes get their share all the same."""
     if facts.service is None or facts.service.internal_traffic_policy != "Local":
         return None
@@ -41,21 +48,18 @@ def find_internal_traffic_policy(facts: Facts) -> Finding | None:
     if not starved:
         return None
     evidence = _preferred(facts, "internalTrafficPolicy: Local", starved, "on the client's node")
-    return INTERNAL_TRAFFIC_POLICY.found("certain", evidence, starved)
+    return Found("certain", evidence, starved)
 
 
-INTERNAL_TRAFFIC_POLICY = Cause(
-    code="internal_traffic_policy",
-    title="Only pods on the client's node are reached",
-    cause="internalTrafficPolicy: Local lets a client reach only the pods of its own node, however many there are.",
-    shown_by="the Service's internalTrafficPolicy, pods per node, pods that got almost no requests",
-    remedy="Set the policy to Cluster, or run as many pods on each node as its clients need.",
-    patch="spec:\n  internalTrafficPolicy: Cluster\n",
-    find=find_internal_traffic_policy,
+@cause(
+    code="topology",
+    title="Traffic is kept near the client",
+    cause="trafficDistribution or topology hints send a client's connections to the pods of its own node or zone.",
+    shown_by="the Service's trafficDistribution or hints, pods per node, pods that got almost no requests",
+    remedy="Remove the preference, or spread pods over nodes and zones as clients are (topologySpreadConstraints).",
+    patch="spec:\n  trafficDistribution: null\n",
 )
-
-
-def find_topology(facts: Facts) -> Finding | None:
+def topology(facts: Facts) -> Found | None:
     """Silent when far pods get their share, or a near one does not, which no preference explains."""
     service = facts.service
     if service is None or not (service.traffic_distribution or service.topology_hints):
@@ -69,24 +73,20 @@ def find_topology(facts: Facts) -> Finding | None:
     setting = f"trafficDistribution: {preference}" if preference else "topology hints"
     near = f"{'on the node' if by_node else 'in the zone'} of the client"
     evidence = _preferred(facts, setting, starved, near)
-    return TOPOLOGY.found("certain" if here else "likely", evidence, starved)
-
-
-TOPOLOGY = Cause(
-    code="topology",
-    title="Traffic is kept near the client",
-    cause="trafficDistribution or topology hints send a client's connections to the pods of its own node or zone.",
-    shown_by="the Service's trafficDistribution or hints, pods per node, pods that got almost no requests",
-    remedy="Remove the preference, or spread pods over nodes and zones as clients are (topologySpreadConstraints).",
-    patch="spec:\n  trafficDistribution: null\n",
-    find=find_topology,
-)
+    return Found("certain" if here else "likely", evidence, starved)
 
 
 IMPROBABLE = 1e-6
 
 
-def find_node_local(facts: Facts) -> Finding | None:
+@cause(
+    code="node_local",
+    title="Only the pods of one node get requests",
+    cause="A traffic policy Local or a preference for the client's node keeps the connections on one node.",
+    shown_by="pods per node, pods that got almost no requests",
+    remedy="Check the Service's internalTrafficPolicy, externalTrafficPolicy and trafficDistribution.",
+)
+def node_local(facts: Facts) -> Found | None:
     """One serving node with at least two pods, those of every other node starved together, each of them or not: of
     hundreds of pods each is due too little to tell. One pod alone may be a hash."""
     if facts.service is not None:
@@ -101,7 +101,7 @@ def find_node_local(facts: Facts) -> Finding | None:
     if _idle(facts, near) or not _improbable(facts, asked[serving[0]], sum(asked.values())):
         return None
     evidence = f"Only the {len(near)} pods on {serving[0]} got requests in the last seconds; {pods_per_node(facts)}."
-    return NODE_LOCAL.found("likely", evidence, sorted(due.keys() - set(near)))
+    return Found("likely", evidence, sorted(due.keys() - set(near)))
 
 
 def _by_node(facts: Facts, due: Mapping[str, float]) -> tuple[dict[str, int], dict[str, float]]:
@@ -126,13 +126,3 @@ def _improbable(facts: Facts, near: float, total: float) -> bool:
     """All picks of the last seconds meet one node by chance hardly ever. near, total: requests due."""
     picks = facts.figures.recent.verdict.effective_picks or 0.0
     return total - near >= DUE_TO_JUDGE and picks * math.log(near / total) <= math.log(IMPROBABLE)
-
-
-NODE_LOCAL = Cause(
-    code="node_local",
-    title="Only the pods of one node get requests",
-    cause="A traffic policy Local or a preference for the client's node keeps the connections on one node.",
-    shown_by="pods per node, pods that got almost no requests",
-    remedy="Check the Service's internalTrafficPolicy, externalTrafficPolicy and trafficDistribution.",
-    find=find_node_local,
-)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from scale_app.domain.findings.facts import Cause, Facts, percent, pods
-from scale_app.domain.snapshot import Finding, PodShare
+from scale_app.domain.findings.facts import Facts, Found, cause, percent, pods
+from scale_app.domain.snapshot import PodShare
 from scale_app.domain.verdict_sentence import count, milliseconds
 
 MORE_FROM = 0.2
@@ -47,7 +47,18 @@ LIKELY_FROM = 100.0
 CAUSES_NAMED = 2
 
 
-def find_silent_pod(facts: Facts) -> Finding | None:
+@cause(
+    code="silent_pod",
+    title="A ready pod does not answer",
+    cause="The pod passes its readiness probe, so it gets its share, but requests to it are dropped, refused or reset.",
+    shown_by="answers of the pod against its share, and requests that no pod answered",
+    remedy=(
+        "Check the pod's log, network policy and node. Let its readiness probe use the same path as requests, "
+        "and let the balancer eject pods that do not answer."
+    ),
+    patch=READINESS_PROBE.format(path="/") + "            timeoutSeconds: 2\n",
+)
+def silent_pod(facts: Facts) -> Found | None:
     """Fires while the evidence is 100 to 1 that a pod which answers would have got more."""
     silent = facts.silent
     if silent is None or silent.evidence < LIKELY_FROM:
@@ -59,24 +70,18 @@ def find_silent_pod(facts: Facts) -> Finding | None:
         f"answers. {silent.unserved:,} requests ({percent(silent.lost)}) got no answer from a pod{causes}. "
         "The balancer itself may be fair."
     )
-    return SILENT_POD.found("likely", evidence, silent.pods)
+    return Found("likely", evidence, silent.pods)
 
 
-SILENT_POD = Cause(
-    code="silent_pod",
-    title="A ready pod does not answer",
-    cause="The pod passes its readiness probe, so it gets its share, but requests to it are dropped, refused or reset.",
-    shown_by="answers of the pod against its share, and requests that no pod answered",
-    remedy=(
-        "Check the pod's log, network policy and node. Let its readiness probe use the same path as requests, "
-        "and let the balancer eject pods that do not answer."
-    ),
-    patch=READINESS_PROBE.format(path="/") + "            timeoutSeconds: 2\n",
-    find=find_silent_pod,
+@cause(
+    code="failing_pod",
+    title="One pod fails more than the others",
+    cause="Something is wrong in this pod or on its node, because the same requests succeed elsewhere.",
+    shown_by="failures per pod, by a binomial test against the other pods",
+    remedy="Check the pod's log and node. Let its readiness probe detect the failure, so that it gets no requests.",
+    patch=READINESS_PROBE.format(path="/ready"),
 )
-
-
-def find_failing_pod(facts: Facts) -> Finding | None:
+def failing_pod(facts: Facts) -> Found | None:
     """Whatever its share of the requests is."""
     failing = [row for row in facts.rows if row.failing]
     if not failing:
@@ -85,7 +90,7 @@ def find_failing_pod(facts: Facts) -> Finding | None:
     others = [row for row in facts.rows if not row.failing]
     failed, requests = sum(row.failures for row in others), sum(row.requests for row in others)
     evidence = f"{_failed(worst)}, the others {percent(failed / max(requests, 1))}."
-    return FAILING_POD.found("certain", evidence, [row.name for row in failing])
+    return Found("certain", evidence, [row.name for row in failing])
 
 
 def _failed(row: PodShare) -> str:
@@ -93,31 +98,10 @@ def _failed(row: PodShare) -> str:
     return f"{row.name} failed {row.failures:,} of {row.requests:,} requests ({part})"
 
 
-FAILING_POD = Cause(
-    code="failing_pod",
-    title="One pod fails more than the others",
-    cause="Something is wrong in this pod or on its node, because the same requests succeed elsewhere.",
-    shown_by="failures per pod, by a binomial test against the other pods",
-    remedy="Check the pod's log and node. Let its readiness probe detect the failure, so that it gets no requests.",
-    patch=READINESS_PROBE.format(path="/ready"),
-    find=find_failing_pod,
-)
-
-
 ATTRACTS_FROM = 0.2
 
 
-def find_failing_magnet(facts: Facts) -> Finding | None:
-    """A failing pod with clearly more than its share, more than chance brings."""
-    magnets = [row for row in facts.rows if row.failing and row.outlier and row.against_fair >= ATTRACTS_FROM]
-    if not magnets:
-        return None
-    worst = max(magnets, key=lambda row: row.against_fair)
-    evidence = f"{_failed(worst)} and got {worst.against_fair:+.0%} compared with its fair share."
-    return FAILING_MAGNET.found("likely", evidence, [row.name for row in magnets])
-
-
-FAILING_MAGNET = Cause(
+@cause(
     code="failing_magnet",
     title="A failing pod attracts traffic",
     cause="Failures are quick, so the pod looks idle, and a balancer that counts connections or load prefers it.",
@@ -127,43 +111,52 @@ FAILING_MAGNET = Cause(
         "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nspec:\n  trafficPolicy:\n"
         "    outlierDetection:\n      consecutive5xxErrors: 5\n      interval: 10s\n      baseEjectionTime: 30s\n"
     ),
-    find=find_failing_magnet,
 )
+def failing_magnet(facts: Facts) -> Found | None:
+    """A failing pod with clearly more than its share, more than chance brings."""
+    magnets = [row for row in facts.rows if row.failing and row.outlier and row.against_fair >= ATTRACTS_FROM]
+    if not magnets:
+        return None
+    worst = max(magnets, key=lambda row: row.against_fair)
+    evidence = f"{_failed(worst)} and got {worst.against_fair:+.0%} compared with its fair share."
+    return Found("likely", evidence, [row.name for row in magnets])
 
 
-def find_overloaded_pod(facts: Facts) -> Finding | None:
-    """Slower than the others and at least a fifth above its share."""
-    slow = slow_rows(facts, overloaded=True)
-    return OVERLOADED_POD.found("likely", *_worst(facts, slow, lambda found: found[1])) if slow else None
-
-
-OVERLOADED_POD = Cause(
+@cause(
     code="overloaded_pod",
     title="One pod is slow because it gets too much",
     cause="The pod gets more requests than the others and queues them, so imbalance has become latency.",
     shown_by="mean latency (robust outlier test at 0.1 %) together with a share above its fair share",
     remedy="Fix the imbalance first (see the other findings); adding pods helps only if new connections reach them.",
-    find=find_overloaded_pod,
 )
+def overloaded_pod(facts: Facts) -> Found | None:
+    """Slower than the others and at least a fifth above its share."""
+    slow = slow_rows(facts, overloaded=True)
+    return Found("likely", *_worst(facts, slow, lambda found: found[1])) if slow else None
 
 
-def find_slow_pod(facts: Facts) -> Finding | None:
-    """Slower than the others and not clearly above its share."""
-    slow = slow_rows(facts, overloaded=False)
-    return SLOW_POD.found("likely", *_worst(facts, slow, lambda found: found[0].mean_ms or 0.0)) if slow else None
-
-
-SLOW_POD = Cause(
+@cause(
     code="slow_pod",
     title="One pod is slower than the others",
     cause="The pod takes longer for the same work, so waiting clients and load-aware balancers give it fewer requests.",
     shown_by="mean latency (robust outlier test at 0.1 %) together with a share at or below its fair share",
     remedy="Check the pod's CPU throttling, garbage collection and node. Until then it should get fewer requests.",
-    find=find_slow_pod,
 )
+def slow_pod(facts: Facts) -> Found | None:
+    """Slower than the others and not clearly above its share."""
+    slow = slow_rows(facts, overloaded=False)
+    return Found("likely", *_worst(facts, slow, lambda found: found[0].mean_ms or 0.0)) if slow else None
 
 
-def find_unready_pods(facts: Facts) -> Finding | None:
+@cause(
+    code="unready_pods",
+    title="Pods are not ready",
+    cause="A pod that fails its readiness probe, is starting or is terminating gets no new connection.",
+    shown_by="the pods that are listed, and their readiness",
+    remedy="Wait until they are ready. If they do not become ready, check their probes and events (kubectl "
+    "describe pod).",
+)
+def unready_pods(facts: Facts) -> Found | None:
     """The pods that are not ready now."""
     unready = sorted(name for name, pod in facts.listed.items() if not pod.ready)
     if not unready:
@@ -172,15 +165,4 @@ def find_unready_pods(facts: Facts) -> Finding | None:
         f"{len(unready)} of {count(len(facts.listed), 'listed pod')} {'is' if len(unready) == 1 else 'are'} not ready; "
         f"{len(facts.listed) - len(unready)} can share the work."
     )
-    return UNREADY_PODS.found("certain", evidence, unready)
-
-
-UNREADY_PODS = Cause(
-    code="unready_pods",
-    title="Pods are not ready",
-    cause="A pod that fails its readiness probe, is starting or is terminating gets no new connection.",
-    shown_by="the pods that are listed, and their readiness",
-    remedy="Wait until they are ready. If they do not become ready, check their probes and events (kubectl "
-    "describe pod).",
-    find=find_unready_pods,
-)
+    return Found("certain", evidence, unready)
