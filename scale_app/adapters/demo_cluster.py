@@ -43,7 +43,7 @@ class DemoProcess:
         self._numbers = count(1)
         self._questions: dict[int, asyncio.Future[DemoReport]] = {}
         self._watchers: set[Watcher] = set()
-        self._first: asyncio.Future[DemoReport] = asyncio.get_running_loop().create_future()
+        self._begun = asyncio.Event()
         self._latest: DemoStatus | None = None
         self._listening = asyncio.create_task(self._listen())
 
@@ -59,7 +59,9 @@ class DemoProcess:
             ) from error
         process = cls(child, clock)
         try:
-            await asyncio.wait_for(asyncio.shield(process._first), limit_s)
+            await asyncio.wait_for(process._begun.wait(), limit_s)
+            if process._latest is None:
+                raise TargetUnavailable(process.lost)
         except TimeoutError:
             await process.end()
             raise TargetUnavailable(
@@ -137,8 +139,7 @@ class DemoProcess:
         before, self._latest = self._latest, report.status
         if before and before != report.status:
             self._tell_watchers(self._sample())
-        if not self._first.done():
-            self._first.set_result(report)
+        self._begun.set()
         question = self._questions.get(report.reply_to) if report.reply_to is not None else None
         if question and not question.done():
             question.set_result(report)
@@ -152,10 +153,10 @@ class DemoProcess:
         detail = f"exit code {code}" + (f": {self._child.error_tail}" if self._child.error_tail else "")
         died = f"The demo's process {trouble} ({detail}). It starts again on the next use: try again."
         self.lost = CLOSED if self._ending else died
-        for question in (self._first, *self._questions.values()):
+        self._begun.set()
+        for question in self._questions.values():
             if not question.done():
                 question.set_exception(TargetUnavailable(self.lost))
-        self._first.exception()  # seen, so that asyncio does not report it when nobody waits for the start any more
         self._tell_watchers(None)
 
 

@@ -86,19 +86,20 @@ class ListWatch(Generic[T]):
             else:
                 await self._watch_until_lost(version, on_change)
             self._failures += 1
-            await self._pause()
+            pauses_s = self._timing.pauses_s
+            await asyncio.sleep(pauses_s[min(self._failures, len(pauses_s)) - 1])
 
     async def _watch_until_lost(self, version: str, on_change: Callable[[], None]) -> None:
         """Watch until a version expired or a connection was lost: the next list tells whether that is trouble."""
         try:
-            await self._watch(version, on_change)
+            while True:
+                version, changes = await self._watch_once(version, on_change)
+                if not changes:
+                    # A server that ends watches at once must not be asked in a circle.
+                    await asyncio.sleep(self._timing.pauses_s[-1] / 50)
         except ClusterUnavailable as error:
             if isinstance(error, ClusterForbidden) and not self._watched:
                 raise
-
-    async def _pause(self) -> None:
-        pauses_s = self._timing.pauses_s
-        await asyncio.sleep(pauses_s[min(max(self._failures - 1, 0), len(pauses_s) - 1)])
 
     def _tell_trouble(self, trouble: str, on_trouble: Callable[[str], None]) -> None:
         if trouble != self._trouble:
@@ -110,14 +111,6 @@ class ListWatch(Generic[T]):
         self.objects = {_key(item): self._read(item) for item in items}
         self.known = True
         return version
-
-    async def _watch(self, version: str, on_change: Callable[[], None]) -> None:
-        """Watches, one after the other, until one fails."""
-        while True:
-            version, changes = await self._watch_once(version, on_change)
-            if not changes:
-                # A server that ends watches at once must not be asked in a circle.
-                await asyncio.sleep(self._timing.pauses_s[-1] / 50)
 
     async def _watch_once(self, version: str, on_change: Callable[[], None]) -> tuple[str, int]:
         limit_s, changes = self._timing.watch_s, 0
