@@ -59,7 +59,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """test_id: of the test that was changed. plan: as it is from now on."""
+    """test_id: of the test that was changed. plan: the plan from now on."""
 
     test_id: str
     status: Literal["edited"]
@@ -76,7 +76,7 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentStarted(Started):
-    """reason: why this test would decide what the first one left open."""
+    """reason: why this test would decide the first one."""
 
     reason: str
 

@@ -75,9 +75,10 @@ TITLES = {
 class Problem:
     """Why a request was not fulfilled.
 
-    type: the cause, the same for every request that fails for it, and where the reference explains it.
-    title: the cause in a few words. status: of the answer. detail: what was tried, what came back and what to do next.
-    field: the part of the request that is at fault, "" when it is the whole.
+    type: the cause, as an address where the reference explains it.
+    title: the cause in a few words. status: of the answer. detail: what was tried, what came back, what
+    to do next.
+    field: the part of the request at fault, "" for the whole request.
     """
 
     type: str

@@ -21,13 +21,13 @@ BALANCE_KINDS: tuple[AlertKind, ...] = ("verdict", "score")
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that people are told of.
+    """A message to people.
 
     rule: "verdict" or "score" (an imbalance), "pod_share", "p95" or "failures" (a limit of the plan).
     balance_score: of the recent window, None when it has none. message: what is wrong, one complete sentence.
-    raised_at_s: seconds since the load began. value: what is held against the threshold, in the rule's unit: a score,
-    a share of requests (0..1), milliseconds, a share of requests. over: why it has ended, "" while it is on and where
-    the rule's own words say it.
+    raised_at_s: seconds since the load began. value: what is compared with the threshold, in the rule's unit: a score,
+    a share of requests (0..1), milliseconds, a share of requests. over: why it ended, "" while it is on or if the
+    rule's standard sentence says it.
     """
 
     rule: AlertKind

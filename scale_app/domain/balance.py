@@ -24,11 +24,11 @@ GRADES = ((0.95, "A"), (0.85, "B"), (0.70, "C"), (0.50, "D"), (0.0, "F"))
 class Balance:
     """The figures of one window.
 
-    pods: eligible pods, those without a request included. requests: requests ascribed to them.
+    pods: eligible pods, those without a request included. requests: requests assigned to them.
     cv: population standard deviation over mean of the pods' requests. With unequal expected shares w it is
         sqrt(sum(w * (x/(n*w) - 1)^2)), so that n * cv^2 stays Pearson's chi-square (docs/decisions/0003).
-    hottest_share: the busiest pod's requests over its fair share (1.0 = fair).
-    capacity_lost: 1 - mean/max, the part of the replicas that imbalance wastes (0..1).
+    hottest_share: the busiest pod's requests divided by its fair share (1.0 = fair).
+    capacity_lost: 1 - mean/max, the part of the capacity that imbalance wastes (0..1).
     jain: Jain's fairness index 1 / (1 + CV^2) (Jain, Chiu, Hawe 1984).
     score, grade and the rest are None when there is nothing to judge.
     """

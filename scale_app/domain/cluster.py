@@ -18,14 +18,14 @@ TrafficDistribution = Literal["", "PreferClose", "PreferSameZone", "PreferSameNo
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
-    """The settings as they are now, in Kubernetes' own words.
+    """The current settings, in Kubernetes' words.
 
     traffic_distribution: "" when it is not set. topology_hints: the annotation topology-mode is Auto.
     client_node, client_zone: where the load generator runs, "" when unknown.
-    external_traffic_policy: how traffic from outside the cluster is spread, "" for a Service that takes none.
+    external_traffic_policy: how traffic from outside the cluster is spread, "" for a Service without such traffic.
     readiness_probe: whether every pod has one, None when unknown. Without it a pod takes traffic before it can answer.
-    weights: {pod name: weight} that the balancer uses, empty when it has none. They are what the balancer does;
-        the share that a pod is meant to get is PodSeen.weight.
+    weights: {pod name: weight} that the balancer uses, empty when it has none. These are what the balancer does; the
+        share that a pod should get is PodSeen.weight.
     """
 
     session_affinity: SessionAffinity = "None"
@@ -84,7 +84,7 @@ class ClusterTarget:
 
     name: of the object itself. service: whose pods answer; what the plan's `service` wants is str(service).
     url: to load from where Scale runs, "" when there is none. places: by node, the names sorted.
-    settings: of the Service, None when it cannot be read. notable: what of it matters, in Kubernetes' own words,
+    settings: of the Service, None when it cannot be read. notable: settings that affect sharing, in Kubernetes' words,
     such as "sessionAffinity: ClientIP". problem: a sentence when it cannot be loaded, else "".
     """
 
@@ -102,9 +102,10 @@ class ClusterTarget:
 
 @dataclass(frozen=True, slots=True)
 class TargetList:
-    """What the configured clusters offer. contexts, namespaces: that were looked at; a namespace "*" is all of them.
+    """The targets in the configured clusters. contexts, namespaces: that were looked at; a namespace "*" is all of
+    them.
 
-    problem: sentences for what could not be read, "" when everything was; the rest is listed all the same.
+    problem: sentences on what could not be read, "" for nothing; the rest is listed.
     """
 
     targets: tuple[ClusterTarget, ...] = ()
@@ -115,7 +116,8 @@ class TargetList:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A right of Kubernetes' RBAC. api_group: "" for the core group. resource: with its subresource, "pods/log"."""
+    """A permission, as a rule of Kubernetes' RBAC. api_group: "" for the core group. resource: with its subresource,
+    "pods/log"."""
 
     verb: str
     resource: str
@@ -132,7 +134,7 @@ def rules(verbs: str, resource: str, api_group: str = "") -> tuple[Rule, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A thing that Scale can do with a cluster. source: its short name. used_for: what a person gets from it.
+    """A thing that Scale can do with a cluster. source: its short name. used_for: what it enables.
 
     rules: all that it needs, none of them more. needed: without it no Kubernetes target can be watched.
     cluster_wide: its rules are about nodes, which are in no namespace. enters: it starts something inside pods.
@@ -148,10 +150,10 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class SourcePermission:
-    """One row of the self-check: a thing that Scale can do with the cluster, and whether this account may.
+    """One row of the self-check: something that Scale can do in the cluster, and whether its account may.
 
-    source: its name in NEEDS. used_for: what a person gets from it. rules: all that it needs. missing: those of them
-    that the account lacks. allowed: None when the cluster did not say. sentence: what works or what to grant.
+    source: its name in NEEDS. used_for: what it enables. rules: the permissions that it needs. missing: those that the
+    account lacks. allowed: None when the cluster did not say. sentence: what works or what to grant.
     """
 
     source: str

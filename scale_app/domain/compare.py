@@ -79,11 +79,12 @@ class PlanDifference:
 class Comparison:
     """The second run against the first.
 
-    reasons: why the two cannot be compared, empty when they can. notes: what differs and has to be kept in mind.
+    reasons: why the two cannot be compared, empty when they can. notes: other differences that matter.
     first_cv, second_cv: long-run CVs. difference: second minus first, negative when the second is more even;
-    difference_low..difference_high: its 95 % interval. All of them and changed are None when not comparable.
-    pods: by name when at least half of the names are the same, else by rank, the busiest first.
-    sentence: the whole in one sentence. conclusion: when the second was planned to decide the first, what it decided.
+    difference_low..difference_high: its 95 % interval. All of these and changed are None if the runs are not
+    comparable.
+    pods: by name if at least half of the names are the same, else by rank, busiest first.
+    sentence: the result in one sentence. conclusion: what it decided, if the second was planned to decide the first.
     """
 
     first_id: str

@@ -72,13 +72,13 @@ class CountingWish:
 
 @dataclass(frozen=True, slots=True)
 class SourceStanding:
-    """What one source of counts is worth in this run, since its start.
+    """How well one counting source works in this run, since its start.
 
-    coverage: requests that it ascribes to pods over those that we sent; above 1 when other clients are in it, None
-        before it has counted. approximate: its counts are estimates. lag_s: how old its newest counts are at least.
+    coverage: requests that it assigned to pods, divided by those sent; above 1 if it includes other clients, None
+        before its first counts. approximate: its counts are estimates. lag_s: the least age of its newest counts.
     took_s: how long its last reading took, all pods together. unread: pods that could not be read the last time.
-    problem: why it cannot be used, or not fully, "" when it can. lost: requests of ours, at least, that are in
-        no reading, because a pod's counter ended or cannot be read.
+    problem: why it cannot be used, or not fully, "" when it can. lost: at least so many of the run's requests are
+        missing from the counts, because a pod's counter ended or cannot be read.
     """
 
     source: Source
@@ -95,8 +95,8 @@ class SourceStanding:
 class Counting:
     """How the figures of one snapshot were counted.
 
-    now: the source that they come from. others: requests of other clients that the pods answered since the start, at
-    least; None when that cannot be told. considered: every source that was tried, the one in use included.
+    now: the source in use. others: at least so many requests of other clients were answered since the start; None if
+    unknown. considered: every source that was tried, the one in use included.
     """
 
     now: SourceStanding = SourceStanding(Source.HEADER)

@@ -46,7 +46,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DemoChange:
-    """What to change; None leaves it.
+    """What to change; None changes nothing.
 
     kill_pod: name of a pod to kill and replace. weight: of the first pod against 1 of the others, under WEIGHTED.
 
@@ -71,7 +71,7 @@ class DemoStatus:
     """The demo now.
 
     url: where it listens. answered: {pod name: requests}, the pods' own counts, dead pods included.
-    service: what a cluster would say of the Service that this policy stands for.
+    service: the Service settings that correspond to this policy.
     """
 
     url: str

@@ -43,7 +43,7 @@ class AlertRaised:
 
 @dataclass(frozen=True, slots=True)
 class AlertUpdated:
-    """The figures of an alert that is on have changed enough to be told; alert is what it says now."""
+    """The figures of an alert that is on have changed noticeably; alert: its current state."""
 
     elapsed_s: float
     alert: Alert
@@ -63,8 +63,7 @@ class AlertCleared:
 class PodChanged:
     """A pod joined, left, or changed. detail: more about it in words, "" for nothing.
 
-    restarted: its container was ended and started again; what it counts itself begins at 0 again.
-    replaced: another pod has its name now.
+    restarted: its container restarted; its own counters restart at zero. replaced: a new pod has its name.
     """
 
     elapsed_s: float
@@ -78,7 +77,7 @@ class PodChanged:
 class ClusterChanged:
     """Something around the pods changed. subject: a workload, a node, the Service or the cluster. detail: in words.
 
-    watch_lost, watch_back: the pods could not be watched for a while; what happened meanwhile is told late.
+    watch_lost, watch_back: the pods could not be watched for a while; changes of that time are reported late.
     """
 
     elapsed_s: float
@@ -90,7 +89,7 @@ class ClusterChanged:
 
 @dataclass(frozen=True, slots=True)
 class PlanEdited:
-    """plan: as it is from now on."""
+    """plan: the plan from now on."""
 
     elapsed_s: float
     plan: LoadPlan
@@ -99,7 +98,7 @@ class PlanEdited:
 
 @dataclass(frozen=True, slots=True)
 class GeneratorNoticed:
-    """The load generator said something that people should know; the load goes on."""
+    """The load generator reported a problem; the load continues."""
 
     elapsed_s: float
     message: str

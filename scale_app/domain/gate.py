@@ -41,7 +41,7 @@ class Gate:
     pod_share: the largest accepted share of one pod, 0..1.
     p95_ms, p99_ms: the highest accepted latency, of all answers.
     failure_share: the largest accepted part of the requests that failed, 0..1.
-    baseline: name of the run that this one may not be worse than by more than chance; "" for none.
+    baseline: name of a baseline; this run must not be worse than it by more than chance. "" for none.
 
     Raises PlanError for the first level that cannot be used.
     """

@@ -33,7 +33,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """outcome: the worst of the checks'. checks: one for each threshold of the plan, in the plan's order."""
+    """outcome: the worst outcome of the checks. checks: one for each threshold of the plan, in the plan's order."""
 
     outcome: Outcome = Outcome.PASSED
     checks: tuple[Check, ...] = ()

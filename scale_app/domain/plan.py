@@ -38,7 +38,7 @@ DNS_POLICIES: tuple[DnsPolicy, ...] = ("connection", "second", "once")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The caps of this installation, from the settings. Each is the largest accepted value."""
+    """The limits of this installation, from the settings. Each is the largest accepted value."""
 
     users: int = 5_000
     spawn_rate: float = 5_000.0
@@ -91,7 +91,7 @@ class LoadPlan:
     counter_name: the pods' Prometheus counter of requests, "" to find it by the load.
     log_pattern: the access log's format in nginx's notation, "" for common, combined and JSON.
     proxy_pods: the pods of a layer-7 proxy, "namespace/label=value"; "" for none.
-    enter_pods: what may be run inside the pods to list their connections: "no", "exec" or "ephemeral".
+    enter_pods: what may run inside the pods to list their connections: "no", "exec" or "ephemeral".
     remote_workers: number of worker processes of other machines (`scale worker`); the load begins when all have joined.
 
     Raises PlanError for the first field that cannot be used.
@@ -221,7 +221,7 @@ class LoadPlan:
 
 @dataclass(frozen=True, slots=True)
 class PlanEdit:
-    """What may change while a run sends load; None leaves a figure as it is."""
+    """What may change during a run; None keeps a figure."""
 
     users: int | None = None
     spawn_rate: float | None = None

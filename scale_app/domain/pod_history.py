@@ -54,10 +54,10 @@ class PodTimes:
 
 @dataclass(frozen=True, slots=True)
 class PodSpans:
-    """Each pod's part of the traffic over time, in plain numbers for files and answers.
+    """Each pod's share of the traffic over time, as plain numbers.
 
-    names: of the pods. span_s: seconds of one span. requests: a row for each pod, in it the requests of each span from
-    the start on. expected: likewise, the pod's fair share of that span's requests; 0 where it had none.
+    names: of the pods. span_s: seconds of one span. requests: a row for each pod: its requests in each span, from the
+    start. expected: a row for each pod: its fair share of each span's requests; 0 if none.
     """
 
     names: tuple[str, ...] = ()

@@ -23,9 +23,9 @@ INTERRUPTED = (
 class RunRecord:
     """A run as the list of runs shows it. Times are wall clock; last is the newest snapshot.
 
-    experiment_of: the run whose question this one was planned to decide, "" for none.
-    baseline: the name under which later runs are held against this one, "" for none; one run has it at a time.
-    not_stored: why a part of it is not stored yet, "" when all is, or will be in a moment.
+    experiment_of: the run that this one was planned to decide, "" for none.
+    baseline: its name as a baseline, "" for none; one run has a name at a time.
+    not_stored: why a part of it is not stored yet, "" if all is, or will be in a moment.
     unreadable: what of the stored run cannot be read, "" when all can; of its seconds, events and recording it is known
     once they were looked at. It is left out, None, or stood in for: an unknown state is shown as interrupted.
     plan_known: False when of the plan only target, users and duration can be read.
@@ -175,9 +175,9 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """name: unique in this installation. saved_at_epoch_s: wall clock of the last time it was saved.
+    """name: unique in this installation. saved_at_epoch_s: wall-clock time when it was last saved.
 
-    unreadable: why the stored plan cannot be read, "" when it can; plan is the default one then.
+    unreadable: why the stored plan cannot be read, then plan is the default; "" if it can.
     Raises PlanError for a name that cannot be used.
     """
 
@@ -201,9 +201,9 @@ def check_name(name: object) -> None:
 class Storing:
     """What is not stored yet, of all runs of this process.
 
-    problem: a sentence for people, "" when storing keeps up; the figures then are of a moment. waiting_runs,
-    waiting_lines: what waits in memory, and waiting_bytes of it what is packed. given_up_lines: of these runs, lines
-    that were dropped because there was no room for them.
+    problem: one sentence, "" while storing keeps up; the figures may then be out of date at once. waiting_runs,
+    waiting_lines: what waits in memory, and waiting_bytes of it what is packed. given_up_lines: lines of these runs
+    that were dropped because there was no space.
     """
 
     problem: str = ""

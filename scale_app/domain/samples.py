@@ -33,7 +33,7 @@ class PodCount:
 class ConnectionLoads:
     """What each connection carried, exact over any window between two samples.
 
-    A switch is an answer whose pod differs from the one that the connection's answer before it named.
+    A switch is an answer from another pod than the answer before it on the same connection.
     short: {requests carried: connections}, cumulative, of connections opened and closed between two samples.
     long: {connection id: requests carried since it was opened} of every other connection that is open now
         or was closed since the previous sample.
@@ -59,9 +59,9 @@ class GeneratorHealth:
     cpu_share: of one core, 0..1; loop_lag_ms: worst since the last sample.
     ports_left: ephemeral ports that are still free for connections to the target, about; None when unknown.
     arrivals: requests that were due since the start in the open model; 0 in the closed one.
-    late_arrivals: those of them that had to wait for a free user. dropped_arrivals: those that were given up,
-        because too many waited or the run ended.
-    schedule_lag_p99_ms, schedule_lag_max_ms: how late the generator came to its own schedule since the last sample.
+    late_arrivals: those that waited for a free user. dropped_arrivals: those that were dropped because too many waited
+        or the run ended.
+    schedule_lag_p99_ms, schedule_lag_max_ms: delay of arrivals since the last sample.
     processes: that send the load now. Of several, each figure is the worst one's, and arrivals are all of theirs.
     lost_processes: that ended before the run did.
     """
@@ -112,10 +112,10 @@ class TrafficSample:
 
 @dataclass(frozen=True, slots=True)
 class PodSeen:
-    """One pod as its cluster lists it. weight: the share it is meant to get relative to others.
+    """One pod as its cluster lists it. weight: the share that it should get, relative to others.
 
-    uid: of this pod and no other, "" when unknown; the same name with another uid is another pod.
-    restarts: of its containers since it was made. terminating: asked to end. owner: what made it, "" when unknown.
+    uid: unique, "" when unknown; the same name with another uid is another pod.
+    restarts: of its containers since its creation. terminating: asked to end. owner: what made it, "" when unknown.
     """
 
     name: str
@@ -131,7 +131,7 @@ class PodSeen:
 
 @dataclass(frozen=True, slots=True)
 class PodUsage:
-    """What a pod used lately, as the cluster's metrics say: 15 to 30 s old. Shown, never scored."""
+    """What a pod used, from the cluster's metrics, 15 to 30 s old. Shown, not scored."""
 
     cpu_cores: float
     memory_bytes: int
@@ -141,11 +141,11 @@ class PodUsage:
 class PodsSample:
     """Every pod that the directory lists now; a pod that is missing from it is gone.
 
-    service: what decides who of them gets a connection, None when unknown.
+    service: the settings that decide which pod gets a connection, None when unknown.
     answered: {pod name: requests}, the pods' own cumulative counts, whoever asked; None when they are unknown.
     nodes: {node: ready} of the cluster. replicas: {workload: pods wanted}. usage: {pod name: what it used}. Each is
     None when it is unknown.
-    missing: sentences for what cannot be seen at all, such as a right that is not granted, "" for nothing.
+    missing: sentences on what is not visible, such as without a permission, "" for nothing.
     """
 
     at_s: float
@@ -175,9 +175,9 @@ class CountsSample:
     at_s: when the reading began; took_s: how long it took for all pods. lag_s: how old the source's own counts are.
     requests: {pod name: count}, zeros included; bytes instead of requests where approximate.
     unread: pods of the target that could not be read this time. since: {pod name: text that changes when the pod's
-        counter began anew}, where known.
-    others: requests that the source itself tells to be other clients', not in `requests`; since the first reading.
-    cut_off: pods whose counter began anew or went with the pod, so that what it counted after its last reading is lost.
+        counter restarts}, where known.
+    others: requests that the source assigns to other clients, not in `requests`; since the first reading.
+    cut_off: pods whose counter restarted or ended with the pod, so that its counts after the last reading are lost.
     problem: a complete sentence on what could not be read and why, "" when everything was.
     """
 
@@ -230,7 +230,7 @@ class LoadReady:
 
 @dataclass(frozen=True, slots=True)
 class StopAsked:
-    """A person or the server asked the run to end; requests in flight are still answered."""
+    """A person or the server stopped the run; requests in flight are still answered."""
 
     at_s: float
     kind: Literal["stop"] = "stop"
@@ -249,7 +249,7 @@ class PlanChanged:
 
 @dataclass(frozen=True, slots=True)
 class GeneratorNotice:
-    """Something about the generator that people should know, though the load goes on. message: a sentence or two."""
+    """A problem of the load generator; the load continues. message: a sentence or two."""
 
     at_s: float
     message: str

@@ -26,9 +26,9 @@ class Finding:
     """One cause that fits the facts.
 
     code: stable name for programs. title: one line. cause, evidence: one sentence each, the latter with the numbers.
-    certainty: "certain" when a setting or a counter says it, "likely" when the counts leave hardly anything else,
-        "possible" when they merely fit.
-    remedy: one or two sentences. patch: what to put into a manifest (YAML), "" when nothing there would help.
+    certainty: "certain" if a setting or a counter shows it, "likely" if the counts leave hardly any other explanation,
+        "possible" if they fit.
+    remedy: one or two sentences. patch: a patch for a manifest (YAML), "" if none would help.
     pods: the pods concerned, at most MOST_PODS_NAMED of them.
     """
 
@@ -69,14 +69,14 @@ MOVES: Mapping[RunState, frozenset[RunState]] = {
 class PodShare:
     """One eligible pod since the run's start.
 
-    share: of the requests ascribed to pods, 0..1. against_fair: share over its expected share, minus 1.
+    share: of the requests assigned to pods, 0..1. against_fair: share divided by its expected share, minus 1.
     requests_per_s: over the recent window. residual: standardised, in standard deviations of chance.
-    outlier: named as different from its fair share beyond chance.
+    outlier: further from its fair share than chance explains.
     mean_ms, p95_ms: of the recent window. in_flight: requests in flight on average (Little's law), recent window.
     slow: slower than the other pods beyond chance, recent window. failing: fails more, since the start.
-    zone: "" when unknown. restarts: of its containers. cpu_cores, memory_bytes: used, 15 to 30 s old; never scored.
+    zone: "" when unknown. restarts: of its containers. cpu_cores, memory_bytes: used, 15 to 30 s old; not scored.
     expected: its fair share of the requests that were answered while it was ready; 0 for a pod that was never ready.
-        None where an earlier version did not keep it.
+        None if an earlier version did not store it.
     """
 
     name: str
@@ -107,16 +107,16 @@ class Snapshot:
     """A run at one second.
 
     seq: position among the run's events, rising. at_epoch_s: wall clock. elapsed_s, remaining_s: of the load.
-    message: why the run failed, how soon it was decided, what it waits for, or what befell its load generator, else "".
+    message: why the run failed, when it was decided, what it waits for, or a problem of its load generator, else "".
     requests: that ended; failures: of them; errors: {cause: requests}; unattributed: ended without naming a pod.
-    alerts: all that are on; alert: the one on the balance among them, or None.
-    findings: causes that fit, the surest first.
+    alerts: all that are on; alert: the one on the balance, or None.
+    findings: causes that fit, the most certain first.
     service: the settings of the target's Service, None when unknown.
-    pods_problem: sentences for what of the target's pods cannot be seen, now or at all, "" when everything can.
+    pods_problem: sentences on what is not visible of the target's pods, "" for nothing.
     balance, verdict and the counts: since the start, or since the end of the warm-up if the plan has one.
     recent_*: of the last ten seconds; minute_*: of the last sixty. Latencies: of the recent window; whole_*: of all
         answers since the start or the end of the warm-up.
-    counting: how the requests were ascribed to pods, and what other clients sent.
+    counting: how the requests were assigned to pods, and the requests of other clients.
     """
 
     run_id: str

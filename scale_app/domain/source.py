@@ -18,7 +18,7 @@ AskedSource = Literal["auto", "header", "json", "prometheus", "access_log", "con
 
 
 class Source(StrEnum):
-    """Where the counts come from; what that means is in TRAITS."""
+    """Where the counts come from; TRAITS explains each."""
 
     DEMO = "demo"
     HEADER = "header"

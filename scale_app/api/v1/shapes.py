@@ -27,8 +27,8 @@ class RunSummary:
     """A run in a list. Times are wall-clock seconds since 1970.
 
     requests, score, grade, verdict, failures, requests_per_s, p95_ms, pods, elapsed_s: of the last snapshot; None, or
-    0 of a count, without one, or without enough to judge.
-    not_stored: why a part of it is not stored yet, "" when all is, or will be in a moment. unreadable: what of the
+    0 for a count, if there is none or too little to judge.
+    not_stored: why a part of it is not stored yet, "" if all is, or will be in a moment. unreadable: what of the
     stored run cannot be read, "" when nothing is known to be.
     """
 
@@ -110,14 +110,14 @@ class SourcesQuery:
 
 @dataclass(frozen=True, slots=True)
 class BaselineName:
-    """name: under which later runs are compared with this one."""
+    """name: of the baseline; later runs are compared with it."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class RunPage:
-    """A page of the list of runs, newest first. total: runs that fit the filter, on all pages."""
+    """A page of the list of runs, newest first. total: runs that match the filter, on all pages."""
 
     runs: tuple[RunSummary, ...]
     total: int
@@ -156,7 +156,8 @@ class PodTable:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """What happened in a run, snapshots apart. newest: the highest number given here, -1 for none; ask on after it."""
+    """The events of a run, without snapshots. newest: the highest number in this answer, -1 for none; continue after
+    it."""
 
     run_id: str
     events: tuple[Numbered, ...]
@@ -182,9 +183,9 @@ class SavedPlans:
 class Installation:
     """What this installation allows and its state.
 
-    limits: of one run. max_runs: runs that may send load at the same time. active_runs: ids of those that do.
-    notify_problem: why alerts do not reach somebody outside, "" when they do or when nobody is to be told.
-    storing: what of these and earlier runs is not stored yet.
+    limits: of one run. max_runs: runs that may send load at the same time. active_runs: the ids of the active ones.
+    notify_problem: why alerts cannot be delivered, "" if they can or if there is no receiver.
+    storing: data that is not stored yet, also of earlier runs.
     """
 
     limits: Limits

@@ -36,9 +36,9 @@ DOES = (
 
 @dataclass(frozen=True, slots=True)
 class RunNow:
-    """The first message: the run with its newest snapshot. seq: the number that the feed goes on from.
+    """The first message: the run with its newest snapshot. seq: the number after which the feed continues.
 
-    The run may be a moment ahead of the number, so an event may say what the run says already.
+    The run may be a moment ahead of the number, so an event may repeat what the run already shows.
     """
 
     seq: int
@@ -48,7 +48,7 @@ class RunNow:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """An event, snapshots included. seq: rising; numbers that are missing are of snapshots that newer ones replace."""
+    """An event, snapshots included. seq: rising; missing numbers are snapshots that newer ones replaced."""
 
     seq: int
     event: Event
@@ -57,7 +57,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Nothing happened for five seconds, and the connection is alive. seq: of the last message with news."""
+    """Sent after five seconds without news: the connection is alive. seq: of the last message with news."""
 
     seq: int
     kind: Literal["heartbeat"] = "heartbeat"
@@ -65,7 +65,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """The last message: the run as it is kept; the connection is closed with 1000 after it."""
+    """The last message: the run as it is stored; then the connection is closed with 1000."""
 
     seq: int
     run: RunRecord
