@@ -12,16 +12,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help run build test test-cluster check format faults soak bench bench-engine bench-export bench-memory bench-start bench-store bench-ui calibrate power clean
 
-help: ## list what can be made
+help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 run: build ## install, build the page and serve it with API and WebSocket on http://127.0.0.1:8000
 	@exec $(BIN)/scale serve
 
-build: $(VENV)/.run-packages ## build the page, if its sources changed
+build: $(VENV)/.run-packages ## build the page if its sources have changed
 	@$(BIN)/scale build
 
-test: $(VENV)/.test-packages build ## run all tests but those that need a real cluster
+test: $(VENV)/.test-packages build ## run all tests except those on a real cluster
 	@.ci/test-tools
 	@PYTHON=$(BIN)/python .ci/tests $(ARGS)
 
@@ -34,35 +34,35 @@ check: $(VENV)/.test-packages ## style, types and the layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-format: $(VENV)/.test-packages ## put style right where a tool can
+format: $(VENV)/.test-packages ## fix style where a tool can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 faults: $(VENV)/.test-packages build ## break a real server in every way of docs/reliability.md (ARGS=--short to try it)
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-soak: $(VENV)/.test-packages build ## use a real server for half an hour and see that it stays small (ARGS="--minutes 3" to try it)
+soak: $(VENV)/.test-packages build ## use a real server for half an hour and check that it stays small (ARGS="--minutes 3" to try it)
 	@$(BIN)/python -m tests.bench.soak $(ARGS)
 
-bench: $(VENV)/.test-packages ## measure how long one look at the counts takes, by number of pods
+bench: $(VENV)/.test-packages ## measure how long one analysis takes, by number of pods
 	@$(BIN)/python -m tests.bench.analysis
 
 bench-engine: $(VENV)/.test-packages ## measure what a request costs the load engine and its peers (ARGS=--short to try it)
 	@$(BIN)/python -m tests.bench.engine $(ARGS)
 
-bench-export: $(VENV)/.test-packages build ## measure what an export of 1,000 pods costs the server and those beside it (ARGS="--seconds 60")
+bench-export: $(VENV)/.test-packages build ## measure what an export of 1,000 pods costs the server and other requests (ARGS="--seconds 60")
 	@$(BIN)/python -m tests.bench.export $(ARGS)
 
-bench-memory: $(VENV)/.test-packages ## run the load engine for ten minutes and see that its memory stays flat
+bench-memory: $(VENV)/.test-packages ## run the load engine for ten minutes and check that its memory stays flat
 	@$(BIN)/python -m tests.bench.engine_memory $(ARGS)
 
-bench-start: $(VENV)/.test-packages build ## measure what a command takes to begin, and a server that nobody asks anything
+bench-start: $(VENV)/.test-packages build ## measure the start of commands and an idle server
 	@$(BIN)/python -m tests.bench.start
 
 bench-outage: $(VENV)/.test-packages ## measure what ten minutes without the database cost at 1,000 pods
 	@$(BIN)/python -m tests.bench.outage $(ARGS)
 
-bench-store: $(VENV)/.test-packages ## measure what the history takes on the disk and how soon it is read (ARGS=--short without PostgreSQL)
+bench-store: $(VENV)/.test-packages ## measure size and speed of the history (ARGS=--short without PostgreSQL)
 	@$(BIN)/python -m tests.bench.store $(ARGS)
 
 bench-ui: $(VENV)/.test-packages build ## measure what the page costs its viewers and the server, in headless Chromium
@@ -71,7 +71,7 @@ bench-ui: $(VENV)/.test-packages build ## measure what the page costs its viewer
 calibrate: $(VENV)/.test-packages ## measure the statistics behind the verdict against known balancers
 	@$(BIN)/python -m tests.bench.calibrate
 
-power: $(VENV)/.test-packages ## measure what is found and what is missed behind broken balancers (ARGS=--short to try it)
+power: $(VENV)/.test-packages ## measure which broken balancers are found and which are missed (ARGS=--short to try it)
 	@$(BIN)/python -m tests.bench.power $(ARGS)
 
 clean: ## remove what was installed and built; keeps the database

@@ -28,7 +28,7 @@ class Clock(Protocol):
         """Wall-clock seconds since 1970."""
 
     async def sleep(self, seconds: float) -> None:
-        """Return when so many monotonic seconds have passed."""
+        """Return after this many monotonic seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class RunStore(Protocol):
         """What the time charts draw, in order, without reading whole snapshots."""
 
     async def pod_counts(self, run_id: str, most: int) -> list[PodCounts]:
-        """The pods' counts at most so many times (2 or more), evenly spread over the run's snapshots, in order.
+        """The pods' counts at most this many times (2 or more), evenly spread over the run's snapshots, in order.
 
         Those of the newest snapshot are always among them.
         """
@@ -206,7 +206,7 @@ class Notifier(Protocol):
 
     @property
     def name(self) -> str:
-        """What people may see of it; no secrets."""
+        """Its name for people, without secrets."""
 
     async def send(self, notice: Notice) -> None:
         """Try once to deliver. Raises NotifyFailed."""

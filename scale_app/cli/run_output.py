@@ -41,7 +41,7 @@ def run_document(whole: WholeRun, code: int) -> dict[str, object]:
 
 @contextmanager
 def progress(quiet: bool) -> Iterator[Callable[[RunRecord], None]]:
-    """Shows a run as it is now, each time: a live picture in a terminal, a line now and then in a log."""
+    """Shows the run's current state at each call: a live picture in a terminal, an occasional line in a log."""
     console = Console(stderr=True, highlight=False)
     if quiet:
         yield lambda record: None

@@ -45,7 +45,7 @@ def choose(wish: CountingWish, present: Source, standings: Mapping[Source, Sourc
 
 
 def lost_sentence(lost: int, pods: Sequence[str]) -> str:
-    """Why so many requests are ascribed to nobody, "" when none are. pods: whose counters ended or are out of reach."""
+    """Why this many requests are assigned to no pod, "" for none. pods: whose counters ended or are out of reach."""
     if not lost:
         return ""
     return (

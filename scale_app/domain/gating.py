@@ -41,7 +41,7 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """How a figure is read from a snapshot, and written with so many digits. below: low figures are the bad ones."""
+    """How a figure is read from a snapshot, and with how many digits it is written. below: low figures are bad."""
 
     name: str
     said: str

@@ -45,7 +45,7 @@ Loads = Mapping[ConnectionLoad, int]
 
 
 def kept(requests: int, switches: int = 0, before: bool = False) -> ConnectionLoad:
-    """A connection with so many requests; before: it had answered already when the window began. Wrong figures are
+    """A connection with this many requests; before: it had answered already when the window began. Wrong figures are
     brought within what can be."""
     chances = max(0, requests - (not before))
     return ConnectionLoad(requests, min(max(0, switches), chances), chances)
@@ -159,7 +159,7 @@ def picks_of(
     by_request: bool = False,
     parts: Sequence[float] | Array = (),
 ) -> Picks:
-    """Picks behind so many requests (at least one).
+    """The picks of this many requests (at least one).
 
     loads: {what each connection did: connections}, or {requests carried: connections} of connections that never
     switched. by_request: the source itself picks for each request. parts: the pods' shares of the answers.

@@ -240,7 +240,7 @@ class Retention:
         return self.days > 0 and now_epoch_s - ended_s > self.days * DAY_S
 
     def too_many(self, runs: int) -> int:
-        """How many of so many runs are more than are kept."""
+        """How many of this many runs are beyond the limit."""
         return max(0, runs - self.runs) if self.runs else 0
 
     def too_large(self, size_bytes: int) -> bool:

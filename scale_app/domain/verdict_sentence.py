@@ -102,8 +102,8 @@ def open_by_unserved(unserved: int, otherwise: str) -> str:
 
 
 def _further(unit: str, more: int | None, if_even: bool) -> str:
-    """unit: "connection", "request" or "pick". more: further ones that would decide, None when none would; if_even: so
-    many if the work is shared evenly."""
+    """unit: "connection", "request" or "pick". more: further ones that would decide, None if none would; if_even:
+    `more` is for evenly shared work."""
     if more is None:
         return f"the score is so close to 0.95 that more {unit}s will hardly decide."
     when = " if it is even, fewer if it is not" if if_even else ""
@@ -111,7 +111,7 @@ def _further(unit: str, more: int | None, if_even: bool) -> str:
 
 
 def count(number: int, unit: str) -> str:
-    """So many of a unit, in the right number."""
+    """A number with its unit, singular or plural."""
     return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
 
 

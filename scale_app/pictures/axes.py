@@ -52,7 +52,7 @@ def time_marks(span_s: float, most: int = 6) -> list[AxisMark]:
 
 
 POINTS = 240
-"""At most so many are drawn of a line, however long the run was."""
+"""The most points of a line, however long the run was."""
 
 
 def series(values: Sequence[float | None]) -> np.ndarray:

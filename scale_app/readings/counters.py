@@ -43,7 +43,7 @@ class Page:
 
 
 def counters_of(page: bytes, name: str = "", most: int = 2_000) -> Page:
-    """The counters on a page, or those of one name; at most so many, those about requests first. Raises NotAPage."""
+    """The counters on a page, or those of one name; at most this many, those about requests first. Raises NotAPage."""
     if page.lstrip()[:1] in (b"<", b"{"):
         raise NotAPage("it begins like HTML or JSON")
     picked = list(_picked(page.decode("utf-8", "replace"), name))

@@ -99,7 +99,7 @@ class CounterFeeds:
     def answers_suffice(self) -> None:
         """Let go of what is of no use when every answer names its pod."""
         self._answers_suffice = True
-        # One that is read now and then stays, since it alone can tell the requests of other clients.
+        # One that is read rarely stays, since it alone can tell the requests of other clients.
         for other in [source for source in self._tasks if not source.traits.alone_tells_others]:
             self._tasks.pop(other).cancel()
 

@@ -73,7 +73,7 @@ class Waiting(Generic[T]):
 
 
 class Backlog(Generic[T]):
-    """What waits. plain_lines: so many are never packed. given_up: lines that were dropped to make room."""
+    """What waits. plain_lines: the number that is never packed. given_up: lines that were dropped to make room."""
 
     def __init__(self, spare: Callable[[T], bool] = lambda line: False) -> None:
         """spare: tells the lines that may be thinned out when there is no room."""

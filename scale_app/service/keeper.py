@@ -87,7 +87,7 @@ class Keeper:
         return (await self._store.oldest(AT_ONCE + 1))[:-1]
 
     async def _delete(self, runs: list[RunOutline], why: str, most: int) -> bool:
-        """Delete the first of these that can be, at most so many; True when there was one."""
+        """Delete the first of these that can be deleted, at most this many; True if there was one."""
         deleted = 0
         for run in runs:
             if deleted == most:

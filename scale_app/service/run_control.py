@@ -104,7 +104,7 @@ class RunControl:
         """Begin a run; its id. Raises PlanError, TooManyRuns, TargetRefused, TargetUnavailable, StoreUnavailable.
 
         experiment_of: the run that this one is to decide. A database that is away is no reason to refuse it: the run
-        waits to be stored like all that it does, unless so many wait that there is no room for one more.
+        waits to be stored like all that it does, unless too many wait already.
         """
         plan.check_limits(self._limits)
         if len(self._live.active()) + self._starting >= self._max_runs:

@@ -24,7 +24,7 @@ from scale_app.service.journal import follow_on
 from scale_app.service.run_control import LiveRuns
 
 STORED_SPANS = 2 * MOST_COLUMNS
-"""Moments that are read of an ended run's pods: so many that each column of their picture has its own."""
+"""How many moments of an ended run's pods are read: one for each column of their picture."""
 
 
 class RunQueries:

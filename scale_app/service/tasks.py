@@ -11,7 +11,7 @@ from scale_app.ports import Clock
 
 log = logging.getLogger(__name__)
 Sleep = Callable[[float], Awaitable[None]]
-"""Lets so many seconds pass."""
+"""Lets this many seconds pass."""
 
 
 async def settled_within(clock: Clock, limit_s: float, what: str, *works: Coroutine[Any, Any, object]) -> bool:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 MOST_WAITING_BYTES = 256 * 1024 * 1024
 """Of packed lines, of all runs: ten minutes of four runs of 1,000 pods take less."""
 MOST_WAITING_RUNS = 50
-"""No run begins while so many wait, of which each takes some megabytes of memory."""
+"""No run starts while this many wait; each takes some megabytes of memory."""
 SLOW_S = 2.0
 """Lines that wait for longer are told of. A second's line is stored in milliseconds."""
 PAUSES_S = (0.5, 1.0, 2.0, 5.0)

@@ -168,7 +168,7 @@ def _unnamed(snapshot: Snapshot) -> str:
 
 
 def plan_lines(plan: LoadPlan, known: bool = True) -> list[PlanLine]:
-    """A plan, figure by figure. known: False when no more of it is than its target, users and duration."""
+    """A plan, figure by figure. known: False if only target, users and duration are known."""
     told = PLAN_FIELDS if known else (FIELDS["target_url"], FIELDS["users"], FIELDS["duration_s"])
     lines = [PlanLine(_listed_label(field), field.figure(getattr(plan, field.name))) for field in told if field.figure]
     return [line for line in lines if line.value not in ("", shown.NONE)]

@@ -54,7 +54,7 @@ class Resolution:
 
 
 class Resolver:
-    """The destination's permitted addresses, each answer of the name server kept for so many seconds.
+    """The destination's permitted addresses, each answer of the name server kept for this many seconds.
 
     Kept for 0 s, every connection has a lookup of its own, as with real clients; that puts the whole load on the
     cluster's name server as well. A failed lookup is never kept for longer than a second.

@@ -1,7 +1,7 @@
 """The worker's own counts: what every pod answered, what went wrong, and what each connection carried.
 
 Pure and cheap: plain integers and dicts in the path of a request, frozen dataclasses once a second.
-Bounded whatever the target answers: so many pod names and error causes, the rest is put together.
+Bounded whatever the target answers: a limited number of pod names and error causes; the rest is counted together.
 """
 
 from __future__ import annotations

@@ -82,7 +82,8 @@ class HealthMeter:
 
 
 def ports_left(port_range: Path = PORT_RANGE, sockets: tuple[Path, ...] = SOCKETS) -> int | None:
-    """Ephemeral ports that no socket of this machine holds or waits out: at least so many. None where unknown."""
+    """The least number of free ephemeral ports: no socket of this machine holds one or waits in it. None if
+    unknown."""
     try:
         first, last = port_range.read_text().split()
         listed = "".join(path.read_text() for path in sockets if path.exists())

@@ -20,7 +20,7 @@ from scale_app.domain.timetable import Leg, Timetable
 
 STEER_EVERY_S = 0.25
 AHEAD_S = 0.1
-"""A new split holds for arrivals from then on, so that all have heard of it before."""
+"""A new split applies to arrivals after this time, so that all processes know it before."""
 
 
 class Executor(Protocol):
@@ -30,7 +30,7 @@ class Executor(Protocol):
         """Wait until all worker processes are ready. Raises CannotBegin."""
 
     def start(self, user_count: int, spawn_rate: float) -> None:
-        """Bring the number of users to this, so many a second; returns at once."""
+        """Change the number of users to this, at this rate per second; returns at once."""
 
     def follow(self, leg: Leg, began_s: float) -> None:
         """In the open model: the arrivals of all processes together, in a run that began then (monotonic clock)."""
@@ -61,7 +61,7 @@ class Steering:
         self._users = 0.0
 
     def steer(self, plan: LoadPlan, at_s: float) -> None:
-        """Bring the load to what the plan says, so many seconds after the run's begin."""
+        """Set the load of the plan at this many seconds after the run's start."""
         if plan.arrivals_per_s is not None:
             if plan.arrivals_per_s != self._table.leg.per_s:
                 self._executor.follow(self._table.change(at_s, plan.arrivals_per_s), self._began_s)
@@ -162,7 +162,8 @@ class ArrivalSplitter:
             self._since = self._table.due(now_s - self._began_s + AHEAD_S)
 
     def order_for(self, place: int, of: int, now_s: float) -> ArrivalOrder | None:
-        """What to tell the process at this place, from 0, of so many; None when there are no arrivals."""
+        """What to tell the process at this place, from 0, of this number of processes; None when there are no
+        arrivals."""
         if self._began_s is None:
             return None
         return ArrivalOrder(self._table.leg, Share(place, of, self._since), self._began_s, now_s - self._began_s)

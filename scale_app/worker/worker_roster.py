@@ -91,7 +91,7 @@ class RosterEntry:
 
     @property
     def state(self) -> ProcessState:
-        """What its system says of it."""
+        """What the system reports about it."""
         return "unknown" if self.child is None else process_state(self.child.pid)
 
     def sentence(self, how: str, left: int, moved: bool = True) -> str:

@@ -76,7 +76,7 @@ def report_operations(hub: Hub) -> list[Operation]:
 
 
 class Places:
-    """For so many files at once. Who finds none free waits a while for one, in the order in which they came."""
+    """Places for files that are written at once. If none is free, requests wait in order of arrival."""
 
     def __init__(self, most: int = MOST_AT_ONCE) -> None:
         self._most = most

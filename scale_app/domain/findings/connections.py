@@ -53,7 +53,7 @@ def late_pods(facts: Facts) -> Found | None:
 
 
 def _fair_from(due: float) -> float:
-    """The picks that a pod has got at least which gets its share, of which so many are due."""
+    """The least picks of a pod that gets its share, when this many are due."""
     return max(HALF * due, min(NEARLY * due, due - BY_CHANCE * math.sqrt(due)))
 
 
