@@ -110,10 +110,10 @@ class ConnectionJoin:
 
     def _join_until(self, at_s: float) -> None:
         """Join the tables that were read by this time."""
-        ready = [table for table in self._waiting if table.at_s + table.took_s <= at_s]
+        for table in self._waiting:
+            if table.at_s + table.took_s <= at_s:
+                self._match(table)
         self._waiting = [table for table in self._waiting if table.at_s + table.took_s > at_s]
-        for table in ready:
-            self._match(table)
 
     def _match(self, table: ConnectionsSample) -> None:
         times = Counter(client for of_pod in table.clients.values() for client in of_pod)

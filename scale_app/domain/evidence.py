@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from scale_app.domain.balance import CV_THRESHOLD
+from scale_app.domain.balance import CV_THRESHOLD, cv_squared
 from scale_app.domain.chance import enough_picks
 from scale_app.domain.numerics import Array, np, special
 from scale_app.domain.picks import Loads, freshness_of
@@ -96,7 +96,7 @@ def log_uneven(parts: Array, fair: Array, n: float) -> float:
 
 def log_spread(parts: Array, fair: Array, n: float) -> float:
     """Many pods differ, by their chi-square: the mean over a grid of CVs beyond the threshold."""
-    return log_spread_of(n, n * float(((parts - fair) ** 2 / fair).sum()), fair.size - 1)
+    return log_spread_of(n, n * cv_squared(parts, fair), fair.size - 1)
 
 
 def log_spread_of(n: float, t: float, df: int) -> float:
@@ -207,7 +207,7 @@ def log_regular(gained: Mapping[str, PodCount], expected: Mapping[str, float], l
     requests = np.array([count.requests for count in counts], dtype=float)
     picks = _new_picks(requests, np.array([count.connections for count in counts], dtype=float), loads)
     shares = np.array([expected[name] for name in names])
-    return _log_ratio(picks, shares / shares.sum())
+    return _log_half_variance(picks, shares / shares.sum())
 
 
 def _new_picks(requests: Array, connections: Array, loads: Loads | None) -> Array:
@@ -221,7 +221,7 @@ def _new_picks(requests: Array, connections: Array, loads: Loads | None) -> Arra
     return connections if fresh == 0 else np.zeros_like(connections)
 
 
-def _log_ratio(picks: Array, shares: Array) -> float:
+def _log_half_variance(picks: Array, shares: Array) -> float:
     due = float(picks.sum()) * shares
     least = float(due.min())
     if least <= 0 or (least < LEAST_DUE and float(shares.max()) > float(shares.min()) * (1 + ALIKE)):

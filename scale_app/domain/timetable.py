@@ -13,27 +13,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Protocol
 
 from scale_app.domain.pattern import Pattern, PatternKind
 
 NEVER_S = math.inf
 PRECISION_S = 1e-9
 MOST_STEPS = 200
-
-
-class Passed(Protocol):
-    """A pattern's share, integrated from 0 on."""
-
-    def until(self, at_s: float) -> float:
-        """Seconds of the whole load that the time until then is worth; rises from 0 and never falls."""
-
-    def time_of(self, passed_s: float) -> float:
-        """The first moment at which so much has passed, at least 0; infinite for never."""
-
-
-def passed_of(pattern: Pattern) -> Passed:
-    return _KINDS[pattern.kind](pattern)
 
 
 class _Ramp:
@@ -116,6 +101,14 @@ class _Wave:
         return at_s
 
 
+Passed = _Ramp | _Stairs | _Wave
+"""A pattern's share, integrated from 0 on.
+
+until(at_s): seconds of the whole load that the time until then is worth; rises from 0 and never falls.
+time_of(passed_s): the first moment at which so much has passed, at least 0; infinite for never.
+"""
+
+
 def _steps(pattern: Pattern) -> _Stairs:
     last = max(pattern.steps - 1, 1)
     stairs = range(pattern.steps)
@@ -141,6 +134,10 @@ _KINDS: dict[PatternKind, Callable[[Pattern], Passed]] = {
     "wave": _Wave,
     "replayed": _replayed,
 }
+
+
+def passed_of(pattern: Pattern) -> Passed:
+    return _KINDS[pattern.kind](pattern)
 
 
 @dataclass(frozen=True, slots=True)
