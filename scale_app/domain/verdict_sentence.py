@@ -74,7 +74,7 @@ def _p(p: float) -> str:
 def _odds(evidence: float) -> str:
     """Of an e-value, which a fair balancer reaches at any look with a probability of at most one over it."""
     if evidence >= MOST_ODDS:
-        return f"and fewer than 1 in {MOST_ODDS:,.0f} fair balancers are ever this uneven"
+        return f"and under 1 in {MOST_ODDS:,.0f} fair balancers is ever this uneven"
     digits = 2 - len(str(int(evidence)))
     return f"and at most 1 in {round(int(evidence), digits):,} fair balancers is ever this uneven"
 

@@ -86,12 +86,12 @@ CONNECTIONS = {
 
 MODELS = {
     "closed": (
-        "Closed model: each user waits for its answer",
-        "The rate follows the service: slow answers mean fewer requests.",
+        "Closed model: users wait",
+        "Each user waits for its answer before it sends again: slow answers mean fewer requests.",
     ),
     "open": (
-        "Open model: requests arrive on schedule",
-        "The rate stays the same, however slow the answers are.",
+        "Open model: on schedule",
+        "Requests arrive on schedule, however slow the answers are.",
     ),
 }
 

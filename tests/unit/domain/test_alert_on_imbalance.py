@@ -58,7 +58,7 @@ def test_a_hot_pod_is_alerted_once_and_for_as_long_as_it_is_hot() -> None:
     assert [type(event) for event in told if not isinstance(event, AlertUpdated)] == [AlertRaised]
     assert played.run.last is not None
     assert played.run.last.alert is not None
-    assert "at most 1 in" in told[0].alert.message or "fewer than 1 in 1,000,000" in told[0].alert.message
+    assert "at most 1 in" in told[0].alert.message or "under 1 in 1,000,000" in told[0].alert.message
 
 
 def test_it_is_over_when_the_last_seconds_refute_half_of_it_and_says_so() -> None:
