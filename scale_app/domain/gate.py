@@ -41,6 +41,8 @@ class Gate:
     pod_share: the largest accepted share of one pod, 0..1.
     p95_ms, p99_ms: the highest accepted latency, of all answers.
     failure_share: the largest accepted part of the requests that failed, 0..1.
+    pods: how many pods there must be; fewer ready ones at the end fail, or, where the target's pods cannot be known,
+        fewer that answered. null for any number.
     baseline: name of a baseline; this run must not be worse than it by more than chance. "" for none.
 
     Raises PlanError for the first level that cannot be used.
@@ -52,6 +54,7 @@ class Gate:
     p95_ms: Levels = field(default_factory=Levels)
     p99_ms: Levels = field(default_factory=Levels)
     failure_share: Levels = field(default_factory=Levels)
+    pods: int | None = None
     baseline: str = ""
 
     def __post_init__(self) -> None:
@@ -62,6 +65,8 @@ class Gate:
             _check(name, getattr(self, name), 0.0, 1.0, highest_fails=name != "score")
         for name in ("p95_ms", "p99_ms"):
             _check(name, getattr(self, name), 0.001, 86_400_000.0, highest_fails=True)
+        if self.pods is not None and not (isinstance(self.pods, int) and self.pods is not True and self.pods >= 1):
+            raise PlanError("gate.pods", self.pods, "a whole number of at least 1")
         if not isinstance(self.baseline, str) or len(self.baseline) > LONGEST_BASELINE:
             raise PlanError("gate.baseline", self.baseline, "the name of a baseline")
 

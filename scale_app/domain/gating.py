@@ -56,6 +56,7 @@ def gated(record: RunRecord, baseline: RunRecord | None) -> GateResult:
     checks = [
         *_verdict(gate, record.last),
         *(check for limit in _LIMITS for check in _limit(limit, getattr(gate, limit.name), record.last)),
+        *_pods(gate, record.last),
         *_baseline(gate, record, baseline),
     ]
     worst = max((ORDER.index(check.outcome) for check in checks), default=0)
@@ -92,6 +93,19 @@ def _sentence(limit: _Limit, value: float, side: str, level: float) -> str:
     """With as many digits as tell the figure from the level: a score of 0.94999 must not read as 0.95."""
     digits = next((n for n in (4, 5, 6, 7) if limit.write(value, n) != limit.write(level, n)), 4)
     return f"{limit.said} is {limit.write(value, digits)}, {side} {limit.write(level, digits)}."
+
+
+def _pods(gate: Gate, last: Snapshot | None) -> list[Check]:
+    if gate.pods is None:
+        return []
+    if last is None:
+        return [Check("pods", Outcome.FAILED, "The number of pods is unknown, because there is no data.")]
+    if last.roster_known:
+        there, said, doubt = sum(pod.ready for pod in last.pods), "ready pods", ""
+    else:
+        there, said, doubt = last.balance.pods, "pods that answered", "; how many should have is not known"
+    outcome, side = (Outcome.FAILED, "below") if there < gate.pods else (Outcome.PASSED, "at least")
+    return [Check("pods", outcome, f"The number of {said} is {there:,}, {side} {gate.pods:,}{doubt}.")]
 
 
 def _baseline(gate: Gate, record: RunRecord, baseline: RunRecord | None) -> list[Check]:

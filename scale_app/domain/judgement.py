@@ -50,7 +50,7 @@ class Standing:
     """A window's counts as they are judged.
 
     parts, fair: observed and fair share per pod, shape (k,). cv: of the counts. t: Pearson's chi-square in effective
-    picks, df its degrees of freedom.
+    picks, df its degrees of freedom. roster_known: see Window.
     """
 
     parts: Array
@@ -59,6 +59,7 @@ class Standing:
     df: int
     cv: float
     t: float
+    roster_known: bool = True
 
     @property
     def long_run_cv(self) -> float:
@@ -83,10 +84,10 @@ class Standing:
         return int(gap.argmax() if gap.max() >= -gap.min() * (1 - 1e-9) else gap.argmin())
 
 
-def standing_of(parts: Array, fair: Array, picks: Picks) -> Standing:
-    """parts, fair: shape (k,), sums 1."""
+def standing_of(parts: Array, fair: Array, picks: Picks, roster_known: bool = True) -> Standing:
+    """parts, fair: shape (k,), sums 1. roster_known: see Window."""
     squared = cv_squared(parts, fair)
-    return Standing(parts, fair, picks, fair.size - 1, math.sqrt(squared), picks.effective * squared)
+    return Standing(parts, fair, picks, fair.size - 1, math.sqrt(squared), picks.effective * squared, roster_known)
 
 
 @dataclass(frozen=True, slots=True)

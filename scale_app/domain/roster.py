@@ -13,6 +13,11 @@ from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import ClusterChange, ClusterChanged, PodChange
 from scale_app.domain.samples import PodSeen, PodsSample, PodUsage
 
+STRANGERS = (
+    "None of the pods that answered belongs to the Service whose pods are watched, which may be a proxy's: name theirs "
+    "in the plan (service)."
+)
+
 Change = tuple[str, PodChange, str]
 """A pod's name, what changed, and more about it in words."""
 
@@ -43,6 +48,10 @@ class Roster:
     def lost(self, problem: str) -> None:
         """The pods cannot be seen now; those listed last stand. problem: a sentence that says so."""
         self.problem = problem
+
+    def problem_of(self, of_those_that_answer: bool) -> str:
+        """What of the target's pods cannot be seen. of_those_that_answer: the pods listed here are theirs."""
+        return self.problem or (STRANGERS if self.known and not of_those_that_answer else "")
 
     def expect(self, at_s: float, requests: int) -> dict[str, float]:
         """Expected requests per pod for the interval that ends at `at_s`; begins the next interval."""

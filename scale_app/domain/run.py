@@ -174,13 +174,9 @@ class Run:
         self._snapshot(at_s, figures)
 
     def _decide(self, elapsed_s: float, figures: Figures) -> None:
-        """By evidence that holds at every look, for whoever ends a run when it looks decided looks all the time.
-
-        Of a target whose pods are not listed, one pod that answers may be the first of many.
-        """
+        """By evidence that holds at every look, for whoever ends a run when it looks decided looks all the time."""
         may_end = self.plan.until == "decided" and self.state is RunState.RUNNING and not self.decided
-        known = self._windows.warmed_up and (self._roster.known or len(figures.whole.eligible) > 1)
-        if may_end and known and elapsed_s < self.plan.duration_s and figures.verdict.kind in DECIDED:
+        if may_end and self._windows.warmed_up and elapsed_s < self.plan.duration_s and figures.verdict.kind in DECIDED:
             self._decided = figures.verdict
             self._decided_words = f"Decided after {elapsed_s:,.0f} s of at most {self.plan.duration_s:,.0f} s."
 
@@ -286,7 +282,7 @@ class Run:
             message=self.message,
             alerts=self._alerts.active,
             counting=self._attribution.counting,
-            pods_problem=self._roster.problem,
+            pods_problem=self._roster.problem_of(figures.whole.roster_known),
         )
         self._events.append(SnapshotTaken(facts.elapsed_s, self.last))
 

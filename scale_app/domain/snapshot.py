@@ -117,6 +117,7 @@ class Snapshot:
     recent_*: of the last ten seconds; minute_*: of the last sixty. Latencies: of the recent window; whole_*: of all
         answers since the start or the end of the warm-up.
     counting: how the requests were assigned to pods, and the requests of other clients.
+    roster_known: whether it is known which pods should share the work; False where `pods` are those that answered.
     """
 
     run_id: str
@@ -158,6 +159,7 @@ class Snapshot:
     whole_p95_ms: float | None = None
     whole_p99_ms: float | None = None
     counting: Counting = Counting()
+    roster_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,15 +69,16 @@ def judge(
     coverage: float,
     expected: Sequence[float] | None = None,
     by_request: bool = False,
+    roster_known: bool = True,
 ) -> Verdict:
     """The verdict of one look at a window. Pure, total, at most about 20 ms, mostly below 1 ms. Raises nothing.
 
     requests: per eligible pod, shape (k,), zeros included. loads: {what each connection did: connections}, or
     {requests carried: connections} where none switched pods; None when unknown. coverage: answers ascribed to a pod
     over answers, 0..1. expected: shape (k,), shares above 0 in any unit, equal when None. by_request: the source itself
-    picks for each request.
+    picks for each request. roster_known: see Window.
     """
-    standing = _standing(requests, loads, coverage, expected, by_request)
+    standing = _standing(requests, loads, coverage, expected, by_request, roster_known)
     return standing if isinstance(standing, Verdict) else _verdict(standing, at_one_look(standing))
 
 
@@ -87,6 +88,7 @@ def judge_at_any_time(
     coverage: float,
     expected: Sequence[float] | None = None,
     by_request: bool = False,
+    roster_known: bool = True,
     log_regular: float = 0.0,
     sliding: bool = False,
 ) -> Verdict:
@@ -95,7 +97,7 @@ def judge_at_any_time(
     log_regular: evidence that picks are spread more evenly than chance, see evidence.py. sliding: the window moves
     along with the clock. The rest: see `judge`.
     """
-    standing = _standing(requests, loads, coverage, expected, by_request)
+    standing = _standing(requests, loads, coverage, expected, by_request, roster_known)
     if isinstance(standing, Verdict):
         return replace(standing, every_look=True)
     return _verdict(standing, at_every_look(standing, log_regular, sliding), every_look=True)
@@ -113,6 +115,7 @@ def _standing(
     coverage: float,
     expected: Sequence[float] | None,
     by_request: bool,
+    roster_known: bool,
 ) -> Standing | Verdict:
     """What there is to judge, or the verdict where there is nothing."""
     counts = counted(requests)
@@ -122,8 +125,10 @@ def _standing(
     if not coverage >= COVERAGE_FLOOR:
         known = coverage if coverage > 0 else 0.0
         return Verdict(VerdictKind.NO_DATA, verdict_sentence.poor_coverage(known, COVERAGE_FLOOR))
+    if pods == 1 and not roster_known:
+        return Verdict(VerdictKind.UNDECIDED, verdict_sentence.ONE_ANSWERED)
     picks = picks_of(total, loads, by_request, counts / total)
-    return standing_of(counts / total, shares(pods, expected), picks)
+    return standing_of(counts / total, shares(pods, expected), picks, roster_known)
 
 
 def _verdict(standing: Standing, found: Judgement, every_look: bool = False) -> Verdict:

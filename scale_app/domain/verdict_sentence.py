@@ -13,6 +13,10 @@ MOST_ODDS = 1e6
 PODS_NAMED = 3
 NO_REQUEST = "No data: no pod has answered a request."
 ONE_POD = "Even: there is one pod, so nothing to share."
+ONE_ANSWERED = (
+    "Undecided: one pod answered; whether there are others is not known. Let Scale read the cluster "
+    "(SCALE_KUBE_CONFIG), and name the Service in the plan (service)."
+)
 
 
 def poor_coverage(coverage: float, floor: float) -> str:
@@ -28,7 +32,7 @@ def sentence_of(standing: Standing, found: Judgement, more: int | None, every_lo
     if not standing.df:
         return ONE_POD
     if found.kind is VerdictKind.EVEN:
-        return even(standing.fair.size, score_of(found.cv_high), found, every_look)
+        return even(standing, found, every_look)
     if found.kind is VerdictKind.UNEVEN:
         part, fair = float(standing.parts[standing.worst]), float(standing.fair[standing.worst])
         return uneven(part, fair, _odds(found.evidence_uneven) if found.evidence_uneven else _p(found.p_uneven))
@@ -48,16 +52,25 @@ def more_of(picks: Picks, needed: float | None) -> int | None:
     return max(1, math.ceil((needed - picks.effective) * picks.total / picks.effective - 1e-6))
 
 
-def even(pods: int, score_low: float, found: Judgement, every_look: bool) -> str:
-    """Every score of the interval is good. score_low: its lower end."""
-    at_least = f"the score is at least {math.floor(score_low * 100 + 1e-9) / 100:.2f}"
-    whom = "both pods" if pods == 2 else f"all {pods:,} pods"
+def even(standing: Standing, found: Judgement, every_look: bool) -> str:
+    """Every score of the interval is good."""
+    at_least = f"the score is at least {math.floor(score_of(found.cv_high) * 100 + 1e-9) / 100:.2f}"
+    among, whom = _whom(standing)
     if found.regular:
-        return f"More even than chance: {whom} get their fair share (round robin or least connections); {at_least}."
+        how = f"{whom} get their fair share (round robin or least connections)"
+        return f"More even than chance{among}: {how}; {at_least}."
     if found.beyond_chance:
-        return f"Even: the pods differ by more than chance, but by too little to matter; {at_least}."
+        return f"Even{among}: the pods differ by more than chance, but by too little to matter; {at_least}."
     sure = "at every look" if every_look else "with 95 % confidence"
-    return f"Even: {whom} are within chance of their fair share; {at_least} {sure}."
+    return f"Even{among}: {whom} are within chance of their fair share; {at_least} {sure}."
+
+
+def _whom(standing: Standing) -> tuple[str, str]:
+    """Among which pods work is even, where others may be missing; and who gets a fair share."""
+    pods = standing.fair.size
+    if not standing.roster_known:
+        return f" among the {pods:,} pods that answered; how many should have is not known", "these"
+    return "", "both pods" if pods == 2 else f"all {pods:,} pods"
 
 
 def uneven(part: float, fair: float, sure: str) -> str:

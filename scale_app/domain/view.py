@@ -75,6 +75,7 @@ def snapshot_of(
         findings=diagnose(facts),
         service=facts.service,
         pods_problem=pods_problem,
+        roster_known=whole.roster_known,
     )
 
 

@@ -31,6 +31,7 @@ class Window:
         apart. most: requests of ours that they may hold: those that had ended then.
     unserved: requests that no pod answered, as far as is known.
     estimated: the counts are estimates. log_regular: see Mark. sliding: it moves along with the clock.
+    roster_known: which pods should share is known; False where `expected` holds those that answered.
     """
 
     seconds: float
@@ -47,6 +48,7 @@ class Window:
     estimated: bool = False
     log_regular: float = 0.0
     sliding: bool = False
+    roster_known: bool = True
 
     @property
     def others(self) -> int:
@@ -111,7 +113,7 @@ class Window:
 
     def _verdict(self, counts: Sequence[float], picks: Loads | None, at_end: bool) -> Verdict:
         coverage = self.attributed / self.due if self.due else 0.0
-        given = (counts, picks, coverage, self._shares(), self.by_request)
+        given = (counts, picks, coverage, self._shares(), self.by_request, self.roster_known)
         verdict = judge_at_any_time(*given, log_regular=self.log_regular, sliding=self.sliding)
         return settled(judge(*given), verdict) if at_end else verdict
 

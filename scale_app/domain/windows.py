@@ -141,7 +141,8 @@ class Windows:
         named = self._source.traits.in_answers
         delta = _named(first, last) if named else counts_delta(self._source, first.counted, last.counted)
         pods = dict(delta.pods)
-        expected = self._expectations(first, last, pods)
+        known = self._knows(pods)
+        expected = self._expectations(first, last) if known else _of_those_that_answered(first, last, pods)
         for name in expected:
             pods.setdefault(name, PodCount())
         loads = carried.whole() if isinstance(carried, ConnectionCounters) else carried
@@ -159,13 +160,23 @@ class Windows:
             unserved=_unserved(first.sample, last.sample, named),
             estimated=delta.estimated,
             log_regular=last.log_regular - first.log_regular if named else 0.0,
+            roster_known=known,
         )
 
-    def _expectations(self, first: Mark, last: Mark, pods: Mapping[str, PodCount]) -> dict[str, float]:
-        if not self._roster.known:
-            return dict.fromkeys(pods, max(1, last.sample.answered - first.sample.answered) / max(1, len(pods)))
+    def _knows(self, pods: Mapping[str, PodCount]) -> bool:
+        """Whether the roster is that of the pods that answer. Behind a proxy whose own Service is watched it is not."""
+        answering = {name for name, count in pods.items() if count.requests}
+        listed = self._roster.listed()
+        strangers = answering and not any(name in listed or name in self._expected for name in answering)
+        return self._roster.known and not strangers
+
+    def _expectations(self, first: Mark, last: Mark) -> dict[str, float]:
         gained = {name: total - first.expected.get(name, 0.0) for name, total in last.expected.items()}
         return {name: requests for name, requests in gained.items() if requests > 0}
+
+
+def _of_those_that_answered(first: Mark, last: Mark, pods: Mapping[str, PodCount]) -> dict[str, float]:
+    return dict.fromkeys(pods, max(1, last.sample.answered - first.sample.answered) / max(1, len(pods)))
 
 
 def _named(first: Mark, last: Mark) -> CountsDelta:

@@ -18,7 +18,8 @@ from scale_app.views.view import FindingRow, RunView
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MARKS = {Outcome.PASSED: "✅", Outcome.WARNED: "⚠️", Outcome.FAILED: "❌"}
 NAMES = {"score": "Score", "verdict": "Verdict", "pod_share": "Share of one pod", "p95_ms": "Latency p95",
-         "p99_ms": "Latency p99", "failure_share": "Failed requests", "baseline": "Baseline"}  # fmt: skip
+         "p99_ms": "Latency p99", "failure_share": "Failed requests", "pods": "Pods",
+         "baseline": "Baseline"}  # fmt: skip
 MOST_PODS = 10
 LINKING = re.compile(r"@|#|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")

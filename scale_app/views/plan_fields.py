@@ -164,6 +164,7 @@ PLAN_FIELDS = (
     PlanField("service", "Kubernetes Service", "service", help="Kubernetes Service, namespace/name."),
     PlanField("locustfile", "Locustfile"),
     PlanField("gate", "Thresholds"),
+    PlanField("gate.pods", "Pods", "pods", help="How many pods there must be; fewer fail."),
     PlanField("gate.baseline", "Baseline", "baseline", help="Baseline that this run must not be worse than."),
     PlanField("processes", "Worker processes"),
     PlanField("remote_workers", "Remote workers"),

@@ -37,6 +37,7 @@ def test_without_anything_it_is_the_default_plan() -> None:
 def test_flags_are_fields_of_the_plan() -> None:
     flags = ["--target", "http://127.0.0.1:1/", "--users", "7", "--spawn-rate", "2.5", "--duration", "9"]
     more = ["--requests-per-connection", "null", "--header", "X-A: b: c", "--method", "POST", "--body", "on"]
+    more += ["--pods", "3"]
     assert parsed(*flags, *more, "--set", "pattern.kind=ramp", "--set", "gate.verdict.fail=[undecided]") == LoadPlan(
         "http://127.0.0.1:1/",
         users=7,
@@ -47,7 +48,7 @@ def test_flags_are_fields_of_the_plan() -> None:
         method="POST",
         body="on",
         pattern=Pattern("ramp"),
-        gate=Gate(VerdictLevels(warn=("undecided",), fail=("undecided",))),
+        gate=Gate(VerdictLevels(warn=("undecided",), fail=("undecided",)), pods=3),
     )
 
 

@@ -87,7 +87,7 @@ def test_the_worst_check_is_the_gates_outcome() -> None:
 
 
 def test_a_threshold_of_a_run_without_data_fails() -> None:
-    gate = Gate(VerdictLevels(fail=("uneven",)), score=Levels(fail=0.9), p95_ms=Levels(warn=100))
+    gate = Gate(VerdictLevels(fail=("uneven",)), score=Levels(fail=0.9), p95_ms=Levels(warn=100), pods=1)
     record = replace(hot(gate).record, last=None, state=RunState.FAILED)
     assert {check.outcome for check in gated(record, None).checks} == {FAILED}
 
@@ -124,6 +124,8 @@ def test_a_baseline_that_is_missing_or_unlike_warns_and_does_not_fail() -> None:
         ("pod_share: 0.3", "gate.pod_share = 0.3 cannot be used"),
         ("verdict: {fail: [even]}", "gate.verdict.fail.0 = 'even' cannot be used"),
         ("scores: {fail: 1}", "gate.scores"),
+        ("pods: 0", "gate.pods = 0 cannot be used: a whole number of at least 1."),
+        ("pods: 2.5", "gate.pods = 2.5 cannot be used"),
         ("baseline: 3", "gate.baseline = 3 cannot be used"),
         (f"baseline: {'x' * 81}", "gate.baseline"),
     ],
@@ -135,5 +137,5 @@ def test_a_level_that_cannot_be_used_is_refused_by_name(text: str, said: str) ->
 
 
 def test_a_gate_in_a_file_reads_back() -> None:
-    plan = LoadPlan(gate=Gate(VerdictLevels(("undecided",), ("uneven",)), Levels(0.97, 0.95), baseline="main"))
+    plan = LoadPlan(gate=Gate(VerdictLevels(("undecided",), ("uneven",)), Levels(0.97, 0.95), pods=5, baseline="main"))
     assert plan_from_text(plan_to_text(plan)) == plan

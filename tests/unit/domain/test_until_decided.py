@@ -103,7 +103,7 @@ def test_nothing_is_decided_by_the_warm_up() -> None:
 def test_one_pod_that_answered_decides_nothing_while_nobody_lists_the_pods() -> None:
     played = Played(PLAN, listed=False)
     assert played.seconds((100, 0, 0), 3) is None
-    assert played.last.verdict.kind is VerdictKind.EVEN
+    assert played.last.verdict.kind is VerdictKind.UNDECIDED
     assert played.seconds(EVEN, 60) is not None
 
 

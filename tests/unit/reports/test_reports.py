@@ -26,7 +26,7 @@ from scale_app.reports import FORMATS, export, run_from_json
 from scale_app.views.presenting import run_view
 from tests.recorded import EVEN, whole_run
 
-GATE = Gate(score=Levels(0.97, 0.95), p95_ms=Levels(50, 100), failure_share=Levels(0.02))
+GATE = Gate(score=Levels(0.97, 0.95), p95_ms=Levels(50, 100), failure_share=Levels(0.02), pods=2)
 NASTY = '=cmd|<script>alert(1)</script> [x](http://e.example) @all `"'
 
 
@@ -86,7 +86,7 @@ def test_every_report_of_a_run_without_data_says_so(run: WholeRun) -> None:
     assert "Nobody answered." in text_of(empty, "html")
     assert text_of(empty, "csv").count("\n") == text_of(empty, "seconds").count("\n") == 1
     suite = next(iter(JUnitXml.fromstring(export(empty, "junit").content)))
-    assert (suite.errors, suite.failures) == (1, 3 + 1)
+    assert (suite.errors, suite.failures) == (1, 4 + 1)
     assert run_from_json(text_of(empty, "json")) == empty
 
 
@@ -98,8 +98,8 @@ def test_a_simulated_run_says_so_in_every_report_for_people(run: WholeRun) -> No
 
 def test_junit_has_a_case_for_each_threshold(run: WholeRun) -> None:
     suite = next(iter(JUnitXml.fromstring(export(run, "junit").content)))
-    assert [case.name for case in suite] == ["run", "verdict", "score", "p95_ms", "failure_share"]
-    assert [case.is_passed for case in suite] == [True, False, False, True, True]
+    assert [case.name for case in suite] == ["run", "verdict", "score", "p95_ms", "failure_share", "pods"]
+    assert [case.is_passed for case in suite] == [True, False, False, True, True, True]
     even = whole_run(EVEN)
     assert next(iter(JUnitXml.fromstring(export(even, "junit").content))).failures == 0
 

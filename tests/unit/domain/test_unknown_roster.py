@@ -1,0 +1,121 @@
+"""A target of which only the pods that answer are known: what is said of the others, live, at the end and in replay."""
+
+from __future__ import annotations
+
+import pytest
+
+from scale_app.domain.gate import Gate, VerdictLevels
+from scale_app.domain.gating import Outcome
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.recording import Began, WholeRun, replayed
+from scale_app.domain.samples import (
+    ConnectionLoads,
+    LoadEnded,
+    LoadReady,
+    PodCount,
+    PodSeen,
+    PodsSample,
+    Sample,
+    TrafficSample,
+)
+from scale_app.domain.snapshot import Snapshot, Source
+from scale_app.domain.verdict import VerdictKind, judge
+from tests.recorded import analysed
+
+SECONDS = 12
+NOT_KNOWN = "how many should have is not known"
+
+
+def ran(*per_s: int, listed: tuple[str, ...] = (), gate: Gate | None = None, every_look: bool = False) -> WholeRun:
+    """Pods a, b, c ... answer so many requests each second, each on a connection of its own."""
+    plan = LoadPlan(
+        "http://198.18.0.9/", duration_s=SECONDS, gate=gate or Gate(), until="decided" if every_look else "duration"
+    )
+    samples: list[Sample] = [PodsSample(0.0, tuple(map(PodSeen, listed)))] if listed else []
+    samples += [LoadReady(0.0), *(traffic(second, per_s) for second in range(1, SECONDS + 1)), LoadEnded(SECONDS)]
+    return analysed(Began(plan, Source.HEADER, 0.0), samples)
+
+
+def traffic(second: int, per_s: tuple[int, ...]) -> TrafficSample:
+    pods = {name: PodCount(n * second, connections=n * second) for name, n in zip("abcdef", per_s, strict=False) if n}
+    total = sum(per_s) * second
+    return TrafficSample(
+        float(second), 50, total, pods, connections=total, loads=ConnectionLoads({1: total}, switches={})
+    )
+
+
+def last(whole: WholeRun) -> Snapshot:
+    assert whole.record.last is not None
+    again = replayed(whole).record.last
+    assert again == whole.record.last
+    return again
+
+
+def test_one_pod_that_answered_is_undecided_and_says_how_to_let_scale_know() -> None:
+    snapshot = last(ran(400))
+    assert snapshot.verdict.kind is VerdictKind.UNDECIDED
+    for verdict in (snapshot.verdict, snapshot.recent_verdict, snapshot.minute_verdict):
+        assert "one pod answered; whether there are others is not known" in verdict.sentence
+        assert "SCALE_KUBE_CONFIG" in verdict.sentence
+        assert "service" in verdict.sentence
+    assert (snapshot.balance.score, snapshot.balance.grade, snapshot.roster_known) == (1.0, "A", False)
+
+
+def test_a_known_roster_of_one_pod_is_even() -> None:
+    snapshot = last(ran(400, listed=("a",)))
+    assert snapshot.verdict.sentence == "Even: there is one pod, so nothing to share."
+    assert snapshot.roster_known
+
+
+@pytest.mark.parametrize("every_look", [True, False])
+def test_even_is_said_of_those_that_answered(every_look: bool) -> None:
+    unknown, known = (last(ran(4_000, 4_000, listed=names, every_look=every_look)) for names in ((), ("a", "b")))
+    assert unknown.verdict.kind is known.verdict.kind is VerdictKind.EVEN
+    assert f" among the 2 pods that answered; {NOT_KNOWN}: these " in unknown.verdict.sentence
+    assert NOT_KNOWN not in known.verdict.sentence
+    assert unknown.balance == known.balance
+
+
+@pytest.mark.parametrize("counts", [[10_100, 10_000, 9_900], [100_600, 100_000, 99_000]])
+def test_every_kind_of_even_says_so(counts: list[int]) -> None:
+    verdict = judge(counts, {1: sum(counts)}, coverage=1.0, roster_known=False)
+    assert verdict.kind is VerdictKind.EVEN
+    assert verdict.sentence.startswith(f"Even among the 3 pods that answered; {NOT_KNOWN}: ")
+    assert NOT_KNOWN not in judge(counts, {1: sum(counts)}, coverage=1.0).sentence
+
+
+def test_uneven_and_undecided_need_not_know_how_many_there_are() -> None:
+    assert last(ran(600, 300)).verdict.kind is VerdictKind.UNEVEN
+    assert NOT_KNOWN not in last(ran(600, 300)).verdict.sentence
+    assert NOT_KNOWN not in last(ran(11, 10)).verdict.sentence
+
+
+def test_pods_that_are_none_of_those_listed_are_judged_among_themselves() -> None:
+    """As behind a proxy whose own Service is the target's."""
+    snapshot = last(ran(4_000, 4_000, listed=("nginx",)))
+    assert f"the 2 pods that answered; {NOT_KNOWN}" in snapshot.verdict.sentence
+    assert snapshot.pods_problem.startswith("None of the pods that answered belongs to the Service")
+    assert last(ran(4_000, 4_000, listed=("a", "nginx"))).verdict.kind is VerdictKind.UNEVEN
+    assert last(ran(4_000, 4_000, listed=("a", "b"))).pods_problem == ""
+
+
+ANY_VERDICT = VerdictLevels()
+
+
+@pytest.mark.parametrize(
+    ("per_s", "listed", "outcome", "sentence"),
+    [
+        ((400,), (), Outcome.FAILED, f"The number of pods that answered is 1, below 2; {NOT_KNOWN}."),
+        ((400, 400, 400), (), Outcome.PASSED, f"The number of pods that answered is 3, at least 2; {NOT_KNOWN}."),
+        ((400,), ("a",), Outcome.FAILED, "The number of ready pods is 1, below 2."),
+        ((400,), ("a", "b"), Outcome.PASSED, "The number of ready pods is 2, at least 2."),
+        ((400,), ("x", "y"), Outcome.FAILED, f"The number of pods that answered is 1, below 2; {NOT_KNOWN}."),
+        ((), (), Outcome.FAILED, f"The number of pods that answered is 0, below 2; {NOT_KNOWN}."),
+    ],
+)
+def test_the_gate_asks_for_so_many_pods(
+    per_s: tuple[int, ...], listed: tuple[str, ...], outcome: Outcome, sentence: str
+) -> None:
+    whole = ran(*per_s, listed=listed, gate=Gate(ANY_VERDICT, pods=2))
+    for result in (whole.gate, replayed(whole).gate):
+        assert [(check.name, check.outcome, check.sentence) for check in result.checks] == [("pods", outcome, sentence)]
