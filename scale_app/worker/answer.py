@@ -159,7 +159,6 @@ class Answer:
     """What is counted of one complete answer. reusable: False when its connection must be closed."""
 
     cell: OutcomeCounter
-    body_bytes: int
     reusable: bool
 
     def as_last(self) -> Answer:
@@ -182,7 +181,7 @@ class AnswerCache:
 
     def answer(self, reader: AnswerReader) -> Answer:
         """What the complete answer means."""
-        return Answer(self._counters.cell(reader.named(), reader.status), reader.body_bytes, reader.reusable)
+        return Answer(self._counters.cell(reader.named(), reader.status), reader.reusable)
 
     def learn(self, data: bytes, reader: AnswerReader) -> Answer:
         """The same, remembered by the answer's bytes."""

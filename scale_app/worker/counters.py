@@ -38,7 +38,7 @@ class OutcomeCounter:
     pod: who answered, None without an answer. cause: "" for a good answer. buckets: {latency bucket: requests}.
     """
 
-    __slots__ = ("body_bytes", "buckets", "cause", "pod", "total_s")
+    __slots__ = ("buckets", "cause", "pod")
 
     def __init__(self, pod: PodCounters | None, cause: str) -> None:
         self.pod = pod
@@ -47,14 +47,10 @@ class OutcomeCounter:
 
     def clear(self) -> None:
         self.buckets: dict[int, int] = {}
-        self.total_s = 0.0
-        self.body_bytes = 0
 
-    def add(self, latency_s: float, body_bytes: int) -> None:
+    def add(self, latency_s: float) -> None:
         bucket, buckets = bucket_of(latency_s), self.buckets
         buckets[bucket] = buckets.get(bucket, 0) + 1
-        self.total_s += latency_s
-        self.body_bytes += body_bytes
 
 
 @dataclass(slots=True, eq=False)
@@ -71,28 +67,6 @@ class CountedConnection:
     cell: OutcomeCounter | None = None
     pod: PodCounters | None = None
     switches: int = 0
-
-
-@dataclass(slots=True)
-class Batch:
-    """What ended since the last batch, for Locust's own statistics.
-
-    buckets: {latency bucket: requests}, of answered and unanswered requests. total_s: the sum of their latencies.
-    errors: {cause: requests}. body_bytes: of the answers' bodies.
-    """
-
-    buckets: Counter[int] = field(default_factory=Counter)
-    errors: dict[str, int] = field(default_factory=dict)
-    total_s: float = 0.0
-    body_bytes: int = 0
-
-    @property
-    def requests(self) -> int:
-        return sum(self.buckets.values())
-
-    @property
-    def failures(self) -> int:
-        return sum(self.errors.values())
 
 
 class Counters:
@@ -112,13 +86,6 @@ class Counters:
         self._closed_long: list[CountedConnection] = []
         self._switched = 0
         self._interval = 0
-        self._batch = Batch()
-
-    @property
-    def requests(self) -> int:
-        """Requests that ended, answered or not."""
-        self._fold()
-        return self._requests
 
     def opened(self, endpoint: str = "") -> CountedConnection:
         """A connection was established. endpoint: its own address and port, "" when nobody asks."""
@@ -142,27 +109,25 @@ class Counters:
         pod = self._pods.get(pod_name) or self._pod(pod_name)
         return self._cell(pod, f"HTTP {status}" if status >= FAILURE_STATUS else "")
 
-    def answered(self, connection: CountedConnection, cell: OutcomeCounter, latency_s: float, body_bytes: int) -> None:
+    def answered(self, connection: CountedConnection, cell: OutcomeCounter, latency_s: float) -> None:
         """A complete answer. latency_s: from the request's begin."""
         # OutcomeCounter.add, in place: this is the path of every answer.
         bucket, buckets = bucket_of(latency_s), cell.buckets
         buckets[bucket] = buckets.get(bucket, 0) + 1
-        cell.total_s += latency_s
-        cell.body_bytes += body_bytes
         connection.answers += 1
         if connection.cell is not cell:
             self._met(connection, cell)
 
-    def reported(self, pod_name: bytes, status: int, cause: str, latency_s: float, body_bytes: int) -> None:
+    def reported(self, pod_name: bytes, status: int, cause: str, latency_s: float) -> None:
         """An answer on a connection that nobody knows. cause: why it counts as failed, "" if its status says it."""
         cell = self.cell(pod_name, status)
         if cause:
             cell = self._cell(cell.pod, cause)
-        cell.add(latency_s, body_bytes)
+        cell.add(latency_s)
 
     def unanswered(self, cause: str, latency_s: float) -> None:
         """A request that ended without a complete answer."""
-        self._cell(None, cause).add(latency_s, 0)
+        self._cell(None, cause).add(latency_s)
 
     def sample(self, at_s: float, users: int, health: GeneratorHealth, loads_known: bool = True) -> TrafficSample:
         """Everything counted so far; begins the next interval of the connections' loads."""
@@ -179,31 +144,21 @@ class Counters:
             generator=health,
         )
 
-    def take_batch(self) -> Batch:
-        """What ended since the last call."""
-        self._fold()
-        batch, self._batch = self._batch, Batch()
-        return batch
-
     def _fold(self) -> None:
-        """Add what the cells hold to the pods, the causes and the batch."""
+        """Add what the cells hold to the pods and the causes."""
         for cell in self._cells.values():
             if cell.buckets:
                 self._fold_cell(cell, sum(cell.buckets.values()))
                 cell.clear()
 
     def _fold_cell(self, cell: OutcomeCounter, requests: int) -> None:
-        batch, pod = self._batch, cell.pod
+        pod = cell.pod
         self._requests += requests
-        batch.buckets.update(cell.buckets)
-        batch.total_s += cell.total_s
-        batch.body_bytes += cell.body_bytes
         if pod is not None:
             pod.requests += requests
             pod.latency.update(cell.buckets)
         if cell.cause:
             self._errors[cell.cause] += requests
-            batch.errors[cell.cause] = batch.errors.get(cell.cause, 0) + requests
             if pod is not None:
                 pod.failures += requests
 

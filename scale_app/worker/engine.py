@@ -16,15 +16,13 @@ from typing import Any
 import gevent
 from locust.env import Environment
 from locust.runners import Runner
-from locust.stats import RequestStats, StatsEntry, StatsError, bucket_response_time
 
 from scale_app.child_process import WaitClock
 from scale_app.domain.errors import PlanError
-from scale_app.domain.histogram import bucket_ms
 from scale_app.domain.samples import TrafficSample
 from scale_app.domain.timetable import Leg
 from scale_app.settings import load_settings
-from scale_app.worker.counters import FAILURE_STATUS, Batch, Counters
+from scale_app.worker.counters import FAILURE_STATUS, Counters
 from scale_app.worker.destination import destination, start_egress_guard
 from scale_app.worker.health import HealthMeter, cause_of_exception
 from scale_app.worker.locust_compat import default_options, load_users
@@ -73,8 +71,9 @@ class OwnEngine(Engine):
         schedule = schedule_of(assignment.plan, loop)
         self._arrivals = schedule if isinstance(schedule, OpenModel) else None
         self._traffic = traffic_of(assignment, schedule, loop)
-        self._method, self._url = assignment.plan.method, assignment.target.url
-        environment = Environment(user_classes=[user_class(self._traffic)], host=self._url, catch_exceptions=False)
+        environment = Environment(
+            user_classes=[user_class(self._traffic)], host=assignment.target.url, catch_exceptions=False
+        )
         super().__init__(environment, self._traffic.network.counters)
 
     def begin(self) -> None:
@@ -86,8 +85,7 @@ class OwnEngine(Engine):
             self._arrivals.follow(leg, share, perf_counter() - (time.monotonic() - began_s))
 
     def sample(self) -> TrafficSample:
-        """The counts now; Locust's statistics are brought to the same."""
-        log_batch(self.environment.stats, self._method, self._url, self._counters.take_batch())
+        """The counts now."""
         health = self._health.take()
         if self._arrivals is not None:
             health = self._arrivals.take(health)
@@ -129,7 +127,6 @@ class FileEngine(Engine):
         super().begin()
 
     def sample(self) -> TrafficSample:
-        self._counters.take_batch()  # Locust's own statistics have counted already
         users = self._runner.user_count
         return self._counters.sample(time.monotonic(), users, self._health.take(), loads_known=False)
 
@@ -139,17 +136,16 @@ class FileEngine(Engine):
     def _count(
         self,
         response_time: float,
-        response_length: int,
         exception: BaseException | None = None,
         response: Any = None,
         **_: object,
     ) -> None:
         """Locust's listener, called for each request that ended."""
         status = getattr(response, "status_code", 0) or 0
-        latency_s, size = (response_time or 0.0) / 1_000, response_length or 0
+        latency_s = (response_time or 0.0) / 1_000
         if status:
             cause = "" if exception is None or status >= FAILURE_STATUS else cause_of_exception(exception)
-            self._counters.reported(self._pod(response), status, cause, latency_s, size)
+            self._counters.reported(self._pod(response), status, cause, latency_s)
         else:
             self._counters.unanswered("no answer" if exception is None else cause_of_exception(exception), latency_s)
 
@@ -161,34 +157,6 @@ class FileEngine(Engine):
 def engine_of(assignment: Assignment) -> Engine:
     """Raises PlanError or ValueError for an assignment that cannot be done here."""
     return FileEngine(assignment) if assignment.plan.locustfile else OwnEngine(assignment)
-
-
-def log_batch(stats: RequestStats, method: str, url: str, batch: Batch) -> None:
-    """Add a batch to Locust's statistics, the way its master adds what a worker reports. Latencies within 1 %."""
-    if not batch.requests:
-        return
-    entry = _entry(StatsEntry(stats, url, method), batch)
-    stats.total.extend(entry)
-    stats.entries[url, method].extend(entry)
-    for cause, times in batch.errors.items():
-        error = stats.errors.setdefault(StatsError.create_key(method, url, cause), StatsError(method, url, cause))
-        error.occurrences += times
-
-
-def _entry(entry: StatsEntry, batch: Batch) -> StatsEntry:
-    now_s = time.time()
-    entry.last_request_timestamp = now_s
-    entry.num_requests = batch.requests
-    entry.num_failures = batch.failures
-    entry.total_response_time = round(batch.total_s * 1_000)
-    entry.min_response_time = round(bucket_ms(min(batch.buckets)))
-    entry.max_response_time = round(bucket_ms(max(batch.buckets)))
-    entry.total_content_length = batch.body_bytes
-    entry.num_reqs_per_sec[int(now_s)] = batch.requests
-    entry.num_fail_per_sec[int(now_s)] = batch.failures
-    for bucket, times in batch.buckets.items():
-        entry.response_times[bucket_response_time(bucket_ms(bucket))] += times
-    return entry
 
 
 def _path_of(name: str) -> Path:

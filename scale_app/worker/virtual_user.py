@@ -114,7 +114,7 @@ class VirtualUser:
         connection = self._connection
         assert connection is not None
         counts = connection.counts
-        self._network.counters.answered(counts, answer.cell, now_s - self._intended_s, answer.body_bytes)
+        self._network.counters.answered(counts, answer.cell, now_s - self._intended_s)
         self.in_flight = False
         self.failures = 0
         if not answer.reusable or counts.answers == self._behaviour.most:

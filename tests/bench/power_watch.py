@@ -34,7 +34,6 @@ from tests.bench.power_traffic import (
 )
 from tests.fakes_load import observed
 
-BODY_BYTES = 100
 NODES = ("node-a", "node-b")
 CAUSES = {TIMEOUT: "timeout", REFUSED: "connection refused", RESET: "connection reset"}
 LATENCIES_S = (np.random.default_rng(0).lognormal(-5.3, 0.3, 251)).tolist()
@@ -150,7 +149,7 @@ class _Process:
             if opens and outcome != REFUSED:
                 is_open[user] = counters.opened()
             if outcome <= GATEWAY:
-                counters.answered(is_open[user], self._cell(pod, outcome), next(latency), BODY_BYTES)
+                counters.answered(is_open[user], self._cell(pod, outcome), next(latency))
             else:
                 counters.unanswered(CAUSES[outcome], TIMEOUT_S if outcome == TIMEOUT else next(latency))
             if closes and user in is_open:

@@ -14,7 +14,7 @@ def sample(counters: Counters) -> TrafficSample:
 def answer(
     counters: Counters, connection: CountedConnection, pod: bytes = b"a", status: int = 200, latency_s: float = 0.01
 ) -> None:
-    counters.answered(connection, counters.cell(pod, status), latency_s, 2)
+    counters.answered(connection, counters.cell(pod, status), latency_s)
 
 
 def test_an_answer_is_counted_for_the_pod_that_gave_it() -> None:
@@ -40,9 +40,9 @@ def test_an_error_status_is_a_failure_of_its_pod_and_a_cause() -> None:
 
 def test_an_answer_may_count_as_failed_whatever_its_status() -> None:
     counters = Counters()
-    counters.reported(b"a", 200, "", 0.01, 2)
-    counters.reported(b"a", 200, "the basket is empty", 0.01, 2)
-    counters.reported(b"a", 503, "", 0.01, 2)
+    counters.reported(b"a", 200, "", 0.01)
+    counters.reported(b"a", 200, "the basket is empty", 0.01)
+    counters.reported(b"a", 503, "", 0.01)
     seen = sample(counters)
     assert (seen.pods["a"].requests, seen.pods["a"].failures, seen.connections) == (3, 2, 0)
     assert seen.errors == {"the basket is empty": 1, "HTTP 503": 1}
@@ -160,7 +160,7 @@ def test_every_answer_is_in_exactly_one_connection_of_a_window() -> None:
         carried += sum(n * (times - before_short.get(n, 0)) for n, times in loads.short.items())
         carried += sum(n - before_long.get(i, 0) for i, n in loads.long.items())
         before_long, before_short = dict(loads.long), dict(loads.short)
-    assert carried == counters.requests == 30
+    assert carried == sample(counters).requests == 30
 
 
 def test_causes_are_bounded_and_the_rest_is_other() -> None:
@@ -189,13 +189,3 @@ def test_a_sample_does_not_change_when_counting_goes_on() -> None:
     answer(counters, connection, status=500)
     assert seen.pods["a"].latency.total == 1
     assert seen.errors == {}
-
-
-def test_a_batch_holds_what_ended_since_the_last_one() -> None:
-    counters = Counters()
-    answer(counters, counters.opened(), status=404, latency_s=0.5)
-    counters.unanswered("timeout", 1.5)
-    batch = counters.take_batch()
-    assert (batch.requests, batch.failures, batch.total_s, batch.body_bytes) == (2, 2, 2.0, 2)
-    assert batch.errors == {"HTTP 404": 1, "timeout": 1}
-    assert counters.take_batch().requests == 0

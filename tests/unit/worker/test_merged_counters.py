@@ -24,7 +24,7 @@ class Worker:
         for _ in range(times):
             brief = self.counters.opened()
             for connection in (self.kept, brief):
-                self.counters.answered(connection, self.counters.cell(b"a", 200), 0.01, 2)
+                self.counters.answered(connection, self.counters.cell(b"a", 200), 0.01)
             self.counters.closed(brief)
 
     def report(self) -> TrafficSample:
