@@ -10,6 +10,7 @@ from scale_app.domain.chance import TAIL, noncentrality_bound
 from scale_app.domain.compare import Change, Comparison, compare, policy
 from scale_app.domain.numerics import special
 from scale_app.domain.plan import Limits, LoadPlan
+from scale_app.domain.prospect import requests_per_s_with
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import Verdict, VerdictKind
@@ -18,9 +19,6 @@ from scale_app.domain.verdict_sentence import count, rounded
 SHARED_BELOW = 0.9
 """Effective picks over requests: below it, requests share connections and the balancer picked less often than asked."""
 MORE_THAN_NEEDED = 1.5
-NEW_CONNECTION_COST = 3.0
-"""How much longer a request takes, think time apart, when it opens a connection: 2.1 times on the built-in target, more
-on a machine that is busy with it."""
 LUCK = 0.05
 """Share of fair random balancers that look so uneven by bad luck that the planned run leaves them undecided."""
 FEW_USERS_PER_POD = 2
@@ -99,8 +97,7 @@ def _shares_connections(plan: LoadPlan, last: Snapshot) -> bool:
 
 
 def _new_connections(plan: LoadPlan, last: Snapshot, limits: Limits) -> Experiment:
-    taken_s = max(0.0, plan.users * last.elapsed_s / max(last.requests, 1) - plan.think_time_s)
-    rate = plan.users / (plan.think_time_s + NEW_CONNECTION_COST * max(taken_s, 1e-6))
+    rate = requests_per_s_with(plan, last.requests / last.elapsed_s, 1)
     duration_s, short = _duration(plan, _picks_for_even(last.balance.pods), rate, limits)
     renewed = replace(plan, requests_per_connection=1, duration_s=duration_s)
     few = count(rounded(round(last.verdict.effective_picks or 0)), "effective pick")

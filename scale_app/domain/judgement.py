@@ -33,6 +33,9 @@ MOST_EVIDENCE = 1e12
 """What is told of evidence; beyond it nobody asks how much."""
 ABOVE = 1 + 1e-6
 
+LEAST_FURTHER = 1.1
+"""What is still undecided takes a tenth more at least, however little seems to be missing."""
+
 PICKS_PER_POD_TO_SEE_SKEWNESS = 20
 SUPPOSED_SKEWNESS = 1.5  # of five pods of which one is hot
 SPARSE_TAIL = 0.01
@@ -146,9 +149,13 @@ def _with_needed(standing: Standing, found: Judgement, deciding: Callable[[float
     n = standing.picks.effective
     if found.regular:  # the gap between pods stays the same number of picks while the picks grow
         return replace(found, needed=n * found.cv_high / CV_THRESHOLD)
-    # What chance explains is no unevenness to count on: an estimate from it would jump from second to second.
-    cv = standing.long_run_cv if found.beyond_chance else 0.0
-    return replace(found, needed=deciding(cv, max(n, PICKS_PER_POD * standing.fair.size)))
+    # What chance explains is no unevenness to count on: an estimate from it would jump from second to second. But with
+    # half of the picks that an even balancer takes, the counts say better how many more this one does.
+    least = max(n, PICKS_PER_POD * standing.fair.size)
+    needed = None if found.beyond_chance else deciding(0.0, least)
+    if needed is None or n > needed / 2:
+        needed = deciding(standing.long_run_cv, least)
+    return replace(found, needed=needed and max(needed, LEAST_FURTHER * n))
 
 
 def _kind(even: bool, uneven: bool) -> VerdictKind:

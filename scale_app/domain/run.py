@@ -27,6 +27,7 @@ from scale_app.domain.events import (
 from scale_app.domain.findings.facts import Facts
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.plausible import Plausible
+from scale_app.domain.prospect import with_prospect
 from scale_app.domain.roster import Roster, Surroundings
 from scale_app.domain.samples import (
     ConnectionsSample,
@@ -166,7 +167,7 @@ class Run:
             self._look(tick.at_s)
 
     def _look(self, at_s: float) -> None:
-        figures = self._windows.figures(self.source)
+        figures = self._figures()
         if news := self._news():
             self._alert(news.at_s, figures)
             self._give_up(news)
@@ -219,7 +220,7 @@ class Run:
     def _ended(self, sample: LoadEnded) -> None:
         stopping = self.state is RunState.STOPPING
         if news := self._news():
-            self._alert(news.at_s, self._windows.figures(self.source))
+            self._alert(news.at_s, self._figures())
         self._attribution.end()
         self._windows.recount(self._attribution.counted())
         why = sample.error or ("" if stopping else failure_sentence(self.plan, self._traffic))
@@ -230,8 +231,12 @@ class Run:
         if self._began_at_s is None:
             self._windows.begin(sample.at_s)
         # Who stops a run when it looks good has looked all the time: only a run that took its time has one look.
-        figures = self._windows.figures(self.source, at_end=finished and self.plan.until == "duration")
+        figures = self._figures(at_end=finished and self.plan.until == "duration")
         self._snapshot(sample.at_s, self._as_decided(figures))
+
+    def _figures(self, at_end: bool = False) -> Figures:
+        figures = self._windows.figures(self.source, at_end)
+        return replace(figures, verdict=with_prospect(figures.verdict, figures, self.plan))
 
     def _as_decided(self, figures: Figures) -> Figures:
         """With the verdict that ended the run, also where the last answers left the evidence below what it took."""

@@ -37,7 +37,7 @@ class Verdict:
     more_even_than_chance: round robin and least connections are; their interval is the observed CV and half a pick.
     picks_to_decide: further ones of `unit`, like those so far, that would decide an UNDECIDED verdict: at the present
         long_run_cv when that is beyond chance, else if the balancer is fair, and fewer if it is not; None when it is
-        decided or more would hardly help.
+        decided, more would hardly help, or none will come.
     connections_known: False when each request had to be taken for a pick, so the verdict may be too sure.
     sentence: the verdict for people, complete.
     """

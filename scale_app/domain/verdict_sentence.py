@@ -41,8 +41,8 @@ def sentence_of(standing: Standing, found: Judgement, more: int | None, every_lo
         why = "they are spread more evenly than chance (round robin or least connections)"
     else:
         why = f"a fair random balancer would score about {score_of(standing.noise_cv):.2f}"
-    further = _further(picks.unit, more, if_even=not found.regular and not found.beyond_chance)
-    return f"Undecided after {count(picks.total, picks.unit)}: {why}; {further}"
+    further = f"; the score is so close to 0.95 that more {picks.unit}s will hardly decide" if more is None else ""
+    return f"Undecided after {count(picks.total, picks.unit)}: {why}{further}."
 
 
 def more_of(picks: Picks, needed: float | None) -> int | None:
@@ -112,15 +112,6 @@ def open_by_unserved(unserved: int, otherwise: str) -> str:
         f"Undecided: {count(unserved, 'request')} got no answer, and it is unknown to which pods they were sent. "
         f"The work is {otherwise} if none was sent to the pods that answered least, and may not be if all were."
     )
-
-
-def _further(unit: str, more: int | None, if_even: bool) -> str:
-    """unit: "connection", "request" or "pick". more: further ones that would decide, None if none would; if_even:
-    `more` is for evenly shared work."""
-    if more is None:
-        return f"the score is so close to 0.95 that more {unit}s will hardly decide."
-    when = " if it is even, fewer if it is not" if if_even else ""
-    return f"about {count(rounded(more), f'more {unit}')} would decide{when}."
 
 
 def count(number: int, unit: str) -> str:

@@ -170,8 +170,7 @@ def test_early_round_robin_says_how_many_connections_are_missing() -> None:
     verdict = one_each([10] * 5)
     assert verdict.picks_to_decide == 50
     assert verdict.sentence == (
-        "Undecided after 50 connections: they are spread more evenly than chance (round robin or least "
-        "connections); about 50 more connections would decide."
+        "Undecided after 50 connections: they are spread more evenly than chance (round robin or least connections)."
     )
     assert one_each([20] * 5).kind is EVEN
 
@@ -212,13 +211,10 @@ def test_a_score_at_the_threshold_is_never_decided_and_says_so() -> None:
     assert "hardly decide" in verdict.sentence
 
 
-def test_undecided_names_connections_noise_and_what_is_missing() -> None:
+def test_undecided_names_connections_and_noise() -> None:
     verdict = judge([count * 5 for count in [48, 40, 56, 50, 46]], {5: 240}, coverage=1.0)
     assert verdict.picks_to_decide is not None
-    assert verdict.sentence == (
-        "Undecided after 240 connections: a fair random balancer would score about 0.74; "
-        f"about {round(verdict.picks_to_decide, -2):,} more connections would decide if it is even, fewer if it is not."
-    )
+    assert verdict.sentence == "Undecided after 240 connections: a fair random balancer would score about 0.74."
 
 
 def test_one_connection_is_singular() -> None:
