@@ -2,6 +2,9 @@
 
 A pod expects, in every interval between two samples, the interval's requests times its part of the ready time.
 So a pod that joined half-way, during a ramp or just before a kill, is judged by the traffic it could have got.
+
+Balancers learn of a change late. A pod that became ready or began to end (`Grace`) expects what it gets, no more and no
+less, and the others the rest.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from dataclasses import fields
 
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import ClusterChange, ClusterChanged, PodChange
+from scale_app.domain.grace import Grace
 from scale_app.domain.samples import PodSeen, PodsSample, PodUsage
 
 STRANGERS = (
@@ -34,12 +38,15 @@ class Roster:
         self.usage: Mapping[str, PodUsage] = {}
         self.problem = ""
         self._replaced: set[str] = set()
+        self._grace = Grace()
 
     def observe(self, sample: PodsSample) -> list[Change]:
         """Take note of the pods listed now; what changed since the last list, joined pods first."""
         self._count_ready_time(sample.at_s)
         new = {pod.name: pod for pod in sample.pods}
         changes = self._changes(new) if self.known else []
+        for name, change, _ in changes:
+            self._grace.changed(sample.at_s, name, change, new.get(name))
         self._pods, self.known, self.service = new, True, sample.service
         self.usage = sample.usage or {}
         self.problem = sample.missing
@@ -53,12 +60,27 @@ class Roster:
         """What of the target's pods cannot be seen. of_those_that_answer: the pods listed here are theirs."""
         return self.problem or (STRANGERS if self.known and not of_those_that_answer else "")
 
-    def expect(self, at_s: float, requests: int) -> dict[str, float]:
-        """Expected requests per pod for the interval that ends at `at_s`; begins the next interval."""
+    @property
+    def in_grace(self) -> frozenset[str]:
+        """Pods of which nothing is expected yet, or any more."""
+        return self._grace.pods
+
+    @property
+    def arriving(self) -> int:
+        """How many pods became ready so lately that nothing is expected of them."""
+        return self._grace.arriving
+
+    def expect(self, at_s: float, requests: int, got: Mapping[str, int] | None = None) -> dict[str, float]:
+        """Expected requests per pod for the interval that ends at `at_s`; begins the next interval.
+
+        got: what each pod in grace answered in the interval.
+        """
         self._count_ready_time(at_s)
         ready_s, self._ready_s = self._ready_s, {}
-        total_s = sum(ready_s.values())
-        return {pod: requests * seconds / total_s for pod, seconds in ready_s.items()} if total_s else {}
+        due = _shared(requests, ready_s)
+        excused = self._grace.excused(at_s, got or {}, due)
+        rest = max(0, requests - sum(excused.values()))
+        return {**_shared(rest, {pod: s for pod, s in ready_s.items() if pod not in excused}), **excused}
 
     def pod(self, name: str) -> PodSeen:
         """The pod as listed last; one that is not listed is not ready."""
@@ -90,6 +112,11 @@ class Roster:
             if pod.ready and span_s:
                 self._ready_s[pod.name] = self._ready_s.get(pod.name, 0.0) + span_s * pod.weight
         self._counted_to_s = since_s + span_s
+
+
+def _shared(requests: float, ready_s: Mapping[str, float]) -> dict[str, float]:
+    total_s = sum(ready_s.values())
+    return {pod: requests * seconds / total_s for pod, seconds in ready_s.items()} if total_s else {}
 
 
 def _turned(old: PodSeen, new: PodSeen) -> list[Change]:

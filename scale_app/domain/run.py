@@ -192,7 +192,7 @@ class Run:
         self._health.append(sample.generator)
         self._foreign.traffic_seen(sample)
         self._attribution.traffic_seen(sample)
-        self._windows.observe(sample, self._attribution.counted())
+        self._windows.observe(sample, self._attribution.counted(), self.source)
 
     def _pods_seen(self, sample: PodsSample) -> None:
         self._foreign.pods_seen(sample)

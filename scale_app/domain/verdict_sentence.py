@@ -19,6 +19,11 @@ ONE_ANSWERED = (
 )
 
 
+def one_pod_and_new_ones(new: int) -> str:
+    """One pod has shared so far, and others have just become ready."""
+    return f"Undecided: one pod has answered so far, and {count(new, 'more pod')} became ready a moment ago."
+
+
 def poor_coverage(coverage: float, floor: float) -> str:
     """Too few answers named a pod. coverage, floor: 0..1."""
     return (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from scale_app.domain import verdict_sentence
 from scale_app.domain.balance import Balance, balance
 from scale_app.domain.histogram import Histogram
 from scale_app.domain.judgement import SLIDING_FROM, UNEVEN_FROM
@@ -32,6 +33,7 @@ class Window:
     unserved: requests that no pod answered, as far as is known.
     estimated: the counts are estimates. log_regular: see Mark. sliding: it moves along with the clock.
     roster_known: which pods should share is known; False where `expected` holds those that answered.
+    arriving: pods that have just become ready, of which nothing is expected yet.
     """
 
     seconds: float
@@ -49,6 +51,7 @@ class Window:
     log_regular: float = 0.0
     sliding: bool = False
     roster_known: bool = True
+    arriving: int = 0
 
     @property
     def others(self) -> int:
@@ -97,6 +100,10 @@ class Window:
         verdict = self._verdict(counts, self._picks(), at_end)
         if verdict.kind is VerdictKind.NO_DATA:
             return Balance(len(counts), sum(counts), note=NO_SCORE), verdict
+        if len(counts) == 1 and self.arriving:
+            verdict = replace(
+                verdict, kind=VerdictKind.UNDECIDED, sentence=verdict_sentence.one_pod_and_new_ones(self.arriving)
+            )
         if self.unserved and len(counts) > 1:
             verdict = self._with_unserved(verdict, counts, at_end)
         return balance(counts, self._shares()), as_estimate(verdict) if self.estimated else verdict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -60,11 +60,19 @@ class Windows:
         self._began = Mark(TrafficSample(at_s, 0, 0, loads=NO_LOADS))
         self._start_from(self._began)
 
-    def observe(self, sample: TrafficSample, counted: Mapping[Source, Counted] | None = None) -> None:
-        """Add a sample, and what the sources beside the load have counted; marks no longer needed are let go."""
+    def observe(
+        self,
+        sample: TrafficSample,
+        counted: Mapping[Source, Counted] | None = None,
+        source: Source = Source.HEADER,
+    ) -> None:
+        """Add a sample, and what the sources beside the load have counted; marks no longer needed are let go.
+
+        source: the one that is in use.
+        """
         if self._start is None:
             self.begin(sample.at_s)
-        regular = self._marks[-1].log_regular + self._regular(sample, self._expect(sample))
+        regular = self._marks[-1].log_regular + self._regular(sample, self._expect(sample, counted or {}, source))
         for counters in (self._connections, *([self._anew[1]] if self._anew else [])):
             counters.observe(sample.loads or NO_LOADS)
         self._marks.append(Mark(sample, dict(self._expected), counted or {}, _latency(sample), regular))
@@ -110,13 +118,14 @@ class Windows:
             self._warm_up_s = 0.0
             self._start_from(self._marks[-1])
 
-    def _expect(self, sample: TrafficSample) -> Mapping[str, float]:
-        """Requests due to each pod since the last sample."""
-        earlier = self._marks[-1].sample
-        gained = self._roster.expect(sample.at_s, sample.answered - earlier.answered)
+    def _expect(self, sample: TrafficSample, counted: Mapping[Source, Counted], source: Source) -> Mapping[str, float]:
+        """Requests due since the last sample to each pod that is not in grace."""
+        earlier, excused = self._marks[-1], self._roster.in_grace
+        got = _got(excused, earlier, sample, counted, source)
+        gained = self._roster.expect(sample.at_s, sample.answered - earlier.sample.answered, got)
         for name, requests in gained.items():
             self._expected[name] = self._expected.get(name, 0.0) + requests
-        return gained
+        return {name: due for name, due in gained.items() if name not in excused}
 
     def _regular(self, sample: TrafficSample, due: Mapping[str, float]) -> float:
         before = self._marks[-1].sample
@@ -161,6 +170,7 @@ class Windows:
             estimated=delta.estimated,
             log_regular=last.log_regular - first.log_regular if named else 0.0,
             roster_known=known,
+            arriving=self._roster.arriving if known else 0,
         )
 
     def _knows(self, pods: Mapping[str, PodCount]) -> bool:
@@ -177,6 +187,23 @@ class Windows:
 
 def _of_those_that_answered(first: Mark, last: Mark, pods: Mapping[str, PodCount]) -> dict[str, float]:
     return dict.fromkeys(pods, max(1, last.sample.answered - first.sample.answered) / max(1, len(pods)))
+
+
+def _got(
+    names: Collection[str],
+    earlier: Mark,
+    sample: TrafficSample,
+    counted: Mapping[Source, Counted],
+    source: Source,
+) -> Mapping[str, int]:
+    """What these pods have answered since the mark."""
+    if not names:
+        return {}
+    if not source.traits.in_answers:
+        delta = counts_delta(source, earlier.counted, counted).pods
+        return {name: delta[name].requests for name in names if name in delta}
+    named = sample.pods.keys() & names
+    return {name: _picked(sample.pods[name], earlier.sample.pods.get(name)).requests for name in named}
 
 
 def _named(first: Mark, last: Mark) -> CountsDelta:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.cluster.handle import Cluster
+from tests.cluster.layout import CLIENT_NODE
 from tests.cluster.product import Product, Ran
 from tests.cluster.targets import echo, service
 from tests.cluster.truth import TruthOf
@@ -48,6 +49,43 @@ def test_pods_that_come_later_get_nothing_of_kept_connections(
     assert "late_pods" in ran.causes
 
 
+def alerts(product: Product, ran: Ran) -> list[str]:
+    """What the run alerted of."""
+    status, page = product.ask(f"/api/v1/runs/{ran.test_id}/events?limit=500")
+    assert status == 200, page
+    events = [each.get("event", each) for each in page["events"]]
+    return [each["alert"]["message"] for each in events if each["kind"] == "alert_raised"]
+
+
+def test_a_scale_up_under_short_connections_raises_no_alert(
+    cluster: Cluster, product: Product, namespace: str, url: str
+) -> None:
+    with TruthOf(cluster, namespace, APP) as truth:
+        test_id = product.start(url, users=50, requests_per_connection=5, think_time_s=0.1, duration=25)
+        time.sleep(BEFORE_CHANGE_S)
+        cluster.kubectl("scale", "deployment/echo", "--replicas=9", "-n", namespace)
+        ran = product.ended(test_id)
+    assert not wrong(ran, truth)
+    assert len(ran.counted) == 9
+    assert not alerts(product, ran)
+    assert ran.verdict in ("EVEN", "UNDECIDED"), ran.last["verdict"]["sentence"]
+
+
+def test_new_pods_of_which_no_proxy_learns_are_named_all_the_same(
+    cluster: Cluster, product: Product, namespace: str, url: str
+) -> None:
+    old = {pod.name for pod in cluster.pods(namespace, APP)}
+    with cluster.without(f"{CLIENT_NODE}-proxy"):
+        test_id = product.start(url, users=50, requests_per_connection=5, think_time_s=0.1, duration=35)
+        cluster.kubectl("scale", "deployment/echo", "--replicas=5", "-n", namespace)
+        ran = product.ended(test_id)
+    new = ran.counted.keys() - old
+    assert [ran.counted[name] for name in new] == [0, 0]
+    assert alerts(product, ran)
+    assert ran.verdict == "UNEVEN", ran.last["verdict"]["sentence"]
+    assert {pod["name"] for pod in ran.last["pods"] if pod["outlier"] and not pod["requests"]} == new
+
+
 def test_a_crashed_container_is_counted_over_both_of_its_lives(
     cluster: Cluster, product: Product, namespace: str, url: str
 ) -> None:
@@ -78,6 +116,8 @@ def test_a_rolling_update_loses_no_request_and_no_count(
     assert sum(truth.answered.values()) == ran.sent - ran.last["failures"]
     counted_later = {name: count for name, count in truth.answered.items() if name not in old}
     assert {name: ran.counted[name] for name in counted_later} == counted_later
+    assert not alerts(product, ran)
+    assert ran.verdict in ("EVEN", "UNDECIDED"), ran.last["verdict"]["sentence"]
 
 
 def test_a_pod_that_is_replaced_under_its_own_name_loses_no_count(
@@ -98,3 +138,5 @@ def test_a_pod_that_is_replaced_under_its_own_name_loses_no_count(
     assert cluster.get("pod", "ordered-0", "-n", namespace)["metadata"]["uid"] != before
     assert ran.counted.keys() == {"ordered-0", "ordered-1"}
     assert not wrong(ran, truth)
+    assert not alerts(product, ran)
+    assert ran.verdict in ("EVEN", "UNDECIDED"), ran.last["verdict"]["sentence"]

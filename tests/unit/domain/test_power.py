@@ -19,10 +19,7 @@ OLDER = tuple(
     for case in ("starved", "dead, drops")
 )
 """Behind connections that are older than what is judged."""
-ALONE = tuple(
-    Scene(case, "layer 4", "kept", 2, 50, 12)  # type: ignore[arg-type]
-    for case in ("dead, drops", "joined late")
-)
+ALONE = (Scene("dead, drops", "layer 4", "kept", 2, 50, 12), Scene("joined late", "layer 4", "kept", 2, 50, SECONDS))
 """One of two pods answers, and no hash of one source is the reason."""
 HOLDS = (*SHORT, *OLDER, *ALONE, Scene("joined late", "mixture", "kept", 5, 500, SECONDS))
 

@@ -16,11 +16,12 @@ def test_pods_that_are_ready_all_the_time_expect_the_same() -> None:
     assert roster.expect(10, 100) == {"a": 50, "b": 50}
 
 
-def test_a_pod_that_joins_half_way_expects_its_part_of_the_ready_time() -> None:
+def test_a_pod_that_joins_half_way_expects_its_part_of_the_time_in_which_it_could_share() -> None:
     roster = Roster()
     roster.observe(_listed(0, "a"))
     roster.observe(_listed(5, "a", "b"))
-    assert roster.expect(10, 90) == pytest.approx({"a": 60, "b": 30})
+    assert roster.expect(10, 60) == {"a": 60, "b": 0}
+    assert roster.expect(20, 100) == {"a": 50, "b": 50}
 
 
 def test_a_pod_that_is_not_ready_expects_nothing() -> None:
@@ -40,7 +41,7 @@ def test_each_interval_begins_anew() -> None:
     roster.observe(_listed(0, "a", "b"))
     roster.expect(10, 100)
     roster.observe(_listed(10, "a"))
-    assert roster.expect(11, 30) == {"a": 30}
+    assert roster.expect(11, 30) == {"a": 30, "b": 0}
 
 
 def test_the_first_list_is_no_change_and_later_ones_are() -> None:
