@@ -103,7 +103,7 @@ def _pods(gate: Gate, last: Snapshot | None) -> list[Check]:
     if last.roster_known:
         there, said, doubt = sum(pod.ready for pod in last.pods), "ready pods", ""
     else:
-        there, said, doubt = last.balance.pods, "pods that answered", "; how many should have is not known"
+        there, said, doubt = last.balance.pods, "pods that answered", "; how many should have answered is unknown"
     outcome, side = (Outcome.FAILED, "below") if there < gate.pods else (Outcome.PASSED, "at least")
     return [Check("pods", outcome, f"The number of {said} is {there:,}, {side} {gate.pods:,}{doubt}.")]
 

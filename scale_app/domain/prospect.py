@@ -24,7 +24,7 @@ on a machine that is busy with it."""
 def with_prospect(verdict: Verdict, figures: Figures, plan: LoadPlan) -> Verdict:
     """The verdict of the whole run, with a sentence on what would decide it; as it is where nothing is open.
 
-    Picks that will not come are no advice, nor are millions for a score close to 0.95: picks_to_decide is None then.
+    picks_to_decide is None if these picks will not come, or if it takes millions for a score close to 0.95.
     """
     more, effective = verdict.picks_to_decide, verdict.effective_picks
     if verdict.kind is not VerdictKind.UNDECIDED or more is None or effective is None:

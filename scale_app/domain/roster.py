@@ -18,8 +18,8 @@ from scale_app.domain.grace import Grace
 from scale_app.domain.samples import PodSeen, PodsSample, PodUsage
 
 STRANGERS = (
-    "None of the pods that answered belongs to the Service whose pods are watched, which may be a proxy's: name theirs "
-    "in the plan (service)."
+    "No pod that answered belongs to the watched Service, which may be a proxy's. Name the Service of the pods in the "
+    "plan (service)."
 )
 
 Change = tuple[str, PodChange, str]

@@ -14,7 +14,7 @@ PODS_NAMED = 3
 NO_REQUEST = "No data: no pod has answered a request."
 ONE_POD = "Even: there is one pod, so nothing to share."
 ONE_ANSWERED = (
-    "Undecided: one pod answered; whether there are others is not known. Let Scale read the cluster "
+    "Undecided: only one pod answered; whether there are more is unknown. Let Scale read the cluster "
     "(SCALE_KUBE_CONFIG), and name the Service in the plan (service)."
 )
 
@@ -74,7 +74,7 @@ def _whom(standing: Standing) -> tuple[str, str]:
     """Among which pods work is even, where others may be missing; and who gets a fair share."""
     pods = standing.fair.size
     if not standing.roster_known:
-        return f" among the {pods:,} pods that answered; how many should have is not known", "these"
+        return f" among the {pods:,} pods that answered; how many should have answered is unknown", "these"
     return "", "both pods" if pods == 2 else f"all {pods:,} pods"
 
 

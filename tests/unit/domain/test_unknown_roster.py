@@ -23,7 +23,7 @@ from scale_app.domain.verdict import VerdictKind, judge
 from tests.recorded import analysed
 
 SECONDS = 12
-NOT_KNOWN = "how many should have is not known"
+NOT_KNOWN = "how many should have answered is unknown"
 
 
 def ran(*per_s: int, listed: tuple[str, ...] = (), gate: Gate | None = None, every_look: bool = False) -> WholeRun:
@@ -55,7 +55,7 @@ def test_one_pod_that_answered_is_undecided_and_says_how_to_let_scale_know() -> 
     snapshot = last(ran(400))
     assert snapshot.verdict.kind is VerdictKind.UNDECIDED
     for verdict in (snapshot.verdict, snapshot.recent_verdict, snapshot.minute_verdict):
-        assert "one pod answered; whether there are others is not known" in verdict.sentence
+        assert "only one pod answered; whether there are more is unknown" in verdict.sentence
         assert "SCALE_KUBE_CONFIG" in verdict.sentence
         assert "service" in verdict.sentence
     assert (snapshot.balance.score, snapshot.balance.grade, snapshot.roster_known) == (1.0, "A", False)
@@ -94,7 +94,7 @@ def test_pods_that_are_none_of_those_listed_are_judged_among_themselves() -> Non
     """As behind a proxy whose own Service is the target's."""
     snapshot = last(ran(4_000, 4_000, listed=("nginx",)))
     assert f"the 2 pods that answered; {NOT_KNOWN}" in snapshot.verdict.sentence
-    assert snapshot.pods_problem.startswith("None of the pods that answered belongs to the Service")
+    assert snapshot.pods_problem.startswith("No pod that answered belongs to the watched Service")
     assert last(ran(4_000, 4_000, listed=("a", "nginx"))).verdict.kind is VerdictKind.UNEVEN
     assert last(ran(4_000, 4_000, listed=("a", "b"))).pods_problem == ""
 
