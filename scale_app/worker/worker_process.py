@@ -17,7 +17,7 @@ import time
 import traceback
 import uuid
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
@@ -49,9 +49,15 @@ LOOK_EVERY_S = 0.25
 EXIT_WITHOUT_COORDINATOR = 4
 ANSWER_WITHIN_S = 3.0
 ASK_AGAIN_S = 1.0
-WATCHED = zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED
+REFUSED = zmq.EVENT_CLOSED
+"""Of an attempt to connect."""
+CUT = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+WATCHED = zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH | CUT | REFUSED
+CUT_BY_A_STRANGER = 2
+"""Times: a coordinator cuts whoever has another secret each time, one that ends cuts once and is gone."""
 ABSENT = "Waiting for a run: nothing listens at {coordinator} now."
 UNKNOWN = "Waiting: {coordinator} answers, but does not accept this worker's secret."
+SILENT = "Waiting: {coordinator} is reached, but does not answer now, as at the end of a run."
 FULL = "Waiting: the run at {coordinator} has all its workers."
 
 
@@ -274,12 +280,20 @@ def _silence(events: Any) -> str:
     """Why the coordinator said nothing, from what happened to the connection."""
     from zmq.utils.monitor import recv_monitor_message  # not for every worker process: it imports asyncio
 
-    seen = 0
+    seen = list[int]()
     while events.poll(0):
-        seen |= recv_monitor_message(events)["event"]
-    if seen & zmq.EVENT_HANDSHAKE_SUCCEEDED:
+        seen.append(recv_monitor_message(events)["event"])
+    return silence_of(seen)
+
+
+def silence_of(events: Sequence[int]) -> str:
+    """Why nothing was said on a connection to which this happened, in order."""
+    if zmq.EVENT_HANDSHAKE_SUCCEEDED in events:
         return FULL
-    return UNKNOWN if seen & zmq.EVENT_CONNECTED else ABSENT
+    if zmq.EVENT_CONNECTED not in events or REFUSED in events:
+        return ABSENT
+    stranger = zmq.EVENT_HANDSHAKE_FAILED_AUTH in events or events.count(CUT) >= CUT_BY_A_STRANGER
+    return UNKNOWN if stranger else SILENT
 
 
 def serve_runs(host: str, port: int, processes: int, secret: str) -> None:

@@ -151,3 +151,22 @@ async def test_strangers_get_nothing_and_an_old_worker_is_told_why(port: int) ->
             await until(lambda: "Done: exit code 4" in helper.said, 5)
             await run.ended()
             await until(lambda: server.open == 0, 2)  # nobody sends load for a master that is gone
+            await until(lambda: "nothing listens" in helper.said.partition("Done")[2], 10)
+            assert "secret" not in helper.said
+
+
+async def test_a_coordinator_that_ends_is_not_taken_for_one_with_another_secret(port: int) -> None:
+    """At its end a coordinator is reached, but says nothing; then it cuts the connection and is gone."""
+    cuts = asyncio.Event()
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await cuts.wait()
+        writer.transport.abort()
+
+    ending = await asyncio.start_server(say_nothing, "127.0.0.1", port)
+    async with worker(port) as helper:
+        await until(lambda: "is reached, but does not answer now" in helper.said, 30)
+        ending.close()
+        cuts.set()
+        await until(lambda: "nothing listens" in helper.said, 15)
+        assert "secret" not in helper.said
