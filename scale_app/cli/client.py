@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,13 @@ from scale_app.cli.commands import loading
 
 if TYPE_CHECKING:
     from scale_app.cli.remote_client import RemoteClient
+    from scale_app.domain.events import Event
     from scale_app.domain.record import RunRecord
     from scale_app.reports.formats import FormatName
     from scale_app.service.hub import Hub
+
+    Seen = tuple[RunRecord, Sequence[Event]]
+    """A run as it is, and what happened in it since the last time."""
 
 STORED_WITHIN_S = 10.0
 
@@ -63,10 +67,10 @@ class LocalClient:
             async for piece in pieces:
                 yield piece
 
-    async def watch(self, run_id: str) -> AsyncIterator[RunRecord]:
+    async def watch(self, run_id: str) -> AsyncIterator[Seen]:
         """The run as it is, again and again, until it has ended; the last one is how it ended, all of it stored."""
-        async with self._hub.follow(run_id) as followed:
-            yield followed.record
-            async for _ in followed.updates:
-                yield await self._hub.run(run_id)
-        yield await self._hub.run(run_id)
+        async with self._hub.follow(run_id, after=-1) as followed:
+            yield followed.record, ()
+            async for numbered in followed.updates:
+                yield await self._hub.run(run_id), (numbered.event,)
+        yield await self._hub.run(run_id), ()

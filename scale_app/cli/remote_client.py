@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -58,21 +58,21 @@ class RemoteClient:
     async def runs(self, limit: int) -> list[RunSummary]:
         return list((await self._get(RunPage, "runs", limit=limit)).runs)
 
-    async def watch(self, run_id: str) -> AsyncIterator[RunRecord]:
-        away = 0
+    async def watch(self, run_id: str) -> AsyncIterator[tuple[RunRecord, Sequence[Event]]]:
+        away, after = 0, -1
         while True:
             try:
-                record = await self.run(run_id)
+                record, page = await self.run(run_id), await self._events_after(run_id, after)
             except ServerAway:
                 away += 1
                 if away == TRIES:
                     raise
             else:
-                away = 0
-                if not record.state.active and await self._settled(record):
-                    yield await self.run(run_id)
+                away, after = 0, max(after, page.newest)
+                yield record, [numbered.event for numbered in page.events]
+                if not record.state.active and not page.events and await self._settled(record):
+                    yield await self.run(run_id), ()
                     return
-                yield record
             await asyncio.sleep(EVERY_S)
 
     async def _settled(self, record: RunRecord) -> bool:
@@ -122,11 +122,14 @@ class RemoteClient:
         events: list[Event] = []
         after = -1
         while True:
-            page = await self._get(EventPage, f"runs/{_part(run_id)}/events", after=after)
+            page = await self._events_after(run_id, after)
             events.extend(numbered.event for numbered in page.events)
             if not page.events:
                 return events
             after = page.newest
+
+    async def _events_after(self, run_id: str, after: int) -> EventPage:
+        return await self._get(EventPage, f"runs/{_part(run_id)}/events", after=after)
 
     async def _baseline(self, record: RunRecord) -> RunRecord | None:
         name = record.plan.gate.baseline

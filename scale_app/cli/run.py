@@ -104,8 +104,8 @@ async def _run(
     async with opened(server) as client:
         run_id = await client.start(plan)
         with run_output.progress(quiet) as show, _stop_by_signal(lambda: client.stop(run_id)):
-            async for record in client.watch(run_id):
-                show(record)
+            async for record, events in client.watch(run_id):
+                show(record, events)
         whole = await client.whole(run_id, **run_output.needs(wanted))
         run_output.write_reports(whole, wanted)
         if baseline is not None and verdict_exit(whole) == 0:

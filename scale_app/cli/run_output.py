@@ -19,12 +19,14 @@ from scale_app.cli.commands import CannotStart
 from scale_app.cli.terminal import output, plain, table
 from scale_app.codec import to_wire
 from scale_app.domain.errors import PlanError
+from scale_app.domain.events import Event, StateChanged
 from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import WholeRun
 from scale_app.reports import FORMATS, export
 from scale_app.reports.pipeline import check_name
 from scale_app.views.pod_table import PodRow
 from scale_app.views.presenting import run_view
+from scale_app.views.sentences import happenings
 from scale_app.views.view import RunView
 
 KIND_STYLES = {"EVEN": "bold green", "UNEVEN": "bold yellow", "UNDECIDED": "bold", "NO_DATA": "bold red"}
@@ -35,21 +37,31 @@ BAR_CELLS = 12
 
 
 def run_document(whole: WholeRun, code: int) -> dict[str, object]:
-    """What `--json` says of a run: the record as REST gives it, its thresholds, the exit code."""
-    return {"exit_code": code, "run": to_wire(whole.record), "gate": to_wire(whole.gate)}
+    """What `--json` says of a run: the record as REST gives it, what happened, its thresholds, the exit code."""
+    happened = [to_wire(event) for event in whole.happened]
+    return {"exit_code": code, "run": to_wire(whole.record), "events": happened, "gate": to_wire(whole.gate)}
+
+
+Show = Callable[[RunRecord, Sequence[Event]], None]
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Callable[[RunRecord], None]]:
-    """Shows the run's current state at each call: a live picture in a terminal, an occasional line in a log."""
+def progress(quiet: bool) -> Iterator[Show]:
+    """Shows a run as it is now, each time, and what happened: a live picture in a terminal, lines in a log."""
     console = Console(stderr=True, highlight=False)
     if quiet:
-        yield lambda record: None
+        yield lambda record, events: None
     elif not console.is_terminal:
         yield _Lines().show
     else:
         with Live(console=console, refresh_per_second=4, transient=True) as live:
-            yield lambda record: live.update(_picture(run_view(record, ())))
+
+            def show(record: RunRecord, events: Sequence[Event]) -> None:
+                for line in told(events):
+                    live.console.print(plain(line))
+                live.update(_picture(run_view(record, ())))
+
+            yield show
 
 
 def _picture(view: RunView) -> RenderableType:
@@ -62,11 +74,19 @@ class _Lines:
     def __init__(self) -> None:
         self._next_s = 0.0
 
-    def show(self, record: RunRecord) -> None:
+    def show(self, record: RunRecord, events: Sequence[Event]) -> None:
+        for line in told(events):
+            click.echo(line, err=True)
         last = record.last
         if last is not None and last.elapsed_s >= self._next_s:
             self._next_s = last.elapsed_s + LINE_EVERY_S
             click.echo(line_of(run_view(record, ())), err=True)
+
+
+def told(events: Sequence[Event]) -> list[str]:
+    """What happened, as the page tells it, the oldest first; a run's states are told with how it ended."""
+    lines = happenings([event for event in events if not isinstance(event, StateChanged)])
+    return [f"{line.at}  {line.text}" for line in reversed(lines)]
 
 
 def line_of(view: RunView) -> str:
@@ -146,7 +166,8 @@ def _causes(view: RunView) -> list[RenderableType]:
 
 
 def _foot(view: RunView) -> RenderableType:
-    return plain(f"{view.state_text} after {view.progress.elapsed}. {view.source_text}. Run {view.run_id}", "dim")
+    head = f"{view.state_text} after {view.progress.elapsed}. {view.source_text}. Run {view.run_id}"
+    return plain("\n".join(part for part in (view.counting, head) if part), "dim")
 
 
 report_option = click.option(

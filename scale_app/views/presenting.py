@@ -57,7 +57,7 @@ def _with_figures(view: RunView, snapshot: Snapshot) -> RunView:
     table = pod_table(snapshot.pods)
     return replace(
         view,
-        counting=counting_note(snapshot.counting),
+        counting=" ".join(part for part in (counting_note(snapshot.counting), snapshot.pods_problem) if part),
         alerts=alert_rows(snapshot.alerts),
         has_data=bool(snapshot.pods),
         figures=figures(snapshot),

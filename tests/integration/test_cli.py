@@ -93,6 +93,13 @@ def test_run_says_the_verdict_in_words_and_in_its_exit_code(done: dict[str, Any]
     assert [check["name"] for check in done["gate"]["checks"]] == ["verdict", "p95_ms", "failure_share"]
 
 
+def test_an_alert_is_told_when_it_is_raised_and_is_in_the_json(terminal: Terminal) -> None:
+    result = terminal.types("run", "plan.yaml", "--duration", "5", "--set", "max_pod_share=0.01", "--json")
+    (raised,) = [event for event in json.loads(result.stdout)["events"] if event["kind"] == "alert_raised"]
+    assert "above the limit of 1 %." in raised["alert"]["message"]
+    assert "in the last seconds, above the limit of" in result.stderr
+
+
 def test_its_reports_tell_the_same(terminal: Terminal, done: dict[str, Any]) -> None:
     last = done["run"]["last"]
     assert last["verdict"]["sentence"].split(":")[0] in (terminal.folder / "run.markdown").read_text()

@@ -51,10 +51,12 @@ async def serving(folder: Path) -> AsyncIterator[tuple[Hub, str]]:
 async def test_a_run_over_the_api_is_the_hubs_own(tmp_path: Path) -> None:
     async with serving(tmp_path) as (hub, url), aclosing(RemoteClient(url)) as remote:
         run_id = await remote.start(PLAN)
-        seen = [record async for record in remote.watch(run_id)]
-        assert seen[-1].state is RunState.FINISHED
+        seen = [each async for each in remote.watch(run_id)]
+        ended = seen[-1][0]
+        assert ended.state is RunState.FINISHED
         whole = await hub.whole(run_id, recording=True)
-        assert seen[-1].last == whole.record.last
+        assert ended.last == whole.record.last
+        assert tuple(event for _, events in seen for event in events) == whole.happened
         for told, recording in (
             (await remote.whole(run_id, recording=True), whole.recording),
             (await remote.whole(run_id), ()),
