@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
@@ -164,8 +164,7 @@ def plan_of(
     document: dict[str, Any] = to_wire(plan)
     for flag, field in FLAGS.items():
         if (text := flags.get(flag.replace("-", "_"))) is not None:
-            is_text = isinstance(attrgetter(field.name)(plan), str)
-            _put(document, field.name, text if is_text else value_from_text(text))
+            _put(document, field.name, _value(flag, text, attrgetter(field.name)(plan)))
     for line in headers:
         name, colon, value = line.partition(":")
         if not colon:
@@ -177,6 +176,18 @@ def plan_of(
             raise PlanError("--set", line, "a field is set by FIELD=VALUE")
         _put(document, name.strip(), value_from_text(text))
     return plan_from_wire(LoadPlan, document)
+
+
+def _value(flag: str, text: str, now: object) -> object:
+    """now: what the field has."""
+    if isinstance(now, str):
+        return text
+    if not isinstance(now, Mapping):
+        return value_from_text(text)
+    pairs = [part.rpartition("=") for part in text.split(",")]
+    if not all(equals for _, equals, _ in pairs):
+        raise PlanError(f"--{flag}", text, "NAME=NUMBER, several with commas between")
+    return {name.strip(): value_from_text(number) for name, _, number in pairs}
 
 
 def _put(document: dict[str, Any], field: str, value: object) -> None:

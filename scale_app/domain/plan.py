@@ -26,6 +26,7 @@ from scale_app.domain.target import (
     is_demo,
     is_simulated,
 )
+from scale_app.domain.weights import check_weights
 
 MOST_ARRIVALS_PER_S = 100_000.0
 
@@ -84,6 +85,8 @@ class LoadPlan:
         well), at most once a "second", or "once" for the whole run.
     service: the Kubernetes Service whose pods should share the work, "namespace/name" or "context/namespace/name".
         "" = found from a host such as cart.shop.svc when a cluster is configured.
+    weights: how the work should be shared, {name: weight}, if not evenly. A name is that of a pod, or a prefix such as
+        a Deployment's, whose pods share its weight: 90 and 10 for a canary. A pod that no name fits has the weight 1.
     processes: number of worker processes on this machine, at most one per user; their counts are added.
     gate: thresholds that a pipeline asks of the run; they do not change the load.
     counting: where the requests per pod come from: "auto" is the best source that works, see docs/counting-sources.md.
@@ -131,6 +134,7 @@ class LoadPlan:
     proxy_pods: str = ""
     enter_pods: EnterPods = "no"
     remote_workers: int = 0
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_target(self.target_url)
@@ -142,6 +146,7 @@ class LoadPlan:
         if self.dns not in DNS_POLICIES:
             raise PlanError("dns", self.dns, f"one of {', '.join(DNS_POLICIES)}")
         check_service(self.service, self.target_url)
+        check_weights(self.weights)
         self._check_processes()
         self._check_counting()
 

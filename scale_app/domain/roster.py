@@ -9,13 +9,14 @@ less, and the others the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import ClusterChange, ClusterChanged, PodChange
 from scale_app.domain.grace import Grace
 from scale_app.domain.samples import PodSeen, PodsSample, PodUsage
+from scale_app.domain.weights import weights_of
 
 STRANGERS = (
     "No pod that answered belongs to the watched Service, which may be a proxy's. Name the Service of the pods in the "
@@ -27,9 +28,13 @@ Change = tuple[str, PodChange, str]
 
 
 class Roster:
-    """The pods of a target over time. Without any PodsSample it knows none, and every pod that answers counts."""
+    """The pods of a target over time. Without any PodsSample it knows none, and every pod that answers counts.
 
-    def __init__(self) -> None:
+    declared: see weights.py; of a pod without one its own weight counts.
+    """
+
+    def __init__(self, declared: Mapping[str, float] | None = None) -> None:
+        self._declared = declared or {}
         self._pods: dict[str, PodSeen] = {}
         self._ready_s: dict[str, float] = {}
         self._counted_to_s: float | None = None
@@ -86,6 +91,10 @@ class Roster:
         """The pod as listed last; one that is not listed is not ready."""
         return self._pods.get(name) or PodSeen(name, ready=not self.known)
 
+    def weights(self, pods: Collection[str]) -> dict[str, float]:
+        """How much each of these pods, which share the work, should get relative to the others."""
+        return {name: self.pod(name).weight for name in pods} | weights_of(pods, self._declared)
+
     def listed(self) -> Mapping[str, PodSeen]:
         return self._pods
 
@@ -108,9 +117,9 @@ class Roster:
     def _count_ready_time(self, at_s: float) -> None:
         since_s = at_s if self._counted_to_s is None else self._counted_to_s
         span_s = max(0.0, at_s - since_s)
-        for pod in self._pods.values():
-            if pod.ready and span_s:
-                self._ready_s[pod.name] = self._ready_s.get(pod.name, 0.0) + span_s * pod.weight
+        if span_s:
+            for name, weight in self.weights([pod.name for pod in self._pods.values() if pod.ready]).items():
+                self._ready_s[name] = self._ready_s.get(name, 0.0) + span_s * weight
         self._counted_to_s = since_s + span_s
 
 

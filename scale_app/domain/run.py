@@ -46,8 +46,9 @@ from scale_app.domain.samples import (
 )
 from scale_app.domain.snapshot import MOVES, RunState, Snapshot, Source
 from scale_app.domain.unanswered import failure_sentence, should_give_up
-from scale_app.domain.verdict import DECIDED, Verdict
+from scale_app.domain.verdict import DECIDED, Verdict, VerdictKind
 from scale_app.domain.view import pod_shares, snapshot_of
+from scale_app.domain.weights import weights_sentence
 from scale_app.domain.window import Figures
 from scale_app.domain.windows import Windows
 
@@ -76,7 +77,7 @@ class Run:
         self.epoch_offset_s = epoch_offset_s
         self._began_at_s: float | None = None
         self._plausible = Plausible()
-        self._roster = Roster()
+        self._roster = Roster(plan.weights)
         self._windows = Windows(self._roster, plan.warm_up_s)
         self._alerts = Alerts(plan)
         self._traffic: TrafficSample | None = None
@@ -236,7 +237,11 @@ class Run:
 
     def _figures(self, at_end: bool = False) -> Figures:
         figures = self._windows.figures(self.source, at_end)
-        return replace(figures, verdict=with_prospect(figures.verdict, figures, self.plan))
+        verdict = with_prospect(figures.verdict, figures, self.plan)
+        weights = weights_sentence(figures.whole.pods, self.plan.weights)
+        if weights and verdict.kind is not VerdictKind.NO_DATA:
+            verdict = replace(verdict, sentence=f"{verdict.sentence} {weights}")
+        return replace(figures, verdict=verdict)
 
     def _as_decided(self, figures: Figures) -> Figures:
         """With the verdict that ended the run, also where the last answers left the evidence below what it took."""

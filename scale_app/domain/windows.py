@@ -131,7 +131,7 @@ class Windows:
         before = self._marks[-1].sample
         gained = {name: _picked(count, before.pods.get(name)) for name, count in sample.pods.items()}
         if not self._roster.known:
-            due = dict.fromkeys(gained, 1.0)
+            due = self._roster.weights(gained)
         loads = carried_between(before.loads or NO_LOADS, [sample.loads]) if sample.loads else None
         return log_regular(gained, due, loads)
 
@@ -151,7 +151,7 @@ class Windows:
         delta = _named(first, last) if named else counts_delta(self._source, first.counted, last.counted)
         pods = dict(delta.pods)
         known = self._knows(pods)
-        expected = self._expectations(first, last) if known else _of_those_that_answered(first, last, pods)
+        expected = self._expectations(first, last) if known else self._of_those_that_answered(first, last, pods)
         for name in expected:
             pods.setdefault(name, PodCount())
         loads = carried.whole() if isinstance(carried, ConnectionCounters) else carried
@@ -184,9 +184,10 @@ class Windows:
         gained = {name: total - first.expected.get(name, 0.0) for name, total in last.expected.items()}
         return {name: requests for name, requests in gained.items() if requests > 0}
 
-
-def _of_those_that_answered(first: Mark, last: Mark, pods: Mapping[str, PodCount]) -> dict[str, float]:
-    return dict.fromkeys(pods, max(1, last.sample.answered - first.sample.answered) / max(1, len(pods)))
+    def _of_those_that_answered(self, first: Mark, last: Mark, pods: Collection[str]) -> dict[str, float]:
+        weights = self._roster.weights(pods)
+        each = max(1, last.sample.answered - first.sample.answered) / (sum(weights.values()) or 1.0)
+        return {name: each * weight for name, weight in weights.items()}
 
 
 def _got(

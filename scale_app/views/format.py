@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TypeGuard
 
@@ -121,6 +122,11 @@ def number(text: str) -> int | float | str:
         except ValueError:
             continue
     return text
+
+
+def pairs(values: Mapping[str, float]) -> str:
+    """Names with their numbers, "" for none."""
+    return ", ".join(f"{name} {plain(value)}" for name, value in values.items())
 
 
 def short_name(pod: str) -> str:

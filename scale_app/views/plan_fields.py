@@ -148,6 +148,12 @@ PLAN_FIELDS = (
         "warm_up_s", "Warm-up", "warm-up", "s", group="limits", help="Seconds that are not judged.", figure=shown.span,
         note="Requests of the warm-up are sent but not judged.",
     ),
+    PlanField(
+        "weights", "Expected weights", "weights", control="lines", group="limits", figure=shown.pairs,
+        form_label="Expected weights, one per line", hint="web-stable: 90\nweb-canary: 10",
+        help="Weights that are meant, such as web-stable=90,web-canary=10.",
+        note="A pod's name, or a prefix such as a Deployment's, whose pods share the weight. Empty: evenly.",
+    ),
     _choice("alert_rule", "Alert on", "alert-rule", ALERT_RULES, group="limits", figure=_chosen(ALERT_RULES)),
     _number(
         "max_pod_share", "Largest pod share", "max-pod-share", group="limits", form_label="Alert above pod share",

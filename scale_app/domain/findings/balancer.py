@@ -72,7 +72,10 @@ EXPLAINED = 0.5
     title="The balancer's weights are unequal",
     cause="The balancer gives pods different weights, and the requests follow them.",
     shown_by="the balancer's weights against the pods' shares",
-    remedy="Make the weights equal. If they are intended, give the run the same weights, so that it expects them.",
+    remedy=(
+        "Make the weights equal. If they are intended, enter them as Expected weights (the plan's `weights`), so that "
+        "the run expects them."
+    ),
 )
 def unequal_weights(facts: Facts) -> Found | None:
     """Fires when the weights explain at least half of the distance between the counts and the fair shares."""

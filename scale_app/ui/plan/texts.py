@@ -41,6 +41,7 @@ def texts_of(plan: LoadPlan) -> Texts:
         "model": "closed" if plan.arrivals_per_s is None else "open",
         "arrivals_per_s": shown.plain(plan.arrivals_per_s or DEFAULT_ARRIVALS_PER_S),
         "headers": "\n".join(f"{name}: {value}" for name, value in plan.headers.items()),
+        "weights": "\n".join(f"{name}: {shown.plain(weight)}" for name, weight in plan.weights.items()),
         "verify_tls": "verify" if plan.verify_tls else "any",
         "pattern": plan.pattern.kind,
         "pattern_points": "\n".join(
@@ -57,7 +58,8 @@ def plan_of(texts: Mapping[str, str], base: LoadPlan = DEFAULT) -> LoadPlan:
         **{name: _number(FIELDS[name], texts[name]) for name in _NUMBERS},
         "requests_per_connection": {"keep": None, "each": 1}.get(texts["connections"], shown.number(every)),
         "arrivals_per_s": shown.number(arrivals_per_s) if texts["model"] == "open" else None,
-        "headers": _headers(texts["headers"]),
+        "headers": _named(texts["headers"]),
+        "weights": {name: shown.number(weight) for name, weight in _named(texts["weights"]).items()},
         "verify_tls": texts["verify_tls"] == "verify",
         "ca_pem": texts["ca_pem"].strip() and texts["ca_pem"],
         "pattern": _pattern(texts, base.pattern),
@@ -106,7 +108,7 @@ def _share(percent: str) -> float | str:
     return value if isinstance(value, str) else value / 100
 
 
-def _headers(text: str) -> dict[str, str]:
+def _named(text: str) -> dict[str, str]:
     """Lines of a name, a colon and a value; the last of one name wins."""
     parts = [line.partition(":") for line in text.splitlines() if line.strip()]
     return {name.strip(): value.strip() for name, _, value in parts}

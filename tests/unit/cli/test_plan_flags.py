@@ -37,7 +37,7 @@ def test_without_anything_it_is_the_default_plan() -> None:
 def test_flags_are_fields_of_the_plan() -> None:
     flags = ["--target", "http://127.0.0.1:1/", "--users", "7", "--spawn-rate", "2.5", "--duration", "9"]
     more = ["--requests-per-connection", "null", "--header", "X-A: b: c", "--method", "POST", "--body", "on"]
-    more += ["--pods", "3"]
+    more += ["--pods", "3", "--weights", "web-stable=90, web-canary=2.5"]
     assert parsed(*flags, *more, "--set", "pattern.kind=ramp", "--set", "gate.verdict.fail=[undecided]") == LoadPlan(
         "http://127.0.0.1:1/",
         users=7,
@@ -47,6 +47,7 @@ def test_flags_are_fields_of_the_plan() -> None:
         headers={"X-A": "b: c"},
         method="POST",
         body="on",
+        weights={"web-stable": 90, "web-canary": 2.5},
         pattern=Pattern("ramp"),
         gate=Gate(VerdictLevels(warn=("undecided",), fail=("undecided",)), pods=3),
     )
@@ -71,6 +72,8 @@ def test_a_plan_comes_from_standard_input_too(monkeypatch: pytest.MonkeyPatch) -
         (["--users", "many"], "users = 'many' cannot be used: input should be a valid integer."),
         (["--users", "0"], "users = 0 cannot be used: a whole number of at least 1."),
         (["--header", "X-A"], "--header = 'X-A' cannot be used: a header is NAME:VALUE."),
+        (["--weights", "web"], "--weights = 'web' cannot be used: NAME=NUMBER, several with commas between."),
+        (["--weights", "web=0"], "weights = 0.0 cannot be used: a number above 0 and at most 1,000,000 for web."),
         (["--set", "users"], "--set = 'users' cannot be used: a field is set by FIELD=VALUE."),
         (["--set", "user=3"], "user = 3 cannot be used: there is no such field."),
         (["--set", "users.x=3"], "users.x = 3 cannot be used: there is no such field."),

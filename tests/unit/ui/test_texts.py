@@ -24,6 +24,7 @@ PLANS = {
         counting="json",
         json_field="pod.name",
     ),
+    "canary": LoadPlan(weights={"web-stable": 90, "web-canary": 2.5}),
     "alerts": LoadPlan(warm_up_s=5.0, max_pod_share=0.4, max_p95_ms=250.0, max_failure_share=0.01),
     "steps": LoadPlan(pattern=Pattern("steps", low=0.25, period_s=20.0, steps=4)),
     "spike": LoadPlan(pattern=Pattern("spike", low=0.5, begins_s=10.0, period_s=5.0)),
@@ -53,6 +54,8 @@ def test_what_the_form_does_not_show_stays_as_it_was_loaded() -> None:
         ("max_pod_share", "150", "max_pod_share"),
         ("max_p95_ms", "fast", "max_p95_ms"),
         ("target_url", "ftp://shop", "target_url"),
+        ("weights", "web-stable: most", "weights"),
+        ("weights", "web-stable", "weights"),
     ],
 )
 def test_a_wrong_text_is_refused_with_the_name_of_its_field(field: str, text: str, wrong: str) -> None:

@@ -1,0 +1,54 @@
+"""Declared weights: how the work is meant to be shared among pods that are named one by one or by a common prefix.
+
+A prefix such as a Deployment's name is a group, and its pods share the group's weight: 90 for `web-stable` and 10 for
+`web-canary` mean 90 % and 10 % of the work, however many pods each has. Of several that fit a pod, the longest counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+
+from scale_app.domain.errors import PlanError
+from scale_app.domain.numerics import is_number
+
+MOST_ENTRIES = 1_000
+MOST_WEIGHT = 1e6
+MOST_NAMED = 4
+
+
+def check_weights(weights: object) -> None:
+    """Raises PlanError."""
+    if not isinstance(weights, Mapping) or len(weights) > MOST_ENTRIES:
+        raise PlanError("weights", weights, f"at most {MOST_ENTRIES:,} names of pods with their weights")
+    for name, weight in weights.items():
+        if not isinstance(name, str) or not name.strip():
+            raise PlanError("weights", name, "the name of a pod, or a prefix of names such as a Deployment's")
+        if not is_number(weight) or not 0 < weight <= MOST_WEIGHT:
+            raise PlanError("weights", weight, f"a number above 0 and at most {MOST_WEIGHT:,.0f} for {name}")
+
+
+def weights_of(pods: Collection[str], declared: Mapping[str, float]) -> dict[str, float]:
+    """The weight of each of these pods that is declared, its part of its group's; the others are left out."""
+    groups = {pod: group for pod in pods if (group := _group_of(pod, declared))} if declared else {}
+    sizes = Counter(groups.values())
+    return {pod: declared[group] / sizes[group] for pod, group in groups.items()}
+
+
+def weights_sentence(pods: Collection[str], declared: Mapping[str, float]) -> str:
+    """By which weights a run is judged, and which of them no pod has; "" for none."""
+    if not declared:
+        return ""
+    listed = [f"{name} {weight:g}" for name, weight in declared.items()]
+    rest = f" and {len(listed) - MOST_NAMED:,} more" if len(listed) > MOST_NAMED else ""
+    words = f"Fair shares by the weights in the plan: {', '.join(listed[:MOST_NAMED])}{rest}."
+    used = {_group_of(pod, declared) for pod in pods}
+    unused = next((name for name in declared if name not in used), "")
+    return words + (f" No pod is named {unused} or begins with {unused}-: check the weights." if unused else "")
+
+
+def _group_of(pod: str, declared: Mapping[str, float]) -> str:
+    """The longest declared name that is the pod's or its prefix up to a hyphen, "" for none."""
+    parts = pod.split("-")
+    names = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((name for name in names if name in declared), "")

@@ -1,0 +1,99 @@
+"""Work that is meant to be shared unevenly: 90/10 is EVEN when 90/10 was declared, and an even split is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scale_app.domain.cluster import ServiceSettings
+from scale_app.domain.errors import PlanError
+from scale_app.domain.plan import LoadPlan
+from scale_app.domain.recording import Began, replayed
+from scale_app.domain.samples import (
+    ConnectionLoads,
+    LoadEnded,
+    LoadReady,
+    PodCount,
+    PodSeen,
+    PodsSample,
+    Sample,
+    TrafficSample,
+)
+from scale_app.domain.snapshot import Snapshot, Source
+from scale_app.domain.verdict import VerdictKind
+from scale_app.domain.weights import weights_of
+from tests.recorded import analysed
+
+STABLE, CANARY = ("web-stable-1", "web-stable-2", "web-stable-3"), ("web-canary-1",)
+NINE_TO_ONE = {"web-stable": 90.0, "web-canary": 10.0}
+PLAN = LoadPlan(duration_s=600, requests_per_connection=1, weights=NINE_TO_ONE)
+AS_MEANT = (0.3, 0.3, 0.3, 0.1)
+EVENLY = (0.25,) * 4
+
+
+def ran(shares: tuple[float, ...], plan: LoadPlan = PLAN, listed: bool = True, weighted: bool = False) -> Snapshot:
+    """The end of 20 s of new connections that a random balancer shares so."""
+    names, rng = (*STABLE, *CANARY), np.random.default_rng(7)
+    weights = dict(zip(names, shares, strict=True)) if weighted else {}
+    seen = PodsSample(0.0, tuple(PodSeen(name) for name in names), service=ServiceSettings(weights=weights))
+    samples: list[Sample] = [*([seen] if listed else []), LoadReady(0.0)]
+    picked = np.zeros(4, dtype=int)
+    for second in range(1, 21):
+        picked = picked + rng.multinomial(2_000, shares)
+        pods = {name: PodCount(int(n), connections=int(n)) for name, n in zip(names, picked, strict=True) if n}
+        total = 2_000 * second
+        loads = ConnectionLoads({1: total}, switches={})
+        samples.append(TrafficSample(second, 50, total, pods, connections=total, loads=loads))
+    whole = analysed(Began(plan, Source.HEADER, 0.0), [*samples, LoadEnded(20.1)])
+    assert replayed(whole) == whole
+    assert whole.record.last is not None
+    return whole.record.last
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_is_meant_is_even_with_a_full_score(listed: bool) -> None:
+    last = ran(AS_MEANT, listed=listed)
+    assert last.verdict.kind is VerdictKind.EVEN
+    assert last.balance.grade == "A"
+    assert last.verdict.sentence.endswith("Fair shares by the weights in the plan: web-stable 90, web-canary 10.")
+    assert last.alert is None
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_even_split_is_not_what_was_meant(listed: bool) -> None:
+    last = ran(EVENLY, listed=listed)
+    assert last.verdict.kind is VerdictKind.UNEVEN
+    assert "the hottest pod gets 25 % instead of 10 %" in last.verdict.sentence
+
+
+def test_without_weights_90_to_10_is_uneven_and_the_sentence_speaks_of_none() -> None:
+    last = ran(AS_MEANT, replace(PLAN, weights={}))
+    assert last.verdict.kind is VerdictKind.UNEVEN
+    assert "meant" not in last.verdict.sentence
+
+
+def test_the_remedy_of_unequal_weights_is_the_plans_field() -> None:
+    (found,) = [each for each in ran(AS_MEANT, replace(PLAN, weights={}), weighted=True).findings
+                if each.code == "unequal_weights"]  # fmt: skip
+    assert "`weights`" in found.remedy
+    assert not [each for each in ran(AS_MEANT, weighted=True).findings if each.code == "unequal_weights"]
+
+
+def test_a_name_that_no_pod_has_is_told() -> None:
+    last = ran(EVENLY, replace(PLAN, weights={"web-canry": 10.0}))
+    assert last.verdict.kind is VerdictKind.EVEN
+    assert last.verdict.sentence.endswith("No pod is named web-canry or begins with web-canry-: check the weights.")
+
+
+def test_a_group_shares_its_weight_and_the_longest_name_counts() -> None:
+    declared = {"web": 6.0, "web-canary": 2.0, "db-0": 5.0}
+    pods = ["web-a", "web-b", "web-canary-x", "db-0", "db-01", "website-a"]
+    assert weights_of(pods, declared) == {"web-a": 3.0, "web-b": 3.0, "web-canary-x": 2.0, "db-0": 5.0}
+
+
+@pytest.mark.parametrize("weights", [{"a": 0}, {"a": -1.0}, {"a": float("nan")}, {"a": "9"}, {" ": 1.0}, {"a": 1e9}, 5])
+def test_weights_that_are_none_are_refused(weights: object) -> None:
+    with pytest.raises(PlanError, match="weights"):
+        LoadPlan(weights=weights)  # type: ignore[arg-type]
