@@ -23,7 +23,7 @@ from scale_app.domain.record import RunOutline, RunRecord, outline_of
 from scale_app.domain.snapshot import PodShare, RunState, Snapshot, Source
 
 REQUIRED = ("target_url", "users", "spawn_rate", "duration")
-NESTED = ("pattern", "headers", "gate")
+NESTED = ("pattern", "headers", "gate", "weights")
 MAX_PAGE = 500
 
 

@@ -156,7 +156,7 @@ def test_any_answers_on_any_connections_have_a_verdict(seconds: list[list[tuple[
     for second, answers in enumerate(seconds, 1):
         for connection, pod, status in answers:
             opened[connection] = opened.get(connection) or counters.opened()
-            counters.answered(opened[connection], counters.cell(pod, status), 0.01, 10)
+            counters.answered(opened[connection], counters.cell(pod, status), 0.01)
             if status == 502:
                 counters.closed(opened.pop(connection))
         samples.append(counters.sample(float(second), 5, GeneratorHealth()))
