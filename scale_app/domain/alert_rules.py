@@ -120,7 +120,7 @@ def pod_share_reading(limit: float, recent: Window, score: float | None) -> Read
 
 
 def p95_reading(limit_ms: float, latency: Histogram, score: float | None) -> Reading:
-    """The 95th percentile of the answers' latency; a request without an answer has none."""
+    """The 95th percentile of the latency of answers and timeouts."""
     p95_ms = latency.quantile_ms(1 - BEYOND_P95)
     if p95_ms is None or latency.total < MIN_REQUESTS:
         return Reading("unclear", limit_ms)
@@ -197,13 +197,15 @@ class ImbalanceRule:
         # What was before the last alert was over is no evidence for another one.
         since = figures.since_alert
         lately = (window for window in (figures.recent, figures.minute) if window.seconds <= since.seconds)
-        worst = max((*lately, since), key=_odds)
+        worst = max((*lately, since, *figures.quiet), key=_odds)
         if _odds(worst) < 1:
             return UNCLEAR
         self._ratios = _ratios(worst)
         return _bad(figures, worst.verdict)
 
     def _of_active(self, figures: Figures) -> Reading:
+        if silent := [window for window in figures.quiet if _odds(window) >= 1]:
+            return _bad(figures, silent[0].verdict)
         if over := self._over(figures):
             return Reading("good", THRESHOLD, over, at_once=True)
         # An update tells the present figures, not those of a longer time in which they were worse or better.

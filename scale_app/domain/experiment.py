@@ -25,7 +25,7 @@ FEW_USERS_PER_POD = 2
 ENOUGH_USERS_PER_POD = 10
 WORTH_WHILE = 1.2
 EXPLAIN = frozenset({"session_affinity", "internal_traffic_policy", "topology", "unequal_weights", "late_pods"})
-"""Causes that, where they are certain, say by themselves why work is uneven."""
+"""Causes that, where they are certain, say by themselves why work is uneven. A pod that does not answer always does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,12 @@ def decisive_plan(record: RunRecord, limits: Limits | None = None) -> Experiment
 
 
 def _explained(last: Snapshot) -> str:
-    """The title of the cause that is certain and makes the work uneven; "" while that is open."""
+    """The title of the cause that makes the work uneven, beyond doubt; "" while that is open."""
     if last.verdict.kind is not VerdictKind.UNEVEN:
         return ""
-    return next((each.title for each in last.findings if each.certainty == "certain" and each.code in EXPLAIN), "")
+    certain = (each for each in last.findings if each.certainty == "certain" and each.code in EXPLAIN)
+    silent = (each for each in last.findings if each.code == "silent_pod")
+    return next((each.title for each in (*certain, *silent)), "")
 
 
 def no_experiment_sentence(record: RunRecord) -> str:

@@ -39,7 +39,7 @@ class Gate:
     verdict: verdicts that are not accepted; unless it is given, uneven fails and undecided warns.
     score: the lowest accepted score, 0..1.
     pod_share: the largest accepted share of one pod, 0..1.
-    p95_ms, p99_ms: the highest accepted latency, of all answers.
+    p95_ms, p99_ms: the highest accepted latency, of all answers and timeouts.
     failure_share: the largest accepted part of the requests that failed, 0..1.
     pods: how many pods there must be; fewer ready ones at the end fail, or, where the target's pods cannot be known,
         fewer that answered. null for any number.

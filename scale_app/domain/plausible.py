@@ -97,7 +97,8 @@ def _pod_count(now: PodCount, before: PodCount | None) -> PodCount:
     requests = _count(now.requests, before.requests)
     failures = min(_count(now.failures, before.failures), requests)
     connections = _count(now.connections, before.connections)
-    return PodCount(requests, failures, connections, _histogram(now.latency))
+    unanswered = _count(now.unanswered, before.unanswered)
+    return PodCount(requests, failures, connections, _histogram(now.latency), unanswered)
 
 
 def _histogram(latency: Histogram) -> Histogram:

@@ -78,7 +78,7 @@ class Run:
         self._began_at_s: float | None = None
         self._plausible = Plausible()
         self._roster = Roster(plan.weights)
-        self._windows = Windows(self._roster, plan.warm_up_s)
+        self._windows = Windows(self._roster, plan.warm_up_s, plan.timeout_s)
         self._alerts = Alerts(plan)
         self._traffic: TrafficSample | None = None
         self._changes: deque[PodChanged] = deque(maxlen=CHANGES_KEPT)

@@ -14,6 +14,9 @@ from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.histogram import Histogram
 from scale_app.domain.source import Source
 
+TIMED_OUT = "timeout"
+"""The cause, among a sample's errors, of a request that waited for an answer as long as the plan lets it."""
+
 
 @dataclass(frozen=True, slots=True)
 class PodCount:
@@ -21,12 +24,14 @@ class PodCount:
 
     requests: answers of this pod (any status). failures: those of them with status >= 400.
     connections: connections whose first answer came from this pod. latency: of all its answers.
+    unanswered: requests without an answer on connections that only this pod had answered before; not in requests.
     """
 
     requests: int = 0
     failures: int = 0
     connections: int = 0
     latency: Histogram = field(default_factory=Histogram)
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class PodShare:
     zone: "" when unknown. restarts: of its containers. cpu_cores, memory_bytes: used, 15 to 30 s old; not scored.
     expected: its fair share of the requests that were answered while it was ready; 0 for a pod that was never ready.
         None if an earlier version did not store it.
+    unanswered: requests that got no answer and are put down to this pod, which is ready and does not answer.
     """
 
     name: str
@@ -100,6 +101,12 @@ class PodShare:
     cpu_cores: float | None = None
     memory_bytes: int | None = None
     expected: float | None = None
+    unanswered: int = 0
+
+    @property
+    def failed(self) -> int:
+        """Its answers that were errors, and the answers that it did not give."""
+        return self.failures + self.unanswered
 
 
 @dataclass(frozen=True, slots=True)

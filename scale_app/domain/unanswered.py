@@ -26,6 +26,8 @@ ANSWERING_FROM = 0.75
 SILENT_PART = 0.02
 ITS_SHARE_FROM = 0.5
 LEAST_LOST = 3
+THEIRS = 0.95
+LIKELY_FROM = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Silent:
 
     answered, due: requests that they answered, and that the others' answers make due. unserved: requests that no pod
     answered; lost: their part of all requests, 0..1. evidence: e-value against a pod that answers, of the surest among
-    them.
+    them. since_s: they answered until then, in seconds since the load began; None where they never did, or little. All
+    of these are of the time since then.
     """
 
     pods: tuple[str, ...]
@@ -43,14 +46,20 @@ class Silent:
     unserved: int
     lost: float
     evidence: float
+    since_s: float | None = None
 
 
 def silent_pods(
-    answered: Mapping[str, int], expected: Mapping[str, float], unserved: int, picks: float
+    answered: Mapping[str, int],
+    expected: Mapping[str, float],
+    unserved: int,
+    picks: float,
+    in_vain: Mapping[str, int] | None = None,
 ) -> Silent | None:
     """The pods of `expected` (requests due to each) that explain the unserved requests; None when none does.
 
-    answered: by each pod. picks: effective ones behind the answers.
+    answered: by each pod. picks: effective ones behind the answers. in_vain: requests without an answer on connections
+    that each pod had answered before.
     """
     names = sorted(expected)
     counts = np.array([answered.get(name, 0) for name in names], dtype=float)
@@ -62,9 +71,10 @@ def silent_pods(
     quiet = parts <= FAR_TOO_LITTLE * fair
     if not quiet.any() or quiet.all() or unserved < _least_lost(float(fair[quiet].sum()), picks):
         return None
-    evidence = float(_log_silent(parts, fair, picks)[quiet].max()) - math.log(len(names))
     pods = tuple(name for name, is_quiet in zip(names, quiet.tolist(), strict=True) if is_quiet)
     got, share = int(counts[quiet].sum()), float(fair[quiet].sum())
+    evidence = float(_log_silent(parts, fair, picks)[quiet].max()) - math.log(len(names))
+    evidence += _log_theirs(in_vain or {}, pods, share)
     return Silent(pods, got, total * share, unserved, unserved / (unserved + total), math.exp(min(evidence, 100.0)))
 
 
@@ -84,7 +94,7 @@ def of_silence(verdict: Verdict, silent: Silent) -> Verdict:
     return replace(
         verdict,
         kind=VerdictKind.UNEVEN,
-        sentence=verdict_sentence.silent(silent.pods, silent.lost),
+        sentence=verdict_sentence.silent(silent.pods, silent.lost, silent.since_s),
         cv_low=max(verdict.cv_low or 0.0, CV_THRESHOLD * ABOVE),
         score_high=min(verdict.score_high or 0.0, score_of(CV_THRESHOLD * ABOVE)),
         picks_to_decide=None,
@@ -128,6 +138,13 @@ def _log_silent(parts: Array, fair: Array, picks: float) -> Array:
     silent, answering = SILENT_PART * fair, ANSWERING_FROM * fair
     ratio = parts * np.log(silent / answering) + (1 - parts) * np.log((1 - silent) / (1 - answering))
     return np.asarray(picks * ratio)
+
+
+def _log_theirs(in_vain: Mapping[str, int], pods: tuple[str, ...], share: float) -> float:
+    """Evidence that requests on connections of known pods failed because of these pods, against failures anywhere."""
+    theirs = sum(in_vain.get(name, 0) for name in pods)
+    others = sum(in_vain.values()) - theirs
+    return max(0.0, theirs * math.log(THEIRS / share) + others * math.log((1 - THEIRS) / (1 - share)))
 
 
 GIVE_UP_AFTER_S = 10.0

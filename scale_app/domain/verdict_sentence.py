@@ -97,12 +97,20 @@ def _odds(evidence: float) -> str:
     return f"and at most 1 in {round(int(evidence), digits):,} fair balancers is ever this uneven"
 
 
-def silent(pods: Sequence[str], lost: float) -> str:
-    """Ready pods that do not answer. lost: the part of all requests that was not answered, 0..1."""
+def silent(pods: Sequence[str], lost: float, since_s: float | None = None) -> str:
+    """Ready pods that do not answer. lost: the part of all requests that was not answered, 0..1.
+
+    since_s: they answered until then, and lost is of the requests since; None if they never did.
+    """
     share, _ = percents(lost, 0.0)
     named = pods_named(pods)
-    whom = f"the ready pod {named} does" if len(pods) == 1 else f"the ready pods {named} do"
-    return f"Uneven: {whom} not answer, and {share} of all requests got no answer; the balancer itself may be fair."
+    whom = f"the ready pod {named}" if len(pods) == 1 else f"the ready pods {named}"
+    if since_s is None:
+        what = f"{'does' if len(pods) == 1 else 'do'} not answer, and {share} of all requests got no answer"
+    else:
+        has = "has" if len(pods) == 1 else "have"
+        what = f"{has} not answered since {since_s:.0f} s, and {share} of all requests since then got no answer"
+    return f"Uneven: {whom} {what}; the balancer itself may be fair."
 
 
 def pods_named(pods: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from scale_app.domain.alert import Alert
@@ -13,6 +13,7 @@ from scale_app.domain.findings.facts import Facts
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import GeneratorHealth, PodCount, TrafficSample
 from scale_app.domain.snapshot import PodShare, RunState, Snapshot
+from scale_app.domain.unanswered import LIKELY_FROM, Silent
 from scale_app.domain.window import Figures, Window
 from scale_app.domain.work import WorkBalance, cv_of, failing_pods, slow_pods
 
@@ -99,7 +100,17 @@ def pod_shares(figures: Figures, roster: Roster) -> tuple[PodShare, ...]:
     listed = sorted({*whole.pods, *roster.listed()})
     attributed = whole.attributed  # a sum over the pods: asked for by each of them it would be their square
     rows = [_row(name, whole, attributed, recent, roster, fair.get(name), judged.get(name)) for name in listed]
-    return _with_outliers(rows, recent)
+    return _with_outliers([*_with_unanswered(rows, figures.silent, fair)], recent)
+
+
+def _with_unanswered(rows: Sequence[PodShare], silent: Silent | None, fair: Mapping[str, float]) -> Iterator[PodShare]:
+    """The rows with what got no answer put down to the pods whose silence explains it, by their fair shares."""
+    theirs = sum(fair.get(name, 0.0) for name in silent.pods) if silent else 0.0
+    for row in rows:
+        if silent and theirs and row.name in silent.pods and silent.evidence >= LIKELY_FROM:
+            yield replace(row, unanswered=round(silent.unserved * fair.get(row.name, 0.0) / theirs))
+        else:
+            yield row
 
 
 def _with_outliers(rows: Sequence[PodShare], recent: Window) -> tuple[PodShare, ...]:

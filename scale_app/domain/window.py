@@ -34,6 +34,8 @@ class Window:
     estimated: the counts are estimates. log_regular: see Mark. sliding: it moves along with the clock.
     roster_known: which pods should share is known; False where `expected` holds those that answered.
     arriving: pods that have just become ready, of which nothing is expected yet.
+    quiet: pods that answered until the window began, and have not since. since_s: when that was, in seconds since the
+        load began. starts: how often they had been picked by then, each time a silence could have begun.
     """
 
     seconds: float
@@ -52,6 +54,9 @@ class Window:
     sliding: bool = False
     roster_known: bool = True
     arriving: int = 0
+    quiet: tuple[str, ...] = ()
+    since_s: float | None = None
+    starts: int = 1
 
     @property
     def others(self) -> int:
@@ -113,7 +118,16 @@ class Window:
         if not self.unserved:
             return None
         answered = {name: self.pods[name].requests for name in self.eligible}
-        return silent_pods(answered, self.expected, self.unserved, picks or 0.0)
+        in_vain = {name: self.pods[name].unanswered for name in self.eligible}
+        silent = silent_pods(answered, self.expected, self.unserved, picks or 0.0, in_vain)
+        if silent is None or not self.quiet:
+            return silent
+        return replace(silent, evidence=silent.evidence / self.starts, since_s=self.since_s)
+
+    def silence(self, picks: float | None) -> Silent | None:
+        """The same, where the evidence is enough for a verdict."""
+        silent = self.silent(picks)
+        return silent if silent and silent.evidence >= (SLIDING_FROM if self.sliding else UNEVEN_FROM) else None
 
     def _shares(self) -> list[float]:
         return [self.expected[name] for name in self.eligible]
@@ -126,8 +140,8 @@ class Window:
 
     def _with_unserved(self, verdict: Verdict, counts: list[int], at_end: bool) -> Verdict:
         """The verdict with what nobody answered taken into account."""
-        silent = self.silent(verdict.effective_picks)
-        if silent is not None and silent.evidence >= (SLIDING_FROM if self.sliding else UNEVEN_FROM):
+        silent = self.silence(verdict.effective_picks)
+        if silent is not None:
             return of_silence(verdict, silent)
         shares = np.array(self._shares())
         others = filled(np.array(counts, dtype=float), shares / shares.sum(), self.unserved)
@@ -148,13 +162,14 @@ class Window:
         return count / self.seconds if self.seconds >= SHORTEST_S else 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Figures:
     """Everything computed from the counters at one sample.
 
     whole: since the start or the end of the warm-up. balance, verdict: of it, at the run's end those of the one look.
     recent, minute: the last RECENT_S and MINUTE_S of it. since_alert: since the last alert on the balance was over, the
-    whole before any was. with_warm_up: since the load began; its connections are not followed.
+    whole before any was. with_warm_up: since the load began; its connections are not followed. quiet: since pods have
+    stopped answering.
     """
 
     whole: Window
@@ -164,3 +179,25 @@ class Figures:
     minute: Window
     since_alert: Window
     with_warm_up: Window
+    quiet: tuple[Window, ...] = ()
+
+    @cached_property
+    def silent(self) -> Silent | None:
+        """Ready pods whose silence explains what was not answered; None for none.
+
+        What the warm-up lost counts where nothing is lost any more: users whose connections failed keep others then.
+        """
+        picks = self.verdict.effective_picks
+        found = (
+            *(window.silent(window.verdict.effective_picks) for window in self.quiet),
+            *(window.silent(picks) for window in (self.whole, self.with_warm_up)),
+        )
+        return next((silent for silent in found if silent), None)
+
+
+def with_silence(verdict: Verdict, quiet: Sequence[Window]) -> Verdict:
+    """The verdict on the whole with pods taken into account that answered and have stopped."""
+    found = [silent for window in quiet if (silent := window.silence(window.verdict.effective_picks))]
+    if not found or verdict.kind is VerdictKind.NO_DATA:
+        return verdict
+    return of_silence(verdict, max(found, key=lambda silent: silent.evidence))

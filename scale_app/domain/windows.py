@@ -3,49 +3,43 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 
-from scale_app.domain.counters import Counted, CountsDelta, counts_delta
+from scale_app.domain.counters import Counted, counts_delta
 from scale_app.domain.evidence import log_regular
-from scale_app.domain.histogram import Histogram, merged
+from scale_app.domain.mark import (
+    NO_LOADS,
+    Mark,
+    answered_since,
+    latency_of,
+    named_between,
+    picked,
+    unserved_between,
+)
 from scale_app.domain.picks import ConnectionCounters, Loads, carried_between, picks_by_request
+from scale_app.domain.quiet import QuietPods
 from scale_app.domain.roster import Roster
-from scale_app.domain.samples import ConnectionLoads, PodCount, TrafficSample
+from scale_app.domain.samples import PodCount, TrafficSample
 from scale_app.domain.source import Source
-from scale_app.domain.window import Figures, Window
+from scale_app.domain.window import Figures, Window, with_silence
 
 RECENT_S = 10.0
 MINUTE_S = 60.0
-NO_LOADS = ConnectionLoads()
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """The counters at one sample. expected: requests that each pod could have got since the start.
-
-    counted: what each source beside the load had counted by then. latency: of all pods, and of answers without a name;
-    summed once, since every window asks for it. log_regular: evidence since the start that picks are spread more evenly
-    than chance.
-    """
-
-    sample: TrafficSample
-    expected: Mapping[str, float] = field(default_factory=dict)
-    counted: Mapping[Source, Counted] = field(default_factory=dict)
-    latency: Histogram = field(default_factory=Histogram)
-    log_regular: float = 0.0
 
 
 class Windows:
     """The marks of a run: the first, and those of the last minute. Memory is bounded by MINUTE_S.
 
-    warm_up_s: seconds after `begin` whose traffic is left out of every window.
+    warm_up_s: seconds after `begin` whose traffic is left out of every window. timeout_s: how long a request waits.
     """
 
-    def __init__(self, roster: Roster, warm_up_s: float = 0.0) -> None:
+    def __init__(self, roster: Roster, warm_up_s: float = 0.0, timeout_s: float = 0.0) -> None:
         self._roster = roster
         self._warm_up_s = warm_up_s
+        self._timeout_s = timeout_s
+        self._quiet = QuietPods()
         self._expected: dict[str, float] = {}
         self._marks: deque[Mark] = deque()
         self._connections = ConnectionCounters(NO_LOADS)
@@ -75,7 +69,10 @@ class Windows:
         regular = self._marks[-1].log_regular + self._regular(sample, self._expect(sample, counted or {}, source))
         for counters in (self._connections, *([self._anew[1]] if self._anew else [])):
             counters.observe(sample.loads or NO_LOADS)
-        self._marks.append(Mark(sample, dict(self._expected), counted or {}, _latency(sample), regular))
+        latency = latency_of(sample, self._timeout_s)
+        self._marks.append(Mark(sample, dict(self._expected), counted or {}, latency, regular))
+        got = answered_since(self._expected.keys(), self._marks[-2], sample, counted or {}, source)
+        self._quiet.observe(self._marks, got, source.traits.in_answers)
         self._end_warm_up()
         while len(self._marks) > 2 and self._marks[1].sample.at_s <= sample.at_s - MINUTE_S:
             self._marks.popleft()
@@ -97,19 +94,31 @@ class Windows:
         self._source = source
         whole = self._between(self._start, self._connections)
         balance, verdict = whole.judged(at_end) if at_end else (whole.balance, whole.verdict)
+        quiet = tuple(self._since_quiet())
         recent, minute = self._last(RECENT_S, whole), self._last(MINUTE_S, whole)
         since_alert = whole if self._anew is None else self._between(*self._anew)
         begun = whole if self._began is self._start else self._between(self._began, {})
-        return Figures(whole, balance, verdict, recent, minute, since_alert, begun)
+        return Figures(whole, balance, with_silence(verdict, quiet), recent, minute, since_alert, begun, quiet)
 
     def alert_over(self) -> None:
         """An alert on the balance has ended: what was before it is no evidence for another one."""
         newest = self._marks[-1]
         self._anew = newest, ConnectionCounters(newest.sample.loads or NO_LOADS)
 
+    def _since_quiet(self) -> Iterator[Window]:
+        """What happened since ready pods have stopped answering, a window for all that did so at once."""
+        excused = self._roster.in_grace
+        for quiet in self._quiet.followed:
+            pods = sorted(name for name in quiet.pods if name not in excused and self._roster.pod(name).ready)
+            if pods and self._began is not None:
+                window = self._between(quiet.since, quiet.connections)
+                since_s = quiet.since.sample.at_s - self._began.sample.at_s
+                yield replace(window, quiet=tuple(pods), since_s=since_s, starts=quiet.starts(pods, window.freshness))
+
     def _start_from(self, mark: Mark) -> None:
         self._start = mark
         self._marks = deque([mark])
+        self._quiet = QuietPods()
         self._connections = ConnectionCounters(mark.sample.loads or NO_LOADS)
 
     def _end_warm_up(self) -> None:
@@ -121,7 +130,7 @@ class Windows:
     def _expect(self, sample: TrafficSample, counted: Mapping[Source, Counted], source: Source) -> Mapping[str, float]:
         """Requests due since the last sample to each pod that is not in grace."""
         earlier, excused = self._marks[-1], self._roster.in_grace
-        got = _got(excused, earlier, sample, counted, source)
+        got = answered_since(excused, earlier, sample, counted, source)
         gained = self._roster.expect(sample.at_s, sample.answered - earlier.sample.answered, got)
         for name, requests in gained.items():
             self._expected[name] = self._expected.get(name, 0.0) + requests
@@ -129,7 +138,7 @@ class Windows:
 
     def _regular(self, sample: TrafficSample, due: Mapping[str, float]) -> float:
         before = self._marks[-1].sample
-        gained = {name: _picked(count, before.pods.get(name)) for name, count in sample.pods.items()}
+        gained = {name: picked(count, before.pods.get(name)) for name, count in sample.pods.items()}
         if not self._roster.known:
             due = self._roster.weights(gained)
         loads = carried_between(before.loads or NO_LOADS, [sample.loads]) if sample.loads else None
@@ -148,7 +157,7 @@ class Windows:
     def _between(self, first: Mark, carried: Loads | ConnectionCounters) -> Window:
         last = self._marks[-1]
         named = self._source.traits.in_answers
-        delta = _named(first, last) if named else counts_delta(self._source, first.counted, last.counted)
+        delta = named_between(first, last) if named else counts_delta(self._source, first.counted, last.counted)
         pods = dict(delta.pods)
         known = self._knows(pods)
         expected = self._expectations(first, last) if known else self._of_those_that_answered(first, last, pods)
@@ -166,7 +175,7 @@ class Windows:
             by_request=self._source.traits.pick == "request" or picks_by_request(last.sample.loads or NO_LOADS),
             due=delta.due,
             most=delta.most,
-            unserved=_unserved(first.sample, last.sample, named),
+            unserved=unserved_between(first.sample, last.sample, named),
             estimated=delta.estimated,
             log_regular=last.log_regular - first.log_regular if named else 0.0,
             roster_known=known,
@@ -188,56 +197,3 @@ class Windows:
         weights = self._roster.weights(pods)
         each = max(1, last.sample.answered - first.sample.answered) / (sum(weights.values()) or 1.0)
         return {name: each * weight for name, weight in weights.items()}
-
-
-def _got(
-    names: Collection[str],
-    earlier: Mark,
-    sample: TrafficSample,
-    counted: Mapping[Source, Counted],
-    source: Source,
-) -> Mapping[str, int]:
-    """What these pods have answered since the mark."""
-    if not names:
-        return {}
-    if not source.traits.in_answers:
-        delta = counts_delta(source, earlier.counted, counted).pods
-        return {name: delta[name].requests for name in names if name in delta}
-    named = sample.pods.keys() & names
-    return {name: _picked(sample.pods[name], earlier.sample.pods.get(name)).requests for name in named}
-
-
-def _named(first: Mark, last: Mark) -> CountsDelta:
-    pods = {name: _gained(count, first.sample.pods.get(name)) for name, count in last.sample.pods.items()}
-    answered = last.sample.answered - first.sample.answered
-    foreign = last.sample.unnamed.failures - first.sample.unnamed.failures
-    return CountsDelta(pods, max(0, answered - foreign), last.sample.requests - first.sample.requests)
-
-
-def _unserved(first: TrafficSample, last: TrafficSample, named: bool) -> int:
-    """Requests that no pod answered: without an answer, or, where answers name their pods, with an error that names
-    none, as a proxy gives in a pod's place."""
-    lost = last.unanswered - first.unanswered
-    return max(0, lost + (last.unnamed.failures - first.unnamed.failures if named else 0))
-
-
-def _latency(sample: TrafficSample) -> Histogram:
-    return merged([count.latency for count in sample.pods.values()] + [sample.unnamed.latency])
-
-
-def _picked(now: PodCount, then: PodCount | None) -> PodCount:
-    """What was gained of requests and connections alone."""
-    if then is None or now.requests < then.requests:
-        return now
-    return PodCount(now.requests - then.requests, connections=now.connections - then.connections)
-
-
-def _gained(now: PodCount, then: PodCount | None) -> PodCount:
-    if then is None or now.requests < then.requests:
-        return now
-    return PodCount(
-        now.requests - then.requests,
-        now.failures - then.failures,
-        now.connections - then.connections,
-        now.latency.minus(then.latency),
-    )

@@ -19,7 +19,7 @@ class Meaning:
 
 
 _COUNTS = "Requests per pod, from the pod names in the answers or from the run's counting source."
-_HISTOGRAM = "A histogram of all answers of the last 10 seconds, exact to 1 %."
+_HISTOGRAM = "A histogram of all answers and timeouts of the last 10 seconds, exact to 1 %."
 
 MEANINGS: dict[str, Meaning] = {
     "score": Meaning(

@@ -62,9 +62,7 @@ COLUMNS = {
         "Requests/s", lambda pod: pod.requests_per_s, lambda pod, _: shown.rate(pod.requests_per_s), "number wide"
     ),
     "p95": PodColumn("p95", lambda pod: pod.p95_ms, lambda pod, _: shown.milliseconds(pod.p95_ms), "number wide"),
-    "failures": PodColumn(
-        "Failures", lambda pod: pod.failures, lambda pod, _: shown.count(pod.failures), "number wide"
-    ),
+    "failures": PodColumn("Failures", lambda pod: pod.failed, lambda pod, _: shown.count(pod.failed), "number wide"),
     "cpu": PodColumn(
         "CPU", lambda pod: pod.cpu_cores, lambda pod, _: shown.cores(pod.cpu_cores), "number wide cpu", "cpu"
     ),

@@ -95,6 +95,11 @@ class Connection:
         if sent != len(request):
             self._keep(request[sent:])
 
+    @property
+    def opened(self) -> CountedConnection | None:
+        """What it answered so far; None while it is not open."""
+        return None if self._socket is None else self.counts
+
     def close(self) -> None:
         """Close and count the connection as closed; the owner hears nothing more. Call once."""
         if self._socket is None:

@@ -27,9 +27,11 @@ class PodCounters:
     failures: int = 0
     connections: int = 0
     latency: Counter[int] = field(default_factory=Counter)
+    unanswered: int = 0
 
     def frozen(self) -> PodCount:
-        return PodCount(self.requests, self.failures, self.connections, Histogram(dict(self.latency)))
+        latency = Histogram(dict(self.latency))
+        return PodCount(self.requests, self.failures, self.connections, latency, self.unanswered)
 
 
 class OutcomeCounter:
@@ -125,9 +127,11 @@ class Counters:
             cell = self._cell(cell.pod, cause)
         cell.add(latency_s)
 
-    def unanswered(self, cause: str, latency_s: float) -> None:
-        """A request that ended without a complete answer."""
+    def unanswered(self, cause: str, latency_s: float, connection: CountedConnection | None = None) -> None:
+        """A request that ended without a complete answer. connection: on which it was sent, None when none was open."""
         self._cell(None, cause).add(latency_s)
+        if connection is not None and connection.pod is not None and not connection.switches:
+            connection.pod.unanswered += 1
 
     def sample(self, at_s: float, users: int, health: GeneratorHealth, loads_known: bool = True) -> TrafficSample:
         """Everything counted so far; begins the next interval of the connections' loads."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-from scale_app.domain.samples import GeneratorHealth
+from scale_app.domain.samples import TIMED_OUT, GeneratorHealth
 
 if TYPE_CHECKING:
     from locust.env import Environment  # at run time it would patch the process of whoever looks at the ports only
@@ -31,7 +31,7 @@ PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 SOCKETS = (Path("/proc/net/sockstat"), Path("/proc/net/sockstat6"))
 
 _IN_USE = re.compile(r"^TCP6?: inuse (\d+)(?: orphan \d+ tw (\d+))?", re.MULTILINE)
-TIMEOUT = "timeout"
+TIMEOUT = TIMED_OUT
 CLOSED_EARLY = "closed early"
 MALFORMED = "malformed answer"
 HEADER_TOO_LARGE = "header too large"

@@ -125,7 +125,8 @@ class VirtualUser:
             self._schedule.ready(self, now_s)
 
     def failed(self, cause: str) -> None:
-        self._network.counters.unanswered(cause, perf_counter() - self._intended_s)
+        counts = None if self._connection is None else self._connection.opened
+        self._network.counters.unanswered(cause, perf_counter() - self._intended_s, counts)
         self.in_flight = False
         self.failures += 1
         self._disconnect()

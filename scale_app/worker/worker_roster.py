@@ -236,6 +236,7 @@ def _pod(counts: list[PodCount]) -> PodCount:
         sum(count.failures for count in counts),
         sum(count.connections for count in counts),
         merged(count.latency for count in counts),
+        sum(count.unanswered for count in counts),
     )
 
 

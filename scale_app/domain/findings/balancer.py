@@ -129,6 +129,8 @@ def uneven_connections(facts: Facts) -> Found | None:
     standing_out = [row for row in facts.rows if row.outlier]
     if not standing_out or any(row.slow or row.failing or row.name in facts.explained for row in standing_out):
         return None
+    if facts.elapsed_s <= facts.plan.timeout_s + 1 and any(not row.requests for row in standing_out):
+        return None  # requests to it may wait for an answer in vain
     # Connections that were open before the warm-up ended are no pod's in this window.
     told = sum(row.connections for row in facts.rows)
     pinned = facts.figures.whole.freshness < PINNED_BELOW and told >= TOLD_FROM * opened

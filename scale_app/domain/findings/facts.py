@@ -48,15 +48,10 @@ class Facts:
     others: int | None = None
     errors: Mapping[str, int] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def silent(self) -> Silent | None:
-        """Ready pods whose silence explains what was not answered since the start; None for none.
-
-        What the warm-up lost counts where nothing is lost any more: users whose connections failed keep others then.
-        """
-        windows = (self.figures.whole, self.figures.with_warm_up)
-        found = (window.silent(self.figures.verdict.effective_picks) for window in windows)
-        return next((silent for silent in found if silent), None)
+        """Ready pods whose silence explains what was not answered; None for none."""
+        return self.figures.silent
 
     @cached_property
     def explained(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ from statistics import median
 
 from scale_app.domain.findings.facts import Facts, Found, cause, percent, pods
 from scale_app.domain.snapshot import PodShare
+from scale_app.domain.unanswered import LIKELY_FROM
 from scale_app.domain.verdict_sentence import count, milliseconds
 
 MORE_FROM = 0.2
@@ -43,7 +44,6 @@ def _worst(facts: Facts, slow: Sequence[SlowRow], by: Callable[[SlowRow], float]
     return evidence, [each.name for each, _ in slow]
 
 
-LIKELY_FROM = 100.0
 CAUSES_NAMED = 2
 
 
@@ -65,9 +65,10 @@ def silent_pod(facts: Facts) -> Found | None:
         return None
     ranked = sorted(facts.errors.items(), key=lambda item: -item[1])[:CAUSES_NAMED]
     causes = f" ({', '.join(f'{times:,} x {cause}' for cause, times in ranked)})" if ranked else ""
+    since = "" if silent.since_s is None else f"Since {silent.since_s:.0f} s "
     evidence = (
-        f"{pods(silent.pods)} answered {silent.answered:,} requests; {silent.due:,.0f} were expected from the others' "
-        f"answers. {silent.unserved:,} requests ({percent(silent.lost)}) got no answer from a pod{causes}. "
+        f"{since}{pods(silent.pods)} answered {silent.answered:,} requests; {silent.due:,.0f} were expected from the "
+        f"others' answers. {silent.unserved:,} requests ({percent(silent.lost)}) got no answer from a pod{causes}. "
         "The balancer itself may be fair."
     )
     return Found("likely", evidence, silent.pods)
