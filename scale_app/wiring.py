@@ -142,4 +142,8 @@ def _of_clusters(
     from scale_app.adapters.kubernetes.directory import KubernetesPods
 
     pods = KubernetesPods(clusters.of, clock, settings().kube_node)
-    return KubernetesCatalog(clusters), pods, counters_of_cluster(clusters.of, clock, settings().debug_image)
+    return (
+        KubernetesCatalog(clusters, settings().kube_node),
+        pods,
+        counters_of_cluster(clusters.of, clock, settings().debug_image),
+    )

@@ -69,12 +69,16 @@ SERVER = """  server {{
     }}
   }}"""
 NGINX_POLICIES = {"weights": "", "least request": "least_conn;", "ring hash": "hash $key consistent;"}
+NO_KEY = "ring hash without a key"
 ENVOY_POLICIES = {
     "weights": "ROUND_ROBIN",
     "least request": "LEAST_REQUEST",
     "ring hash": "RING_HASH",
     "failover": "RING_HASH",
+    NO_KEY: "RING_HASH",
 }
+SMALL_RING = {"minimum_ring_size": 32, "maximum_ring_size": 32}
+"""So few points that they alone share the requests unevenly."""
 EJECTING = {"consecutive_5xx": 3, "interval": "0.5s", "base_ejection_time": "4s", "max_ejection_percent": 50}
 RETRYING = {
     "retry_on": "5xx",
@@ -168,6 +172,7 @@ def _cluster(name: str, pods: Sequence[int]) -> dict[str, Any]:
         "lb_policy": ENVOY_POLICIES[name],
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
         **({"outlier_detection": EJECTING} if name == "failover" else {}),
+        **({"ring_hash_lb_config": SMALL_RING} if name == NO_KEY else {}),
     }
 
 
@@ -179,7 +184,8 @@ def _listener(name: str, port: int) -> dict[str, Any]:
         _filter("http.header_mutation", "HeaderMutation", mutations={"request_mutations": mutations}),
         _filter("http.router", "Router"),
     ]
-    route: dict[str, Any] = {"cluster": name, "hash_policy": [{"header": {"header_name": "x-port"}}]}
+    key = "x-not-sent" if name == NO_KEY else "x-port"
+    route: dict[str, Any] = {"cluster": name, "hash_policy": [{"header": {"header_name": key}}]}
     if name == "failover":
         route["retry_policy"] = RETRYING
     manager = _filter(

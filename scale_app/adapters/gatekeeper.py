@@ -56,7 +56,9 @@ class TargetGatekeeper:
         if is_simulated(url):
             return Admitted(url, Source.SIMULATED, ())
         found = await self._service(plan)
-        return Admitted(url, Source.HEADER, await self._networks(url, found), found.service if found else None)
+        networks = await self._networks(url, found)
+        _check_not_dropped(url, networks, found)
+        return Admitted(url, Source.HEADER, networks, found.service if found else None)
 
     async def _service(self, plan: LoadPlan) -> ServiceFound | None:
         """The Service that the plan names, or else its URL's host. Raises TargetUnavailable, TargetRefused."""
@@ -85,8 +87,7 @@ class TargetGatekeeper:
 
     async def _networks(self, url: str, found: ServiceFound | None) -> tuple[str, ...]:
         check_name(url)
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        parts, port = urlsplit(url), _port_of(url)
         allowed = (*self._allowed, *_own_of(found, port, self._allowed))
         try:
             async with asyncio.timeout(RESOLVE_LIMIT_S):
@@ -97,6 +98,18 @@ class TargetGatekeeper:
         except (OSError, UnicodeError) as error:
             raise _unresolved(url, getattr(error, "strerror", None) or str(error)) from error
         return may_load(url, addresses, allowed, [each for each in addresses if self._is_own(each)])
+
+
+def _port_of(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _check_not_dropped(url: str, networks: Collection[str], found: ServiceFound | None) -> None:
+    """Raise TargetUnavailable when the Service lets nothing through at any of these addresses."""
+    whys = [(found.dropped if found else {}).get((each.partition("/")[0], _port_of(url)), "") for each in networks]
+    if whys and all(whys):
+        raise TargetUnavailable(f"{whys[0]} No load was sent.")
 
 
 def _own_of(found: ServiceFound | None, port: int, allowed: Collection[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ SessionAffinity = Literal["None", "ClientIP"]
 InternalTrafficPolicy = Literal["Cluster", "Local"]
 ExternalTrafficPolicy = Literal["", "Cluster", "Local"]
 TrafficDistribution = Literal["", "PreferClose", "PreferSameZone", "PreferSameNode"]
+Entry = Literal["", "cluster address", "node port", "load balancer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class ServiceSettings:
     traffic_distribution: "" when it is not set. topology_hints: the annotation topology-mode is Auto.
     client_node, client_zone: where the load generator runs, "" when unknown.
     external_traffic_policy: how traffic from outside the cluster is spread, "" for a Service without such traffic.
+    entry: by which of its addresses the run reaches the Service, "" when by another way, such as an Ingress.
+    entry_node: whose port that is, "" when it is none or unknown.
     readiness_probe: whether every pod has one, None when unknown. Without it a pod takes traffic before it can answer.
     weights: {pod name: weight} that the balancer uses, empty when it has none. These are what the balancer does; the
         share that a pod should get is PodSeen.weight.
@@ -37,11 +40,24 @@ class ServiceSettings:
     weights: Mapping[str, float] = field(default_factory=dict)
     external_traffic_policy: ExternalTrafficPolicy = ""
     readiness_probe: bool | None = None
+    entry: Entry = ""
+    entry_node: str = ""
+
+    @property
+    def from_outside(self) -> bool:
+        """True when the run comes in as clients from outside the cluster do."""
+        return self.entry in ("node port", "load balancer")
+
+    @property
+    def local(self) -> bool:
+        """True when a traffic policy keeps the run to the pods of one node."""
+        policy = self.external_traffic_policy if self.from_outside else self.internal_traffic_policy
+        return policy == "Local"
 
     @property
     def narrows(self) -> bool:
         """True when a setting keeps a client from some of the pods."""
-        apart = self.session_affinity != "None" or self.internal_traffic_policy == "Local"
+        apart = self.session_affinity != "None" or self.local
         return apart or bool(self.traffic_distribution) or self.topology_hints
 
 
@@ -177,13 +193,15 @@ class PermissionList:
 @dataclass(frozen=True, slots=True)
 class ServiceFound:
     """A Service as the gate needs it. service: with its context. addresses, ports: its own, virtual and of its load
-    balancer. problem: why it cannot be loaded, "" when it can. idle: it could be, if a pod were ready."""
+    balancer. problem: why it cannot be loaded, "" when it can. idle: it could be, if a pod were ready.
+    dropped: {(address, port): why packets to there from where Scale runs are dropped, though pods are ready}."""
 
     service: ServiceRef
     addresses: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     problem: str = ""
     idle: bool = False
+    dropped: Mapping[tuple[str, int], str] = field(default_factory=dict)
 
 
 def service_ref(text: str) -> ServiceRef:

@@ -29,7 +29,8 @@ CLEAR: tuple[Case, ...] = ("hot 2", "hot 3", "starved", "all on one", "half idle
 """Cases that have to alert once there are picks enough."""
 
 SILENT: frozenset[str] = frozenset({"silent_pod"})
-PREFERS: frozenset[str] = frozenset({"uneven_connections"})
+LAYER7_PREFERS: frozenset[str] = frozenset({"layer7_weights", "layer7_left_out", "layer7_policy"})
+PREFERS: frozenset[str] = frozenset({"uneven_connections"}) | LAYER7_PREFERS
 RIGHT: dict[Case, frozenset[str]] = {
     "hot 1.25": PREFERS,
     "hot 2": PREFERS,
@@ -199,8 +200,7 @@ def _true_of(scene: Scene) -> frozenset[str]:
         true |= RIGHT["all on one"]
     if not (scene.case == "joined late" and truly_even(scene)):
         true |= RIGHT.get(scene.case, frozenset())
-    if scene.layer in PER_REQUEST:
-        true |= {"layer7"}
+    true = true | {"layer7"} if scene.layer in PER_REQUEST else true - LAYER7_PREFERS
     if scene.policy == "kept" and scene.layer != "layer 7" and not (plain(scene) and scene.case in CLEAR):
         true |= {"keep_alive_pinning"}
     if picks_had(scene) < PICKS_PER_POD * scene.pods:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,15 +113,33 @@ class Product:
             return status, None
 
 
-@contextmanager
-def serving(scratch: Path, **environment: str) -> Iterator[Product]:
-    """`scale serve` until the block ends; it may load every address of the cluster."""
-    cluster = {
+OUTSIDE = ("nsenter", "--net=/proc/1/ns/net", "--")
+"""What to put before a command so that it runs as a client that is no pod of the cluster."""
+
+
+def scale_run(target_url: str, *before: str, node: str = "", **plan: object) -> subprocess.CompletedProcess[str]:
+    """`scale run --json`, ended. before: OUTSIDE, or nothing. node: where it is told to be. plan: as in a file."""
+    whole = {"target_url": target_url, "users": 10, "spawn_rate": 1000, "duration_s": 4, "think_time_s": 0.01, **plan}
+    command = [*before, sys.executable, "-m", "scale_app.cli", "run", "-", "--json", "--quiet", "--fail-on", "never"]
+    environment = {**_environment(), "SCALE_KUBE_NODE": node}
+    return subprocess.run(
+        command, input=json.dumps(whole), env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Of a Scale that may load every address of the cluster."""
+    return {
+        **os.environ,
         "SCALE_KUBE_CONFIG": os.environ["KUBECONFIG"],
         "SCALE_KUBE_NAMESPACES": "*",
         "SCALE_DEBUG_IMAGE": "scale.test/shell:1",
+        "SCALE_ALLOWED_TARGETS": f"{ALL_ADDRESSES},*.cluster.local,*.svc",
     }
-    allowed = {"SCALE_ALLOWED_TARGETS": f"{ALL_ADDRESSES},*.cluster.local,*.svc"}
-    own = {**os.environ, **cluster, **allowed, **environment}
-    with served(environment=own, scratch=scratch) as server:
+
+
+@contextmanager
+def serving(scratch: Path, **environment: str) -> Iterator[Product]:
+    """`scale serve` until the block ends; it may load every address of the cluster."""
+    with served(environment={**_environment(), **environment}, scratch=scratch) as server:
         yield Product(server.url)

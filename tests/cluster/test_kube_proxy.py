@@ -5,25 +5,30 @@ Each run's counts are held against what the pods say that they answered, and the
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.cluster.handle import Cluster, Pod
-from tests.cluster.layout import CLIENT_NODE
-from tests.cluster.product import Product, Ran
+from tests.cluster.layout import CLIENT_NODE, node_ip
+from tests.cluster.product import OUTSIDE, Product, Ran, scale_run
 from tests.cluster.targets import echo, namespace, service
 from tests.cluster.truth import answered
 
 APP = "app=echo"
 HERE = "kube-proxy"
 PODS = 5
+SAID_WITHIN_S = 8.0
+"""Without a load: a program's start, on a busy machine."""
 SERVICES: dict[str, dict[str, Any]] = {
     "plain": {},
     "sticky": {"sessionAffinity": "ClientIP"},
     "local": {"internalTrafficPolicy": "Local"},
     "near": {"trafficDistribution": "PreferSameNode"},
+    "outside": {"type": "NodePort", "externalTrafficPolicy": "Local"},
 }
 
 
@@ -98,3 +103,39 @@ def test_a_preference_for_the_own_node_reaches_only_its_pods(
     assert {name for name, requests in truth.items() if requests} == near
     assert ran.verdict == "UNEVEN"
     assert ran.causes[0] == cause
+
+
+def test_a_port_of_a_node_reaches_only_its_pods_when_the_external_policy_is_local(
+    cluster: Cluster, pods: list[Pod]
+) -> None:
+    port = cluster.get("service", "outside", "-n", HERE)["spec"]["ports"][0]["nodePort"]
+    node = max({pod.node for pod in pods}, key=lambda name: sum(pod.node == name for pod in pods))
+    before = answered(pods)
+    url = f"http://{node_ip(node)}:{port}/"
+    done = scale_run(url, *OUTSIDE, service=f"{HERE}/outside", requests_per_connection=1)
+    after = answered(pods)
+    assert done.stdout, done.stderr
+    last = json.loads(done.stdout)["run"]["last"]
+    truth = {name: after[name] - before[name] for name in after}
+    assert {pod["name"]: pod["requests"] for pod in last["pods"]} == truth
+    assert {name for name, requests in truth.items() if requests} == {pod.name for pod in pods if pod.node == node}
+    assert last["verdict"]["kind"] == "UNEVEN"
+    cause = next(each for each in last["findings"] if each["code"] != "generator_limit")
+    assert (cause["code"], cause["certainty"]) == ("external_traffic_policy", "certain")
+    assert f"none of them on {node}" in cause["evidence"]
+
+
+def test_an_internal_policy_of_local_without_a_pod_on_the_own_node_is_said_before_the_load(
+    cluster: Cluster, pods: list[Pod]
+) -> None:
+    far = [pod for pod in pods if pod.node != CLIENT_NODE]
+    cluster.kubectl("label", "pods", "-n", HERE, "far=yes", "--overwrite", *(pod.name for pod in far))
+    settings = {"selector": {"far": "yes"}, "internalTrafficPolicy": "Local"}
+    cluster.apply([service("far", **settings)], HERE)
+    address = cluster.get("service", "far", "-n", HERE)["spec"]["clusterIP"]
+    begun_s = time.monotonic()
+    done = scale_run(f"http://{address}/", node=CLIENT_NODE, service=f"{HERE}/far")
+    assert time.monotonic() - begun_s < SAID_WITHIN_S
+    assert done.returncode == 3
+    assert f"its internalTrafficPolicy is Local, Scale runs on node {CLIENT_NODE}, and none of" in done.stderr
+    assert "No load was sent." in done.stderr

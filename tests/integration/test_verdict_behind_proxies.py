@@ -15,11 +15,11 @@ from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
 from scale_app.service.hub import Hub
 from tests.integration.hubs import opened_hub, seen
-from tests.proxies import ENVOY, FAILING, NGINX, envoy_running, nginx_running
+from tests.proxies import ENVOY, FAILING, NGINX, NO_KEY, envoy_running, nginx_running
 from tests.serving import fetch
 
 PLAN = LoadPlan(users=50, spawn_rate=100, duration_s=120, requests_per_connection=None)
-THINK_S = {"weights": 0.08, "least request": 0.3, "ring hash": 0.3, "failover": 0.1}
+THINK_S = {"weights": 0.08, "least request": 0.3, "ring hash": 0.3, "failover": 0.1, NO_KEY: 0.1}
 """Only the weights, 25 % where 20 % are due, take thousands of requests to be told."""
 WARM_UP_S = 5.0
 LEAST_S = 20.0
@@ -84,7 +84,7 @@ async def _failing(folder: Path) -> None:
 
 async def _all(urls: Mapping[str, str], folder: Path, meanwhile: Awaitable[None] | None = None) -> Runs:
     """Every policy with and without a warm-up, side by side: each run has a worker of its own."""
-    asked = [(policy, warm_up_s) for policy in urls for warm_up_s in (0.0, WARM_UP_S)]
+    asked = [(policy, 0.0) for policy in urls] + [(policy, WARM_UP_S) for policy in urls if policy != NO_KEY]
     async with opened_hub(folder, max_runs=len(asked)) as hub:
         plans = [
             replace(PLAN, target_url=urls[policy], warm_up_s=warm_up_s, think_time_s=THINK_S[policy])
@@ -129,7 +129,9 @@ def uneven_to_the_end(told: Told) -> None:
     hottest = max(told.last.pods, key=lambda pod: pod.share)
     assert hottest.name == "shop-0"
     assert hottest.share == pytest.approx(0.25, abs=0.01)
-    assert not {"keep_alive_pinning", "too_few_connections"} & {finding.code for finding in told.last.findings}
+    (cause,) = told.last.findings
+    assert (cause.code, cause.certainty) == ("layer7_weights", "likely")
+    assert "stay at 4:3:3:3:3," in cause.evidence
 
 
 def never_uneven(told: Told) -> None:
@@ -170,6 +172,15 @@ def test_a_hash_of_nginx_whose_connections_fail_over_is_as_few_picks_as_connecti
     nginx_runs: Runs, warm_up_s: float
 ) -> None:
     as_few_picks_as_connections(nginx_runs["ring hash", warm_up_s])
+
+
+@needs_envoy
+def test_a_ring_of_envoy_whose_key_the_requests_lack_is_named_among_the_preferences(envoy_runs: Runs) -> None:
+    last = envoy_runs[NO_KEY, 0.0].last
+    assert last.verdict.kind is VerdictKind.UNEVEN, last.verdict.sentence
+    (cause,) = last.findings
+    assert cause.code in ("layer7_policy", "layer7_weights"), cause  # the points may share by small numbers
+    assert "picked" in cause.evidence
 
 
 @needs_envoy

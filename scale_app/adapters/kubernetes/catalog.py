@@ -9,6 +9,7 @@ from dataclasses import replace
 from scale_app.adapters.kubernetes import objects
 from scale_app.adapters.kubernetes.border import NotThere
 from scale_app.adapters.kubernetes.client import ClusterClient, Clusters, Json
+from scale_app.adapters.kubernetes.entry import dropped
 from scale_app.adapters.kubernetes.list_watch import listed
 from scale_app.adapters.kubernetes.objects import at
 from scale_app.adapters.kubernetes.offers import Found, problem_of, targets_of
@@ -36,10 +37,11 @@ REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 class KubernetesCatalog:
-    """Fulfils ClusterCatalog."""
+    """Fulfils ClusterCatalog. client_node: where the load comes from, "" when unknown or outside of the cluster."""
 
-    def __init__(self, clusters: Clusters) -> None:
+    def __init__(self, clusters: Clusters, client_node: str = "") -> None:
         self._clusters = clusters
+        self._client_node = client_node
 
     async def targets(self) -> TargetList:
         """See ClusterCatalog. What cannot be read is in `problem`; the rest is listed all the same."""
@@ -74,9 +76,18 @@ class KubernetesCatalog:
                 f"There is no Service {service} in the cluster. See kubectl -n {service.namespace} get services."
             )
         found = objects.service(services[0])
-        problem, idle = problem_of(found, objects.endpoints_of(map(objects.endpoint_slice, slices)))
+        endpoints = objects.endpoints_of(map(objects.endpoint_slice, slices))
+        problem, idle = problem_of(found, endpoints)
         ports = tuple(port.number for port in found.ports)
-        return ServiceFound(service, (*found.virtual, *found.outside), ports, problem, idle)
+        ready = [endpoint for endpoint in endpoints.values() if endpoint.ready]
+        drops = dropped(found, ready, await self._nodes(cluster, found), self._client_node)
+        return ServiceFound(service, (*found.virtual, *found.outside), ports, problem, idle, drops)
+
+    async def _nodes(self, cluster: ClusterClient, service: objects.Service) -> list[objects.Node]:
+        """Those whose ports may lead to no pod; none where that cannot be or may not be known."""
+        if self._client_node or service.settings.external_traffic_policy != "Local":
+            return []
+        return list(map(objects.node, await _or_nothing(listed(cluster, "/api/v1/nodes"), [])))
 
     async def _targets_of(self, cluster: ClusterClient) -> TargetList:
         try:

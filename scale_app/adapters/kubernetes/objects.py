@@ -30,11 +30,13 @@ TOPOLOGY_ANNOTATIONS = ("service.kubernetes.io/topology-mode", "service.kubernet
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A TCP port of a Service. secure: it speaks TLS, as far as its name, number or appProtocol says."""
+    """A TCP port of a Service. secure: it speaks TLS, as far as its name, number or appProtocol says. of_node: the port
+    of every node that leads to it, 0 for none."""
 
     number: int
     name: str
     secure: bool
+    of_node: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Node:
     name: str
     zone: str
     ready: bool
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,8 @@ def node(document: Json) -> Node:
     conditions = dicts_at(document, "status", "conditions")
     ready = any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
     zone = text_at(document, "metadata", "labels", ZONE_LABEL)
-    return Node(text_at(document, "metadata", "name"), zone, ready)
+    addresses = tuple(text_at(item, "address") for item in dicts_at(document, "status", "addresses"))
+    return Node(text_at(document, "metadata", "name"), zone, ready, addresses)
 
 
 def workload(kind: str) -> Callable[[Json], Workload]:
@@ -245,7 +249,7 @@ def _port(port: Json) -> Port:
     number, name = int_at(port, "port"), text_at(port, "name")
     said = text_at(port, "appProtocol").lower()
     secure = said in ("https", "kubernetes.io/wss") or (not said and (name.startswith("https") or number == 443))
-    return Port(number, name, secure)
+    return Port(number, name, secure, int_at(port, "nodePort"))
 
 
 def _settings(document: Json, spec: Json) -> ServiceSettings:

@@ -6,7 +6,7 @@ into `CAUSES`, test when it fires and when it is silent.
 
 from __future__ import annotations
 
-from scale_app.domain.findings import balancer, connections, counts, places, pods
+from scale_app.domain.findings import balancer, connections, counts, places, pods, proxy
 from scale_app.domain.findings.facts import Cause, Facts
 from scale_app.domain.snapshot import Finding
 
@@ -16,10 +16,14 @@ CAUSES: tuple[Cause, ...] = (
     pods.silent_pod,
     balancer.session_affinity,
     places.internal_traffic_policy,
+    places.external_traffic_policy,
     places.topology,
     places.node_local,
+    places.uneven_places,
     balancer.single_source,
     balancer.unequal_weights,
+    proxy.layer7_left_out,
+    proxy.layer7_weights,
     connections.late_pods,
     pods.unready_pods,
     pods.failing_magnet,
@@ -30,6 +34,7 @@ CAUSES: tuple[Cause, ...] = (
     connections.too_few_connections,
     counts.foreign_traffic,
     balancer.uneven_connections,
+    proxy.layer7_policy,
     connections.layer7,
 )
 """Every cause that is looked for; among findings of equal certainty this order is kept."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from scale_app.domain.balance import counted, shares
 from scale_app.domain.findings.facts import Facts, Found, cause, percent
+from scale_app.domain.findings.places import uneven_places
 from scale_app.domain.numerics import np
 from scale_app.domain.verdict import VerdictKind
 
@@ -37,14 +38,17 @@ def session_affinity(facts: Facts) -> Found | None:
 
 IMPROBABLE = 0.001
 ALL = 0.999
+HEADERS_NAMED = 3
 
 
 @cause(
     code="single_source",
-    title="All connections of this source reach the same pod",
-    cause="A balancer that hashes the client's address sends all traffic of one machine to one pod.",
-    shown_by="connections in use and the one pod that got them all",
-    remedy="Send from several addresses, as real clients do, or let the balancer hash a finer key, or none.",
+    title="All connections of this run reach the same pod",
+    cause="A balancer hashes what all requests of this run have in common: the client's address, or a header, cookie "
+    "or URL that is the same in each.",
+    shown_by="connections in use, the one pod that got them all, what the plan sends with each request",
+    remedy="Send from several addresses, and vary what is hashed, as real clients do (a locustfile can for each user); "
+    "or let the balancer hash a finer key, or none.",
 )
 def single_source(facts: Facts) -> Found | None:
     """Silent where the Service's own settings say it, and with too few connections to tell or one pod that could have
@@ -58,9 +62,13 @@ def single_source(facts: Facts) -> Found | None:
         return None
     evidence = (
         f"In the last seconds {name}, one of {pods} pods, answered on all {connections:,} connections and got "
-        f"{percent(share)} of the requests."
+        f"{percent(share)} of the requests. All came from one address to one URL{_headers_of(facts.plan.headers)}."
     )
     return Found("likely", evidence, [name])
+
+
+def _headers_of(headers: Mapping[str, str]) -> str:
+    return f" with the same {' and '.join(list(headers)[:HEADERS_NAMED])}" if headers else ""
 
 
 UNEQUAL_FROM = 1.05
@@ -117,14 +125,14 @@ TOLD_FROM = 0.5
     remedy="Check the ingress, mesh or cloud balancer in front of the Service for weights, subsets or a hash policy.",
 )
 def uneven_connections(facts: Facts) -> Found | None:
-    """Fires when pods stand out that work like the others, answer, and were there in time.
+    """Fires when pods stand out that work like the others, answer, and were there in time; at layer 4 alone.
 
     That they do is evidence by itself: of twenty pods one that gets nothing hardly shows in the chi-square of all.
     Where connections decide, those that stand out by requests have to do so by connections as well.
     """
     verdict, opened = facts.figures.verdict, facts.connections
     known = facts.service is not None and (facts.service.narrows or bool(facts.service.weights))
-    if verdict.kind is not VerdictKind.UNEVEN or not opened or known:
+    if verdict.kind is not VerdictKind.UNEVEN or not opened or known or facts.by_request or uneven_places.look(facts):
         return None
     standing_out = [row for row in facts.rows if row.outlier]
     if not standing_out or any(row.slow or row.failing or row.name in facts.explained for row in standing_out):

@@ -63,7 +63,8 @@ CHANCE_FROM = 0.05
 @cause(
     code="keep_alive_pinning",
     title="Few long connections are spread by chance",
-    cause="A layer-4 balancer picks a pod once per connection, so with few long ones even a fair one looks uneven.",
+    cause="A layer-4 balancer, or a proxy that hashes the connection, picks a pod once per connection, so with few "
+    "long ones even a fair one looks uneven.",
     shown_by="connections, requests per connection, the score of a fair random balancer",
     remedy=(
         "Limit the age or the number of requests of clients' connections, or balance per request. To judge the "
@@ -115,11 +116,13 @@ SWITCHES_TO_JUDGE = 5
     title="A layer-7 balancer picks a pod for each request",
     cause="A proxy in front of the pods terminates the connections and forwards each request separately.",
     shown_by="how often the pod changes from one answer to the next on the same connection",
-    remedy="Nothing to change: keep-alive does no harm here. If work is uneven, check the proxy's policy.",
+    remedy="Nothing to change: keep-alive does no harm here.",
 )
 def layer7(facts: Facts) -> Found | None:
     """Silent for a few switches, and where each connection made but one of the many that it could: then its pod
-    went away."""
+    went away. It is no cause of uneven work: the causes at a layer-7 balancer are in `proxy`."""
+    if facts.figures.verdict.kind is VerdictKind.UNEVEN:
+        return None
     fresh, loads = facts.figures.whole.freshness, facts.figures.whole.loads or {}
     switches = sum(carried.switches * n for carried, n in loads.items())
     once = all(carried.switches <= 1 for carried in loads) and any(carried.chances > 1 for carried in loads)

@@ -6,7 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from scale_app.domain.findings.facts import DUE_TO_JUDGE, STARVED_BELOW, Facts, Found, cause
+from scale_app.domain.findings.facts import DUE_TO_JUDGE, STARVED_BELOW, Facts, Found, cause, percent
+from scale_app.domain.verdict import VerdictKind
 from scale_app.domain.verdict_sentence import count
 
 MOST_NODES_NAMED = 4
@@ -42,13 +43,38 @@ def _preferred(facts: Facts, setting: str, starved: Sequence[str], near: str) ->
 )
 def internal_traffic_policy(facts: Facts) -> Found | None:
     """Silent as long as pods of other nodes get their share all the same."""
-    if facts.service is None or facts.service.internal_traffic_policy != "Local":
+    if facts.service is None or not facts.service.local or facts.service.from_outside:
         return None
     starved = away(facts.starved(), facts.service.client_node, facts.node_of)
     if not starved:
         return None
     evidence = _preferred(facts, "internalTrafficPolicy: Local", starved, "on the client's node")
     return Found("certain", evidence, starved)
+
+
+@cause(
+    code="external_traffic_policy",
+    title="Only pods on the node that clients come in by are reached",
+    cause="externalTrafficPolicy: Local lets what comes to a node from outside reach only the pods of that node.",
+    shown_by="the Service's externalTrafficPolicy, the node that the target is, pods per node, pods without requests",
+    remedy="Set the policy to Cluster (pods then see a node's address as the client's), or spread clients over all "
+    "nodes as pods are.",
+    patch="spec:\n  externalTrafficPolicy: Cluster\n",
+)
+def external_traffic_policy(facts: Facts) -> Found | None:
+    """Certain where the node is known at whose port the run comes in; else whole nodes have to be starved."""
+    service = facts.service
+    if service is None or not service.local or not service.from_outside:
+        return None
+    starved = away(facts.starved(), service.entry_node, facts.node_of)
+    serving = {facts.node_of(name) for name in facts.figures.recent.expected.keys() - set(starved)}
+    if not starved or any(facts.node_of(name) in serving for name in starved):
+        return None
+    node, setting = service.entry_node, f"externalTrafficPolicy: Local and is reached by a {service.entry}"
+    evidence = _preferred(
+        facts, setting, starved, f"on {node}, whose port that is" if node else "on a node that it reached"
+    )
+    return Found("certain" if node else "likely", evidence, starved)
 
 
 @cause(
@@ -126,3 +152,53 @@ def _improbable(facts: Facts, near: float, total: float) -> bool:
     """All picks of the last seconds meet one node by chance hardly ever. near, total: requests due."""
     picks = facts.figures.recent.verdict.effective_picks or 0.0
     return total - near >= DUE_TO_JUDGE and picks * math.log(near / total) <= math.log(IMPROBABLE)
+
+
+ALIKE_WITHIN = 0.1
+EXPLAINED_FROM = 0.8
+
+
+@cause(
+    code="uneven_places",
+    title="Nodes or zones get equal shares, not pods",
+    cause="A balancer in front shares the work among nodes or zones first, so pods of a small one get more: a load "
+    "balancer of nodes with externalTrafficPolicy: Local, or a proxy or cloud balancer that weighs zones.",
+    shown_by="requests and pods per node and per zone",
+    remedy="Run as many pods in each (topologySpreadConstraints), or let the balancer share among pods: policy "
+    "Cluster, weights by number of pods, cross-zone balancing.",
+)
+def uneven_places(facts: Facts) -> Found | None:
+    """Fires when equal shares of nodes, or of zones, explain nearly all of the distance to the fair shares."""
+    window = facts.figures.recent
+    if window.verdict.kind is not VerdictKind.UNEVEN or not window.attributed or facts.explained:
+        return None
+    local = facts.service is not None and facts.service.local and facts.service.from_outside
+    for word, place_of in (("node", facts.node_of), ("zone", facts.zone_of)):
+        pods = Counter(place_of(name) for name in window.expected)
+        shares = _alike(facts, pods, place_of)
+        if shares:
+            parts = [f"{percent(shares[place])} by {count(pods[place], 'pod')} of {place}" for place in sorted(pods)]
+            hot = sorted(name for name in window.expected if pods[place_of(name)] == min(pods.values()))
+            evidence = (
+                f"Each {word} got the same part of the last requests, however many pods it has: "
+                f"{', '.join(parts[:MOST_NODES_NAMED])}."
+            )
+            return Found("certain" if local and word == "node" else "likely", evidence, hot)
+    return None
+
+
+def _alike(facts: Facts, pods: Mapping[str, int], place_of: Callable[[str], str]) -> dict[str, float]:
+    """The share of each place where all have the same and that explains the pods' shares; {} otherwise.
+
+    pods: of each place."""
+    if "" in pods or len(pods) < 2 or len(set(pods.values())) < 2:
+        return {}
+    window = facts.figures.recent
+    got = {name: window.pods[name].requests / window.attributed for name in window.expected}
+    off = sum(abs(share - 1 / (len(pods) * pods[place_of(name)])) for name, share in got.items())
+    shares = dict.fromkeys(pods, 0.0)
+    for name, share in got.items():
+        shares[place_of(name)] += share
+    alike = max(shares.values()) - min(shares.values()) <= ALIKE_WITHIN / len(pods)
+    explained = off <= (1 - EXPLAINED_FROM) * sum(abs(share - 1 / len(got)) for share in got.values())
+    return shares if alike and explained else {}

@@ -211,3 +211,18 @@ async def test_a_named_service_needs_a_cluster_that_answers() -> None:
         await cluster_gate(ClusterUnavailable("The cluster is away."), "10.0.0.7", **names).admit(plan)
     with pytest.raises(TargetUnavailable, match="Set SCALE_KUBE_CONFIG"):
         await gate("10.0.0.7", names=Names(**names)).admit(plan)
+
+
+async def test_a_service_that_drops_what_comes_from_here_is_refused_before_the_load() -> None:
+    found = ServiceFound(CART, ("10.0.0.7",), (8080,), dropped={("10.0.0.7", 8080): "No pod is on this node."})
+    plan, names = at_address("10.0.0.7")
+    with pytest.raises(TargetUnavailable, match=r"^No pod is on this node\. No load was sent\.$"):
+        await cluster_gate(found, "10.0.0.7", **names).admit(plan)
+
+
+@pytest.mark.parametrize("addresses", [["10.0.0.8"], ["10.0.0.7", "10.0.0.8"]])
+async def test_a_service_that_is_reached_by_an_address_that_does_not_drop_is_loaded(addresses: list[str]) -> None:
+    found = ServiceFound(CART, ("10.0.0.7",), (8080,), dropped={("10.0.0.7", 8080): "No pod is on this node."})
+    gate = cluster_gate(found, "edge", edge=addresses)
+    admitted = await gate.admit(LoadPlan("http://edge:8080/", service="shop/cart"))
+    assert admitted.service == CART

@@ -29,6 +29,7 @@ class PodFacts:
     failures: int = 0
     connections: int | None = None
     node: str = ""
+    zone: str = ""
     ready: bool = True
 
     def count(self, each: int) -> PodCount:
@@ -41,7 +42,8 @@ class PodFacts:
 class Scene:
     """Ten seconds of a run. each: requests per connection. switches_each: of its answers, from
     another pod than the one before. unnamed: answers without a pod's name; bad_gateway: errors
-    that a proxy gave in a pod's place. errors: {cause: requests} that got no answer."""
+    that a proxy gave in a pod's place. errors: {cause: requests} that got no answer. earlier: {pod: requests} in as
+    many seconds before, on the same connections, for what is looked at over time."""
 
     pods: Mapping[str, PodFacts]
     each: int = 5
@@ -54,15 +56,23 @@ class Scene:
     excess: Mapping[str, int] | None = None
     errors: Mapping[str, int] = field(default_factory=dict)
     bad_gateway: int = 0
+    earlier: Mapping[str, int] = field(default_factory=dict)
 
     def facts(self) -> Facts:
         """What diagnosis gets to see."""
         roster = Roster()
-        listed = tuple(PodSeen(name, pod.node, pod.ready) for name, pod in self.pods.items())
+        listed = tuple(PodSeen(name, pod.node, pod.ready, zone=pod.zone) for name, pod in self.pods.items())
         roster.observe(PodsSample(0.0, listed, self.service))
         windows = Windows(roster)
         windows.begin(0.0)
-        windows.observe(self.sample())
+        if self.earlier:
+            before = {name: replace(pod, requests=self.earlier[name]) for name, pod in self.pods.items()}
+            windows.observe(replace(self, pods=before).sample())
+            after = {name: replace(pod, requests=pod.requests + self.earlier[name]) for name, pod in self.pods.items()}
+            doubled = replace(self, pods=after, each=2 * self.each, switches_each=2 * self.switches_each)
+            windows.observe(replace(doubled.sample(), at_s=20.0))
+        else:
+            windows.observe(self.sample())
         figures = windows.figures()
         return Facts(
             plan=self.plan,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ LOCAL = ServiceSettings(internal_traffic_policy="Local", client_node="node-a")
 SAME_NODE = ServiceSettings(traffic_distribution="PreferSameNode", client_node="node-a")
 CLOSE = ServiceSettings(traffic_distribution="PreferClose")
 HINTS = ServiceSettings(topology_hints=True, client_zone="west")
+NODE_PORT = ServiceSettings(external_traffic_policy="Local", entry="node port", entry_node="node-a")
+LOAD_BALANCER = ServiceSettings(external_traffic_policy="Local", entry="load balancer")
 AFFINE = ServiceSettings(session_affinity="ClientIP")
 WEIGHTS = ServiceSettings(weights={"a": 3.0, "b": 1.0, "c": 1.0})
 PLAIN = ServiceSettings(client_node="node-a")
@@ -28,6 +31,18 @@ BEHIND = GeneratorHealth(0.3, 5.0, 20_000, schedule_lag_p99_ms=90.0)
 OUT_OF_PORTS = GeneratorHealth(0.3, 5.0, 20)
 ONE_GETS_ALL = pods([5_000, 0, 0, 0, 0])
 NODE_A_ONLY = pods([2_480, 0, 0, 2_520, 0])
+
+BY_REQUEST: dict[str, Any] = {"each": 400, "plan": KEEP_ALIVE, "switches_each": 316}
+"""Connections on which nearly every answer is from another pod than the one before, as far as chance lets it."""
+WEIGHTED = pods([4_000, 3_000, 3_000, 3_000, 3_000])
+NINE_TO_ONE: dict[str, Any] = {**BY_REQUEST, "switches_each": 70, "earlier": {"a": 9_020, "b": 980}}
+EARLIER = {"a": 3_990, "b": 3_004, "c": 3_002, "d": 3_000, "e": 3_004}
+UNFIT = {"a": 3_700, "b": 3_000, "c": 2_600, "d": 3_300, "e": 3_400}
+PLACES = pods([4_000, 2_000, 2_000], b={"node": "node-b"}, c={"node": "node-b"})
+ZONES = pods(
+    [3_000, 3_000, 2_000, 2_000, 2_000],
+    **{name: {"zone": "west" if name in "ab" else "east", "node": f"node-{name}"} for name in "abcde"},
+)
 
 FIRES: list[tuple[str, str, str, Scene]] = [
     # code, certainty, pods concerned, facts
@@ -41,6 +56,8 @@ FIRES: list[tuple[str, str, str, Scene]] = [
     ("session_affinity", "certain", "a", Scene(ONE_GETS_ALL, service=AFFINE)),
     ("session_affinity", "certain", "a", Scene(pods([3_000, 2_000, 0, 0, 0]), service=AFFINE)),
     ("internal_traffic_policy", "certain", "bce", Scene(NODE_A_ONLY, service=LOCAL)),
+    ("external_traffic_policy", "certain", "bce", Scene(NODE_A_ONLY, service=NODE_PORT)),
+    ("external_traffic_policy", "likely", "bce", Scene(NODE_A_ONLY, service=LOAD_BALANCER)),
     ("topology", "certain", "bce", Scene(NODE_A_ONLY, service=SAME_NODE)),
     ("topology", "likely", "bce", Scene(NODE_A_ONLY, service=CLOSE)),
     ("topology", "certain", "bce", Scene(NODE_A_ONLY, service=HINTS)),
@@ -51,6 +68,19 @@ FIRES: list[tuple[str, str, str, Scene]] = [
     ("node_local", "likely", "bcefhiklnoqrtuwx"[:MOST_PODS_NAMED], Scene(pods([200, 0, 0] * 7 + [0] * 3), each=40)),
     ("single_source", "likely", "a", Scene(ONE_GETS_ALL)),
     ("single_source", "likely", "a", Scene(ONE_GETS_ALL, service=PLAIN)),
+    ("uneven_places", "likely", "a", Scene(PLACES)),
+    ("uneven_places", "certain", "a", Scene(PLACES, service=LOAD_BALANCER)),
+    ("uneven_places", "likely", "ab", Scene(ZONES)),
+    ("layer7_weights", "likely", "abcde", Scene(WEIGHTED, **BY_REQUEST, earlier=EARLIER)),
+    (
+        "layer7_weights",
+        "likely",
+        "ab",
+        Scene(pods([9_000, 1_000]), **BY_REQUEST | {"switches_each": 70}, earlier={"a": 9_020, "b": 980}),
+    ),
+    ("layer7_left_out", "likely", "de", Scene(pods([4_000, 4_000, 4_000, 0, 0]), **BY_REQUEST)),
+    ("layer7_policy", "possible", "abce", Scene(pods(list(UNFIT.values())), **BY_REQUEST, earlier=UNFIT)),
+    ("layer7_policy", "possible", "abcde", Scene(WEIGHTED, **BY_REQUEST)),  # nobody knows whether that stays
     ("unequal_weights", "certain", "a", Scene(pods([6_000, 2_050, 1_950]), service=WEIGHTS)),
     ("uneven_connections", "possible", "abc", Scene(pods([6_000, 2_050, 1_950]))),
     ("uneven_connections", "possible", "abc", Scene(pods([6_000, 2_050, 1_950]), service=PLAIN)),
@@ -111,6 +141,13 @@ SILENT: list[tuple[str, Scene]] = [
     ("internal_traffic_policy", Scene(NODE_A_ONLY)),
     # A starved pod on the client's own node is not explained by staying local.
     ("internal_traffic_policy", Scene(pods([4_000, 0, 0, 0, 0]), service=LOCAL)),
+    ("internal_traffic_policy", Scene(NODE_A_ONLY, service=replace(NODE_PORT, internal_traffic_policy="Local"))),
+    ("external_traffic_policy", Scene(NODE_A_ONLY, service=replace(NODE_PORT, entry="cluster address"))),
+    ("external_traffic_policy", Scene(NODE_A_ONLY, service=replace(NODE_PORT, entry="", entry_node=""))),
+    ("external_traffic_policy", Scene(NODE_A_ONLY, service=replace(NODE_PORT, external_traffic_policy="Cluster"))),
+    ("external_traffic_policy", Scene(NODE_A_ONLY, service=replace(NODE_PORT, entry_node="node-b"))),
+    ("external_traffic_policy", Scene(pods([4_000, 0, 0, 0, 0]), service=LOAD_BALANCER)),  # d is on the node of a
+    ("external_traffic_policy", Scene(pods([4_000] * 5), service=NODE_PORT)),
     ("topology", Scene(NODE_A_ONLY, service=PLAIN)),
     ("topology", Scene(pods([4_000, 0, 0, 0, 0]), service=SAME_NODE)),
     ("node_local", Scene(pods([2_500, 2_500, 0, 2_500, 0]))),
@@ -127,6 +164,25 @@ SILENT: list[tuple[str, Scene]] = [
     # The weights say that c is the heavy one, so they are not why a is.
     ("unequal_weights", Scene(pods([6_000, 2_000, 2_000]), service=replace(WEIGHTS, weights={"a": 1.0, "c": 3.0}))),
     ("unequal_weights", Scene(pods([6_000, 2_000, 2_000]), service=replace(WEIGHTS, weights={"a": 1.0, "b": 1.0}))),
+    ("uneven_places", Scene(pods([4_000, 2_000, 2_000]))),  # a node each
+    ("uneven_places", Scene(pods([4_000] * 3, b={"node": "node-b"}, c={"node": "node-b"}))),
+    ("uneven_places", Scene(pods([4_000, 3_000, 1_000], b={"node": "node-b"}, c={"node": "node-b"}))),
+    ("layer7_weights", Scene(WEIGHTED, earlier=EARLIER)),  # at layer 4
+    ("layer7_weights", Scene(WEIGHTED, **BY_REQUEST)),
+    ("layer7_weights", Scene(WEIGHTED, **BY_REQUEST, earlier=dict.fromkeys("abcde", 3_200))),  # it does not stay
+    ("layer7_weights", Scene(pods(list(UNFIT.values())), **BY_REQUEST, earlier=UNFIT)),
+    ("layer7_weights", Scene(pods([4_000] * 5), **BY_REQUEST, earlier=dict.fromkeys("abcde", 4_000))),
+    ("layer7_left_out", Scene(pods([4_000, 4_000, 4_000, 0, 0]), each=400, plan=KEEP_ALIVE)),
+    ("layer7_left_out", Scene(pods([4_000, 0, 0, 4_000, 0]), **BY_REQUEST, service=LOCAL)),
+    ("layer7_left_out", Scene(WEIGHTED, **BY_REQUEST)),
+    ("layer7_policy", Scene(WEIGHTED, **BY_REQUEST, earlier=EARLIER)),
+    ("layer7_policy", Scene(pods([4_000, 4_000, 4_000, 0, 0]), **BY_REQUEST)),
+    ("layer7_policy", Scene(WEIGHTED, each=400, plan=KEEP_ALIVE)),
+    ("layer7_policy", Scene(pods([6_000, 2_000, 2_000], a={"latency_ms": 40.0}), **BY_REQUEST)),
+    ("layer7_policy", Scene(PLACES, **BY_REQUEST)),
+    ("layer7", Scene(WEIGHTED, **BY_REQUEST, earlier=EARLIER)),
+    ("uneven_connections", Scene(WEIGHTED, **BY_REQUEST)),
+    ("uneven_connections", Scene(PLACES)),
     ("uneven_connections", Scene(pods([6_000, 2_000, 2_000]), service=WEIGHTS)),
     ("uneven_connections", Scene(pods([6_000, 2_000, 2_000], a={"latency_ms": 40.0}))),
     ("uneven_connections", Scene(pods([6_000, 2_000, 2_000], a={"connections": 670}, b={"connections": 660}))),
@@ -204,6 +260,17 @@ def test_sentences_are_whole_and_bear_numbers(code: str, certainty: str, names: 
         assert "  " not in sentence
     assert "\n" not in finding.title + finding.evidence
     assert any(letter.isdigit() for letter in finding.evidence) or code == "layer7"
+
+
+def test_what_all_requests_have_in_common_is_named_where_one_pod_gets_them_all() -> None:
+    plan = LoadPlan(headers={"X-User": "7"})
+    (finding,) = (each for each in diagnose(Scene(ONE_GETS_ALL, plan=plan).facts()) if each.code == "single_source")
+    assert finding.evidence.endswith("All came from one address to one URL with the same X-User.")
+
+
+def test_shares_that_stay_are_told_as_small_whole_numbers() -> None:
+    (finding,) = diagnose(Scene(WEIGHTED, **BY_REQUEST, earlier=EARLIER).facts())
+    assert finding.evidence.startswith("The pods' shares stay at 4:3:3:3:3, as with such weights: a got 25 % of 32,000")
 
 
 def test_the_surest_come_first_and_equals_keep_the_order_of_the_list() -> None:

@@ -1,0 +1,148 @@
+"""Causes in a balancer that picks a pod for each request: weights, pods that are left out, other preferences.
+
+None speaks where a setting of the Service, a place or the pods themselves explain the shares.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import reduce
+
+from scale_app.domain.findings.facts import Facts, Found, cause, percent, pods
+from scale_app.domain.findings.places import uneven_places
+from scale_app.domain.snapshot import PodShare
+from scale_app.domain.verdict import VerdictKind
+
+EARLIER_FROM = 0.25
+STEADY_WITHIN = 4.0
+"""Standard deviations of chance: every pod is looked at, at every second."""
+SMALLEST_MOST, LARGEST_MOST = 4, 20
+FITS_WITHIN = 2.5
+TOLD_APART = 0.2
+"""The most that chance may move a weight of 1, so that the counts tell whole numbers from what lies between them."""
+SHOWN_MOST = 8
+
+
+def _preferred(facts: Facts) -> list[PodShare]:
+    """The pods that stand out though they work like the others, by requests that are picks of their own; sorted."""
+    known = facts.service is not None and (facts.service.narrows or bool(facts.service.weights))
+    if facts.figures.verdict.kind is not VerdictKind.UNEVEN or not facts.by_request or known:
+        return []
+    rows = [row for row in facts.rows if row.outlier]
+    if any(row.slow or row.failing or row.name in facts.explained for row in rows) or uneven_places.look(facts):
+        return []
+    return rows
+
+
+@cause(
+    code="layer7_left_out",
+    title="The layer-7 balancer leaves pods out",
+    cause="The proxy sends nothing to pods that are ready: it balances over a subset, has ejected them as outliers, "
+    "gives them a weight of 0, or has not yet read the present list of pods.",
+    shown_by="switches on kept connections, pods that got almost no requests while the others share them",
+    remedy="Compare the proxy's own list of upstreams with the ready pods; check subsets, outlier detection, weights.",
+)
+def layer7_left_out(facts: Facts) -> Found | None:
+    """Fires for pods without work in the last seconds, though the balancer could pick them for each request."""
+    left_out = [name for name in facts.starved() if name not in facts.explained]
+    known = facts.service is not None and (facts.service.narrows or bool(facts.service.weights))
+    serving = len(facts.figures.recent.expected) - len(left_out)
+    if not left_out or serving < 2 or not facts.by_request or known:
+        return None
+    before = sum(facts.figures.whole.pods[name].requests for name in left_out)
+    evidence = (
+        f"In the last seconds {serving} of {serving + len(left_out)} pods shared all requests, each picked anew; "
+        f"{pods(left_out)} got almost none, {before:,} since the start."
+    )
+    return Found("likely", evidence, left_out)
+
+
+@cause(
+    code="layer7_weights",
+    title="The layer-7 balancer's weights look unequal",
+    cause="A proxy that picks a pod for each request keeps to unequal shares, as unequal weights make them.",
+    shown_by="switches on kept connections, shares that stay and are in proportion to small whole numbers",
+    remedy="Check the weights of the proxy's upstreams: nginx weight=, Envoy load_balancing_weight, HTTPRoute weight.",
+)
+def layer7_weights(facts: Facts) -> Found | None:
+    """Fires for shares that stay, and stay at small whole numbers; silent as long as the counts cannot tell them."""
+    rows, window = _preferred(facts), facts.figures.whole
+    if not rows or not _steady(facts):
+        return None
+    names = window.eligible
+    rates = {name: window.pods[name].requests / window.expected[name] for name in names if window.expected[name] > 0}
+    weights = whole_weights(rates, window.attributed)
+    if not weights:
+        return None
+    heaviest = max(weights, key=lambda name: weights[name])
+    share = window.pods[heaviest].requests / window.attributed
+    evidence = (
+        f"The pods' shares stay at {_ratio(weights)}, as with such weights: {heaviest} got {percent(share)} of "
+        f"{window.attributed:,} requests, each picked anew, and the same part in the last seconds."
+    )
+    return Found("likely", evidence, [row.name for row in rows])
+
+
+def whole_weights(rates: Mapping[str, float], requests: int) -> dict[str, int]:
+    """Small whole numbers, not all alike, that the rates are in proportion to as far as chance allows; {} for none.
+
+    rates: of each pod, requests over those due. requests: of all pods together.
+    """
+    least, total = min(rates.values(), default=0.0), sum(rates.values())
+    for smallest in range(1, SMALLEST_MOST + 1) if least > 0 else ():
+        weights = {name: round(smallest * rate / least) for name, rate in rates.items()}
+        of_all = sum(weights.values())
+        parts = [(rates[name] / total, weights[name] / of_all) for name in rates]
+        off = [FITS_WITHIN * math.sqrt(fitted * (1 - fitted) / requests) for _, fitted in parts]
+        fits = all(abs(share - fitted) <= most for (share, fitted), most in zip(parts, off, strict=True))
+        alone = reduce(math.gcd, weights.values()) == 1 and len(set(weights.values())) > 1
+        if fits and alone and max(weights.values()) <= LARGEST_MOST and max(off) * of_all <= TOLD_APART:
+            return weights
+    return {}
+
+
+def _steady(facts: Facts) -> bool:
+    """True when the shares of the last seconds are those before, as far as chance tells, and there was a before."""
+    recent, whole = facts.figures.recent, facts.figures.whole
+    now, before = recent.attributed, whole.attributed - recent.attributed
+    if before < EARLIER_FROM * now or not now:
+        return False
+    for name in whole.eligible:
+        lately = recent.pods[name].requests if name in recent.pods else 0
+        share = whole.pods[name].requests / whole.attributed
+        apart = abs(lately / now - (whole.pods[name].requests - lately) / before)
+        if apart > STEADY_WITHIN * math.sqrt(share * (1 - share) * (1 / now + 1 / before)):
+            return False
+    return True
+
+
+def _ratio(weights: Mapping[str, int]) -> str:
+    """As 4:3:3:3:3, the heaviest first; of many pods, how many have which."""
+    ordered: Sequence[int] = sorted(weights.values(), reverse=True)
+    if len(ordered) <= SHOWN_MOST:
+        return ":".join(map(str, ordered))
+    return " and ".join(f"{weight} for {n} pods" for weight, n in Counter(ordered).items())
+
+
+@cause(
+    code="layer7_policy",
+    title="The layer-7 balancer prefers some pods",
+    cause="A proxy picks a pod for each request, but not evenly, though the pods perform alike.",
+    shown_by="switches on kept connections; pods that stand out but are not slow, failing, late or left out",
+    remedy="Check the proxy's policy: weights, slow start, zones with weights, a hash ring with few points, or a ring "
+    "whose key the requests lack, so that the points alone decide.",
+)
+def layer7_policy(facts: Facts) -> Found | None:
+    """What is left where neither weights nor a subset fit."""
+    rows = _preferred(facts)
+    if not rows or layer7_left_out.look(facts) or layer7_weights.look(facts):
+        return None
+    hottest = max(rows, key=lambda row: abs(row.against_fair))
+    stay = "; the last seconds are like those before" if _steady(facts) else ""
+    evidence = (
+        f"{hottest.name} got {percent(hottest.share)} of the requests, {hottest.against_fair:+.0%} compared with its "
+        f"fair share, though a pod is picked for each request{stay}."
+    )
+    return Found("possible", evidence, [row.name for row in rows])

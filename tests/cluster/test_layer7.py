@@ -1,0 +1,69 @@
+"""A real nginx before pods whose Service is known: what its policy does is named, and the pods counted the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.handle import Cluster, Pod
+from tests.cluster.product import Product
+from tests.cluster.targets import ECHO_PORT, echo, namespace, nginx, service
+from tests.cluster.truth import answered
+
+HERE = "layer7"
+PODS = 4
+POLICIES = {
+    "weights": ((3, 1, 1, 1), ""),
+    "subset": ((1, 1, 0, 0), ""),
+    "header": ((1, 1, 1, 1), "hash $http_x_user consistent;"),
+}
+"""{what follows the proxy's name in a URL: weight of each pod, and the upstream's policy}"""
+KEPT = {"requests_per_connection": None, "users": 20, "think_time_s": 0.005, "service": f"{HERE}/echo"}
+
+
+@pytest.fixture(scope="module")
+def pods(cluster: Cluster) -> Iterator[list[Pod]]:
+    cluster.apply([namespace(HERE)])
+    cluster.apply([echo(PODS, environment={"LOG": "none"}), service("echo")], HERE)
+    pods = cluster.wait_for_pods(HERE, "app=echo", PODS)
+    server = " ".join(
+        f'location /{name} {{ proxy_pass http://{name}; proxy_http_version 1.1; proxy_set_header Connection ""; }}'
+        for name in POLICIES
+    )
+    cluster.apply(
+        nginx("edge", f"{server} location / {{ return 200; }}", "".join(map(_upstream, POLICIES, [pods] * 3))), HERE
+    )
+    cluster.wait_for_pods(HERE, "app=edge", 1)
+    yield pods
+    cluster.kubectl("delete", "namespace", HERE, "--wait=false")
+
+
+def _upstream(name: str, pods: list[Pod]) -> str:
+    weights, policy = POLICIES[name]
+    servers = (f"server {pod.ip}:{ECHO_PORT} weight={n};" for pod, n in zip(pods, weights, strict=True) if n)
+    return f"upstream {name} {{ {policy} {' '.join(servers)} keepalive 32; }}\n"
+
+
+@pytest.mark.parametrize(
+    ("policy", "cause", "said"),
+    [
+        ("weights", "layer7_weights", "stay at 3:1:1:1, as with such weights"),
+        ("subset", "layer7_left_out", "2 of 4 pods shared all requests, each picked anew"),
+        ("header", "single_source", "from one address to one URL with the same X-User."),
+    ],
+)
+def test_what_a_layer_7_balancer_does_is_named(
+    cluster: Cluster, product: Product, pods: list[Pod], policy: str, cause: str, said: str
+) -> None:
+    url = f"{cluster.url_of('edge', HERE)}{policy}"
+    before = answered(pods)
+    duration = 14 if policy == "weights" else 5
+    ran = product.run(url, **KEPT, duration=duration, headers={"X-User": "7"})
+    after = answered(pods)
+    assert ran.counted == {name: after[name] - before[name] for name in after}
+    assert ran.verdict == "UNEVEN"
+    first = next(each for each in ran.last["findings"] if each["code"] != "generator_limit")
+    assert (first["code"], first["certainty"]) == (cause, "likely")
+    assert said in first["evidence"]
+    assert not {"layer7", "uneven_connections"} & set(ran.causes)
