@@ -44,14 +44,14 @@ class ServiceSettings:
     entry_node: str = ""
 
     @property
-    def from_outside(self) -> bool:
+    def is_external(self) -> bool:
         """True when the run comes in as clients from outside the cluster do."""
         return self.entry in ("node port", "load balancer")
 
     @property
     def local(self) -> bool:
         """True when a traffic policy keeps the run to the pods of one node."""
-        policy = self.external_traffic_policy if self.from_outside else self.internal_traffic_policy
+        policy = self.external_traffic_policy if self.is_external else self.internal_traffic_policy
         return policy == "Local"
 
     @property

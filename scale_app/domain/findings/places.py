@@ -43,7 +43,7 @@ def _preferred(facts: Facts, setting: str, starved: Sequence[str], near: str) ->
 )
 def internal_traffic_policy(facts: Facts) -> Found | None:
     """Silent as long as pods of other nodes get their share all the same."""
-    if facts.service is None or not facts.service.local or facts.service.from_outside:
+    if facts.service is None or not facts.service.local or facts.service.is_external:
         return None
     starved = away(facts.starved(), facts.service.client_node, facts.node_of)
     if not starved:
@@ -64,7 +64,7 @@ def internal_traffic_policy(facts: Facts) -> Found | None:
 def external_traffic_policy(facts: Facts) -> Found | None:
     """Certain where the node is known at whose port the run comes in; else whole nodes have to be starved."""
     service = facts.service
-    if service is None or not service.local or not service.from_outside:
+    if service is None or not service.local or not service.is_external:
         return None
     starved = away(facts.starved(), service.entry_node, facts.node_of)
     serving = {facts.node_of(name) for name in facts.figures.recent.expected.keys() - set(starved)}
@@ -172,7 +172,7 @@ def uneven_places(facts: Facts) -> Found | None:
     window = facts.figures.recent
     if window.verdict.kind is not VerdictKind.UNEVEN or not window.attributed or facts.explained:
         return None
-    local = facts.service is not None and facts.service.local and facts.service.from_outside
+    local = facts.service is not None and facts.service.local and facts.service.is_external
     for word, place_of in (("node", facts.node_of), ("zone", facts.zone_of)):
         pods = Counter(place_of(name) for name in window.expected)
         shares = _alike(facts, pods, place_of)
