@@ -49,6 +49,26 @@ http {{
 {servers}
 }}
 """
+TLS_CONFIGURATION = """
+daemon off;
+user {user};
+pid {folder}/nginx.pid;
+events {{ worker_connections 256; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_certificate {folder}/certificate.pem;
+    ssl_certificate_key {folder}/key.pem;
+    return 200 "hello";
+  }}
+}}
+"""
 POD = """  server {{
     listen 127.0.0.1:{port};
     location / {{
@@ -129,6 +149,17 @@ def envoy_running(folder: Path, pods: Sequence[int]) -> Iterator[tuple[Mapping[s
     command = [str(ENVOY), "-c", f"{folder}/envoy.json", "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
     with _running(command, proxies["weights"]):
         yield _urls(proxies), f"http://127.0.0.1:{admin}/stats"
+
+
+@contextlib.contextmanager
+def tls_running(folder: Path) -> Iterator[int]:
+    """The port of an nginx that speaks TLS there, with a certificate of its own."""
+    port, certificate, key = free_port(), folder / "certificate.pem", folder / "key.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
+    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    (folder / "nginx.conf").write_text(TLS_CONFIGURATION.format(folder=folder, port=port, user=getpass.getuser()))
+    with _running([str(NGINX), "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"], port):
+        yield port
 
 
 @contextlib.contextmanager

@@ -153,7 +153,18 @@ ADVICE = {
     "timeout": "Check that the address is right and that no firewall drops the packets",
     "name not resolved": "Check the host's name and the DNS of this machine",
     "connection reset": "Check what is in front of the service, and its logs",
+    "closed early": "Check the service's logs, and whether this port speaks TLS (https://) or HTTP/2",
 }
+OTHER_PROTOCOL = {
+    "server speaks TLS": "Write the target with https:// (and verify_tls: false for a certificate of its own)",
+    "TLS: server speaks plain HTTP": "Write the target with http://, or with the port that speaks TLS",
+    "server speaks HTTP/2": (
+        "That port takes HTTP/2 alone, as gRPC does, and Scale's own users speak HTTP/1.1: write the target with a "
+        "port that takes HTTP/1.1, or send the load by a locustfile with a gRPC or HTTP/2 client"
+    ),
+}
+"""What to set when the target speaks another protocol than the plan; no request will ever be answered."""
+OTHER_PROTOCOL_AFTER_S = 1.0
 
 
 def reached_nothing(sample: TrafficSample) -> bool:
@@ -163,6 +174,8 @@ def reached_nothing(sample: TrafficSample) -> bool:
 
 def should_give_up(plan: LoadPlan, elapsed_s: float, sample: TrafficSample) -> bool:
     """True when waiting longer would only send more load to a target that gives no good answer."""
+    if reached_nothing(sample) and sample.errors.keys() & OTHER_PROTOCOL.keys():
+        return elapsed_s >= OTHER_PROTOCOL_AFTER_S
     return elapsed_s >= max(GIVE_UP_AFTER_S, plan.timeout_s + 2) and (sample.requests == 0 or reached_nothing(sample))
 
 
@@ -174,8 +187,8 @@ def failure_sentence(plan: LoadPlan, sample: TrafficSample | None) -> str:
         )
     if not reached_nothing(sample):
         return ""
-    cause = max(sample.errors, key=lambda name: sample.errors[name])
-    advice = ADVICE.get(cause, "Check the service's own logs for this time")
+    cause = max(sample.errors, key=lambda name: (name in OTHER_PROTOCOL, sample.errors[name]))
+    advice = {**ADVICE, **OTHER_PROTOCOL}.get(cause, "Check the service's own logs for this time")
     return (
         f"None of {sample.requests:,} requests to {plan.target_url} got a good answer: "
         f"{_causes(sample.errors)}. {advice}, then start again."

@@ -13,12 +13,18 @@ from dataclasses import dataclass, replace
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from scale_app.worker.counters import Counters, OutcomeCounter
-from scale_app.worker.health import HEADER_TOO_LARGE, MALFORMED, RequestFailed
+from scale_app.worker.health import HEADER_TOO_LARGE, MALFORMED, SPEAKS_HTTP2, SPEAKS_TLS, RequestFailed
 
 MAX_OVERHEAD_BYTES = 64 * 1024
 MOST_REMEMBERED = 1_024
 MOST_REMEMBERED_BYTES = 2_048
 MOST_BODY_BYTES = 256 * 1024
+TO_PLAIN_HTTP = 400
+WANTS_TLS = (b"sent to HTTPS port", b"HTTP request to an HTTPS server")
+"""What nginx and Go's servers answer to plain HTTP where TLS is spoken."""
+TLS_ALERT = b"\x15\x03"
+HTTP2_TYPES = (4, 7)
+"""Frames that a server sends first: SETTINGS, or GOAWAY when it did not like what came."""
 
 
 class AnswerReader:
@@ -63,9 +69,11 @@ class AnswerReader:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
             if not self.complete:
-                raise RequestFailed(MALFORMED) from None
+                raise RequestFailed(_other_protocol(data) or MALFORMED) from None
             # More than the announced length: the answer stands, the connection is of no more use.
             self.reusable = False
+        if self.status == TO_PLAIN_HTTP and any(words in data for words in WANTS_TLS):
+            raise RequestFailed(SPEAKS_TLS)
         if self._overhead > MAX_OVERHEAD_BYTES and not self.complete:
             raise RequestFailed(HEADER_TOO_LARGE)
         return self.complete
@@ -115,6 +123,14 @@ class AnswerReader:
         elif not self.complete:
             # 100 Continue, 103 Early Hints: the answer proper is still to come; its header budget is shared.
             self._forget()
+
+
+def _other_protocol(data: bytes) -> str:
+    """The cause when the first bytes of an answer are those of another protocol, else ""."""
+    if data.startswith(TLS_ALERT):
+        return SPEAKS_TLS
+    frame = len(data) >= 9 and data[3] in HTTP2_TYPES and data[5:9] == bytes(4)
+    return SPEAKS_HTTP2 if frame else ""
 
 
 class JsonAnswerReader(AnswerReader):

@@ -34,9 +34,16 @@ _IN_USE = re.compile(r"^TCP6?: inuse (\d+)(?: orphan \d+ tw (\d+))?", re.MULTILI
 TIMEOUT = TIMED_OUT
 CLOSED_EARLY = "closed early"
 MALFORMED = "malformed answer"
+SPEAKS_TLS = "server speaks TLS"
+SPEAKS_HTTP2 = "server speaks HTTP/2"
+SPEAKS_NO_TLS = "TLS: server speaks plain HTTP"
 HEADER_TOO_LARGE = "header too large"
 ADDRESS_NOT_ALLOWED = "address not allowed"
 NOT_RESOLVED = "name not resolved"
+PLAIN_REASONS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+"""How OpenSSL calls an answer that is no TLS."""
+ALPN_REASONS = ("TLSV1_ALERT_NO_APPLICATION_PROTOCOL",)
+"""What a server that takes HTTP/2 alone sends to a client that offers HTTP/1.1."""
 MOST_CAUSE = 120
 DEEPEST = 10
 _PLAIN = (OSError, *(kind for kind in vars(builtins).values() if isinstance(kind, type) and issubclass(kind, OSError)))
@@ -129,6 +136,10 @@ def cause_of(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         # OpenSSL's errors have these two; those that the ssl module makes up itself do not.
         reason = getattr(error, "verify_message", None) or getattr(error, "reason", None) or "handshake failed"
+        if reason in PLAIN_REASONS:
+            return SPEAKS_NO_TLS
+        if reason in ALPN_REASONS:
+            return SPEAKS_HTTP2
         return f"TLS: {reason.lower().replace('_', ' ')}"
     if isinstance(error, socket.gaierror):
         return NOT_RESOLVED

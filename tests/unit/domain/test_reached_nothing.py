@@ -1,8 +1,10 @@
 """A run that reached nothing says what was tried, what came back and what to do."""
 
+import pytest
+
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import PodCount, TrafficSample
-from scale_app.domain.unanswered import failure_sentence, should_give_up
+from scale_app.domain.unanswered import OTHER_PROTOCOL, failure_sentence, should_give_up
 
 PLAN = LoadPlan(target_url="http://127.0.0.1:9/", timeout_s=3)
 REFUSED = TrafficSample(1, 5, 40, errors={"connection refused": 40})
@@ -34,3 +36,16 @@ def test_a_hanging_target_is_given_up_after_its_own_deadline() -> None:
     patient = LoadPlan(timeout_s=20)
     assert not should_give_up(patient, 21, TrafficSample(1, 5, 0))
     assert should_give_up(patient, 22, TrafficSample(1, 5, 0))
+
+
+@pytest.mark.parametrize("cause", OTHER_PROTOCOL)
+def test_a_target_of_another_protocol_is_given_up_at_once_with_what_to_set(cause: str) -> None:
+    sample = TrafficSample(1, 5, 9, errors={"closed early": 6, cause: 3})
+    assert not should_give_up(PLAN, 0.9, sample)
+    assert should_give_up(PLAN, 1.0, sample)
+    assert f"{OTHER_PROTOCOL[cause]}, then start again." in failure_sentence(PLAN, sample)
+
+
+def test_one_good_answer_is_enough_to_go_on_whatever_protocol_others_speak() -> None:
+    sample = TrafficSample(1, 5, 9, {"a": PodCount(1)}, errors={"server speaks HTTP/2": 8})
+    assert not should_give_up(PLAN, 60.0, sample)

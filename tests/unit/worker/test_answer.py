@@ -96,6 +96,33 @@ def test_closing_inside_an_answer_is_no_end(data: bytes) -> None:
     assert not answer.end()
 
 
+GO_400 = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+NGINX_400 = (
+    b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Length: 47\r\n\r\n"
+    b"The plain HTTP request was sent to HTTPS port\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [
+        (b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x05\x00\x00\x40\x00", "server speaks HTTP/2"),
+        (b"\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01", "server speaks HTTP/2"),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "server speaks TLS"),
+        (GO_400, "server speaks TLS"),
+        (NGINX_400, "server speaks TLS"),
+        (b"\x00\x00\x06\x04\x00\x00\x00\x00\x01", "malformed answer"),
+    ],
+)
+def test_another_protocol_is_told_by_its_first_bytes(data: bytes, cause: str) -> None:
+    with pytest.raises(RequestFailed, match=f"^{cause}$"):
+        read(data)
+
+
+def test_a_bad_request_is_an_answer_like_any_other() -> None:
+    assert read(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno").complete
+
+
 @pytest.mark.parametrize(
     "data",
     [
