@@ -26,6 +26,9 @@ class ServiceSettings:
     external_traffic_policy: how traffic from outside the cluster is spread, "" for a Service without such traffic.
     entry: by which of its addresses the run reaches the Service, "" when by another way, such as an Ingress.
     entry_node: whose port that is, "" when it is none or unknown.
+    leading: what Ingresses and HTTPRoutes that lead to it say that chooses a pod or a part of the traffic, such as
+        "Ingress front: upstream-hash-by: $http_x_user".
+    proxy_mode: of kube-proxy on the client's node, "" where it cannot be known.
     readiness_probe: whether every pod has one, None when unknown. Without it a pod takes traffic before it can answer.
     weights: {pod name: weight} that the balancer uses, empty when it has none. These are what the balancer does; the
         share that a pod should get is PodSeen.weight.
@@ -42,6 +45,8 @@ class ServiceSettings:
     readiness_probe: bool | None = None
     entry: Entry = ""
     entry_node: str = ""
+    leading: tuple[str, ...] = ()
+    proxy_mode: str = ""
 
     @property
     def is_external(self) -> bool:

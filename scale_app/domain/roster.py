@@ -204,6 +204,8 @@ def _settings(old: ServiceSettings | None, new: ServiceSettings | None) -> Itera
 def _setting(name: str, value: object) -> str:
     """A setting as a sentence's part. A mapping is told entry by entry, for people read no dictionaries."""
     words = name.replace("_", " ")
+    if isinstance(value, tuple):
+        return f"{words} is now {'; '.join(map(str, value)) or 'none'}"
     if not isinstance(value, Mapping):
         return f"{words} is now {value}"
     parts = {key: f"{part:g}" if isinstance(part, float) else part for key, part in value.items()}

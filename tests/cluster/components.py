@@ -129,7 +129,7 @@ def kube_proxy(layout: Layout, node: str, mode: ProxyMode) -> list[str]:
         # Connection tracking's limits belong to the machine.
         "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
         "healthzBindAddress": "127.0.0.1:10256",
-        "metricsBindAddress": "127.0.0.1:10249",
+        "metricsBindAddress": "0.0.0.0:10249",  # where the API server may ask for the mode
     }
     file.write_text(json.dumps(configuration))
     return [*in_network(node), layout.binary("kube"), "kube-proxy", f"--config={file}", "--v=2"]

@@ -139,3 +139,27 @@ def test_an_internal_policy_of_local_without_a_pod_on_the_own_node_is_said_befor
     assert done.returncode == 3
     assert f"its internalTrafficPolicy is Local, Scale runs on node {CLIENT_NODE}, and none of" in done.stderr
     assert "No load was sent." in done.stderr
+
+
+def test_the_mode_of_kube_proxy_and_what_leads_to_the_service_are_kept_with_the_run(
+    cluster: Cluster, pods: list[Pod]
+) -> None:
+    backend = {"service": {"name": "plain", "port": {"number": 80}}}
+    annotations = {"nginx.ingress.kubernetes.io/load-balance": "ewma"}
+    cluster.apply(
+        [
+            {
+                "apiVersion": "networking.k8s.io/v1",
+                "kind": "Ingress",
+                "metadata": {"name": "front", "annotations": annotations},
+                "spec": {"defaultBackend": backend},
+            }
+        ],
+        HERE,
+    )
+    done = scale_run(cluster.url_of("plain", HERE), node=CLIENT_NODE, duration_s=2)
+    assert done.stdout, done.stderr
+    kept = json.loads(done.stdout)["run"]["last"]["service"]
+    assert kept["proxy_mode"] == cluster.status()["proxy_mode"]
+    assert kept["leading"] == ["Ingress front: load-balance: ewma"]
+    assert kept["entry"] == "cluster address"

@@ -12,7 +12,7 @@ import pytest
 from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
 from scale_app.adapters.this_machine import SystemClock
-from scale_app.domain.cluster import ServiceRef
+from scale_app.domain.cluster import ServiceRef, ServiceSettings
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable
 from scale_app.domain.samples import PodsLost, PodsSample, PodUsage, Sample
 from scale_app.domain.snapshot import Source
@@ -20,9 +20,17 @@ from scale_app.ports import Admitted
 from tests.fake_api_server import FakeApiServer
 from tests.kubernetes_objects import deployment, endpoint, endpoint_slice, node, pod, service
 
-TARGET = Admitted("http://127.0.0.9:8080/", Source.HEADER, (), ServiceRef("shop", "cart"))
+TARGET = Admitted("http://127.0.0.9:8080/", Source.HEADER, ("127.0.0.9/32",), ServiceRef("shop", "cart"))
+INGRESS = {
+    "metadata": {
+        "name": "front",
+        "namespace": "shop",
+        "annotations": {"nginx.ingress.kubernetes.io/affinity": "cookie"},
+    },
+    "spec": {"defaultBackend": {"service": {"name": "cart"}}},
+}
 LIMIT_S = 10.0
-TIMING = WatchTiming(together_s=0.0, usage_every_s=0.05, pauses_s=(0.0, 0.02))
+TIMING = WatchTiming(together_s=0.0, usage_every_s=0.05, leading_every_s=0.05, pauses_s=(0.0, 0.02))
 
 
 class Watched:
@@ -82,6 +90,23 @@ async def test_the_first_list_has_pods_nodes_zones_settings_and_wanted_pods(watc
     assert first.replicas == {"Deployment cart": 3}
     assert first.nodes == {"n1": True}
     assert first.missing == ""
+
+
+async def test_what_an_ingress_says_that_chooses_is_kept_and_its_change_is_told(watched: Watched) -> None:
+    assert (await begun(watched)).service == ServiceSettings(
+        client_node="n1", client_zone="z1", readiness_probe=True, entry="cluster address"
+    )
+    watched.server.put("ingresses", INGRESS)
+    seen = await watched.until(lambda sample: sample.service.leading)
+    assert seen.service is not None
+    assert seen.service.leading == ("Ingress front: affinity: cookie",)
+
+
+async def test_a_run_goes_on_where_ingresses_may_not_be_read(watched: Watched) -> None:
+    watched.server.denied.add("list ingresses.networking.k8s.io")
+    first = await begun(watched)
+    assert first.service is not None
+    assert (first.service.leading, first.missing) == ((), "")
 
 
 async def test_a_pod_lives_from_pending_to_gone(watched: Watched) -> None:

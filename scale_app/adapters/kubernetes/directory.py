@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from scale_app.adapters.kubernetes import objects
 from scale_app.adapters.kubernetes.catalog import serves
 from scale_app.adapters.kubernetes.client import ClusterClient, Json
+from scale_app.adapters.kubernetes.leading import read_leading, read_proxy_mode
 from scale_app.adapters.kubernetes.list_watch import ListWatch, Timing, listed
 from scale_app.adapters.kubernetes.service_objects import ServiceObjects
 from scale_app.domain.cluster import NO_CLUSTER, ServiceRef
@@ -38,7 +39,7 @@ ClusterOf = Callable[[ServiceRef], ClusterClient]
 
 @dataclass(frozen=True, slots=True)
 class WatchTiming(Timing):
-    """usage_every_s: between two looks at CPU and memory.
+    """usage_every_s: between two looks at CPU and memory; leading_every_s: at Ingresses, routes and kube-proxy.
 
     Changes that come within the longer of together_s and together_s_per_pod are told together: 1,000 pods that start
     are not 1,000 lists of 1,000 pods, each of which is looked through and kept.
@@ -47,6 +48,7 @@ class WatchTiming(Timing):
     together_s: float = 0.1
     together_s_per_pod: float = 0.001
     usage_every_s: float = 15.0
+    leading_every_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Watch:
     ) -> None:
         self._cluster = cluster
         self._target = target
-        self._namespace = service.namespace
+        self._namespace, self._name = service.namespace, service.name
         self._client_node = client_node
         self._timing = timing
         self._changed = asyncio.Event()
@@ -84,6 +86,8 @@ class Watch:
         self._missing: dict[str, str] = {}
         self._troubles: dict[str, str] = {}
         self._usage: dict[str, PodUsage] | None = None
+        self._leading: tuple[str, ...] | None = None
+        self._proxy_mode = ""
         label = {"labelSelector": f"{objects.SERVICE_LABEL}={service.name}"}
         named = {"fieldSelector": f"metadata.name={service.name}"}
         self._slices = self._list_watch("apis/discovery.k8s.io/v1", "endpointslices", objects.endpoint_slice, label)
@@ -128,7 +132,7 @@ class Watch:
         needed = asyncio.create_task(self._slices.follow(self._wake, partial(self._note, NEEDED)))
         needed.add_done_callback(lambda _: self._changed.set())
         others = [asyncio.create_task(self._follow(kind, what)) for kind, what in self._optional.items()]
-        others.append(asyncio.create_task(self._follow_usage()))
+        others += [asyncio.create_task(self._follow_usage()), asyncio.create_task(self._follow_leading())]
         try:
             yield needed
         finally:
@@ -138,7 +142,7 @@ class Watch:
 
     def _complete(self) -> bool:
         """True when every kind was listed once, or cannot be: a story that begins while it is read is no news."""
-        return self._slices.known and all(map(self._settled, self._optional))
+        return self._slices.known and self._leading is not None and all(map(self._settled, self._optional))
 
     def _settled(self, kind: ListWatch[Any]) -> bool:
         return kind.known or kind.path in self._missing or kind.path in self._troubles
@@ -156,6 +160,8 @@ class Watch:
             missing=" ".join(filter(None, (self._lacking(), *self._troubles.values()))),
             url=self._target.url,
             networks=self._target.networks,
+            leading=self._leading or (),
+            proxy_mode=self._proxy_mode,
         )
 
     def _list_watch(
@@ -212,6 +218,17 @@ class Watch:
             return None
         self._missing.pop(path, None)
         return dict(filter(None, map(objects.usage, items)))
+
+    async def _follow_leading(self) -> None:
+        while True:
+            try:
+                self._proxy_mode = await read_proxy_mode(self._cluster, self._client_node)
+                self._leading = await read_leading(self._cluster, self._namespace, self._name)
+            except Exception:
+                log.exception("what leads to the Service could not be read")
+                self._leading = self._leading or ()
+            self._wake()
+            await asyncio.sleep(self._timing.leading_every_s)
 
     def _note(self, path: str, trouble: str) -> None:
         self._troubles[path] = trouble

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scale_app.adapters.kubernetes import objects
+from scale_app.adapters.kubernetes.leading import chosen_by, weights_of
 from scale_app.adapters.kubernetes.objects import Endpoint, Json, Port, Service, Slice, int_at, list_at, text_at
 from scale_app.domain.cluster import ClusterTarget, Place, ServiceRef, ServiceSettings, TargetKind
 
@@ -161,7 +162,8 @@ def _ingress_targets(found: Found) -> Iterator[ClusterTarget]:
                 begins = text_at(path, "path") or "/"
                 url = _url(host in secure, reached, 443 if host in secure else 80, begins) if reached else ""
                 port = int_at(path, "backend", "service", "port", "number")
-                yield _checked(_target(found, service, "Ingress", name, url, port), reached, begins)
+                target = _checked(_target(found, service, "Ingress", name, url, port), reached, begins)
+                yield replace(target, notable=(*target.notable, *chosen_by(ingress)))
 
 
 def _checked(target: ClusterTarget, host: str, path: str) -> ClusterTarget:
@@ -204,15 +206,14 @@ def _rule_targets(found: Found, route: Json, rule: Json, gateway: Json | None, s
     match = next(iter(list_at(rule, "matches")), None)
     path = text_at(match, "path", "value") or "/"
     backends = [ref for ref in list_at(rule, "backendRefs") if text_at(ref, "kind") in ("", "Service")]
-    weights = [f"{text_at(ref, 'name')} {int_at(ref, 'weight', default=1)}" for ref in backends]
     for ref in backends:
         service = found.by_name.get((text_at(ref, "namespace") or namespace, text_at(ref, "name")))
         if service is None or int_at(ref, "weight", default=1) == 0:
             continue
         url = _url(secure, host, port, path) if host else ""
         target = _checked(_target(found, service, "HTTPRoute", name, url, int_at(ref, "port")), host, path)
-        shared = (f"backendRefs by weight: {', '.join(weights)}",) if len(backends) > 1 else ()
-        yield replace(target, notable=(*target.notable, *shared))
+        shared = weights_of(rule)
+        yield replace(target, notable=(*target.notable, shared) if shared else target.notable)
 
 
 def _listener(gateway: Json | None, section: str) -> tuple[bool, int]:

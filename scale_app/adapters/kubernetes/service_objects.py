@@ -26,6 +26,8 @@ class ServiceObjects:
     missing: str = ""
     url: str = ""
     networks: Sequence[str] = ()
+    leading: tuple[str, ...] = ()
+    proxy_mode: str = ""
 
     def sample(self, at_s: float) -> PodsSample:
         """The sample of this moment, the pods by name."""
@@ -68,6 +70,8 @@ class ServiceObjects:
             readiness_probe=all(probed) if probed else None,
             entry=entry,
             entry_node=entry_node,
+            leading=self.leading,
+            proxy_mode=self.proxy_mode,
             topology_hints=self.service.settings.topology_hints or self._hinted(),
         )
 

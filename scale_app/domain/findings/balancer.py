@@ -39,6 +39,7 @@ def session_affinity(facts: Facts) -> Found | None:
 IMPROBABLE = 0.001
 ALL = 0.999
 HEADERS_NAMED = 3
+HASHED = "upstream-hash-by: "
 
 
 @cause(
@@ -46,7 +47,8 @@ HEADERS_NAMED = 3
     title="All connections of this run reach the same pod",
     cause="A balancer hashes what all requests of this run have in common: the client's address, or a header, cookie "
     "or URL that is the same in each.",
-    shown_by="connections in use, the one pod that got them all, what the plan sends with each request",
+    shown_by="connections in use, the one pod that got them all, what the plan sends with each request, what an "
+    "Ingress says that it hashes",
     remedy="Send from several addresses, and vary what is hashed, as real clients do (a locustfile can for each user); "
     "or let the balancer hash a finer key, or none.",
 )
@@ -64,7 +66,8 @@ def single_source(facts: Facts) -> Found | None:
         f"In the last seconds {name}, one of {pods} pods, answered on all {connections:,} connections and got "
         f"{percent(share)} of the requests. All came from one address to one URL{_headers_of(facts.plan.headers)}."
     )
-    return Found("likely", evidence, [name])
+    hashes = [line for line in (facts.service.leading if facts.service else ()) if HASHED in line]
+    return Found("certain" if hashes else "likely", " ".join((evidence, *(f"{line}." for line in hashes))), [name])
 
 
 def _headers_of(headers: Mapping[str, str]) -> str:

@@ -87,3 +87,11 @@ def test_usage_changes_no_score() -> None:
     without = snapshot_after(PODS)
     shown = snapshot_after(replace(PODS, usage={"a": PodUsage(9.0, 1)}))
     assert (without.balance, without.verdict) == (shown.balance, shown.verdict)
+
+
+def test_what_leads_to_a_service_is_told_line_by_line() -> None:
+    seen = Surroundings()
+    list(seen.observe(0.0, PODS))
+    after = replace(PODS, service=ServiceSettings(leading=("Ingress a: affinity: cookie", "Ingress b: canary: true")))
+    (change,) = seen.observe(1.0, after)
+    assert change.detail == "leading is now Ingress a: affinity: cookie; Ingress b: canary: true"

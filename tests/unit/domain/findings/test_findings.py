@@ -22,6 +22,7 @@ CLOSE = ServiceSettings(traffic_distribution="PreferClose")
 HINTS = ServiceSettings(topology_hints=True, client_zone="west")
 NODE_PORT = ServiceSettings(external_traffic_policy="Local", entry="node port", entry_node="node-a")
 LOAD_BALANCER = ServiceSettings(external_traffic_policy="Local", entry="load balancer")
+HASHING = ServiceSettings(leading=("Ingress front: upstream-hash-by: $http_x_user",))
 AFFINE = ServiceSettings(session_affinity="ClientIP")
 WEIGHTS = ServiceSettings(weights={"a": 3.0, "b": 1.0, "c": 1.0})
 PLAIN = ServiceSettings(client_node="node-a")
@@ -81,6 +82,7 @@ FIRES: list[tuple[str, str, str, Scene]] = [
     ("layer7_left_out", "likely", "de", Scene(pods([4_000, 4_000, 4_000, 0, 0]), **BY_REQUEST)),
     ("layer7_policy", "possible", "abce", Scene(pods(list(UNFIT.values())), **BY_REQUEST, earlier=UNFIT)),
     ("layer7_policy", "possible", "abcde", Scene(WEIGHTED, **BY_REQUEST)),  # nobody knows whether that stays
+    ("single_source", "certain", "a", Scene(ONE_GETS_ALL, service=HASHING)),
     ("unequal_weights", "certain", "a", Scene(pods([6_000, 2_050, 1_950]), service=WEIGHTS)),
     ("uneven_connections", "possible", "abc", Scene(pods([6_000, 2_050, 1_950]))),
     ("uneven_connections", "possible", "abc", Scene(pods([6_000, 2_050, 1_950]), service=PLAIN)),
