@@ -64,7 +64,8 @@ def layer7_left_out(facts: Facts) -> Found | None:
     title="The layer-7 balancer's weights look unequal",
     cause="A proxy that picks a pod for each request keeps to unequal shares, as unequal weights make them.",
     shown_by="switches on kept connections, shares that stay and are in proportion to small whole numbers",
-    remedy="Check the weights of the proxy's upstreams: nginx weight=, Envoy load_balancing_weight, HTTPRoute weight.",
+    remedy="Check the weights of the proxy's upstreams: nginx weight=, Envoy load_balancing_weight, HTTPRoute weight. "
+    "If they are intended, enter them as Expected weights (the plan's `weights`).",
 )
 def layer7_weights(facts: Facts) -> Found | None:
     """Fires for shares that stay, and stay at small whole numbers; silent as long as the counts cannot tell them."""
