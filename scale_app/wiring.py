@@ -49,7 +49,12 @@ def hub() -> Hub:
     workers = LocustProcess(clock)
     catalog, cluster_pods, counters = _of_clusters(clock)
     adapters = Adapters(
-        gatekeeper=TargetGatekeeper(own.allowed_targets, demo.url, find_service=catalog.find if catalog else None),
+        gatekeeper=TargetGatekeeper(
+            own.allowed_targets,
+            demo.url,
+            find_service=catalog.find if catalog else None,
+            leads_to=catalog.leads_to if catalog else None,
+        ),
         generators={Source.DEMO: workers, Source.HEADER: workers, Source.SIMULATED: SimulatedGenerator(clock)},
         directories={Source.DEMO: demo, Source.SIMULATED: SimulatedPods(clock)},
         store=SqlRunStore(own.database_url, clock),

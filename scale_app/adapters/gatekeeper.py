@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from urllib.parse import urlsplit
 
 from scale_app.domain.admission import check_name, host_of, may_load
@@ -26,13 +26,15 @@ LOOPBACK_V4 = "127.0.0.0/8"
 NOBODYS = ("192.0.2.1", "2001:db8::1")
 
 FindService = Callable[[ServiceRef], Awaitable[ServiceFound]]
+LeadsTo = Callable[[str, Sequence[str], str], Awaitable[ServiceRef | None]]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
 class TargetGatekeeper:
     """Fulfils ports.Gatekeeper. allowed: the operator's list. demo_url: starts the demo if need be, gives its URL.
 
-    find_service: looks a Service up in its cluster, None when none is configured.
+    find_service: looks a Service up in its cluster; leads_to: gives the one to which a URL leads, from the addresses of
+    its host and the host that requests name. None when no cluster is configured.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class TargetGatekeeper:
         resolve: Resolve | None = None,
         is_own: Callable[[str], bool] | None = None,
         find_service: FindService | None = None,
+        leads_to: LeadsTo | None = None,
     ) -> None:
         self._allowed = tuple(allowed)
         self._demo_url = demo_url
         self._resolve = resolve or resolved
         self._is_own = is_own or is_own_address
         self._find_service = find_service
+        self._leads_to = leads_to
 
     async def admit(self, plan: LoadPlan) -> Admitted:
         url = plan.target_url
@@ -55,19 +59,33 @@ class TargetGatekeeper:
             return Admitted(await self._demo_url(), Source.DEMO, (LOOPBACK_V4,))
         if is_simulated(url):
             return Admitted(url, Source.SIMULATED, ())
-        found = await self._service(plan)
-        networks = await self._networks(url, found)
+        found = await self._named(plan)
+        addresses = await self._addresses(url)
+        found = found or await self._looked_up(await self._led_to(plan, addresses))
+        networks = self._networks(url, addresses, found)
         _check_not_dropped(url, networks, found)
         return Admitted(url, Source.HEADER, networks, found.service if found else None)
 
-    async def _service(self, plan: LoadPlan) -> ServiceFound | None:
+    async def _named(self, plan: LoadPlan) -> ServiceFound | None:
         """The Service that the plan names, or else its URL's host. Raises TargetUnavailable, TargetRefused."""
         if plan.service:
             found = await self._found(service_ref(plan.service))
             if found.problem:
                 raise TargetUnavailable(f"{found.problem} No load was sent.")
             return found
-        named = service_of_url(plan.target_url)
+        return await self._looked_up(service_of_url(plan.target_url))
+
+    async def _led_to(self, plan: LoadPlan, addresses: Sequence[str]) -> ServiceRef | None:
+        """The Service that nobody named, but to which the URL leads all the same."""
+        if self._leads_to is None:
+            return None
+        given = next((value for name, value in plan.headers.items() if name.lower() == "host"), "")
+        return await self._leads_to(
+            plan.target_url, addresses, urlsplit(f"//{given}").hostname or host_of(plan.target_url)
+        )
+
+    async def _looked_up(self, named: ServiceRef | None) -> ServiceFound | None:
+        """A Service that the plan does not ask for. Raises TargetUnavailable when it has no ready pod."""
         if named is None or self._find_service is None:
             return None
         try:
@@ -85,18 +103,19 @@ class TargetGatekeeper:
             raise TargetUnavailable(f"The pods of {service} cannot be found. {NO_CLUSTER}")
         return await self._find_service(service)
 
-    async def _networks(self, url: str, found: ServiceFound | None) -> tuple[str, ...]:
+    async def _addresses(self, url: str) -> list[str]:
         check_name(url)
-        parts, port = urlsplit(url), _port_of(url)
-        allowed = (*self._allowed, *_own_of(found, port, self._allowed))
         try:
             async with asyncio.timeout(RESOLVE_LIMIT_S):
                 # Not host_of(): the resolver must see the very host that the generator will give it.
-                addresses = await self._resolve(parts.hostname or "", port)
+                return await self._resolve(urlsplit(url).hostname or "", _port_of(url))
         except TimeoutError:
             raise _unresolved(url, f"no answer within {RESOLVE_LIMIT_S:g} s") from None
         except (OSError, UnicodeError) as error:
             raise _unresolved(url, getattr(error, "strerror", None) or str(error)) from error
+
+    def _networks(self, url: str, addresses: Sequence[str], found: ServiceFound | None) -> tuple[str, ...]:
+        allowed = (*self._allowed, *_own_of(found, _port_of(url), self._allowed))
         return may_load(url, addresses, allowed, [each for each in addresses if self._is_own(each)])
 
 

@@ -197,7 +197,12 @@ NEEDS: tuple[Need, ...] = (
         "reports when a Deployment or StatefulSet is scaled",
         (*rules("list watch", "deployments", "apps"), *rules("list watch", "statefulsets", "apps")),
     ),
-    Need("nodes", "reports nodes that join, leave or fail", rules("list watch", "nodes"), cluster_wide=True),
+    Need(
+        "nodes",
+        "reports nodes that join, leave or fail, and recognizes node ports",
+        rules("list watch", "nodes"),
+        cluster_wide=True,
+    ),
     Need("usage", "shows CPU and memory of the pods", rules("list", "pods", METRICS)),
     *(need for traits in TRAITS.values() for need in traits.rights),
 )

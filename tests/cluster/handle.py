@@ -96,6 +96,10 @@ class Cluster:
         until(lambda: _answers(f"{url}healthz"), f"{url} answers")
         return url
 
+    def address_of(self, service: str, namespace: str) -> str:
+        """A Service's cluster address."""
+        return str(self.get("service", service, "-n", namespace)["spec"]["clusterIP"])
+
     def stop(self, component: str, grace_s: float = 5.0) -> None:
         """End etcd, apiserver, controller-manager, scheduler, dns, metrics-server, n1 .. n3 or n1-proxy .. n3-proxy."""
         self._control(do="stop", name=component, grace_s=grace_s)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cluster.handle import Cluster, Pod
 from tests.cluster.layout import CLIENT_NODE, node_ip
-from tests.cluster.product import OUTSIDE, Product, Ran, scale_run
+from tests.cluster.product import OUTSIDE, Product, Ran, scale_run, serving
 from tests.cluster.targets import echo, namespace, service
 from tests.cluster.truth import answered
 
@@ -29,6 +30,7 @@ SERVICES: dict[str, dict[str, Any]] = {
     "local": {"internalTrafficPolicy": "Local"},
     "near": {"trafficDistribution": "PreferSameNode"},
     "outside": {"type": "NodePort", "externalTrafficPolicy": "Local"},
+    "nodes": {"type": "NodePort"},
 }
 
 
@@ -55,11 +57,11 @@ class Measure:
     def __init__(self, cluster: Cluster, product: Product, pods: list[Pod]) -> None:
         self._cluster, self._product, self._pods = cluster, product, pods
 
-    def run(self, service: str, **plan: object) -> tuple[Ran, dict[str, int]]:
-        """The run, and {pod: requests it answered during it}."""
-        url = self._cluster.url_of(service, HERE)
+    def run(self, service: str, url: str = "", **plan: object) -> tuple[Ran, dict[str, int]]:
+        """The run, and {pod: requests it answered during it}. url: in place of the Service's name."""
+        named = self._cluster.url_of(service, HERE)
         before = answered(self._pods)
-        ran = self._product.run(url, **plan)
+        ran = self._product.run(url or named, **plan)
         after = answered(self._pods)
         return ran, {name: after[name] - before[name] for name in after}
 
@@ -163,3 +165,39 @@ def test_the_mode_of_kube_proxy_and_what_leads_to_the_service_are_kept_with_the_
     assert kept["proxy_mode"] == cluster.status()["proxy_mode"]
     assert kept["leading"] == ["Ingress front: load-balance: ewma"]
     assert kept["entry"] == "cluster address"
+
+
+@pytest.mark.parametrize(("setting", "cause"), [("sticky", "session_affinity"), ("local", "internal_traffic_policy")])
+def test_a_plain_cluster_address_is_its_service_with_all_its_pods(
+    cluster: Cluster, measured: Measure, setting: str, cause: str
+) -> None:
+    url = f"http://{cluster.address_of(setting, HERE)}/"
+    ran, truth = measured.run(setting, url, requests_per_connection=1, duration=3)
+    assert agree(ran, truth)
+    assert ran.counted.keys() == truth.keys()
+    assert 0 in truth.values()
+    assert ran.verdict == "UNEVEN"
+    assert ran.causes[0] == cause
+
+
+def test_a_node_port_is_its_service_at_any_node(cluster: Cluster, measured: Measure) -> None:
+    port = cluster.get("service", "nodes", "-n", HERE)["spec"]["ports"][0]["nodePort"]
+    ran, truth = measured.run("nodes", f"http://{node_ip('n2')}:{port}/", requests_per_connection=1, duration=3)
+    assert agree(ran, truth)
+    assert ran.last["service"]["external_traffic_policy"] == "Cluster"
+
+
+def test_one_pod_of_a_cluster_that_scale_does_not_know_is_not_called_even(
+    cluster: Cluster, pods: list[Pod], tmp_path: Path
+) -> None:
+    url = f"http://{cluster.address_of('sticky', HERE)}/"
+    with serving(tmp_path, SCALE_KUBE_CONFIG="") as alone:
+        before = answered(pods)
+        ran = alone.run(url, requests_per_connection=1, duration=2, gate={"pods": PODS})
+        after = answered(pods)
+        gate = alone.ask(f"/api/v1/runs/{ran.test_id}/gate")[1]
+    assert sorted(after[name] - before[name] for name in after) == [0] * (PODS - 1) + [ran.sent]
+    assert (ran.verdict, ran.score) == ("UNDECIDED", 1.0)
+    assert "only one pod answered; whether there are more is unknown" in ran.last["verdict"]["sentence"]
+    said = f"The number of pods that answered is 1, below {PODS}; how many should have answered is unknown."
+    assert (gate["outcome"], gate["checks"][-1]["sentence"]) == ("failed", said)

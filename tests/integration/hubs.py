@@ -30,7 +30,9 @@ async def opened_hub(folder: Path, clusters: Clusters | None = None, max_runs: i
     catalog = KubernetesCatalog(clusters) if clusters else None
     pods = KubernetesPods(clusters.of, clock, timing=WatchTiming(pauses_s=(0.0, 0.1))) if clusters else None
     adapters = Adapters(
-        TargetGatekeeper((), demo.url, find_service=catalog.find if catalog else None),
+        TargetGatekeeper(
+            (), demo.url, find_service=catalog.find if catalog else None, leads_to=catalog.leads_to if catalog else None
+        ),
         {Source.DEMO: workers, Source.HEADER: workers},
         {Source.DEMO: demo},
         SqlRunStore(url, clock),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,7 +15,8 @@ from scale_app.domain.cluster import Place, Rule, ServiceRef
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, TargetRefused, TargetUnavailable
 from scale_app.domain.source import NEEDS
 from tests.fake_api_server import Document, FakeApiServer
-from tests.kubernetes_objects import endpoint, endpoint_slice, service
+from tests.kubernetes_objects import endpoint, endpoint_slice, node, service
+from tests.kubernetes_objects import service as of_service
 
 CART = ServiceRef("shop", "cart")
 
@@ -282,6 +284,46 @@ async def test_the_self_check_reads_no_secret_and_changes_nothing(
 async def test_a_service_is_found_with_what_the_gate_needs(catalog: KubernetesCatalog) -> None:
     found = await catalog.find(CART)
     assert (found.service, found.addresses, found.ports, found.problem) == (CART, ("127.0.0.9",), (8080,), "")
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "service"),
+    [
+        ("http://127.0.0.9:8080/", "127.0.0.9", "shop/cart"),
+        ("http://198.18.0.11:30080/", "198.18.0.11", "shop/cart"),
+        ("http://shop.example/cart", "127.0.0.77", "shop/cart"),
+        ("http://r.example/r/1", "127.0.0.88", "shop/cart"),
+        ("http://127.0.0.8:8080/", "127.0.0.8", None),
+        ("http://127.0.0.4/", "127.0.0.4", None),
+    ],
+)
+@pytest.mark.parametrize("namespaces", [("*",), ("shop", "infra")])
+async def test_a_url_that_names_no_service_leads_to_one(
+    server: FakeApiServer, tmp_path: Path, url: str, address: str, service: str | None, namespaces: tuple[str, ...]
+) -> None:
+    server.served |= {"httproutes", "gateways"}
+    two_at_one = {"clusterIPs": ["127.0.0.4"], "ports": [{"port": 80}]}
+    server.put("services", of_service(ports=[{"port": 8080, "nodePort": 30080}]))
+    server.put("services", of_service("edge", "infra", clusterIPs=["127.0.0.77"], ports=[{"port": 80}]))
+    for name in ("a", "b"):
+        server.put("services", of_service(name, **two_at_one))
+    server.put("nodes", {**node("n1"), "status": {"addresses": [{"type": "InternalIP", "address": "198.18.0.11"}]}})
+    server.put("ingresses", ingress())
+    server.put("gateways", gateway())
+    server.put("httproutes", route({"name": "cart", "port": 8080}))
+    clusters = Clusters(server.kubeconfig(tmp_path), namespaces=namespaces)
+    found = await KubernetesCatalog(clusters).leads_to(url, [address], urlsplit(url).hostname or "")
+    await clusters.close()
+    assert (found and str(found)) == service
+
+
+async def test_without_every_right_a_url_leads_as_far_as_the_rest_says(
+    server: FakeApiServer, catalog: KubernetesCatalog
+) -> None:
+    server.denied |= {"list nodes", "list ingresses.networking.k8s.io"}
+    assert await catalog.leads_to("http://127.0.0.9:8080/", ["127.0.0.9"], "127.0.0.9") == replace(CART, port=8080)
+    await server.stop()
+    assert await catalog.leads_to("http://127.0.0.9:8080/", ["127.0.0.9"], "127.0.0.9") is None
 
 
 async def test_a_service_that_does_not_exist_or_may_not_be_looked_at(

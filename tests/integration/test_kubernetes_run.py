@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -75,6 +76,18 @@ async def test_ready_pods_that_get_nothing_count_and_the_settings_are_kept(town:
     assert (idle.requests, idle.outlier) == (0, True)
     assert last.balance.score is not None
     assert last.balance.score < 0.6
+
+
+async def test_a_service_that_nobody_named_is_known_by_its_address(town: Town) -> None:
+    town.show("cart-idle")
+    plan = replace(town.plan(2.0), service="")
+    _, last = await seen(town.hub, await town.hub.start(plan))
+    assert (last.roster_known, [row.name for row in last.pods]) == (False, sorted(town.pods))
+    port = urlsplit(town.url).port
+    town.server.put("services", service(clusterIP="127.0.0.1", clusterIPs=["127.0.0.1"], ports=[{"port": port}]))
+    _, last = await seen(town.hub, await town.hub.start(plan))
+    assert last.roster_known
+    assert next(row for row in last.pods if row.name == "cart-idle").outlier
 
 
 async def test_the_clusters_events_are_on_the_runs_time_axis_and_its_outage_costs_no_run(town: Town) -> None:

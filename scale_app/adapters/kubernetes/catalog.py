@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from scale_app.adapters.kubernetes import objects
 from scale_app.adapters.kubernetes.border import NotThere
@@ -13,6 +14,7 @@ from scale_app.adapters.kubernetes.entry import dropped
 from scale_app.adapters.kubernetes.list_watch import listed
 from scale_app.adapters.kubernetes.objects import at
 from scale_app.adapters.kubernetes.offers import Found, problem_of, targets_of
+from scale_app.adapters.kubernetes.reached import services_at
 from scale_app.domain.cluster import (
     Need,
     PermissionList,
@@ -26,11 +28,15 @@ from scale_app.domain.cluster import (
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, ScaleError, TargetUnavailable
 from scale_app.domain.source import DISCOVERY, GATEWAY, METRICS, NEEDS, NETWORKING
 
-OPTIONAL = (
-    (f"apis/{NETWORKING}/v1", "ingresses"),
-    (f"apis/{GATEWAY}/v1", "httproutes"),
-    (f"apis/{GATEWAY}/v1", "gateways"),
-)
+LEADING = {
+    "services": "api/v1",
+    "ingresses": f"apis/{NETWORKING}/v1",
+    "httproutes": f"apis/{GATEWAY}/v1",
+    "gateways": f"apis/{GATEWAY}/v1",
+}
+"""Services and what leads to them: the API of each kind."""
+SEARCHED = ("services", "ingresses", "routes", "gateways")
+OFFERED = {**LEADING, "endpointslices": f"apis/{DISCOVERY}/v1"}
 NOT_EVERYWHERE = (GATEWAY, METRICS)
 """API groups that a cluster has only when somebody installed them."""
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -96,29 +102,50 @@ class KubernetesCatalog:
             return TargetList(problem=str(error))
         return _joined(await asyncio.gather(*(self._in_namespace(cluster, name) for name in namespaces)))
 
+    async def leads_to(self, url: str, addresses: Sequence[str], host: str) -> ServiceRef | None:
+        """The Service to which a URL leads that names none; None for no Service, or several. See `services_at`."""
+        reached = await asyncio.gather(*(self._reached(each, url, addresses, host) for each in self._clusters.all()))
+        services = {str(service): service for each in reached for service in each}
+        return next(iter(services.values())) if len(services) == 1 else None
+
+    async def _reached(
+        self, cluster: ClusterClient, url: str, addresses: Sequence[str], host: str
+    ) -> Sequence[ServiceRef]:
+        try:
+            namespaces = await self._clusters.namespaces(cluster)
+        except ClusterUnavailable:
+            return ()
+        nodes, parts = await asyncio.gather(
+            _or_nothing(listed(cluster, "/api/v1/nodes"), []),
+            asyncio.gather(*(_read(cluster, name, LEADING, []) for name in namespaces)),
+        )
+        of_all: dict[str, Any] = {kind: [each for part in parts for each in getattr(part, kind)] for kind in SEARCHED}
+        at_nodes = [address for node in nodes for address in objects.node(node).addresses]
+        found = Found(**of_all, context=cluster.context, nodes=at_nodes)
+        return services_at(found, url, addresses, host)
+
     async def _in_namespace(self, cluster: ClusterClient, namespace: str) -> TargetList:
-        where = "" if namespace == "*" else f"/namespaces/{namespace}"
         problems: list[str] = []
-
-        async def read(api: str, kind: str) -> list[Json]:
-            return await _or_nothing(listed(cluster, f"/{api}{where}/{kind}"), problems)
-
-        services, slices, ingresses, routes, gateways = await asyncio.gather(
-            read("api/v1", "services"),
-            read(f"apis/{DISCOVERY}/v1", "endpointslices"),
-            *(read(api, kind) for api, kind in OPTIONAL),
-        )
-        found = Found(
-            [objects.service(each) for each in services],
-            [objects.endpoint_slice(each) for each in slices],
-            ingresses,
-            routes,
-            gateways,
-            inside=cluster.inside,
-            context=cluster.context,
-        )
+        found = await _read(cluster, namespace, OFFERED, problems)
         problem = " ".join(dict.fromkeys(problems))
         return TargetList(targets=tuple(targets_of(found)), namespaces=(namespace,), problem=problem)
+
+
+async def _read(cluster: ClusterClient, namespace: str, kinds: Mapping[str, str], problems: list[str]) -> Found:
+    """The objects of these kinds, of which services is one. problems: gets what could not be read."""
+    where = "" if namespace == "*" else f"/namespaces/{namespace}"
+    paths = {kind: f"/{api}{where}/{kind}" for kind, api in kinds.items()}
+    lists = await asyncio.gather(*(_or_nothing(listed(cluster, path), problems) for path in paths.values()))
+    documents: dict[str, list[Json]] = dict(zip(paths, lists, strict=True))
+    return Found(
+        [objects.service(each) for each in documents["services"]],
+        [objects.endpoint_slice(each) for each in documents.get("endpointslices", ())],
+        documents["ingresses"],
+        documents["httproutes"],
+        documents["gateways"],
+        inside=cluster.inside,
+        context=cluster.context,
+    )
 
 
 def _joined(lists: Sequence[TargetList]) -> TargetList:

@@ -15,15 +15,19 @@ PATTERN_CHARACTERS = set("*()[]{}^$|\\?+ ")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one cluster has. inside: Scale runs in it. context: as targets name it, "" for the only one."""
+    """What one cluster has. inside: Scale runs in it. context: as targets name it, "" for the only one.
+
+    nodes: addresses and names of its nodes.
+    """
 
     services: Sequence[Service]
-    slices: Sequence[Slice]
+    slices: Sequence[Slice] = ()
     ingresses: Sequence[Json] = ()
     routes: Sequence[Json] = ()
     gateways: Sequence[Json] = ()
     inside: bool = False
     context: str = ""
+    nodes: Sequence[str] = ()
     by_name: Mapping[tuple[str, str], Service] = field(init=False)
     endpoints: Mapping[tuple[str, str], Mapping[str, Endpoint]] = field(init=False)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
 
 import pytest
 
@@ -175,6 +176,59 @@ async def test_a_url_of_another_form_is_no_service() -> None:
     gate = TargetGatekeeper(("api",), demo_url, Names(api=["10.0.0.1"]), lambda _: False, finder)
     assert (await gate.admit(LoadPlan("http://api/"))).service is None
     assert finder.asked == []
+
+
+class Leads:
+    """A cluster in which one address leads to a Service."""
+
+    def __init__(self, address: str, service: ServiceRef = CART) -> None:
+        self.address, self.service = address, service
+        self.asked: list[tuple[str, list[str], str]] = []
+
+    async def __call__(self, url: str, addresses: Sequence[str], host: str) -> ServiceRef | None:
+        self.asked.append((url, list(addresses), host))
+        return self.service if self.address in addresses else None
+
+
+def leading_gate(answer: ServiceFound | ScaleError, leads: Leads, *allowed: str) -> TargetGatekeeper:
+    names = Names(**{"10.0.0.7": ["10.0.0.7"], "api": ["10.0.0.7", "10.0.0.8"], "far": ["10.0.0.9"]})
+    return TargetGatekeeper(allowed, demo_url, names, lambda _: False, Finder(answer), leads)
+
+
+@pytest.mark.parametrize(("host", "service"), [("10.0.0.7", CART), ("api", CART), ("far", None)])
+async def test_the_service_to_which_an_address_leads_is_watched(host: str, service: ServiceRef | None) -> None:
+    admitted = await leading_gate(FOUND, Leads("10.0.0.7"), "10.0.0.0/8").admit(LoadPlan(f"http://{host}:8080/"))
+    assert admitted.service == service
+
+
+async def test_the_host_that_requests_name_is_asked_for_and_a_named_service_is_not() -> None:
+    leads = Leads("10.0.0.7")
+    gate = leading_gate(FOUND, leads, "api")
+    await gate.admit(LoadPlan("http://API:8080/", headers={"host": "shop.example:80"}))
+    await gate.admit(LoadPlan("http://api:8080/x"))
+    addresses = ["10.0.0.7", "10.0.0.8"]
+    assert leads.asked == [
+        ("http://API:8080/", addresses, "shop.example"),
+        ("http://api:8080/x", addresses, "api"),
+    ]
+    await gate.admit(LoadPlan("http://api:8080/", service="shop/cart"))
+    assert len(leads.asked) == 2
+
+
+async def test_a_service_found_by_its_address_opens_only_what_the_operator_lists() -> None:
+    plan = LoadPlan("http://10.0.0.7:8080/")
+    assert (await leading_gate(FOUND, Leads("10.0.0.7"), "kubernetes:shop/*").admit(plan)).networks == ("10.0.0.7/32",)
+    with pytest.raises(TargetRefused):
+        await leading_gate(FOUND, Leads("10.0.0.7"), "kubernetes:other/*").admit(plan)
+
+
+async def test_a_service_found_by_its_address_without_a_ready_pod_is_not_loaded() -> None:
+    idle = ServiceFound(CART, problem="No pod is ready.", idle=True)
+    with pytest.raises(TargetUnavailable, match=r"No pod is ready\. No load was sent\."):
+        await leading_gate(idle, Leads("10.0.0.7"), "10.0.0.7").admit(LoadPlan("http://10.0.0.7:8080/"))
+    headless = ServiceFound(CART, problem="Service shop/cart is headless.")
+    admitted = await leading_gate(headless, Leads("10.0.0.7"), "10.0.0.7").admit(LoadPlan("http://10.0.0.7:8080/"))
+    assert admitted.service is None
 
 
 async def test_a_service_that_cannot_be_loaded_is_refused_with_its_reason() -> None:
