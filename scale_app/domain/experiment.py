@@ -70,6 +70,8 @@ def no_experiment_sentence(record: RunRecord) -> str:
         return f"{name} has no verdict. Start it again once pods answer and name themselves."
     if record.last.verdict.kind is VerdictKind.EVEN:
         return f"{name} is decided: {record.last.verdict.sentence} A second run is not needed."
+    if record.last.balance.pods < 2:
+        return f"{name} needs more than a second run of the same kind. {record.last.verdict.sentence}"
     if explained := _explained(record.last):
         return (
             f"{name} is explained: {explained}. A second run would show nothing new. "

@@ -51,7 +51,8 @@ def finding_rows(findings: Sequence[Finding]) -> list[FindingRow]:
 
 def findings_note(snapshot: Snapshot) -> str:
     """What stands where findings would, "" when there is nothing to explain."""
-    open_question = snapshot.verdict.kind in (VerdictKind.UNEVEN, VerdictKind.UNDECIDED)
+    doubted = snapshot.verdict.kind in (VerdictKind.UNEVEN, VerdictKind.UNDECIDED)
+    open_question = doubted and snapshot.balance.pods > 1
     return NO_CAUSE if open_question and not snapshot.findings else ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scale_app.domain.experiment import decisive_plan, no_experiment_sentence
 from scale_app.domain.gate import Gate, VerdictLevels
 from scale_app.domain.gating import Outcome
 from scale_app.domain.plan import LoadPlan
@@ -20,6 +21,7 @@ from scale_app.domain.samples import (
 )
 from scale_app.domain.snapshot import Snapshot, Source
 from scale_app.domain.verdict import VerdictKind, judge
+from scale_app.views.sentences import findings_note
 from tests.recorded import analysed
 
 SECONDS = 12
@@ -59,6 +61,13 @@ def test_one_pod_that_answered_is_undecided_and_says_how_to_let_scale_know() -> 
         assert "SCALE_KUBE_CONFIG" in verdict.sentence
         assert "service" in verdict.sentence
     assert (snapshot.balance.score, snapshot.balance.grade, snapshot.roster_known) == (1.0, "A", False)
+
+
+def test_one_pod_that_answered_has_no_cause_and_no_experiment() -> None:
+    record = ran(400).record
+    assert decisive_plan(record) is None
+    assert "only one pod answered" in no_experiment_sentence(record)
+    assert findings_note(last(ran(400))) == ""
 
 
 def test_a_known_roster_of_one_pod_is_even() -> None:
