@@ -32,6 +32,8 @@ class ServiceSettings:
     readiness_probe: whether every pod has one, None when unknown. Without it a pod takes traffic before it can answer.
     weights: {pod name: weight} that the balancer uses, empty when it has none. These are what the balancer does; the
         share that a pod should get is PodSeen.weight.
+    split: {Service: weight} by which the Ingress or HTTPRoute that split_by names shares requests among several
+        Services; empty for one.
     """
 
     session_affinity: SessionAffinity = "None"
@@ -47,6 +49,8 @@ class ServiceSettings:
     entry_node: str = ""
     leading: tuple[str, ...] = ()
     proxy_mode: str = ""
+    split: Mapping[str, float] = field(default_factory=dict)
+    split_by: str = ""
 
     @property
     def is_external(self) -> bool:
@@ -87,6 +91,14 @@ class ServiceRef:
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.context, self.namespace, self.name) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How a route shares requests among several Services. by: such as "HTTPRoute cart". weights: all above 0."""
+
+    by: str
+    weights: Mapping[ServiceRef, float]
 
 
 @dataclass(frozen=True, slots=True)

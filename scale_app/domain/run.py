@@ -12,6 +12,7 @@ from typing import Any
 
 from scale_app.domain.alert_rules import Alerts
 from scale_app.domain.attribution import Attribution
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.counters import ForeignTraffic
 from scale_app.domain.events import (
     AlertCleared,
@@ -238,7 +239,8 @@ class Run:
     def _figures(self, at_end: bool = False) -> Figures:
         figures = self._windows.figures(self.source, at_end)
         verdict = with_prospect(figures.verdict, figures, self.plan)
-        weights = weights_sentence(figures.whole.pods, self.plan.weights)
+        service = self._roster.service or ServiceSettings()
+        weights = weights_sentence(figures.whole.pods, self.plan.weights, service.split, service.split_by)
         if weights and verdict.kind is not VerdictKind.NO_DATA:
             verdict = replace(verdict, sentence=f"{verdict.sentence} {weights}")
         return replace(figures, verdict=verdict)

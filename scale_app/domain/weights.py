@@ -35,16 +35,22 @@ def weights_of(pods: Collection[str], declared: Mapping[str, float]) -> dict[str
     return {pod: declared[group] / sizes[group] for pod, group in groups.items()}
 
 
-def weights_sentence(pods: Collection[str], declared: Mapping[str, float]) -> str:
-    """By which weights a run is judged, and which of them no pod has; "" for none."""
+def weights_sentence(
+    pods: Collection[str], declared: Mapping[str, float], split: Mapping[str, float], split_by: str
+) -> str:
+    """By which weights a run is judged, and which of them no pod has; "" for none. split, split_by: of the cluster."""
     if not declared:
-        return ""
-    listed = [f"{name} {weight:g}" for name, weight in declared.items()]
-    rest = f" and {len(listed) - MOST_NAMED:,} more" if len(listed) > MOST_NAMED else ""
-    words = f"Fair shares by the weights in the plan: {', '.join(listed[:MOST_NAMED])}{rest}."
+        return f"Fair shares by the weights of {split_by}: {_listed(split)}." if split else ""
+    words = f"Fair shares by the weights in the plan: {_listed(declared)}."
     used = {_group_of(pod, declared) for pod in pods}
     unused = next((name for name in declared if name not in used), "")
     return words + (f" No pod is named {unused} or begins with {unused}-: check the weights." if unused else "")
+
+
+def _listed(declared: Mapping[str, float]) -> str:
+    listed = [f"{name} {weight:g}" for name, weight in declared.items()]
+    rest = f" and {len(listed) - MOST_NAMED:,} more" if len(listed) > MOST_NAMED else ""
+    return f"{', '.join(listed[:MOST_NAMED])}{rest}"
 
 
 def _group_of(pod: str, declared: Mapping[str, float]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ import pytest
 from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
 from scale_app.adapters.this_machine import SystemClock
-from scale_app.domain.cluster import ServiceRef, ServiceSettings
+from scale_app.domain.cluster import ServiceRef, ServiceSettings, Split
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable
 from scale_app.domain.samples import PodsLost, PodsSample, PodUsage, Sample
 from scale_app.domain.snapshot import Source
@@ -36,11 +37,11 @@ TIMING = WatchTiming(together_s=0.0, usage_every_s=0.05, leading_every_s=0.05, p
 class Watched:
     """A server with a shop of three pods, and the samples of one watch of it."""
 
-    def __init__(self, server: FakeApiServer, folder: Path) -> None:
+    def __init__(self, server: FakeApiServer, folder: Path, target: Admitted = TARGET) -> None:
         self.server = server
         self.clusters = Clusters(server.kubeconfig(folder))
         directory = KubernetesPods(self.clusters.of, SystemClock(), "n1", TIMING)
-        self.samples = cast(AsyncGenerator[Sample, None], directory.watch(TARGET))
+        self.samples = cast(AsyncGenerator[Sample, None], directory.watch(target))
 
     async def until(self, holds: Callable[[PodsSample], Any]) -> PodsSample:
         """The first list of pods of which that holds."""
@@ -151,6 +152,34 @@ async def test_a_pod_in_two_slices_is_one_pod(watched: Watched) -> None:
     first = await begun(watched)
     assert [pod.name for pod in first.pods] == ["cart-1", "cart-2", "cart-3"]
     assert first.pods[0].ready
+
+
+async def test_services_that_a_route_splits_are_one_roster_of_which_each_pod_has_its_part_of_the_weight(
+    server: FakeApiServer, tmp_path: Path
+) -> None:
+    server.put("services", service("canary"))
+    server.put("endpointslices", endpoint_slice(endpoint("canary-1"), service="canary"))
+    cart, canary = ServiceRef("shop", "cart"), ServiceRef("shop", "canary")
+    split = Split("HTTPRoute cart", {cart: 90.0, canary: 10.0})
+    watched = Watched(server, tmp_path, replace(TARGET, split=split))
+    weights = {"canary-1": 10.0, "cart-1": 30.0, "cart-2": 30.0, "cart-3": 30.0}
+    first = await watched.until(bool)
+    assert {pod.name: pod.weight for pod in first.pods if pod.ready} == weights
+    assert first.service is not None
+    assert (first.service.split, first.service.split_by) == ({"cart": 90.0, "canary": 10.0}, "HTTPRoute cart")
+    server.put("endpointslices", endpoint_slice(endpoint("canary-1"), endpoint("canary-2"), service="canary"))
+    grown = await watched.until(lambda seen: len(seen.pods) == 5)
+    assert [pod.weight for pod in grown.pods] == [5.0, 5.0, 30.0, 30.0, 30.0]
+    await watched.close()
+
+
+async def test_of_split_services_none_may_be_hidden(server: FakeApiServer, tmp_path: Path) -> None:
+    server.denied.add("list endpointslices.discovery.k8s.io")
+    split = Split("HTTPRoute cart", {ServiceRef("shop", "cart"): 9.0, ServiceRef("shop", "canary"): 1.0})
+    watched = Watched(server, tmp_path, replace(TARGET, split=split))
+    with pytest.raises(ClusterForbidden):
+        await watched.until(bool)
+    await watched.close()
 
 
 async def test_an_expired_version_is_listed_again(watched: Watched) -> None:

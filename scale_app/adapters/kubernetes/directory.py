@@ -24,6 +24,7 @@ from scale_app.adapters.kubernetes.client import ClusterClient, Json
 from scale_app.adapters.kubernetes.leading import read_leading, read_proxy_mode
 from scale_app.adapters.kubernetes.list_watch import ListWatch, Timing, listed
 from scale_app.adapters.kubernetes.service_objects import ServiceObjects
+from scale_app.adapters.kubernetes.split import together
 from scale_app.domain.cluster import NO_CLUSTER, ServiceRef
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, TargetUnavailable, named
 from scale_app.domain.samples import PodsLost, PodsSample, PodUsage, Sample
@@ -64,10 +65,17 @@ class KubernetesPods:
         """See PodDirectory. Raises ClusterForbidden when the account may not watch EndpointSlices."""
         if target.service is None:
             raise TargetUnavailable(NO_CLUSTER)
-        watch = Watch(self.cluster_of(target.service), target, target.service, self.client_node, self.timing)
-        async with aclosing(watch.samples(self.clock)) as samples:
+        watched = self._watch(target, target.service)
+        if target.split:
+            watched = together(
+                target.split, {service: self._watch(target, service) for service in target.split.weights}
+            )
+        async with aclosing(watched) as samples:
             async for sample in samples:
                 yield sample
+
+    def _watch(self, target: Admitted, service: ServiceRef) -> AsyncGenerator[Sample, None]:
+        return Watch(self.cluster_of(service), target, service, self.client_node, self.timing).samples(self.clock)
 
 
 class Watch:

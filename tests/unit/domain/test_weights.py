@@ -33,19 +33,25 @@ AS_MEANT = (0.3, 0.3, 0.3, 0.1)
 EVENLY = (0.25,) * 4
 
 
-def ran(shares: tuple[float, ...], plan: LoadPlan = PLAN, listed: bool = True, weighted: bool = False) -> Snapshot:
+def ran(
+    shares: tuple[float, ...],
+    plan: LoadPlan = PLAN,
+    listed: bool = True,
+    settings: ServiceSettings | None = None,
+    pod_weights: tuple[float, ...] = (1.0,) * 4,
+) -> Snapshot:
     """The end of 20 s of new connections that a random balancer shares so."""
     names, rng = (*STABLE, *CANARY), np.random.default_rng(7)
-    weights = dict(zip(names, shares, strict=True)) if weighted else {}
-    seen = PodsSample(0.0, tuple(PodSeen(name) for name in names), service=ServiceSettings(weights=weights))
+    pods = (PodSeen(name, weight=weight) for name, weight in zip(names, pod_weights, strict=True))
+    seen = PodsSample(0.0, tuple(pods), service=settings)
     samples: list[Sample] = [*([seen] if listed else []), LoadReady(0.0)]
     picked = np.zeros(4, dtype=int)
     for second in range(1, 21):
         picked = picked + rng.multinomial(2_000, shares)
-        pods = {name: PodCount(int(n), connections=int(n)) for name, n in zip(names, picked, strict=True) if n}
+        counts = {name: PodCount(int(n), connections=int(n)) for name, n in zip(names, picked, strict=True) if n}
         total = 2_000 * second
         loads = ConnectionLoads({1: total}, switches={})
-        samples.append(TrafficSample(second, 50, total, pods, connections=total, loads=loads))
+        samples.append(TrafficSample(second, 50, total, counts, connections=total, loads=loads))
     whole = analysed(Began(plan, Source.HEADER, 0.0), [*samples, LoadEnded(20.1)])
     assert replayed(whole) == whole
     assert whole.record.last is not None
@@ -75,10 +81,28 @@ def test_without_weights_90_to_10_is_uneven_and_the_sentence_speaks_of_none() ->
 
 
 def test_the_remedy_of_unequal_weights_is_the_plans_field() -> None:
-    (found,) = [each for each in ran(AS_MEANT, replace(PLAN, weights={}), weighted=True).findings
-                if each.code == "unequal_weights"]  # fmt: skip
-    assert "`weights`" in found.remedy
-    assert not [each for each in ran(AS_MEANT, weighted=True).findings if each.code == "unequal_weights"]
+    weighted = ServiceSettings(weights=dict(zip((*STABLE, *CANARY), AS_MEANT, strict=True)))
+
+    def remedies(plan: LoadPlan) -> list[str]:
+        return [
+            each.remedy for each in ran(AS_MEANT, plan, settings=weighted).findings if each.code == "unequal_weights"
+        ]
+
+    (remedy,) = remedies(replace(PLAN, weights={}))
+    assert "`weights`" in remedy
+    assert remedies(PLAN) == []
+
+
+def test_the_weights_of_a_route_are_meant_and_named_until_the_plan_has_its_own() -> None:
+    route = ServiceSettings(split={"stable": 90.0, "canary": 10.0}, split_by="HTTPRoute web")
+    by_pod = (30.0, 30.0, 30.0, 10.0)
+    last = ran(AS_MEANT, replace(PLAN, weights={}), settings=route, pod_weights=by_pod)
+    assert last.verdict.kind is VerdictKind.EVEN
+    assert last.verdict.sentence.endswith("Fair shares by the weights of HTTPRoute web: stable 90, canary 10.")
+    assert ran(EVENLY, replace(PLAN, weights={}), settings=route, pod_weights=by_pod).verdict.kind is VerdictKind.UNEVEN
+    own = ran(EVENLY, replace(PLAN, weights={"web": 1}), settings=route, pod_weights=by_pod)
+    assert own.verdict.kind is VerdictKind.EVEN
+    assert own.verdict.sentence.endswith("Fair shares by the weights in the plan: web 1.")
 
 
 def test_a_name_that_no_pod_has_is_told() -> None:
