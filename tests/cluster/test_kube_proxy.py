@@ -85,6 +85,17 @@ def test_few_kept_connections_leave_pods_without_work(measured: Measure) -> None
     assert agree(ran, truth)
     assert 0 in truth.values()  # four connections, five pods
     assert ran.verdict == "UNDECIDED"  # so few picks would look like that at a fair balancer as well
+    said = str(ran.last["verdict"]["sentence"])
+    assert "With 5 requests per connection instead of keep-alive, about" in said
+    assert "more connection" not in said  # none would come
+
+
+def test_work_that_is_meant_to_be_shared_unevenly_is_judged_by_that(measured: Measure, pods: list[Pod]) -> None:
+    """4 for one pod and 1 for each of the others is half of the work for that one; kube-proxy gives it a fifth."""
+    ran, truth = measured.run("plain", requests_per_connection=1, weights={pods[0].name: 4})
+    assert agree(ran, truth)
+    assert ran.verdict == "UNEVEN"
+    assert "instead of 50 %" in ran.last["verdict"]["sentence"]
 
 
 def test_affinity_sends_everything_of_one_client_to_one_pod(measured: Measure) -> None:
