@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from scale_app.domain.cluster import PermissionList, ServiceRef, Split, TargetList
+from scale_app.domain.cluster import PermissionList, ServiceRef, TargetList
 from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.events import Event, Numbered
 from scale_app.domain.notice import Notice
@@ -37,15 +37,13 @@ class Admitted:
 
     networks: the only address ranges (CIDR) to which a connection may be opened; checked again at each connect,
     so that a name that resolves to another address later is refused there.
-    service: the Kubernetes Service whose pods are watched, None for none. split: all whose pods are watched, where
-        a route shares the requests among several, `service` among them.
+    service: the Kubernetes Service whose pods are watched, None for none.
     """
 
     url: str
     source: Source
     networks: tuple[str, ...]
     service: ServiceRef | None = None
-    split: Split | None = None
 
 
 class Load(Protocol):

@@ -13,7 +13,7 @@ import pytest
 from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
 from scale_app.adapters.this_machine import SystemClock
-from scale_app.domain.cluster import ServiceRef, ServiceSettings, Split
+from scale_app.domain.cluster import ServiceRef, ServiceSettings
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable
 from scale_app.domain.samples import PodsLost, PodsSample, PodUsage, Sample
 from scale_app.domain.snapshot import Source
@@ -154,29 +154,53 @@ async def test_a_pod_in_two_slices_is_one_pod(watched: Watched) -> None:
     assert first.pods[0].ready
 
 
+ROUTE = {
+    "metadata": {"name": "way", "namespace": "shop"},
+    "spec": {
+        "hostnames": ["shop.example"],
+        "rules": [{"backendRefs": [{"name": "cart", "weight": 90}, {"name": "canary", "weight": 10}]}],
+    },
+}
+THROUGH = replace(TARGET, url="http://shop.example/", networks=("127.0.0.88/32",))
+
+
 async def test_services_that_a_route_splits_are_one_roster_of_which_each_pod_has_its_part_of_the_weight(
     server: FakeApiServer, tmp_path: Path
 ) -> None:
+    server.served.add("httproutes")
+    server.put("httproutes", ROUTE)
     server.put("services", service("canary"))
     server.put("endpointslices", endpoint_slice(endpoint("canary-1"), service="canary"))
-    cart, canary = ServiceRef("shop", "cart"), ServiceRef("shop", "canary")
-    split = Split("HTTPRoute cart", {cart: 90.0, canary: 10.0})
-    watched = Watched(server, tmp_path, replace(TARGET, split=split))
-    weights = {"canary-1": 10.0, "cart-1": 30.0, "cart-2": 30.0, "cart-3": 30.0}
+    watched = Watched(server, tmp_path, THROUGH)
     first = await watched.until(bool)
+    weights = {"canary-1": 10.0, "cart-1": 30.0, "cart-2": 30.0, "cart-3": 30.0}
     assert {pod.name: pod.weight for pod in first.pods if pod.ready} == weights
     assert first.service is not None
-    assert (first.service.split, first.service.split_by) == ({"cart": 90.0, "canary": 10.0}, "HTTPRoute cart")
+    assert (first.service.split, first.service.split_by) == ({"cart": 90.0, "canary": 10.0}, "HTTPRoute way")
     server.put("endpointslices", endpoint_slice(endpoint("canary-1"), endpoint("canary-2"), service="canary"))
     grown = await watched.until(lambda seen: len(seen.pods) == 5)
     assert [pod.weight for pod in grown.pods] == [5.0, 5.0, 30.0, 30.0, 30.0]
     await watched.close()
 
 
-async def test_of_split_services_none_may_be_hidden(server: FakeApiServer, tmp_path: Path) -> None:
+async def test_a_run_that_reaches_a_split_service_directly_has_its_own_pods_alone(
+    server: FakeApiServer, tmp_path: Path
+) -> None:
+    server.served.add("httproutes")
+    server.put("httproutes", ROUTE)
+    watched = Watched(server, tmp_path)
+    first = await watched.until(bool)
+    assert [(pod.name, pod.weight) for pod in first.pods] == [("cart-1", 1.0), ("cart-2", 1.0), ("cart-3", 1.0)]
+    await watched.close()
+
+
+async def test_without_a_right_to_a_service_that_is_split_there_is_nothing_to_go_by(
+    server: FakeApiServer, tmp_path: Path
+) -> None:
+    server.served.add("httproutes")
+    server.put("httproutes", ROUTE)
     server.denied.add("list endpointslices.discovery.k8s.io")
-    split = Split("HTTPRoute cart", {ServiceRef("shop", "cart"): 9.0, ServiceRef("shop", "canary"): 1.0})
-    watched = Watched(server, tmp_path, replace(TARGET, split=split))
+    watched = Watched(server, tmp_path, THROUGH)
     with pytest.raises(ClusterForbidden):
         await watched.until(bool)
     await watched.close()

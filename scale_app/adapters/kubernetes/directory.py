@@ -23,8 +23,9 @@ from scale_app.adapters.kubernetes.catalog import serves
 from scale_app.adapters.kubernetes.client import ClusterClient, Json
 from scale_app.adapters.kubernetes.leading import read_leading, read_proxy_mode
 from scale_app.adapters.kubernetes.list_watch import ListWatch, Timing, listed
+from scale_app.adapters.kubernetes.route_splits import read_split
 from scale_app.adapters.kubernetes.service_objects import ServiceObjects
-from scale_app.adapters.kubernetes.split import together
+from scale_app.adapters.kubernetes.split_pods import together
 from scale_app.domain.cluster import NO_CLUSTER, ServiceRef
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, TargetUnavailable, named
 from scale_app.domain.samples import PodsLost, PodsSample, PodUsage, Sample
@@ -65,11 +66,10 @@ class KubernetesPods:
         """See PodDirectory. Raises ClusterForbidden when the account may not watch EndpointSlices."""
         if target.service is None:
             raise TargetUnavailable(NO_CLUSTER)
+        split = await read_split(self.cluster_of(target.service), target.service, target.url, target.networks)
         watched = self._watch(target, target.service)
-        if target.split:
-            watched = together(
-                target.split, {service: self._watch(target, service) for service in target.split.weights}
-            )
+        if split:
+            watched = together(split, {service: self._watch(target, service) for service in split.weights})
         async with aclosing(watched) as samples:
             async for sample in samples:
                 yield sample

@@ -1,0 +1,118 @@
+"""Which route, if any, shares a run's requests among several Services: an HTTPRoute's weights, an Ingress's canary."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from scale_app.adapters.kubernetes import objects
+from scale_app.adapters.kubernetes.client import ClusterClient
+from scale_app.adapters.kubernetes.entry import entry_of
+from scale_app.adapters.kubernetes.leading import NGINX
+from scale_app.adapters.kubernetes.list_watch import listed
+from scale_app.adapters.kubernetes.objects import Json, int_at, labels_at, list_at, text_at
+from scale_app.domain.cluster import ServiceRef, Split, service_of_url
+from scale_app.domain.errors import ScaleError
+from scale_app.domain.source import GATEWAY, NETWORKING
+
+Rule = tuple[str, Split]
+"""A path, and what it leads to; one Service alone has all the weight."""
+
+
+async def read_split(cluster: ClusterClient, service: ServiceRef, url: str, networks: Sequence[str]) -> Split | None:
+    """None where the Service is reached directly, or gets everything, or where routes may not or cannot be read."""
+    where = f"namespaces/{service.namespace}"
+    named = {"fieldSelector": f"metadata.name={service.name}"}
+    try:
+        services, _ = await listed(cluster, f"/api/v1/{where}/services", named)
+    except ScaleError:
+        return None
+    if _is_direct(services, service, url, networks):
+        return None
+    read = []
+    for api, kind in ((NETWORKING, "ingresses"), (GATEWAY, "httproutes")):
+        try:
+            read.append((await listed(cluster, f"/apis/{api}/v1/{where}/{kind}"))[0])
+        except ScaleError:
+            read.append([])
+    return split_of(service, url, *read)
+
+
+def _is_direct(services: Sequence[Json], service: ServiceRef, url: str, networks: Sequence[str]) -> bool:
+    named = service_of_url(url)
+    if named is not None and (named.namespace, named.name) == (service.namespace, service.name):
+        return True
+    return any(entry_of(objects.service(each), (), url, networks)[0] for each in services)
+
+
+def split_of(service: ServiceRef, url: str, ingresses: Iterable[Json], routes: Iterable[Json]) -> Split | None:
+    """By the rule whose path fits the URL best; None where that one splits nothing, or two fit alike and differ."""
+    host, path = urlsplit(url).hostname or "", urlsplit(url).path or "/"
+    rules = [*_of_routes(service, host, routes), *_of_canaries(service, host, list(ingresses))]
+    fitting = [rule for rule in rules if f"{path}/".startswith(f"{rule[0].rstrip('/')}/")]
+    longest = max((len(begins) for begins, _ in fitting), default=0)
+    best = [split for begins, split in fitting if len(begins) == longest and len(split.weights) > 1]
+    own = replace(service, port=0)
+    return best[0] if best and all(split == best[0] for split in best) and own in best[0].weights else None
+
+
+def _of_routes(service: ServiceRef, host: str, routes: Iterable[Json]) -> Iterator[Rule]:
+    for route in routes:
+        if not _is_for(host, [name for name in list_at(route, "spec", "hostnames") if isinstance(name, str)]):
+            continue
+        name, namespace = text_at(route, "metadata", "name"), text_at(route, "metadata", "namespace")
+        for rule in list_at(route, "spec", "rules"):
+            weights = {
+                ServiceRef(text_at(ref, "namespace") or namespace, text_at(ref, "name"), service.context): float(weight)
+                for ref in list_at(rule, "backendRefs")
+                if (weight := int_at(ref, "weight", default=1)) > 0 and text_at(ref, "kind") in ("", "Service")
+            }
+            for match in list_at(rule, "matches") or [{}]:
+                yield text_at(match, "path", "value") or "/", Split(f"HTTPRoute {name}", weights)
+
+
+def _of_canaries(service: ServiceRef, host: str, ingresses: Sequence[Json]) -> Iterator[Rule]:
+    """ingress-nginx sends a part of what an Ingress gets to the Service of another one that is its canary."""
+    mains = [path for ingress in ingresses if not _is_canary(ingress) for path in _paths(service, host, ingress)]
+    for ingress in filter(_is_canary, ingresses):
+        weight, total = _number_at(ingress, "canary-weight", 0), _number_at(ingress, "canary-weight-total", 100)
+        for to_host, begins, canary in _paths(service, host, ingress) if 0 < weight < total else ():
+            for main in (to for at, path, to in mains if (at, path) == (to_host, begins)):
+                by = f"Ingress {text_at(ingress, 'metadata', 'name')} (canary-weight)"
+                yield begins, Split(by, {main: float(total - weight), canary: float(weight)})
+
+
+def _is_canary(ingress: Json) -> bool:
+    return labels_at(ingress, "metadata", "annotations").get(f"{NGINX}canary") == "true"
+
+
+def _number_at(ingress: Json, annotation: str, default: int) -> int:
+    text = labels_at(ingress, "metadata", "annotations").get(NGINX + annotation, "")
+    return int(text) if text.isdecimal() else default
+
+
+def _paths(service: ServiceRef, host: str, ingress: Json) -> Iterator[tuple[str, str, ServiceRef]]:
+    for rule in list_at(ingress, "spec", "rules"):
+        at = text_at(rule, "host")
+        for path in list_at(rule, "http", "paths") if _is_for(host, [at] if at else []) else ():
+            to = ServiceRef(
+                text_at(ingress, "metadata", "namespace"), text_at(path, "backend", "service", "name"), service.context
+            )
+            yield at, text_at(path, "path") or "/", to
+
+
+def _is_for(host: str, names: Sequence[str]) -> bool:
+    """Whether these names lead a request to that host. Behind an address may be any of them."""
+    if not names or _is_address(host):
+        return True
+    return any(name == host or (name.startswith("*.") and host.endswith(name[1:])) for name in names)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

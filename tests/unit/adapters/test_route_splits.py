@@ -1,0 +1,95 @@
+"""Which route shares a URL's requests among several Services, and by which weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scale_app.adapters.kubernetes.route_splits import split_of
+from scale_app.domain.cluster import ServiceRef, Split
+
+CART, CANARY, OTHER = (ServiceRef("shop", name) for name in ("cart", "canary", "other"))
+URL = "http://shop.example/cart/1"
+NGINX = "nginx.ingress.kubernetes.io/"
+Document = dict[str, Any]
+
+
+def route(*weights: int, path: str = "/", hosts: tuple[str, ...] = ("shop.example",), name: str = "way") -> Document:
+    refs = [{"name": each, "weight": weight} for each, weight in zip(("cart", "canary"), weights, strict=False)]
+    rules = [{"matches": [{"path": {"value": path}}], "backendRefs": refs}]
+    return {"metadata": {"name": name, "namespace": "shop"}, "spec": {"hostnames": list(hosts), "rules": rules}}
+
+
+def ingress(service: str, name: str, **annotations: str) -> Document:
+    backend = {"service": {"name": service, "port": {"number": 80}}}
+    rules = [{"host": "shop.example", "http": {"paths": [{"path": "/", "backend": backend}]}}]
+    given = {NGINX + key.replace("_", "-"): value for key, value in annotations.items()}
+    return {"metadata": {"name": name, "namespace": "shop", "annotations": given}, "spec": {"rules": rules}}
+
+
+BY_ROUTE = Split("HTTPRoute way", {CART: 90.0, CANARY: 10.0})
+
+
+@pytest.mark.parametrize("of", [CART, CANARY, ServiceRef("shop", "cart", port=80)])
+def test_the_weights_of_a_route_are_found_from_each_of_its_services(of: ServiceRef) -> None:
+    assert split_of(of, URL, [], [route(90, 10)]) == BY_ROUTE
+
+
+@pytest.mark.parametrize(
+    "routes",
+    [
+        [],
+        [route(1)],  # all to one
+        [route(90, 0)],  # nothing to the other
+        [route(90, 10, hosts=("else.example",))],
+        [route(90, 10, path="/card")],  # a path is a prefix by its parts
+        [route(90, 10), route(1, path="/cart", name="own")],  # a longer path leads to one alone
+        [route(90, 10), route(50, 50, name="second")],  # nobody knows which
+    ],
+)
+def test_where_nothing_is_split_or_nobody_knows_how_there_is_none(routes: list[Document]) -> None:
+    assert split_of(CART, URL, [], routes) is None
+
+
+@pytest.mark.parametrize("hosts", [(), ("*.example",), ("a.example", "shop.example")])
+def test_hosts_of_a_route_may_be_none_or_a_pattern(hosts: tuple[str, ...]) -> None:
+    assert split_of(CART, URL, [], [route(90, 10, path="/cart/", hosts=hosts)]) == BY_ROUTE
+
+
+def test_a_service_that_has_no_part_in_it_is_not_split() -> None:
+    assert split_of(OTHER, URL, [], [route(90, 10)]) is None
+
+
+def test_behind_an_address_may_be_any_host() -> None:
+    assert split_of(CART, "http://10.0.0.1/", [], [route(90, 10)]) == BY_ROUTE
+
+
+def test_a_canary_of_ingress_nginx_takes_its_weight_from_the_other() -> None:
+    main, canary = ingress("cart", "main"), ingress("canary", "next", canary="true", canary_weight="10")
+    found = Split("Ingress next (canary-weight)", {CART: 90.0, CANARY: 10.0})
+    assert split_of(CART, URL, [main, canary], []) == split_of(CANARY, URL, [canary, main], []) == found
+    of_200 = ingress("canary", "next", canary="true", canary_weight="10", canary_weight_total="200")
+    split = split_of(CART, URL, [main, of_200], [])
+    assert split is not None
+    assert split.weights == {CART: 190.0, CANARY: 10.0}
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {"canary": "false", "canary_weight": "10"},
+        {"canary": "true"},
+        {"canary": "true", "canary_by_header": "X-Next"},
+        {"canary": "true", "canary_weight": "0"},
+        {"canary": "true", "canary_weight": "100"},
+        {"canary": "true", "canary_weight": "some"},
+    ],
+)
+def test_a_canary_without_a_weight_between_nothing_and_all_splits_nothing(annotations: dict[str, str]) -> None:
+    assert split_of(CART, URL, [ingress("cart", "main"), ingress("canary", "next", **annotations)], []) is None
+
+
+def test_objects_of_a_wrong_form_are_no_routes() -> None:
+    wrong: list[Document] = [{}, {"spec": {"rules": "x"}}, {"spec": {"rules": [None, {"backendRefs": [1]}]}}]
+    assert split_of(CART, URL, wrong, wrong) is None
