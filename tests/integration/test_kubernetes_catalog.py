@@ -317,6 +317,19 @@ async def test_a_url_that_names_no_service_leads_to_one(
     assert (found and str(found)) == service
 
 
+@pytest.mark.parametrize(("weights", "service"), [((90, 10), "shop/cart"), ((0, 10), "shop/canary")])
+async def test_a_url_whose_requests_a_route_shares_leads_to_a_service_of_the_route(
+    server: FakeApiServer, catalog: KubernetesCatalog, weights: tuple[int, int], service: str
+) -> None:
+    server.served |= {"httproutes", "gateways"}
+    server.put("services", of_service("canary", ports=[{"port": 8080}]))
+    server.put("gateways", gateway())
+    refs = [{"name": name, "port": 8080, "weight": n} for name, n in zip(("cart", "canary"), weights, strict=True)]
+    server.put("httproutes", route(*refs))
+    found = await catalog.leads_to("http://r.example/r/1", ["127.0.0.88"], "r.example")
+    assert str(found) == service
+
+
 async def test_without_every_right_a_url_leads_as_far_as_the_rest_says(
     server: FakeApiServer, catalog: KubernetesCatalog
 ) -> None:

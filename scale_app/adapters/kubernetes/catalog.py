@@ -15,6 +15,7 @@ from scale_app.adapters.kubernetes.list_watch import listed
 from scale_app.adapters.kubernetes.objects import at
 from scale_app.adapters.kubernetes.offers import Found, problem_of, targets_of
 from scale_app.adapters.kubernetes.reached import services_at
+from scale_app.adapters.kubernetes.route_splits import split_of
 from scale_app.domain.cluster import (
     Need,
     PermissionList,
@@ -103,7 +104,10 @@ class KubernetesCatalog:
         return _joined(await asyncio.gather(*(self._in_namespace(cluster, name) for name in namespaces)))
 
     async def leads_to(self, url: str, addresses: Sequence[str], host: str) -> ServiceRef | None:
-        """The Service to which a URL leads that names none; None for no Service, or several. See `services_at`."""
+        """The Service to which a URL leads that names none; None for no Service, or several. See `services_at`.
+
+        Of several that a route shares by weights, the first: whoever watches its pods finds the others.
+        """
         reached = await asyncio.gather(*(self._reached(each, url, addresses, host) for each in self._clusters.all()))
         services = {str(service): service for each in reached for service in each}
         return next(iter(services.values())) if len(services) == 1 else None
@@ -122,7 +126,10 @@ class KubernetesCatalog:
         of_all: dict[str, Any] = {kind: [each for part in parts for each in getattr(part, kind)] for kind in SEARCHED}
         at_nodes = [address for node in nodes for address in objects.node(node).addresses]
         found = Found(**of_all, context=cluster.context, nodes=at_nodes)
-        return services_at(found, url, addresses, host)
+        services = services_at(found, url, addresses, host)
+        split = split_of(services[0], url, found.ingresses, found.routes) if len(services) > 1 else None
+        shared = split is not None and {replace(each, port=0) for each in services} == split.weights.keys()
+        return services[:1] if shared else services
 
     async def _in_namespace(self, cluster: ClusterClient, namespace: str) -> TargetList:
         problems: list[str] = []
