@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.handle import Cluster, Pod
 from tests.cluster.product import Product
-from tests.cluster.targets import ECHO_PORT, echo, namespace, nginx, service
+from tests.cluster.targets import ECHO_PORT, Thing, echo, namespace, nginx, service
 from tests.cluster.truth import answered
 
 HERE = "layer7"
@@ -22,25 +22,40 @@ POLICIES = {
 KEPT = {"requests_per_connection": None, "users": 20, "think_time_s": 0.005, "service": f"{HERE}/echo"}
 
 
+def ingress(name: str, to: str, **annotations: str) -> Thing:
+    """What an Ingress controller in the proxy's place would go by."""
+    backend = {"service": {"name": to, "port": {"number": 80}}}
+    path = {"path": "/canary", "pathType": "Prefix", "backend": backend}
+    given = {f"nginx.ingress.kubernetes.io/{key.replace('_', '-')}": value for key, value in annotations.items()}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": name, "annotations": given},
+        "spec": {"rules": [{"http": {"paths": [path]}}]},
+    }
+
+
 @pytest.fixture(scope="module")
 def pods(cluster: Cluster) -> Iterator[list[Pod]]:
     cluster.apply([namespace(HERE)])
     cluster.apply([echo(PODS, environment={"LOG": "none"}), service("echo")], HERE)
+    cluster.apply([echo(1, "next", environment={"LOG": "none"}), service("next", "next")], HERE)
+    cluster.apply([ingress("main", "echo"), ingress("canary", "next", canary="true", canary_weight="10")], HERE)
     pods = cluster.wait_for_pods(HERE, "app=echo", PODS)
+    (canary,) = cluster.wait_for_pods(HERE, "app=next", 1)
     server = " ".join(
         f'location /{name} {{ proxy_pass http://{name}; proxy_http_version 1.1; proxy_set_header Connection ""; }}'
-        for name in POLICIES
+        for name in (*POLICIES, "canary")
     )
-    cluster.apply(
-        nginx("edge", f"{server} location / {{ return 200; }}", "".join(map(_upstream, POLICIES, [pods] * 3))), HERE
-    )
+    nine_to_one = _upstream_of("canary", [*pods, canary], (9, 9, 9, 9, 4), "")
+    upstreams = [_upstream_of(name, pods, *policy) for name, policy in POLICIES.items()]
+    cluster.apply(nginx("edge", f"{server} location / {{ return 200; }}", "".join([*upstreams, nine_to_one])), HERE)
     cluster.wait_for_pods(HERE, "app=edge", 1)
     yield pods
     cluster.kubectl("delete", "namespace", HERE, "--wait=false")
 
 
-def _upstream(name: str, pods: list[Pod]) -> str:
-    weights, policy = POLICIES[name]
+def _upstream_of(name: str, pods: list[Pod], weights: tuple[int, ...], policy: str) -> str:
     servers = (f"server {pod.ip}:{ECHO_PORT} weight={n};" for pod, n in zip(pods, weights, strict=True) if n)
     return f"upstream {name} {{ {policy} {' '.join(servers)} keepalive 32; }}\n"
 
@@ -67,3 +82,27 @@ def test_what_a_layer_7_balancer_does_is_named(
     assert (first["code"], first["certainty"]) == (cause, "likely")
     assert said in first["evidence"]
     assert not {"layer7", "uneven_connections"} & set(ran.causes)
+
+
+@pytest.mark.parametrize(
+    ("path", "meant", "said"),
+    [
+        ("weights", {"echo": 1}, ""),
+        ("weights", None, "the plan: {first} 3."),
+        ("canary", {}, "Ingress canary (canary-weight): echo 90, next 10."),
+    ],
+)
+def test_weights_that_are_meant_are_even(
+    cluster: Cluster, product: Product, pods: list[Pod], path: str, meant: dict[str, int] | None, said: str
+) -> None:
+    every = [*pods, *(cluster.wait_for_pods(HERE, "app=next", 1) if path == "canary" else [])]
+    before = answered(every)
+    weights = {pods[0].name: 3} if meant is None else meant
+    ran = product.run(f"{cluster.url_of('edge', HERE)}{path}", **KEPT, duration=5, weights=weights)
+    after = answered(every)
+    assert ran.counted == {name: after[name] - before[name] for name in after}
+    assert ran.verdict == ("EVEN" if said else "UNEVEN")
+    if said:
+        assert ran.score > 0.95
+        assert ran.last["verdict"]["sentence"].endswith(said.format(first=pods[0].name))
+        assert not ran.causes or ran.causes == ["layer7"]
