@@ -55,9 +55,10 @@ def progress(quiet: bool) -> Iterator[Show]:
         yield _Lines().show
     else:
         with Live(console=console, refresh_per_second=4, transient=True) as live:
+            news = News()
 
             def show(record: RunRecord, events: Sequence[Event]) -> None:
-                for line in told(events):
+                for line in news.lines(record, events):
                     live.console.print(plain(line))
                 live.update(_picture(run_view(record, ())))
 
@@ -73,9 +74,10 @@ def _picture(view: RunView) -> RenderableType:
 class _Lines:
     def __init__(self) -> None:
         self._next_s = 0.0
+        self._news = News()
 
     def show(self, record: RunRecord, events: Sequence[Event]) -> None:
-        for line in told(events):
+        for line in self._news.lines(record, events):
             click.echo(line, err=True)
         last = record.last
         if last is not None and last.elapsed_s >= self._next_s:
@@ -83,10 +85,18 @@ class _Lines:
             click.echo(line_of(run_view(record, ())), err=True)
 
 
-def told(events: Sequence[Event]) -> list[str]:
-    """What happened, as the page tells it, the oldest first; a run's states are told with how it ended."""
-    lines = happenings([event for event in events if not isinstance(event, StateChanged)])
-    return [f"{line.at}  {line.text}" for line in reversed(lines)]
+class News:
+    """What happens in a run, as the page tells it; the states of a run are told with how it ended."""
+
+    def __init__(self) -> None:
+        self._problem = ""
+
+    def lines(self, record: RunRecord, events: Sequence[Event]) -> list[str]:
+        """What is new, the oldest first, and what is not visible of the pods."""
+        told = happenings([event for event in events if not isinstance(event, StateChanged)])
+        before, self._problem = self._problem, record.last.pods_problem if record.last else self._problem
+        at_once = {line.text for line in told} | {before, ""}
+        return [f"{line.at}  {line.text}" for line in reversed(told)] + [*({self._problem} - at_once)]
 
 
 def line_of(view: RunView) -> str:

@@ -35,6 +35,20 @@ def test_what_happens_in_a_run_is_told_as_it_happens(capsys: pytest.CaptureFixtu
     ]
 
 
+def test_a_right_that_is_missing_from_the_start_is_told_once_and_with_what_happened_only_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = an_ended_run([10, 10], 20)
+    assert record.last is not None
+    missing = replace(record, last=replace(record.last, pods_problem="No right."))
+    lost = replace(record, last=replace(record.last, pods_problem=LOST))
+    with progress(quiet=False) as show:
+        for seen, events in ((missing, []), (missing, []), (lost, HAPPENED[2:3]), (lost, []), (missing, [])):
+            show(seen, events)
+    told = [line for line in capsys.readouterr().err.splitlines() if " requests, " not in line]
+    assert told == ["No right.", f"0:05  {LOST}", "No right."]
+
+
 def test_what_cannot_be_seen_of_the_pods_is_told_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     record = an_ended_run([10, 10], 20)
     assert record.last is not None
