@@ -24,6 +24,7 @@ class ServiceSettings:
     traffic_distribution: "" when it is not set. topology_hints: the annotation topology-mode is Auto.
     client_node, client_zone: where the load generator runs, "" when unknown.
     external_traffic_policy: how traffic from outside the cluster is spread, "" for a Service without such traffic.
+    headless: it has no address of its own; its name leads to those of its pods.
     entry: by which of its addresses the run reaches the Service, "" when by another way, such as an Ingress.
     entry_node: whose port that is, "" when it is none or unknown.
     leading: what Ingresses and HTTPRoutes that lead to it say that chooses a pod or a part of the traffic, such as
@@ -51,6 +52,7 @@ class ServiceSettings:
     proxy_mode: str = ""
     split: Mapping[str, float] = field(default_factory=dict)
     split_by: str = ""
+    headless: bool = False
 
     @property
     def is_external(self) -> bool:

@@ -24,7 +24,17 @@ LUCK = 0.05
 FEW_USERS_PER_POD = 2
 ENOUGH_USERS_PER_POD = 10
 WORTH_WHILE = 1.2
-EXPLAIN = frozenset({"session_affinity", "internal_traffic_policy", "topology", "unequal_weights", "late_pods"})
+EXPLAIN = frozenset(
+    {
+        "session_affinity",
+        "internal_traffic_policy",
+        "external_traffic_policy",
+        "topology",
+        "uneven_places",
+        "unequal_weights",
+        "late_pods",
+    }
+)
 """Causes that, where they are certain, say by themselves why work is uneven. A pod that does not answer always does."""
 
 

@@ -260,6 +260,7 @@ def _settings(document: Json, spec: Json) -> ServiceSettings:
         external_traffic_policy=_one_of(spec, "externalTrafficPolicy", ExternalTrafficPolicy),
         traffic_distribution=_one_of(spec, "trafficDistribution", TrafficDistribution),
         topology_hints=any(annotations.get(name, "").lower() == "auto" for name in TOPOLOGY_ANNOTATIONS),
+        headless=text_at(spec, "clusterIP") == "None",
     )
 
 

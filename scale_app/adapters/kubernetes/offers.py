@@ -71,7 +71,8 @@ def _why_never(service: Service) -> str:
     if service.headless:
         return (
             f"Service {name} is headless (clusterIP: None): its clients choose a pod by DNS, and nothing balances "
-            "between them. Load a Service with a cluster IP."
+            "between them. Load a Service with a cluster IP, or, to choose as such clients do, give its name as the "
+            "target, with dns: connection and without a service."
         )
     if not service.ports:
         return f"Service {name} has no TCP port, so it does not speak HTTP. Choose another Service."

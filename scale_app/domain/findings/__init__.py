@@ -14,6 +14,7 @@ CAUSES: tuple[Cause, ...] = (
     counts.pods_not_named,
     counts.generator_limit,
     pods.silent_pod,
+    balancer.headless,
     balancer.session_affinity,
     places.internal_traffic_policy,
     places.external_traffic_policy,

@@ -9,6 +9,7 @@ from scale_app.domain.findings.facts import Facts, Found, cause, percent
 from scale_app.domain.findings.places import uneven_places
 from scale_app.domain.numerics import np
 from scale_app.domain.verdict import VerdictKind
+from scale_app.domain.verdict_sentence import count
 
 NEARLY_ALL = 0.9
 
@@ -34,6 +35,29 @@ def session_affinity(facts: Facts) -> Found | None:
         f"where the fair share is {percent(1 / pods)}."
     )
     return Found("certain", evidence, [name])
+
+
+DNS_WORDS = {"connection": "for each connection", "second": "at most once a second", "once": "once for the whole run"}
+
+
+@cause(
+    code="headless",
+    title="The Service is headless: its clients choose a pod",
+    cause="The name of a Service with clusterIP: None leads to the addresses of its pods, and each client takes one of "
+    "them. Nothing balances: the run shows how Scale chose, not how other clients do.",
+    shown_by="the Service's clusterIP, how the plan resolves names",
+    remedy="To judge a balancer, load a Service with a cluster IP. To choose as clients of DNS do, set dns to "
+    "connection and few requests per connection in the plan.",
+)
+def headless(facts: Facts) -> Found | None:
+    """Whatever the shares are, since they say nothing of a balancer."""
+    if facts.service is None or not facts.service.headless:
+        return None
+    evidence = (
+        f"The Service has clusterIP: None and {count(len(facts.listed), 'listed pod')}; Scale resolves its name "
+        f"{DNS_WORDS[facts.plan.dns]} and takes a random one of its addresses."
+    )
+    return Found("certain", evidence)
 
 
 IMPROBABLE = 0.001

@@ -123,7 +123,12 @@ def test_what_is_even_running_or_blind_has_no_experiment_and_says_why() -> None:
 
 @pytest.mark.parametrize(
     ("code", "certainty", "decided"),
-    [("session_affinity", "certain", True), ("topology", "likely", False), ("layer7", "certain", False)],
+    [
+        ("session_affinity", "certain", True),
+        ("external_traffic_policy", "certain", True),
+        ("topology", "likely", False),
+        ("layer7", "certain", False),
+    ],
 )
 def test_a_cause_that_is_certain_leaves_nothing_to_decide(code: str, certainty: Certainty, decided: bool) -> None:
     record = a_run(KEPT, HOT, 200)

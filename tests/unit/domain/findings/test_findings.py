@@ -54,6 +54,7 @@ FIRES: list[tuple[str, str, str, Scene]] = [
     ("generator_limit", "likely", "", Scene(pods([4_000] * 5), health=(LATE, LATE, LATE))),
     ("generator_limit", "likely", "", Scene(pods([4_000] * 5), health=(LATE, LATE, BUSY))),
     ("generator_limit", "likely", "", Scene(pods([4_000] * 5), health=(BEHIND, BEHIND, OUT_OF_PORTS))),
+    ("headless", "certain", "", Scene(pods([4_000] * 5), service=ServiceSettings(headless=True))),
     ("session_affinity", "certain", "a", Scene(ONE_GETS_ALL, service=AFFINE)),
     ("session_affinity", "certain", "a", Scene(pods([3_000, 2_000, 0, 0, 0]), service=AFFINE)),
     ("internal_traffic_policy", "certain", "bce", Scene(NODE_A_ONLY, service=LOCAL)),
@@ -139,6 +140,7 @@ SILENT: list[tuple[str, Scene]] = [
     ("pods_not_named", Scene(pods([500, 480]), unnamed=20)),
     ("generator_limit", Scene(pods([4_000] * 5), health=(BUSY, BUSY, FINE))),
     ("generator_limit", Scene(pods([4_000] * 5), health=(BUSY, BUSY))),
+    ("headless", Scene(ONE_GETS_ALL, service=PLAIN)),
     ("session_affinity", Scene(ONE_GETS_ALL)),
     ("internal_traffic_policy", Scene(NODE_A_ONLY)),
     # A starved pod on the client's own node is not explained by staying local.
