@@ -96,7 +96,7 @@ class TargetGatekeeper:
             return None  # it is no Service that may be looked at: a URL like any other
         if found.idle:
             raise TargetUnavailable(f"{found.problem} No load was sent.")
-        return None if found.problem else found
+        return found if found.headless or not found.problem else None
 
     async def _found(self, service: ServiceRef) -> ServiceFound:
         if self._find_service is None:

@@ -90,9 +90,9 @@ class Cluster:
         items: list[dict[str, Any]] = json.loads(api_get(self.layout, path) or '{"items": []}')["items"]
         return items
 
-    def url_of(self, service: str, namespace: str) -> str:
+    def url_of(self, service: str, namespace: str, port: int = 80) -> str:
         """A Service's URL, once its name is known and its pods answer there."""
-        url = f"http://{service}.{namespace}.svc/"
+        url = f"http://{service}.{namespace}.svc{'' if port == 80 else f':{port}'}/"
         until(lambda: _answers(f"{url}healthz"), f"{url} answers")
         return url
 

@@ -16,7 +16,7 @@ import pytest
 from tests.cluster.handle import Cluster, Pod
 from tests.cluster.layout import CLIENT_NODE, node_ip
 from tests.cluster.product import OUTSIDE, Product, Ran, scale_run, serving
-from tests.cluster.targets import echo, namespace, service
+from tests.cluster.targets import ECHO_PORT, echo, namespace, service
 from tests.cluster.truth import answered
 
 APP = "app=echo"
@@ -29,6 +29,7 @@ SERVICES: dict[str, dict[str, Any]] = {
     "sticky": {"sessionAffinity": "ClientIP"},
     "local": {"internalTrafficPolicy": "Local"},
     "near": {"trafficDistribution": "PreferSameNode"},
+    "headless": {"clusterIP": "None"},
     "outside": {"type": "NodePort", "externalTrafficPolicy": "Local"},
     "nodes": {"type": "NodePort"},
 }
@@ -57,9 +58,9 @@ class Measure:
     def __init__(self, cluster: Cluster, product: Product, pods: list[Pod]) -> None:
         self._cluster, self._product, self._pods = cluster, product, pods
 
-    def run(self, service: str, url: str = "", **plan: object) -> tuple[Ran, dict[str, int]]:
-        """The run, and {pod: requests it answered during it}. url: in place of the Service's name."""
-        named = self._cluster.url_of(service, HERE)
+    def run(self, service: str, url: str = "", port: int = 80, **plan: object) -> tuple[Ran, dict[str, int]]:
+        """The run, and {pod: requests it answered during it}. url: in place of the Service's name. port: of it."""
+        named = self._cluster.url_of(service, HERE, port)
         before = answered(self._pods)
         ran = self._product.run(url or named, **plan)
         after = answered(self._pods)
@@ -212,3 +213,10 @@ def test_one_pod_of_a_cluster_that_scale_does_not_know_is_not_called_even(
     assert "only one pod answered; whether there are more is unknown" in ran.last["verdict"]["sentence"]
     said = f"The number of pods that answered is 1, below {PODS}; how many should have answered is unknown."
     assert (gate["outcome"], gate["checks"][-1]["sentence"]) == ("failed", said)
+
+
+def test_a_headless_service_is_named_at_once_and_its_pods_are_counted(measured: Measure) -> None:
+    ran, truth = measured.run("headless", port=ECHO_PORT, requests_per_connection=1, duration=2)
+    assert agree(ran, truth)
+    assert len(ran.counted) == PODS
+    assert ran.causes[0] == "headless"

@@ -114,7 +114,7 @@ async def test_a_service_that_cannot_be_loaded_says_why(
     assert said in target.problem
     assert target.url == ""
     found = await catalog.find(CART)
-    assert (found.problem, found.idle) == (target.problem, False)
+    assert (found.problem, found.idle, found.headless) == (target.problem, False, "headless" in said)
 
 
 @pytest.mark.parametrize(

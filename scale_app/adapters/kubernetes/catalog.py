@@ -88,7 +88,7 @@ class KubernetesCatalog:
         ports = tuple(port.number for port in found.ports)
         ready = [endpoint for endpoint in endpoints.values() if endpoint.ready]
         drops = dropped(found, ready, await self._nodes(cluster, found), self._client_node)
-        return ServiceFound(service, (*found.virtual, *found.outside), ports, problem, idle, drops)
+        return ServiceFound(service, (*found.virtual, *found.outside), ports, problem, idle, drops, found.headless)
 
     async def _nodes(self, cluster: ClusterClient, service: objects.Service) -> list[objects.Node]:
         """Those whose ports may lead to no pod; none where that cannot be or may not be known."""

@@ -244,7 +244,8 @@ async def test_a_service_that_cannot_be_loaded_is_refused_with_its_reason() -> N
 @pytest.mark.parametrize(
     ("answer", "watched"),
     [
-        (ServiceFound(CART, problem="Service shop/cart is headless."), False),
+        (ServiceFound(CART, problem="Service shop/cart has no selector."), False),
+        (ServiceFound(CART, problem="Service shop/cart is headless.", headless=True), True),
         (TargetUnavailable("There is no such Service."), False),
         (TargetRefused("That namespace is not looked at."), False),
         (ClusterUnavailable("The cluster is away."), True),
