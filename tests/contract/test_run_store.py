@@ -126,9 +126,10 @@ async def test_happenings_keep_their_numbers_among_all_events(store: RunStore) -
     assert await store.happenings("run-1") == [Numbered(1, left), Numbered(3, ended)]
 
 
+SETTINGS = ServiceSettings(entry="node port", entry_node="n1", leading=("Ingress a: affinity: cookie",), headless=True)
 RECORDING = [
     Began(LoadPlan(users=7, headers={"A": "b"}, body="ü"), Source.DEMO, 1_700_000_000.123456),
-    PodsSample(0.1, (PodSeen("pod-ü", weight=3.0),), ServiceSettings(), {"pod-ü": 3}),
+    PodsSample(0.1, (PodSeen("pod-ü", weight=3.0),), SETTINGS, {"pod-ü": 3}),
     LoadReady(0.25),
     TrafficSample(
         1.1, 7, 12, {"pod-ü": PodCount(9, 1, 2, Histogram({312: 9}))}, loads=ConnectionLoads({4: 2}, {17: 1})

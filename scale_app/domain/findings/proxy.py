@@ -18,6 +18,7 @@ from scale_app.domain.verdict import VerdictKind
 EARLIER_FROM = 0.25
 STEADY_WITHIN = 4.0
 """Standard deviations of chance: every pod is looked at, at every second."""
+DUE_ALIKE = 1.05
 SMALLEST_MOST, LARGEST_MOST = 4, 20
 FITS_WITHIN = 2.5
 TOLD_APART = 0.2
@@ -68,13 +69,13 @@ def layer7_left_out(facts: Facts) -> Found | None:
     "If they are intended, enter them as Expected weights (the plan's `weights`).",
 )
 def layer7_weights(facts: Facts) -> Found | None:
-    """Fires for shares that stay, and stay at small whole numbers; silent as long as the counts cannot tell them."""
+    """Fires for shares that stay, and stay at small whole numbers; silent as long as the counts cannot tell them, and
+    where pods are due unequal shares."""
     rows, window = _preferred(facts), facts.figures.whole
-    if not rows or not _steady(facts):
+    if not rows or not _steady(facts) or max(window.expected.values()) > DUE_ALIKE * min(window.expected.values()):
         return None
-    names = window.eligible
-    rates = {name: window.pods[name].requests / window.expected[name] for name in names if window.expected[name] > 0}
-    weights = whole_weights(rates, window.attributed)
+    requests = {name: window.pods[name].requests for name in window.eligible}
+    weights = whole_weights(requests, window.attributed)
     if not weights:
         return None
     heaviest = max(weights, key=lambda name: weights[name])
@@ -89,7 +90,7 @@ def layer7_weights(facts: Facts) -> Found | None:
 def whole_weights(rates: Mapping[str, float], requests: int) -> dict[str, int]:
     """Small whole numbers, not all alike, that the rates are in proportion to as far as chance allows; {} for none.
 
-    rates: of each pod, requests over those due. requests: of all pods together.
+    rates: of each pod. requests: of all pods together, as which they were counted.
     """
     least, total = min(rates.values(), default=0.0), sum(rates.values())
     for smallest in range(1, SMALLEST_MOST + 1) if least > 0 else ():
