@@ -66,7 +66,8 @@ def _coverage(standings: Mapping[Source, SourceStanding], source: Source) -> flo
 
 
 class Attribution:
-    """source: the one in use now. named: what the answers themselves say, if anything.
+    """source: the one in use now. named: what the answers themselves say, if anything. weights: of the pods, as a
+    balancer among the sources said last.
 
     loaded: a load generator takes part, and only what it sent is of interest; else whatever the pods answered is.
     """
@@ -88,6 +89,7 @@ class Attribution:
         self._others_before: dict[Source, int] = {}
         self._read_at_s: dict[Source, float] = {}
         self._newest: TrafficSample | None = None
+        self.weights: Mapping[str, float] = {}
 
     def begin(self, at_s: float) -> None:
         """The load starts now: what the sources have counted so far is nobody's business."""
@@ -98,6 +100,7 @@ class Attribution:
 
     def counts_seen(self, sample: CountsSample) -> None:
         """Take a reading; it counts once the generator's own count of that moment is known."""
+        self.weights = sample.weights or self.weights
         if sample.problem or sample.unread:
             self._note(sample.source, unread=sample.unread, problem=sample.problem)
         if not sample.requests or (sample.approximate and not self._loaded):

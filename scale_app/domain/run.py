@@ -279,6 +279,7 @@ class Run:
             elapsed_s=self._elapsed_s(at_s),
             changes=tuple(self._changes),
             service=self._roster.service,
+            told_weights=self._attribution.weights,
             health=tuple(self._health),
             excess=self._foreign.excess,
             others=self._attribution.others,

@@ -184,6 +184,7 @@ class CountsSample:
     others: requests that the source assigns to other clients, not in `requests`; since the first reading.
     cut_off: pods whose counter restarted or ended with the pod, so that its counts after the last reading are lost.
     problem: a complete sentence on what could not be read and why, "" when everything was.
+    weights: {pod name: weight} that the source gives pods, where it is a balancer that says so.
     """
 
     at_s: float
@@ -197,6 +198,7 @@ class CountsSample:
     lag_s: float = 0.0
     approximate: bool = False
     problem: str = ""
+    weights: Mapping[str, float] = field(default_factory=dict)
     kind: Literal["counts"] = "counts"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -200,15 +200,28 @@ def envoy_requests(clusters: str, ips: Collection[str]) -> Mapping[str, int]:
     An address that several of Envoy's clusters lead to counts with all of them.
     """
     requests: dict[str, int] = {}
+    for ip, count in _envoy_figures(clusters, ips, "rq_total"):
+        requests[ip] = requests.get(ip, 0) + count
+    return requests
+
+
+def envoy_weights(clusters: str, ips: Collection[str]) -> Mapping[str, int]:
+    """{pod address: its weight} from the same text: lines `name::address:port::weight::n`; the largest of several."""
+    weights: dict[str, int] = {}
+    for ip, weight in _envoy_figures(clusters, ips, "weight"):
+        weights[ip] = max(weight, weights.get(ip, 0))
+    return weights
+
+
+def _envoy_figures(clusters: str, ips: Collection[str], wanted: str) -> Iterator[tuple[str, int]]:
     for line in clusters.split("\n"):
         head, _, count = line.rpartition("::")
         head, _, what = head.rpartition("::")
-        if what != "rq_total" or not count.isascii() or not count.isdigit() or len(count) > 18:
+        if what != wanted or not count.isascii() or not count.isdigit() or len(count) > 18:
             continue
         ip = _last_ip(head, ips)
         if ip:
-            requests[ip] = requests.get(ip, 0) + int(count)
-    return requests
+            yield ip, int(count)
 
 
 def _last_ip(text: str, ips: Collection[str]) -> str:

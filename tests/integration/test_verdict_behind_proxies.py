@@ -13,9 +13,10 @@ from scale_app.domain.events import AlertCleared, AlertRaised, SnapshotTaken
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
+from scale_app.readings.access_log import envoy_weights
 from scale_app.service.hub import Hub
 from tests.integration.hubs import opened_hub, seen
-from tests.proxies import ENVOY, FAILING, NGINX, NO_KEY, envoy_running, nginx_running
+from tests.proxies import ENVOY, FAILING, NGINX, NO_KEY, WEIGHTS, envoy_running, nginx_running
 from tests.serving import fetch
 
 PLAN = LoadPlan(users=50, spawn_rate=100, duration_s=120, requests_per_connection=None)
@@ -69,6 +70,8 @@ def envoy_runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     with nginx_running(folder) as (_, pods), envoy_running(folder, pods) as (urls, stats):
         runs = asyncio.run(_all(urls, tmp_path_factory.mktemp("hub"), _failing(folder)))
         _, ejected = fetch(f"{stats}?filter=cluster.failover.outlier_detection.ejections_enforced_total")
+        _, page = fetch(stats.replace("/stats", "/clusters"))
+        assert envoy_weights(page.decode(), ["127.0.0.1"]) == {"127.0.0.1": max(WEIGHTS)}
         assert ejected.split() == [b"cluster.failover.outlier_detection.ejections_enforced_total:", b"1"]
         return runs
 

@@ -114,7 +114,7 @@ EXPLAINED = 0.5
 )
 def unequal_weights(facts: Facts) -> Found | None:
     """Fires when the weights explain at least half of the distance between the counts and the fair shares."""
-    weights = facts.service.weights if facts.service else {}
+    weights = facts.weights
     if facts.figures.recent.verdict.kind is not VerdictKind.UNEVEN or not _unequal(weights):
         return None
     window = facts.figures.recent
@@ -158,8 +158,13 @@ def uneven_connections(facts: Facts) -> Found | None:
     Where connections decide, those that stand out by requests have to do so by connections as well.
     """
     verdict, opened = facts.figures.verdict, facts.connections
-    known = facts.service is not None and (facts.service.narrows or bool(facts.service.weights))
-    if verdict.kind is not VerdictKind.UNEVEN or not opened or known or facts.by_request or uneven_places.look(facts):
+    if (
+        verdict.kind is not VerdictKind.UNEVEN
+        or not opened
+        or facts.settled
+        or facts.by_request
+        or uneven_places.look(facts)
+    ):
         return None
     standing_out = [row for row in facts.rows if row.outlier]
     if not standing_out or any(row.slow or row.failing or row.name in facts.explained for row in standing_out):

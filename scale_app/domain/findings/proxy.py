@@ -28,8 +28,7 @@ SHOWN_MOST = 8
 
 def _preferred(facts: Facts) -> list[PodShare]:
     """The pods that stand out though they work like the others, by requests that are picks of their own; sorted."""
-    known = facts.service is not None and (facts.service.narrows or bool(facts.service.weights))
-    if facts.figures.verdict.kind is not VerdictKind.UNEVEN or not facts.by_request or known:
+    if facts.figures.verdict.kind is not VerdictKind.UNEVEN or not facts.by_request or facts.settled:
         return []
     rows = [row for row in facts.rows if row.outlier]
     if any(row.slow or row.failing or row.name in facts.explained for row in rows) or uneven_places.look(facts):
@@ -48,9 +47,8 @@ def _preferred(facts: Facts) -> list[PodShare]:
 def layer7_left_out(facts: Facts) -> Found | None:
     """Fires for pods without work in the last seconds, though the balancer could pick them for each request."""
     left_out = [name for name in facts.starved() if name not in facts.explained]
-    known = facts.service is not None and (facts.service.narrows or bool(facts.service.weights))
     serving = len(facts.figures.recent.expected) - len(left_out)
-    if not left_out or serving < 2 or not facts.by_request or known:
+    if not left_out or serving < 2 or not facts.by_request or facts.settled:
         return None
     before = sum(facts.figures.whole.pods[name].requests for name in left_out)
     evidence = (

@@ -98,6 +98,16 @@ def test_at_a_proxy_each_request_is_a_pick() -> None:
     assert "layer7" in [finding.code for finding in last.findings]
 
 
+def test_weights_that_the_proxy_tells_are_the_cause_and_nothing_is_inferred() -> None:
+    uneven = {"a": 40_000, "b": 30_000}
+    codes = {}
+    for weights in ({"a": 4.0, "b": 3.0}, {"a": 1.0, "b": 1.0}):
+        last = _ended(uneven, ours=70_000, source=Source.PROXY, weights=weights)
+        codes[weights["a"]] = {(finding.code, finding.certainty) for finding in last.findings}
+    assert codes[4.0] == {("unequal_weights", "certain")}
+    assert codes[1.0] == {("layer7_policy", "possible")}
+
+
 def test_what_a_source_missed_before_it_began_is_missing() -> None:
     now = {Source.PROMETHEUS: Counted({"a": 60}, ended=100.0, answered=90.0)}
     gained = counts_delta(Source.PROMETHEUS, {}, now)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.readings.access_log import LogFormat, envoy_requests, upstream_ip
+from scale_app.readings.access_log import LogFormat, envoy_requests, envoy_weights, upstream_ip
 
 IPS = {"10.1.0.1", "10.1.0.2", "fd00::5"}
 
@@ -36,6 +36,11 @@ other::10.9.9.9:80::rq_total::99
 shop::[fd00::5]:8080::rq_total::1
 """
     assert envoy_requests(page, IPS) == {"10.1.0.1": 75, "10.1.0.2": 30, "fd00::5": 1}
+
+
+def test_envoys_weights_are_read_from_the_same_page() -> None:
+    page = "shop::10.1.0.1:8080::weight::4\nshop::10.1.0.2:8080::weight::3\nb::10.1.0.2:8080::weight::1\n"
+    assert envoy_weights(page + "shop::10.1.0.1:8080::rq_total::70\n", IPS) == {"10.1.0.1": 4, "10.1.0.2": 3}
 
 
 @given(st.text(max_size=200))

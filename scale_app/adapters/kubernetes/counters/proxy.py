@@ -16,7 +16,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import CountsSample
 from scale_app.domain.source import Source
 from scale_app.ports import Admitted
-from scale_app.readings.access_log import envoy_requests, upstream_ip
+from scale_app.readings.access_log import envoy_requests, envoy_weights, upstream_ip
 
 ADMIN_PORTS = (9901, 19000, 15000)
 ADMIN_LIMIT_S = 5.0
@@ -47,7 +47,14 @@ class ProxyCounter(AtPods):
                     took_s = self.clock.monotonic_s() - began_s
                     requests, others = at_proxy.counted()
                     yield CountsSample(
-                        began_s, Source.PROXY, requests, others=others, took_s=took_s, lag_s=LAG_S, problem=problem
+                        began_s,
+                        Source.PROXY,
+                        requests,
+                        others=others,
+                        took_s=took_s,
+                        lag_s=LAG_S,
+                        problem=problem,
+                        weights=at_proxy.weights,
                     )
                     await asyncio.sleep(self.every_s)
             finally:
@@ -65,7 +72,7 @@ async def _proxies(cluster: ClusterClient, namespace: str, selector: str) -> Map
 
 
 class _AtProxy:
-    """Envoy's counters where its admin page answers, else the proxies' logs."""
+    """Envoy's counters where its admin page answers, else the proxies' logs. weights: that Envoy gives pods."""
 
     def __init__(self, pods: TargetPods, plan: LoadPlan) -> None:
         self._pods = pods
@@ -74,6 +81,7 @@ class _AtProxy:
         self._admin_port = 0
         self._ips: dict[str, str] = {}
         self._envoy: dict[str, dict[str, int]] = {}
+        self.weights: dict[str, float] = {}
 
     async def open(self, proxies: Mapping[str, CountedPod]) -> None:
         """Find out what the proxy is. Raises CountingFailed, ClusterForbidden, ClusterUnavailable."""
@@ -121,6 +129,7 @@ class _AtProxy:
         before = self._envoy.get(proxy)
         now = dict(envoy_requests(text, self._ips))
         self._envoy[proxy] = now
+        self.weights = {self._ips[ip]: float(weight) for ip, weight in envoy_weights(text, self._ips).items()}
         if before is None:
             return
         for ip, total in now.items():
