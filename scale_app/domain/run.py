@@ -25,6 +25,7 @@ from scale_app.domain.events import (
     SnapshotTaken,
     StateChanged,
 )
+from scale_app.domain.findings import Diagnosis
 from scale_app.domain.findings.facts import Facts
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.plausible import Plausible
@@ -81,6 +82,7 @@ class Run:
         self._roster = Roster(plan.weights)
         self._windows = Windows(self._roster, plan.warm_up_s, plan.timeout_s)
         self._alerts = Alerts(plan)
+        self._diagnosis = Diagnosis()
         self._traffic: TrafficSample | None = None
         self._changes: deque[PodChanged] = deque(maxlen=CHANGES_KEPT)
         self._foreign = ForeignTraffic()
@@ -296,6 +298,7 @@ class Run:
             alerts=self._alerts.active,
             counting=self._attribution.counting,
             pods_problem=self._roster.problem_of(figures.whole.roster_known),
+            findings=self._diagnosis.at(facts),
         )
         self._events.append(SnapshotTaken(facts.elapsed_s, self.last))
 

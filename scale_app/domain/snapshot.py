@@ -17,6 +17,7 @@ from scale_app.domain.verdict import Verdict
 from scale_app.domain.work import WorkBalance
 
 Certainty = Literal["certain", "likely", "possible"]
+Explains = Literal["uneven", "open", "aside"]
 
 MOST_PODS_NAMED = 10
 
@@ -30,6 +31,8 @@ class Finding:
         "possible" if they fit.
     remedy: one or two sentences. patch: a patch for a manifest (YAML), "" if none would help.
     pods: the pods concerned, at most MOST_PODS_NAMED of them.
+    explains: why the work is "uneven", why that is "open", or, "aside", neither.
+    over_s: when it was seen last, in seconds of the load, for a cause that was certain and is over; else None.
     """
 
     code: str
@@ -40,6 +43,8 @@ class Finding:
     remedy: str
     patch: str = ""
     pods: tuple[str, ...] = ()
+    explains: Explains = "uneven"
+    over_s: float | None = None
 
 
 class RunState(StrEnum):
@@ -117,7 +122,7 @@ class Snapshot:
     message: why the run failed, when it was decided, what it waits for, or a problem of its load generator, else "".
     requests: that ended; failures: of them; errors: {cause: requests}; unattributed: ended without naming a pod.
     alerts: all that are on; alert: the one on the balance, or None.
-    findings: causes that fit, the most certain first.
+    findings: causes that fit: those that explain uneven work first, then what leaves it open, each the surest first.
     service: the settings of the target's Service, None when unknown.
     pods_problem: sentences on what is not visible of the target's pods, "" for nothing.
     balance, verdict and the counts: since the start, or since the end of the warm-up if the plan has one.

@@ -8,11 +8,10 @@ from dataclasses import replace
 from scale_app.domain.alert import Alert
 from scale_app.domain.chance import residuals
 from scale_app.domain.counting import Counting
-from scale_app.domain.findings import diagnose
 from scale_app.domain.findings.facts import Facts
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import GeneratorHealth, PodCount, TrafficSample
-from scale_app.domain.snapshot import PodShare, RunState, Snapshot
+from scale_app.domain.snapshot import Finding, PodShare, RunState, Snapshot
 from scale_app.domain.unanswered import LIKELY_FROM, Silent
 from scale_app.domain.window import Figures, Window
 from scale_app.domain.work import WorkBalance, cv_of, failing_pods, slow_pods
@@ -32,6 +31,7 @@ def snapshot_of(
     alerts: tuple[Alert, ...],
     counting: Counting,
     pods_problem: str,
+    findings: tuple[Finding, ...],
 ) -> Snapshot:
     """Everything that the faces show, once."""
     plan, figures = facts.plan, facts.figures
@@ -73,7 +73,7 @@ def snapshot_of(
         generator=traffic.generator if traffic else GeneratorHealth(),
         work=work_balance(facts.rows),
         counting=counting,
-        findings=diagnose(facts),
+        findings=findings,
         service=facts.service,
         pods_problem=pods_problem,
         roster_known=whole.roster_known,

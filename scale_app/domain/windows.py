@@ -196,4 +196,4 @@ class Windows:
     def _of_those_that_answered(self, first: Mark, last: Mark, pods: Collection[str]) -> dict[str, float]:
         weights = self._roster.weights(pods)
         each = max(1, last.sample.answered - first.sample.answered) / (sum(weights.values()) or 1.0)
-        return {name: each * weight for name, weight in weights.items()}
+        return {name: each * weight for name, weight in weights.items() if weight > 0}

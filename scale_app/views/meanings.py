@@ -146,8 +146,8 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "findings": Meaning(
         "Likely causes",
-        "Causes that fit the figures, the most certain first. Certain: nothing else explains them. Likely: it "
-        "fits well. Possible: other causes fit too.",
+        "Causes that fit the figures, first those that explain uneven work. Certain: nothing else explains them. "
+        "Likely: it fits well. Possible: other causes fit too.",
         "",
         "Cluster settings and events, and this run's connections, latencies and shares: docs/findings.md.",
     ),

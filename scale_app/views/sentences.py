@@ -33,7 +33,7 @@ def alert_rows(alerts: Sequence[Alert]) -> list[AlertRow]:
 
 
 def finding_rows(findings: Sequence[Finding]) -> list[FindingRow]:
-    """The causes that fit, in the snapshot's order: the surest first."""
+    """The causes that fit, in the snapshot's order."""
     return [
         FindingRow(
             code=finding.code,

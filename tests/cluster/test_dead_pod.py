@@ -59,7 +59,8 @@ def test_a_ready_pod_that_does_not_answer_is_named_whatever_the_connections(
     # Not on the client's own node: there the packet is dropped before the node has noted where it went, so that the
     # one that is sent again after a second goes to another pod, and the connection is late and not lost.
     url, dead = cluster.url_of("echo", SPACE), next(pod for pod in pods if pod.node != CLIENT_NODE)
-    with TruthOf(cluster, SPACE, APP) as truth, ExitStack() as stack:
+    # The truth is told before the pod is reached again: what was sent to it is sent again, though nobody waits for it.
+    with ExitStack() as stack, TruthOf(cluster, SPACE, APP) as truth:
         if not before_s:
             stack.enter_context(cut_off(cluster, dead, how))
         started = {name: product.start(url, duration=DURATION_S, **plan) for name, plan in PLANS.items()}

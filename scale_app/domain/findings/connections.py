@@ -83,7 +83,7 @@ def keep_alive_pinning(facts: Facts) -> Found | None:
         f"{count(opened, 'connection')} carried {each:,.0f} requests each to {facts.figures.balance.pods} pods: "
         f"a fair random balancer would score about {usual:.2f}; the score is {score:.2f}."
     )
-    return Found("likely" if (verdict.p_uneven or 0.0) >= CHANCE_FROM else "possible", evidence)
+    return Found("likely" if (verdict.p_uneven or 0.0) >= CHANCE_FROM else "possible", evidence, explains="open")
 
 
 @cause(
@@ -104,7 +104,7 @@ def too_few_connections(facts: Facts) -> Found | None:
     unit, more, least = verdict.unit, verdict.picks_to_decide, PICKS_PER_POD * pods
     needed = f"; about {count(rounded(more), f'more {unit}')} would decide" if more else ""
     evidence = f"{count(round(picks), 'effective pick')} for {pods} pods; at least {least:,} are needed{needed}."
-    return Found("certain", evidence)
+    return Found("certain", evidence, explains="open")
 
 
 SOME_FROM = 0.1
@@ -138,4 +138,4 @@ def layer7(facts: Facts) -> Found | None:
             f"{switches:,} of {count(chances, 'answer')} came from another pod than the answer before on the same "
             f"connection: {percent(fresh)} of the switches expected if each request gets a new pick."
         )
-    return Found("certain" if fresh >= BY_REQUEST_FROM else "likely", evidence)
+    return Found("certain" if fresh >= BY_REQUEST_FROM else "likely", evidence, explains="aside")

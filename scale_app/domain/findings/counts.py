@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from scale_app.domain.findings.facts import Facts, Found, cause, percent
 from scale_app.domain.samples import GeneratorHealth
+from scale_app.domain.snapshot import Explains
 from scale_app.domain.verdict import COVERAGE_FLOOR
 from scale_app.domain.verdict_sentence import milliseconds
 
@@ -33,7 +34,7 @@ def pods_not_named(facts: Facts) -> Found | None:
         f"{named:,} of {answered:,} answers ({percent(named / answered)}) had the header {facts.plan.pod_header}; "
         f"{percent(COVERAGE_FLOOR)} are needed."
     )
-    return Found("certain", evidence)
+    return Found("certain", evidence, explains="open")
 
 
 BUSY_FROM = 0.9
@@ -62,9 +63,9 @@ def generator_limit(facts: Facts) -> Found | None:
     said = "; ".join(sentence for sentence in (_time(last), _schedule(last), _ports(last)) if sentence)
     evidence = f"In the last {SUSTAINED} samples {said}."
     if any(all(limit(health) for health in last) for limit in (_busy, _out_of_ports)):
-        return Found("certain", evidence)
+        return Found("certain", evidence, explains="open")
     waited = " It had CPU time left, so other work may keep this machine busy."
-    return Found("likely", evidence + waited)
+    return Found("likely", evidence + waited, explains="open")
 
 
 def _strained(health: GeneratorHealth) -> bool:
@@ -131,4 +132,5 @@ def foreign_traffic(facts: Facts) -> Found | None:
         return None
     part = percent(extra / (ours + extra))
     evidence = f"The pods counted {ours + extra:,} requests, {extra:,} of them ({part}) not from this run."
-    return Found("certain", evidence, sorted(foreign, key=lambda name: -foreign[name]))
+    explains: Explains = "aside" if facts.source.traits.in_answers else "uneven"
+    return Found("certain", evidence, sorted(foreign, key=lambda name: -foreign[name]), explains)

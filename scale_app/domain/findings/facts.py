@@ -11,7 +11,7 @@ from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import PodChanged
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import GeneratorHealth, PodSeen
-from scale_app.domain.snapshot import MOST_PODS_NAMED, Certainty, Finding, PodShare, Source
+from scale_app.domain.snapshot import MOST_PODS_NAMED, Certainty, Explains, Finding, PodShare, Source
 from scale_app.domain.unanswered import Silent
 from scale_app.domain.verdict_sentence import count
 from scale_app.domain.window import Figures
@@ -148,6 +148,7 @@ class Found(NamedTuple):
     certainty: Certainty
     evidence: str
     pods: Iterable[str] = ()
+    explains: Explains = "uneven"
 
 
 Look = Callable[[Facts], Found | None]
@@ -171,8 +172,8 @@ class Cause:
         if (found := self.look(facts)) is None:
             return None
         named = tuple(found.pods)[:MOST_PODS_NAMED]
-        certainty, evidence = found.certainty, found.evidence
-        return Finding(self.code, self.title, self.cause, evidence, certainty, self.remedy, self.patch, named)
+        texts = (self.code, self.title, self.cause, found.evidence, found.certainty, self.remedy, self.patch)
+        return Finding(*texts, named, found.explains)
 
 
 def cause(**texts: str) -> Callable[[Look], Cause]:

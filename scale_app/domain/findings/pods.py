@@ -166,4 +166,4 @@ def unready_pods(facts: Facts) -> Found | None:
         f"{len(unready)} of {count(len(facts.listed), 'listed pod')} {'is' if len(unready) == 1 else 'are'} not ready; "
         f"{len(facts.listed) - len(unready)} can share the work."
     )
-    return Found("certain", evidence, unready)
+    return Found("certain", evidence, unready, "aside")

@@ -277,10 +277,10 @@ def test_shares_that_stay_are_told_as_small_whole_numbers() -> None:
     assert finding.evidence.startswith("The pods' shares stay at 4:3:3:3:3, as with such weights: a got 25 % of 32,000")
 
 
-def test_the_surest_come_first_and_equals_keep_the_order_of_the_list() -> None:
+def test_causes_of_uneven_work_come_first_then_the_surest_and_equals_keep_the_order_of_the_list() -> None:
     four = pods([6_000, 2_000, 2_000, 0], a={"latency_ms": 40.0}, d={"ready": False})
     found = diagnose(Scene(four, health=(BUSY, BUSY, BUSY), excess={"b": 900}).facts())
-    codes = ["generator_limit", "unready_pods", "foreign_traffic", "overloaded_pod"]
+    codes = ["overloaded_pod", "generator_limit", "unready_pods", "foreign_traffic"]
     assert [finding.code for finding in found] == codes
 
 
