@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.cluster.handle import Cluster
+from tests.cluster.handle import Cluster, until
 from tests.cluster.layout import CLIENT_NODE
 from tests.cluster.product import Product, Ran
 from tests.cluster.targets import echo, service
@@ -15,6 +15,7 @@ from tests.cluster.truth import TruthOf
 APP = "app=echo"
 BEFORE_CHANGE_S = 3.0
 USERS = 10
+LOOKS_S = 5.0
 
 
 @pytest.fixture
@@ -84,6 +85,21 @@ def test_new_pods_of_which_no_proxy_learns_are_named_all_the_same(
     assert alerts(product, ran)
     assert ran.verdict == "UNEVEN", ran.last["verdict"]["sentence"]
     assert {pod["name"] for pod in ran.last["pods"] if pod["outlier"] and not pod["requests"]} >= new
+
+
+def test_an_affinity_that_is_removed_in_mid_run_stays_in_the_record_with_its_time(
+    cluster: Cluster, product: Product, namespace: str, url: str
+) -> None:
+    affinity = '{"spec": {"sessionAffinity": "%s"}}'
+    cluster.kubectl("patch", "service", "echo", "-n", namespace, "-p", affinity % "ClientIP")
+    test_id = product.start(url, users=USERS, requests_per_connection=1, think_time_s=0.1, duration=25)
+    until(lambda: "session_affinity" in product.so_far(test_id).causes, "the affinity is named")
+    time.sleep(LOOKS_S)
+    cluster.kubectl("patch", "service", "echo", "-n", namespace, "-p", affinity % "None")
+    ran = product.ended(test_id)
+    kept = next(finding for finding in ran.last["findings"] if finding["code"] == "session_affinity")
+    assert 0 < kept["over_s"] < 20
+    assert f"(until {kept['over_s']:.0f} s)" in kept["title"]
 
 
 def test_a_crashed_container_is_counted_over_both_of_its_lives(
