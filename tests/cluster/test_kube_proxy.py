@@ -143,7 +143,7 @@ def test_an_internal_policy_of_local_without_a_pod_on_the_own_node_is_said_befor
     cluster: Cluster, pods: list[Pod]
 ) -> None:
     far = [pod for pod in pods if pod.node != CLIENT_NODE]
-    cluster.kubectl("label", "pods", "-n", HERE, "far=yes", "--overwrite", *(pod.name for pod in far))
+    cluster.kubectl("label", "pods", *(pod.name for pod in far), "far=yes", "-n", HERE)
     settings = {"selector": {"far": "yes"}, "internalTrafficPolicy": "Local"}
     cluster.apply([service("far", **settings)], HERE)
     address = cluster.get("service", "far", "-n", HERE)["spec"]["clusterIP"]

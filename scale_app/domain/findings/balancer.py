@@ -158,13 +158,9 @@ def uneven_connections(facts: Facts) -> Found | None:
     Where connections decide, those that stand out by requests have to do so by connections as well.
     """
     verdict, opened = facts.figures.verdict, facts.connections
-    if (
-        verdict.kind is not VerdictKind.UNEVEN
-        or not opened
-        or facts.settled
-        or facts.by_request
-        or uneven_places.look(facts)
-    ):
+    if uneven_places.look(facts) or single_source.look(facts):
+        return None
+    if verdict.kind is not VerdictKind.UNEVEN or not opened or facts.settled or facts.by_request:
         return None
     standing_out = [row for row in facts.rows if row.outlier]
     if not standing_out or any(row.slow or row.failing or row.name in facts.explained for row in standing_out):

@@ -187,6 +187,7 @@ SILENT: list[tuple[str, Scene]] = [
     ("layer7", Scene(WEIGHTED, **BY_REQUEST, earlier=EARLIER)),
     ("uneven_connections", Scene(WEIGHTED, **BY_REQUEST)),
     ("uneven_connections", Scene(PLACES)),
+    ("uneven_connections", Scene(ONE_GETS_ALL)),  # a hash explains it
     ("uneven_connections", Scene(pods([6_000, 2_000, 2_000]), service=WEIGHTS)),
     ("uneven_connections", Scene(pods([6_000, 2_000, 2_000], a={"latency_ms": 40.0}))),
     ("uneven_connections", Scene(pods([6_000, 2_000, 2_000], a={"connections": 670}, b={"connections": 660}))),
