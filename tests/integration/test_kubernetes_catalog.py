@@ -369,3 +369,27 @@ async def test_hostile_documents_hide_nothing_and_are_shown_plain(
     assert [target.name for target in found.targets] == ["cart", "long", "odd"]
     assert all(target.problem.isprintable() and len(target.problem) < 600 for target in found.targets)
     assert str(Rule("get", "pods/log")) == "get pods/log"
+
+
+async def test_a_policy_that_drops_what_comes_from_here_is_found_with_the_service(
+    server: FakeApiServer, clusters: Clusters
+) -> None:
+    server.put("services", service(internalTrafficPolicy="Local"))
+    for here, expected in (("n1", 0), ("n9", 1), ("", 0)):
+        found = await KubernetesCatalog(clusters, here).find(CART)
+        assert len(found.dropped) == expected, here
+    found = await KubernetesCatalog(clusters, "n9").find(CART)
+    assert "Scale runs on node n9, and none of its 3 ready pods is there (3 on n1)" in found.dropped["127.0.0.9", 8080]
+
+
+async def test_a_port_of_a_node_without_a_pod_is_found_with_the_service(
+    server: FakeApiServer, clusters: Clusters
+) -> None:
+    ports = [{"port": 8080, "nodePort": 30080}]
+    server.put("services", service(externalTrafficPolicy="Local", type="NodePort", ports=ports))
+    document = node("n9")
+    document["status"]["addresses"] = [{"type": "InternalIP", "address": "127.0.0.19"}]
+    server.put("nodes", document)
+    assert list((await KubernetesCatalog(clusters).find(CART)).dropped) == [("127.0.0.19", 30080)]
+    server.denied.add("list nodes")
+    assert (await KubernetesCatalog(clusters).find(CART)).dropped == {}
