@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from scale_app.domain.errors import PlanError
@@ -102,6 +103,16 @@ class Counting:
     now: SourceStanding = SourceStanding(Source.HEADER)
     others: int | None = None
     considered: tuple[SourceStanding, ...] = ()
+
+    def beside(self, silent: Collection[str]) -> Counting:
+        """The same with no counter blamed that cannot be read because its pod does not answer. silent: such pods."""
+        considered = tuple(_beside(standing, silent) for standing in self.considered)
+        return replace(self, now=_beside(self.now, silent), considered=considered)
+
+
+def _beside(standing: SourceStanding, silent: Collection[str]) -> SourceStanding:
+    unread = standing.unread
+    return replace(standing, problem="") if unread and set(unread) <= set(silent) else standing
 
 
 def _text(field: str, value: object, pattern: re.Pattern[str], accepted: str) -> None:

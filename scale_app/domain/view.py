@@ -72,7 +72,7 @@ def snapshot_of(
         alerts=alerts,
         generator=traffic.generator if traffic else GeneratorHealth(),
         work=work_balance(facts.rows),
-        counting=counting,
+        counting=counting.beside(facts.silent_pods),
         findings=findings,
         service=facts.service,
         pods_problem=pods_problem,

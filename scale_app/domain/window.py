@@ -134,6 +134,8 @@ class Window:
 
     def _verdict(self, counts: Sequence[float], picks: Loads | None, at_end: bool) -> Verdict:
         coverage = self.attributed / self.due if self.due else 0.0
+        if self.quiet:  # what a pod that does not answer had counted last is out of reach
+            coverage = 1.0
         given = (counts, picks, coverage, self._shares(), self.by_request, self.roster_known)
         verdict = judge_at_any_time(*given, log_regular=self.log_regular, sliding=self.sliding)
         return settled(judge(*given), verdict) if at_end else verdict
@@ -195,9 +197,11 @@ class Figures:
         return next((silent for silent in found if silent), None)
 
 
-def with_silence(verdict: Verdict, quiet: Sequence[Window]) -> Verdict:
-    """The verdict on the whole with pods taken into account that answered and have stopped."""
+def with_silence(whole: Window, judged: tuple[Balance, Verdict], quiet: Sequence[Window]) -> tuple[Balance, Verdict]:
+    """What was judged of the whole, with pods taken into account that answered and have stopped."""
     found = [silent for window in quiet if (silent := window.silence(window.verdict.effective_picks))]
-    if not found or verdict.kind is VerdictKind.NO_DATA:
-        return verdict
-    return of_silence(verdict, max(found, key=lambda silent: silent.evidence))
+    if not found:
+        return judged
+    if judged[1].kind is VerdictKind.NO_DATA:  # their last answers went with their counters
+        judged = replace(whole, due=whole.attributed).judged()
+    return judged[0], of_silence(judged[1], max(found, key=lambda silent: silent.evidence))

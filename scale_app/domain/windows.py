@@ -93,12 +93,13 @@ class Windows:
         assert self._start is not None
         self._source = source
         whole = self._between(self._start, self._connections)
-        balance, verdict = whole.judged(at_end) if at_end else (whole.balance, whole.verdict)
         quiet = tuple(self._since_quiet())
+        judged = whole.judged(at_end) if at_end else (whole.balance, whole.verdict)
+        balance, verdict = with_silence(whole, judged, quiet)
         recent, minute = self._last(RECENT_S, whole), self._last(MINUTE_S, whole)
         since_alert = whole if self._anew is None else self._between(*self._anew)
         begun = whole if self._began is self._start else self._between(self._began, {})
-        return Figures(whole, balance, with_silence(verdict, quiet), recent, minute, since_alert, begun, quiet)
+        return Figures(whole, balance, verdict, recent, minute, since_alert, begun, quiet)
 
     def alert_over(self) -> None:
         """An alert on the balance has ended: what was before it is no evidence for another one."""

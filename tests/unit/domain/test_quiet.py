@@ -11,6 +11,7 @@ from scale_app.domain.record import RunRecord
 from scale_app.domain.run import Run
 from scale_app.domain.samples import (
     ConnectionLoads,
+    CountsSample,
     LoadEnded,
     LoadReady,
     PodCount,
@@ -174,3 +175,46 @@ def test_connections_that_fail_at_any_pod_are_no_evidence_against_one() -> None:
     assert plain is not None
     assert theirs.evidence > 1e4 * plain.evidence
     assert anybodys.evidence == plain.evidence
+
+
+def counted_beside(read_to_s: int, stops_s: int = STOPS_S) -> Snapshot:
+    """The last snapshot of a run counted by the pods' metrics, of which e's are read until read_to_s."""
+    plan = LoadPlan(target_url="http://shop/", duration_s=SECONDS, requests_per_connection=5, counting="prometheus")
+    run, pods = Run("run-1", plan, Source.HEADER, 0.0), tuple(PodSeen(name) for name in PODS)
+    totals, lost = dict.fromkeys(PODS, 0), 0
+    nothing = CountsSample(0.0, Source.PROMETHEUS, totals)
+    observed(run, PodsSample(0.0, pods), nothing, LoadReady(0.0))
+    for second in range(1, SECONDS + 1):
+        silent = second > stops_s
+        totals = {name: total + 25 * (name != "e" or not silent) for name, total in totals.items()}
+        lost += 5 * silent
+        blind = second > read_to_s
+        read = {name: total for name, total in totals.items() if name != "e" or not blind}
+        gone, why = (("e",), "The counter of pod e could not be read: timed out.") if blind else ((), "")
+        counts = CountsSample(second - 0.2, Source.PROMETHEUS, read, unread=gone, problem=why)
+        answered = sum(totals.values())
+        loads = ConnectionLoads({5: answered // 5}, switches={})
+        errors = {"timeout": lost} if lost else {}
+        unnamed = PodCount(answered)
+        traffic = TrafficSample(float(second), 20, answered + lost, {}, unnamed, errors, loads=loads)
+        observed(run, PodsSample(second - 0.5, pods), counts, traffic)
+    observed(run, LoadEnded(float(SECONDS)))
+    assert run.last is not None
+    return run.last
+
+
+@pytest.mark.parametrize("read_to_s", [STOPS_S, STOPS_S - 7], ids=["to its last answer", "some seconds less"])
+def test_a_silent_pods_counter_is_neither_blamed_nor_a_reason_to_say_nothing(read_to_s: int) -> None:
+    last = counted_beside(read_to_s)
+    assert last.source is Source.PROMETHEUS
+    assert last.verdict.kind is VerdictKind.UNEVEN
+    assert "the ready pod e has not answered" in last.verdict.sentence
+    assert last.balance.score is not None
+    assert [finding.code for finding in last.findings] == ["silent_pod"]
+    assert {standing.problem for standing in (last.counting.now, *last.counting.considered)} == {""}
+
+
+def test_a_counter_that_cannot_be_read_of_a_pod_that_answers_is_told() -> None:
+    last = counted_beside(read_to_s=20, stops_s=99)
+    assert last.counting.now.unread == ("e",)
+    assert "could not be read" in last.counting.now.problem
