@@ -42,9 +42,14 @@ def _preferred(facts: Facts, setting: str, starved: Sequence[str], near: str) ->
     patch="spec:\n  internalTrafficPolicy: Cluster\n",
 )
 def internal_traffic_policy(facts: Facts) -> Found | None:
-    """Silent as long as pods of other nodes get their share all the same."""
+    """Silent as long as pods of other nodes get their share all the same, or nothing is lost where no pod is near."""
     if facts.service is None or not facts.service.local or facts.service.is_external:
         return None
+    here, ready = facts.service.client_node, [pod for pod in facts.listed.values() if pod.ready]
+    if here and ready and facts.errors and all(pod.node not in ("", here) for pod in ready):
+        none = "its only ready pod is not" if len(ready) == 1 else f"none of its {len(ready):,} ready pods is"
+        setting = f"internalTrafficPolicy: Local, and {none} on the client's node {here}"
+        return Found("certain", f"The Service has {setting}, so packets are dropped.")
     starved = away(facts.starved(), facts.service.client_node, facts.node_of)
     if not starved:
         return None

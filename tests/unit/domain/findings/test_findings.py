@@ -17,6 +17,7 @@ from tests.unit.domain.findings.scenes import HEALTHY, Scene, pods
 
 KEEP_ALIVE = LoadPlan(requests_per_connection=None)
 LOCAL = ServiceSettings(internal_traffic_policy="Local", client_node="node-a")
+AWAY = replace(LOCAL, client_node="node-z")
 SAME_NODE = ServiceSettings(traffic_distribution="PreferSameNode", client_node="node-a")
 CLOSE = ServiceSettings(traffic_distribution="PreferClose")
 HINTS = ServiceSettings(topology_hints=True, client_zone="west")
@@ -58,6 +59,8 @@ FIRES: list[tuple[str, str, str, Scene]] = [
     ("session_affinity", "certain", "a", Scene(ONE_GETS_ALL, service=AFFINE)),
     ("session_affinity", "certain", "a", Scene(pods([3_000, 2_000, 0, 0, 0]), service=AFFINE)),
     ("internal_traffic_policy", "certain", "bce", Scene(NODE_A_ONLY, service=LOCAL)),
+    # The pod on the client's node has gone, and nothing is answered any more.
+    ("internal_traffic_policy", "certain", "", Scene(pods([0] * 3), service=AWAY, errors={"timeout": 9})),
     ("external_traffic_policy", "certain", "bce", Scene(NODE_A_ONLY, service=NODE_PORT)),
     ("external_traffic_policy", "likely", "bce", Scene(NODE_A_ONLY, service=LOAD_BALANCER)),
     ("topology", "certain", "bce", Scene(NODE_A_ONLY, service=SAME_NODE)),
@@ -143,6 +146,8 @@ SILENT: list[tuple[str, Scene]] = [
     ("headless", Scene(ONE_GETS_ALL, service=PLAIN)),
     ("session_affinity", Scene(ONE_GETS_ALL)),
     ("internal_traffic_policy", Scene(NODE_A_ONLY)),
+    ("internal_traffic_policy", Scene(pods([4_000] * 3), service=AWAY)),  # another proxy than kube-proxy, perhaps
+    ("internal_traffic_policy", Scene(pods([4_000] * 3), service=LOCAL, errors={"timeout": 9})),
     # A starved pod on the client's own node is not explained by staying local.
     ("internal_traffic_policy", Scene(pods([4_000, 0, 0, 0, 0]), service=LOCAL)),
     ("internal_traffic_policy", Scene(NODE_A_ONLY, service=replace(NODE_PORT, internal_traffic_policy="Local"))),
