@@ -136,7 +136,10 @@ TRAITS: Mapping[Source, SourceTraits] = {
         exact=False,
         rights=(
             Need(
-                "kubelet", "estimates shares by the pods' network bytes", rules("get", "nodes/proxy"), cluster_wide=True
+                "kubelet",
+                "estimates shares by the pods' network bytes, asks kube-proxy for its mode",
+                rules("get", "nodes/proxy"),
+                cluster_wide=True,
             ),
         ),
     ),
