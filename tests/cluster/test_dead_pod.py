@@ -57,7 +57,7 @@ def test_a_ready_pod_that_does_not_answer_is_named_whatever_the_connections(
     cluster: Cluster, product: Product, pods: list[Pod], how: str, before_s: float
 ) -> None:
     # Not on the client's own node: there the packet is dropped before the node has noted where it went, so that the
-    # one that is sent again after a second goes to another pod, and the connection is late and not lost.
+    # one that is sent again after a second goes to another pod, and the connection is late and not lost (see below).
     url, dead = cluster.url_of("echo", SPACE), next(pod for pod in pods if pod.node != CLIENT_NODE)
     # The truth is told before the pod is reached again: what was sent to it is sent again, though nobody waits for it.
     with ExitStack() as stack, TruthOf(cluster, SPACE, APP) as truth:
@@ -74,6 +74,20 @@ def test_a_ready_pod_that_does_not_answer_is_named_whatever_the_connections(
     for name, ran in runs.items():
         named(ran, dead, f"{name}: {ran.last['verdict']['sentence']} {ran.causes} {ran.last['errors']}")
         assert not product.ask(f"/api/v1/runs/{ran.test_id}/experiment")[1].get("plan"), name
+
+
+def test_a_pod_on_the_clients_own_node_is_named_though_no_request_is_lost(
+    cluster: Cluster, product: Product, pods: list[Pod]
+) -> None:
+    url, dead = cluster.url_of("echo", SPACE), next(pod for pod in pods if pod.node == CLIENT_NODE)
+    with TruthOf(cluster, SPACE, APP) as truth, cut_off(cluster, dead, DROPPED):
+        ran = product.run(url, duration=15, **PLANS["new"])
+    assert ran.counted == truth.answered
+    assert ran.verdict == "UNEVEN"
+    assert ran.last["alert"]
+    silent = [finding["pods"] for finding in ran.last["findings"] if finding["code"] == "silent_pod"]
+    assert silent == [[dead.name]], ran.causes
+    assert "uneven_connections" not in ran.causes
 
 
 def named(ran: Ran, dead: Pod, what: str) -> None:

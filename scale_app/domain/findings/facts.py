@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import PodChanged
+from scale_app.domain.histogram import bucket_ms
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import GeneratorHealth, PodSeen
 from scale_app.domain.snapshot import MOST_PODS_NAMED, Certainty, Explains, Finding, PodShare, Source
@@ -21,6 +23,9 @@ STARVED_BELOW = 0.1
 LONG_FROM = 20.0
 BY_REQUEST_FROM = 0.5
 NONE_PINNED_FROM = 0.9
+SENT_AGAIN_MS = ((980.0, 1_400.0), (2_950.0, 3_500.0), (6_900.0, 7_600.0))
+"""When a first packet is sent again: one second after it, two later, four later; and the answer's own time."""
+AGAIN_WITHIN, AGAIN_LEAST, AGAIN_OF_SLOW = 0.4, 10, 0.8
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,22 @@ class Facts:
 
     @property
     def silent_pods(self) -> tuple[str, ...]:
-        return self.silent.pods if self.silent else ()
+        return self.silent.pods if self.silent else self.avoided[0]
+
+    @cached_property
+    def avoided(self) -> tuple[tuple[str, ...], int]:
+        """Ready pods without an answer, and how many answers were late by as much as a packet that is sent again; none
+        unless the two fit. Where a node drops a connection's first packet before it has noted where it goes, the next
+        one may go to another pod, so that no request is lost.
+        """
+        idle = tuple(row.name for row in self.rows if not row.requests and (row.expected or 0.0) >= DUE_TO_JUDGE)
+        latencies = {bucket_ms(bucket): n for bucket, n in self.figures.whole.latency.counts.items()}
+        again = sum(n for ms, n in latencies.items() if any(low <= ms < high for low, high in SENT_AGAIN_MS))
+        slow = sum(n for ms, n in latencies.items() if ms >= SENT_AGAIN_MS[0][0])
+        share = sum(row.expected or 0.0 for row in self.rows if row.name in idle) / (self.figures.whole.attributed or 1)
+        due = share * (self.figures.verdict.effective_picks or 0.0)
+        fits = idle and abs(again - due) <= max(AGAIN_WITHIN * due, 3 * math.sqrt(due))
+        return (idle, again) if fits and again >= AGAIN_LEAST and again >= AGAIN_OF_SLOW * slow else ((), 0)
 
     @property
     def connections(self) -> int | None:

@@ -51,7 +51,7 @@ CAUSES_NAMED = 2
     code="silent_pod",
     title="A ready pod does not answer",
     cause="The pod passes its readiness probe, so it gets its share, but requests to it are dropped, refused or reset.",
-    shown_by="answers of the pod against its share, and requests that no pod answered",
+    shown_by="answers of the pod against its share, and requests that no pod answered or that were sent again",
     remedy=(
         "Check the pod's log, network policy and node. Let its readiness probe use the same path as requests, "
         "and let the balancer eject pods that do not answer."
@@ -61,7 +61,9 @@ CAUSES_NAMED = 2
 def silent_pod(facts: Facts) -> Found | None:
     """Fires while the evidence is 100 to 1 that a pod which answers would have got more."""
     silent = facts.silent
-    if silent is None or silent.evidence < LIKELY_FROM:
+    if silent is None:
+        return _avoided(*facts.avoided)
+    if silent.evidence < LIKELY_FROM:
         return None
     ranked = sorted(facts.errors.items(), key=lambda item: -item[1])[:CAUSES_NAMED]
     causes = f" ({', '.join(f'{times:,} x {cause}' for cause, times in ranked)})" if ranked else ""
@@ -72,6 +74,17 @@ def silent_pod(facts: Facts) -> Found | None:
         "The balancer itself may be fair."
     )
     return Found("likely", evidence, silent.pods)
+
+
+def _avoided(idle: Sequence[str], late: int) -> Found | None:
+    """Pods that nobody reaches, though no request is lost."""
+    if not idle:
+        return None
+    evidence = (
+        f"{pods(idle)} answered 0 requests, and {late:,} other answers, about as many as were due there, were late by "
+        "a second or more, as when a connection's first packet is lost and the next one goes to another pod."
+    )
+    return Found("likely", evidence, idle)
 
 
 @cause(

@@ -118,6 +118,8 @@ FIRES: list[tuple[str, str, str, Scene]] = [
     ("silent_pod", "likely", "e", Scene(pods([400] * 4 + [3]), each=1, errors={"connection reset": 390})),
     ("silent_pod", "likely", "e", Scene(pods([400] * 4 + [0]), each=1, bad_gateway=400)),
     ("silent_pod", "likely", "de", Scene(pods([400] * 3 + [0, 0]), each=1, errors={"connection refused": 800})),
+    # What was sent to it is sent again a second later, and answered by another.
+    ("silent_pod", "likely", "f", Scene(pods([400] * 5 + [0], a={"latency_ms": 1_010.0}), each=1)),
     # Few kept connections, and as few that were tried in vain.
     ("silent_pod", "likely", "e", Scene(pods([4_000] * 4 + [0]), each=200, errors={"timeout": 20})),
     ("unready_pods", "certain", "b", Scene(pods([4_000, 0, 4_000], b={"ready": False}))),
@@ -206,6 +208,10 @@ SILENT: list[tuple[str, Scene]] = [
     ("silent_pod", Scene(pods([400] * 4 + [0]), each=1)),  # starved by the balancer: nothing is lost
     ("silent_pod", Scene(pods([400] * 4 + [0]), each=1, errors={"timeout": 20})),  # far less than its share
     ("silent_pod", Scene(pods([400] * 5), each=1, errors={"timeout": 400})),
+    ("silent_pod", Scene(pods([400] * 5, a={"latency_ms": 1_010.0}), each=1)),  # all answer
+    ("silent_pod", Scene(pods([400] * 5 + [0], a={"latency_ms": 2_000.0}), each=1)),  # late by something else
+    ("silent_pod", Scene(pods([300] * 5 + [0], **{name: {"latency_ms": 1_010.0} for name in "abcd"}), each=1)),
+    ("uneven_connections", Scene(pods([400] * 5 + [0], a={"latency_ms": 1_010.0}), each=1)),
     ("silent_pod", Scene(pods([400] * 4 + [200]), each=1, errors={"timeout": 200})),  # it answers
     ("silent_pod", Scene(pods([5] * 4 + [0]), each=1, errors={"timeout": 5})),  # too few to tell
     ("late_pods", Scene(pods([4_000] * 4 + [0]), each=400, plan=KEEP_ALIVE, changes=JOINED, errors={"timeout": 20})),
