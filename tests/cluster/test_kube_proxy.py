@@ -32,6 +32,7 @@ SERVICES: dict[str, dict[str, Any]] = {
     "headless": {"clusterIP": "None"},
     "outside": {"type": "NodePort", "externalTrafficPolicy": "Local"},
     "nodes": {"type": "NodePort"},
+    "alias": {"type": "ExternalName", "externalName": f"sticky.{HERE}.svc.cluster.local"},
 }
 
 
@@ -190,6 +191,13 @@ def test_a_plain_cluster_address_is_its_service_with_all_its_pods(
     assert 0 in truth.values()
     assert ran.verdict == "UNEVEN"
     assert ran.causes[0] == cause
+
+
+def test_an_external_name_of_a_service_is_that_service(measured: Measure) -> None:
+    ran, truth = measured.run("alias", requests_per_connection=1, duration=2)
+    assert agree(ran, truth)
+    assert ran.counted.keys() == truth.keys()
+    assert (ran.verdict, ran.causes[0]) == ("UNEVEN", "session_affinity")
 
 
 def test_a_node_port_is_its_service_at_any_node(cluster: Cluster, measured: Measure) -> None:
