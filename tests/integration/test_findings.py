@@ -18,6 +18,7 @@ import pytest
 
 from scale_app.domain.demo import DemoChange, Fault, Policy
 from scale_app.domain.events import SnapshotTaken
+from scale_app.domain.grace import GRACE_S
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Finding
 from scale_app.service.hub import Hub
@@ -92,7 +93,7 @@ FAULTY = [
     Scene("layer7", DemoChange(policy=Policy.LAYER7_ROUND_ROBIN), KEPT),
     Scene("keep_alive_pinning", DemoChange(policy=Policy.RANDOM), KEPT, certainty="likely or possible"),
     Scene("too_few_connections", DemoChange(), replace(STEADY, users=2, think_time_s=0.5)),
-    Scene("late_pods", DemoChange(policy=Policy.ROUND_ROBIN), KEPT, scale_up),
+    Scene("late_pods", DemoChange(policy=Policy.ROUND_ROBIN), replace(KEPT, duration_s=GRACE_S + 5), scale_up),
     Scene("unready_pods", DemoChange(), meddle=kill),
     Scene("slow_pod", DemoChange(fault=Fault.SLOW_POD), certainty="likely"),
     Scene(
