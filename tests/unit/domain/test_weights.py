@@ -22,7 +22,7 @@ from scale_app.domain.samples import (
     TrafficSample,
 )
 from scale_app.domain.snapshot import Snapshot, Source
-from scale_app.domain.verdict import VerdictKind
+from scale_app.domain.verdict import VerdictKind, judge_at_any_time
 from scale_app.domain.weights import weights_of
 from tests.recorded import analysed
 
@@ -121,3 +121,17 @@ def test_a_group_shares_its_weight_and_the_longest_name_counts() -> None:
 def test_weights_that_are_none_are_refused(weights: object) -> None:
     with pytest.raises(PlanError, match="weights"):
         LoadPlan(weights=weights)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shares", [(0.3, 0.3, 0.3, 0.1), (0.2475,) * 4 + (0.01,)])
+def test_a_balancer_that_keeps_to_unequal_weights_is_hardly_ever_called_uneven(shares: tuple[float, ...]) -> None:
+    rng, trials, looks = np.random.default_rng(1), 30, 30
+    ever = 0
+    for _ in range(trials):
+        counts, uneven = np.zeros(len(shares), dtype=int), False
+        for _ in range(looks):
+            counts = counts + rng.multinomial(50, shares)
+            verdict = judge_at_any_time(counts.tolist(), {1: int(counts.sum())}, 1.0, shares)
+            uneven |= verdict.kind is VerdictKind.UNEVEN
+        ever += uneven
+    assert ever <= 1
