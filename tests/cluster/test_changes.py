@@ -93,6 +93,7 @@ def test_an_affinity_that_is_removed_in_mid_run_stays_in_the_record_with_its_tim
     affinity = '{"spec": {"sessionAffinity": "%s"}}'
     cluster.kubectl("patch", "service", "echo", "-n", namespace, "-p", affinity % "ClientIP")
     test_id = product.start(url, users=USERS, requests_per_connection=1, think_time_s=0.1, duration=25)
+    until(lambda: product.look(test_id)["last"], "the run is seen")
     until(lambda: "session_affinity" in product.so_far(test_id).causes, "the affinity is named")
     time.sleep(LOOKS_S)
     cluster.kubectl("patch", "service", "echo", "-n", namespace, "-p", affinity % "None")
