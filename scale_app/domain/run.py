@@ -12,7 +12,6 @@ from typing import Any
 
 from scale_app.domain.alert_rules import Alerts
 from scale_app.domain.attribution import Attribution
-from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.counters import ForeignTraffic
 from scale_app.domain.events import (
     AlertCleared,
@@ -48,15 +47,14 @@ from scale_app.domain.samples import (
 )
 from scale_app.domain.snapshot import MOVES, RunState, Snapshot, Source
 from scale_app.domain.unanswered import failure_sentence, should_give_up
-from scale_app.domain.verdict import DECIDED, Verdict, VerdictKind
+from scale_app.domain.verdict import DECIDED, Verdict
 from scale_app.domain.view import pod_shares, snapshot_of
-from scale_app.domain.weights import weights_sentence
+from scale_app.domain.weights import with_weights
 from scale_app.domain.window import Figures
 from scale_app.domain.windows import Windows
 
 CHANGES_KEPT = 200
 HEALTH_KEPT = 5
-
 ALERT_EVENTS = {"raised": AlertRaised, "updated": AlertUpdated, "cleared": AlertCleared}
 
 
@@ -241,11 +239,8 @@ class Run:
     def _figures(self, at_end: bool = False) -> Figures:
         figures = self._windows.figures(self.source, at_end)
         verdict = with_prospect(figures.verdict, figures, self.plan)
-        service = self._roster.service or ServiceSettings()
-        weights = weights_sentence(figures.whole.pods, self.plan.weights, service.split, service.split_by)
-        if weights and verdict.kind is not VerdictKind.NO_DATA:
-            verdict = replace(verdict, sentence=f"{verdict.sentence} {weights}")
-        return replace(figures, verdict=verdict)
+        weights = figures.whole.pods, self.plan.weights, self._roster.service
+        return replace(figures, verdict=with_weights(verdict, *weights))
 
     def _as_decided(self, figures: Figures) -> Figures:
         """With the verdict that ended the run, also where the last answers left the evidence below what it took."""
@@ -254,8 +249,7 @@ class Run:
         return replace(figures, verdict=self._decided)
 
     def _give_up(self, sample: TrafficSample) -> None:
-        running = self.state is RunState.RUNNING
-        if running and should_give_up(self.plan, self._elapsed_s(sample.at_s), sample):
+        if self.state is RunState.RUNNING and should_give_up(self.plan, self._elapsed_s(sample.at_s), sample):
             self._move(RunState.FAILED, sample.at_s, failure_sentence(self.plan, sample))
 
     def _alert(self, at_s: float, figures: Figures) -> None:

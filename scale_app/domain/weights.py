@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.errors import PlanError
 from scale_app.domain.numerics import is_number
+from scale_app.domain.verdict import Verdict, VerdictKind
 
 MOST_ENTRIES = 1_000
 MOST_WEIGHT = 1e6
@@ -33,6 +36,16 @@ def weights_of(pods: Collection[str], declared: Mapping[str, float]) -> dict[str
     groups = {pod: group for pod in pods if (group := _group_of(pod, declared))} if declared else {}
     sizes = Counter(groups.values())
     return {pod: declared[group] / sizes[group] for pod, group in groups.items()}
+
+
+def with_weights(
+    verdict: Verdict, pods: Collection[str], declared: Mapping[str, float], service: ServiceSettings | None
+) -> Verdict:
+    """The verdict, with a sentence on the weights by which it was judged; as it is where there are none."""
+    found = service or ServiceSettings()
+    words = weights_sentence(pods, declared, found.split, found.split_by)
+    told = verdict.kind is not VerdictKind.NO_DATA and words
+    return replace(verdict, sentence=f"{verdict.sentence} {words}") if told else verdict
 
 
 def weights_sentence(

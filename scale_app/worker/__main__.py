@@ -23,7 +23,7 @@ def join(host: str, port: int, processes: int) -> None:
     """The secret comes from the environment: command lines can be read by everybody on a machine."""
     import locust  # noqa: F401 - first: it patches sockets and ssl; whatever was imported before keeps the old ones
 
-    from scale_app.worker.worker_process import serve_runs
+    from scale_app.worker.remote_worker import serve_runs
 
     serve_runs(host, port, processes, load_worker_listener().secret)
 
