@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -17,18 +18,27 @@ from scale_app.domain.cluster import ServiceRef, Split, service_of_url
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.source import GATEWAY, NETWORKING
 
+log = logging.getLogger(__name__)
+
 Rule = tuple[str, Split]
 """A path, and what it leads to; one Service alone has all the weight."""
 
 
 async def read_split(cluster: ClusterClient, service: ServiceRef, url: str, networks: Sequence[str]) -> Split | None:
     """None where the Service is reached directly, or gets everything, or where routes may not or cannot be read."""
-    where = f"namespaces/{service.namespace}"
-    named = {"fieldSelector": f"metadata.name={service.name}"}
     try:
-        services, _ = await listed(cluster, f"/api/v1/{where}/services", named)
+        return await _split(cluster, service, url, networks)
     except ScaleError:
         return None
+    except Exception:
+        log.exception("the routes to %s could not be read", service)
+        return None
+
+
+async def _split(cluster: ClusterClient, service: ServiceRef, url: str, networks: Sequence[str]) -> Split | None:
+    where = f"namespaces/{service.namespace}"
+    named = {"fieldSelector": f"metadata.name={service.name}"}
+    services, _ = await listed(cluster, f"/api/v1/{where}/services", named)
     if _is_direct(services, service, url, networks):
         return None
     read = []

@@ -28,7 +28,7 @@ def load_form() -> Part:
         _pattern(running),
         _connections(running),
         plan.fold_of("request", "Request, TLS, DNS and counting", "more", running),
-        plan.fold_of("limits", "Warm-up and alerts", "limits", running),
+        plan.fold_of("limits", "Warm-up, weights and alerts", "limits", running),
         saved_plans_fold(running),
         rx.cond(
             PlanForm.extras != "",
