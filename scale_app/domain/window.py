@@ -185,7 +185,7 @@ class Figures:
 
     @cached_property
     def silent(self) -> Silent | None:
-        """Ready pods whose silence explains what was not answered; None for none.
+        """Ready pods whose silence explains best what was not answered; None for none.
 
         What the warm-up lost counts where nothing is lost any more: users whose connections failed keep others then.
         """
@@ -194,7 +194,7 @@ class Figures:
             *(window.silent(window.verdict.effective_picks) for window in self.quiet),
             *(window.silent(picks) for window in (self.whole, self.with_warm_up)),
         )
-        return next((silent for silent in found if silent), None)
+        return max((silent for silent in found if silent), key=lambda silent: silent.evidence, default=None)
 
 
 def with_silence(whole: Window, judged: tuple[Balance, Verdict], quiet: Sequence[Window]) -> tuple[Balance, Verdict]:

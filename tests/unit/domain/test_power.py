@@ -21,7 +21,9 @@ OLDER = tuple(
 """Behind connections that are older than what is judged."""
 ALONE = (Scene("dead, drops", "layer 4", "kept", 2, 50, 12), Scene("joined late", "layer 4", "kept", 2, 50, SECONDS))
 """One of two pods answers, and no hash of one source is the reason."""
-HOLDS = (*SHORT, *OLDER, *ALONE, Scene("joined late", "mixture", "kept", 5, 500, SECONDS))
+BESIDE_QUIET_ONES = Scene("dead, refuses", "hash", "every 5", 20, 500, SECONDS)
+"""A hash leaves some pods quiet for a while, which must not hide the one that never answers."""
+HOLDS = (*SHORT, *OLDER, *ALONE, BESIDE_QUIET_ONES, Scene("joined late", "mixture", "kept", 5, 500, SECONDS))
 
 
 @pytest.mark.parametrize("scene", HOLDS, ids=str)
