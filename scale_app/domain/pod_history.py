@@ -107,7 +107,9 @@ class PodHistory:
         self._before_s = counts.elapsed_s
 
     def times(self) -> PodTimes:
-        requests, expected = self._counts[:, :, : self._columns].copy()
+        """Up to the last span in which anything was counted: the end of a run may come with nothing more."""
+        counted = self._counts[0].any(axis=0).nonzero()[0]
+        requests, expected = self._counts[:, :, : int(counted[-1]) + 1 if counted.size else self._columns].copy()
         # Due is what was answered, counted is what was read by then: a source that lags must not look like idle pods.
         due = expected.sum(axis=0)
         expected *= np.divide(requests.sum(axis=0), due, out=np.zeros_like(due), where=due > 0)

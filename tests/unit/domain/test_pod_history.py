@@ -32,6 +32,11 @@ def test_a_last_second_that_comes_late_leaves_no_second_empty(end_s):
     assert times.requests.tolist() == [[10, 10, 10], [10, 10, 10]]
 
 
+def test_a_last_look_at_which_nothing_more_was_counted_is_no_second_without_ready_pods():
+    times = PodHistory([at(1, 10, 10), at(2, 20, 20), at(3, 20, 20), at(4, 30, 30), at(6, 30, 30)]).times()
+    assert times.requests.tolist() == [[10, 10, 0, 10], [10, 10, 0, 10]]
+
+
 def test_a_long_run_keeps_every_request_in_longer_spans():
     history = PodHistory(at(second, 3 * second, second) for second in range(1, 3_601))
     times = history.times()
