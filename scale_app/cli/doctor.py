@@ -189,7 +189,7 @@ async def target_row(plan: LoadPlan, admit: Callable[[LoadPlan], Awaitable[Admit
         async with httpx2.AsyncClient(timeout=PATIENCE_S, verify=plan.verify_tls) as client:
             answer = await client.get(admitted.url)
     except (httpx2.HTTPError, OSError) as error:
-        found = f"{plan.target_url} does not answer ({error or type(error).__name__})."
+        found = f"{plan.target_url} does not answer ({str(error) or type(error).__name__})."
         return Row("target", "problem", found, "Is the service running, and is this the Service's port?")
     pod = answer.headers.get(plan.pod_header, "")
     if not pod:
@@ -207,7 +207,7 @@ async def answer_row(url: str, path: str, name: str) -> Row:
             answer = await client.get(f"{url}{path}")
             said = answer.json() if answer.headers.get("content-type", "").startswith("application/") else None
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-        return Row(name, "problem", f"{url}{path} does not answer ({error or type(error).__name__}).", remedy)
+        return Row(name, "problem", f"{url}{path} does not answer ({str(error) or type(error).__name__}).", remedy)
     if answer.is_success and isinstance(said, dict) and said.get("status") in ("ok", "ready"):
         return Row(name, "ok", f"{url}{path} answers.")
     reason = said.get("error") or said.get("detail") if isinstance(said, dict) else None
@@ -225,7 +225,7 @@ async def socket_row(url: str, path: str, name: str, speaks_first: bool) -> Row:
             if speaks_first:
                 await opened.recv()
     except (OSError, TimeoutError, websockets.WebSocketException, ValueError) as error:
-        found = f"A WebSocket to {where} does not open ({error or type(error).__name__})."
+        found = f"A WebSocket to {where} does not open ({str(error) or type(error).__name__})."
         remedy = "Make the proxy forward the headers Upgrade and Connection: see docs/how-to/behind-a-proxy.md."
         return Row(name, "problem", found, remedy)
     return Row(name, "ok", f"A WebSocket to {where} opens.")

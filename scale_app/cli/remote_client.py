@@ -159,7 +159,7 @@ class RemoteClient:
 
     def _away(self, error: Exception) -> ServerAway:
         return ServerAway(
-            f"{self._url} does not answer ({error or type(error).__name__}): "
+            f"{self._url} does not answer ({str(error) or type(error).__name__}): "
             "is the server running, and is this the URL of its page?"
         )
 

@@ -154,7 +154,12 @@ ADVICE = {
     "name not resolved": "Check the host's name and the DNS of this machine",
     "connection reset": "Check what is in front of the service, and its logs",
     "closed early": "Check the service's logs, and whether this port speaks TLS (https://) or HTTP/2",
+    "malformed answer": "Check that this port speaks HTTP/1.1",
 }
+UNTRUSTED = (
+    "Give the authority that signed the service's certificate (ca_pem) and the name that it is for, or accept any "
+    "certificate in a test environment (verify_tls: false)"
+)
 OTHER_PROTOCOL = {
     "server speaks TLS": "Write the target with https:// (and verify_tls: false for a certificate of its own)",
     "TLS: server speaks plain HTTP": "Write the target with http://, or with the port that speaks TLS",
@@ -188,7 +193,8 @@ def failure_sentence(plan: LoadPlan, sample: TrafficSample | None) -> str:
     if not reached_nothing(sample):
         return ""
     cause = max(sample.errors, key=lambda name: (name in OTHER_PROTOCOL, sample.errors[name]))
-    advice = {**ADVICE, **OTHER_PROTOCOL}.get(cause, "Check the service's own logs for this time")
+    trust = UNTRUSTED if cause.startswith("TLS: ") else "Check the service's own logs for this time"
+    advice = {**ADVICE, **OTHER_PROTOCOL}.get(cause, trust)
     return (
         f"None of {sample.requests:,} requests to {plan.target_url} got a good answer: "
         f"{_causes(sample.errors)}. {advice}, then start again."

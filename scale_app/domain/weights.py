@@ -16,7 +16,7 @@ from scale_app.domain.numerics import is_number
 from scale_app.domain.verdict import Verdict, VerdictKind
 
 MOST_ENTRIES = 1_000
-MOST_WEIGHT = 1e6
+LEAST_WEIGHT, MOST_WEIGHT = 0.001, 1e6
 MOST_NAMED = 4
 
 
@@ -27,8 +27,8 @@ def check_weights(weights: object) -> None:
     for name, weight in weights.items():
         if not isinstance(name, str) or not name.strip():
             raise PlanError("weights", name, "the name of a pod, or a prefix of names such as a Deployment's")
-        if not is_number(weight) or not 0 < weight <= MOST_WEIGHT:
-            raise PlanError("weights", weight, f"a number above 0 and at most {MOST_WEIGHT:,.0f} for {name}")
+        if not is_number(weight) or not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+            raise PlanError("weights", weight, f"a number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:,.0f} for {name}")
 
 
 def weights_of(pods: Collection[str], declared: Mapping[str, float]) -> dict[str, float]:
@@ -55,8 +55,8 @@ def weights_sentence(
     if not declared:
         return f"Fair shares by the weights of {split_by}: {_listed(split)}." if split else ""
     words = f"Fair shares by the weights in the plan: {_listed(declared)}."
-    used = {_group_of(pod, declared) for pod in pods}
-    unused = next((name for name in declared if name not in used), "")
+    there = {name for pod in pods for name in _names_of(pod)}
+    unused = next((name for name in declared if name not in there), "")
     return words + (f" No pod is named {unused} or begins with {unused}-: check the weights." if unused else "")
 
 
@@ -68,6 +68,10 @@ def _listed(declared: Mapping[str, float]) -> str:
 
 def _group_of(pod: str, declared: Mapping[str, float]) -> str:
     """The longest declared name that is the pod's or its prefix up to a hyphen, "" for none."""
+    return next((name for name in _names_of(pod) if name in declared), "")
+
+
+def _names_of(pod: str) -> list[str]:
+    """The pod's name and its prefixes up to a hyphen, the longest first."""
     parts = pod.split("-")
-    names = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
-    return next((name for name in names if name in declared), "")
+    return ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]

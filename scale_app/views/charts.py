@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from scale_app.domain.balance import THRESHOLD
 from scale_app.domain.events import Event
-from scale_app.domain.pod_history import PodTimes
+from scale_app.domain.pod_history import PodTimes, fair_shares
 from scale_app.domain.snapshot import PodShare, Point, Snapshot
 from scale_app.pictures.axes import SIDE, AxisMark, time_span
 from scale_app.pictures.balance import shares_picture
@@ -24,6 +24,9 @@ from scale_app.views.view import MOST_LABELS, AxisTick, BarLabel, Happening, Hea
 def _tick(score: float) -> AxisTick:
     return AxisTick(f"{100 * score:g}%", f"{score:g}")
 
+
+ABOUT_EQUAL = 1.05
+"""Fair shares that differ by less are told as one: pods become ready one after the other."""
 
 SCORE_TICKS = [_tick(score) for score in (0, 0.25, 0.5, 0.75, 1)]
 SCALE_TICKS = [*SCORE_TICKS[:-1], _tick(THRESHOLD), SCORE_TICKS[-1]]
@@ -122,7 +125,7 @@ def shares(snapshot: Snapshot) -> Shares:
         band=picture.band,
         ticks=[AxisTick(shown.css(mark.at_percent), _axis_percent(mark.value)) for mark in picture.marks],
         labels=_bar_labels(shown_pods, picture.centres, picture.labels_at) if len(pods) <= MOST_LABELS else [],
-        caption=_shares_caption(len(pods), many),
+        caption=_shares_caption(pods, many),
         summary=_shares_summary(pods),
     )
 
@@ -140,12 +143,14 @@ def _axis_percent(value: float) -> str:
     return shown.percent(value, 0 if abs(value * 100 - round(value * 100)) < 1e-6 else 1)
 
 
-def _shares_caption(pods: int, many: bool) -> str:
+def _shares_caption(pods: Sequence[PodShare], many: bool) -> str:
     if not pods:
         return ""
-    order = ", sorted by share" if many else ""
-    fair = shown.percent(1 / pods, share_decimals(pods))
-    return f"Dashed: fair share, {fair} for each of {shown.count(pods)} pods{order}"
+    order, fair = ", sorted by share" if many else "", fair_shares(pods)
+    if float(fair.max()) > ABOUT_EQUAL * float(fair.min()):
+        return f"Dashed: the fair share of each pod{order}"
+    each = shown.percent(1 / len(pods), share_decimals(len(pods)))
+    return f"Dashed: fair share, {each} for {'the one pod' if len(pods) == 1 else f'each of {len(pods):,} pods'}{order}"
 
 
 def _shares_summary(pods: Sequence[PodShare]) -> str:

@@ -73,7 +73,7 @@ def test_a_plan_comes_from_standard_input_too(monkeypatch: pytest.MonkeyPatch) -
         (["--users", "0"], "users = 0 cannot be used: a whole number of at least 1."),
         (["--header", "X-A"], "--header = 'X-A' cannot be used: a header is NAME:VALUE."),
         (["--weights", "web"], "--weights = 'web' cannot be used: NAME=NUMBER, several with commas between."),
-        (["--weights", "web=0"], "weights = 0.0 cannot be used: a number above 0 and at most 1,000,000 for web."),
+        (["--weights", "web=0"], "weights = 0.0 cannot be used: a number from 0.001 to 1,000,000 for web."),
         (["--set", "users"], "--set = 'users' cannot be used: a field is set by FIELD=VALUE."),
         (["--set", "user=3"], "user = 3 cannot be used: there is no such field."),
         (["--set", "users.x=3"], "users.x = 3 cannot be used: there is no such field."),

@@ -49,3 +49,9 @@ def test_a_target_of_another_protocol_is_given_up_at_once_with_what_to_set(cause
 def test_one_good_answer_is_enough_to_go_on_whatever_protocol_others_speak() -> None:
     sample = TrafficSample(1, 5, 9, {"a": PodCount(1)}, errors={"server speaks HTTP/2": 8})
     assert not should_give_up(PLAN, 60.0, sample)
+
+
+def test_a_certificate_that_is_not_trusted_is_no_matter_for_the_services_logs() -> None:
+    untrusted = TrafficSample(1, 5, 9, errors={"TLS: self-signed certificate": 9})
+    assert "(ca_pem)" in failure_sentence(PLAN, untrusted)
+    assert "speaks HTTP/1.1" in failure_sentence(PLAN, TrafficSample(1, 5, 9, errors={"malformed answer": 9}))

@@ -23,7 +23,7 @@ from scale_app.domain.samples import (
 )
 from scale_app.domain.snapshot import Snapshot, Source
 from scale_app.domain.verdict import VerdictKind, judge_at_any_time
-from scale_app.domain.weights import weights_of
+from scale_app.domain.weights import weights_of, weights_sentence
 from tests.recorded import analysed
 
 STABLE, CANARY = ("web-stable-1", "web-stable-2", "web-stable-3"), ("web-canary-1",)
@@ -109,6 +109,16 @@ def test_a_name_that_no_pod_has_is_told() -> None:
     last = ran(EVENLY, replace(PLAN, weights={"web-canry": 10.0}))
     assert last.verdict.kind is VerdictKind.EVEN
     assert last.verdict.sentence.endswith("No pod is named web-canry or begins with web-canry-: check the weights.")
+
+
+def test_a_prefix_whose_pods_all_fit_a_longer_name_is_no_name_without_a_pod() -> None:
+    assert "No pod is named" not in weights_sentence((*STABLE, *CANARY), {"web": 1.0, **NINE_TO_ONE}, {}, "")
+
+
+@pytest.mark.parametrize("weight", [1e-300, 0.0009, 1e6 + 1])
+def test_a_weight_that_no_balancer_has_is_refused(weight: float) -> None:
+    with pytest.raises(PlanError, match=r"a number from 0\.001 to 1,000,000 for web"):
+        LoadPlan(weights={"web": weight})
 
 
 def test_a_group_shares_its_weight_and_the_longest_name_counts() -> None:

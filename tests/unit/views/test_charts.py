@@ -1,13 +1,16 @@
 """Pods by time: each row's name for the read-out, and every colour in words."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from scale_app.domain.pod_history import PodTimes
 from scale_app.pictures.heat import COLOURS, MOST_ROWS
-from scale_app.views.charts import CLASSES, heat
+from scale_app.views.charts import CLASSES, heat, shares
+from tests.unit.ui.samples import pods as seen_pods
+from tests.unit.ui.samples import snapshot
 
 
 def shown(*names):
@@ -39,3 +42,16 @@ def test_a_name_made_up_by_a_target_takes_one_row():
 def test_the_read_out_can_tell_every_colour_from_the_others():
     classes = json.loads(CLASSES)
     assert len(classes) == len({(each["opacity"], each["blue"]) for each in classes}) == len(COLOURS)
+
+
+@pytest.mark.parametrize(
+    ("expected", "caption"),
+    [
+        ((100.0, 100.0, 102.0), "Dashed: fair share, 33.3\u202f% for each of 3 pods"),
+        ((30.0, 30.0, 10.0), "Dashed: the fair share of each pod"),
+        ((300.0,), "Dashed: fair share, 100.0\u202f% for the one pod"),
+    ],
+)
+def test_the_caption_tells_of_one_fair_share_only_where_all_have_it(expected, caption):
+    pods = tuple(replace(pod, expected=due) for pod, due in zip(seen_pods(*expected), expected, strict=True))
+    assert shares(replace(snapshot(), pods=pods)).caption == caption
