@@ -59,7 +59,6 @@ def test_a_ready_pod_that_does_not_answer_is_named_whatever_the_connections(
     # Not on the client's own node: there the packet is dropped before the node has noted where it went, so that the
     # one that is sent again after a second goes to another pod, and the connection is late and not lost (see below).
     url, dead = cluster.url_of("echo", SPACE), next(pod for pod in pods if pod.node != CLIENT_NODE)
-    # The truth is told before the pod is reached again: what was sent to it is sent again, though nobody waits for it.
     with ExitStack() as stack, TruthOf(cluster, SPACE, APP) as truth:
         if not before_s:
             stack.enter_context(cut_off(cluster, dead, how))
@@ -70,7 +69,13 @@ def test_a_ready_pod_that_does_not_answer_is_named_whatever_the_connections(
         runs = {name: product.ended(test_id) for name, test_id in started.items()}
         assert all(pod.ready for pod in cluster.pods(SPACE, APP))
     counted = sum((Counter(ran.counted) for ran in runs.values()), Counter())
-    assert {name: counted[name] for name in truth.answered} == truth.answered
+    # What an earlier case sent to the pod in vain is sent again for a minute or two, and answered for nobody.
+    answered = truth.answered
+    assert answered.pop(dead.name) >= counted.pop(dead.name, 0)
+    assert {name: counted[name] for name in answered} == answered
+    if how == REFUSED and before_s:
+        # Who kept a connection is refused once and then reconnects elsewhere: too little is lost to tell whose it was.
+        assert runs.pop("kept").verdict == "UNEVEN"
     for name, ran in runs.items():
         named(ran, dead, f"{name}: {ran.last['verdict']['sentence']} {ran.causes} {ran.last['errors']}")
         assert not product.ask(f"/api/v1/runs/{ran.test_id}/experiment")[1].get("plan"), name
