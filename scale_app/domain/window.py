@@ -68,7 +68,7 @@ class Window:
         """Pods that should have shared the work, those with no request included; sorted."""
         return sorted(self.expected)
 
-    @property
+    @cached_property
     def freshness(self) -> float:
         """Of the answers that had one before them on their connection, the part that was a pick of its own, 0..1."""
         if self.by_request:
@@ -78,7 +78,7 @@ class Window:
             freshness_of(self.loads or {}, [count.requests / total for count in self.pods.values()]) if total else 0.0
         )
 
-    @property
+    @cached_property
     def attributed(self) -> int:
         return sum(count.requests for count in self.pods.values())
 

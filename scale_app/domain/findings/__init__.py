@@ -49,7 +49,7 @@ OVER = "This is over. To judge the work without it, run the same plan again."
 
 
 def diagnose(facts: Facts) -> tuple[Finding, ...]:
-    """Every cause that fits, by what it explains, the surest first. Pure; 1 ms for 1,000 pods. Raises nothing."""
+    """Every cause that fits, by what it explains, the surest first. Pure; 1.5 ms for 1,000 pods. Raises nothing."""
     found = (cause.find(facts) for cause in CAUSES)
     return tuple(sorted((finding for finding in found if finding), key=_place))
 
