@@ -13,7 +13,15 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from urllib.parse import urlsplit
 
 from scale_app.domain.admission import check_name, host_of, may_load
-from scale_app.domain.cluster import NO_CLUSTER, ServiceFound, ServiceRef, service_admitted, service_of_url, service_ref
+from scale_app.domain.cluster import (
+    NO_CLUSTER,
+    ServiceFound,
+    ServiceRef,
+    port_of_url,
+    service_admitted,
+    service_of_url,
+    service_ref,
+)
 from scale_app.domain.errors import ClusterUnavailable, TargetRefused, TargetUnavailable
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Source
@@ -108,25 +116,20 @@ class TargetGatekeeper:
         try:
             async with asyncio.timeout(RESOLVE_LIMIT_S):
                 # Not host_of(): the resolver must see the very host that the generator will give it.
-                return await self._resolve(urlsplit(url).hostname or "", _port_of(url))
+                return await self._resolve(urlsplit(url).hostname or "", port_of_url(url))
         except TimeoutError:
             raise _unresolved(url, f"no answer within {RESOLVE_LIMIT_S:g} s") from None
         except (OSError, UnicodeError) as error:
             raise _unresolved(url, getattr(error, "strerror", None) or str(error)) from error
 
     def _networks(self, url: str, addresses: Sequence[str], found: ServiceFound | None) -> tuple[str, ...]:
-        allowed = (*self._allowed, *_own_of(found, _port_of(url), self._allowed))
+        allowed = (*self._allowed, *_own_of(found, port_of_url(url), self._allowed))
         return may_load(url, addresses, allowed, [each for each in addresses if self._is_own(each)])
-
-
-def _port_of(url: str) -> int:
-    parts = urlsplit(url)
-    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _check_not_dropped(url: str, networks: Collection[str], found: ServiceFound | None) -> None:
     """Raise TargetUnavailable when the Service lets nothing through at any of these addresses."""
-    whys = [(found.dropped if found else {}).get((each.partition("/")[0], _port_of(url)), "") for each in networks]
+    whys = [(found.dropped if found else {}).get((each.partition("/")[0], port_of_url(url)), "") for each in networks]
     if whys and all(whys):
         raise TargetUnavailable(f"{whys[0]} No load was sent.")
 

@@ -239,11 +239,16 @@ def service_ref(text: str) -> ServiceRef:
 
 def service_of_url(url: str) -> ServiceRef | None:
     """The Service that the URL's host names, "name.namespace.svc" with or without the cluster's domain; else None."""
-    parts = urlsplit(url)
-    labels = (parts.hostname or "").rstrip(".").split(".")
+    labels = (urlsplit(url).hostname or "").rstrip(".").split(".")
     if len(labels) < 3 or labels[2] != "svc" or not all(LABEL.fullmatch(label) for label in labels[:2]):
         return None
-    return ServiceRef(labels[1], labels[0], port=parts.port or (443 if parts.scheme == "https" else 80))
+    return ServiceRef(labels[1], labels[0], port=port_of_url(url))
+
+
+def port_of_url(url: str) -> int:
+    """The port that an http(s) URL leads to."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def check_admitted_entry(entry: str) -> None:

@@ -13,7 +13,7 @@ from scale_app.adapters.kubernetes.client import ClusterClient, Clusters, Json
 from scale_app.adapters.kubernetes.entry import dropped
 from scale_app.adapters.kubernetes.list_watch import listed
 from scale_app.adapters.kubernetes.objects import at
-from scale_app.adapters.kubernetes.offers import Found, problem_of, targets_of
+from scale_app.adapters.kubernetes.offers import ClusterObjects, problem_of, targets_of
 from scale_app.adapters.kubernetes.reached import services_at
 from scale_app.adapters.kubernetes.route_splits import split_of
 from scale_app.domain.cluster import (
@@ -125,7 +125,7 @@ class KubernetesCatalog:
         )
         of_all: dict[str, Any] = {kind: [each for part in parts for each in getattr(part, kind)] for kind in SEARCHED}
         at_nodes = [address for node in nodes for address in objects.node(node).addresses]
-        found = Found(**of_all, context=cluster.context, nodes=at_nodes)
+        found = ClusterObjects(**of_all, context=cluster.context, nodes=at_nodes)
         services = services_at(found, url, addresses, host)
         split = split_of(services[0], url, found.ingresses, found.routes) if len(services) > 1 else None
         shared = split is not None and {replace(each, port=0) for each in services} == split.weights.keys()
@@ -138,13 +138,15 @@ class KubernetesCatalog:
         return TargetList(targets=tuple(targets_of(found)), namespaces=(namespace,), problem=problem)
 
 
-async def _read(cluster: ClusterClient, namespace: str, kinds: Mapping[str, str], problems: list[str]) -> Found:
+async def _read(
+    cluster: ClusterClient, namespace: str, kinds: Mapping[str, str], problems: list[str]
+) -> ClusterObjects:
     """The objects of these kinds, of which services is one. problems: gets what could not be read."""
     where = "" if namespace == "*" else f"/namespaces/{namespace}"
     paths = {kind: f"/{api}{where}/{kind}" for kind, api in kinds.items()}
     lists = await asyncio.gather(*(_or_nothing(listed(cluster, path), problems) for path in paths.values()))
     documents: dict[str, list[Json]] = dict(zip(paths, lists, strict=True))
-    return Found(
+    return ClusterObjects(
         [objects.service(each) for each in documents["services"]],
         [objects.endpoint_slice(each) for each in documents.get("endpointslices", ())],
         documents["ingresses"],

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from scale_app.adapters.kubernetes.objects import Endpoint, Node, Service
-from scale_app.domain.cluster import Entry
+from scale_app.domain.cluster import Entry, port_of_url
 
 Dropped = Mapping[tuple[str, int], str]
 
@@ -17,9 +17,8 @@ def entry_of(service: Service, nodes: Iterable[Node], url: str, networks: Iterab
 
     networks: what the URL's host was resolved to, a network for each address.
     """
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    addresses = {network.partition("/")[0] for network in networks} | {parts.hostname or ""}
+    port = port_of_url(url)
+    addresses = {network.partition("/")[0] for network in networks} | {urlsplit(url).hostname or ""}
     if addresses & {*service.virtual}:
         return "cluster address", ""
     if addresses & {*service.outside}:

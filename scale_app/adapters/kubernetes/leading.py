@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.list_watch import listed
@@ -40,9 +40,20 @@ def chosen_by(ingress: Json) -> tuple[str, ...]:
     return tuple(f"{name}: {value}" for name in CHOOSING if (value := annotations.get(NGINX + name)))
 
 
+def paths_of(ingress: Json) -> list[tuple[str, Json]]:
+    """The paths of an Ingress, each with its rule's host, "" for any."""
+    rules = list_at(ingress, "spec", "rules")
+    return [(text_at(rule, "host"), path) for rule in rules for path in list_at(rule, "http", "paths")]
+
+
+def backends_of(rule: Json) -> list[Json]:
+    """The Services to which a rule of an HTTPRoute leads."""
+    return [ref for ref in list_at(rule, "backendRefs") if text_at(ref, "kind") in ("", "Service")]
+
+
 def weights_of(rule: Json) -> str:
     """The weights of a rule's backends, "" for one alone."""
-    backends = [ref for ref in list_at(rule, "backendRefs") if text_at(ref, "kind") in ("", "Service")]
+    backends = backends_of(rule)
     weights = [f"{text_at(ref, 'name')} {int_at(ref, 'weight', default=1)}" for ref in backends]
     return f"backendRefs by weight: {', '.join(weights)}" if len(backends) > 1 else ""
 
@@ -54,8 +65,7 @@ def leading_to(service: str, ingresses: Iterable[Json], routes: Iterable[Json]) 
 
 def _by_ingresses(service: str, ingresses: Iterable[Json]) -> Iterator[str]:
     for ingress in ingresses:
-        paths = [path for rule in list_at(ingress, "spec", "rules") for path in list_at(rule, "http", "paths")]
-        backends = {text_at(path, "backend", "service", "name") for path in paths}
+        backends = {text_at(path, "backend", "service", "name") for _, path in paths_of(ingress)}
         if service in backends | {text_at(ingress, "spec", "defaultBackend", "service", "name")}:
             name = text_at(ingress, "metadata", "name")
             yield from (f"Ingress {name}: {chosen}" for chosen in chosen_by(ingress))
@@ -70,14 +80,20 @@ def _by_routes(service: str, routes: Iterable[Json]) -> Iterator[str]:
 
 
 async def read_leading(cluster: ClusterClient, namespace: str, service: str) -> tuple[str, ...]:
-    """The same, read now; what may not or cannot be read is left out, since it is only kept beside the run."""
-    read = []
+    """The same, read now; it is only kept beside the run."""
+    return leading_to(service, *await read_routes(cluster, namespace))
+
+
+async def read_routes(cluster: ClusterClient, namespace: str) -> tuple[Sequence[Json], Sequence[Json]]:
+    """The Ingresses and HTTPRoutes of a namespace; what may not or cannot be read is left out."""
+    read: list[Sequence[Json]] = []
     for api, kind in ((NETWORKING, "ingresses"), (GATEWAY, "httproutes")):
         try:
             read.append((await listed(cluster, f"/apis/{api}/v1/namespaces/{namespace}/{kind}"))[0])
         except ScaleError:
             read.append([])
-    return leading_to(service, *read)
+    ingresses, routes = read
+    return ingresses, routes
 
 
 async def read_proxy_mode(cluster: ClusterClient, node: str) -> str:

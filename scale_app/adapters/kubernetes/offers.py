@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scale_app.adapters.kubernetes import objects
-from scale_app.adapters.kubernetes.leading import chosen_by, weights_of
+from scale_app.adapters.kubernetes.leading import backends_of, chosen_by, paths_of, weights_of
 from scale_app.adapters.kubernetes.objects import Endpoint, Json, Port, Service, Slice, int_at, list_at, text_at
 from scale_app.domain.cluster import ClusterTarget, Place, ServiceRef, ServiceSettings, TargetKind
 
@@ -14,7 +14,7 @@ PATTERN_CHARACTERS = set("*()[]{}^$|\\?+ ")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ClusterObjects:
     """What one cluster has. inside: Scale runs in it. context: as targets name it, "" for the only one.
 
     nodes: addresses and names of its nodes.
@@ -39,7 +39,7 @@ class Found:
         object.__setattr__(self, "endpoints", {key: objects.endpoints_of(slices) for key, slices in grouped.items()})
 
 
-def targets_of(found: Found) -> list[ClusterTarget]:
+def targets_of(found: ClusterObjects) -> list[ClusterTarget]:
     """Services first, then what leads to them; by namespace and name within."""
     plain = [target for service in found.services for target in _service_targets(found, service)]
     leading = [*_ingress_targets(found), *_route_targets(found)]
@@ -113,14 +113,14 @@ def _order(target: ClusterTarget) -> tuple[str, ...]:
     return target.service.namespace, target.name, target.kind, target.url
 
 
-def _service_targets(found: Found, service: Service) -> Iterator[ClusterTarget]:
+def _service_targets(found: ClusterObjects, service: Service) -> Iterator[ClusterTarget]:
     if not service.ports:
         yield _target(found, service, "Service", service.name, "", 0)
     for port in service.ports:
         yield _target(found, service, "Service", service.name, _service_url(found, service, port), port.number)
 
 
-def _target(found: Found, service: Service, kind: TargetKind, name: str, url: str, port: int) -> ClusterTarget:
+def _target(found: ClusterObjects, service: Service, kind: TargetKind, name: str, url: str, port: int) -> ClusterTarget:
     endpoints = found.endpoints.get((service.namespace, service.name), {})
     problem, _ = problem_of(service, endpoints)
     return ClusterTarget(
@@ -137,7 +137,7 @@ def _target(found: Found, service: Service, kind: TargetKind, name: str, url: st
     )
 
 
-def _service_url(found: Found, service: Service, port: Port) -> str:
+def _service_url(found: ClusterObjects, service: Service, port: Port) -> str:
     """Inside by its name; outside by its load balancer, else by the cluster's address, should it lead there."""
     if found.inside:
         host = f"{service.name}.{service.namespace}.svc"
@@ -152,23 +152,21 @@ def _url(secure: bool, host: str, port: int, path: str = "/") -> str:
     return f"{'https' if secure else 'http'}://{shown}{'' if port == usual else f':{port}'}{path}"
 
 
-def _ingress_targets(found: Found) -> Iterator[ClusterTarget]:
+def _ingress_targets(found: ClusterObjects) -> Iterator[ClusterTarget]:
     for ingress in found.ingresses:
         name, namespace = text_at(ingress, "metadata", "name"), text_at(ingress, "metadata", "namespace")
         secure = {host for tls in list_at(ingress, "spec", "tls") for host in list_at(tls, "hosts")}
         address = _address(list_at(ingress, "status", "loadBalancer", "ingress"), "ip", "hostname")
-        for rule in list_at(ingress, "spec", "rules"):
-            host = text_at(rule, "host")
-            for path in list_at(rule, "http", "paths"):
-                service = found.by_name.get((namespace, text_at(path, "backend", "service", "name")))
-                if service is None:
-                    continue
-                reached = host if host and "*" not in host else address
-                begins = text_at(path, "path") or "/"
-                url = _url(host in secure, reached, 443 if host in secure else 80, begins) if reached else ""
-                port = int_at(path, "backend", "service", "port", "number")
-                target = _checked(_target(found, service, "Ingress", name, url, port), reached, begins)
-                yield replace(target, notable=(*target.notable, *chosen_by(ingress)))
+        for host, path in paths_of(ingress):
+            service = found.by_name.get((namespace, text_at(path, "backend", "service", "name")))
+            if service is None:
+                continue
+            reached = host if host and "*" not in host else address
+            begins = text_at(path, "path") or "/"
+            url = _url(host in secure, reached, 443 if host in secure else 80, begins) if reached else ""
+            port = int_at(path, "backend", "service", "port", "number")
+            target = _checked(_target(found, service, "Ingress", name, url, port), reached, begins)
+            yield replace(target, notable=(*target.notable, *chosen_by(ingress)))
 
 
 def _checked(target: ClusterTarget, host: str, path: str) -> ClusterTarget:
@@ -184,7 +182,7 @@ def _checked(target: ClusterTarget, host: str, path: str) -> ClusterTarget:
     return replace(target, url="", problem=problem)
 
 
-def _route_targets(found: Found) -> Iterator[ClusterTarget]:
+def _route_targets(found: ClusterObjects) -> Iterator[ClusterTarget]:
     gateways = {
         (text_at(each, "metadata", "namespace"), text_at(each, "metadata", "name")): each for each in found.gateways
     }
@@ -203,15 +201,16 @@ def _without_gateway(target: ClusterTarget, gateway: str) -> ClusterTarget:
     return replace(target, url="", problem=problem)
 
 
-def _rule_targets(found: Found, route: Json, rule: Json, gateway: Json | None, section: str) -> Iterator[ClusterTarget]:
+def _rule_targets(
+    found: ClusterObjects, route: Json, rule: Json, gateway: Json | None, section: str
+) -> Iterator[ClusterTarget]:
     namespace, name = text_at(route, "metadata", "namespace"), text_at(route, "metadata", "name")
     hosts = [host for host in list_at(route, "spec", "hostnames") if isinstance(host, str) and "*" not in host]
     secure, port = _listener(gateway, section)
     host = hosts[0] if hosts else _address(list_at(gateway, "status", "addresses"), "value")
     match = next(iter(list_at(rule, "matches")), None)
     path = text_at(match, "path", "value") or "/"
-    backends = [ref for ref in list_at(rule, "backendRefs") if text_at(ref, "kind") in ("", "Service")]
-    for ref in backends:
+    for ref in backends_of(rule):
         service = found.by_name.get((text_at(ref, "namespace") or namespace, text_at(ref, "name")))
         if service is None or int_at(ref, "weight", default=1) == 0:
             continue

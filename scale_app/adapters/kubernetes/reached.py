@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import takewhile
 from urllib.parse import urlsplit
 
+from scale_app.adapters.kubernetes.leading import backends_of, paths_of
 from scale_app.adapters.kubernetes.objects import Json, clean, dict_at, int_at, list_at, text_at
-from scale_app.adapters.kubernetes.offers import PATTERN_CHARACTERS, Found
-from scale_app.domain.cluster import ServiceRef
+from scale_app.adapters.kubernetes.offers import PATTERN_CHARACTERS, ClusterObjects
+from scale_app.domain.cluster import ServiceRef, port_of_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Way:
         return 1 if self.host.startswith("*.") and host.endswith(self.host[1:]) else None
 
 
-def services_at(found: Found, url: str, addresses: Iterable[str], host: str) -> list[ServiceRef]:
+def services_at(found: ClusterObjects, url: str, addresses: Iterable[str], host: str) -> list[ServiceRef]:
     """All that share the URL's requests. addresses: that its host resolves to. host: that the requests name."""
     parts = urlsplit(url)
     here = {_plain(each) for each in (*addresses, parts.hostname or "")}
@@ -53,10 +54,10 @@ def services_at(found: Found, url: str, addresses: Iterable[str], host: str) -> 
     closest = max((rank for rank in ranks if rank is not None), default=None)
     if closest is not None:
         return [service for rank, way in zip(ranks, ways, strict=True) if rank == closest for service in way.services]
-    return list(_at_address(found, here, parts.port or (443 if parts.scheme == "https" else 80)))
+    return list(_at_address(found, here, port_of_url(url)))
 
 
-def _at_address(found: Found, here: Collection[str], port: int) -> Iterator[ServiceRef]:
+def _at_address(found: ClusterObjects, here: Collection[str], port: int) -> Iterator[ServiceRef]:
     at_node = not _plain_all(found.nodes).isdisjoint(here)
     for service in found.services:
         own = not _plain_all((*service.virtual, *service.outside)).isdisjoint(here)
@@ -65,25 +66,24 @@ def _at_address(found: Found, here: Collection[str], port: int) -> Iterator[Serv
                 yield ServiceRef(service.namespace, service.name, found.context, each.number)
 
 
-def _of_ingresses(found: Found) -> Iterator[Way]:
+def _of_ingresses(found: ClusterObjects) -> Iterator[Way]:
     for ingress in found.ingresses:
         given = list_at(ingress, "status", "loadBalancer", "ingress")
         addresses = _plain_all(text_at(each, key) for each in given for key in ("ip", "hostname"))
         if default := _backend(found, ingress, dict_at(ingress, "spec", "defaultBackend")):
             yield Way("", addresses, "/", exact=False, services=default)
-        for rule in list_at(ingress, "spec", "rules"):
-            for path in list_at(rule, "http", "paths"):
-                begins, exact = text_at(path, "path") or "/", text_at(path, "pathType") == "Exact"
-                services = _backend(found, ingress, dict_at(path, "backend"))
-                yield Way(text_at(rule, "host").lower(), addresses, begins, exact, services)
+        for host, path in paths_of(ingress):
+            begins, exact = text_at(path, "path") or "/", text_at(path, "pathType") == "Exact"
+            services = _backend(found, ingress, dict_at(path, "backend"))
+            yield Way(host.lower(), addresses, begins, exact, services)
 
 
-def _backend(found: Found, ingress: Json, backend: Json) -> tuple[ServiceRef, ...]:
+def _backend(found: ClusterObjects, ingress: Json, backend: Json) -> tuple[ServiceRef, ...]:
     name, port = text_at(backend, "service", "name"), int_at(backend, "service", "port", "number")
     return (ServiceRef(text_at(ingress, "metadata", "namespace"), name, found.context, port),) if name else ()
 
 
-def _of_routes(found: Found) -> Iterator[Way]:
+def _of_routes(found: ClusterObjects) -> Iterator[Way]:
     for route in found.routes:
         addresses = _plain_all(_gateway_addresses(found, route))
         hosts = [text.lower() for each in list_at(route, "spec", "hostnames") if (text := clean(each))] or [""]
@@ -94,7 +94,7 @@ def _of_routes(found: Found) -> Iterator[Way]:
                 yield from (Way(host, addresses, begins, exact, services) for host in hosts)
 
 
-def _gateway_addresses(found: Found, route: Json) -> Iterator[str]:
+def _gateway_addresses(found: ClusterObjects, route: Json) -> Iterator[str]:
     namespace = text_at(route, "metadata", "namespace")
     parents = list_at(route, "spec", "parentRefs")
     wanted = {(text_at(each, "namespace") or namespace, text_at(each, "name")) for each in parents}
@@ -103,11 +103,11 @@ def _gateway_addresses(found: Found, route: Json) -> Iterator[str]:
             yield from (text_at(each, "value") for each in list_at(gateway, "status", "addresses"))
 
 
-def _route_backends(found: Found, route: Json, rule: Json) -> Iterator[ServiceRef]:
+def _route_backends(found: ClusterObjects, route: Json, rule: Json) -> Iterator[ServiceRef]:
     namespace = text_at(route, "metadata", "namespace")
-    for ref in list_at(rule, "backendRefs"):
+    for ref in backends_of(rule):
         name, weight = text_at(ref, "name"), int_at(ref, "weight", default=1)
-        if name and weight and text_at(ref, "kind") in ("", "Service"):
+        if name and weight:
             yield ServiceRef(text_at(ref, "namespace") or namespace, name, found.context, int_at(ref, "port"))
 
 

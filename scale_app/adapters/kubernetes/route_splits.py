@@ -11,12 +11,11 @@ from urllib.parse import urlsplit
 from scale_app.adapters.kubernetes import objects
 from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.entry import entry_of
-from scale_app.adapters.kubernetes.leading import NGINX
+from scale_app.adapters.kubernetes.leading import NGINX, backends_of, paths_of, read_routes
 from scale_app.adapters.kubernetes.list_watch import listed
 from scale_app.adapters.kubernetes.objects import Json, int_at, labels_at, list_at, text_at
 from scale_app.domain.cluster import ServiceRef, Split, service_of_url
 from scale_app.domain.errors import ScaleError
-from scale_app.domain.source import GATEWAY, NETWORKING
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +40,7 @@ async def _split(cluster: ClusterClient, service: ServiceRef, url: str, networks
     services, _ = await listed(cluster, f"/api/v1/{where}/services", named)
     if _is_direct(services, service, url, networks):
         return None
-    read = []
-    for api, kind in ((NETWORKING, "ingresses"), (GATEWAY, "httproutes")):
-        try:
-            read.append((await listed(cluster, f"/apis/{api}/v1/{where}/{kind}"))[0])
-        except ScaleError:
-            read.append([])
-    return split_of(service, url, *read)
+    return split_of(service, url, *await read_routes(cluster, service.namespace))
 
 
 def _is_direct(services: Sequence[Json], service: ServiceRef, url: str, networks: Sequence[str]) -> bool:
@@ -76,8 +69,8 @@ def _of_routes(service: ServiceRef, host: str, routes: Iterable[Json]) -> Iterat
         for rule in list_at(route, "spec", "rules"):
             weights = {
                 ServiceRef(text_at(ref, "namespace") or namespace, text_at(ref, "name"), service.context): float(weight)
-                for ref in list_at(rule, "backendRefs")
-                if (weight := int_at(ref, "weight", default=1)) > 0 and text_at(ref, "kind") in ("", "Service")
+                for ref in backends_of(rule)
+                if (weight := int_at(ref, "weight", default=1)) > 0
             }
             for match in list_at(rule, "matches") or [{}]:
                 yield text_at(match, "path", "value") or "/", Split(f"HTTPRoute {name}", weights)
@@ -104,12 +97,10 @@ def _number_at(ingress: Json, annotation: str, default: int) -> int:
 
 
 def _paths(service: ServiceRef, host: str, ingress: Json) -> Iterator[tuple[str, str, ServiceRef]]:
-    for rule in list_at(ingress, "spec", "rules"):
-        at = text_at(rule, "host")
-        for path in list_at(rule, "http", "paths") if _is_for(host, [at] if at else []) else ():
-            to = ServiceRef(
-                text_at(ingress, "metadata", "namespace"), text_at(path, "backend", "service", "name"), service.context
-            )
+    namespace = text_at(ingress, "metadata", "namespace")
+    for at, path in paths_of(ingress):
+        if _is_for(host, [at] if at else []):
+            to = ServiceRef(namespace, text_at(path, "backend", "service", "name"), service.context)
             yield at, text_at(path, "path") or "/", to
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from scale_app.adapters.kubernetes import objects
-from scale_app.adapters.kubernetes.offers import Found
+from scale_app.adapters.kubernetes.offers import ClusterObjects
 from scale_app.adapters.kubernetes.reached import services_at
 from tests.fake_api_server import Document
 from tests.kubernetes_objects import service
@@ -51,7 +51,7 @@ GATEWAY = {
 }
 
 
-def found(services: list[Document] | None = None, **more: Any) -> Found:
+def found(services: list[Document] | None = None, **more: Any) -> ClusterObjects:
     plain = [
         service("cart", clusterIPs=["10.96.0.7", "fd00:96::7"], ports=[{"port": 80, "nodePort": 30080}, {"port": 81}]),
         service("other", clusterIPs=["10.96.0.8"]),
@@ -59,10 +59,10 @@ def found(services: list[Document] | None = None, **more: Any) -> Found:
             "edge", {"ip": "10.0.0.50"}, {"hostname": "lb.example"}, clusterIPs=["10.96.0.9"], ports=[{"port": 80}]
         ),
     ]
-    return Found([objects.service(each) for each in services or plain], nodes=NODES, **more)
+    return ClusterObjects([objects.service(each) for each in services or plain], nodes=NODES, **more)
 
 
-def leads(given: Found, url: str, *addresses: str, host: str = "") -> list[str]:
+def leads(given: ClusterObjects, url: str, *addresses: str, host: str = "") -> list[str]:
     return [str(each) for each in services_at(given, url, addresses, host or urlsplit(url).hostname or "")]
 
 
