@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from scale_app.domain.audit import AccessToken, AuditEntry
 from scale_app.domain.cluster import PermissionList, ServiceRef, TargetList
 from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.events import Event, Numbered
@@ -199,6 +200,43 @@ class RunStore(Protocol):
 
     async def close(self) -> None:
         """Let go of the database."""
+
+
+class AccessStore(Protocol):
+    """Tokens, sign-ins and the audit log. Every method raises StoreUnavailable, and does so in bounded time.
+
+    digest: SHA-256 of the secret, in hex; the secret itself is nowhere.
+    """
+
+    async def add_token(self, token: AccessToken, digest: str) -> None:
+        """Keep a new token."""
+
+    async def token(self, token_id: str) -> tuple[AccessToken, str] | None:
+        """The token and its digest, also when it is no longer valid; None when there is none."""
+
+    async def tokens(self) -> list[AccessToken]:
+        """All of them, newest first."""
+
+    async def revoke_token(self, token_id: str, at_epoch_s: float) -> None:
+        """From now on it is not valid. Does nothing to one that is unknown or revoked already."""
+
+    async def used_token(self, token_id: str, at_epoch_s: float) -> None:
+        """Note when it was last used."""
+
+    async def add_session(self, digest: str, body_json: str, expires_at_epoch_s: float) -> None:
+        """Keep a browser's sign-in: who it is, as JSON of a Principal."""
+
+    async def session(self, digest: str, now_epoch_s: float) -> str | None:
+        """The body of a session that has neither ended nor expired."""
+
+    async def end_session(self, digest: str) -> None:
+        """Sign out. Forgets expired ones, too."""
+
+    async def add_audit(self, entry: AuditEntry) -> None:
+        """Append an entry."""
+
+    async def audit(self, limit: int, offset: int) -> list[AuditEntry]:
+        """Newest first."""
 
 
 class Notifier(Protocol):
