@@ -94,7 +94,7 @@ class Settings:
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the environment. Raises SettingsError for the first value that is not accepted."""
-    own, read = Settings(), partial(_read, environment)
+    own, read = Settings(), partial(read_setting, environment)
     return Settings(
         host=read("SCALE_HOST", own.host, _host, "an address or a host name to listen on"),
         port=read("SCALE_PORT", own.port, _port, "a whole number from 1 to 65535"),
@@ -117,7 +117,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _load_retention(environment: Mapping[str, str]) -> Retention:
-    own, read = Retention(), partial(_read, environment)
+    own, read = Retention(), partial(read_setting, environment)
     return Retention(
         days=read("SCALE_HISTORY_DAYS", own.days, _not_negative, "days, or 0 for no limit"),
         runs=read("SCALE_HISTORY_RUNS", own.runs, _whole, "a whole number of runs, or 0 for no limit"),
@@ -127,7 +127,7 @@ def _load_retention(environment: Mapping[str, str]) -> Retention:
 
 def _load_limits(environment: Mapping[str, str]) -> Limits:
     """Without a listener for them, no worker of another machine can join."""
-    own, read = Limits(), partial(_read, environment)
+    own, read = Limits(), partial(read_setting, environment)
     return Limits(
         users=read("SCALE_MAX_USERS", own.users, _count, "a whole number above 0"),
         spawn_rate=read("SCALE_MAX_SPAWN_RATE", own.spawn_rate, _positive, "a number above 0"),
@@ -138,7 +138,7 @@ def _load_limits(environment: Mapping[str, str]) -> Limits:
     )
 
 
-def _read(environment: Mapping[str, str], name: str, default: T, parse: Callable[[str], T], accepted: str) -> T:
+def read_setting(environment: Mapping[str, str], name: str, default: T, parse: Callable[[str], T], accepted: str) -> T:
     """One value; the default where it is not set or empty. accepted: what would have been. Raises SettingsError."""
     text = environment.get(name, "").strip()
     if not text:
@@ -151,7 +151,7 @@ def _read(environment: Mapping[str, str], name: str, default: T, parse: Callable
 
 def load_worker_listener(environment: Mapping[str, str] = os.environ) -> WorkerListener:
     """From the environment. Raises SettingsError."""
-    listen, secret = environment.get("SCALE_WORKER_LISTEN", "").strip(), _worker_secret(environment)
+    listen, secret = environment.get("SCALE_WORKER_LISTEN", "").strip(), read_secret(environment, "SCALE_WORKER_SECRET")
     if listen and not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:/@]+):[0-9]{1,5}", listen):
         raise SettingsError(f"SCALE_WORKER_LISTEN = {listen!r} is not accepted: host:port such as 0.0.0.0:5557.")
     if (listen or secret) and len(secret) < LEAST_SECRET:
@@ -162,16 +162,15 @@ def load_worker_listener(environment: Mapping[str, str] = os.environ) -> WorkerL
     return WorkerListener(listen, secret)
 
 
-def _worker_secret(environment: Mapping[str, str]) -> str:
-    path = environment.get("SCALE_WORKER_SECRET_FILE", "").strip()
+def read_secret(environment: Mapping[str, str], name: str) -> str:
+    """A secret, or the contents of the file that `<name>_FILE` names; "" for none. Raises SettingsError."""
+    path = environment.get(f"{name}_FILE", "").strip()
     if not path:
-        return environment.get("SCALE_WORKER_SECRET", "").strip()
+        return environment.get(name, "").strip()
     try:
         return Path(path).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"SCALE_WORKER_SECRET_FILE = {path!r} is not accepted: it cannot be read ({error})."
-        ) from None
+        raise SettingsError(f"{name}_FILE = {path!r} is not accepted: it cannot be read ({error}).") from None
 
 
 def _that(kind: Callable[[str], T], holds: Callable[[T], object]) -> Callable[[str], T]:

@@ -18,6 +18,7 @@ from scale_app.codec import plan_schema, to_wire
 from scale_app.domain.gate import Gate
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
+from scale_app.identity_settings import IdentitySettings, OidcSettings, ProxySettings
 from scale_app.reports import FORMATS
 from scale_app.settings import Settings, WorkerListener
 from scale_app.views.meanings import MEANINGS
@@ -32,6 +33,9 @@ DEFAULTS = {
     "SCALE_HISTORY_DAYS": "retention.days",
     "SCALE_HISTORY_RUNS": "retention.runs",
     "SCALE_HISTORY_MB": "retention.size_mb",
+    **{f"SCALE_PROXY_{each.name.upper()}": f"proxy.{each.name}" for each in fields(ProxySettings)},
+    **{f"SCALE_OIDC_{each.name.upper()}": f"oidc.{each.name}" for each in fields(OidcSettings)},
+    "SCALE_OIDC_CLIENT_SECRET_FILE": "oidc.client_secret",
 }
 """Settings whose default is not that of a field of the same name."""
 ELSEWHERE = {
@@ -45,7 +49,7 @@ ELSEWHERE = {
 def settings_page() -> str:
     """Every environment variable, from the docstrings of the types that hold them."""
     rows = []
-    for kind in (Settings, WorkerListener):
+    for kind in (Settings, WorkerListener, IdentitySettings, ProxySettings, OidcSettings):
         text = inspect.cleandoc(kind.__doc__ or "")
         pieces = SETTING.split(text)[1:]
         for _, names, said in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
@@ -131,10 +135,10 @@ def _cell(text: str) -> str:
 
 
 def _default(name: str) -> str:
-    value: Any = {**_all(Settings()), **_all(WorkerListener())}
+    value: Any = {**_all(Settings()), **_all(WorkerListener()), **_all(IdentitySettings())}
     for part in DEFAULTS.get(name, name.removeprefix("SCALE_").lower()).split("."):
         value = value.get(part) if isinstance(value, dict) else getattr(value, part)
-    return "(none)" if value in ("", (), None) else f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+    return "(none)" if value in ("", (), None, {}) else f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 
 def _all(holder: object) -> dict[str, object]:
