@@ -25,12 +25,14 @@ COPY --from=build /app/.web/build/client /app/.web/build/client
 COPY --from=build /app/.web/backend /app/.web/backend
 COPY --from=build /app/.web/routes.json /app/.web/routes.json
 COPY --from=build /app/scale_app /app/scale_app
+# Other names than localhost, by which browsers reach it: -e SCALE_ALLOWED_HOSTS=scale.example
 ENV PATH=/venv/bin:$PATH \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
     SCALE_HOST=0.0.0.0 \
+    SCALE_ALLOWED_HOSTS=localhost \
     SCALE_PORT=8000 \
     SCALE_DATABASE_URL=sqlite+aiosqlite:////data/scale.db
 USER 10001:10001

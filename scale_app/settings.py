@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from scale_app.domain.addresses import is_loopback_name
 from scale_app.domain.cluster import ADMITTED_PREFIX, LABEL, check_admitted_entry
 from scale_app.domain.errors import SettingsError
 from scale_app.domain.plan import Limits
@@ -52,7 +53,8 @@ class Settings:
     allowed_origins (SCALE_ALLOWED_ORIGINS): origins ("https://scale.example"), separated by commas, whose pages may
         write although their host name differs; the server's own pages always may.
     allowed_hosts (SCALE_ALLOWED_HOSTS): names ("scale.example", "*.example"), separated by commas and without ports,
-        under which this server answers besides localhost, against DNS rebinding; none for any name.
+        under which this server answers besides localhost, against DNS rebinding. `scale serve` wants them where
+        SCALE_HOST is not loopback.
     limits (SCALE_MAX_USERS, SCALE_MAX_SPAWN_RATE, SCALE_MAX_DURATION_S, SCALE_MAX_ARRIVALS_PER_S,
         SCALE_MAX_PROCESSES): limits of one run. Remote workers need SCALE_WORKER_LISTEN as well.
     notify_urls (SCALE_NOTIFY_URLS): where alerts are sent besides the page, as Apprise URLs ("slack://...",
@@ -114,6 +116,16 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         public_url=read("SCALE_PUBLIC_URL", "", _public_url, "a URL such as https://scale.example"),
         retention=_load_retention(environment),
     )
+
+
+def require_hosts(settings: Settings) -> None:
+    """Raise SettingsError where other machines reach this server, but nobody said by which names."""
+    if not settings.allowed_hosts and not is_loopback_name(settings.host):
+        raise SettingsError(
+            f"SCALE_HOST = {settings.host!r} lets other machines in, and SCALE_ALLOWED_HOSTS is not set: set it to the "
+            "names by which people and programs reach this server, such as scale.example,scale.shop.svc, or set "
+            "SCALE_HOST to 127.0.0.1."
+        )
 
 
 def _load_retention(environment: Mapping[str, str]) -> Retention:

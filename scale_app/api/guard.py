@@ -7,16 +7,14 @@ link does, but no answer from in here permits it to read; Reflex's own permissio
 switched off in rxconfig.py. X-Forwarded-Host is not believed: whoever can set it can claim to be any host; a proxy has
 to pass Host on, or its origin has to be listed.
 
-Which names the Host header may have is checked where the operator lists them in SCALE_ALLOWED_HOSTS: behind a proxy
-any name can be right. A foreign page may let its own name resolve to this machine's address later ("DNS rebinding");
-its scripts then talk to this server as if it were theirs, and Origin and Host agree. Only the name gives it away.
-Without the list such a page is not told apart; targets are still limited by the allow-list.
+A foreign page may let its own name resolve to this server's address later ("DNS rebinding"); its scripts then talk to
+this server as if it were theirs, and Origin and Host agree. Only the name gives it away. So this server answers by the
+names in SCALE_ALLOWED_HOSTS and those of loopback alone, which no foreign page can have.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
@@ -26,11 +24,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scale_app.api.problems import AnswerUnexpected, BodyError, refuse
 from scale_app.api.socket import Inbound
+from scale_app.domain.addresses import is_address, is_loopback_name
 from scale_app.settings import Settings
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 ANSWERED_BY_ANY_NAME = ("/healthz", "/readyz")
 """Kubernetes asks its probes by the pod's address."""
+ANSWERED_BY_ANY_ADDRESS = "/metrics"
+"""Prometheus finds pods by their addresses. No name was looked up, so nobody can have changed what it leads to."""
 API_BODY_CAP_BYTES = 64 * 1024
 OTHER_BODY_CAP_BYTES = 1024 * 1024
 PLAN_BODY_CAP_BYTES = 2 * 1024 * 1024
@@ -198,16 +199,16 @@ def _keeping(path: str, status: int, kind: str) -> str:
 
 
 def host_objection(path: str, hosts: list[str], allowed: Collection[str]) -> str:
-    """Why a request is not answered, "" when it is. hosts: its Host headers. allowed: names and "*.domains"; none for
-    any name."""
-    if not allowed or path in ANSWERED_BY_ANY_NAME:
+    """Why a request is not answered, "" when it is. hosts: its Host headers. allowed: names and "*.domains"."""
+    if path in ANSWERED_BY_ANY_NAME:
         return ""
     name = _name(hosts[0]) if len(hosts) == 1 else ""
-    if name and (_is_this_machine(name) or any(_fits(name, entry) for entry in allowed)):
+    by_address = path == ANSWERED_BY_ANY_ADDRESS and is_address(name)
+    if name and (by_address or is_loopback_name(name) or any(_fits(name, entry) for entry in allowed)):
         return ""
     return (
         f"This server was addressed as {', '.join(hosts)[:200] or 'no host'}, which is not in SCALE_ALLOWED_HOSTS. "
-        "Use one of its names, or add this one."
+        "Use one of its names or localhost, or let the operator add this name."
     )
 
 
@@ -216,14 +217,6 @@ def _name(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:  # no host, or a port that is none
         return ""
-
-
-def _is_this_machine(name: str) -> bool:
-    """True for the names that no foreign page can have."""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
 
 
 def _fits(name: str, entry: str) -> bool:

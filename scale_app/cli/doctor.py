@@ -31,7 +31,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import MEGABYTE, Retention
 from scale_app.domain.source import NEEDS
 from scale_app.ports import Admitted
-from scale_app.settings import Settings, load_settings
+from scale_app.settings import Settings, load_settings, require_hosts
 
 PATIENCE_S = 10.0
 PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -128,6 +128,10 @@ def page_row() -> Row:
 async def port_row(settings: Settings) -> Row:
     """Can this machine listen where the settings say, or does Scale listen there already?"""
     url = shown_url(settings)
+    try:
+        require_hosts(settings)
+    except ScaleError as error:
+        return Row("port", "problem", str(error))
     try:
         free_address(settings)
     except ScaleError as error:

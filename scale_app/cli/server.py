@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 from scale_app.cli.build import PAGE, require_project
 from scale_app.cli.commands import CannotStart, first_and_second_signal, loading, sentence_and_exit
 from scale_app.domain.errors import SettingsError
-from scale_app.settings import Settings, load_settings, load_worker_listener
+from scale_app.settings import Settings, load_settings, load_worker_listener, require_hosts
 
 # Reflex compiles the page at each start unless told that it is built, and serves it only when told so. The last two
 # are Reflex's internal switches: requirements.txt pins the version, tests/integration/test_image_layout.py holds it.
@@ -43,6 +43,7 @@ def serve() -> None:
     """Serve page, API and WebSocket on SCALE_HOST:SCALE_PORT (127.0.0.1:8000)."""
     with sentence_and_exit(cut_off=""):
         settings = load_settings()
+        require_hosts(settings)
         require_project()
         if not PAGE.is_file():
             raise CannotStart("The page is not built (.web/build/client is missing): run `scale build` first.")

@@ -192,6 +192,7 @@ def test_the_run_stage_has_no_builder_and_is_not_root(image: Image) -> None:
 
 def test_the_run_stage_listens_everywhere_and_keeps_its_database_in_the_volume() -> None:
     assert RUN_STAGE.environment["SCALE_HOST"] == "0.0.0.0"
+    assert RUN_STAGE.environment["SCALE_ALLOWED_HOSTS"] == "localhost"
     assert RUN_STAGE.environment["SCALE_PORT"] == RUN_STAGE.one("EXPOSE") == "8000"
     assert RUN_STAGE.environment["SCALE_DATABASE_URL"].startswith(f"sqlite+aiosqlite:///{RUN_STAGE.one('VOLUME')}/")
 

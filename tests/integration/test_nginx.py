@@ -73,7 +73,8 @@ class Proxy:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     build_page()
-    with served(scratch=tmp_path_factory.mktemp("served")) as running:
+    environment = os.environ | {"SCALE_ALLOWED_HOSTS": HOST}
+    with served(scratch=tmp_path_factory.mktemp("served"), environment=environment) as running:
         yield running
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from scale_app.api.guard import host_objection
 from scale_app.domain.cluster import Need, Rule
 from scale_app.domain.source import NEEDS
+from scale_app.settings import load_settings
 
 K8S = Path(__file__).parents[2] / "k8s"
 DOCUMENTS = [doc for path in sorted(K8S.glob("*.yaml")) for doc in yaml.safe_load_all(path.read_text())]
@@ -47,6 +49,15 @@ def test_there_is_exactly_one_pod_also_during_an_update() -> None:
     spec = one("Deployment")["spec"]
     assert spec["replicas"] == 1
     assert spec["strategy"] == {"type": "Recreate"}
+
+
+def test_it_answers_by_the_names_of_its_service_and_its_ingress() -> None:
+    given = {each["name"]: each.get("value", "") for each in container()["env"]}
+    allowed = load_settings({"SCALE_HOST": "0.0.0.0", **given}).allowed_hosts
+    service, hosts = one("Service")["metadata"]["name"], [rule["host"] for rule in one("Ingress")["spec"]["rules"]]
+    names = [service, f"{service}.any.svc", f"{service}.any.svc.cluster.local", *hosts]
+    assert [name for name in names if host_objection("/", [name], allowed)] == []
+    assert host_objection("/", ["evil.example"], allowed)
 
 
 def test_the_pod_meets_the_restricted_security_standard() -> None:

@@ -61,14 +61,14 @@ def hub() -> FakeHub:
 
 @pytest.fixture
 def client(hub: FakeHub) -> Iterator[TestClient]:
-    settings = Settings()
+    settings = Settings(allowed_hosts=("testserver",))
     with TestClient(Guard(api_app(hub), settings), raise_server_exceptions=False) as client:
         yield client
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    settings, harness = Settings(), Harness(max_runs=3)
+    settings, harness = Settings(allowed_hosts=("testserver",)), Harness(max_runs=3)
     with TestClient(Guard(api_app(harness.hub), settings), raise_server_exceptions=False) as client:
         yield Site(client, harness)
         client.portal.call(harness.close)  # type: ignore[union-attr]

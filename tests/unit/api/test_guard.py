@@ -61,7 +61,9 @@ def client() -> Iterator[TestClient]:
             WebSocketRoute("/breaks", socket_breaks),
         ]
     )
-    app = Guard(inside, Settings(allowed_origins=("https://other.example",)))
+    app = Guard(
+        inside, Settings(allowed_origins=("https://other.example",), allowed_hosts=("scale.example", "testserver"))
+    )
     with TestClient(app, base_url="http://scale.example:8000", raise_server_exceptions=False) as client:
         yield client
 
@@ -183,7 +185,7 @@ async def test_a_body_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatc
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/api/echo", "headers": []}
+    scope = {"type": "http", "method": "POST", "path": "/api/echo", "headers": [(b"host", b"localhost")]}
     await Guard(Starlette(), Settings())(scope, receive, send)  # type: ignore[arg-type]
     assert sent[0]["status"] == 408
 

@@ -15,7 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from scale_app.api.guard import Guard
+from scale_app.api.guard import Guard, host_objection
 from scale_app.settings import Settings
 
 
@@ -36,8 +36,9 @@ async def socket(socket: WebSocket) -> None:
     await socket.close()
 
 
-def asking(*allowed: str, host: str = "testserver") -> TestClient:
-    routes = [Route("/", page), Route("/api/v1/x", data), Route("/healthz", data), Route("/own", own_policy)]
+def asking(*allowed: str, host: str = "localhost") -> TestClient:
+    paths = ("/api/v1/x", "/healthz", "/readyz", "/metrics")
+    routes = [Route("/", page, methods=["GET", "POST"]), Route("/own", own_policy), *(Route(at, data) for at in paths)]
     inside = Starlette(routes=[*routes, WebSocketRoute("/ws", socket)])
     return TestClient(Guard(inside, Settings(allowed_hosts=allowed)), base_url=f"http://{host}")
 
@@ -64,12 +65,43 @@ def test_any_other_name_is_not(host: str) -> None:
         pass
 
 
-def test_without_a_list_every_name_is_answered() -> None:
-    assert asking(host="evil.example").get("/").status_code == 200
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST.:8000", "scale.localhost:1", "127.0.0.1:9", "127.9.9.9", "[::1]:8000"]
+)
+def test_without_a_list_this_machines_own_names_are_answered(host: str) -> None:
+    assert asking().get("/", headers={"Host": host}).status_code == 200
 
 
-def test_probes_are_answered_under_any_name() -> None:
-    assert asking("scale.example", host="10.0.0.7").get("/healthz").status_code == 200
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "10.0.0.7", "localhost.evil.example", "0.0.0.0"])
+def test_without_a_list_no_other_name_is_answered(host: str) -> None:
+    response = asking().get("/api/v1/x", headers={"Host": host})
+    assert response.status_code == 421
+    assert "SCALE_ALLOWED_HOSTS" in response.json()["detail"]
+
+
+def test_a_page_whose_name_was_pointed_here_may_not_write() -> None:
+    rebound = {"Host": "evil.example", "Origin": "http://evil.example"}
+    assert asking().post("/", headers=rebound).status_code == 421
+    assert asking("scale.example").post("/", headers=rebound).status_code == 421
+    own = {"Host": "localhost:8000", "Origin": "http://localhost:8000"}
+    assert asking().post("/", headers=own).status_code == 200
+    with pytest.raises(WebSocketDisconnect), asking().websocket_connect("/ws", headers=rebound):
+        pass
+
+
+def test_two_names_at_once_are_not_answered() -> None:
+    assert host_objection("/", ["localhost", "evil.example"], ())
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("allowed", [(), ("scale.example",)])
+def test_probes_are_answered_under_any_name(path: str, allowed: tuple[str, ...]) -> None:
+    assert asking(*allowed, host="10.0.0.7:8000").get(path).status_code == 200
+
+
+@pytest.mark.parametrize(("host", "status"), [("10.0.0.7:8000", 200), ("[fd00::7]:8000", 200), ("evil.example", 421)])
+def test_metrics_are_answered_at_any_address_but_under_listed_names_only(host: str, status: int) -> None:
+    assert asking("scale.example").get("/metrics", headers={"Host": host}).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -89,12 +121,14 @@ def test_every_answer_says_what_browsers_may_do_with_it(path: str, policy: str) 
 
 @pytest.mark.parametrize(
     ("origin", "readable"),
-    [("http://evil.example", False), ("null", False), ("https://listed.example", True), ("http://testserver", True)],
+    [("http://evil.example", False), ("null", False), ("https://listed.example", True), ("http://localhost", True)],
 )
 def test_only_our_own_and_listed_pages_may_read_what_a_get_gives(origin: str, readable: bool) -> None:
     open_to_all = Middleware(CORSMiddleware, allow_origins=["*"], allow_credentials=True, allow_methods=["*"])
     inside = Starlette(routes=[Route("/api/v1/x", data)], middleware=[open_to_all])
-    client = TestClient(Guard(inside, Settings(allowed_origins=("https://listed.example",))))
+    client = TestClient(
+        Guard(inside, Settings(allowed_origins=("https://listed.example",))), base_url="http://localhost"
+    )
     preflight = {"Origin": origin, "Access-Control-Request-Method": "PATCH"}
     for answer in (
         client.get("/api/v1/x", headers={"Origin": origin}),

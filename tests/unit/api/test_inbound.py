@@ -25,7 +25,7 @@ async def lengths(socket: WebSocket) -> None:
 @pytest.fixture
 def client() -> Iterator[TestClient]:
     routes = [WebSocketRoute("/_event/", lengths), WebSocketRoute("/ws/metrics", lengths)]
-    with TestClient(Guard(Starlette(routes=routes), Settings())) as client:
+    with TestClient(Guard(Starlette(routes=routes), Settings(allowed_hosts=("testserver",)))) as client:
         yield client
 
 

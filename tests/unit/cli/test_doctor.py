@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from scale_app.cli.doctor import Row, Status, history_row, source_rows
+from scale_app.cli.doctor import Row, Status, history_row, port_row, source_rows
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
 from scale_app.domain.record import KEEP_ALL, Retention
 from scale_app.domain.source import NEEDS
+from scale_app.settings import Settings
+from tests.serving import free_port
 
 
 def of(source: str, allowed: bool | None) -> Row:
@@ -52,3 +54,13 @@ def test_the_history_is_told_with_its_limits(kept: Retention, size_bytes: int, s
     row = history_row(kept, 3, size_bytes)
     assert row.status == status
     assert said in row.found
+
+
+async def test_a_server_that_would_not_start_for_want_of_names_is_a_problem() -> None:
+    row = await port_row(Settings(host="0.0.0.0"))
+    assert (row.status, row.found.partition(":")[0]) == (
+        "problem",
+        "SCALE_HOST = '0.0.0.0' lets other machines in, and SCALE_ALLOWED_HOSTS is not set",
+    )
+    listed = await port_row(Settings(host="0.0.0.0", port=free_port(), allowed_hosts=("scale.example",)))
+    assert listed.status == "ok"

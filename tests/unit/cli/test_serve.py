@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from scale_app.cli.build import PAGE
 from scale_app.cli.commands import scale
 from scale_app.cli.server import free_address, shown_url
-from scale_app.settings import Settings
+from scale_app.settings import Settings, require_hosts
 
 
 @contextmanager
@@ -51,8 +51,25 @@ def test_a_taken_port_is_one_sentence_that_names_it() -> None:
 
 
 @pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "scale.internal"])
+def test_other_machines_are_not_let_in_without_the_names_that_they_use(host: str) -> None:
+    result = serve(SCALE_HOST=host)
+    assert result.exit_code == 64
+    (line,) = lines_of(result)
+    assert line.startswith(
+        f"SCALE_HOST = '{host}' lets other machines in, and SCALE_ALLOWED_HOSTS is not set: set it to"
+    )
+
+
+def test_on_loopback_or_with_its_names_listed_the_server_may_start() -> None:
+    for host in ("127.0.0.1", "::1", "localhost", "127.1.2.3"):
+        require_hosts(Settings(host=host))
+    require_hosts(Settings(host="0.0.0.0", allowed_hosts=("scale.example",)))
+
+
+@pytest.mark.usefixtures("project")
 def test_an_unknown_host_name_is_one_sentence() -> None:
-    result = serve(SCALE_HOST="nowhere.invalid", SCALE_PORT="8000")
+    result = serve(SCALE_HOST="nowhere.invalid", SCALE_PORT="8000", SCALE_ALLOWED_HOSTS="scale.example")
     assert result.exit_code == 3
     (line,) = lines_of(result)
     assert line.startswith("Cannot listen on nowhere.invalid:8000: ")
