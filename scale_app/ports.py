@@ -101,8 +101,11 @@ class RequestCounter(Protocol):
 
 
 class Gatekeeper(Protocol):
-    async def admit(self, plan: LoadPlan) -> Admitted:
-        """Where the plan's target may be reached. Raises TargetRefused or TargetUnavailable; sends no load."""
+    async def admit(self, plan: LoadPlan, recent_s: float = 0.0) -> Admitted:
+        """Where the plan's target may be reached. Raises TargetRefused or TargetUnavailable; sends no load.
+
+        recent_s: how old may be what the clusters listed last, to find the Service to which a URL leads.
+        """
 
 
 class RunStore(Protocol):

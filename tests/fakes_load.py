@@ -114,7 +114,7 @@ class OpenGate:
     def __init__(self) -> None:
         self.refusal: ScaleError | None = None
 
-    async def admit(self, plan: LoadPlan) -> Admitted:
+    async def admit(self, plan: LoadPlan, recent_s: float = 0.0) -> Admitted:
         if self.refusal:
             raise self.refusal
         return TARGET

@@ -34,7 +34,7 @@ LOOPBACK_V4 = "127.0.0.0/8"
 NOBODYS = ("192.0.2.1", "2001:db8::1")
 
 FindService = Callable[[ServiceRef], Awaitable[ServiceFound]]
-LeadsTo = Callable[[str, Sequence[str], str], Awaitable[ServiceRef | None]]
+LeadsTo = Callable[[str, Sequence[str], str, float], Awaitable[ServiceRef | None]]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
@@ -42,7 +42,7 @@ class TargetGatekeeper:
     """Fulfils ports.Gatekeeper. allowed: the operator's list. demo_url: starts the demo if need be, gives its URL.
 
     find_service: looks a Service up in its cluster; leads_to: gives the one to which a URL leads, from the addresses of
-    its host and the host that requests name. None when no cluster is configured.
+    its host, the host that requests name, and how old the answer may be. None when no cluster is configured.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class TargetGatekeeper:
         self._find_service = find_service
         self._leads_to = leads_to
 
-    async def admit(self, plan: LoadPlan) -> Admitted:
+    async def admit(self, plan: LoadPlan, recent_s: float = 0.0) -> Admitted:
         url = plan.target_url
         if is_demo(url):
             return Admitted(await self._demo_url(), Source.DEMO, (LOOPBACK_V4,))
@@ -69,7 +69,7 @@ class TargetGatekeeper:
             return Admitted(url, Source.SIMULATED, ())
         found = await self._named(plan)
         addresses = await self._addresses(url)
-        found = found or await self._looked_up(await self._led_to(plan, addresses))
+        found = found or await self._looked_up(await self._led_to(plan, addresses, recent_s))
         networks = self._networks(url, addresses, found)
         _check_not_dropped(url, networks, found)
         return Admitted(url, Source.HEADER, networks, found.service if found else None)
@@ -83,14 +83,13 @@ class TargetGatekeeper:
             return found
         return await self._looked_up(service_of_url(plan.target_url))
 
-    async def _led_to(self, plan: LoadPlan, addresses: Sequence[str]) -> ServiceRef | None:
+    async def _led_to(self, plan: LoadPlan, addresses: Sequence[str], recent_s: float) -> ServiceRef | None:
         """The Service that nobody named, but to which the URL leads all the same."""
         if self._leads_to is None:
             return None
         given = next((value for name, value in plan.headers.items() if name.lower() == "host"), "")
-        return await self._leads_to(
-            plan.target_url, addresses, urlsplit(f"//{given}").hostname or host_of(plan.target_url)
-        )
+        host = urlsplit(f"//{given}").hostname or host_of(plan.target_url)
+        return await self._leads_to(plan.target_url, addresses, host, recent_s)
 
     async def _looked_up(self, named: ServiceRef | None) -> ServiceFound | None:
         """A Service that the plan does not ask for. Raises TargetUnavailable when it has no ready pod."""

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 LAST_WRITES_S = 4.0
 LAST_MARK_S = 2.0
 """Together with what ends the loads this keeps the end of the process below ten seconds."""
+TYPED_WITHIN_S = 10.0
+"""Whoever types a target asks again and again; the Services of a cluster need not be listed each time."""
 
 
 class Hub(RunQueries):
@@ -132,7 +134,7 @@ class Hub(RunQueries):
         plan = LoadPlan(target_url=target_url)
         if is_demo(target_url) or is_simulated(target_url):
             return ()
-        return (await self.admitted(plan)).networks
+        return (await self.admitted(plan, TYPED_WITHIN_S)).networks
 
     async def targets(self) -> TargetList:
         """What the configured Kubernetes clusters offer; an empty list and a sentence when there is none."""

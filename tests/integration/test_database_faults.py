@@ -50,7 +50,7 @@ class Database:
 class SimulatedGate:
     """Admits the simulated target."""
 
-    async def admit(self, plan: LoadPlan) -> Admitted:
+    async def admit(self, plan: LoadPlan, recent_s: float = 0.0) -> Admitted:
         return Admitted(plan.target_url, Source.SIMULATED, ())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from scale_app.adapters.gatekeeper import TargetGatekeeper
 from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
 from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.domain.cluster import Place, Rule, ServiceRef
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, TargetRefused, TargetUnavailable
+from scale_app.domain.plan import LoadPlan
 from scale_app.domain.source import NEEDS
 from tests.fake_api_server import Document, FakeApiServer
 from tests.kubernetes_objects import endpoint, endpoint_slice, node, service
@@ -328,6 +331,46 @@ async def test_a_url_whose_requests_a_route_shares_leads_to_a_service_of_the_rou
     server.put("httproutes", route(*refs))
     found = await catalog.leads_to("http://r.example/r/1", ["127.0.0.88"], "r.example")
     assert str(found) == service
+
+
+@pytest.mark.parametrize(("weight", "service"), [("0", "shop/cart"), ("10", "shop/cart"), ("100", "shop/canary")])
+async def test_a_url_that_has_a_canary_leads_to_a_service_that_gets_requests(
+    server: FakeApiServer, catalog: KubernetesCatalog, weight: str, service: str
+) -> None:
+    server.put("services", of_service("canary", ports=[{"port": 8080}]))
+    server.put("ingresses", ingress())
+    next_one = json.loads(json.dumps(ingress()).replace('"cart"', '"canary"'))
+    annotations = {"nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": weight}
+    server.put("ingresses", {**next_one, "metadata": {"name": "next", "namespace": "shop", "annotations": annotations}})
+    assert str(await catalog.leads_to("http://shop.example/cart", ["127.0.0.77"], "shop.example")) == service
+
+
+async def test_whoever_types_a_url_has_the_cluster_listed_once_in_a_while(
+    server: FakeApiServer, clusters: Clusters
+) -> None:
+    at_s = 0.0
+    catalog = KubernetesCatalog(clusters, now=lambda: at_s)
+    gate = TargetGatekeeper(["127.0.0.9"], unused, find_service=catalog.find, leads_to=catalog.leads_to)
+
+    async def asked(number: int, recent_s: float) -> int:
+        """How often the cluster is listed while so many URLs are asked about."""
+        before = server.requests.count(("list", "nodes"))
+        for path in range(number):
+            await gate.admit(LoadPlan(f"http://127.0.0.9:8080/{path}"), recent_s)
+        return server.requests.count(("list", "nodes")) - before
+
+    assert await asked(8, recent_s=0.0) == 8  # as at the start of a run
+    assert await asked(8, recent_s=10.0) == 0
+    at_s = 10.0
+    assert await asked(8, recent_s=10.0) == 1
+    server.remove("services", "shop", "cart")
+    server.put("services", of_service("basket", clusterIPs=["127.0.0.9"], ports=[{"port": 8080}]))
+    server.put("endpointslices", endpoint_slice(endpoint("basket-1"), service="basket"))
+    assert str((await gate.admit(LoadPlan("http://127.0.0.9:8080/"))).service) == "shop/basket"
+
+
+async def unused() -> str:
+    raise AssertionError("nobody asks for the demo")
 
 
 async def test_without_every_right_a_url_leads_as_far_as_the_rest_says(

@@ -18,7 +18,7 @@ from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable
 from scale_app.domain.samples import PodsLost, PodsSample, PodUsage, Sample
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Admitted
-from tests.fake_api_server import FakeApiServer
+from tests.fake_api_server import Document, FakeApiServer
 from tests.kubernetes_objects import deployment, endpoint, endpoint_slice, node, pod, service
 
 TARGET = Admitted("http://127.0.0.9:8080/", Source.HEADER, ("127.0.0.9/32",), ServiceRef("shop", "cart"))
@@ -31,7 +31,9 @@ INGRESS = {
     "spec": {"defaultBackend": {"service": {"name": "cart"}}},
 }
 LIMIT_S = 10.0
-TIMING = WatchTiming(together_s=0.0, usage_every_s=0.05, leading_every_s=0.05, pauses_s=(0.0, 0.02))
+TIMING = WatchTiming(
+    together_s=0.0, usage_every_s=0.05, leading_every_s=0.05, routes_every_s=0.05, pauses_s=(0.0, 0.02)
+)
 
 
 class Watched:
@@ -180,6 +182,46 @@ async def test_services_that_a_route_splits_are_one_roster_of_which_each_pod_has
     server.put("endpointslices", endpoint_slice(endpoint("canary-1"), endpoint("canary-2"), service="canary"))
     grown = await watched.until(lambda seen: len(seen.pods) == 5)
     assert [pod.weight for pod in grown.pods] == [5.0, 5.0, 30.0, 30.0, 30.0]
+    await watched.close()
+
+
+def sharing(**weights: int) -> Document:
+    """The route, with these Services."""
+    refs = [{"name": name, "weight": weight} for name, weight in weights.items()]
+    return {**ROUTE, "spec": {**ROUTE["spec"], "rules": [{"backendRefs": refs}]}}
+
+
+async def test_weights_that_change_in_mid_run_count_from_then_on(server: FakeApiServer, tmp_path: Path) -> None:
+    server.served.add("httproutes")
+    server.put("httproutes", sharing(cart=1))
+    server.put("services", service("canary"))
+    server.put("endpointslices", endpoint_slice(endpoint("canary-1"), service="canary"))
+    watched = Watched(server, tmp_path, THROUGH)
+    alone = await watched.until(bool)
+    assert [(pod.name, pod.weight) for pod in alone.pods] == [("cart-1", 1.0), ("cart-2", 1.0), ("cart-3", 1.0)]
+    for cart, canary in ((90, 10), (30, 70)):
+        server.put("httproutes", sharing(cart=cart, canary=canary))
+        turned = await watched.until(lambda seen, part=canary: seen.service.split.get("canary") == part)
+        assert {pod.name: pod.weight for pod in turned.pods}["canary-1"] == canary
+        assert turned.at_s > alone.at_s
+    server.put("httproutes", sharing(cart=0, canary=1))
+    assert ready(await watched.until(lambda seen: len(ready(seen)) == 1)) == ["canary-1"]
+    server.put("httproutes", sharing(cart=50, canary=50))
+    assert len(ready(await watched.until(lambda seen: len(ready(seen)) > 1))) == 4
+    await watched.close()
+
+
+async def test_weights_stand_while_routes_cannot_be_read(server: FakeApiServer, tmp_path: Path) -> None:
+    server.served.add("httproutes")
+    server.put("httproutes", ROUTE)
+    server.put("services", service("canary"))
+    server.put("endpointslices", endpoint_slice(endpoint("canary-1"), service="canary"))
+    watched = Watched(server, tmp_path, THROUGH)
+    await watched.until(bool)
+    server.broken.add("httproutes")
+    await server.asked("list", "httproutes", server.requests.count(("list", "httproutes")) + 8)
+    server.put("endpointslices", endpoint_slice(endpoint("canary-1"), endpoint("canary-2"), service="canary"))
+    assert [pod.weight for pod in (await watched.until(lambda seen: len(seen.pods) == 5)).pods][:2] == [5.0, 5.0]
     await watched.close()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from scale_app.adapters.kubernetes.list_watch import listed
 from scale_app.adapters.kubernetes.objects import at
 from scale_app.adapters.kubernetes.offers import ClusterObjects, problem_of, targets_of
 from scale_app.adapters.kubernetes.reached import services_at
-from scale_app.adapters.kubernetes.route_splits import split_of
+from scale_app.adapters.kubernetes.route_splits import shares_of
 from scale_app.domain.cluster import (
     Need,
     PermissionList,
@@ -44,11 +45,16 @@ REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 class KubernetesCatalog:
-    """Fulfils ClusterCatalog. client_node: where the load comes from, "" when unknown or outside of the cluster."""
+    """Fulfils ClusterCatalog. client_node: where the load comes from, "" when unknown or outside of the cluster.
 
-    def __init__(self, clusters: Clusters, client_node: str = "") -> None:
+    now: seconds of a clock that never goes back.
+    """
+
+    def __init__(self, clusters: Clusters, client_node: str = "", now: Callable[[], float] = time.monotonic) -> None:
         self._clusters = clusters
         self._client_node = client_node
+        self._now = now
+        self._searched: dict[ClusterClient, tuple[float, ClusterObjects]] = {}
 
     async def targets(self) -> TargetList:
         """See ClusterCatalog. What cannot be read is in `problem`; the rest is listed all the same."""
@@ -103,39 +109,53 @@ class KubernetesCatalog:
             return TargetList(problem=str(error))
         return _joined(await asyncio.gather(*(self._in_namespace(cluster, name) for name in namespaces)))
 
-    async def leads_to(self, url: str, addresses: Sequence[str], host: str) -> ServiceRef | None:
+    async def leads_to(self, url: str, addresses: Sequence[str], host: str, recent_s: float = 0.0) -> ServiceRef | None:
         """The Service to which a URL leads that names none; None for no Service, or several. See `services_at`.
 
-        Of several that a route shares by weights, the first: whoever watches its pods finds the others.
+        Of several that a route shares by weights, one that gets requests: whoever watches its pods finds the others.
+        recent_s: how old may be what the cluster listed last.
         """
-        reached = await asyncio.gather(*(self._reached(each, url, addresses, host) for each in self._clusters.all()))
+        found = await asyncio.gather(*(self._search(each, recent_s) for each in self._clusters.all()))
+        reached = [_reached(each, url, addresses, host) for each in found]
         services = {str(service): service for each in reached for service in each}
         return next(iter(services.values())) if len(services) == 1 else None
 
-    async def _reached(
-        self, cluster: ClusterClient, url: str, addresses: Sequence[str], host: str
-    ) -> Sequence[ServiceRef]:
+    async def _search(self, cluster: ClusterClient, recent_s: float) -> ClusterObjects:
+        """All in the cluster that a URL may lead to; nothing when it cannot be asked."""
+        at_s, known = self._searched.get(cluster, (self._now(), None))
+        if known is None or self._now() - at_s >= recent_s:
+            at_s, known = self._now(), await self._searchable(cluster)
+            self._searched[cluster] = at_s, known
+        return known
+
+    async def _searchable(self, cluster: ClusterClient) -> ClusterObjects:
         try:
             namespaces = await self._clusters.namespaces(cluster)
         except ClusterUnavailable:
-            return ()
+            return ClusterObjects(())
         nodes, parts = await asyncio.gather(
             _or_nothing(listed(cluster, "/api/v1/nodes"), []),
             asyncio.gather(*(_read(cluster, name, LEADING, []) for name in namespaces)),
         )
         of_all: dict[str, Any] = {kind: [each for part in parts for each in getattr(part, kind)] for kind in SEARCHED}
         at_nodes = [address for node in nodes for address in objects.node(node).addresses]
-        found = ClusterObjects(**of_all, context=cluster.context, nodes=at_nodes)
-        services = services_at(found, url, addresses, host)
-        split = split_of(services[0], url, found.ingresses, found.routes) if len(services) > 1 else None
-        shared = split is not None and {replace(each, port=0) for each in services} == split.weights.keys()
-        return services[:1] if shared else services
+        return ClusterObjects(**of_all, context=cluster.context, nodes=at_nodes)
 
     async def _in_namespace(self, cluster: ClusterClient, namespace: str) -> TargetList:
         problems: list[str] = []
         found = await _read(cluster, namespace, OFFERED, problems)
         problem = " ".join(dict.fromkeys(problems))
         return TargetList(targets=tuple(targets_of(found)), namespaces=(namespace,), problem=problem)
+
+
+def _reached(found: ClusterObjects, url: str, addresses: Sequence[str], host: str) -> Sequence[ServiceRef]:
+    """The Services of one cluster that share the URL's requests; one of them where a route shares them by weights."""
+    services = services_at(found, url, addresses, host)
+    shares = shares_of(services[0], url, found.ingresses, found.routes) if len(services) > 1 else None
+    weights = shares.weights if shares else {}
+    if not {replace(each, port=0) for each in services} <= weights.keys():
+        return services
+    return [each for each in services if weights[replace(each, port=0)]][:1]
 
 
 async def _read(

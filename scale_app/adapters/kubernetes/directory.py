@@ -23,9 +23,9 @@ from scale_app.adapters.kubernetes.catalog import serves
 from scale_app.adapters.kubernetes.client import ClusterClient, Json
 from scale_app.adapters.kubernetes.leading import read_leading, read_proxy_mode
 from scale_app.adapters.kubernetes.list_watch import ListWatch, Timing, listed
-from scale_app.adapters.kubernetes.route_splits import read_split
+from scale_app.adapters.kubernetes.route_splits import follow_split
 from scale_app.adapters.kubernetes.service_objects import ServiceObjects
-from scale_app.adapters.kubernetes.split_pods import together
+from scale_app.adapters.kubernetes.split_pods import SplitWatch
 from scale_app.domain.cluster import NO_CLUSTER, ServiceRef
 from scale_app.domain.errors import ClusterForbidden, ClusterUnavailable, TargetUnavailable, named
 from scale_app.domain.samples import PodsLost, PodsSample, PodUsage, Sample
@@ -41,7 +41,8 @@ ClusterOf = Callable[[ServiceRef], ClusterClient]
 
 @dataclass(frozen=True, slots=True)
 class WatchTiming(Timing):
-    """usage_every_s: between two looks at CPU and memory; leading_every_s: at Ingresses, routes and kube-proxy.
+    """usage_every_s: between two looks at CPU and memory; leading_every_s: at Ingresses, routes and kube-proxy;
+    routes_every_s: at the weights of the route that a run goes through.
 
     Changes that come within the longer of together_s and together_s_per_pod are told together: 1,000 pods that start
     are not 1,000 lists of 1,000 pods, each of which is looked through and kept.
@@ -51,6 +52,7 @@ class WatchTiming(Timing):
     together_s_per_pod: float = 0.001
     usage_every_s: float = 15.0
     leading_every_s: float = 30.0
+    routes_every_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,10 @@ class KubernetesPods:
         """See PodDirectory. Raises ClusterForbidden when the account may not watch EndpointSlices."""
         if target.service is None:
             raise TargetUnavailable(NO_CLUSTER)
-        split = await read_split(self.cluster_of(target.service), target.service, target.url, target.networks)
-        watched = self._watch(target, target.service)
-        if split:
-            watched = together(split, {service: self._watch(target, service) for service in split.weights})
-        async with aclosing(watched) as samples:
+        cluster, every_s = self.cluster_of(target.service), self.timing.routes_every_s
+        splits = follow_split(cluster, target.service, target.url, target.networks, every_s)
+        watch = SplitWatch(target.service, partial(self._watch, target), self.clock)
+        async with aclosing(watch.samples(splits)) as samples:
             async for sample in samples:
                 yield sample
 
@@ -232,6 +233,8 @@ class Watch:
             try:
                 self._proxy_mode = await read_proxy_mode(self._cluster, self._client_node)
                 self._leading = await read_leading(self._cluster, self._namespace, self._name)
+            except ClusterUnavailable:  # what was read last stands
+                self._leading = self._leading or ()
             except Exception:
                 log.exception("what leads to the Service could not be read")
                 self._leading = self._leading or ()

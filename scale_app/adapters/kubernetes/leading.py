@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from scale_app.adapters.kubernetes.border import NotThere
 from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.list_watch import listed
 from scale_app.adapters.kubernetes.objects import Json, int_at, labels_at, list_at, text_at
-from scale_app.domain.errors import ScaleError
+from scale_app.domain.errors import ClusterForbidden, ScaleError
 from scale_app.domain.source import GATEWAY, NETWORKING
 
 NGINX = "nginx.ingress.kubernetes.io/"
@@ -80,17 +81,20 @@ def _by_routes(service: str, routes: Iterable[Json]) -> Iterator[str]:
 
 
 async def read_leading(cluster: ClusterClient, namespace: str, service: str) -> tuple[str, ...]:
-    """The same, read now; it is only kept beside the run."""
+    """The same, read now; it is only kept beside the run. Raises ClusterUnavailable."""
     return leading_to(service, *await read_routes(cluster, namespace))
 
 
 async def read_routes(cluster: ClusterClient, namespace: str) -> tuple[Sequence[Json], Sequence[Json]]:
-    """The Ingresses and HTTPRoutes of a namespace; what may not or cannot be read is left out."""
+    """The Ingresses and HTTPRoutes of a namespace; without a kind that may not be read or that the cluster has not.
+
+    Raises ClusterUnavailable.
+    """
     read: list[Sequence[Json]] = []
     for api, kind in ((NETWORKING, "ingresses"), (GATEWAY, "httproutes")):
         try:
             read.append((await listed(cluster, f"/apis/{api}/v1/namespaces/{namespace}/{kind}"))[0])
-        except ScaleError:
+        except (ClusterForbidden, NotThere):
             read.append([])
     ingresses, routes = read
     return ingresses, routes

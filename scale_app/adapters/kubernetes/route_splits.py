@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from scale_app.adapters.kubernetes import objects
@@ -17,41 +19,64 @@ from scale_app.adapters.kubernetes.objects import Json, int_at, labels_at, list_
 from scale_app.domain.cluster import ServiceRef, Split, service_of_url
 from scale_app.domain.errors import ScaleError
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 Rule = tuple[str, Split]
 """A path, and what it leads to; one Service alone has all the weight."""
 
 
-async def read_split(cluster: ClusterClient, service: ServiceRef, url: str, networks: Sequence[str]) -> Split | None:
-    """None where the Service is reached directly, or gets everything, or where routes may not or cannot be read."""
+async def follow_split(
+    cluster: ClusterClient, service: ServiceRef, url: str, networks: Sequence[str], every_s: float
+) -> AsyncGenerator[Split | None, None]:
+    """The split now, and again whenever it is another one; None where the Service gets everything, or routes may not be
+    read. While they cannot be read, what was read last stands. Ends where the Service is reached directly."""
+    split: Split | None = None
+    if await _or(True, _is_direct(cluster, service, url, networks)):
+        yield None
+        return
+    yield (split := await _or(None, _split(cluster, service, url)))
+    while True:
+        await asyncio.sleep(every_s)
+        before, split = split, await _or(split, _split(cluster, service, url))
+        if split != before:
+            yield split
+
+
+async def _or(otherwise: T, reading: Awaitable[T]) -> T:
+    """What was read, or this where it could not be."""
     try:
-        return await _split(cluster, service, url, networks)
+        return await reading
     except ScaleError:
-        return None
+        return otherwise
     except Exception:
-        log.exception("the routes to %s could not be read", service)
-        return None
+        log.exception("the routes to a Service could not be read")
+        return otherwise
 
 
-async def _split(cluster: ClusterClient, service: ServiceRef, url: str, networks: Sequence[str]) -> Split | None:
-    where = f"namespaces/{service.namespace}"
-    named = {"fieldSelector": f"metadata.name={service.name}"}
-    services, _ = await listed(cluster, f"/api/v1/{where}/services", named)
-    if _is_direct(services, service, url, networks):
-        return None
+async def _split(cluster: ClusterClient, service: ServiceRef, url: str) -> Split | None:
     return split_of(service, url, *await read_routes(cluster, service.namespace))
 
 
-def _is_direct(services: Sequence[Json], service: ServiceRef, url: str, networks: Sequence[str]) -> bool:
+async def _is_direct(cluster: ClusterClient, service: ServiceRef, url: str, networks: Sequence[str]) -> bool:
     named = service_of_url(url)
     if named is not None and (named.namespace, named.name) == (service.namespace, service.name):
         return True
+    only = {"fieldSelector": f"metadata.name={service.name}"}
+    services, _ = await listed(cluster, f"/api/v1/namespaces/{service.namespace}/services", only)
     return any(entry_of(objects.service(each), (), url, networks)[0] for each in services)
 
 
 def split_of(service: ServiceRef, url: str, ingresses: Iterable[Json], routes: Iterable[Json]) -> Split | None:
-    """By the rule whose path fits the URL best; None where that one splits nothing, or two fit alike and differ."""
+    """What is left of `shares_of` without those that get nothing; None where the Service gets everything."""
+    shares = shares_of(service, url, ingresses, routes)
+    weights = {each: weight for each, weight in shares.weights.items() if weight} if shares else {}
+    return Split(shares.by, weights) if shares and weights.keys() - {replace(service, port=0)} else None
+
+
+def shares_of(service: ServiceRef, url: str, ingresses: Iterable[Json], routes: Iterable[Json]) -> Split | None:
+    """By the rule whose path fits the URL best; None where that one names no other Service, or not this one, or where
+    two fit alike and differ. A Service may have a weight of 0."""
     host, path = urlsplit(url).hostname or "", urlsplit(url).path or "/"
     rules = [*_of_routes(service, host, routes), *_of_canaries(service, host, list(ingresses))]
     fitting = [rule for rule in rules if f"{path}/".startswith(f"{rule[0].rstrip('/')}/")]
@@ -68,9 +93,10 @@ def _of_routes(service: ServiceRef, host: str, routes: Iterable[Json]) -> Iterat
         name, namespace = text_at(route, "metadata", "name"), text_at(route, "metadata", "namespace")
         for rule in list_at(route, "spec", "rules"):
             weights = {
-                ServiceRef(text_at(ref, "namespace") or namespace, text_at(ref, "name"), service.context): float(weight)
+                ServiceRef(text_at(ref, "namespace") or namespace, text_at(ref, "name"), service.context): float(
+                    int_at(ref, "weight", default=1)
+                )
                 for ref in backends_of(rule)
-                if (weight := int_at(ref, "weight", default=1)) > 0
             }
             for match in list_at(rule, "matches") or [{}]:
                 yield text_at(match, "path", "value") or "/", Split(f"HTTPRoute {name}", weights)
@@ -81,7 +107,7 @@ def _of_canaries(service: ServiceRef, host: str, ingresses: Sequence[Json]) -> I
     mains = [path for ingress in ingresses if not _is_canary(ingress) for path in _paths(service, host, ingress)]
     for ingress in filter(_is_canary, ingresses):
         weight, total = _number_at(ingress, "canary-weight", 0), _number_at(ingress, "canary-weight-total", 100)
-        for to_host, begins, canary in _paths(service, host, ingress) if 0 < weight < total else ():
+        for to_host, begins, canary in _paths(service, host, ingress) if weight <= total else ():
             for main in (to for at, path, to in mains if (at, path) == (to_host, begins)):
                 by = f"Ingress {text_at(ingress, 'metadata', 'name')} (canary-weight)"
                 yield begins, Split(by, {main: float(total - weight), canary: float(weight)})

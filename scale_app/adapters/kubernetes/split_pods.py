@@ -3,55 +3,85 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from scale_app.domain.cluster import ServiceRef, ServiceSettings, Split
 from scale_app.domain.samples import PodSeen, PodsSample, Sample
+from scale_app.ports import Clock
 
 T = TypeVar("T")
 Samples = AsyncGenerator[Sample, None]
 
 
-async def together(split: Split, watches: Mapping[ServiceRef, Samples]) -> Samples:
-    """One sample whenever a Service has a new one, from when all have one. Raises what a watch raises."""
-    said: asyncio.Queue[tuple[ServiceRef, Sample] | Exception] = asyncio.Queue()
-    tasks = [asyncio.create_task(_follow(service, samples, said)) for service, samples in watches.items()]
-    newest: dict[ServiceRef, PodsSample] = {}
-    try:
-        while True:
-            item = await said.get()
-            if isinstance(item, Exception):
-                raise item
-            service, sample = item
-            if isinstance(sample, PodsSample):
-                newest[service] = sample
-            if not isinstance(sample, PodsSample):
-                yield sample
-            elif len(newest) == len(watches):
-                yield of_all(split, newest, sample.at_s)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+class SplitWatch:
+    """The watches of all Services that share a run's requests now.
 
+    service: the one that gets everything while there is no split. watch: begins the watch of a Service.
+    """
 
-async def _follow(
-    service: ServiceRef, samples: Samples, said: asyncio.Queue[tuple[ServiceRef, Sample] | Exception]
-) -> None:
-    try:
-        async with aclosing(samples):
-            async for sample in samples:
-                said.put_nowait((service, sample))
-    except Exception as error:  # noqa: BLE001 - raised where the samples are taken
-        said.put_nowait(error)
+    def __init__(self, service: ServiceRef, watch: Callable[[ServiceRef], Samples], clock: Clock) -> None:
+        self._split = self._alone = Split("", {replace(service, port=0): 1.0})
+        self._watch = watch
+        self._clock = clock
+        self._said: asyncio.Queue[tuple[ServiceRef, Sample] | Split | Exception | None] = asyncio.Queue()
+        self._newest: dict[ServiceRef, PodsSample] = {}
+        self._tasks: dict[ServiceRef, asyncio.Task[None]] = {}
+
+    async def samples(self, splits: AsyncGenerator[Split | None, None]) -> Samples:
+        """One whenever a Service has one or weights change, from when all have one. Raises what a watch raises."""
+        follower = asyncio.create_task(self._follow(splits, self._said.put_nowait))
+        try:
+            while True:
+                if sample := self._taken(await self._said.get()):
+                    yield sample
+        finally:
+            tasks = (follower, *self._tasks.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _taken(self, item: tuple[ServiceRef, Sample] | Split | Exception | None) -> Sample | None:
+        if isinstance(item, Exception):
+            raise item
+        if not isinstance(item, tuple):
+            self._turn_to(item or self._alone)
+        elif not isinstance(item[1], PodsSample):
+            return item[1]
+        elif item[0] in self._tasks:  # of one that has no part any more, a last one may come late
+            self._newest[item[0]] = item[1]
+        complete = self._newest.keys() == self._tasks.keys()
+        return of_all(self._split, self._newest, self._clock.monotonic_s()) if complete else None
+
+    def _turn_to(self, split: Split) -> None:
+        self._split = split
+        for service in self._tasks.keys() - split.weights.keys():
+            self._tasks.pop(service).cancel()
+            self._newest.pop(service, None)
+        for service in split.weights.keys() - self._tasks.keys():
+            hear = partial(self._hear, service)
+            self._tasks[service] = asyncio.create_task(self._follow(self._watch(service), hear))
+
+    def _hear(self, service: ServiceRef, sample: Sample) -> None:
+        self._said.put_nowait((service, sample))
+
+    async def _follow(self, told: AsyncGenerator[T, None], hear: Callable[[T], None]) -> None:
+        try:
+            async with aclosing(told):
+                async for each in told:
+                    hear(each)
+        except Exception as error:  # noqa: BLE001 - raised where the samples are taken
+            self._said.put_nowait(error)
 
 
 def of_all(split: Split, newest: Mapping[ServiceRef, PodsSample], at_s: float) -> PodsSample:
     """The settings are those of the Service with the most weight, and the split."""
     main = newest[max(newest, key=lambda service: split.weights[service])]
+    if len(newest) == 1:
+        return replace(main, at_s=at_s)
     weights = {service.name: weight for service, weight in split.weights.items()}
     pods: dict[str, PodSeen] = {}
     for service, sample in newest.items():

@@ -185,7 +185,7 @@ class Leads:
         self.address, self.service = address, service
         self.asked: list[tuple[str, list[str], str]] = []
 
-    async def __call__(self, url: str, addresses: Sequence[str], host: str) -> ServiceRef | None:
+    async def __call__(self, url: str, addresses: Sequence[str], host: str, recent_s: float) -> ServiceRef | None:
         self.asked.append((url, list(addresses), host))
         return self.service if self.address in addresses else None
 

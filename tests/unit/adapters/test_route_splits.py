@@ -82,12 +82,20 @@ def test_a_canary_of_ingress_nginx_takes_its_weight_from_the_other() -> None:
         {"canary": "true"},
         {"canary": "true", "canary_by_header": "X-Next"},
         {"canary": "true", "canary_weight": "0"},
-        {"canary": "true", "canary_weight": "100"},
+        {"canary": "true", "canary_weight": "101"},
         {"canary": "true", "canary_weight": "some"},
     ],
 )
-def test_a_canary_without_a_weight_between_nothing_and_all_splits_nothing(annotations: dict[str, str]) -> None:
+def test_a_canary_without_a_weight_splits_nothing(annotations: dict[str, str]) -> None:
     assert split_of(CART, URL, [ingress("cart", "main"), ingress("canary", "next", **annotations)], []) is None
+
+
+def test_where_nothing_is_left_for_the_service_the_others_have_all() -> None:
+    main, canary = ingress("cart", "main"), ingress("canary", "next", canary="true", canary_weight="100")
+    assert split_of(CART, URL, [main, canary], []) == Split("Ingress next (canary-weight)", {CANARY: 100.0})
+    assert split_of(CANARY, URL, [main, canary], []) is None
+    assert split_of(CART, URL, [], [route(0, 1)]) == Split("HTTPRoute way", {CANARY: 1.0})
+    assert split_of(OTHER, URL, [], [route(0, 1)]) is None
 
 
 def test_objects_of_a_wrong_form_are_no_routes() -> None:
