@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from scale_app.api.page_policy import page_policy, policy_for
 from scale_app.api.problems import AnswerUnexpected, BodyError, refuse
 from scale_app.api.socket import Inbound
 from scale_app.domain.addresses import is_address, is_loopback_name
@@ -38,6 +39,10 @@ PLAN_BODY_CAP_BYTES = 2 * 1024 * 1024
 PLANS = re.compile(r"/api/v1/(runs|plans/[^/]+)")
 """Where a whole plan is sent, which may hold a request's body of 1 MiB."""
 BODY_LIMIT_S = 30.0
+BROKEN_BODY = (
+    "The request's body broke off before its end: it is shorter than Content-Length says, or a chunk of it is not as "
+    "Transfer-Encoding: chunked has it. Send it again, whole."
+)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 HASHED_ASSET = re.compile(r"/assets/.*-[A-Za-z0-9_-]{8}\.[a-z0-9]{2,5}")
 SAFETY_HEADERS = (
@@ -48,9 +53,6 @@ SAFETY_HEADERS = (
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
 CORS = b"access-control-"
-PAGE_POLICY = "frame-ancestors 'self'; base-uri 'self'; form-action 'self'; object-src 'none'"
-DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
-"""An answer that is no page loads and runs nothing, should a browser ever show it as one."""
 
 
 class Guard:
@@ -60,6 +62,7 @@ class Guard:
         self._app = AnswerUnexpected(app)
         self._allowed_origins = frozenset(settings.allowed_origins)
         self._allowed_hosts = settings.allowed_hosts
+        self._page_policy = page_policy()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -73,7 +76,7 @@ class Guard:
         if scope["type"] == "websocket":
             inbound = Inbound(scope, receive, send)
             return await self._app(scope, inbound.receive, inbound.send)
-        send = _with_headers(scope, send, foreign=bool(objection))
+        send = _with_headers(scope, send, self._page_policy, foreign=bool(objection))
         if writes:
             try:
                 receive = await _whole_body(scope, receive)
@@ -124,7 +127,7 @@ async def _read(receive: Receive, cap: int) -> list[Message]:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return [message]
+            raise BodyError(400, BROKEN_BODY)
         body += message.get("body", b"")
         if len(body) > cap:
             raise _too_large(cap)
@@ -162,7 +165,7 @@ def _same_host(origin: str, host: str) -> bool:
         return False
 
 
-def _with_headers(scope: Scope, send: Send, foreign: bool) -> Send:
+def _with_headers(scope: Scope, send: Send, policy_of_pages: str, foreign: bool) -> Send:
     """A `send` that adds how long an answer may be kept, and what browsers may not do with it.
 
     foreign: asked by a page that is not ours; its browser is not told that it may let the page read the answer.
@@ -176,19 +179,12 @@ def _with_headers(scope: Scope, send: Send, foreign: bool) -> Send:
             # An answer that says so itself has the last word.
             if keeping := _keeping(scope["path"], message["status"], kind):
                 headers.setdefault("cache-control", keeping)
-            if policy := _policy(kind):
+            if policy := policy_for(kind, policy_of_pages):
                 headers.setdefault("content-security-policy", policy)
             message = {**message, "headers": [*headers.raw, *SAFETY_HEADERS]}
         await send(message)
 
     return adding
-
-
-def _policy(kind: str) -> str:
-    """What an answer of this content type may load and run in a browser, "" where nothing is said of that."""
-    if kind.startswith("text/html"):
-        return PAGE_POLICY
-    return DATA_POLICY if kind.startswith(("application/json", "application/problem", "text/plain")) else ""
 
 
 def _keeping(path: str, status: int, kind: str) -> str:

@@ -79,6 +79,28 @@ async def test_a_body_in_pieces_is_cut_off_at_the_cap(port: int) -> None:
         assert b" 413 " in await asyncio.wait_for(reader.readline(), 5)
 
 
+@pytest.mark.parametrize("chunks", [b"ZZ\r\nabc\r\n", b"5\r\nabcdefgh\r\n", b"ffffffffffffffffff\r\nabc\r\n"])
+async def test_a_bad_chunk_is_a_bad_request(port: int, chunks: bytes) -> None:
+    assert b"broke off" in await _refused(port, "Transfer-Encoding: chunked", b"2\r\n{}\r\n" + chunks)
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"), [("Transfer-Encoding: chunked", b"5\r\nabc"), ("Content-Length: 50", b"abc")]
+)
+async def test_a_body_whose_sender_ends_early_is_a_bad_request(port: int, framing: str, body: bytes) -> None:
+    assert b"broke off" in await _refused(port, framing, body, ends=True)
+
+
+async def _refused(port: int, framing: str, body: bytes, ends: bool = False) -> bytes:
+    """What such a request is answered, which must be 400. ends: its sender says that no more comes."""
+    async with _connection(port) as (reader, writer):
+        writer.write(_head("POST", "/api/load-test/start", framing) + body)
+        if ends:
+            writer.write_eof()
+        assert b" 400 " in await asyncio.wait_for(reader.readline(), 10)
+        return await asyncio.wait_for(reader.read(), 10)
+
+
 async def test_start_and_list_over_a_real_socket(port: int) -> None:
     body = json.dumps({"target_url": "demo", "users": 1, "spawn_rate": 1, "duration": 5}).encode()
     async with _connection(port) as (reader, writer):

@@ -190,6 +190,22 @@ async def test_a_body_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatc
     assert sent[0]["status"] == 408
 
 
+async def test_a_body_that_breaks_off_is_a_bad_request_and_reaches_nobody(client: TestClient) -> None:
+    messages = [{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}]
+    sent: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        return messages.pop(0)
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/breaks", "headers": [(b"host", b"localhost")]}
+    await Guard(client.app, Settings())(scope, receive, send)  # type: ignore[arg-type]
+    assert sent[0]["status"] == 400
+    assert guard.BROKEN_BODY.encode() in sent[1]["body"]  # type: ignore[operator]
+
+
 def test_the_unexpected_shows_no_traceback(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     response = client.get("/breaks")
     assert response.status_code == 500

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from scale_app.api.guard import Guard, host_objection
+from scale_app.api.page_policy import page_policy
 from scale_app.settings import Settings
 
 
@@ -107,7 +108,7 @@ def test_metrics_are_answered_at_any_address_but_under_listed_names_only(host: s
 @pytest.mark.parametrize(
     ("path", "policy"),
     [
-        ("/", "frame-ancestors 'self'; base-uri 'self'; form-action 'self'; object-src 'none'"),
+        ("/", page_policy()),
         ("/api/v1/x", "default-src 'none'; frame-ancestors 'none'"),
         ("/own", "default-src 'self'"),
     ],
