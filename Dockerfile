@@ -6,7 +6,7 @@ RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
 WORKDIR /app
 COPY requirements.txt requirements.lock ./
-RUN pip install -r requirements.txt -c requirements.lock
+RUN pip install --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md rxconfig.py ./
 COPY assets assets
 COPY reflex.lock reflex.lock

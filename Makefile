@@ -7,10 +7,11 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := requirements.txt requirements.lock pyproject.toml
+PACKAGES := requirements.lock pyproject.toml
+SUPPLY := build/supply
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run build test test-cluster check format faults soak bench bench-engine bench-export bench-memory bench-start bench-store bench-ui calibrate power clean
+.PHONY: help run build test test-cluster check format faults soak bench bench-engine bench-export bench-memory bench-start bench-store bench-ui calibrate power lock sbom audit clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -74,17 +75,31 @@ calibrate: $(VENV)/.test-packages ## measure the statistics behind the verdict a
 power: $(VENV)/.test-packages ## measure which broken balancers are found and which are missed (ARGS=--short to try it)
 	@$(BIN)/python -m tests.bench.power $(ARGS)
 
+lock: $(SUPPLY)/.packages ## write the locks anew after a change of requirements*.txt
+	@.ci/lock $(SUPPLY)/bin/uv
+
+sbom: $(SUPPLY)/.packages ## write the bill of materials of the image (CycloneDX) to build/sbom.cdx.json
+	@$(SUPPLY)/bin/python .ci/sbom build/sbom.cdx.json
+
+audit: $(SUPPLY)/.packages ## ask a database of vulnerabilities about every locked package; fails for one that it does not know
+	@$(SUPPLY)/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
+
 clean: ## remove what was installed and built; keeps the database
 	@rm -rf $(VENV) .web build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 $(VENV)/.run-packages: $(PACKAGES)
 	@.ci/virtualenv $(VENV)
 	@echo "Installing Python packages (about a minute the first time) ..." >&2
-	@$(PIP) install -r requirements.txt -c requirements.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps -e .
 	@touch $@
 
-$(VENV)/.test-packages: requirements-dev.txt $(VENV)/.run-packages
+$(VENV)/.test-packages: requirements-dev.lock $(VENV)/.run-packages
 	@echo "Installing what tests and checks need ..." >&2
-	@$(PIP) install -r requirements-dev.txt -c requirements.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(SUPPLY)/.packages: requirements-supply.txt
+	@.ci/virtualenv $(SUPPLY)
+	@$(SUPPLY)/bin/python -m pip --disable-pip-version-check --quiet install -r requirements-supply.txt
 	@touch $@

@@ -253,3 +253,17 @@ def test_the_guide_s_pod_for_restoring_reaches_the_volume_as_the_server_does() -
     assert spec["securityContext"].items() <= pod()["securityContext"].items()
     assert [volume for volume in spec["volumes"] if volume not in pod()["volumes"]] == []
     assert spec["containers"][0]["volumeMounts"][0] in container()["volumeMounts"]
+
+
+def test_only_named_namespaces_reach_the_page_and_only_workers_the_port_for_workers() -> None:
+    policy = one("NetworkPolicy")["spec"]
+    workers = yaml.safe_load((K8S / "workers" / "networkpolicy.yaml").read_text())["spec"]
+    assert policy["podSelector"] == workers["podSelector"] == {"matchLabels": pod_labels()}
+    assert policy["policyTypes"] == workers["policyTypes"] == ["Ingress"]
+    assert [rule["ports"] for rule in policy["ingress"]] == [[{"port": "http"}]]
+    assert [rule["ports"] for rule in workers["ingress"]] == [[{"port": "workers"}]]
+    assert all(rule["from"] for rule in (*policy["ingress"], *workers["ingress"]))
+
+
+def pod_labels() -> Any:
+    return one("Deployment")["spec"]["template"]["metadata"]["labels"]

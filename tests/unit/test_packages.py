@@ -6,18 +6,20 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).parents[2]
 # Brought by reflex itself, in its own version.
 PARTS_OF_REFLEX = re.compile(r"reflex-(base|components-.*)")
 
 
 def pins(name: str) -> dict[str, str]:
-    """{package: version} of a requirements file. Every line has to be a pin."""
+    """{package: version} of a requirements file or a lock. Every line has to be a pin, or a hash of one."""
     found = {}
     for line in (PROJECT / name).read_text().splitlines():
-        if not line or line.startswith(("#", "-r ")):
+        if not line or line.startswith(("#", "-r ", " ")):
             continue
-        package, version = line.split(";")[0].strip().split("==")
+        package, version = line.split(";")[0].rstrip("\\ ").split("==")
         found[normal(package)] = version
     return found
 
@@ -56,7 +58,21 @@ def test_every_package_that_the_tests_import_is_named() -> None:
     assert not_named("tests", pins("requirements.txt") | pins("requirements-dev.txt")) == []
 
 
-def test_the_lock_holds_every_pin() -> None:
-    locked = pins("requirements.lock")
-    named = pins("requirements.txt") | pins("requirements-dev.txt")
+@pytest.mark.parametrize(
+    ("list_", "lock"), [("requirements.txt", "requirements.lock"), ("requirements-dev.txt", "requirements-dev.lock")]
+)
+def test_a_lock_holds_every_pin(list_: str, lock: str) -> None:
+    named, locked = pins(list_), pins(lock)
     assert {package: locked.get(package) for package in named} == named
+
+
+def test_tests_run_on_what_the_image_holds() -> None:
+    run, dev = pins("requirements.lock"), pins("requirements-dev.lock")
+    assert {package: dev.get(package) for package in run} == run
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_every_locked_package_has_a_hash(lock: str) -> None:
+    entries = re.split(r"\n(?=[a-z])", (PROJECT / lock).read_text())[1:]
+    assert len(entries) == len(pins(lock))
+    assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
