@@ -214,11 +214,11 @@ class AccessStore(Protocol):
     async def add_token(self, token: AccessToken, digest: str) -> None:
         """Keep a new token."""
 
-    async def token(self, token_id: str) -> tuple[AccessToken, str] | None:
-        """The token and its digest, also when it is no longer valid; None when there is none."""
-
     async def tokens(self) -> list[AccessToken]:
         """All of them, newest first."""
+
+    async def valid_tokens(self, now_epoch_s: float) -> list[tuple[AccessToken, str]]:
+        """Those that are neither revoked nor expired, each with its digest."""
 
     async def revoke_token(self, token_id: str, at_epoch_s: float) -> None:
         """From now on it is not valid. Does nothing to one that is unknown or revoked already."""
@@ -233,13 +233,22 @@ class AccessStore(Protocol):
         """The body of a session that has neither ended nor expired."""
 
     async def end_session(self, digest: str) -> None:
-        """Sign out. Forgets expired ones, too."""
+        """Sign out. Does nothing for one that is unknown."""
 
     async def add_audit(self, entry: AuditEntry) -> None:
         """Append an entry."""
 
     async def audit(self, limit: int, offset: int) -> list[AuditEntry]:
         """Newest first."""
+
+    async def count_audit(self) -> int:
+        """How many entries there are."""
+
+    async def forget(self, now_epoch_s: float, audit_before_epoch_s: float) -> None:
+        """Delete sessions that have expired, and entries that are older."""
+
+    async def close(self) -> None:
+        """Let go of the database."""
 
 
 class Notifier(Protocol):

@@ -29,6 +29,7 @@ class RunRecord:
     unreadable: what of the stored run cannot be read, "" when all can; of its seconds, events and recording it is known
     once they were looked at. It is left out, None, or stood in for: an unknown state is shown as interrupted.
     plan_known: False when of the plan only target, users and duration can be read.
+    started_by: name of the principal who started it, "" where nobody noted it.
     """
 
     run_id: str
@@ -44,6 +45,7 @@ class RunRecord:
     not_stored: str = ""
     unreadable: str = ""
     plan_known: bool = True
+    started_by: str = ""
 
     @property
     def told(self) -> str:
@@ -99,6 +101,7 @@ class RunOutline:
     message: str = ""
     experiment_of: str = ""
     baseline: str = ""
+    started_by: str = ""
     headline: Headline | None = None
     not_stored: str = ""
     unreadable: str = ""
@@ -118,6 +121,7 @@ def outline_of(record: RunRecord) -> RunOutline:
         record.message,
         record.experiment_of,
         record.baseline,
+        record.started_by,
         None if record.last is None else headline_of(record.last),
         record.not_stored,
         record.unreadable,
@@ -177,7 +181,8 @@ LONGEST_NAME = 80
 class SavedPlan:
     """name: unique in this installation. saved_at_epoch_s: wall-clock time when it was last saved.
 
-    unreadable: why the stored plan cannot be read, then plan is the default; "" if it can.
+    unreadable: why the stored plan cannot be read, then plan is the default; "" if it can. saved_by: the principal's
+    name, "" where nobody noted it.
     Raises PlanError for a name that cannot be used.
     """
 
@@ -185,6 +190,7 @@ class SavedPlan:
     plan: LoadPlan
     saved_at_epoch_s: float
     unreadable: str = ""
+    saved_by: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name)

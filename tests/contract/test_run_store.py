@@ -23,6 +23,7 @@ from scale_app.domain.events import (
 from scale_app.domain.histogram import Histogram
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import counts_of
+from scale_app.domain.record import SavedPlan
 from scale_app.domain.recording import Began
 from scale_app.domain.samples import (
     ConnectionLoads,
@@ -46,6 +47,15 @@ from tests.recorded import lines_of
 async def test_what_a_run_is_an_experiment_of_is_kept(store: RunStore) -> None:
     await store.create(replace(record(), experiment_of="run-0"))
     assert (await store.run("run-1")).experiment_of == "run-0"
+
+
+async def test_who_started_a_run_and_who_saved_a_plan_is_kept(store: RunStore) -> None:
+    await store.create(replace(record(), started_by="ada@example.org"))
+    await store.create(record("run-2"))
+    await store.save_plan(SavedPlan("nightly", LoadPlan(), 1.0, saved_by="ada@example.org"))
+    assert {run.run_id: run.started_by for run in await store.runs(9, 0)} == {"run-1": "ada@example.org", "run-2": ""}
+    assert (await store.run("run-1")).started_by == "ada@example.org"
+    assert [saved.saved_by for saved in await store.plans()] == ["ada@example.org"]
 
 
 async def test_a_new_run_comes_back_as_it_was_kept(store: RunStore) -> None:

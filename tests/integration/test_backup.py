@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.adapters.store import SqlRunStore, backup, migrate
+from scale_app.adapters.store import SqlAccessStore, SqlRunStore, backup_checks, migrate
 from scale_app.adapters.store.backup import back_up
 from scale_app.adapters.store.backup import restore as restore_into
 from scale_app.adapters.this_machine import single_instance
+from scale_app.domain.audit import AccessToken, AuditEntry
 from scale_app.domain.errors import BackupRefused, StoreUnavailable
 from scale_app.domain.events import SnapshotTaken, StateChanged
+from scale_app.domain.identity import Role
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord, SavedPlan
 from scale_app.domain.snapshot import RunState, Source
@@ -104,6 +106,32 @@ async def test_a_backup_of_any_database_is_restored_into_any(url: str, other: st
     await fill(other, "run-2")
     await store.close()
     assert [name for name in names_in(tmp_path) if not name[0].isdigit()] == ["backup"]
+
+
+async def test_tokens_and_the_audit_log_are_in_a_backup_and_sessions_are_not(
+    url: str, other: str, tmp_path: Path
+) -> None:
+    await migrate(url)
+    token = AccessToken("t1", "deploy", "ada@example.org", Role.OPERATOR, 1.5)
+    entry = AuditEntry(2.5, "ada@example.org", "admin", "starting a run", "run-1", "10.0.0.7", allowed=True)
+    access = SqlAccessStore(url)
+    await access.add_token(token, "ab" * 32)
+    await access.add_session("cd" * 32, "{}", 1e10)
+    await access.add_audit(entry)
+    await access.close()
+    await back_up(url, tmp_path / "backup")
+    await migrate(other)
+    before = SqlAccessStore(other)
+    await before.add_session("ef" * 32, "{}", 1e10)
+    await before.close()
+    assert await restore_into(other, tmp_path / "backup") == "1 token"
+    restored = SqlAccessStore(other)
+    assert await restored.valid_tokens(10.0) == [(token, "ab" * 32)]
+    assert await restored.audit(9, 0) == [entry]
+    assert [await restored.session(digest * 32, 1.0) for digest in ("cd", "ef")] == [None, None]
+    await restored.add_audit(entry)
+    assert await restored.count_audit() == 2
+    await restored.close()
 
 
 async def test_a_database_that_holds_runs_is_left_as_it_is_unless_forced(url: str, tmp_path: Path) -> None:
@@ -332,7 +360,7 @@ async def test_a_disk_without_room_is_told_before_anything_is_written(
     await fill(sqlite_url)
     await back_up(sqlite_url, tmp_path / "backup")
     usage = shutil.disk_usage(tmp_path)._replace(free=10_000)
-    monkeypatch.setattr(backup.shutil, "disk_usage", lambda _folder: usage)
+    monkeypatch.setattr(backup_checks.shutil, "disk_usage", lambda _folder: usage)
     for doing in (back_up(sqlite_url, tmp_path / "more"), restore_into(sqlite_url, tmp_path / "backup", replace=True)):
         with pytest.raises(StoreUnavailable, match=r"needs [1-9]?\d\.\d MB in .*, where 0\.0 MB are free"):
             await doing

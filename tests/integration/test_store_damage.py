@@ -109,7 +109,7 @@ async def test_a_damaged_run_is_shown_as_such_and_can_be_deleted_and_others_are_
 SPOILT = {"a text": "x", "a huge number": 1e300, "nothing": None, "bytes": b"\xff", "less than nothing": -1}
 TABLES = (EventRow, RecordedRow, LastRow, PlanRow)
 COLUMNS = [(str(table.__tablename__), column) for table in TABLES for column in table.model_fields]
-TEXTS = ("message", "experiment_of", "target_url", "baseline")
+TEXTS = ("message", "experiment_of", "target_url", "baseline", "started_by")
 MAY_BE_NONE = ("ended_at_epoch_s", "score", "grade", "p95_ms", "seen_at_epoch_s")
 NOT_LISTED = ("plan_json", "packed")
 

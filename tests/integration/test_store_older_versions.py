@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
-from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.adapters.store import SqlAccessStore, SqlRunStore, migrate
 from scale_app.adapters.store.database import open_engine
 from scale_app.adapters.store.rows import KINDS
 from scale_app.adapters.store.tables import migration_config
@@ -100,6 +100,18 @@ async def test_saved_plans_are_there_and_older_runs_can_be_deleted(store: SqlRun
     assert await store.events("uneven") == []
     assert await lines_of(store, "uneven") == []
     assert await store.count() == 3
+
+
+async def test_a_database_of_0005_opens_and_nobody_is_said_to_have_started_its_run(tmp_path: Path) -> None:
+    url = old_database("0005", tmp_path / "newer.db")
+    await migrate(url)
+    store, access = SqlRunStore(url, FakeClock()), SqlAccessStore(url)
+    (run,) = await store.runs(9, 0)
+    assert (run.baseline, run.started_by, run.headline and run.headline.requests) == ("main", "", 686)
+    assert [(saved.name, saved.saved_by) for saved in await store.plans()] == [("nightly", "")]
+    assert (await access.tokens(), await access.audit(9, 0)) == ([], [])
+    await store.close()
+    await access.close()
 
 
 def events_in(folder: Path, run_id: str) -> tuple[list[Event], tuple[Point, ...]]:

@@ -1,6 +1,7 @@
 """The history of runs in one SQL database: SQLite out of the box, PostgreSQL by setting the URL."""
 
+from scale_app.adapters.store.access import SqlAccessStore
 from scale_app.adapters.store.store import SqlRunStore
 from scale_app.adapters.store.tables import migrate
 
-__all__ = ["SqlRunStore", "migrate"]
+__all__ = ["SqlAccessStore", "SqlRunStore", "migrate"]

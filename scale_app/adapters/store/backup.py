@@ -1,35 +1,50 @@
 """Making and restoring backups. Making one disturbs nobody; restoring one takes the place of all that was there.
 
-A backup is one SQLite file with Scale's tables, whichever database it was made of.
+A backup is one SQLite file with Scale's tables, whichever database it was made of. Tokens are in it with their hashes,
+so that programs go on after a restore; the hash of 256 random bits gives nobody the token. Browsers' sessions are not.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 import os
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import SQLModel
 
+from scale_app.adapters.store.backup_checks import (
+    check_backup,
+    check_new,
+    check_other,
+    check_replaceable,
+    check_space,
+    opened_file,
+    size_of,
+)
 from scale_app.adapters.store.database import border, in_transactions, open_engine, shown
-from scale_app.adapters.store.tables import TABLES, PlanRow, RunRow, known_versions, migrate, newest_version
-from scale_app.domain.errors import BackupRefused, StoreUnavailable
-from scale_app.files import replaceable, taking_the_place_of
+from scale_app.adapters.store.tables import (
+    TABLES,
+    PlanRow,
+    RunRow,
+    SessionRow,
+    TokenRow,
+    migrate,
+    newest_version,
+)
+from scale_app.domain.errors import BackupRefused
+from scale_app.files import taking_the_place_of
 
 OTHERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
     "AND backend_type = 'client backend'"
 )
-MAGIC = b"SQLite format 3\0"
-SPACE_NEEDED = 1.1
 AT_ONCE = 50
 """Rows in memory: of 1,000 pods some 2 MB."""
 
@@ -167,17 +182,18 @@ async def _copy_rows(source: AsyncConnection, target: AsyncConnection) -> None:
 
 
 async def _remove_rows(target: AsyncConnection) -> None:
+    tables: tuple[type[SQLModel], ...] = (*TABLES, SessionRow)
     if target.dialect.name == "postgresql":  # at once, however much it is; part of the transaction all the same
-        await target.exec_driver_sql(f"TRUNCATE {', '.join(str(table.__tablename__) for table in TABLES)}")
+        await target.exec_driver_sql(f"TRUNCATE {', '.join(str(table.__tablename__) for table in tables)}")
         return
-    for table in reversed(TABLES):
+    for table in reversed(tables):
         await target.execute(delete(table))
 
 
 async def _holds(database: AsyncConnection) -> str:
     """What is in the database, for people: "3 runs and 1 saved plan", "" when nothing."""
     counts = []
-    for table, what in ((RunRow, "run"), (PlanRow, "saved plan")):
+    for table, what in ((RunRow, "run"), (PlanRow, "saved plan"), (TokenRow, "token")):
         number = await database.scalar(select(func.count()).select_from(table)) or 0
         counts += [f"{number:,} {what}{'s' if number != 1 else ''}"] if number else []
     return " and ".join(counts)
@@ -185,106 +201,22 @@ async def _holds(database: AsyncConnection) -> str:
 
 def copied(source: Path, target: Path) -> None:
     """A consistent copy of an SQLite database, also while others write to it. Raises sqlite3.Error, OSError."""
-    with closing(_opened(source)) as from_file, closing(sqlite3.connect(target)) as to_file:
+    with closing(opened_file(source)) as from_file, closing(sqlite3.connect(target)) as to_file:
         # All at once: it reads one state of the file, writers go on beside it in its log.
         from_file.backup(to_file, pages=-1)
+        _remove_sessions(to_file)
     into_one_file(target)
+
+
+def _remove_sessions(opened: sqlite3.Connection) -> None:
+    """An older version's database has none."""
+    with suppress(sqlite3.OperationalError):
+        opened.execute("PRAGMA secure_delete=ON").fetchall()
+        opened.execute(f"DELETE FROM {SessionRow.__tablename__}")
+        opened.commit()
 
 
 def into_one_file(file: Path) -> None:
     """Nothing of the database beside its file. Raises sqlite3.Error."""
-    with closing(_opened(file)) as opened:
+    with closing(opened_file(file)) as opened:
         opened.execute("PRAGMA journal_mode=DELETE").fetchall()
-
-
-def check_backup(file: Path, named: str = "") -> None:
-    """Raises BackupRefused when it is no whole backup that this version can read. named: as people know it."""
-    named = named or str(file)
-    try:
-        # What is no file may never give a byte, or give each only once.
-        if file.exists() and not (file.is_file() or file.is_dir()):
-            raise BackupRefused(f"{named} is a pipe or a device; a file is needed. Nothing was changed.")
-        with file.open("rb") as content:
-            if content.read(len(MAGIC)) != MAGIC:
-                raise BackupRefused(f"{named} is not a backup that `scale backup` made. Nothing was changed.")
-        with closing(_opened(file)) as opened:
-            damage = opened.execute("PRAGMA quick_check(1)").fetchone()[0]
-            version = _version(opened)
-    except OSError as error:
-        raise BackupRefused(f"{named} cannot be read ({error.strerror or error}). Nothing was changed.") from error
-    except sqlite3.Error as error:
-        raise BackupRefused(f"{named} is damaged ({error}). Nothing was changed.") from error
-    if damage != "ok":
-        raise BackupRefused(f"{named} is damaged ({str(damage).strip().splitlines()[0]}). Nothing was changed.")
-    _check_version(named, version)
-
-
-def check_new(file: Path, replace: bool, database: Path | None) -> None:
-    """Raises BackupRefused when no backup can be written to this file. database: the file that is backed up."""
-    try:
-        check_other(file, database)
-        if file.is_dir():
-            raise BackupRefused(f"{file} is a folder. Give the name of a file, such as {file / 'scale.backup'}.")
-        check_replaceable(file)
-        if file.exists() and not replace:
-            raise BackupRefused(f"{file} exists. Give another name, or --force to replace it.")
-        if not file.parent.is_dir():
-            raise BackupRefused(f"{file.parent} is not a folder. Make it, or give another name.")
-        file.with_name(f"{file.name}.part").touch()
-    except OSError as error:
-        raise BackupRefused(f"{file} cannot be written ({error.strerror or error}). Give another name.") from error
-
-
-def check_other(file: Path, database: Path | None) -> None:
-    """A server that goes on would write for ever into a file that nobody sees any more."""
-    own = {database.with_name(database.name + rest) for rest in ("", "-wal", "-shm")} if database else set()
-    if file.resolve() in own:
-        raise BackupRefused(f"{file} is the database itself. Nothing was changed. Give another name.")
-
-
-def check_replaceable(file: Path) -> None:
-    """Raises BackupRefused for what a rename would replace by a file of another kind. The file itself is not opened."""
-    if not replaceable(file):
-        raise BackupRefused(
-            f"{file} is a link, a pipe or a device and cannot be replaced by a file. Nothing was changed. "
-            "Give the name of a file."
-        )
-
-
-def size_of(file: Path) -> int:
-    """0 without a file."""
-    return file.stat().st_size if file.is_file() else 0
-
-
-def check_space(folder: Path, size_bytes: int, doing: str) -> None:
-    """Raises StoreUnavailable when the folder's disk has less space than what is to be written there."""
-    free = shutil.disk_usage(folder).free
-    if free < size_bytes * SPACE_NEEDED:
-        needed_mb, free_mb = math.ceil(size_bytes * SPACE_NEEDED / 1e5) / 10, free // 1e5 / 10
-        raise StoreUnavailable(
-            f"{doing} needs {needed_mb:,.1f} MB in {folder}, where {free_mb:,.1f} MB are free. "
-            "Nothing was changed. Free disk space, or use another folder."
-        )
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
-
-
-def _version(opened: sqlite3.Connection) -> str:
-    """ "" when it is no database of Scale's."""
-    try:
-        found = opened.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.OperationalError:
-        return ""
-    return str(found[0]) if found else ""
-
-
-def _check_version(named: str, version: str) -> None:
-    if not version:
-        raise BackupRefused(f"{named} is a database, but not one of Scale's. Nothing was changed.")
-    if version not in known_versions():
-        raise BackupRefused(
-            f"{named} was made by a newer version of Scale (its tables have version {version}). Nothing was changed. "
-            "Restore it with that version."
-        )

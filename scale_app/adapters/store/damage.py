@@ -97,6 +97,7 @@ COLUMNS: Mapping[str, StoredColumn] = {
     "message": StoredColumn("message", text, ""),
     "experiment_of": StoredColumn("question", text, ""),
     "baseline": StoredColumn("baseline's name", text, ""),
+    "started_by": StoredColumn("name of who started it", text, ""),
     "seen_at_epoch_s": StoredColumn("last snapshot's time", moment),
     "verdict": StoredColumn("verdict", VerdictKind),
     "score": StoredColumn("score", partial(_or_none, partial(figure, most=1.0))),

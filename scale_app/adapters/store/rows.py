@@ -40,6 +40,7 @@ def run_values(record: RunRecord) -> dict[str, Any]:
         "message": plain(record.message),
         "experiment_of": record.experiment_of,
         "baseline": record.baseline,
+        "started_by": plain(record.started_by),
         "packed": True,
         **_of_plan(record.plan),
         **({} if record.last is None else _of_snapshot(record.last)),
@@ -148,7 +149,12 @@ def _plan_as_listed(row: RunRow) -> LoadPlan:
 
 def plan_values(saved: SavedPlan) -> dict[str, Any]:
     """Columns of `saved_plans`."""
-    return {"name": saved.name, "plan_json": to_json(saved.plan).decode(), "saved_at_epoch_s": saved.saved_at_epoch_s}
+    return {
+        "name": saved.name,
+        "plan_json": to_json(saved.plan).decode(),
+        "saved_at_epoch_s": saved.saved_at_epoch_s,
+        "saved_by": plain(saved.saved_by),
+    }
 
 
 def saved_plan_of(damages: Damages, row: PlanRow) -> SavedPlan:
@@ -160,7 +166,9 @@ def saved_plan_of(damages: Damages, row: PlanRow) -> SavedPlan:
     damage = damages.of(f"saved plan {row.name!r}")
     plan = damage.read("text", lambda: from_json(LoadPlan, row.plan_json), LoadPlan())
     saved_at_epoch_s = _value(damage, COLUMNS["created_at_epoch_s"], row.saved_at_epoch_s)
-    return SavedPlan(row.name, plan, saved_at_epoch_s, damage.sentence)
+    return SavedPlan(
+        row.name, plan, saved_at_epoch_s, damage.sentence, _value(damage, COLUMNS["started_by"], row.saved_by)
+    )
 
 
 def event_of(row: tuple[int, str, str, bytes | None]) -> Numbered:

@@ -74,6 +74,7 @@ class RunRow(SQLModel, table=True):
     elapsed_s: float | None = Field(default=None, sa_column=Column(Float(53)))
     seen_at_epoch_s: float | None = Field(default=None, sa_column=Column(Float(53)))
     packed: bool = Field(default=True, sa_column=Column(Boolean, nullable=False, server_default="0"))
+    started_by: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
 
 
 class LastRow(SQLModel, table=True):
@@ -122,10 +123,54 @@ class PlanRow(SQLModel, table=True):
     name: str = Field(sa_column=Column(String(80), primary_key=True))
     plan_json: str = Field(sa_column=Column(Text, nullable=False))
     saved_at_epoch_s: float = Field(sa_column=Column(Float(53), nullable=False))
+    saved_by: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
 
 
-TABLES: tuple[type[SQLModel], ...] = (RunRow, LastRow, EventRow, RecordedRow, PlanRow)
-"""In an order in which each row comes after those that it refers to."""
+class TokenRow(SQLModel, table=True):
+    """An access token. digest: SHA-256 of its secret, in hex. The rest as in domain.audit.AccessToken."""
+
+    __tablename__ = "access_tokens"
+
+    id: str = Field(sa_column=Column(String(32), primary_key=True))
+    name: str = Field(sa_column=Column(String(80), nullable=False))
+    owner: str = Field(sa_column=Column(Text, nullable=False))
+    role: str = Field(sa_column=Column(String(16), nullable=False))
+    digest: str = Field(sa_column=Column(String(64), nullable=False))
+    made_at_epoch_s: float = Field(sa_column=Column(Float(53), nullable=False))
+    expires_at_epoch_s: float | None = Field(default=None, sa_column=Column(Float(53)))
+    revoked_at_epoch_s: float | None = Field(default=None, sa_column=Column(Float(53)))
+    last_used_at_epoch_s: float | None = Field(default=None, sa_column=Column(Float(53)))
+
+
+class SessionRow(SQLModel, table=True):
+    """A browser's sign-in. digest: SHA-256 of what its cookie holds, in hex. body_json: who it is."""
+
+    __tablename__ = "sessions"
+
+    digest: str = Field(sa_column=Column(String(64), primary_key=True))
+    body_json: str = Field(sa_column=Column(Text, nullable=False))
+    expires_at_epoch_s: float = Field(sa_column=Column(Float(53), nullable=False))
+
+
+class AuditRow(SQLModel, table=True):
+    """An entry of the audit log, never changed. id: orders entries of the same moment. The rest as in AuditEntry."""
+
+    __tablename__ = "audit_log"
+
+    id: str = Field(sa_column=Column(String(40), primary_key=True))
+    at_epoch_s: float = Field(sa_column=Column(Float(53), nullable=False, index=True))
+    who: str = Field(sa_column=Column(Text, nullable=False))
+    role: str = Field(sa_column=Column(String(16), nullable=False))
+    action: str = Field(sa_column=Column(Text, nullable=False))
+    subject: str = Field(sa_column=Column(Text, nullable=False))
+    address: str = Field(sa_column=Column(Text, nullable=False))
+    allowed: bool = Field(sa_column=Column(Boolean, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+
+
+TABLES: tuple[type[SQLModel], ...] = (RunRow, LastRow, EventRow, RecordedRow, PlanRow, TokenRow, AuditRow)
+"""What a backup holds, in an order in which each row comes after those that it refers to. Without the sessions: who
+restores a backup signs in again."""
 
 
 async def migrate(database_url: str) -> None:

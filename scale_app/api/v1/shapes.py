@@ -28,6 +28,7 @@ class RunSummary:
 
     requests, score, grade, verdict, failures, requests_per_s, p95_ms, pods, elapsed_s: of the last snapshot; None, or
     0 for a count, if there is none or too little to judge.
+    started_by: name of whoever started it, "" where nobody noted it.
     not_stored: why a part of it is not stored yet, "" if all is, or will be in a moment. unreadable: what of the
     stored run cannot be read, "" when nothing is known to be.
     """
@@ -47,6 +48,7 @@ class RunSummary:
     verdict: VerdictKind | None
     experiment_of: str
     baseline: str
+    started_by: str = ""
     not_stored: str = ""
     unreadable: str = ""
     failures: int = 0
