@@ -10,12 +10,14 @@ from scale_app.domain.audit import AccessToken, AuditEntry
 from scale_app.domain.cluster import PermissionList, ServiceRef, TargetList
 from scale_app.domain.demo import DemoChange, DemoStatus
 from scale_app.domain.events import Event, Numbered
+from scale_app.domain.identity import Person
 from scale_app.domain.notice import Notice
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.pod_history import PodCounts
 from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, SavedPlan
 from scale_app.domain.recording import Recorded
 from scale_app.domain.samples import ConnectionsSample, CountsSample, Sample
+from scale_app.domain.sign_in import SignInAttempt
 from scale_app.domain.snapshot import Point, Source
 
 
@@ -249,6 +251,16 @@ class AccessStore(Protocol):
 
     async def close(self) -> None:
         """Let go of the database."""
+
+
+class IdentityProvider(Protocol):
+    """Where people sign in with a browser. Both methods raise SignInUnavailable, in bounded time."""
+
+    async def address(self, attempt: SignInAttempt) -> str:
+        """Where the browser goes to sign in."""
+
+    async def person(self, attempt: SignInAttempt, code: str) -> Person:
+        """Who came back with this code, which counts once. Raises SignInRefused."""
 
 
 class Notifier(Protocol):

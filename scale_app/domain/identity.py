@@ -64,6 +64,14 @@ class Caller:
     address: str
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who somebody is by the word of a proxy or an identity provider. name: the email address where there is one."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+
+
 LOCAL_USER = Principal("local user", Role.ADMIN, SignIn.NONE)
 COMMAND_LINE = Caller(LOCAL_USER, "command line")
 CALLER: ContextVar[Caller | None] = ContextVar("caller", default=None)
@@ -77,6 +85,16 @@ class NotSignedIn(ScaleError):
         super().__init__(
             "This server answers only to those it knows, and the request named nobody that it knows. Sign in, or send "
             "a valid token as Authorization: Bearer ..."
+        )
+
+
+class WithoutRole(ScaleError):
+    """Somebody is known, and none of the person's groups has a role here."""
+
+    def __init__(self, person: Person) -> None:
+        super().__init__(
+            f"{person.name} is signed in, but none of the person's groups has a role on this server. Ask an admin of "
+            "this server for one."
         )
 
 

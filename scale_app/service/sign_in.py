@@ -1,0 +1,53 @@
+"""Signing in with a browser: to the identity provider and back, once per attempt."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections import OrderedDict
+
+from scale_app.domain.sign_in import SignInAttempt, SignInRefused, path_here
+from scale_app.ports import Clock, IdentityProvider
+from scale_app.service.browser_sessions import BrowserSessions
+
+ATTEMPT_S = 600.0
+MOST_USED = 10_000
+
+
+class SignInFlow:
+    """What an attempt is made of is kept by the browser that began it, so that nobody can fill this server with them;
+    here is only noted which were used."""
+
+    def __init__(self, provider: IdentityProvider, sessions: BrowserSessions, clock: Clock) -> None:
+        self.sessions = sessions
+        self._provider = provider
+        self._clock = clock
+        self._used: OrderedDict[str, float] = OrderedDict()
+
+    async def begin(self, target: str) -> tuple[SignInAttempt, str]:
+        """A new attempt, and where the browser goes. target: the path here to come back to; another address is "/".
+
+        Raises SignInUnavailable.
+        """
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        attempt = SignInAttempt(state, nonce, verifier, path_here(target))
+        return attempt, await self._provider.address(attempt)
+
+    async def finish(self, attempt: SignInAttempt | None, state: str, code: str) -> str:
+        """The secret of the session that begins. attempt: what the browser kept. state, code: what it brought.
+
+        Raises SignInRefused, WithoutRole, SignInUnavailable, StoreUnavailable.
+        """
+        if attempt is None or not hmac.compare_digest(attempt.state.encode(), state.encode()):
+            raise SignInRefused("the state is not that of an attempt which this browser began")
+        self._use(state)
+        return await self.sessions.begin(await self._provider.person(attempt, code))
+
+    def _use(self, state: str) -> None:
+        """Raises SignInRefused the second time."""
+        now_s = self._clock.monotonic_s()
+        while self._used and (len(self._used) >= MOST_USED or next(iter(self._used.values())) < now_s - ATTEMPT_S):
+            self._used.popitem(last=False)
+        if state in self._used:
+            raise SignInRefused("the state was used before")
+        self._used[state] = now_s
