@@ -42,7 +42,7 @@ STATUS: dict[type[errors.ScaleError], int] = {
     for status, kinds in (
         (422, (errors.PlanError,)),
         (403, (errors.TargetRefused,)),
-        (404, (errors.RunNotFound, errors.BaselineNotFound, errors.PlanNotFound)),
+        (404, (errors.RunNotFound, errors.BaselineNotFound, errors.PlanNotFound, errors.TokenNotFound)),
         (409, (errors.RunNotActive, errors.RunStillActive, errors.NoExperiment)),
         (429, (errors.TooManyRuns,)),
         (503, (errors.TooManyExports, errors.StoreUnavailable, errors.GeneratorFailed, errors.CountingFailed)),

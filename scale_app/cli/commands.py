@@ -131,6 +131,7 @@ REFUSED: tuple[type[errors.ScaleError], ...] = (
     errors.RunNotFound,
     errors.BaselineNotFound,
     errors.PlanNotFound,
+    errors.TokenNotFound,
     errors.RunNotActive,
     errors.RunStillActive,
     errors.BadRunFile,

@@ -63,6 +63,13 @@ class PlanNotFound(ScaleError):
         super().__init__(f"No plan is saved as {name[:80]!r}. List the saved plans to see which names exist.")
 
 
+class TokenNotFound(ScaleError):
+    """The caller has no token with this id."""
+
+    def __init__(self, token_id: str) -> None:
+        super().__init__(f"You have no token with the id {token_id[:80]!r}. List the tokens to see which ids exist.")
+
+
 class RunStillActive(ScaleError):
     """The run still sends load, so it can be neither deleted nor made a baseline."""
 
