@@ -11,7 +11,7 @@ from functools import partial
 
 from scale_app.domain.errors import SettingsError
 from scale_app.domain.identity import Role
-from scale_app.settings import read_secret, read_setting
+from scale_app.settings import not_negative, read_secret, read_setting
 
 ROLES_ACCEPTED = "role=group, such as viewer=staff,operator=sre,admin=platform; * is everybody who is signed in"
 NETWORKS_ACCEPTED = "addresses and CIDR ranges, separated by commas: 10.244.0.0/16, 192.168.7.9"
@@ -71,12 +71,14 @@ class IdentitySettings:
     roles (SCALE_ROLES): the groups that have a role, separated by commas: "viewer=staff,operator=sre,admin=platform".
         A group may stand for several people and a role for several groups; "*" is everybody who is signed in.
         Whoever is in none of them is refused.
+    audit_days (SCALE_AUDIT_DAYS): for how many days entries of the audit log are kept; 0 for ever.
     """
 
     auth: str = ""
     roles: Mapping[str, Role] = field(default_factory=dict)
     proxy: ProxySettings = ProxySettings()
     oidc: OidcSettings = OidcSettings()
+    audit_days: float = 400.0
 
     def open_to_all(self, host: str) -> bool:
         """True when nobody signs in to a server that listens there: it was said so, or only this machine gets there."""
@@ -113,6 +115,7 @@ def load_identity(environment: Mapping[str, str] = os.environ) -> IdentitySettin
         roles=read("SCALE_ROLES", {}, _roles, ROLES_ACCEPTED),
         proxy=_load_proxy(environment),
         oidc=_load_oidc(environment),
+        audit_days=read("SCALE_AUDIT_DAYS", 400.0, not_negative, "days, or 0 for ever"),
     )
     if found.auth == "none" and (found.proxy.networks or found.oidc.issuer):
         raise SettingsError(

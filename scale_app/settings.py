@@ -131,9 +131,9 @@ def require_hosts(settings: Settings) -> None:
 def _load_retention(environment: Mapping[str, str]) -> Retention:
     own, read = Retention(), partial(read_setting, environment)
     return Retention(
-        days=read("SCALE_HISTORY_DAYS", own.days, _not_negative, "days, or 0 for no limit"),
+        days=read("SCALE_HISTORY_DAYS", own.days, not_negative, "days, or 0 for no limit"),
         runs=read("SCALE_HISTORY_RUNS", own.runs, _whole, "a whole number of runs, or 0 for no limit"),
-        size_mb=read("SCALE_HISTORY_MB", own.size_mb, _not_negative, "megabytes, or 0 for no limit"),
+        size_mb=read("SCALE_HISTORY_MB", own.size_mb, not_negative, "megabytes, or 0 for no limit"),
     )
 
 
@@ -268,5 +268,5 @@ def _whole(text: str) -> int:
     return 0 if text == "0" else _count(text)
 
 
-def _not_negative(text: str) -> float:
+def not_negative(text: str) -> float:
     return 0.0 if text == "0" else _positive(text)

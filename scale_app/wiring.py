@@ -12,11 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.adapters.store import SqlAccessStore, SqlRunStore, migrate
 from scale_app.adapters.store.backup import back_up, restore
 from scale_app.adapters.this_machine import SystemClock, single_instance
 from scale_app.domain.record import INTERRUPTED
 from scale_app.domain.snapshot import Source
+from scale_app.identity_settings import load_identity
 from scale_app.ports import Adapters, RunStore
 from scale_app.settings import Settings, load_settings
 
@@ -26,15 +27,24 @@ if TYPE_CHECKING:
     from scale_app.adapters.kubernetes.client import Clusters
     from scale_app.adapters.kubernetes.directory import KubernetesPods
     from scale_app.ports import Clock, Notifier, RequestCounter
+    from scale_app.service.access import Access
     from scale_app.service.hub import Hub
 
-__all__ = ["back_up", "history", "hub", "lifespan", "restored", "settings"]
+__all__ = ["access", "back_up", "history", "hub", "lifespan", "restored", "settings"]
 
 
 @cache
 def settings() -> Settings:
     """This process's settings. Raises SettingsError."""
     return load_settings()
+
+
+@cache
+def access() -> Access:
+    """This process's tokens; the hub opens and closes them."""
+    from scale_app.service.access import Access
+
+    return Access(SqlAccessStore(settings().database_url), SystemClock(), print, load_identity().audit_days)
 
 
 @cache
@@ -65,7 +75,7 @@ def hub() -> Hub:
         counters=counters,
         cluster_pods=cluster_pods,
     )
-    return Hub(adapters, own.limits, own.max_runs, own.public_url, retention=own.retention)
+    return Hub(adapters, access(), own.limits, own.max_runs, own.public_url, retention=own.retention)
 
 
 @asynccontextmanager

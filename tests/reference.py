@@ -41,6 +41,7 @@ DEFAULTS = {
 ELSEWHERE = {
     "SCALE_SECRET_*": "values for `${env:SCALE_SECRET_...}` in a plan's headers and body, read by the load "
     "generator. Whoever may start a run can send any of them to any allowed target.",
+    "SCALE_TOKEN": "the token with which commands ask a server; or SCALE_TOKEN_FILE, the file that holds it.",
     "SCALE_SERVER": "the running server that commands ask, as `--server` does.",
 }
 """Variables that other parts read: the load generator, the command line."""
@@ -66,7 +67,7 @@ def command_page() -> str:
         "Every command has `--help`; most have `--json`, which prints one JSON document for programs on stdout, and "
         "`--server URL` (or `SCALE_SERVER`) to ask a running server. Progress and errors go to stderr.\n"
     ]
-    for name, command in sorted(scale.commands.items()):
+    for name, command in _commands():
         parts.append(f"## scale {name}\n")
         parts.append(f"{inspect.cleandoc(command.help or '')}\n")
         parts.append(f"```\nscale {name} {' '.join(_usage(command))}\n```\n")
@@ -79,6 +80,14 @@ def command_page() -> str:
         )
     )
     return _page("Command line", *parts)
+
+
+def _commands() -> Iterable[tuple[str, click.Command]]:
+    """Each with its name, and after it those that it has of its own."""
+    for name, command in sorted(scale.commands.items()):
+        yield name, command
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {own}", each) for own, each in sorted(command.commands.items()))
 
 
 def exit_page() -> str:

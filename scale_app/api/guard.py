@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from scale_app.api.page_policy import page_policy, policy_for
 from scale_app.api.problems import AnswerUnexpected, BodyError, refuse
 from scale_app.api.socket import Inbound
+from scale_app.api.token_in_url import TOKEN_IN_URL, has_token_in_url
 from scale_app.domain.addresses import is_address, is_loopback_name
 from scale_app.settings import Settings
 
@@ -69,6 +70,8 @@ class Guard:
             return await self._app(scope, receive, send)
         if objection := host_objection(scope["path"], _header(scope, b"host"), self._allowed_hosts):
             return await refuse(scope, send, 421, objection)
+        if has_token_in_url(scope):
+            return await refuse(scope, send, 400, TOKEN_IN_URL)
         writes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         objection = self._origin_objection(scope)
         if writes and objection:

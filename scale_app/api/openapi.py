@@ -15,7 +15,7 @@ from scale_app.codec import Direction, described, schemas
 from scale_app.domain.errors import PlanError, ScaleError, StoreUnavailable
 
 AT = "#/components/schemas/{model}"
-EVERY_WRITE = (400, 403, 408, 413)
+EVERY_WRITE = (403, 408, 413)
 ABOUT = (
     "Start load tests, follow them, and read how evenly the pods answered. A field that does not exist is refused, "
     "never ignored. Every error says what was tried, what came back and what to do next."
@@ -68,7 +68,7 @@ def _operation(operation: Operation, found: dict[Any, Json], query: Json) -> Jso
 
 
 def _path_parameters(operation: Operation) -> list[Json]:
-    meanings = {"run_id": "the run's id", "test_id": "the test's id", "name": "the name"}
+    meanings = {"run_id": "the run's id", "test_id": "the test's id", "name": "the name", "token_id": "the token's id"}
     return [
         {"name": name, "in": "path", "required": True, "description": meanings[name], "schema": {"type": "string"}}
         for name in re.findall(r"{(\w+)}", operation.path)
@@ -112,7 +112,7 @@ def _responses(operation: Operation, found: dict[Any, Json]) -> Json:
 
 def refusals(operation: Operation) -> dict[int, str]:
     """{status: what it means} of everything that the operation may refuse a request with."""
-    statuses = {421, 500, *(EVERY_WRITE if operation.writes else ()), *operation.refuses}
+    statuses = {400, 421, 500, *(EVERY_WRITE if operation.writes else ()), *operation.refuses}
     if operation.takes is not None:
         statuses.add(415)
     causes: dict[int, list[type[ScaleError]]] = {status: [] for status in statuses}

@@ -17,7 +17,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scale_app.domain import errors
+from scale_app.domain import errors, identity
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ STATUS: dict[type[errors.ScaleError], int] = {
     kind: status
     for status, kinds in (
         (422, (errors.PlanError,)),
-        (403, (errors.TargetRefused,)),
+        (401, (identity.NotSignedIn,)),
+        (403, (errors.TargetRefused, identity.NotPermitted)),
         (404, (errors.RunNotFound, errors.BaselineNotFound, errors.PlanNotFound, errors.TokenNotFound)),
         (409, (errors.RunNotActive, errors.RunStillActive, errors.NoExperiment)),
         (429, (errors.TooManyRuns,)),
@@ -55,6 +56,7 @@ STARTS = (errors.TargetRefused, errors.TooManyRuns, errors.TargetUnavailable, er
 
 TITLES = {
     400: "Bad request",
+    401: "Not signed in",
     403: "Refused",
     404: "Not found",
     405: "Method not allowed",

@@ -19,6 +19,7 @@ from scale_app.api.openapi import openapi
 from scale_app.api.operation import Operation, route_of
 from scale_app.api.problems import REFERENCE, V1, AnswerUnexpected, error_body, status_of
 from scale_app.api.reference import PAGE_POLICY, reference_html
+from scale_app.api.v1.access import access_operations
 from scale_app.api.v1.operations import RUN, installation_operations, run_operations
 from scale_app.api.v1.reports import report_operations
 from scale_app.api.v1.stream import Message, run_stream, stream_operation
@@ -55,6 +56,7 @@ def operations(hub: Hub) -> list[Operation]:
         stream_operation(),
         *report_operations(hub),
         *installation_operations(hub),
+        *access_operations(hub),
         *probe_operations(hub),
     ]
 

@@ -51,6 +51,8 @@ class LocalClient:
         self.start, self.stop, self.run = hub.start, hub.stop, hub.run
         self.whole, self.compare = hub.whole, hub.compare
         self.targets, self.permissions = hub.targets, hub.permissions
+        self.tokens, self.make_token, self.revoke_token = hub.tokens, hub.make_token, hub.revoke_token
+        self.audit_entries = hub.audit_entries
 
     async def mark_baseline(self, run_id: str, name: str) -> None:
         # The run has ended a moment ago, and is stored behind what people see.

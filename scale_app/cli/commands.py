@@ -80,6 +80,7 @@ class Scale(click.Group):
 
 
 COMMANDS = {
+    "audit": Later("access_commands:audit", "List who did what, newest first."),
     "backup": Later("history_commands:backup", "Write every run, baseline and saved plan into a file."),
     "build": Later("build:build", "Build the page if its sources have changed."),
     "compare": Later("ended_runs:compare_runs", "Compare the SECOND run with the FIRST; each is an id or a file."),
@@ -92,6 +93,7 @@ COMMANDS = {
     "schema": Later("run:schema", "Print the JSON schema of plan files, for editors and checkers."),
     "serve": Later("server:serve", "Serve page, API and WebSocket on SCALE_HOST:SCALE_PORT (127.0.0.1:8000)."),
     "targets": Later("run:targets", "List the targets in the configured clusters."),
+    "tokens": Later("access_commands:tokens", "List, make and revoke tokens, by which programs are known to a server."),
     "worker": Later("server:worker", "Send load for runs of another machine, until SIGTERM or Ctrl-C."),
 }
 scale = Scale(

@@ -45,13 +45,14 @@ async def _runs(server: str | None, limit: int) -> list[RunSummary]:
 
 
 def _print_runs(found: list[RunSummary]) -> None:
-    rows = table("Run", "Started", "State", "Verdict", "Score", "Baseline", "Target")
+    rows = table("Run", "Started", "By", "State", "Verdict", "Score", "Baseline", "Target")
     for column in rows.columns[:-1]:
         column.no_wrap = True
     for each in found:
         begun, verdict = shown.moment(each.created_at_epoch_s), VERDICTS[each.verdict] if each.verdict else shown.NONE
         state, score = STATES[each.state], shown.score(each.score)
-        rows.add_row(each.run_id, begun, state, verdict, score, each.baseline, plain(each.target_url))
+        by = plain(each.started_by)
+        rows.add_row(each.run_id, begun, by, state, verdict, score, each.baseline, plain(each.target_url))
     output().print(rows if found else "No runs yet.")
     for unreadable in filter(None, (each.unreadable for each in found)):
         click.echo(plain(unreadable), err=True)

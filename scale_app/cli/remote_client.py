@@ -9,13 +9,17 @@ from urllib.parse import quote
 
 import httpx2
 
+from scale_app.api.v1.access import AuditPage, TokenList
 from scale_app.api.v1.shapes import EventPage, History, RunPage, RunSummary
 from scale_app.cli.commands import ServerRefused
+from scale_app.cli.server_token import TOKEN_FROM, bearer_header
 from scale_app.codec import from_json, to_wire
+from scale_app.domain.audit import AccessToken, AuditEntry, MadeToken
 from scale_app.domain.cluster import PermissionList, TargetList
 from scale_app.domain.compare import Comparison
-from scale_app.domain.errors import BaselineNotFound, PlanError, RunNotFound, ScaleError
+from scale_app.domain.errors import BaselineNotFound, PlanError, RunNotFound, ScaleError, TokenNotFound
 from scale_app.domain.events import Event
+from scale_app.domain.identity import Role
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodSpans
 from scale_app.domain.record import RunRecord
@@ -28,6 +32,7 @@ EVERY_S = 0.5
 PATIENCE_S = 30.0
 TRIES = 20
 """Of looking at a run that goes on: a server that is away for a moment does not end the command."""
+NOT_SIGNED_IN = 401
 
 
 class ServerAway(ScaleError):
@@ -42,7 +47,8 @@ class RemoteClient:
         if not url.startswith(("http://", "https://")):
             raise PlanError("server", url, "a URL that begins with http:// or https://")
         try:
-            self._client = httpx2.AsyncClient(base_url=f"{self._url}/api/v1/", timeout=PATIENCE_S)
+            headers = bearer_header()
+            self._client = httpx2.AsyncClient(base_url=f"{self._url}/api/v1/", headers=headers, timeout=PATIENCE_S)
         except (httpx2.InvalidURL, ValueError) as error:
             raise PlanError("server", url, f"it is not a URL ({error})") from None
 
@@ -118,6 +124,19 @@ class RemoteClient:
     async def permissions(self) -> PermissionList:
         return await self._get(PermissionList, "sources")
 
+    async def tokens(self) -> list[AccessToken]:
+        return list((await self._get(TokenList, "tokens")).tokens)
+
+    async def make_token(self, name: str, role: Role, days: float) -> MadeToken:
+        wanted = {"name": name, "role": role.value, "days": days}
+        return from_json(MadeToken, await self._ask("POST", "tokens", json=wanted))
+
+    async def revoke_token(self, token_id: str) -> None:
+        await self._ask("DELETE", f"tokens/{_part(token_id)}")
+
+    async def audit_entries(self, limit: int, offset: int) -> list[AuditEntry]:
+        return list((await self._get(AuditPage, "audit", limit=limit, offset=offset)).entries)
+
     async def _events(self, run_id: str) -> list[Event]:
         events: list[Event] = []
         after = -1
@@ -172,13 +191,18 @@ class RemoteClient:
             return ServerAway(
                 f"{self._url} answered with status {answer.status_code} but not like Scale: is the URL right?"
             )
-        refused = _REFUSALS.get(kind, ServerRefused if answer.status_code in (403, 404, 409, 422) else ServerAway)
+        refused = _REFUSALS.get(kind, ServerRefused if answer.status_code in (401, 403, 404, 409, 422) else ServerAway)
+        sentence += f" {TOKEN_FROM}" if answer.status_code == NOT_SIGNED_IN else ""
         error = refused.__new__(refused)  # what this kind would say by itself was said by the server
         Exception.__init__(error, sentence)
         return error
 
 
-_REFUSALS: dict[str, type[ScaleError]] = {"baseline-not-found": BaselineNotFound, "run-not-found": RunNotFound}
+_REFUSALS: dict[str, type[ScaleError]] = {
+    "baseline-not-found": BaselineNotFound,
+    "run-not-found": RunNotFound,
+    "token-not-found": TokenNotFound,
+}
 
 
 def _part(text: str) -> str:

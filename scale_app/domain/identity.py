@@ -78,6 +78,12 @@ CALLER: ContextVar[Caller | None] = ContextVar("caller", default=None)
 """Who makes the call that is being served; None where nobody is known, who may do nothing."""
 
 
+def caller_name() -> str:
+    """Who makes the call that is being served, "" for nobody."""
+    caller = CALLER.get()
+    return caller.principal.name if caller else ""
+
+
 class NotSignedIn(ScaleError):
     """Nobody is known to ask: no token, no session, no header of a proxy, or one that is not valid any more."""
 

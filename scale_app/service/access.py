@@ -119,8 +119,7 @@ class Access:
             log.warning("the uses of tokens could not be noted; Scale tries again later: %s", error)
 
     async def close(self) -> None:
-        """Tell what is not told yet, and let go of the store."""
-        await self.look()
+        """Let go of the store."""
         await self._store.close()
 
     async def _make(self, name: str, owner: str, role: Role, days: float) -> MadeToken:

@@ -17,6 +17,7 @@ from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.record import INTERRUPTED, KEEP_ALL, Retention, Storing
 from scale_app.domain.target import is_demo, is_simulated
 from scale_app.ports import Adapters
+from scale_app.service.access import Access
 from scale_app.service.keeper import Keeper
 from scale_app.service.notices import Notices, Receiver
 from scale_app.service.run_control import LiveRuns, RunControl
@@ -37,13 +38,15 @@ class Hub(RunQueries):
     def __init__(
         self,
         adapters: Adapters,
+        access: Access,
         limits: Limits,
         max_runs: int,
         public_url: str = "",
         sleep: Sleep = asyncio.sleep,
         retention: Retention = KEEP_ALL,
     ) -> None:
-        """public_url: where people reach this installation, for links in messages; "" for none.
+        """access: tokens and the audit log. public_url: where people reach this installation, for links in messages;
+        "" for none.
 
         sleep: lets time pass between tries to store. retention: what of the history is kept.
         """
@@ -59,6 +62,9 @@ class Hub(RunQueries):
             Receiver(notifier, adapters.clock, number=number) for number, notifier in enumerate(adapters.notifiers, 1)
         )
         self._notices = Notices(self, receivers, public_url)
+        self._access = access
+        self.tokens, self.make_token, self.revoke_token = access.tokens, access.make_token, access.revoke_token
+        self.audit_entries, self.count_audit_entries = access.audit_entries, access.count_audit_entries
         self._keeper = Keeper(adapters.store, adapters.clock, retention, self.delete)
 
     @property
@@ -78,6 +84,7 @@ class Hub(RunQueries):
         if self._adapters.notifiers:
             self._tasks.begin(self._notices.tell())
         self._tasks.begin(self._keeper.keep())
+        self._tasks.begin(self._access.keep())
 
     async def close(self) -> None:
         """End every run's load, store what waits and let go of the store. Runs still active become interrupted.
@@ -87,6 +94,7 @@ class Hub(RunQueries):
         await self._tasks.end()
         if await self._live.writer.finish(LAST_WRITES_S):
             await self._mark_interrupted()
+        await self._access.close()
         await self._adapters.store.close()
 
     async def _mark_interrupted(self) -> None:

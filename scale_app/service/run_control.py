@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from scale_app.domain import numerics
 from scale_app.domain.errors import RunNotActive, RunStillActive, TooManyRuns
+from scale_app.domain.identity import caller_name
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.record import RunFilter, RunOutline, RunRecord, outline_of
 from scale_app.domain.run import Run
@@ -148,7 +149,10 @@ class RunControl:
         generator, directory = self._adapters.generators[target.source], self._adapters.directory(target)
         began_s = self._begins_at_epoch_s()
         run = Run(str(uuid.uuid4()), plan, target.source, began_s - self._clock.monotonic_s())
-        record = RunRecord(run.run_id, plan, target.source, RunState.STARTING, began_s, experiment_of=experiment_of)
+        record = RunRecord(
+            run.run_id, plan, target.source, RunState.STARTING, began_s,
+            experiment_of=experiment_of, started_by=caller_name(),
+        )  # fmt: skip
         counters = self._adapters.counters if target.source is Source.HEADER else {}
         journal = self._live.writer.open(record)
         live = LiveRun(run, record, journal, self._live.broadcast, self._clock, counters)

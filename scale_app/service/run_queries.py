@@ -13,6 +13,7 @@ from contextlib import aclosing, asynccontextmanager
 from scale_app.domain.errors import BaselineNotFound, PlanNotFound, StoreUnavailable
 from scale_app.domain.events import Event, Numbered, SnapshotTaken
 from scale_app.domain.gating import GateResult, gated
+from scale_app.domain.identity import caller_name
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import MOST_COLUMNS, PodHistory, PodSpans
 from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, SavedPlan, check_name
@@ -150,7 +151,7 @@ class RunQueries:
 
     async def save_plan(self, name: str, plan: LoadPlan) -> SavedPlan:
         """Keep a plan under a name, in place of the one that had it. Raises PlanError for a name of no use."""
-        saved = SavedPlan(name, plan, self._clock.epoch_s())
+        saved = SavedPlan(name, plan, self._clock.epoch_s(), saved_by=caller_name())
         await self._store.save_plan(saved)
         return saved
 

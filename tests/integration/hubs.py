@@ -10,13 +10,19 @@ from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
 from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
 from scale_app.adapters.locust_process import LocustProcess
-from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.adapters.store import SqlAccessStore, SqlRunStore, migrate
 from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.plan import Limits
 from scale_app.domain.snapshot import Snapshot, Source
 from scale_app.ports import Adapters
+from scale_app.service.access import Access
 from scale_app.service.hub import Hub
+
+
+def unnoted_access(url: str) -> Access:
+    """The tokens in a database, with nobody to note who did what."""
+    return Access(SqlAccessStore(url), SystemClock(), lambda _: None)
 
 
 @asynccontextmanager
@@ -41,7 +47,7 @@ async def opened_hub(folder: Path, clusters: Clusters | None = None, max_runs: i
         catalog=catalog,
         cluster_pods=pods,
     )
-    hub = Hub(adapters, Limits(), max_runs=max_runs)
+    hub = Hub(adapters, unnoted_access(url), Limits(), max_runs=max_runs)
     await hub.open()
     try:
         yield hub

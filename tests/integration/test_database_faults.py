@@ -28,6 +28,7 @@ from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import Adapters, Admitted
 from scale_app.service.hub import Hub
 from tests.fakes_hub import FakeDemo
+from tests.integration.hubs import unnoted_access
 from tests.postgres import Postgres, binaries, running_postgres
 from tests.serving import Served, fetch, served
 
@@ -94,7 +95,7 @@ async def hub_on(url: str) -> AsyncIterator[Hub]:
         FakeDemo(),
         clock,
     )
-    hub = Hub(adapters, Limits(), max_runs=1)
+    hub = Hub(adapters, unnoted_access(url), Limits(), max_runs=1)
     await hub.open()
     try:
         yield hub

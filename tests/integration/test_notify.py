@@ -18,8 +18,10 @@ from scale_app.domain.notice import Notice
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Adapters
+from scale_app.service.access import Access
 from scale_app.service.hub import Hub
 from tests.fakes import FakeStore
+from tests.fakes_access import FakeAccessStore
 from tests.fakes_hub import FakeDemo
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator
 from tests.webhook import running_webhook
@@ -104,7 +106,9 @@ async def test_an_imbalance_reaches_the_hook_with_its_run_and_a_link() -> None:
             SystemClock(),
             notifiers=notifiers((f"json://127.0.0.1:{hook.port}/{SECRET}",)),
         )
-        hub = Hub(adapters, Limits(), 2, "https://scale.example")
+        hub = Hub(
+            adapters, Access(FakeAccessStore(), adapters.clock, lambda _: None), Limits(), 2, "https://scale.example"
+        )
         await hub.open()
         run_id = await hub.start(LoadPlan())
         await until(lambda: generator.loads)

@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from scale_app.domain.audit import AuditEntry
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Adapters, PodDirectory, RequestCounter
+from scale_app.service.access import Access
 from scale_app.service.hub import Hub
 from tests.fakes import FakeClock, FakeStore
+from tests.fakes_access import FakeAccessStore
 from tests.fakes_hub import FakeDemo
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator, PlayedLoad
 
@@ -45,6 +48,8 @@ class Harness:
     directory: PodDirectory = field(default_factory=lambda: PlayedDirectory("a", "b"))
     clock: FakeClock = field(default_factory=FakeClock)
     naps: Naps = field(default_factory=Naps)
+    access_store: FakeAccessStore = field(default_factory=FakeAccessStore)
+    audited: list[AuditEntry] = field(default_factory=list)
     adapters: Adapters = field(init=False)
     hub: Hub = field(init=False)
 
@@ -60,7 +65,8 @@ class Harness:
             counters=self.counters,
         )
         limits = Limits(users=500, spawn_rate=500, duration_s=500)
-        self.hub = Hub(self.adapters, limits, self.max_runs, sleep=self.naps)
+        access = Access(self.access_store, self.clock, self.audited.append)
+        self.hub = Hub(self.adapters, access, limits, self.max_runs, sleep=self.naps)
 
     @property
     def load(self) -> PlayedLoad:

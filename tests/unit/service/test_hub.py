@@ -18,6 +18,7 @@ from scale_app.domain.errors import (
     TooManyRuns,
 )
 from scale_app.domain.events import SnapshotTaken, StateChanged
+from scale_app.domain.identity import CALLER, Caller, Principal, Role, SignIn
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.record import RunRecord
 from scale_app.domain.samples import PodSeen, PodsSample, Sample
@@ -328,3 +329,15 @@ async def test_a_run_that_takes_its_time_is_not_ended_when_it_is_decided(harness
     harness.load.traffic(2, a=9_000, b=1_000)
     await settled()
     assert not harness.load.stopped
+
+
+async def test_a_run_and_a_saved_plan_tell_who_made_them(harness: Harness) -> None:
+    before = CALLER.set(Caller(Principal("ada", Role.OPERATOR, SignIn.OIDC), "10.0.0.7"))
+    run_id = await harness.hub.start(LoadPlan())
+    saved = await harness.hub.save_plan("nightly", LoadPlan())
+    CALLER.reset(before)
+    other = await harness.hub.start(LoadPlan())
+    assert [(await harness.hub.run(each)).started_by for each in (run_id, other)] == ["ada", ""]
+    assert {run.run_id: run.started_by for run in await harness.hub.runs()} == {run_id: "ada", other: ""}
+    assert saved.saved_by == "ada"
+    assert [plan.saved_by for plan in await harness.hub.plans()] == ["ada"]

@@ -15,9 +15,11 @@ from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import Adapters
+from scale_app.service.access import Access
 from scale_app.service.hub import Hub
 from scale_app.service.notices import MINUTE_S, MOST_PER_MINUTE, SEND_LIMIT_S, Notices, Outbox, Receiver
 from tests.fakes import FakeClock, FakeNotifier, FakeStore, a_snapshot
+from tests.fakes_access import FakeAccessStore
 from tests.fakes_hub import FakeDemo, FakeHub
 from tests.fakes_load import OpenGate, PlayedDirectory, PlayedGenerator
 
@@ -207,7 +209,7 @@ async def test_a_receiver_that_hangs_costs_a_run_nothing() -> None:
         FakeClock(),
         notifiers=(notifier,),
     )
-    hub = Hub(adapters, Limits(), 2)
+    hub = Hub(adapters, Access(FakeAccessStore(), adapters.clock, lambda _: None), Limits(), 2)
     await hub.open()
     try:
         run_id = await hub.start(LoadPlan())

@@ -1,0 +1,108 @@
+"""Who may use a server: `scale tokens` lists, makes and revokes tokens; `scale audit` lists who did what."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import click
+
+from scale_app.cli.client import opened
+from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
+from scale_app.codec import to_wire
+from scale_app.domain.audit import AccessToken, AuditEntry, MadeToken
+from scale_app.domain.identity import Role
+from scale_app.service.access import DAYS
+from scale_app.views.access import audit_line, token_line
+
+SHOWN_ONCE = "This is shown once. Give it to a program as SCALE_TOKEN, or in a file that SCALE_TOKEN_FILE names."
+
+
+@click.group(invoke_without_command=True)
+@server_option
+@json_option
+@click.pass_context
+def tokens(context: click.Context, server: str | None, as_json: bool) -> None:
+    """List tokens, newest first: your own, as an admin everybody's. `make NAME` makes one, `revoke ID` ends one."""
+    context.obj = server
+    if context.invoked_subcommand is None:
+        found = asyncio.run(_tokens(server))
+        print_json([to_wire(token) for token in found]) if as_json else _print_tokens(found)
+
+
+@tokens.command()
+@click.argument("name")
+@click.option(
+    "--role", type=click.Choice([role.value for role in Role]), default=Role.VIEWER.value, show_default=True,
+    help="What it may do: at most what you may.",
+)  # fmt: skip
+@click.option("--days", type=float, default=DAYS, show_default=True, help="Days until it expires, 0 for never.")
+@server_option
+@json_option
+@click.pass_obj
+def make(of_all: str | None, name: str, role: str, days: float, server: str | None, as_json: bool) -> None:
+    """Make a token called NAME, and show it this once."""
+    made = asyncio.run(_make(server or of_all, name, Role(role), days))
+    if as_json:
+        print_json(to_wire(made))
+        return
+    click.echo(made.text)
+    click.echo(SHOWN_ONCE, err=True)
+
+
+@tokens.command()
+@click.argument("token_id", metavar="ID")
+@server_option
+@click.pass_obj
+def revoke(of_all: str | None, token_id: str, server: str | None) -> None:
+    """End the token with this ID at once."""
+    asyncio.run(_revoke(server or of_all, token_id))
+    click.echo(f"Revoked {token_id}.")
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="The most entries to list.")
+@click.option("--offset", type=click.IntRange(min=0), default=0, help="How many of the newest to skip.")
+@server_option
+@json_option
+def audit(limit: int, offset: int, server: str | None, as_json: bool) -> None:
+    """List who changed what, when, from where, and what was refused, newest first. A server tells admins only."""
+    found = asyncio.run(_audit(server, limit, offset))
+    print_json([to_wire(entry) for entry in found]) if as_json else _print_audit(found)
+
+
+async def _tokens(server: str | None) -> list[AccessToken]:
+    async with opened(server) as client:
+        return await client.tokens()
+
+
+async def _make(server: str | None, name: str, role: Role, days: float) -> MadeToken:
+    async with opened(server) as client:
+        return await client.make_token(name, role, days)
+
+
+async def _revoke(server: str | None, token_id: str) -> None:
+    async with opened(server) as client:
+        await client.revoke_token(token_id)
+
+
+async def _audit(server: str | None, limit: int, offset: int) -> list[AuditEntry]:
+    async with opened(server) as client:
+        return await client.audit_entries(limit, offset)
+
+
+def _print_tokens(found: list[AccessToken]) -> None:
+    rows = table("Token", "Name", "Role", "Owner", "State", "Last used")
+    now_s = time.time()
+    for each in (token_line(token, now_s) for token in found):
+        told = (each.token_id, each.name, each.role, each.owner, each.state, each.used)
+        rows.add_row(*map(plain, told))
+    output().print(rows if found else "No tokens yet.")
+
+
+def _print_audit(found: list[AuditEntry]) -> None:
+    rows = table("When", "Who", "From", "Did", "To", "Outcome")
+    for each in map(audit_line, found):
+        told = (each.at, each.who, each.address, each.action, each.subject, each.outcome)
+        rows.add_row(*map(plain, told))
+    output().print(rows if found else "Nothing is in the audit log yet.")
