@@ -34,10 +34,11 @@ ENV PATH=/venv/bin:$PATH \
     SCALE_HOST=0.0.0.0 \
     SCALE_ALLOWED_HOSTS=localhost \
     SCALE_PORT=8000 \
+    SCALE_PROBE_PORT=8001 \
     SCALE_DATABASE_URL=sqlite+aiosqlite:////data/scale.db
 USER 10001:10001
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"SCALE_PORT\"]}/healthz', timeout=2)"]
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"SCALE_PROBE_PORT\"]}/healthz', timeout=2)"]
 CMD ["scale", "serve"]

@@ -22,6 +22,7 @@ T = TypeVar("T")
 TARGETS_ACCEPTED = "hosts, *.domains, addresses, CIDR ranges, or Services as in kubernetes:shop/cart, kubernetes:shop/*"
 HOSTS_ACCEPTED = "names such as scale.example or *.example, without ports"
 DATABASES_ACCEPTED = "sqlite+aiosqlite:///... or postgresql+asyncpg://..."
+COUNT_ACCEPTED = "a whole number above 0"
 MOST_REMOTE_WORKERS = 256
 LEAST_SECRET = 32
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///scale.db"
@@ -55,6 +56,11 @@ class Settings:
     allowed_hosts (SCALE_ALLOWED_HOSTS): names ("scale.example", "*.example"), separated by commas and without ports,
         under which this server answers besides localhost, against DNS rebinding. `scale serve` wants them where
         SCALE_HOST is not loopback.
+    max_connections, max_connections_per_client (SCALE_MAX_CONNECTIONS, SCALE_MAX_CONNECTIONS_PER_CLIENT): the most
+        connections at the same time, in all and from one address; of IPv6, from one network of 64 bits. A proxy is one
+        client, however many people use it.
+    probe_port (SCALE_PROBE_PORT): where /healthz and /readyz are answered besides SCALE_PORT, also while that has all
+        the connections it may; 0 for nowhere.
     limits (SCALE_MAX_USERS, SCALE_MAX_SPAWN_RATE, SCALE_MAX_DURATION_S, SCALE_MAX_ARRIVALS_PER_S,
         SCALE_MAX_PROCESSES): limits of one run. Remote workers need SCALE_WORKER_LISTEN as well.
     notify_urls (SCALE_NOTIFY_URLS): where alerts are sent besides the page, as Apprise URLs ("slack://...",
@@ -81,6 +87,9 @@ class Settings:
     allowed_targets: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    max_connections: int = 2_000
+    max_connections_per_client: int = 1_000
+    probe_port: int = 0
     limits: Limits = Limits()
     max_runs: int = 8
     notify_urls: tuple[str, ...] = field(default=(), repr=False)
@@ -104,8 +113,13 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         allowed_targets=read("SCALE_ALLOWED_TARGETS", (), _targets, TARGETS_ACCEPTED),
         allowed_hosts=read("SCALE_ALLOWED_HOSTS", (), _hosts, HOSTS_ACCEPTED),
         allowed_origins=read("SCALE_ALLOWED_ORIGINS", (), _origins, "origins such as https://scale.example"),
+        max_connections=read("SCALE_MAX_CONNECTIONS", own.max_connections, _count, COUNT_ACCEPTED),
+        max_connections_per_client=read(
+            "SCALE_MAX_CONNECTIONS_PER_CLIENT", own.max_connections_per_client, _count, COUNT_ACCEPTED
+        ),
+        probe_port=read("SCALE_PROBE_PORT", 0, _port_or_none, "a whole number from 1 to 65535, or 0 for none"),
         limits=_load_limits(environment),
-        max_runs=read("SCALE_MAX_RUNS", own.max_runs, _count, "a whole number above 0"),
+        max_runs=read("SCALE_MAX_RUNS", own.max_runs, _count, COUNT_ACCEPTED),
         notify_urls=_notify_urls(environment.get("SCALE_NOTIFY_URLS", "")),
         kube_config=read("SCALE_KUBE_CONFIG", "", _kube_config, "in-cluster, or the path of a kubeconfig file"),
         kube_contexts=read("SCALE_KUBE_CONTEXTS", (), _items, "contexts of the kubeconfig"),
@@ -141,11 +155,11 @@ def _load_limits(environment: Mapping[str, str]) -> Limits:
     """Without a listener for them, no worker of another machine can join."""
     own, read = Limits(), partial(read_setting, environment)
     return Limits(
-        users=read("SCALE_MAX_USERS", own.users, _count, "a whole number above 0"),
+        users=read("SCALE_MAX_USERS", own.users, _count, COUNT_ACCEPTED),
         spawn_rate=read("SCALE_MAX_SPAWN_RATE", own.spawn_rate, _positive, "a number above 0"),
         duration_s=read("SCALE_MAX_DURATION_S", own.duration_s, _positive, "seconds above 0"),
         arrivals_per_s=read("SCALE_MAX_ARRIVALS_PER_S", own.arrivals_per_s, _positive, "a number above 0"),
-        processes=read("SCALE_MAX_PROCESSES", own.processes, _count, "a whole number above 0"),
+        processes=read("SCALE_MAX_PROCESSES", own.processes, _count, COUNT_ACCEPTED),
         remote_workers=MOST_REMOTE_WORKERS if load_worker_listener(environment).listen else 0,
     )
 
@@ -210,6 +224,7 @@ def _items_that(holds: Callable[[str], object]) -> Callable[[str], tuple[str, ..
 
 
 _port = _that(int, lambda port: 1 <= port <= 65_535)
+_port_or_none = _that(int, lambda port: 0 <= port <= 65_535)
 _count = _that(int, lambda number: number >= 1)
 _positive = _that(float, lambda number: math.isfinite(number) and number > 0)
 _folder = _that(str, lambda text: Path(text).is_dir())

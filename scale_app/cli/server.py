@@ -1,8 +1,5 @@
 """What runs until it is ended: `scale serve`, with page, API and WebSocket on one port, and `scale worker`, which sends
-load for such a server from another machine.
-
-A connection whose client takes nothing is cut by the system, not kept for as long as it is.
-"""
+load for such a server from another machine."""
 
 from __future__ import annotations
 
@@ -13,17 +10,15 @@ import re
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import click
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.net import SocketSpec  # type: ignore[attr-defined]
-from granian.server.embed import Server
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from scale_app.cli.build import PAGE, require_project
 from scale_app.cli.commands import CannotStart, first_and_second_signal, loading, sentence_and_exit
+from scale_app.cli.connections import ConnectionWatch, LimitedServer, allow_connections
+from scale_app.cli.probes import ProbeListener
 from scale_app.domain.errors import SettingsError
 from scale_app.settings import Settings, load_settings, load_worker_listener, require_hosts
 
@@ -34,8 +29,6 @@ SERVE_BUILT_PAGE = {
     "__REFLEX_SKIP_COMPILE": "true",
     "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true",
 }
-CUT_AFTER_S = 30.0
-"""From the first byte that a client does not take. A browser that sleeps for longer connects again."""
 
 
 @click.command()
@@ -47,6 +40,7 @@ def serve() -> None:
         require_project()
         if not PAGE.is_file():
             raise CannotStart("The page is not built (.web/build/client is missing): run `scale build` first.")
+        allow_connections(settings.max_connections)
         address = free_address(settings)
         os.environ.update(SERVE_BUILT_PAGE)
         asyncio.run(_serve(address, settings))
@@ -86,10 +80,7 @@ async def _serve(address: tuple[str, int], settings: Settings) -> None:
     with first_and_second_signal(lambda: stops[-1](), lambda: os._exit(130)):
         application = _application()
         async with application.router.lifespan_context(application):
-            server = CuttingServer(
-                application, *address, interface=Interfaces.ASGINL, log_level=LogLevels.error, websockets=True,
-                backlog=1024,
-            )  # fmt: skip
+            server = listener(application, address[0], settings)
             server.on_startup(lambda: click.echo(f"Scale is ready at {shown_url(settings)} - Ctrl-C stops it."))
             stops.append(server.stop)
             await server.serve()
@@ -97,6 +88,14 @@ async def _serve(address: tuple[str, int], settings: Settings) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def listener(application: ASGIApp, host: str, settings: Settings) -> LimitedServer:
+    """The server, within its limits; probes are answered from now on. host: an IP address. Raises CannotStart."""
+    if settings.probe_port:
+        ProbeListener(application, host, settings.probe_port).start()
+    ConnectionWatch(settings.port, settings.max_connections, settings.max_connections_per_client).start()
+    return LimitedServer(application, host, settings.port, settings.max_connections)
 
 
 def _application() -> Starlette:
@@ -113,27 +112,6 @@ def shown_url(settings: Settings) -> str:
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-
-
-class CuttingServer(Server):
-    """granian's server, which waits for ever for a closing WebSocket whose client does not read.
-
-    cut_after_s: see CUT_AFTER_S. Where the system does not know TCP_USER_TIMEOUT (it is Linux's) nothing is cut.
-    """
-
-    def __init__(self, *args: Any, cut_after_s: float = CUT_AFTER_S, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self._cut_after_s = cut_after_s
-
-    def _init_shared_socket(self) -> None:
-        """Listen. Connections inherit what is set here."""
-        if self.bind_uds or not hasattr(socket, "TCP_USER_TIMEOUT"):
-            super()._init_shared_socket()  # type: ignore[no-untyped-call]
-            return
-        shared = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
-        with socket.socket(fileno=os.dup(shared.get_fd())) as listening:
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._cut_after_s * 1_000))
-        self._shd = shared  # type: ignore[assignment]
 
 
 class HostPort(click.ParamType[tuple[str, int]]):

@@ -8,13 +8,11 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from granian.constants import Interfaces
-from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
-from scale_app.cli.server import CuttingServer
+from scale_app.cli.connections import LimitedServer
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
@@ -28,19 +26,14 @@ CUT_AFTER_S = 3.0
 PODS = 300
 
 
-def application() -> ASGIApp:
+@asynccontextmanager
+async def in_motion() -> AsyncIterator[ASGIApp]:
     hub, settings = FakeHub(), Settings(allowed_origins=("https://scale.example",))
     hub.add(RunRecord("run-0", LoadPlan(), Source.DEMO, RunState.RUNNING, 1.0))
 
-    @asynccontextmanager
-    async def in_motion(_app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(_publish(hub))
-        yield
-        task.cancel()
-
-    app = Starlette(lifespan=in_motion)
-    app.mount("", api_app(hub))
-    return Guard(app, settings)
+    task = asyncio.create_task(_publish(hub))
+    yield Guard(api_app(hub), settings)
+    task.cancel()
 
 
 async def _publish(hub: FakeHub) -> None:
@@ -51,10 +44,8 @@ async def _publish(hub: FakeHub) -> None:
 
 async def serve(port: int) -> None:
     """As `scale serve` does, but less patient with a client that takes nothing."""
-    server = CuttingServer(
-        application(), "127.0.0.1", port, interface=Interfaces.ASGI, websockets=True, cut_after_s=CUT_AFTER_S
-    )
-    await server.serve()
+    async with in_motion() as application:
+        await LimitedServer(application, "127.0.0.1", port, 2_000, cut_after_s=CUT_AFTER_S).serve()
 
 
 if __name__ == "__main__":

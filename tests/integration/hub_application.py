@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server.embed import Server
-
 from scale_app import wiring
 from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
+from scale_app.cli.connections import allow_connections
+from scale_app.cli.server import listener
 
 
 async def main() -> None:
     """One process, so that nothing is left when it is killed."""
     settings = wiring.settings()
     application = Guard(api_app(wiring.hub()), settings)
-    where = (settings.host, settings.port)
-    server = Server(application, *where, interface=Interfaces.ASGINL, log_level=LogLevels.error, websockets=True)
+    allow_connections(settings.max_connections)
+    server = listener(application, settings.host, settings)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
     async with wiring.lifespan():
         await server.serve()

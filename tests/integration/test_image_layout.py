@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import PROJECT, Served, build_page, fetch, served
+from tests.serving import PROJECT, Served, build_page, fetch, free_port, served
 
 BUILDERS = ("bun", "bunx", "node", "npm", "npx")
 
@@ -156,11 +156,11 @@ def as_image_user() -> list[str]:
 
 
 @contextlib.contextmanager
-def started(image: Image, database: str = "scale.db") -> Iterator[Served]:
-    """The image's command. Two that run at a time need two databases."""
+def started(image: Image, database: str = "scale.db", probe_port: int = 0) -> Iterator[Served]:
+    """The image's command. Two that run at a time need two databases. probe_port: 0 for any that is free."""
     name, *arguments = json.loads(RUN_STAGE.one("CMD"))
     command = [*as_image_user(), str(image.place("/venv/bin") / name), *arguments]
-    environment = image.environment()
+    environment = image.environment() | {"SCALE_PROBE_PORT": str(probe_port or free_port())}
     environment["SCALE_DATABASE_URL"] = environment["SCALE_DATABASE_URL"].replace("scale.db", database)
     with served(command, image.place("/app"), environment, scratch=image.place("/tmp")) as server:
         yield server
@@ -172,11 +172,11 @@ def running(image: Image) -> Iterator[Served]:
         yield server
 
 
-def healthcheck(image: Image, port: int) -> int:
+def healthcheck(image: Image, probe_port: int) -> int:
     words = RUN_STAGE.one("HEALTHCHECK").partition(" CMD ")[2]
     command = json.loads(words)
     command[0] = str(image.place("/venv/bin") / command[0])
-    environment = image.environment() | {"SCALE_PORT": str(port)}
+    environment = image.environment() | {"SCALE_PROBE_PORT": str(probe_port)}
     return subprocess.run(command, env=environment, capture_output=True, timeout=20, check=False).returncode
 
 
@@ -229,10 +229,11 @@ def test_it_runs_as_the_image_s_user_and_writes_only_data_and_temporary_files(im
 
 
 def test_it_ends_in_order_and_at_once_and_the_healthcheck_notices(image: Image) -> None:
-    with started(image, "other.db") as server:
-        assert healthcheck(image, server.port) == 0
+    probe_port = free_port()
+    with started(image, "other.db", probe_port) as server:
+        assert healthcheck(image, probe_port) == 0
         code, seconds = server.stop()
         assert code == 0, server.printed()
         assert seconds < 5
         assert f"Scale is ready at {server.url} - " in server.printed()
-        assert healthcheck(image, server.port) != 0
+        assert healthcheck(image, probe_port) != 0

@@ -104,7 +104,9 @@ def test_a_service_of_the_same_name_does_not_change_the_settings() -> None:
     [("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/healthz")],
 )
 def test_the_pod_is_probed(probe: str, path: str) -> None:
-    assert container()[probe]["httpGet"] == {"path": path, "port": "http"}
+    assert container()[probe]["httpGet"] == {"path": path, "port": "probes"}
+    (probed,) = [port["containerPort"] for port in container()["ports"] if port["name"] == "probes"]
+    assert f"SCALE_PROBE_PORT={probed} " in (K8S.parent / "Dockerfile").read_text()
 
 
 def test_memory_is_bounded_and_the_scheduler_knows_the_needs() -> None:
