@@ -41,12 +41,14 @@ class Admitted:
     networks: the only address ranges (CIDR) to which a connection may be opened; checked again at each connect,
     so that a name that resolves to another address later is refused there.
     service: the Kubernetes Service whose pods are watched, None for none.
+    secrets: {name: value} of those that the plan sends, or its locustfile may; each is bound to this target.
     """
 
     url: str
     source: Source
     networks: tuple[str, ...]
     service: ServiceRef | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
 
 
 class Load(Protocol):

@@ -110,7 +110,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         host=read("SCALE_HOST", own.host, _host, "an address or a host name to listen on"),
         port=read("SCALE_PORT", own.port, _port, "a whole number from 1 to 65535"),
         database_url=read("SCALE_DATABASE_URL", own.database_url, _database, DATABASES_ACCEPTED),
-        allowed_targets=read("SCALE_ALLOWED_TARGETS", (), _targets, TARGETS_ACCEPTED),
+        allowed_targets=read("SCALE_ALLOWED_TARGETS", (), read_targets, TARGETS_ACCEPTED),
         allowed_hosts=read("SCALE_ALLOWED_HOSTS", (), _hosts, HOSTS_ACCEPTED),
         allowed_origins=read("SCALE_ALLOWED_ORIGINS", (), _origins, "origins such as https://scale.example"),
         max_connections=read("SCALE_MAX_CONNECTIONS", own.max_connections, _count, COUNT_ACCEPTED),
@@ -249,7 +249,8 @@ def _public_url(text: str) -> str:
     return _web_url(text).rstrip("/")
 
 
-def _targets(text: str) -> tuple[str, ...]:
+def read_targets(text: str) -> tuple[str, ...]:
+    """What a list of targets names. Raises ValueError for an entry that is none."""
     for item in _items(text):
         if item.startswith(ADMITTED_PREFIX):
             check_admitted_entry(item)

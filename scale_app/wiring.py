@@ -19,6 +19,7 @@ from scale_app.domain.record import INTERRUPTED
 from scale_app.domain.snapshot import Source
 from scale_app.identity_settings import load_identity
 from scale_app.ports import Adapters, RunStore
+from scale_app.secret_settings import load_secrets, own_names
 from scale_app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def hub() -> Hub:
             demo.url,
             find_service=catalog.find if catalog else None,
             leads_to=catalog.leads_to if catalog else None,
+            secrets=load_secrets(),
+            own_names=own_names(own),
         ),
         generators={Source.DEMO: workers, Source.HEADER: workers, Source.SIMULATED: SimulatedGenerator(clock)},
         directories={Source.DEMO: demo, Source.SIMULATED: SimulatedPods(clock)},

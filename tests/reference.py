@@ -39,12 +39,14 @@ DEFAULTS = {
 }
 """Settings whose default is not that of a field of the same name."""
 ELSEWHERE = {
-    "SCALE_SECRET_*": "values for `${env:SCALE_SECRET_...}` in a plan's headers and body, read by the load "
-    "generator. Whoever may start a run can send any of them to any allowed target.",
+    "SCALE_SECRET_*": "values for `${env:SCALE_SECRET_...}` in a plan's headers and body: one line of printable ASCII "
+    "with at least 8 characters.",
+    "SCALE_SECRET_*_FOR": "the targets to which that secret may be sent, written like `SCALE_ALLOWED_TARGETS`; without "
+    "it, nowhere. Never to this machine.",
     "SCALE_TOKEN": "the token with which commands ask a server; or SCALE_TOKEN_FILE, the file that holds it.",
     "SCALE_SERVER": "the running server that commands ask, as `--server` does.",
 }
-"""Variables that other parts read: the load generator, the command line."""
+"""Variables that are in no docstring: of any name, or read by the command line."""
 
 
 def settings_page() -> str:

@@ -24,6 +24,7 @@ from scale_app.domain.cluster import (
 )
 from scale_app.domain.errors import ClusterUnavailable, TargetRefused, TargetUnavailable
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.secret import Destined, Secret, hosts_asked, needed
 from scale_app.domain.snapshot import Source
 from scale_app.domain.target import is_demo, is_simulated
 from scale_app.ports import Admitted
@@ -43,6 +44,7 @@ class TargetGatekeeper:
 
     find_service: looks a Service up in its cluster; leads_to: gives the one to which a URL leads, from the addresses of
     its host, the host that requests name, and how old the answer may be. None when no cluster is configured.
+    secrets: of the operator, each with the targets that it is bound to. own_names: of this installation.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class TargetGatekeeper:
         is_own: Callable[[str], bool] | None = None,
         find_service: FindService | None = None,
         leads_to: LeadsTo | None = None,
+        secrets: Collection[Secret] = (),
+        own_names: Collection[str] = (),
     ) -> None:
         self._allowed = tuple(allowed)
         self._demo_url = demo_url
@@ -60,10 +64,13 @@ class TargetGatekeeper:
         self._is_own = is_own or is_own_address
         self._find_service = find_service
         self._leads_to = leads_to
+        self._secrets = tuple(secrets)
+        self._own_names = tuple(own_names)
 
     async def admit(self, plan: LoadPlan, recent_s: float = 0.0) -> Admitted:
         url = plan.target_url
         if is_demo(url):
+            needed(plan.headers, plan.body, {})  # the demo is this machine, where no secret goes
             return Admitted(await self._demo_url(), Source.DEMO, (LOOPBACK_V4,))
         if is_simulated(url):
             return Admitted(url, Source.SIMULATED, ())
@@ -72,7 +79,8 @@ class TargetGatekeeper:
         found = found or await self._looked_up(await self._led_to(plan, addresses, recent_s))
         networks = self._networks(url, addresses, found)
         _check_not_dropped(url, networks, found)
-        return Admitted(url, Source.HEADER, networks, found.service if found else None)
+        secrets = self._secrets_for(plan, addresses, found)
+        return Admitted(url, Source.HEADER, networks, found.service if found else None, secrets)
 
     async def _named(self, plan: LoadPlan) -> ServiceFound | None:
         """The Service that the plan names, or else its URL's host. Raises TargetUnavailable, TargetRefused."""
@@ -87,7 +95,7 @@ class TargetGatekeeper:
         """The Service that nobody named, but to which the URL leads all the same."""
         if self._leads_to is None:
             return None
-        given = next((value for name, value in plan.headers.items() if name.lower() == "host"), "")
+        given = next(iter(hosts_asked(plan.headers)), "")
         host = urlsplit(f"//{given}").hostname or host_of(plan.target_url)
         return await self._leads_to(plan.target_url, addresses, host, recent_s)
 
@@ -124,6 +132,20 @@ class TargetGatekeeper:
     def _networks(self, url: str, addresses: Sequence[str], found: ServiceFound | None) -> tuple[str, ...]:
         allowed = (*self._allowed, *_own_of(found, port_of_url(url), self._allowed))
         return may_load(url, addresses, allowed, [each for each in addresses if self._is_own(each)])
+
+    def _secrets_for(self, plan: LoadPlan, addresses: Sequence[str], found: ServiceFound | None) -> dict[str, str]:
+        """{name: value} of what the plan sends; for a locustfile, which may look for any, of all that may go there.
+
+        Raises PlanError.
+        """
+        own = [each for each in addresses if self._is_own(each)]
+        there, asked = Destined(plan.target_url, addresses, own, self._own_names), hosts_asked(plan.headers)
+        port, bound = port_of_url(plan.target_url), {}
+        for secret in self._secrets:
+            targets = (*secret.targets, *_own_of(found, port, secret.targets))
+            if there.within(targets, () if plan.locustfile else asked) and secret.value:
+                bound[secret.name] = secret.value
+        return bound if plan.locustfile else needed(plan.headers, plan.body, bound)
 
 
 def _check_not_dropped(url: str, networks: Collection[str], found: ServiceFound | None) -> None:

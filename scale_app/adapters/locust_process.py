@@ -51,14 +51,16 @@ class LocustProcess:
         The caller must iterate `samples()` or call `kill()`.
         """
         try:
-            child = await ChildProcess.spawn(self._module)
+            child = await ChildProcess.spawn(self._module, target.secrets.values())
         except OSError as error:
             raise GeneratorFailed(
                 f"The load generator's process could not be started ({error}). "
                 "Free memory or raise the process limit, then start again."
             ) from error
         try:
-            await child.send(to_json({"plan": plan, "target": {"url": target.url, "networks": target.networks}}))
+            where = {"url": target.url, "networks": target.networks}
+            # By the pipe alone: command lines and environments can be looked at from outside.
+            await child.send(to_json({"plan": plan, "target": where, "secrets": target.secrets}))
             ready = await self._first_word(child)
         except BaseException:  # a cancelled start, too, must leave no process behind
             await _put_down(child)
@@ -73,7 +75,8 @@ class LocustProcess:
         try:
             return from_json(LoadReady, line)
         except ValueError:
-            raise GeneratorFailed(f"The load generator could not start: it said {line[:200]!r}.") from None
+            said = child.redact(repr(line[:200]))
+            raise GeneratorFailed(f"The load generator could not start: it said {said}.") from None
 
     async def _first_line(self, child: ChildProcess) -> bytes:
         """b"" when it has ended."""

@@ -11,10 +11,12 @@ import contextlib
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
 from scale_app.child_process import WaitClock
+from scale_app.domain.redaction import Redaction
+from scale_app.domain.secret import SECRET_PREFIX
 
 LINE_LIMIT_BYTES = 64 * 2**20
 ERROR_TAIL_BYTES = 4_000
@@ -29,19 +31,24 @@ class ChildProcess:
     It must end when stdin closes. Its standard error is kept (the last 4,000 bytes) for the error that people see.
     """
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, redact: Redaction) -> None:
         assert process.stdin
         assert process.stdout
         assert process.stderr
         self._process = process
+        self.redact = redact
         self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
         self._tail = b""
         self._errors = asyncio.create_task(self._collect_errors())
 
     @classmethod
-    async def spawn(cls, module: str) -> ChildProcess:
-        """Start the module. Raises OSError when the system refuses a process."""
-        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    async def spawn(cls, module: str, secrets: Collection[str] = ()) -> ChildProcess:
+        """Start the module, without the operator's secrets. Raises OSError when the system refuses a process.
+
+        secrets: values that it will be sent, which are kept out of what it says.
+        """
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(SECRET_PREFIX)}
+        environment = kept | {"PYTHONUNBUFFERED": "1"}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -54,7 +61,7 @@ class ChildProcess:
             limit=LINE_LIMIT_BYTES,
             start_new_session=True,
         )
-        return cls(process)
+        return cls(process, Redaction(secrets))
 
     @property
     def pid(self) -> int:
@@ -69,7 +76,7 @@ class ChildProcess:
     def error_tail(self) -> str:
         """The last line that the child wrote to standard error, or ""."""
         lines = self._tail.decode(errors="replace").strip().splitlines()
-        return lines[-1].strip() if lines else ""
+        return self.redact(lines[-1].strip()) if lines else ""
 
     async def send(self, line: bytes) -> None:
         """One line to the child; silently dropped when it has ended (its end is reported by `lines`)."""

@@ -9,7 +9,7 @@ import asyncio
 import resource
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,8 +29,10 @@ from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermissio
 from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import MEGABYTE, Retention
+from scale_app.domain.secret import BINDING_SUFFIX, Secret
 from scale_app.domain.source import NEEDS
 from scale_app.ports import Admitted
+from scale_app.secret_settings import load_secrets
 from scale_app.settings import Settings, load_settings, require_hosts
 
 PATIENCE_S = 10.0
@@ -64,7 +66,7 @@ async def _of_here(plan: LoadPlan) -> list[Row]:
     from scale_app import wiring  # late: a look at a server has no use for the database
 
     settings = load_settings()
-    rows = [page_row(), await port_row(settings), local_ports_row(settings)]
+    rows = [page_row(), await port_row(settings), local_ports_row(settings), *secret_rows(load_secrets())]
     try:
         async with opened(None) as client:
             rows.append(Row("database", "ok", "The database can be read and written."))
@@ -166,6 +168,25 @@ def history_row(kept: Retention, runs: int, size_bytes: int) -> Row:
     if kept.too_large(size_bytes):
         return Row("history", "note", found, "Remove baselines, or allow more.")
     return Row("history", "ok", found)
+
+
+def secret_rows(secrets: Iterable[Secret]) -> list[Row]:
+    """Where may each of the operator's secrets go? For whoever sees this machine's environment anyway."""
+    return [_secret_row(secret) for secret in secrets]
+
+
+def _secret_row(secret: Secret) -> Row:
+    binding = f"{secret.name}{BINDING_SUFFIX}"
+    if not secret.targets:
+        return Row(
+            "secret",
+            "note",
+            f"{secret.name} is bound to no target, so no run can send it.",
+            f"Name its targets in {binding}.",
+        )
+    if not secret.value:
+        return Row("secret", "note", f"{binding} is set and {secret.name} is not.", "Set both, or neither.")
+    return Row("secret", "ok", f"{secret.name} may be sent to {', '.join(secret.targets)}, never to this machine.")
 
 
 def source_rows(found: PermissionList) -> list[Row]:

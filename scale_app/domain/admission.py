@@ -76,6 +76,21 @@ def may_load(url: str, addresses: Sequence[str], allowed: Collection[str], own: 
     return tuple(dict.fromkeys(str(ipaddress.ip_network(text.partition("%")[0])) for text in addresses))
 
 
+def all_listed(url: str, addresses: Sequence[str], entries: Collection[str], own: Collection[str]) -> bool:
+    """Do the entries, as on the allow-list, name the URL's host or each of its addresses? Never one of this machine's.
+
+    addresses, own: as in `may_load`.
+    """
+    host, found, mine = host_of(url), [_parsed(text) for text in addresses], {_parsed(text) for text in own}
+    elsewhere = bool(found) and not any(address.is_loopback or address in mine for address in found)
+    return elsewhere and all(_listed(host, address, entries) for address in found)
+
+
+def names_host(entries: Collection[str], host: str) -> bool:
+    """Does an entry name this host, or all of a domain that it is in?"""
+    return any(_names(entry, host) for entry in entries)
+
+
 def _parsed(text: str) -> Address:
     """The address that a packet would really go to: an IPv4 address inside an IPv6 one counts as itself."""
     address = ipaddress.ip_address(text.partition("%")[0])

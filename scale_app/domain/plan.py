@@ -75,7 +75,7 @@ class LoadPlan:
         for the closed model: each user waits for its answer, then for the think time, before it sends again.
     arrivals: evenly spaced ("constant") or at random moments ("poisson").
     method, headers, body: of every request; the body is sent as UTF-8. Redirects are not followed.
-        `${env:SCALE_SECRET_...}` in a header or the body is replaced by that variable of the load generator.
+        `${env:SCALE_SECRET_...}` in a header or the body is replaced by that secret, if it is bound to the target.
     verify_tls: refuse certificates that cannot be verified. ca_pem: certificates of the authorities to trust, as PEM
         text; "" for the system's.
     locustfile: a file such as "checkout.py" in the folder that the operator allows. Its users send the load, with

@@ -10,9 +10,11 @@ import sys
 
 from scale_app.child_process import claim_stdout, die_with_owner
 from scale_app.settings import load_worker_listener
+from scale_app.worker.redaction import redact_streams
 
 
 def main() -> None:
+    redact_streams()
     if sys.argv[1] == "join":
         join(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     else:

@@ -7,6 +7,7 @@ Bounded whatever the target answers: a limited number of pod names and error cau
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scale_app.domain.histogram import Histogram, bucket_of
@@ -74,7 +75,9 @@ class CountedConnection:
 class Counters:
     """All counts of one worker since its start."""
 
-    def __init__(self) -> None:
+    def __init__(self, redact: Callable[[str], str] = str) -> None:
+        """redact: keeps secrets out of a name or a cause; asked when one is new."""
+        self._redact = redact
         self.connections = 0
         self._requests = 0
         self._pods: dict[bytes, PodCounters] = {}
@@ -180,10 +183,15 @@ class Counters:
         cell = self._cells.get((pod, cause))
         if cell is None:
             if cause and cause not in self._errors:
-                cause = cause if len(self._errors) < MAX_CAUSES else OTHER_CAUSE
-                self._errors.setdefault(cause, 0)
+                cause = self._new_cause(self._redact(cause))
             cell = self._cells.setdefault((pod, cause), OutcomeCounter(pod, cause))
         return cell
+
+    def _new_cause(self, cause: str) -> str:
+        if cause not in self._errors and len(self._errors) >= MAX_CAUSES:
+            cause = OTHER_CAUSE
+        self._errors.setdefault(cause, 0)
+        return cause
 
     def _met(self, connection: CountedConnection, cell: OutcomeCounter) -> None:
         """The connection's first answer, or one that differs from the last in pod or status."""
@@ -205,6 +213,7 @@ class Counters:
         name = pod_name.decode("utf-8", "replace").strip()
         if not name or len(name) > MAX_POD_NAME or not name.isprintable():
             return self._unnamed
+        name = self._redact(name)
         pod = self._names.get(name)
         if pod is None:
             if len(self._names) >= MAX_PODS:

@@ -20,12 +20,14 @@ from locust.runners import Runner
 from scale_app.child_process import WaitClock
 from scale_app.domain.errors import PlanError
 from scale_app.domain.samples import TrafficSample
+from scale_app.domain.secret import SECRET_PREFIX
 from scale_app.domain.timetable import Leg
 from scale_app.settings import load_settings
 from scale_app.worker.counters import FAILURE_STATUS, Counters
 from scale_app.worker.destination import destination, start_egress_guard
 from scale_app.worker.health import HealthMeter, cause_of_exception
 from scale_app.worker.locust_compat import default_options, load_users
+from scale_app.worker.redaction import redacted
 from scale_app.worker.schedule import OpenModel
 from scale_app.worker.steering import ALL_ARRIVALS, Executor, Share
 from scale_app.worker.traffic import Assignment, schedule_of, traffic_of, user_class
@@ -113,9 +115,10 @@ class FileEngine(Engine):
     """
 
     def __init__(self, assignment: Assignment) -> None:
-        """Executes the file. Raises PlanError when it cannot be used."""
+        """Executes the file, which finds its secrets in the environment. Raises PlanError when it cannot be used."""
         plan, where = assignment.plan, destination(assignment.target.url, assignment.target.networks)
-        super().__init__(_environment(_path_of(plan.locustfile), assignment), Counters())
+        os.environ.update(assignment.secrets)
+        super().__init__(_environment(_path_of(plan.locustfile), assignment), Counters(redacted))
         self._pod_header = plan.pod_header
         self._permits = where.permits
         self.environment.events.request.add_listener(self._count)
@@ -155,7 +158,13 @@ class FileEngine(Engine):
 
 
 def engine_of(assignment: Assignment) -> Engine:
-    """Raises PlanError or ValueError for an assignment that cannot be done here."""
+    """Raises PlanError or ValueError for an assignment that cannot be done here.
+
+    From now on the process does not say the assignment's secrets, and knows none of its own or of an earlier one.
+    """
+    redacted.keep_out(assignment.secrets.values())
+    for name in [name for name in os.environ if name.startswith(SECRET_PREFIX)]:
+        del os.environ[name]
     return FileEngine(assignment) if assignment.plan.locustfile else OwnEngine(assignment)
 
 

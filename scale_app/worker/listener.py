@@ -27,6 +27,7 @@ from zmq.utils import z85
 from scale_app.codec import to_json
 from scale_app.settings import load_worker_listener
 from scale_app.worker.locust_compat import Master, hear, use_sockets
+from scale_app.worker.redaction import redacted
 from scale_app.worker.steering import CannotBegin
 from scale_app.worker.traffic import Assignment
 
@@ -37,6 +38,8 @@ PACKAGE = Path(__file__).parents[1]
 SHARED = ("codec/*.py", "child_process/*.py", "domain/**/*.py", "worker/*.py")
 MOST_MESSAGE_BYTES = 64 * 2**20
 HANDSHAKE_MS = 5_000
+COUNTS = ("counted", "finished")
+"""Messages that are large and have passed already."""
 ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 
 
@@ -110,6 +113,12 @@ class EncryptedClient(EncryptedSocket):
         socket.curve_publickey, socket.curve_secretkey = keys.workers, keys.workers_secret
         socket.setsockopt(zmq.IDENTITY, identity.encode())
         socket.connect(f"tcp://{host}:{port}")
+
+    def send(self, msg: Message) -> None:
+        """Without any secret, such as in an error that Locust tells its master of. Counts have none: see Counters."""
+        if msg.type not in COUNTS:
+            msg.data = redacted.all_of(msg.data)
+        super().send(msg)
 
 
 def encrypt_sockets(keys: Keys) -> None:

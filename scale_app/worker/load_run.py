@@ -11,6 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 import gevent
@@ -22,10 +23,11 @@ from scale_app.child_process import allow_all_files
 from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
-from scale_app.domain.samples import LoadEnded, LoadReady, Sample
+from scale_app.domain.samples import GeneratorNotice, LoadEnded, LoadReady, Sample
 from scale_app.worker.coordinator import Coordinator
 from scale_app.worker.engine import engine_of
 from scale_app.worker.health import watch_for_faults
+from scale_app.worker.redaction import redacted
 from scale_app.worker.steering import STEER_EVERY_S, CannotBegin, Executor, Steering
 from scale_app.worker.traffic import Assignment
 
@@ -178,7 +180,7 @@ class OwnerPipe:
 
     def say(self, sample: Sample) -> None:
         """Send one sample after those before it. Returns at once; also for callbacks of the event loop."""
-        self._unsaid.append(to_json(sample, Sample) + b"\n")
+        self._unsaid.append(to_json(_without_secrets(sample), Sample) + b"\n")
         if self._writing is None or self._writing.ready():
             self._writing = gevent.spawn(self._write)
 
@@ -196,3 +198,10 @@ class OwnerPipe:
                     data = data[nb_write(self._output.fileno(), data) :]
         except OSError:
             os._exit(1)
+
+
+def _without_secrets(sample: Sample) -> Sample:
+    """Sentences may hold what a client or the target said; names and causes have passed before they were counted."""
+    if isinstance(sample, GeneratorNotice):
+        return replace(sample, message=redacted(sample.message))
+    return replace(sample, error=redacted(sample.error)) if isinstance(sample, LoadEnded) else sample

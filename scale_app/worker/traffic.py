@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,12 +15,14 @@ from locust.exception import StopUser
 
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.target import IDEMPOTENT_METHODS, resolved
+from scale_app.domain.secret import resolved
+from scale_app.domain.target import IDEMPOTENT_METHODS
 from scale_app.worker.answer import AnswerCache, AnswerReader, JsonAnswerReader
 from scale_app.worker.connection import Network
 from scale_app.worker.connector import NAME_KEPT_S, Resolver, tls_context
 from scale_app.worker.counters import Counters
 from scale_app.worker.destination import Destination, RequestSpec, destination
+from scale_app.worker.redaction import redacted
 from scale_app.worker.schedule import ClosedModel, OpenModel, Timers
 from scale_app.worker.virtual_user import DeadlineSweep, Schedule, UserBehaviour, VirtualUser
 
@@ -36,10 +37,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The owner's first line: one run to do."""
+    """The owner's first line: one run to do. secrets: {name: value} of what may be sent to the target."""
 
     plan: LoadPlan
     target: Target
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,9 @@ def schedule_of(plan: LoadPlan, loop: Any) -> ClosedModel | OpenModel:
 
 def traffic_of(assignment: Assignment, schedule: Schedule, loop: Any) -> Traffic:
     """What the users share. Raises ValueError for a target, PlanError for a plan or a secret, that cannot be used."""
-    plan, counters = assignment.plan, Counters()
-    headers = {name: resolved(value, os.environ) for name, value in plan.headers.items()}
-    asked = RequestSpec(plan.method, headers, resolved(plan.body, os.environ))
+    plan, secrets, counters = assignment.plan, assignment.secrets, Counters(redacted)
+    headers = {name: resolved("headers", value, secrets) for name, value in plan.headers.items()}
+    asked = RequestSpec(plan.method, headers, resolved("body", plan.body, secrets))
     where = destination(assignment.target.url, assignment.target.networks, asked)
     network = Network(
         loop=loop,

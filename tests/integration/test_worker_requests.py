@@ -170,22 +170,3 @@ async def test_authorities_that_cannot_be_read_are_said_before_anything_is_sent(
     target = Admitted("https://localhost:1/", Source.HEADER, ("127.0.0.0/8",))
     with pytest.raises(GeneratorFailed, match=r"ca_pem = .*OpenSSL cannot read it"):
         await LocustProcess(SystemClock()).start(replace(PLAN, ca_pem=broken), target)
-
-
-async def test_a_secret_is_put_in_where_the_load_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SCALE_SECRET_SHOP", "s3cret")
-    reference = "${env:SCALE_SECRET_SHOP}"
-    plan = replace(PLAN, method="POST", headers={"Authorization": f"Bearer {reference}"}, body=f"key={reference}")
-    server = NotingServer()
-    async with server.running() as port:
-        await last_of(f"http://127.0.0.1:{port}/", plan)
-    assert all(b"\r\nAuthorization: Bearer s3cret\r\n" in head for head in server.heads)
-    assert set(server.bodies) == {b"key=s3cret"}
-    assert "s3cret" not in repr(plan)
-
-
-async def test_a_secret_that_is_not_known_is_said_before_anything_is_sent() -> None:
-    plan = replace(PLAN, headers={"Authorization": "${env:SCALE_SECRET_NOT_SET}"})
-    target = Admitted("http://localhost:1/", Source.HEADER, ("127.0.0.0/8",))
-    with pytest.raises(GeneratorFailed, match=r"SCALE_SECRET_NOT_SET.*is not set where the load generator runs"):
-        await LocustProcess(SystemClock()).start(plan, target)

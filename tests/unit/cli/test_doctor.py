@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from scale_app.cli.doctor import Row, Status, history_row, port_row, source_rows
+from scale_app.cli.doctor import Row, Status, history_row, port_row, secret_rows, source_rows
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
 from scale_app.domain.record import KEEP_ALL, Retention
+from scale_app.domain.secret import Secret
 from scale_app.domain.source import NEEDS
 from scale_app.settings import Settings
 from tests.serving import free_port
@@ -64,3 +65,19 @@ async def test_a_server_that_would_not_start_for_want_of_names_is_a_problem() ->
     )
     listed = await port_row(Settings(host="0.0.0.0", port=free_port(), allowed_hosts=("scale.example",)))
     assert listed.status == "ok"
+
+
+def test_it_says_of_each_secret_where_it_may_go_and_never_what_it_is() -> None:
+    rows = secret_rows(
+        [
+            Secret("SCALE_SECRET_A", "hunter2-hunter2", ("api.shop.svc", "10.0.0.0/8")),
+            Secret("SCALE_SECRET_B", "hunter2-hunter2"),
+            Secret("SCALE_SECRET_C", "", ("api.shop.svc",)),
+        ]
+    )
+    assert [row.status for row in rows] == ["ok", "note", "note"]
+    assert rows[0].found == "SCALE_SECRET_A may be sent to api.shop.svc, 10.0.0.0/8, never to this machine."
+    assert rows[1].found == "SCALE_SECRET_B is bound to no target, so no run can send it."
+    assert rows[1].remedy == "Name its targets in SCALE_SECRET_B_FOR."
+    assert rows[2].found == "SCALE_SECRET_C_FOR is set and SCALE_SECRET_C is not."
+    assert "hunter2" not in repr(rows)
