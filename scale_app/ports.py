@@ -265,6 +265,13 @@ class IdentityProvider(Protocol):
         """Who came back with this code, which counts once. Raises SignInRefused."""
 
 
+class Audit(Protocol):
+    """Where it is noted who did what."""
+
+    def note(self, entry: AuditEntry) -> None:
+        """Tell it at once and keep it soon. Never waits, never fails, also while the database is away."""
+
+
 class Notifier(Protocol):
     """One receiver of messages outside: a chat room, a webhook, a mailbox."""
 

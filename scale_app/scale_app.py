@@ -7,7 +7,9 @@ from starlette.types import ASGIApp
 
 from scale_app import wiring
 from scale_app.api.guard import Guard
+from scale_app.api.identity import KnownCallers
 from scale_app.api.routes import api_app
+from scale_app.ui.callers import CallerOfEvents
 from scale_app.ui.compare import ComparePage, compare_page
 from scale_app.ui.layout import NotStored
 from scale_app.ui.live.page import DemoControl, live_page
@@ -24,8 +26,8 @@ from scale_app.ui.targets import TargetsPage, targets_page
 
 
 def guarded(app: ASGIApp) -> ASGIApp:
-    """The whole server behind one guard, the page's own socket included."""
-    return Guard(app, wiring.settings())
+    """The whole server behind one guard, the page's own socket included; then whoever asks has to be known."""
+    return Guard(KnownCallers(app, wiring.ways_in()), wiring.settings())
 
 
 app = rx.App(
@@ -38,6 +40,7 @@ app = rx.App(
     ],
 )
 app.app_wraps.pop(OWN_OVERLAY)
+app.add_middleware(CallerOfEvents(wiring.ways_in().open_to_all))
 assert app.event_namespace is not None
 VIEWERS.socket = app.event_namespace
 app.register_lifespan_task(wiring.lifespan)

@@ -6,9 +6,10 @@ Adapters are loaded by what needs them: the hub's take 0.2 s, the clusters' and 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from scale_app.adapters.store.backup import back_up, restore
 from scale_app.adapters.this_machine import SystemClock, single_instance
 from scale_app.domain.record import INTERRUPTED
 from scale_app.domain.snapshot import Source
-from scale_app.identity_settings import load_identity
+from scale_app.identity_settings import IdentitySettings, load_identity
 from scale_app.ports import Adapters, RunStore
 from scale_app.secret_settings import load_secrets, own_names
 from scale_app.settings import Settings, load_settings
@@ -29,9 +30,26 @@ if TYPE_CHECKING:
     from scale_app.adapters.kubernetes.directory import KubernetesPods
     from scale_app.ports import Clock, Notifier, RequestCounter
     from scale_app.service.access import Access
+    from scale_app.service.audit_trail import AuditTrail
+    from scale_app.service.browser_sessions import BrowserSessions
     from scale_app.service.hub import Hub
+    from scale_app.service.ways_in import WaysIn
 
-__all__ = ["access", "back_up", "history", "hub", "lifespan", "restored", "settings"]
+__all__ = [
+    "access",
+    "audit",
+    "back_up",
+    "history",
+    "hub",
+    "identity",
+    "lifespan",
+    "restored",
+    "sessions",
+    "settings",
+    "ways_in",
+]
+LAST_ENTRIES_S = 1.0
+"""For the rest of the audit log, at the end of the process."""
 
 
 @cache
@@ -41,16 +59,64 @@ def settings() -> Settings:
 
 
 @cache
+def identity() -> IdentitySettings:
+    """Who may do what in this process. Raises SettingsError."""
+    return load_identity()
+
+
+@cache
 def access() -> Access:
     """This process's tokens; the hub opens and closes them."""
     from scale_app.service.access import Access
 
-    return Access(SqlAccessStore(settings().database_url), SystemClock(), print, load_identity().audit_days)
+    return Access(SqlAccessStore(settings().database_url), SystemClock(), audit().note, identity().audit_days)
 
 
 @cache
 def hub() -> Hub:
-    """This process's hub; `lifespan` opens and closes it."""
+    """This process's hub for whoever calls: it asks for their rights. `lifespan` opens and closes it."""
+    from scale_app.service.permits import permitted
+
+    return permitted(_hub(), audit(), SystemClock())
+
+
+@cache
+def audit() -> AuditTrail:
+    """Where it is noted who did what."""
+    from scale_app.service.audit_trail import AuditTrail
+
+    return AuditTrail(_sign_in_store(), partial(print, flush=True))
+
+
+@cache
+def ways_in() -> WaysIn:
+    """How callers of this process's server are known."""
+    from scale_app.service.proxy_headers import ProxyHeaders
+    from scale_app.service.ways_in import WaysIn
+
+    own = identity()
+    everybody = own.open_to_all(settings().host)
+    return WaysIn(ProxyHeaders(own.proxy), own, access().check_token, sessions().of_cookies, everybody)
+
+
+@cache
+def _sign_in_store() -> SqlAccessStore:
+    """Of sign-ins and the audit log."""
+    return SqlAccessStore(settings().database_url)
+
+
+@cache
+def sessions() -> BrowserSessions:
+    """Of browsers that signed in here."""
+    from scale_app.service.browser_sessions import BrowserSessions
+
+    secure = settings().public_url.startswith("https://")
+    return BrowserSessions(_sign_in_store(), SystemClock(), identity().roles, secure)
+
+
+@cache
+def _hub() -> Hub:
+    """The same without asking."""
     from scale_app.adapters.gatekeeper import TargetGatekeeper
     from scale_app.adapters.locust_process import LocustProcess
     from scale_app.adapters.simulated import SimulatedGenerator, SimulatedPods
@@ -85,11 +151,15 @@ def hub() -> Hub:
 async def lifespan() -> AsyncIterator[None]:
     """Database migrated, hub open; at the end every load, the demo and the database are let go."""
     async with _prepared(settings().database_url):
-        await hub().open()
+        await _hub().open()
+        keeping = asyncio.create_task(audit().keep())
         try:
             yield
         finally:
-            await hub().close()
+            await _hub().close()
+            keeping.cancel()
+            await audit().finish(LAST_ENTRIES_S)
+            await _sign_in_store().close()
             await _demo().close()
             if clusters := _clusters():
                 await clusters.close()

@@ -22,6 +22,7 @@ from scale_app.domain import errors, identity
 log = logging.getLogger(__name__)
 
 INTERNAL_ERROR, FORBIDDEN, GOING_WRONG = 500, 1008, 1011
+NOT_SIGNED_IN, ASKED_FOR = 401, (b"www-authenticate", b"Bearer")
 V1 = "/api/v1"
 REFERENCE = "/api/docs"
 PROBES = ("/healthz", "/readyz", "/metrics", "/openapi.json")
@@ -42,7 +43,7 @@ STATUS: dict[type[errors.ScaleError], int] = {
     for status, kinds in (
         (422, (errors.PlanError,)),
         (401, (identity.NotSignedIn,)),
-        (403, (errors.TargetRefused, identity.NotPermitted)),
+        (403, (errors.TargetRefused, identity.NotPermitted, identity.WithoutRole)),
         (404, (errors.RunNotFound, errors.BaselineNotFound, errors.PlanNotFound, errors.TokenNotFound)),
         (409, (errors.RunNotActive, errors.RunStillActive, errors.NoExperiment)),
         (429, (errors.TooManyRuns,)),
@@ -154,5 +155,6 @@ async def refuse(scope: Scope, send: Send, status: int, sentence: str, code: int
     body, kind = error_body(scope["path"], status, sentence)
     content = json.dumps(body).encode("ascii")
     headers = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode())]
+    headers += [ASKED_FOR] if status == NOT_SIGNED_IN else []
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from scale_app.cli.commands import loading
+from scale_app.domain.identity import CALLER, COMMAND_LINE
 
 if TYPE_CHECKING:
     from scale_app.cli.remote_client import RemoteClient
@@ -39,6 +40,7 @@ async def opened(server: str | None) -> AsyncIterator[LocalClient | RemoteClient
     with loading():
         from scale_app import wiring
 
+    CALLER.set(COMMAND_LINE)
     async with wiring.lifespan():
         yield LocalClient(wiring.hub())
 

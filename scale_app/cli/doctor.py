@@ -22,7 +22,7 @@ import websockets
 from scale_app.cli.build import CONFIG_FILE, page_is_current
 from scale_app.cli.client import opened
 from scale_app.cli.commands import Exit
-from scale_app.cli.server import free_address, shown_url
+from scale_app.cli.server import EVERYBODY, free_address, shown_url
 from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
@@ -31,6 +31,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import MEGABYTE, Retention
 from scale_app.domain.secret import BINDING_SUFFIX, Secret
 from scale_app.domain.source import NEEDS
+from scale_app.identity_settings import IdentitySettings, load_identity, on_loopback
 from scale_app.ports import Admitted
 from scale_app.secret_settings import load_secrets
 from scale_app.settings import Settings, load_settings, require_hosts
@@ -66,7 +67,8 @@ async def _of_here(plan: LoadPlan) -> list[Row]:
     from scale_app import wiring  # late: a look at a server has no use for the database
 
     settings = load_settings()
-    rows = [page_row(), await port_row(settings), local_ports_row(settings), *secret_rows(load_secrets())]
+    rows = [page_row(), await port_row(settings), callers_row(load_identity(), settings.host)]
+    rows += [local_ports_row(settings), *secret_rows(load_secrets())]
     try:
         async with opened(None) as client:
             rows.append(Row("database", "ok", "The database can be read and written."))
@@ -140,6 +142,18 @@ async def port_row(settings: Settings) -> Row:
         is_scale = (await answer_row(url, "/healthz", "server")).status == "ok"
         return Row("port", "ok", f"Scale listens on {url}.") if is_scale else Row("port", "problem", str(error))
     return Row("port", "ok", f"{url} is free for `scale serve`.")
+
+
+def callers_row(identity: IdentitySettings, host: str) -> Row:
+    """Who may come in?"""
+    if objection := identity.objection(host):
+        return Row("sign-in", "problem", "`scale serve` does not start.", objection)
+    if not identity.open_to_all(host):
+        return Row("sign-in", "ok", "Everybody signs in.")
+    if on_loopback(host):
+        return Row("sign-in", "ok", "Nobody signs in; only this machine reaches the server.")
+    remedy = "Let only people whom you trust reach it, or let them sign in: docs/reference/settings.md."
+    return Row("sign-in", "note", EVERYBODY, remedy)
 
 
 def local_ports_row(settings: Settings) -> Row:

@@ -20,6 +20,7 @@ from scale_app.cli.commands import CannotStart, first_and_second_signal, loading
 from scale_app.cli.connections import ConnectionWatch, LimitedServer, allow_connections
 from scale_app.cli.probes import ProbeListener
 from scale_app.domain.errors import SettingsError
+from scale_app.identity_settings import load_identity
 from scale_app.settings import Settings, load_settings, load_worker_listener, require_hosts
 
 # Reflex compiles the page at each start unless told that it is built, and serves it only when told so. The last two
@@ -29,14 +30,19 @@ SERVE_BUILT_PAGE = {
     "__REFLEX_SKIP_COMPILE": "true",
     "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true",
 }
+EVERYBODY = "SCALE_AUTH=none: nobody signs in, and everybody who reaches this server is admin."
 
 
 @click.command()
 def serve() -> None:
     """Serve page, API and WebSocket on SCALE_HOST:SCALE_PORT (127.0.0.1:8000)."""
     with sentence_and_exit(cut_off=""):
-        settings = load_settings()
+        settings, identity = load_settings(), load_identity()
         require_hosts(settings)
+        if objection := identity.objection(settings.host):
+            raise CannotStart(objection)
+        if identity.auth == "none":
+            click.echo(EVERYBODY, err=True)
         require_project()
         if not PAGE.is_file():
             raise CannotStart("The page is not built (.web/build/client is missing): run `scale build` first.")

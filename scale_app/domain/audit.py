@@ -11,8 +11,9 @@ from scale_app.domain.identity import Role
 class AuditEntry:
     """One action that changes something, or one that was refused. Secrets never enter it.
 
-    who: the principal's name, "" for nobody. role: "" for nobody. action: "start a run". subject: which: a run's id,
-    a plan's or a token's name. address: where the call came from. reason: why it was refused, "" when it was not.
+    who: the principal's name, "" for nobody. role: "" for nobody. action: "starting a run". subject: which: a run's id,
+    a plan's or a token's name. address: where the call came from. reason: why it was refused, or the kind of error by
+    which what was allowed failed; "" when it was done.
     """
 
     at_epoch_s: float

@@ -6,7 +6,7 @@ Written for Reflex 0.10.1. tests/unit/ui/test_reflex_compat.py fails when an upg
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from reflex.plugins import Plugin
@@ -85,6 +85,32 @@ def state_update(changes: dict[Any, dict[str, Any]]) -> Any:
             for state, values in changes.items()
         }
     )
+
+
+def session_of_event() -> str:
+    """The session of the socket over which the event came that runs now; an event that another one chained has that of
+    the other. A client cannot choose it. "" for none."""
+    from reflex_base.constants import RouteVar
+    from reflex_base.event.context import EventContext
+
+    return str(EventContext.get().router_data.get(RouteVar.SESSION_ID, ""))
+
+
+def socket_scope(app: Any, session: str) -> Mapping[str, Any]:
+    """The ASGI scope of a session's socket, empty once that is closed."""
+    try:
+        environ = app.sio.get_environ(session, app.event_namespace.namespace)
+    except KeyError:
+        return {}
+    scope: Mapping[str, Any] = (environ or {}).get("asgi.scope", {})
+    return scope
+
+
+def nothing_happens() -> Any:
+    """What a middleware answers for an event that must not be processed."""
+    from reflex.state import StateUpdate
+
+    return StateUpdate()
 
 
 def replaces_a_base_method(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ import signal
 
 from scale_app import wiring
 from scale_app.api.guard import Guard
+from scale_app.api.identity import KnownCallers
 from scale_app.api.routes import api_app
 from scale_app.cli.connections import allow_connections
 from scale_app.cli.server import listener
@@ -15,7 +16,7 @@ from scale_app.cli.server import listener
 async def main() -> None:
     """One process, so that nothing is left when it is killed."""
     settings = wiring.settings()
-    application = Guard(api_app(wiring.hub()), settings)
+    application = Guard(KnownCallers(api_app(wiring.hub()), wiring.ways_in()), settings)
     allow_connections(settings.max_connections)
     server = listener(application, settings.host, settings)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)

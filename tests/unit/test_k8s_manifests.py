@@ -11,6 +11,7 @@ import yaml
 from scale_app.api.guard import host_objection
 from scale_app.domain.cluster import Need, Rule
 from scale_app.domain.source import NEEDS
+from scale_app.identity_settings import load_identity
 from scale_app.settings import load_settings
 
 K8S = Path(__file__).parents[2] / "k8s"
@@ -269,3 +270,10 @@ def test_only_named_namespaces_reach_the_page_and_only_workers_the_port_for_work
 
 def pod_labels() -> Any:
     return one("Deployment")["spec"]["template"]["metadata"]["labels"]
+
+
+def test_the_server_of_the_manifests_may_start_and_says_on_purpose_that_nobody_signs_in() -> None:
+    given = {each["name"]: each.get("value", "") for each in container()["env"]}
+    assert load_identity(given).objection("0.0.0.0") == ""
+    assert given["SCALE_AUTH"] == "none"
+    assert "networkpolicy.yaml" in (K8S / "Kustomization").read_text()

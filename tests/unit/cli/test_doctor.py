@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from scale_app.cli.doctor import Row, Status, history_row, port_row, secret_rows, source_rows
+from scale_app.cli.doctor import Row, Status, callers_row, history_row, port_row, secret_rows, source_rows
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
 from scale_app.domain.record import KEEP_ALL, Retention
 from scale_app.domain.secret import Secret
 from scale_app.domain.source import NEEDS
+from scale_app.identity_settings import load_identity
 from scale_app.settings import Settings
 from tests.serving import free_port
 
@@ -81,3 +82,18 @@ def test_it_says_of_each_secret_where_it_may_go_and_never_what_it_is() -> None:
     assert rows[1].remedy == "Name its targets in SCALE_SECRET_B_FOR."
     assert rows[2].found == "SCALE_SECRET_C_FOR is set and SCALE_SECRET_C is not."
     assert "hunter2" not in repr(rows)
+
+
+@pytest.mark.parametrize(
+    ("said", "host", "status", "found"),
+    [
+        ({}, "127.0.0.1", "ok", "Nobody signs in; only this machine reaches the server."),
+        ({}, "0.0.0.0", "problem", "`scale serve` does not start."),
+        ({"SCALE_AUTH": "none"}, "0.0.0.0", "note", "SCALE_AUTH=none: nobody signs in"),
+        ({"SCALE_AUTH": "required"}, "0.0.0.0", "ok", "Everybody signs in."),
+    ],
+)
+def test_who_may_come_in_is_told(said: dict[str, str], host: str, status: Status, found: str) -> None:
+    row = callers_row(load_identity(said), host)
+    assert (row.status, row.found[: len(found)]) == (status, found)
+    assert ("SCALE_PROXY_NETWORKS" in row.remedy) is (status == "problem")

@@ -29,6 +29,9 @@ def lines_of(result: Result) -> list[str]:
     return result.output.strip().splitlines()
 
 
+OTHERS_COME_IN = {"SCALE_ALLOWED_HOSTS": "scale.example", "SCALE_AUTH": "none"}
+
+
 def serve(**environment: str) -> Result:
     return CliRunner().invoke(scale, ["serve"], env=environment)
 
@@ -61,6 +64,16 @@ def test_other_machines_are_not_let_in_without_the_names_that_they_use(host: str
     )
 
 
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.7"])
+def test_other_machines_are_not_let_in_unless_something_says_who_may_do_what(host: str) -> None:
+    result = serve(SCALE_HOST=host, SCALE_ALLOWED_HOSTS="scale.example")
+    assert result.exit_code == 3
+    (line,) = lines_of(result)
+    assert line.startswith(f"SCALE_HOST = '{host}' lets other machines in, and nothing says who may do what here.")
+    assert "SCALE_AUTH=none" in line
+
+
 def test_on_loopback_or_with_its_names_listed_the_server_may_start() -> None:
     for host in ("127.0.0.1", "::1", "localhost", "127.1.2.3"):
         require_hosts(Settings(host=host))
@@ -69,9 +82,10 @@ def test_on_loopback_or_with_its_names_listed_the_server_may_start() -> None:
 
 @pytest.mark.usefixtures("project")
 def test_an_unknown_host_name_is_one_sentence() -> None:
-    result = serve(SCALE_HOST="nowhere.invalid", SCALE_PORT="8000", SCALE_ALLOWED_HOSTS="scale.example")
+    result = serve(SCALE_HOST="nowhere.invalid", SCALE_PORT="8000", **OTHERS_COME_IN)
     assert result.exit_code == 3
-    (line,) = lines_of(result)
+    everybody, line = lines_of(result)
+    assert everybody == "SCALE_AUTH=none: nobody signs in, and everybody who reaches this server is admin."
     assert line.startswith("Cannot listen on nowhere.invalid:8000: ")
 
 

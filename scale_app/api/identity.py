@@ -1,0 +1,149 @@
+"""Who makes each request and each WebSocket: found before anything else sees it, inside of the guard.
+
+How is in service/ways_in.py. Nobody known: refused, but for the probes and for files of the page that hold no data.
+A WebSocket that stays open is looked at again every few seconds, and closed when its caller is not known any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from html import escape
+from urllib.parse import quote
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scale_app.api.guard import HASHED_ASSET, SAFE_METHODS
+from scale_app.api.problems import ASKED_FOR, FORBIDDEN, NOT_SIGNED_IN, PROBES, REFERENCE, refuse, status_of
+from scale_app.domain.errors import ScaleError
+from scale_app.domain.identity import CALLER, Caller, NotSignedIn, SignIn
+from scale_app.service.proxy_headers import BadProxyHeaders, Headers
+from scale_app.service.ways_in import WaysIn, joined
+
+LOGIN = "/auth/login"
+OPEN_TO_ALL = re.compile(
+    rf"/healthz|/readyz|/auth/(login|callback|logout)|{HASHED_ASSET.pattern}|/fonts/[A-Za-z0-9_.-]+"
+    r"|/favicon\.(svg|ico)|/scale\.css|/readout\.js"
+)
+"""What needs no login: probes, the way to the login itself, and files of the page, the same for everybody."""
+CHECK_EVERY_S = 4.0
+"""How often the caller of an open WebSocket is looked for again; a token's check may itself be five seconds old."""
+KNOWN_SOCKET = "scale_app.known_socket"
+"""Where in a WebSocket's ASGI scope its `KnownSocket` is."""
+NO_STORE = (b"cache-control", b"no-store")
+CANNOT_TELL = "Who asks cannot be told from the headers of this request. Sign in again, or ask an admin of this server."
+PAGE = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+    '<meta name="viewport" content="width=device-width"><title>Not signed in · Scale</title></head>'
+    "<body><main><h1>Not signed in</h1><p>{sentence}</p></main></body></html>"
+)
+
+
+class KnownSocket:
+    """An open WebSocket. caller: who is at its other end; None once nobody is known there any more."""
+
+    def __init__(self, caller: Caller, find: Callable[[], Awaitable[Caller | None]]) -> None:
+        self.caller: Caller | None = caller
+        self.over = asyncio.Event()
+        self._find = find
+
+    async def watch(self, send: Send, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Look again and again; close it when nobody is known at its other end."""
+        while self.caller is not None:
+            await sleep(CHECK_EVERY_S)
+            # While the database is away nobody is sent away; nobody new comes in either.
+            with suppress(ScaleError):
+                self.caller = await self._find()
+        await send({"type": "websocket.close", "code": FORBIDDEN, "reason": str(NotSignedIn())})
+        self.over.set()
+
+    async def next_of(self, receive: Receive) -> Message:
+        """The client's next message, or that it is gone once it was closed."""
+        coming, over = asyncio.ensure_future(receive()), asyncio.ensure_future(self.over.wait())
+        try:
+            await asyncio.wait({coming, over}, return_when=asyncio.FIRST_COMPLETED)
+            if coming.done() and not self.over.is_set():
+                return coming.result()
+            return {"type": "websocket.disconnect", "code": FORBIDDEN}
+        finally:
+            coming.cancel()
+            over.cancel()
+
+
+class KnownCallers:
+    """ASGI middleware: sets CALLER for what is inside, and lets nobody through who is not known."""
+
+    def __init__(self, app: ASGIApp, ways: WaysIn, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._app, self._ways, self._sleep = app, ways, sleep
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return await self._app(scope, receive, send)
+        told: Headers = list(scope["headers"])
+        scope = {**scope, "headers": self._ways.proxy.without(told)}
+        if _needs_nobody(scope):
+            return await self._app(scope, receive, send)
+        address = (scope.get("client") or ("",))[0]
+        try:
+            caller = await self._ways.caller(told, address)
+        except BadProxyHeaders:
+            return await refuse(scope, send, 400, CANNOT_TELL)
+        except ScaleError as error:
+            return await refuse(scope, send, status_of(error), str(error))
+        if caller is None:
+            return await self._nobody(scope, send)
+        if scope["type"] == "http":
+            return await self._served(caller, scope, receive, send)
+        socket = KnownSocket(caller, lambda: self._ways.caller(told, address))
+        return await self._connected(socket, {**scope, KNOWN_SOCKET: socket}, receive, send)
+
+    async def _served(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        before = CALLER.set(caller)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            CALLER.reset(before)
+
+    async def _connected(self, socket: KnownSocket, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = socket.caller
+        assert caller is not None
+        if caller.principal.sign_in is SignIn.NONE:  # there is nothing that could end
+            return await self._served(caller, scope, receive, send)
+        watching = asyncio.create_task(socket.watch(send, self._sleep))
+        try:
+            await self._served(caller, scope, lambda: socket.next_of(receive), send)
+        finally:
+            watching.cancel()
+
+    async def _nobody(self, scope: Scope, send: Send) -> None:
+        sentence = str(NotSignedIn())
+        if scope["type"] == "websocket" or not _is_page(scope):
+            return await refuse(scope, send, NOT_SIGNED_IN, sentence)
+        if self._ways.login:
+            path = scope["path"] + (f"?{query}" if (query := scope["query_string"].decode("latin-1")) else "")
+            where = f"{LOGIN}?next={quote(path, safe='/')}"
+            return await _answer(send, 303, b"", [(b"location", where.encode()), NO_STORE])
+        page = PAGE.format(sentence=escape(sentence)).encode()
+        kind = (b"content-type", b"text/html; charset=utf-8")
+        return await _answer(send, NOT_SIGNED_IN, page, [kind, NO_STORE, ASKED_FOR])
+
+
+async def _answer(send: Send, status: int, body: bytes, headers: Headers) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _needs_nobody(scope: Scope) -> bool:
+    if scope["type"] != "http" or not OPEN_TO_ALL.fullmatch(scope["path"]):
+        return False
+    return scope["method"] in SAFE_METHODS or scope["path"].startswith("/auth/")
+
+
+def _is_page(scope: Scope) -> bool:
+    """Is it a browser that wants to show a page?"""
+    path, accept = scope["path"], joined(scope["headers"], b"accept")
+    data = path in PROBES or (path.startswith(("/api/", "/_", "/ws/")) and path != REFERENCE)
+    return scope["method"] in SAFE_METHODS and not data and "text/html" in accept

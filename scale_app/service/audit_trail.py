@@ -1,0 +1,119 @@
+"""The audit log on its way: each entry as a line of JSON at once, and into the database behind the call that made it.
+
+Neither a slow nor a missing database holds a call up. What waits is bounded; what does not fit stands in the log
+alone. The same refusal again and again becomes one entry a minute, with a number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Protocol
+
+from scale_app.domain.audit import AuditEntry
+from scale_app.domain.errors import StoreUnavailable
+from scale_app.domain.identity import COMMAND_LINE
+from scale_app.service.tasks import Sleep
+
+log = logging.getLogger(__name__)
+MOST_WAITING = 10_000
+MOST_COUNTED = 1_000
+SAME_S = 60.0
+AGAIN_S = 5.0
+
+
+class AuditStore(Protocol):
+    """What of the port AccessStore is used here."""
+
+    async def add_audit(self, entry: AuditEntry) -> None: ...
+
+
+Key = tuple[str, str, str, str, str]
+
+
+@dataclass(slots=True)
+class _Repeated:
+    """A refusal that was noted, and how often it came again since."""
+
+    entry: AuditEntry
+    times: int = 0
+
+
+class AuditTrail:
+    """Fulfils the port Audit. `keep` writes what waits for as long as it runs; `finish` writes the rest."""
+
+    def __init__(self, store: AuditStore, write: Callable[[str], None], sleep: Sleep = asyncio.sleep) -> None:
+        """write: takes a line for standard output. sleep: lets time pass between tries to store."""
+        self._store, self._write, self._sleep = store, write, sleep
+        self._waiting: deque[AuditEntry] = deque()
+        self._news = asyncio.Event()
+        self._refused: dict[Key, _Repeated] = {}
+
+    def note(self, entry: AuditEntry) -> None:
+        """Tell it at once and keep it soon; a refusal that has just been noted is counted instead."""
+        self._tell_repeated(entry.at_epoch_s)
+        if entry.allowed or not self._again(entry):
+            self._take(entry)
+
+    async def keep(self) -> None:
+        """Store what waits, in order, until cancelled. While the database is away the entries wait."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._waiting and not await self._stored():
+                await self._sleep(AGAIN_S)
+
+    async def finish(self, limit_s: float) -> None:
+        """Store the rest, in at most so long."""
+        self._tell_repeated(float("inf"))
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._stored()
+        except TimeoutError:
+            pass
+        if self._waiting:
+            log.error("%d entries of the audit log were not stored; each stands in this log", len(self._waiting))
+
+    def _again(self, entry: AuditEntry) -> bool:
+        """Count it if the same was refused within the last minute."""
+        key = (entry.who, entry.action, entry.subject, entry.address, entry.reason)
+        if known := self._refused.get(key):
+            known.times += 1
+            return True
+        if len(self._refused) < MOST_COUNTED:
+            self._refused[key] = _Repeated(entry)
+        return False
+
+    def _tell_repeated(self, now_epoch_s: float) -> None:
+        """Note how often refusals came again whose minute is over; they are in the order in which they began."""
+        while self._refused:
+            key, oldest = next(iter(self._refused.items()))
+            if abs(now_epoch_s - oldest.entry.at_epoch_s) < SAME_S:
+                return
+            del self._refused[key]
+            if oldest.times:
+                self._take(replace(oldest.entry, reason=f"{oldest.entry.reason} ({oldest.times:,} times more)"))
+
+    def _take(self, entry: AuditEntry) -> None:
+        if entry.address != COMMAND_LINE.address:  # a command's standard output belongs to whoever called it
+            self._write(json.dumps({"audit": asdict(entry)}))
+        if len(self._waiting) >= MOST_WAITING:
+            log.error("an entry of the audit log is not stored, since %d wait for the database", MOST_WAITING)
+            return
+        self._waiting.append(entry)
+        self._news.set()
+
+    async def _stored(self) -> bool:
+        """False when the database cannot be written now."""
+        while self._waiting:
+            try:
+                await self._store.add_audit(self._waiting[0])
+            except StoreUnavailable as error:
+                log.error("the audit log waits for the database: %s", error)
+                return False
+            self._waiting.popleft()
+        return True

@@ -1,0 +1,132 @@
+"""Entries of the audit log reach the output at once and the store later, whatever the database does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from scale_app.domain.audit import AuditEntry
+from scale_app.domain.errors import StoreUnavailable
+from scale_app.service import audit_trail
+from scale_app.service.audit_trail import AuditTrail
+from tests.unit.service.harness import Naps, settled
+
+ENTRY = AuditEntry(1_700_000_000.0, "ada@example.org", "operator", "starting a run", "r1", "10.0.0.9", True)
+REFUSED = replace(ENTRY, allowed=False, subject="", reason="not allowed")
+
+
+class Kept:
+    def __init__(self) -> None:
+        self.entries: list[AuditEntry] = []
+        self.broken = False
+
+    async def add_audit(self, entry: AuditEntry) -> None:
+        if self.broken:
+            raise StoreUnavailable("the database is away")
+        self.entries.append(entry)
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.store, self.naps, self.lines = Kept(), Naps(), list[str]()
+        self.trail = AuditTrail(self.store, self.lines.append, self.naps)
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    made = Bench()
+    keeping = asyncio.create_task(made.trail.keep())
+    yield made
+    keeping.cancel()
+
+
+async def test_an_entry_is_a_line_at_once_and_a_row_behind(bench: Bench) -> None:
+    bench.trail.note(ENTRY)
+    assert bench.store.entries == []
+    assert json.loads(bench.lines[0])["audit"] == {
+        "at_epoch_s": 1_700_000_000.0, "who": "ada@example.org", "role": "operator", "action": "starting a run",
+        "subject": "r1", "address": "10.0.0.9", "allowed": True, "reason": "",
+    }  # fmt: skip
+    await settled()
+    assert bench.store.entries == [ENTRY]
+
+
+async def test_no_control_character_of_a_name_reaches_the_output(bench: Bench) -> None:
+    bench.trail.note(replace(ENTRY, who="eve\n{}\x1b[2J"))
+    assert all(character.isprintable() for character in bench.lines[0])
+
+
+async def test_a_command_s_own_output_stays_its_own(bench: Bench) -> None:
+    bench.trail.note(replace(ENTRY, address="command line"))
+    await settled()
+    assert bench.lines == []
+    assert len(bench.store.entries) == 1
+
+
+async def test_while_the_database_is_away_entries_wait_in_order(bench: Bench) -> None:
+    bench.store.broken = True
+    for number in range(3):
+        bench.trail.note(replace(ENTRY, subject=f"r{number}"))
+    await settled()
+    assert bench.store.entries == []
+    assert bench.naps.asked_s == [5.0]
+    bench.store.broken = False
+    await bench.naps.end()
+    assert [entry.subject for entry in bench.store.entries] == ["r0", "r1", "r2"]
+
+
+async def test_what_waits_is_bounded_and_the_rest_stands_in_the_log(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(audit_trail, "MOST_WAITING", 3)
+    for number in range(5):
+        bench.trail.note(replace(ENTRY, subject=f"r{number}"))
+    await settled()
+    assert [entry.subject for entry in bench.store.entries] == ["r0", "r1", "r2"]
+    assert len(bench.lines) == 5
+    assert caplog.text.count("is not stored") == 2
+
+
+async def test_the_same_refusal_again_and_again_is_one_entry_a_minute_with_a_number(bench: Bench) -> None:
+    for second in range(50):
+        bench.trail.note(replace(REFUSED, at_epoch_s=1_700_000_000.0 + second))
+    assert len(bench.lines) == 1
+    bench.trail.note(replace(REFUSED, at_epoch_s=1_700_000_060.0))
+    await settled()
+    assert [entry.reason for entry in bench.store.entries] == [
+        "not allowed",
+        "not allowed (49 times more)",
+        "not allowed",
+    ]
+
+
+async def test_refusals_of_others_and_what_is_allowed_are_not_counted_together(bench: Bench) -> None:
+    for entry in (ENTRY, ENTRY, REFUSED, replace(REFUSED, who="bob"), replace(REFUSED, address="10.0.0.8")):
+        bench.trail.note(entry)
+    assert len(bench.lines) == 5
+
+
+async def test_what_is_counted_is_bounded(bench: Bench) -> None:
+    for number in range(audit_trail.MOST_COUNTED + 500):
+        bench.trail.note(replace(REFUSED, address=f"10.0.{number // 256}.{number % 256}"))
+    assert len(bench.trail._refused) == audit_trail.MOST_COUNTED
+
+
+async def test_the_end_of_the_process_stores_the_rest_with_its_numbers() -> None:
+    bench = Bench()
+    for _ in range(3):
+        bench.trail.note(REFUSED)
+    await bench.trail.finish(1.0)
+    assert [entry.reason for entry in bench.store.entries] == ["not allowed", "not allowed (2 times more)"]
+
+
+async def test_the_end_of_the_process_tells_what_could_not_be_stored(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    bench.store.broken = True
+    bench.trail.note(ENTRY)
+    await bench.trail.finish(1.0)
+    assert "1 entries of the audit log were not stored" in caplog.text
