@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from itertools import count
 
 from scale_app.child_process.owner import ChildProcess
@@ -119,7 +120,9 @@ class DemoProcess:
     def _sample(self) -> PodsSample:
         assert self._latest is not None
         latest = self._latest
-        return PodsSample(self._clock.monotonic_s(), latest.pods, latest.service, latest.answered)
+        # Meant to get the same share as the others, whatever the policy does.
+        pods = tuple(replace(pod, weight=1.0) for pod in latest.pods)
+        return PodsSample(self._clock.monotonic_s(), pods, latest.service, latest.answered)
 
     async def _listen(self) -> None:
         trouble = "ended"

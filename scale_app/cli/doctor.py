@@ -31,6 +31,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import MEGABYTE, Retention
 from scale_app.domain.secret import BINDING_SUFFIX, Secret
 from scale_app.domain.source import NEEDS
+from scale_app.domain.unanswered import advice_on
 from scale_app.identity_settings import IdentitySettings, load_identity, on_loopback
 from scale_app.ports import Admitted
 from scale_app.secret_settings import load_secrets
@@ -229,7 +230,8 @@ async def target_row(plan: LoadPlan, admit: Callable[[LoadPlan], Awaitable[Admit
             answer = await client.get(admitted.url)
     except (httpx2.HTTPError, OSError) as error:
         found = f"{plan.target_url} does not answer ({str(error) or type(error).__name__})."
-        return Row("target", "problem", found, "Is the service running, and is this the Service's port?")
+        remedy = advice_on(str(error)) or "Is the service running, and is this the Service's port?"
+        return Row("target", "problem", found, remedy)
     pod = answer.headers.get(plan.pod_header, "")
     if not pod:
         found = f"{plan.target_url} answers with status {answer.status_code} and without {plan.pod_header}."

@@ -208,13 +208,14 @@ class PodCluster:
 
     def status(self, url: str) -> DemoStatus:
         """The demo now, as it is shown."""
+        policy = self._balancer.policy
+        shares = {pod: pod.share if policy is Policy.WEIGHTED else 1.0 for pod in self._pods}
         return DemoStatus(
             url=url,
-            policy=self._balancer.policy,
+            policy=policy,
             fault=self._fault,
             weight=self._weight,
-            # Meant to get the same share as the others, whatever the policy does.
-            pods=tuple(PodSeen(pod.name, pod.node, ready=pod.ready) for pod in self._pods),
+            pods=tuple(PodSeen(pod.name, pod.node, pod.ready, weight) for pod, weight in shares.items()),
             answered=self.answered(),
             service=self._service(),
         )

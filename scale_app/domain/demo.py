@@ -70,7 +70,8 @@ class DemoChange:
 class DemoStatus:
     """The demo now.
 
-    url: where it listens. answered: {pod name: requests}, the pods' own counts, dead pods included.
+    url: where it listens. pods: each with the weight that the policy gives it, which need not be its fair share.
+    answered: {pod name: requests}, the pods' own counts, dead pods included.
     service: the Service settings that correspond to this policy.
     """
 

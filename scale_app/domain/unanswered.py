@@ -169,6 +169,17 @@ OTHER_PROTOCOL = {
     ),
 }
 """What to set when the target speaks another protocol than the plan; no request will ever be answered."""
+SIGNS = {
+    "CERTIFICATE_VERIFY_FAILED": UNTRUSTED,
+    "WRONG_VERSION_NUMBER": OTHER_PROTOCOL["TLS: server speaks plain HTTP"],
+    "RECORD_LAYER_FAILURE": OTHER_PROTOCOL["TLS: server speaks plain HTTP"],
+    "NO_APPLICATION_PROTOCOL": OTHER_PROTOCOL["server speaks HTTP/2"],
+    "ILLEGAL": (
+        "That port does not speak HTTP/1.1: if it speaks TLS, write the target with https://; if it takes HTTP/2 "
+        "alone, as gRPC does, give a port that takes HTTP/1.1, or send the load by a locustfile with such a client"
+    ),
+}
+"""What an ordinary client's error contains where a target is not trusted or speaks another protocol."""
 OTHER_PROTOCOL_AFTER_S = 1.0
 
 
@@ -199,6 +210,11 @@ def failure_sentence(plan: LoadPlan, sample: TrafficSample | None) -> str:
         f"None of {sample.requests:,} requests to {plan.target_url} got a good answer: "
         f"{_causes(sample.errors)}. {advice}, then start again."
     )
+
+
+def advice_on(error: str) -> str:
+    """What to set, from the words of a client's error; "" when these do not tell."""
+    return next((f"{advice}." for sign, advice in SIGNS.items() if sign in error.upper()), "")
 
 
 def _causes(errors: Mapping[str, int]) -> str:

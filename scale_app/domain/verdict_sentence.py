@@ -12,6 +12,10 @@ from scale_app.domain.picks import Picks
 MOST_ODDS = 1e6
 PODS_NAMED = 3
 NO_REQUEST = "No data: no pod has answered a request."
+HOW_TO_NAME = (
+    "Let each pod send its name in a response header (pod_header in the plan), or let Scale count at the pods of a "
+    "Service (SCALE_KUBE_CONFIG)."
+)
 ONE_POD = "Even: there is one pod, so nothing to share."
 ONE_ANSWERED = (
     "Undecided: only one pod answered; whether there are more is unknown. Let Scale read the cluster "
@@ -22,6 +26,12 @@ ONE_ANSWERED = (
 def one_pod_and_new_ones(new: int) -> str:
     """One pod has shared so far, and others have just become ready."""
     return f"Undecided: one pod has answered so far, and {count(new, 'more pod')} became ready a moment ago."
+
+
+def none_named(answers: int) -> str:
+    """Requests were answered, and no answer told by which pod."""
+    were = "was" if answers == 1 else "were"
+    return f"No data: {count(answers, 'request')} {were} answered, but none named a pod. {HOW_TO_NAME}"
 
 
 def poor_coverage(coverage: float, floor: float) -> str:

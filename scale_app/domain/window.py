@@ -104,6 +104,8 @@ class Window:
         counts = [self.pods[name].requests for name in self.eligible]
         verdict = self._verdict(counts, self._picks(), at_end)
         if verdict.kind is VerdictKind.NO_DATA:
+            if not self.attributed and round(self.due):
+                verdict = replace(verdict, sentence=verdict_sentence.none_named(round(self.due)))
             return Balance(len(counts), sum(counts), note=NO_SCORE), verdict
         if len(counts) == 1 and self.arriving:
             verdict = replace(

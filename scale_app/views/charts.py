@@ -156,7 +156,7 @@ def _shares_caption(pods: Sequence[PodShare], many: bool) -> str:
 def _shares_summary(pods: Sequence[PodShare]) -> str:
     """The picture in words, for those who do not see it."""
     if not pods:
-        return "No pod has answered yet"
+        return "No pod has been counted yet"
     low, high = min(pods, key=lambda p: p.share), max(pods, key=lambda p: p.share)
     return (
         f"{len(pods)} pods. Largest share {shown.percent(high.share)} at {high.name}, "

@@ -110,8 +110,13 @@ class PodTableView:
         return [[getattr(row, place) for place in _PLACES] for row in self.rows]
 
 
-def pod_table(pods: Sequence[PodShare], by: str = "name", descending: bool = False) -> PodTableView:
-    """The table, sorted by one of COLUMNS. Unknown values stand last in either direction."""
+def pod_table(
+    pods: Sequence[PodShare], by: str = "name", descending: bool = False, roster_known: bool = True
+) -> PodTableView:
+    """The table, sorted by one of COLUMNS. Unknown values stand last in either direction.
+
+    roster_known: which pods should share is known; False where these are those that answered.
+    """
     value: Callable[[PodShare], Any] = COLUMNS[by].value
     known = sorted((pod for pod in pods if value(pod) is not None), key=value, reverse=descending)
     ordered = [*known, *(pod for pod in pods if value(pod) is None)]
@@ -121,7 +126,7 @@ def pod_table(pods: Sequence[PodShare], by: str = "name", descending: bool = Fal
     decimals = share_decimals(len(pods))
     return PodTableView(
         rows=[_row(pod, most, decimals) for pod in ordered],
-        note=_note(pods, by),
+        note=_note(pods, by, roster_known),
         cpu=any(pod.cpu_cores is not None for pod in pods),
     )
 
@@ -151,10 +156,12 @@ def _row(pod: PodShare, most: float, decimals: int) -> PodRow:
     )
 
 
-def _note(pods: Sequence[PodShare], by: str) -> str:
+def _note(pods: Sequence[PodShare], by: str, roster_known: bool) -> str:
     if not pods:
         return ""
-    ready = f"{shown.count(sum(pod.ready for pod in pods))} ready of {shown.count(len(pods))}"
+    ready = f"{shown.count(len(pods))} that answered"
+    if roster_known:
+        ready = f"{shown.count(sum(pod.ready for pod in pods))} ready of {shown.count(len(pods))}"
     if len(pods) <= MANY_PODS:
         return ready
     if by in ("name", "share"):

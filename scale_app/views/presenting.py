@@ -54,7 +54,7 @@ def run_view(
 
 
 def _with_figures(view: RunView, snapshot: Snapshot) -> RunView:
-    table = pod_table(snapshot.pods)
+    table = pod_table(snapshot.pods, roster_known=snapshot.roster_known)
     return replace(
         view,
         counting=" ".join(part for part in (counting_note(snapshot.counting), snapshot.pods_problem) if part),

@@ -33,7 +33,7 @@ def test_a_failed_run_says_why_instead_of_showing_empty_pictures(
     new_page: Callable[..., Page], past_runs: dict[str, str]
 ) -> None:
     page = new_page(f"/runs/{past_runs['failed']}")
-    expect(page.get_by_test_id("nothing-measured")).to_contain_text("This run failed before any pod answered")
+    expect(page.get_by_test_id("nothing-measured")).to_contain_text("This run failed before any pod was counted")
     expect(page.get_by_test_id("run-message")).to_contain_text("refused")
     expect(page.get_by_test_id("errors")).to_contain_text("connection refused")
     expect(page.get_by_test_id("rerun")).to_be_enabled()

@@ -30,7 +30,7 @@ from scale_app.ui.runs.actions import (
 )
 from scale_app.ui.shown.panels import happened, panel, run_panels
 from scale_app.ui.shown.state import Follower, run_of_path
-from scale_app.ui.shown.verdict import experiment_panel
+from scale_app.ui.shown.verdict import experiment_panel, findings_panel
 from scale_app.views.presenting import NO_ROW, RunListRow, run_row
 from scale_app.views.view import RunView
 
@@ -214,25 +214,27 @@ def _plan(view: RunView) -> Part:
 
 
 def _nothing_measured(view: RunView) -> Part:
-    """The run is over and no pod has answered: why, and what to do, instead of empty pictures."""
+    """The run is over and nothing was counted at any pod: why, and what to do, instead of empty pictures."""
     return rx.el.div(
         empty_card(
             "circle-alert",
             rx.el.h2(
                 rx.match(
                     view.state,
-                    ("failed", "This run failed before any pod answered"),
-                    ("interrupted", "This run was interrupted before any pod answered"),
-                    "No pod answered in this run",
+                    ("failed", "This run failed before any pod was counted"),
+                    ("interrupted", "This run was interrupted before any pod was counted"),
+                    "No pod was counted in this run",
                 )
             ),
             rx.cond(view.message != "", rx.el.p(view.message, role="alert", data_testid="run-message")),
+            rx.cond(view.figures.sentence != "", rx.el.p(view.figures.sentence, data_testid="sentence")),
             rx.el.p(
                 "Nothing was measured, so there is no score. Fix the cause, then press Run again: the plan is kept.",
                 class_name="quiet",
             ),
             data_testid="nothing-measured",
         ),
+        findings_panel(view),
         happened(view, "pair"),
         class_name="panels",
     )

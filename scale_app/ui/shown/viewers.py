@@ -256,7 +256,8 @@ def table_of(record: RunRecord | None, by: str, descending: bool) -> PodTableVie
     last = record.last if record else None
     if last is None:
         return PodTableView()
-    return _once(("table", last.run_id, last.seq, by, descending), last, lambda: pod_table(last.pods, by, descending))
+    asked = ("table", last.run_id, last.seq, by, descending)
+    return _once(asked, last, lambda: pod_table(last.pods, by, descending, last.roster_known))
 
 
 def rows_of(table: PodTableView) -> list[list[str]]:

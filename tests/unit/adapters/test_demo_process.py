@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from scale_app.adapters.demo_cluster import DemoProcess
 from scale_app.codec import to_json
 from scale_app.domain.demo import DemoReport, DemoStatus, Fault, Policy
 from scale_app.domain.errors import TargetGone, TargetUnavailable
-from scale_app.domain.samples import PodsSample, Sample
+from scale_app.domain.samples import PodSeen, PodsSample, Sample
 from tests.fakes import FakeClock
 
 STATUS = DemoStatus("http://127.0.0.1:1/", Policy.RANDOM, Fault.NONE, 3.0, (), {})
@@ -85,3 +86,14 @@ async def test_an_end_that_was_asked_for_is_no_loss(child: PlayedChild) -> None:
     child.said.put_nowait(None)
     await process.end()
     assert [type(sample) for sample in await watching] == [PodsSample]
+
+
+async def test_whatever_the_policy_does_the_pods_are_meant_to_share_alike(child: PlayedChild) -> None:
+    process, watching = await watched(child)
+    pods = (PodSeen("first", weight=8.0), PodSeen("second"))
+    child.said.put_nowait(to_json(DemoReport(replace(STATUS, policy=Policy.WEIGHTED, pods=pods))))
+    child.said.put_nowait(None)
+    await process.end()
+    last = (await watching)[-1]
+    assert isinstance(last, PodsSample)
+    assert [pod.weight for pod in last.pods] == [1.0, 1.0]

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
 import pytest
 
-from scale_app.cli.doctor import Row, Status, callers_row, history_row, port_row, secret_rows, source_rows
+from scale_app.cli.doctor import Row, Status, callers_row, history_row, port_row, secret_rows, source_rows, target_row
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
+from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import KEEP_ALL, Retention
 from scale_app.domain.secret import Secret
+from scale_app.domain.snapshot import Source
 from scale_app.domain.source import NEEDS
 from scale_app.identity_settings import load_identity
+from scale_app.ports import Admitted
 from scale_app.settings import Settings
+from tests.integration.test_other_protocols import GOAWAY_FRAME, SETTINGS_FRAME
+from tests.integration.test_worker_requests import tls_of
 from tests.serving import free_port
+
+TLS_ALERT = bytes.fromhex("15030100020246")
 
 
 def of(source: str, allowed: bool | None) -> Row:
@@ -56,6 +69,59 @@ def test_the_history_is_told_with_its_limits(kept: Retention, size_bytes: int, s
     row = history_row(kept, 3, size_bytes)
     assert row.status == status
     assert said in row.found
+
+
+@asynccontextmanager
+async def answering(answer: bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """A server that says this whatever it is asked; its host and port."""
+
+    async def say(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        with suppress(OSError):
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(say, "127.0.0.1", 0, ssl=tls)
+    async with server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+
+async def target_row_of(url: str) -> Row:
+    async def admit(plan: LoadPlan) -> Admitted:
+        return Admitted(plan.target_url, Source.HEADER, ())
+
+    return await target_row(LoadPlan(url), admit)
+
+
+NAMED = b"HTTP/1.1 200 OK\r\nX-Pod-Name: pod-1\r\nContent-Length: 0\r\n\r\n"
+
+
+async def test_a_certificate_of_an_unknown_authority_is_told_with_what_to_set(tmp_path: Path) -> None:
+    async with answering(NAMED, tls_of(tmp_path)[0]) as there:
+        row = await target_row_of(f"https://{there}")
+    assert row.status == "problem"
+    assert row.remedy.startswith("Give the authority that signed the service's certificate (ca_pem)")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "remedy"),
+    [
+        ("http", SETTINGS_FRAME + GOAWAY_FRAME, "That port does not speak HTTP/1.1"),
+        ("http", TLS_ALERT, "That port does not speak HTTP/1.1"),
+        ("https", NAMED, "Write the target with http://"),
+        ("http", b"", "Is the service running, and is this the Service's port?"),
+    ],
+)
+async def test_a_target_of_another_protocol_is_told_with_what_to_set(scheme: str, answer: bytes, remedy: str) -> None:
+    async with answering(answer) as there:
+        row = await target_row_of(f"{scheme}://{there}")
+    assert row.status == "problem"
+    assert row.remedy.startswith(remedy)
+
+
+async def test_a_target_whose_answer_names_a_pod_is_in_order() -> None:
+    async with answering(NAMED) as there:
+        assert (await target_row_of(f"http://{there}")).status == "ok"
 
 
 async def test_a_server_that_would_not_start_for_want_of_names_is_a_problem() -> None:

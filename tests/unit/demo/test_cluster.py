@@ -209,11 +209,13 @@ def test_a_failing_pod_fails_three_answers_in_ten_and_others_none(bench: Bench) 
     assert {bench.pod(1).status(rng) for _ in range(100)} == {200}
 
 
-def test_the_weight_belongs_to_the_first_pod_and_a_directory_still_expects_equal_shares(bench: Bench) -> None:
+def test_the_weight_belongs_to_the_first_pod_while_the_policy_is_weighted(bench: Bench) -> None:
     bench.change(DemoChange(policy=Policy.WEIGHTED, weight=8.0))
     status = bench.cluster.status("http://demo/")
     assert (status.policy, status.weight, status.url) == (Policy.WEIGHTED, 8.0, "http://demo/")
-    assert {pod.weight for pod in status.pods} == {1.0}
+    assert [pod.weight for pod in status.pods] == [8.0, *[1.0] * (len(status.pods) - 1)]
+    bench.change(DemoChange(policy=Policy.RANDOM))
+    assert {pod.weight for pod in bench.cluster.status("http://demo/").pods} == {1.0}
     assert [bench.pod(place).share for place in range(5)] == [8.0, 1.0, 1.0, 1.0, 1.0]
 
 

@@ -136,6 +136,21 @@ def test_before_the_first_sample_nothing_is_judged() -> None:
     assert windows.figures().balance.score is None
 
 
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ({}, "No data: 500 requests were answered, but none named a pod. Let each pod send its name"),
+        ({"connection refused": 500}, "No data: no pod has answered a request."),
+    ],
+)
+def test_answers_that_name_no_pod_are_told_from_none(errors: dict[str, int], said: str) -> None:
+    windows, _ = _windows("a", "b")
+    windows.observe(TrafficSample(1, 1, 500, unnamed=PodCount(500 - sum(errors.values())), errors=errors))
+    verdict = windows.figures().verdict
+    assert verdict.kind is VerdictKind.NO_DATA
+    assert verdict.sentence.startswith(said)
+
+
 def test_where_too_few_answers_name_a_pod_there_is_neither_verdict_nor_score() -> None:
     windows, _ = _windows("a", "b")
     pods = {"a": PodCount(200), "b": PodCount(190)}

@@ -42,6 +42,11 @@ def test_sixty_pods_are_all_listed_and_more_by_their_ends():
     assert many.note == "200 ready of 200; the 20 busiest and the 20 idlest are listed"
 
 
+def test_pods_are_called_ready_only_where_that_is_known():
+    assert pod_table(pods(3, 4)).note == "2 ready of 2"
+    assert pod_table(pods(3, 4), roster_known=False).note == "2 that answered"
+
+
 def test_the_ends_are_those_of_the_order_asked_for():
     row = [replace(pod, failures=i) for i, pod in enumerate(pods(*range(1, 201)))]
     table = pod_table(row, "failures", descending=True)
