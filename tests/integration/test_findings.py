@@ -20,7 +20,7 @@ from scale_app.domain.demo import DemoChange, Fault, Policy
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.grace import GRACE_S
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.snapshot import Finding
+from scale_app.domain.snapshot import Finding, Snapshot
 from scale_app.service.hub import Hub
 from tests.integration.hubs import opened_hub, seen
 
@@ -121,11 +121,15 @@ HEALTHY = [
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """ever: the codes that any snapshot had. last: the findings of the last one. pods: the demo's, in their slots."""
+    """ever: the codes that any snapshot had. last: the findings of the last one. pods: the demo's, in their slots.
+
+    named: the last snapshot that has the scene's cause, None when none has.
+    """
 
     ever: frozenset[str]
     last: dict[str, Finding]
     pods: tuple[str, ...]
+    named: Snapshot | None
 
 
 async def play(scene: Scene, folder: Path, moving_in: asyncio.Lock) -> Played:
@@ -139,8 +143,10 @@ async def play(scene: Scene, folder: Path, moving_in: asyncio.Lock) -> Played:
             meddling = group.create_task(meddle_once_it_runs(scene, hub, run_id))
             events, last = await seen(hub, run_id)
             meddling.cancel()
-    found = [finding for event in events if isinstance(event, SnapshotTaken) for finding in event.snapshot.findings]
-    return Played(frozenset(each.code for each in found), {each.code: each for each in last.findings}, pods)
+    snapshots = [event.snapshot for event in events if isinstance(event, SnapshotTaken)]
+    ever = frozenset(each.code for snapshot in snapshots for each in snapshot.findings)
+    naming = [each for each in snapshots if scene.code in {finding.code for finding in each.findings}]
+    return Played(ever, {each.code: each for each in last.findings}, pods, naming[-1] if naming else None)
 
 
 async def meddle_once_it_runs(scene: Scene, hub: Hub, run_id: str) -> None:

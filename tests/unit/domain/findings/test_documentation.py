@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
+import pytest
+
 from scale_app.domain.findings import CAUSES
+from tests.finding_pictures import FOLDER, MEASURED, SIMULATED, picture, simulated
+from tests.finding_pictures import table as pictures
 
 PAGE = Path(__file__).parents[4] / "docs" / "findings.md"
+MOST_BYTES = 1_500_000
 HEAD = ["| Code | Finding | Cause | Evidence | Remedy |", "| --- | --- | --- | --- | --- |"]
 
 
@@ -25,6 +31,28 @@ def test_the_page_has_the_table_and_the_patches_of_the_code() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert table() in page, f"put this table into {PAGE.name}:\n{table()}"
     assert patches() in page, f"put these patches into {PAGE.name}:\n{patches()}"
+
+
+def test_the_page_has_a_picture_of_each_cause() -> None:
+    assert pictures() in PAGE.read_text(encoding="utf-8"), f"put this table into {PAGE.name}:\n{pictures()}"
+    assert {each.stem for each in FOLDER.iterdir()} == {cause.code for cause in CAUSES}
+    assert sum(each.stat().st_size for each in FOLDER.iterdir()) < MOST_BYTES
+
+
+@pytest.mark.parametrize("code", SIMULATED)
+def test_a_simulated_picture_is_the_products_own(code: str, request: pytest.FixtureRequest) -> None:
+    kept, made = FOLDER / f"{code}.svg", picture(simulated(code))
+    if request.config.getoption("--update-golden"):
+        kept.write_text(made)
+    assert kept.read_text() == made, f"{code}.svg is not what the product draws: pytest --update-golden"
+
+
+@pytest.mark.parametrize("code", MEASURED)
+def test_a_measured_picture_shows_what_the_product_still_calls_so(code: str) -> None:
+    title = next(cause.title for cause in CAUSES if cause.code == code)
+    drawn = (FOLDER / f"{code}.svg").read_text()
+    assert f"<title>{escape(title)}: " in drawn
+    assert "measured at the demo" in drawn
 
 
 def test_no_code_is_given_twice() -> None:
