@@ -21,6 +21,10 @@ from scale_app.domain.notice import Notice, Tone
 
 TYPES: dict[Tone, NotifyType] = {"bad": NotifyType.WARNING, "good": NotifyType.SUCCESS}
 STATUS = re.compile(r"error=(\d{3})\b")
+FOR_PROGRAMS = ("json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos")
+"""Receivers that show a text as it is, and get it so. A chat room makes mentions and links of parts of it."""
+MENTIONS = re.compile(r"@|<|\](?=\()")
+UNSEEN = "\N{ZERO WIDTH SPACE}"
 TALKATIVE = ("urllib3", "requests_oauthlib", "oauthlib")
 """Libraries below Apprise that write paths and tokens into their debug log."""
 
@@ -45,6 +49,7 @@ class AppriseNotifier:
         self._apprise = Apprise(asset=_asset())
         self._apprise.add(receiver)
         self._under_way = False
+        self._shown = str if scheme in FOR_PROGRAMS else disarmed
         self._name = f"{scheme} (URL {number} of SCALE_NOTIFY_URLS)"
 
     @property
@@ -84,7 +89,10 @@ class AppriseNotifier:
         self._reasons.status = ""
         try:
             if self._apprise.notify(
-                body=notice.body, title=notice.title, notify_type=TYPES[notice.tone], body_format=NotifyFormat.TEXT
+                body=self._shown(notice.body),
+                title=self._shown(notice.title),
+                notify_type=TYPES[notice.tone],
+                body_format=NotifyFormat.TEXT,
             ):
                 return ""
         except BaseException as error:  # noqa: BLE001 - a hundred services' code, which may do anything
@@ -92,6 +100,14 @@ class AppriseNotifier:
             return f" inside Apprise ({type(error).__name__})"
         status = self._reasons.status
         return f": it answered HTTP {status}" if status else ": it could not be reached or refused the message"
+
+
+def disarmed(text: str) -> str:
+    """The same to the eye, without a mention ("@everyone", "<!channel>", "<@U1>") or a link under another name.
+
+    Names of pods and plans are in it, which anybody may choose.
+    """
+    return MENTIONS.sub(lambda found: found[0] + UNSEEN, text)
 
 
 def notifiers(urls: Sequence[str]) -> tuple[AppriseNotifier, ...]:

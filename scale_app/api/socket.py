@@ -39,6 +39,8 @@ MOST_PARTS = 10_000
 MOST_DEPTH = 100
 TOO_BIG = 1009
 STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+OF_A_PAGE = re.compile(r"[0-6]")
+"""How each message of Engine.IO begins that is text."""
 MARK = re.compile(r"[\[\]{}]")
 
 Socket = Callable[[WebSocket], Awaitable[None]]
@@ -144,6 +146,8 @@ def objection(content: str | bytes, page: bool) -> str:
         return f"A message of {len(content):,} characters is too long: at most {most:,} are accepted here."
     if not page or isinstance(content, bytes):
         return ""
+    if not OF_A_PAGE.match(content):
+        return "A message that is no event of a page is not accepted."
     # A text within the message may hold what it likes; only a message that is long or has many marks is looked into.
     if len(content) <= MOST_CHARACTERS and _openings(content) <= MOST_DEPTH:
         return ""

@@ -50,6 +50,8 @@ TOO_MANY = (
     "%s connections were cut: at most %s of one client (SCALE_MAX_CONNECTIONS_PER_CLIENT) and %s in all "
     "(SCALE_MAX_CONNECTIONS) may be open."
 )
+LOGGED_AS_ALL: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {}, "granian.access": {}}}
+"""In place of granian's handlers; see log_lines.py."""
 OPEN_FILES = Path("/proc/self/fd")
 TCP_INFO = struct.Struct("=B119xQ")
 """Of Linux' tcp_info: the state, and how many bytes the client has acknowledged."""
@@ -77,7 +79,7 @@ class LimitedServer(Server):
         super().__init__(
             application, host, port, interface=Interfaces.ASGINL, log_level=LogLevels.error, http=HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=round(head_limit_s * 1_000)),
-            backlog=BACKLOG, backpressure=connections + BETWEEN_LOOKS,
+            backlog=BACKLOG, backpressure=connections + BETWEEN_LOOKS, log_dictconfig=LOGGED_AS_ALL,
         )  # fmt: skip
         self._cut_after_s = cut_after_s
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import os
 import re
 import socket
@@ -21,6 +22,7 @@ from scale_app.cli.connections import ConnectionWatch, LimitedServer, allow_conn
 from scale_app.cli.probes import ProbeListener
 from scale_app.domain.errors import SettingsError
 from scale_app.identity_settings import load_identity
+from scale_app.log_lines import write_log
 from scale_app.settings import Settings, load_settings, load_worker_listener, require_hosts
 
 # Reflex compiles the page at each start unless told that it is built, and serves it only when told so. The last two
@@ -46,6 +48,7 @@ def serve() -> None:
         require_project()
         if not PAGE.is_file():
             raise CannotStart("The page is not built (.web/build/client is missing): run `scale build` first.")
+        write_log(logging.WARNING)
         allow_connections(settings.max_connections)
         address = free_address(settings)
         os.environ.update(SERVE_BUILT_PAGE)

@@ -24,6 +24,7 @@ from scale_app.codec import from_json, to_json
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import GeneratorNotice, LoadEnded, LoadReady, Sample
+from scale_app.log_lines import write_log
 from scale_app.worker.coordinator import Coordinator
 from scale_app.worker.engine import engine_of
 from scale_app.worker.health import watch_for_faults
@@ -123,7 +124,7 @@ class LoadRun:
 
 def serve(output: BinaryIO) -> None:
     """Do the owner's one assignment and end the process; end it at once when the owner closes standard input."""
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
+    write_log(logging.ERROR)
     allow_all_files()
     pipe = OwnerPipe(output)
     lines = pipe.lines()

@@ -19,6 +19,7 @@ from locust.rpc import Message, zmqrpc
 from scale_app.child_process import allow_all_files
 from scale_app.codec import from_json
 from scale_app.domain.errors import PlanError
+from scale_app.log_lines import write_log
 from scale_app.worker.engine import engine_of
 from scale_app.worker.listener import EncryptedClient, Keys, code_version, encrypt_sockets, keys_of
 from scale_app.worker.traffic import Assignment
@@ -143,7 +144,7 @@ def silence_of(events: Sequence[int]) -> str:
 
 def serve_runs(host: str, port: int, processes: int, secret: str) -> None:
     """The whole life of `scale worker`."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    write_log(logging.WARNING)
     allow_all_files()
     keys = keys_of(secret)
     encrypt_sockets(keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
 from scale_app.adapters.notify import AppriseNotifier, notifiers
 from scale_app.adapters.this_machine import SystemClock
@@ -92,6 +94,39 @@ def test_nothing_is_written_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(NotifyFailed):
         asyncio.run(notifier.send(Notice("title", "body")))
     assert list(tmp_path.rglob("*")) == []
+
+
+ARMED = "@everyone @here <!channel> <!subteam^S1> <@U123> <@&42> <#C1> [safe](https://evil.example) <https://e.example|safe>"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"slack://T1JJ3T3L2/A1BRTD4JD/{'T' * 24}/#ops", f"discord://4174216298/{'j' * 40}", "mmost://127.0.0.1/aaaaaa"],
+)
+async def test_a_chat_room_is_not_made_to_mention_or_link(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    sent: list[str] = []
+
+    def post(_url: str, data: str | bytes = "", **_more: object) -> requests.Response:
+        sent.append(str(json.loads(data)))
+        answer = requests.Response()
+        answer.status_code, answer._content = 200, b"ok"
+        return answer
+
+    monkeypatch.setattr(requests, "post", post)
+    monkeypatch.setattr(requests, "request", lambda _method, url, **more: post(url, **more))
+    await AppriseNotifier(url, 1).send(Notice(f"on {ARMED}", f"pod {ARMED} at https://scale.example/runs/1"))
+    (text,) = sent
+    for armed in ("@everyone", "@here", "<!", "<@", "<#", "](", "<https", "&lt;!", "&lt;@", "@U", "@&"):
+        assert armed not in text
+    assert "everyone" in text
+    assert "https://scale.example/runs/1" in text
+
+
+async def test_a_program_gets_the_text_as_it_is() -> None:
+    with running_webhook() as hook:
+        await AppriseNotifier(f"json://127.0.0.1:{hook.port}/", 1).send(Notice("title", ARMED))
+        await until(lambda: hook.got)
+    assert hook.got[0]["message"] == ARMED
 
 
 async def test_an_imbalance_reaches_the_hook_with_its_run_and_a_link() -> None:

@@ -136,8 +136,8 @@ def test_two_origins_are_none(client: TestClient) -> None:
 @pytest.mark.parametrize("origin", OWN)
 def test_an_own_pages_socket_is_opened(client: TestClient, origin: str) -> None:
     with client.websocket_connect("ws://scale.example:8000/_event", headers={"Origin": origin}) as socket:
-        socket.send_text("hello")
-        assert socket.receive_text() == "hello"
+        socket.send_text("4hello")
+        assert socket.receive_text() == "4hello"
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
@@ -152,8 +152,8 @@ def test_a_foreign_pages_socket_is_refused_at_the_handshake(client: TestClient, 
 
 def test_a_socket_of_a_program_is_opened(client: TestClient) -> None:
     with client.websocket_connect("ws://scale.example:8000/_event") as socket:
-        socket.send_text("hello")
-        assert socket.receive_text() == "hello"
+        socket.send_text("4hello")
+        assert socket.receive_text() == "4hello"
 
 
 @pytest.mark.parametrize(("path", "cap"), [("/api/echo", 64 * 1024), ("/_upload", 1024 * 1024)])
