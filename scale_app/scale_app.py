@@ -31,7 +31,7 @@ def guarded(app: ASGIApp) -> ASGIApp:
 
 
 app = rx.App(
-    api_transformer=[api_app(wiring.hub()), guarded],
+    api_transformer=[api_app(wiring.hub(), wiring.sign_in()), guarded],
     stylesheets=["/scale.css"],
     html_lang="en",
     head_components=[

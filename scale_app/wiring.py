@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from scale_app.service.audit_trail import AuditTrail
     from scale_app.service.browser_sessions import BrowserSessions
     from scale_app.service.hub import Hub
+    from scale_app.service.sign_in import SignInFlow
     from scale_app.service.ways_in import WaysIn
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "restored",
     "sessions",
     "settings",
+    "sign_in",
     "ways_in",
 ]
 LAST_ENTRIES_S = 1.0
@@ -112,6 +114,20 @@ def sessions() -> BrowserSessions:
 
     secure = settings().public_url.startswith("https://")
     return BrowserSessions(_sign_in_store(), SystemClock(), identity().roles, secure)
+
+
+@cache
+def sign_in() -> SignInFlow | None:
+    """How people sign in with a browser; None where no identity provider is configured."""
+    provider = identity().oidc
+    if not provider.issuer:
+        return None
+    from scale_app.adapters.oidc import OpenIdProvider
+    from scale_app.service.sign_in import CALLBACK, SignInFlow
+
+    clock = SystemClock()
+    back = f"{settings().public_url}{CALLBACK}"
+    return SignInFlow(OpenIdProvider(provider, back, clock), sessions(), clock, audit())
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scale_app.domain.audit import AuditEntry
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.identity import Person
 from scale_app.domain.sign_in import SignInAttempt, SignInRefused
@@ -27,3 +28,13 @@ class FakeProvider:
         if attempt not in self.attempts or code not in self.people:
             raise SignInRefused(f"{code} is no code")
         return self.people.pop(code)
+
+
+class FakeAudit:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.entries: list[AuditEntry] = []
+
+    def note(self, entry: AuditEntry) -> None:
+        self.entries.append(entry)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -80,9 +80,9 @@ class MockIssuer:
 
     def exchange(self, asked: Mapping[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
         """Each code once, for who began with it."""
-        begun = self._codes.pop(asked.get("code", ""), None)
         if not self._is_client(asked, authorization):
             return 401, {"error": "invalid_client"}
+        begun = self._codes.pop(asked.get("code", ""), None)
         if begun is None or begun["redirect_uri"] != asked.get("redirect_uri") or not _proves(asked, begun):
             return 400, {"error": "invalid_grant"}
         claims = self.usual(begun) | self.claims
@@ -117,7 +117,10 @@ class MockIssuer:
     def _is_client(self, asked: Mapping[str, str], authorization: str) -> bool:
         if authorization.startswith("Basic "):
             name, _, secret = base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
-            return (name, unquote(secret)) == (CLIENT_ID, CLIENT_SECRET) or (name, secret) == (CLIENT_ID, CLIENT_SECRET)
+            return (name, unquote_plus(secret)) == (CLIENT_ID, CLIENT_SECRET) or (name, secret) == (
+                CLIENT_ID,
+                CLIENT_SECRET,
+            )
         return (asked.get("client_id"), asked.get("client_secret")) == (CLIENT_ID, CLIENT_SECRET)
 
 

@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from html import escape
 from urllib.parse import quote
 
@@ -33,6 +34,7 @@ CHECK_EVERY_S = 4.0
 KNOWN_SOCKET = "scale_app.known_socket"
 """Where in a WebSocket's ASGI scope its `KnownSocket` is."""
 NO_STORE = (b"cache-control", b"no-store")
+ENDED = "Whoever opened this connection is not signed in any more. Sign in again."
 CANNOT_TELL = "Who asks cannot be told from the headers of this request. Sign in again, or ask an admin of this server."
 PAGE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
@@ -49,15 +51,21 @@ class KnownSocket:
         self.over = asyncio.Event()
         self._find = find
 
-    async def watch(self, send: Send, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Look again and again; close it when nobody is known at its other end."""
+    async def watch(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Look again and again; it is over when nobody is known at its other end."""
         while self.caller is not None:
             await sleep(CHECK_EVERY_S)
             # While the database is away nobody is sent away; nobody new comes in either.
             with suppress(ScaleError):
                 self.caller = await self._find()
-        await send({"type": "websocket.close", "code": FORBIDDEN, "reason": str(NotSignedIn())})
         self.over.set()
+
+    async def give(self, send: Send, message: Message) -> None:
+        """On to the client; once it is over, that alone, in place of what the inside says to a client that is gone."""
+        if not self.over.is_set():
+            await send(message)
+        elif message["type"] == "websocket.close":
+            await send({**message, "code": FORBIDDEN, "reason": ENDED})
 
     async def next_of(self, receive: Receive) -> Message:
         """The client's next message, or that it is gone once it was closed."""
@@ -110,12 +118,16 @@ class KnownCallers:
         caller = socket.caller
         assert caller is not None
         if caller.principal.sign_in is SignIn.NONE:  # there is nothing that could end
-            return await self._served(caller, scope, receive, send)
-        watching = asyncio.create_task(socket.watch(send, self._sleep))
+            await self._served(caller, scope, receive, send)
+            return
+        watching = asyncio.create_task(socket.watch(self._sleep))
         try:
-            await self._served(caller, scope, lambda: socket.next_of(receive), send)
+            await self._served(caller, scope, lambda: socket.next_of(receive), partial(socket.give, send))
         finally:
             watching.cancel()
+        if socket.over.is_set():
+            # Only now: the server does not close while somebody waits for the client's next message.
+            await socket.give(send, {"type": "websocket.close"})
 
     async def _nobody(self, scope: Scope, send: Send) -> None:
         sentence = str(NotSignedIn())

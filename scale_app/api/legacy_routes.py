@@ -118,8 +118,8 @@ class _Tests:
 
     async def experiment(self, request: Request) -> Response:
         first_id = request.path_params["test_id"]
-        planned = await self._hub.planned_experiment(first_id)
         test_id = await self._hub.experiment(first_id)
+        planned = await self._hub.planned_experiment(first_id)
         return _answered({"test_id": test_id, "status": "started", "reason": planned.reason})
 
     async def compare(self, request: Request) -> Response:

@@ -19,21 +19,26 @@ from scale_app.api.openapi import openapi
 from scale_app.api.operation import Operation, route_of
 from scale_app.api.problems import REFERENCE, V1, AnswerUnexpected, error_body, status_of
 from scale_app.api.reference import PAGE_POLICY, reference_html
+from scale_app.api.sign_in import SignInRoutes
 from scale_app.api.v1.access import access_operations
 from scale_app.api.v1.operations import RUN, installation_operations, run_operations
 from scale_app.api.v1.reports import report_operations
 from scale_app.api.v1.stream import Message, run_stream, stream_operation
 from scale_app.domain.errors import ScaleError, TooManyExports
 from scale_app.service.hub import Hub
+from scale_app.service.sign_in import SignInFlow
 
 NO_CACHE = {"Cache-Control": "no-cache"}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
-def api_app(hub: Hub) -> Starlette:
-    """The application under /api, /ws, /healthz and /readyz; everything else may be mounted behind it."""
+def api_app(hub: Hub, sign_in: SignInFlow | None = None) -> Starlette:
+    """The application under /api, /ws, /auth, /healthz and /readyz; everything else may be mounted behind it.
+
+    sign_in: how people sign in with a browser, None where they do not.
+    """
     return Starlette(
-        routes=_routes(hub),
+        routes=[*_routes(hub), *(SignInRoutes(sign_in).routes() if sign_in else [])],
         middleware=[Middleware(AnswerUnexpected)],
         exception_handlers={ScaleError: _on_scale_error, HTTPException: _on_http_exception},
     )

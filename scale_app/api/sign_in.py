@@ -16,10 +16,10 @@ from scale_app.domain.errors import ScaleError, StoreUnavailable
 from scale_app.domain.identity import WithoutRole
 from scale_app.domain.sign_in import SignInAttempt, SignInRefused, SignInUnavailable, path_here
 from scale_app.service.browser_sessions import SESSION_S
-from scale_app.service.sign_in import ATTEMPT_S, SignInFlow
+from scale_app.service.sign_in import ATTEMPT_S, CALLBACK, SignInFlow
 
 log = logging.getLogger(__name__)
-LOGIN, CALLBACK, LOGOUT = "/auth/login", "/auth/callback", "/auth/logout"
+LOGIN, LOGOUT = "/auth/login", "/auth/logout"
 NO_STORE = {"Cache-Control": "no-store"}
 STATUS: Mapping[type[ScaleError], int] = {
     SignInRefused: 400,
@@ -64,7 +64,7 @@ class SignInRoutes:
     async def _callback(self, request: Request) -> Response:
         attempt = _unpacked(request.cookies.get(self._attempt, ""))
         try:
-            secret = await self._flow.finish(attempt, *_brought(request))
+            secret = await self._flow.finish(attempt, *_brought(request), _address(request))
         except (SignInRefused, WithoutRole, SignInUnavailable, StoreUnavailable) as error:
             return await self._refused(request, error)
         answer = RedirectResponse(attempt.target if attempt else "/", 303, NO_STORE)
@@ -89,7 +89,7 @@ class SignInRoutes:
 
     async def _logout(self, request: Request) -> Response:
         try:
-            await self._sessions.end(self._sessions.secret_in(_cookies(request)))
+            await self._flow.end(self._sessions.secret_in(_cookies(request)), _address(request))
         except StoreUnavailable as error:
             return _page(STATUS[type(error)], "Still signed in", f"The session could not be ended: {error}")
         answer = _page(200, "Signed out", "You are signed out of Scale. The identity provider may still know you.")
@@ -103,6 +103,10 @@ class SignInRoutes:
 
     def _drop(self, answer: Response, name: str) -> None:
         self._set(answer, name, "", 0)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _cookies(request: Request) -> str:

@@ -6,11 +6,16 @@ import hmac
 import secrets
 from collections import OrderedDict
 
+from scale_app.domain.audit import AuditEntry
+from scale_app.domain.identity import Person, WithoutRole
 from scale_app.domain.sign_in import SignInAttempt, SignInRefused, path_here
-from scale_app.ports import Clock, IdentityProvider
+from scale_app.ports import Audit, Clock, IdentityProvider
 from scale_app.service.browser_sessions import BrowserSessions
 
+CALLBACK = "/auth/callback"
+"""Where the identity provider sends browsers back to."""
 ATTEMPT_S = 600.0
+SIGNING_IN, SIGNING_OUT = "signing in", "signing out"
 MOST_USED = 10_000
 
 
@@ -18,10 +23,11 @@ class SignInFlow:
     """What an attempt is made of is kept by the browser that began it, so that nobody can fill this server with them;
     here is only noted which were used."""
 
-    def __init__(self, provider: IdentityProvider, sessions: BrowserSessions, clock: Clock) -> None:
+    def __init__(self, provider: IdentityProvider, sessions: BrowserSessions, clock: Clock, audit: Audit) -> None:
         self.sessions = sessions
         self._provider = provider
         self._clock = clock
+        self._audit = audit
         self._used: OrderedDict[str, float] = OrderedDict()
 
     async def begin(self, target: str) -> tuple[SignInAttempt, str]:
@@ -33,15 +39,39 @@ class SignInFlow:
         attempt = SignInAttempt(state, nonce, verifier, path_here(target))
         return attempt, await self._provider.address(attempt)
 
-    async def finish(self, attempt: SignInAttempt | None, state: str, code: str) -> str:
+    async def finish(self, attempt: SignInAttempt | None, state: str, code: str, address: str) -> str:
         """The secret of the session that begins. attempt: what the browser kept. state, code: what it brought.
 
-        Raises SignInRefused, WithoutRole, SignInUnavailable, StoreUnavailable.
+        address: where from. Raises SignInRefused, WithoutRole, SignInUnavailable, StoreUnavailable.
         """
+        person = None
+        try:
+            person = await self._came_back(attempt, state, code)
+            secret = await self.sessions.begin(person)
+        except (SignInRefused, WithoutRole) as error:
+            reason = error.reason if isinstance(error, SignInRefused) else type(error).__name__
+            self._note(SIGNING_IN, address, person.name if person else "", reason=reason)
+            raise
+        principal = await self.sessions.principal(secret)
+        self._note(SIGNING_IN, address, person.name, principal.role if principal else "")
+        return secret
+
+    async def end(self, secret: str, address: str) -> None:
+        """Sign out. Raises StoreUnavailable; then the session goes on."""
+        principal = await self.sessions.principal(secret)
+        await self.sessions.end(secret)
+        if principal is not None:
+            self._note(SIGNING_OUT, address, principal.name, principal.role)
+
+    async def _came_back(self, attempt: SignInAttempt | None, state: str, code: str) -> Person:
         if attempt is None or not hmac.compare_digest(attempt.state.encode(), state.encode()):
             raise SignInRefused("the state is not that of an attempt which this browser began")
         self._use(state)
-        return await self.sessions.begin(await self._provider.person(attempt, code))
+        return await self._provider.person(attempt, code)
+
+    def _note(self, action: str, address: str, who: str, role: str = "", reason: str = "") -> None:
+        now_s = self._clock.epoch_s()
+        self._audit.note(AuditEntry(now_s, who, str(role), action, "", address, allowed=not reason, reason=reason))
 
     def _use(self, state: str) -> None:
         """Raises SignInRefused the second time."""

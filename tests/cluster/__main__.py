@@ -30,6 +30,8 @@ SKIPPED = 0
 FAILED = 1
 USAGE = 2
 TESTS_LIMIT_S = 3_000
+TESTS = [str(HERE), str(PROJECT / "tests/integration/test_oauth2_proxy.py")]
+"""Those that need a cluster, and one that needs a program which is built with it."""
 SKIP_NOTICE = PROJECT / "build" / "cluster-tests-skipped"
 """Says why the tests were skipped the last time; not there when they ran. `.ci/run` ends with it."""
 
@@ -90,7 +92,7 @@ def _test(arguments: list[str]) -> int:
     build_page()
     image = os.environ.get(IMAGE_BY) or make_product_image()
     with owned_cluster(f"test-{os.getpid()}") as cluster:
-        command = [sys.executable, "-m", "pytest", *(arguments or [str(HERE)])]
+        command = [sys.executable, "-m", "pytest", *(arguments or TESTS)]
         tests = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *cluster.entering(), *command],
             cwd=PROJECT,

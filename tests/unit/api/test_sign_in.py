@@ -18,7 +18,7 @@ from scale_app.service.sign_in import SignInFlow
 from scale_app.settings import Settings
 from tests.fakes import FakeClock
 from tests.fakes_access import FakeAccessStore
-from tests.fakes_sign_in import FakeProvider
+from tests.fakes_sign_in import FakeAudit, FakeProvider
 
 HTTPS = "https://scale.example"
 
@@ -27,10 +27,10 @@ class World:
     """One server and one browser."""
 
     def __init__(self, secure: bool = True) -> None:
-        self.store, self.clock = FakeAccessStore(), FakeClock()
+        self.store, self.clock, self.audit = FakeAccessStore(), FakeClock(), FakeAudit()
         self.provider = FakeProvider(one=Person("ada@example.org", ("sre",)), eve=Person("<b>eve</b>", ()))
         self.sessions = BrowserSessions(self.store, self.clock, {"sre": Role.OPERATOR}, secure)
-        routes = SignInRoutes(SignInFlow(self.provider, self.sessions, self.clock)).routes()
+        routes = SignInRoutes(SignInFlow(self.provider, self.sessions, self.clock, self.audit)).routes()
         guard = Guard(Starlette(routes=routes), Settings(allowed_hosts=("scale.example",)))
         origin = HTTPS if secure else HTTPS.replace("https", "http")
         self.browser = TestClient(guard, base_url=origin, follow_redirects=False)
@@ -201,3 +201,18 @@ def test_who_cannot_be_signed_out_is_told(world: World) -> None:
     world.store.broken = StoreUnavailable("The database is away.")
     answer = world.browser.post("/auth/logout", headers={"Origin": HTTPS})
     assert (answer.status_code, "could not be ended" in answer.text) == (503, True)
+
+
+def test_who_signed_in_and_out_and_what_was_refused_is_audited_with_the_address(world: World) -> None:
+    world.sign_in()
+    world.browser.post("/auth/logout", headers={"Origin": HTTPS})
+    world.browser.get("/auth/callback", params={"state": world.begin(), "code": "eve"})
+    world.browser.get("/auth/callback", params={"state": world.begin(), "code": "unknown"})
+    told = [(entry.action, entry.who, entry.role, entry.allowed, entry.reason) for entry in world.audit.entries]
+    assert told == [
+        ("signing in", "ada@example.org", "operator", True, ""),
+        ("signing out", "ada@example.org", "operator", True, ""),
+        ("signing in", "<b>eve</b>", "", False, "WithoutRole"),
+        ("signing in", "", "", False, "unknown is no code"),
+    ]
+    assert {entry.address for entry in world.audit.entries} == {"testclient"}

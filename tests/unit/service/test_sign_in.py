@@ -11,7 +11,7 @@ from scale_app.service.browser_sessions import BrowserSessions
 from scale_app.service.sign_in import ATTEMPT_S, SignInFlow
 from tests.fakes import FakeClock
 from tests.fakes_access import FakeAccessStore
-from tests.fakes_sign_in import FakeProvider
+from tests.fakes_sign_in import FakeAudit, FakeProvider
 
 ADA, EVE = Person("ada@example.org", ("sre",)), Person("eve@example.org", ("visitors",))
 
@@ -28,13 +28,15 @@ def provider() -> FakeProvider:
 
 @pytest.fixture
 def flow(provider: FakeProvider, clock: FakeClock) -> SignInFlow:
-    return SignInFlow(provider, BrowserSessions(FakeAccessStore(), clock, {"sre": Role.OPERATOR}, secure=True), clock)
+    return SignInFlow(
+        provider, BrowserSessions(FakeAccessStore(), clock, {"sre": Role.OPERATOR}, secure=True), clock, FakeAudit()
+    )
 
 
 async def test_a_sign_in_begins_a_session(flow: SignInFlow) -> None:
     attempt, address = await flow.begin("/runs")
     assert address == f"https://idp.example/authorize?state={attempt.state}"
-    principal = await flow.sessions.principal(await flow.finish(attempt, attempt.state, "one"))
+    principal = await flow.sessions.principal(await flow.finish(attempt, attempt.state, "one", "10.0.0.1"))
     assert principal is not None
     assert principal.name == "ada@example.org"
 
@@ -49,15 +51,15 @@ async def test_the_way_back_needs_the_state_of_this_browsers_attempt(flow: SignI
     other, _ = await flow.begin("/")
     for kept, state in ((None, attempt.state), (other, attempt.state), (attempt, ""), (attempt, "ä")):
         with pytest.raises(SignInRefused):
-            await flow.finish(kept, state, "one")
-    assert await flow.finish(attempt, attempt.state, "one")
+            await flow.finish(kept, state, "one", "10.0.0.1")
+    assert await flow.finish(attempt, attempt.state, "one", "10.0.0.1")
 
 
 async def test_a_state_counts_once_even_with_a_new_code(flow: SignInFlow) -> None:
     attempt, _ = await flow.begin("/")
-    assert await flow.finish(attempt, attempt.state, "one")
+    assert await flow.finish(attempt, attempt.state, "one", "10.0.0.1")
     with pytest.raises(SignInRefused, match="Signing in did not succeed"):
-        await flow.finish(attempt, attempt.state, "two")
+        await flow.finish(attempt, attempt.state, "two", "10.0.0.1")
 
 
 async def test_what_is_noted_of_used_states_is_bounded(
@@ -66,27 +68,27 @@ async def test_what_is_noted_of_used_states_is_bounded(
     monkeypatch.setattr(sign_in, "MOST_USED", 2)
     for code in ("one", "two", "three"):
         attempt, _ = await flow.begin("/")
-        await flow.finish(attempt, attempt.state, code)
+        await flow.finish(attempt, attempt.state, code, "10.0.0.1")
     assert len(flow._used) == 2
     clock.advance(ATTEMPT_S + 1)
     attempt, _ = await flow.begin("/")
     with pytest.raises(WithoutRole):
-        await flow.finish(attempt, attempt.state, "eve")
+        await flow.finish(attempt, attempt.state, "eve", "10.0.0.1")
     assert len(flow._used) == 1
 
 
 async def test_what_the_provider_refuses_is_refused(flow: SignInFlow) -> None:
     attempt, _ = await flow.begin("/")
     with pytest.raises(SignInRefused):
-        await flow.finish(attempt, attempt.state, "unknown")
+        await flow.finish(attempt, attempt.state, "unknown", "10.0.0.1")
     changed, _ = await flow.begin("/")
     with pytest.raises(SignInRefused):
-        await flow.finish(replace(changed, nonce="x" * 43), changed.state, "one")
+        await flow.finish(replace(changed, nonce="x" * 43), changed.state, "one", "10.0.0.1")
 
 
 async def test_a_provider_that_is_away_does_not_end_sessions(flow: SignInFlow, provider: FakeProvider) -> None:
     attempt, _ = await flow.begin("/")
-    secret = await flow.finish(attempt, attempt.state, "one")
+    secret = await flow.finish(attempt, attempt.state, "one", "10.0.0.1")
     provider.broken = SignInUnavailable("Nobody can sign in now.")
     with pytest.raises(SignInUnavailable):
         await flow.begin("/")
