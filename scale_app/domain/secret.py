@@ -21,7 +21,10 @@ VALUE = re.compile(r"[\t\x20-\x7e]*")
 """What a header's value may hold."""
 HIDDEN = "(hidden)"
 """In place of a secret that an older version stored with a plan."""
-SECRET_HEADERS = re.compile(r"authorization|cookie|token|secret|password|api-?key|credential", re.IGNORECASE)
+SECRET_HEADERS = re.compile(
+    r"(^|-)o?auth(orization|entication)?(-|$)|cookie|token|secret|passw|credential|jwt|api-?key|access-?key|^x-.*key$",
+    re.IGNORECASE,
+)
 """Headers whose value is nobody's business: a plan may only name it."""
 
 _REFERENCE = re.compile(r"\$\{env:(" + SECRET_PREFIX + r"[A-Z0-9_]{1,100})\}")

@@ -103,7 +103,15 @@ def test_references_are_replaced_by_what_they_name() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["Authorization", "cookie", "X-Api-Key", "X-Auth-Token", "Proxy-Authorization"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization", "Proxy-Authorization", "authorization", "Cookie", "Set-Cookie2", "X-Auth", "X-AUTH-USER",
+        "X-Auth-Token", "X-Authentication", "X-Api-Key", "Api-Key", "X-ApiKey", "X-Access-Key-Id", "X-Vault-Token",
+        "Token", "X-Client-Secret", "X-Password", "X-Passwd", "X-Jwt-Assertion", "X-Functions-Key",
+        "X-Goog-Credential", "X-OAuth",
+    ],
+)  # fmt: skip
 def test_a_header_that_names_a_secret_never_holds_it(name: str) -> None:
     with pytest.raises(PlanError, match=r"give (Bearer )?\$\{env:SCALE_SECRET_NAME\}") as refused:
         LoadPlan(headers={name: "hunter2-hunter2"})
