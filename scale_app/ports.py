@@ -42,6 +42,7 @@ class Admitted:
     so that a name that resolves to another address later is refused there.
     service: the Kubernetes Service whose pods are watched, None for none.
     secrets: {name: value} of those that the plan sends, or its locustfile may; each is bound to this target.
+    one_port: no other port may be connected to than the URL's, because the target is this machine.
     """
 
     url: str
@@ -49,6 +50,7 @@ class Admitted:
     networks: tuple[str, ...]
     service: ServiceRef | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    one_port: bool = False
 
 
 class Load(Protocol):

@@ -48,9 +48,11 @@ class Settings:
 
     host, port (SCALE_HOST, SCALE_PORT): where page, API and WebSocket listen; by default on loopback only.
     database_url (SCALE_DATABASE_URL): an SQLAlchemy async URL: sqlite+aiosqlite:///... or postgresql+asyncpg://...
-    allowed_targets (SCALE_ALLOWED_TARGETS): the allowed targets besides the demo and this machine, separated by
-        commas: hosts ("api.shop.svc"), domains with all subdomains ("*.shop.svc"), addresses, CIDR ranges, and Services
-        of a configured cluster ("kubernetes:shop/cart", "kubernetes:shop/*"). Metadata addresses are always refused.
+    allowed_targets (SCALE_ALLOWED_TARGETS): the allowed targets besides the demo, separated by commas: hosts
+        ("api.shop.svc"), domains with all subdomains ("*.shop.svc"), addresses, CIDR ranges, and Services of a
+        configured cluster ("kubernetes:shop/cart", "kubernetes:shop/*"). A range lists no names, and no range or domain
+        lists this machine ("localhost", "127.0.0.1", its own address). Metadata addresses and this server's own ports
+        are always refused.
     allowed_origins (SCALE_ALLOWED_ORIGINS): origins ("https://scale.example"), separated by commas, whose pages may
         write although their host name differs; the server's own pages always may.
     allowed_hosts (SCALE_ALLOWED_HOSTS): names ("scale.example", "*.example"), separated by commas and without ports,

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from scale_app.adapters.store import SqlAccessStore, SqlRunStore, migrate
 from scale_app.adapters.store.backup import back_up, restore
-from scale_app.adapters.this_machine import SystemClock, single_instance
+from scale_app.adapters.this_machine import SystemClock, listening_ports, single_instance
+from scale_app.domain.admission import doors_of
 from scale_app.domain.record import INTERRUPTED
 from scale_app.domain.snapshot import Source
 from scale_app.identity_settings import IdentitySettings, load_identity
 from scale_app.ports import Adapters, RunStore
 from scale_app.secret_settings import load_secrets, own_names
-from scale_app.settings import Settings, load_settings
+from scale_app.settings import Settings, load_settings, load_worker_listener
 
 if TYPE_CHECKING:
     from scale_app.adapters.demo_cluster import DemoCluster
@@ -149,6 +150,8 @@ def _hub() -> Hub:
             leads_to=catalog.leads_to if catalog else None,
             secrets=load_secrets(),
             own_names=own_names(own),
+            own_ports=_own_ports,
+            doors=doors_of(own.public_url, own.allowed_hosts, own.port),
         ),
         generators={Source.DEMO: workers, Source.HEADER: workers, Source.SIMULATED: SimulatedGenerator(clock)},
         directories={Source.DEMO: demo, Source.SIMULATED: SimulatedPods(clock)},
@@ -208,6 +211,12 @@ async def _prepared(database_url: str) -> AsyncIterator[None]:
     with single_instance(database_url):
         await migrate(database_url)
         yield
+
+
+def _own_ports() -> frozenset[int]:
+    """Those on which this process listens, or another Scale with these settings."""
+    workers = load_worker_listener().listen.rpartition(":")[2]
+    return listening_ports() | {settings().port} | ({int(workers)} if workers else set())
 
 
 @cache

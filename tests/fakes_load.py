@@ -16,7 +16,7 @@ from scale_app.ports import Admitted
 from scale_app.service.live_run import AFTER_READINGS_S
 from tests.fakes import FakeClock
 
-TARGET = Admitted("http://127.0.0.1:1/", Source.HEADER, ("127.0.0.0/8",))
+TARGET = Admitted("http://127.0.0.1:1/", Source.HEADER, ("127.0.0.0/8",), one_port=True)
 
 
 class PlayedLoad:

@@ -8,11 +8,13 @@ the next run. That is the price of refusing a name that is later pointed at anot
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from urllib.parse import urlsplit
 
-from scale_app.domain.admission import check_name, host_of, may_load
+from scale_app.domain.addresses import plain, readings
+from scale_app.domain.admission import Doors, check_behind, check_host_header, check_name, host_of, may_load
 from scale_app.domain.cluster import (
     NO_CLUSTER,
     ServiceFound,
@@ -31,16 +33,19 @@ from scale_app.ports import Admitted
 
 RESOLVE_LIMIT_S = 5.0
 LOOPBACK_V4 = "127.0.0.0/8"
-# TEST-NET-1 and the documentation prefix belong to nobody; a machine on which they can be bound binds anything.
-NOBODYS = ("192.0.2.1", "2001:db8::1")
+CLUSTER_DOMAINS = ("", "cluster.local")
+ANY_PORT = 9
 
 FindService = Callable[[ServiceRef], Awaitable[ServiceFound]]
 LeadsTo = Callable[[str, Sequence[str], str, float], Awaitable[ServiceRef | None]]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
+Ports = Callable[[], Collection[int]]
 
 
 class TargetGatekeeper:
     """Fulfils ports.Gatekeeper. allowed: the operator's list. demo_url: starts the demo if need be, gives its URL.
+
+    own_ports: those on which this server and what it started listen now. doors: where people reach it.
 
     find_service: looks a Service up in its cluster; leads_to: gives the one to which a URL leads, from the addresses of
     its host, the host that requests name, and how old the answer may be. None when no cluster is configured.
@@ -57,6 +62,8 @@ class TargetGatekeeper:
         leads_to: LeadsTo | None = None,
         secrets: Collection[Secret] = (),
         own_names: Collection[str] = (),
+        own_ports: Ports = frozenset,
+        doors: Doors = (),
     ) -> None:
         self._allowed = tuple(allowed)
         self._demo_url = demo_url
@@ -66,21 +73,32 @@ class TargetGatekeeper:
         self._leads_to = leads_to
         self._secrets = tuple(secrets)
         self._own_names = tuple(own_names)
+        self._own_ports = own_ports
+        self._doors = doors
 
     async def admit(self, plan: LoadPlan, recent_s: float = 0.0) -> Admitted:
         url = plan.target_url
         if is_demo(url):
             needed(plan.headers, plan.body, {})  # the demo is this machine, where no secret goes
-            return Admitted(await self._demo_url(), Source.DEMO, (LOOPBACK_V4,))
+            return Admitted(await self._demo_url(), Source.DEMO, (LOOPBACK_V4,), one_port=True)
         if is_simulated(url):
             return Admitted(url, Source.SIMULATED, ())
-        found = await self._named(plan)
-        addresses = await self._addresses(url)
+        found, addresses = await self._checked(plan)
         found = found or await self._looked_up(await self._led_to(plan, addresses, recent_s))
-        networks = self._networks(url, addresses, found)
+        own = [each for each in _with_readings(addresses) if self._is_own(each)]
+        networks = await self._networks(url, addresses, found, own)
         _check_not_dropped(url, networks, found)
-        secrets = self._secrets_for(plan, addresses, found)
-        return Admitted(url, Source.HEADER, networks, found.service if found else None, secrets)
+        secrets = self._secrets_for(plan, addresses, found, own)
+        return Admitted(url, Source.HEADER, networks, found.service if found else None, secrets, bool(own))
+
+    async def _checked(self, plan: LoadPlan) -> tuple[ServiceFound | None, list[str]]:
+        """The Service that the plan names, and the addresses of its URL's host. Raises TargetRefused for a name that
+        is not listed, before the resolver hears of it; TargetUnavailable."""
+        url = plan.target_url
+        check_host_header(url, plan.headers, self._allowed, self._doors)
+        found = await self._named(plan)
+        check_name(url, self._listed(url, found), self._doors, _is_name_of(found, url, self._allowed))
+        return found, await self._addresses(url)
 
     async def _named(self, plan: LoadPlan) -> ServiceFound | None:
         """The Service that the plan names, or else its URL's host. Raises TargetUnavailable, TargetRefused."""
@@ -119,7 +137,6 @@ class TargetGatekeeper:
         return await self._find_service(service)
 
     async def _addresses(self, url: str) -> list[str]:
-        check_name(url)
         try:
             async with asyncio.timeout(RESOLVE_LIMIT_S):
                 # Not host_of(): the resolver must see the very host that the generator will give it.
@@ -129,16 +146,24 @@ class TargetGatekeeper:
         except (OSError, UnicodeError) as error:
             raise _unresolved(url, getattr(error, "strerror", None) or str(error)) from error
 
-    def _networks(self, url: str, addresses: Sequence[str], found: ServiceFound | None) -> tuple[str, ...]:
-        allowed = (*self._allowed, *_own_of(found, port_of_url(url), self._allowed))
-        return may_load(url, addresses, allowed, [each for each in addresses if self._is_own(each)])
+    async def _networks(
+        self, url: str, addresses: Sequence[str], found: ServiceFound | None, own: Sequence[str]
+    ) -> tuple[str, ...]:
+        behind = [(address, port) for address, port in found.behind if self._is_own(address)] if found else []
+        ports = await asyncio.to_thread(self._own_ports) if own or behind else ()
+        check_behind(url, behind, ports)
+        return may_load(url, addresses, self._listed(url, found), own, ports)
 
-    def _secrets_for(self, plan: LoadPlan, addresses: Sequence[str], found: ServiceFound | None) -> dict[str, str]:
+    def _listed(self, url: str, found: ServiceFound | None) -> tuple[str, ...]:
+        return (*self._allowed, *_own_of(found, port_of_url(url), self._allowed))
+
+    def _secrets_for(
+        self, plan: LoadPlan, addresses: Sequence[str], found: ServiceFound | None, own: Sequence[str]
+    ) -> dict[str, str]:
         """{name: value} of what the plan sends; for a locustfile, which may look for any, of all that may go there.
 
         Raises PlanError.
         """
-        own = [each for each in addresses if self._is_own(each)]
         there, asked = Destined(plan.target_url, addresses, own, self._own_names), hosts_asked(plan.headers)
         port, bound = port_of_url(plan.target_url), {}
         for secret in self._secrets:
@@ -162,6 +187,21 @@ def _own_of(found: ServiceFound | None, port: int, allowed: Collection[str]) -> 
     return tuple(address for address in found.addresses if not set(address) & set("*/"))
 
 
+def _is_name_of(found: ServiceFound | None, url: str, allowed: Collection[str]) -> bool:
+    """True when the URL's host is the cluster's name for a Service on the operator's list, and nobody else's."""
+    named, domain = service_of_url(url), ".".join(host_of(url).split(".")[3:])
+    if found is None or named is None or domain not in CLUSTER_DOMAINS:
+        return False
+    same = (named.namespace, named.name) == (found.service.namespace, found.service.name)
+    return same and service_admitted(found.service, allowed)
+
+
+def _with_readings(addresses: Iterable[str]) -> list[str]:
+    """The addresses, and those inside them."""
+    found = map(plain, addresses)
+    return list(dict.fromkeys(str(each) for address in found for each in (address, *readings(address))))
+
+
 async def resolved(host: str, port: int) -> list[str]:
     """All addresses of a host, the resolver's order, each once. Raises OSError or UnicodeError."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -169,18 +209,17 @@ async def resolved(host: str, port: int) -> list[str]:
 
 
 def is_own_address(address: str) -> bool:
-    """True when the address belongs to this machine, which is when a socket can be bound to it; sends nothing."""
-    return _can_bind(address) and not any(_can_bind(nobodys) for nobodys in NOBODYS)
-
-
-def _can_bind(address: str) -> bool:
+    """True when the address belongs to this machine, as the system says; sends nothing."""
+    if ipaddress.ip_address(address).is_loopback:
+        return True
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((address, 0))
+        # To an address of its own, and to no other, the system would send from that very address.
+        with socket.socket(family, socket.SOCK_DGRAM) as asking:
+            asking.connect((address, ANY_PORT))
+            return str(asking.getsockname()[0]) == address
     except OSError:
         return False
-    return True
 
 
 def _unresolved(url: str, answer: str) -> TargetUnavailable:

@@ -58,7 +58,7 @@ class LocustProcess:
                 "Free memory or raise the process limit, then start again."
             ) from error
         try:
-            where = {"url": target.url, "networks": target.networks}
+            where = {"url": target.url, "networks": target.networks, "one_port": target.one_port}
             # By the pipe alone: command lines and environments can be looked at from outside.
             await child.send(to_json({"plan": plan, "target": where, "secrets": target.secrets}))
             ready = await self._first_word(child)

@@ -12,7 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -30,6 +30,18 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+def listening_ports() -> frozenset[int]:
+    """The TCP ports on which this process and those that it started listen now."""
+    import psutil  # type: ignore[import-untyped]  # late: most commands have no use for it
+
+    ports: set[int] = set()
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        with suppress(psutil.Error):  # it has ended meanwhile
+            found = process.net_connections("tcp")
+            ports.update(each.laddr.port for each in found if each.status == psutil.CONN_LISTEN)
+    return frozenset(ports)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from scale_app.api.problems import AnswerUnexpected, BodyError, refuse
 from scale_app.api.socket import Inbound
 from scale_app.api.token_in_url import TOKEN_IN_URL, has_token_in_url
 from scale_app.domain.addresses import is_address, is_loopback_name
+from scale_app.domain.target import LOAD_HEADER
 from scale_app.settings import Settings
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -44,6 +45,7 @@ BROKEN_BODY = (
     "The request's body broke off before its end: it is shorter than Content-Length says, or a chunk of it is not as "
     "Transfer-Encoding: chunked has it. Send it again, whole."
 )
+LOOP = "This request is a load test's, and its target is Scale itself, which is never one. Test the demo, or a service."
 DEFAULT_PORTS = {"http": 80, "https": 443}
 HASHED_ASSET = re.compile(r"/assets/.*-[A-Za-z0-9_-]{8}\.[a-z0-9]{2,5}")
 SAFETY_HEADERS = (
@@ -68,10 +70,8 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
-        if objection := host_objection(scope["path"], _header(scope, b"host"), self._allowed_hosts):
-            return await refuse(scope, send, 421, objection)
-        if has_token_in_url(scope):
-            return await refuse(scope, send, 400, TOKEN_IN_URL)
+        if refusal := self._refusal(scope):
+            return await refuse(scope, send, *refusal)
         writes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         objection = self._origin_objection(scope)
         if writes and objection:
@@ -86,6 +86,14 @@ class Guard:
             except BodyError as refused:
                 return await refuse(scope, send, refused.status, str(refused))
         return await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Status and sentence for what nobody may ask; None for what may be looked at further."""
+        if objection := host_objection(scope["path"], _header(scope, b"host"), self._allowed_hosts):
+            return 421, objection
+        if _header(scope, LOAD_HEADER.lower().encode()):
+            return 508, LOOP
+        return (400, TOKEN_IN_URL) if has_token_in_url(scope) else None
 
     def _origin_objection(self, scope: Scope) -> str:
         """Why the request's Origin is not accepted, "" when it is."""

@@ -214,7 +214,7 @@ class ServiceFound:
     """A Service as the gate needs it. service: with its context. addresses, ports: its own, virtual and of its load
     balancer. problem: why it cannot be loaded, "" when it can. idle: it could be, if a pod were ready.
     dropped: {(address, port): why packets to there from where Scale runs are dropped, though pods are ready}.
-    headless: by its name, its pods can be loaded all the same."""
+    headless: by its name, its pods can be loaded all the same. behind: addresses and ports of its ready pods."""
 
     service: ServiceRef
     addresses: tuple[str, ...] = ()
@@ -223,6 +223,7 @@ class ServiceFound:
     idle: bool = False
     dropped: Mapping[tuple[str, int], str] = field(default_factory=dict)
     headless: bool = False
+    behind: tuple[tuple[str, int], ...] = ()
 
 
 def service_ref(text: str) -> ServiceRef:

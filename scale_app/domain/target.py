@@ -106,16 +106,19 @@ def check_service(service: str, target_url: str) -> None:
 
 
 USER_AGENT = "scale-load-test"
+LOAD_HEADER = "X-Scale-Load"
+"""In every request of the load: by it a server of ours knows what came back to it through proxies or Services."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 IDEMPOTENT_METHODS = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
 """Those whose request may be sent again when a connection turns out to be closed (RFC 9110, 9.2.2)."""
-FRAMING_HEADERS = ("connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer")
+OUR_HEADERS = ("connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", LOAD_HEADER.lower())
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 MOST_HEADERS = 50
 MOST_HEADER_BYTES = 8_192
 MOST_BODY_BYTES = 2**20
 
 MOST_CA_BYTES = 256 * 2**10
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 def check_request(method: object, headers: object, body: object) -> None:
@@ -128,7 +131,17 @@ def check_request(method: object, headers: object, body: object) -> None:
         raise PlanError("headers", "(not shown)", f"at most {MOST_HEADERS} names with their values")
     for name, value in headers.items():
         _check_header(name, value)
+    _check_once(headers)
     check_references("body", body)
+
+
+def _check_once(headers: Mapping[str, str]) -> None:
+    """Raise PlanError for a name that is given twice: of two hosts, proxy and pod may each believe another."""
+    seen: set[str] = set()
+    for name in headers:
+        if name.lower() in seen:
+            raise PlanError("headers", name, "each name once, whether in capitals or not")
+        seen.add(name.lower())
 
 
 def check_authorities(pem: object) -> None:
@@ -145,11 +158,13 @@ def check_authorities(pem: object) -> None:
 def _check_header(name: object, value: object) -> None:
     if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
         raise PlanError("headers", name, "a request header's name such as Accept-Language")
-    if name.lower() in FRAMING_HEADERS:
+    if name.lower() in OUR_HEADERS:
         raise PlanError("headers", name, "this header is set by the load generator itself")
     if not isinstance(value, str) or len(value) > MOST_HEADER_BYTES or not VALUE.fullmatch(value):
         # The value may be a secret: it is not repeated.
         raise PlanError("headers", name, "its value must be printable ASCII of at most 8,192 characters")
+    if name.lower() == "host" and not _HOST.fullmatch(value):
+        raise PlanError("headers", name, "its value must be one host, with a port perhaps, such as shop.example:8080")
     check_references("headers", value)
     check_secret_header(name, value)
 

@@ -98,7 +98,8 @@ def look_up(where: Destination) -> Resolution:
         return Resolution(cause=cause_of(error))
     except UnicodeError:
         return Resolution(cause=NOT_RESOLVED)
-    permitted = tuple(ResolvedAddress(f, endpoint) for f, _, _, _, endpoint in found if where.permits(str(endpoint[0])))
+    reached = [ResolvedAddress(family, endpoint) for family, _, _, _, endpoint in found]
+    permitted = tuple(each for each in reached if where.permits(str(each.endpoint[0]), where.port))
     return Resolution(permitted) if permitted else Resolution(cause=ADDRESS_NOT_ALLOWED)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from scale_app.domain.target import USER_AGENT
+from scale_app.domain.target import LOAD_HEADER, USER_AGENT
 from scale_app.worker.health import ADDRESS_NOT_ALLOWED
 
 METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
@@ -27,6 +27,7 @@ class Destination:
 
     request: the bytes of a request on a connection that stays open; last_request: of the last one on a connection.
     host: name or address to resolve, in ASCII. tls: True for https. networks: the only ones to connect to.
+    one_port: connect to no other port than `port`.
     """
 
     host: str
@@ -35,15 +36,17 @@ class Destination:
     request: bytes
     last_request: bytes
     networks: tuple[Network, ...]
+    one_port: bool = False
 
-    def permits(self, address: str) -> bool:
+    def permits(self, address: str, port: int) -> bool:
         """True when a connection to this resolved address may be opened; never to a name, which nobody has checked."""
         try:
             found = ipaddress.ip_address(address)
         except ValueError:
             return False
         found = getattr(found, "ipv4_mapped", None) or found
-        return any(found in network for network in self.networks)
+        reached = any(found in network for network in self.networks)
+        return reached and (port == self.port or not self.one_port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,9 @@ class RequestSpec:
     body: str = ""
 
 
-def destination(url: str, networks: Iterable[str], asked: RequestSpec = RequestSpec()) -> Destination:
+def destination(
+    url: str, networks: Iterable[str], asked: RequestSpec = RequestSpec(), one_port: bool = False
+) -> Destination:
     """The destination of an http(s) URL. Raises ValueError for a URL or a network that cannot be used."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -75,11 +80,12 @@ def destination(url: str, networks: Iterable[str], asked: RequestSpec = RequestS
         request=_block(head) + body,
         last_request=_block([*head, "Connection: close"]) + body,
         networks=tuple(ipaddress.ip_network(network, strict=False) for network in networks),
+        one_port=one_port,
     )
 
 
 def _headers(asked: RequestSpec, authority: str, body_bytes: int) -> list[str]:
-    ours = {"Host": authority, "User-Agent": USER_AGENT, "Accept": "*/*"}
+    ours = {"Host": authority, "User-Agent": USER_AGENT, "Accept": "*/*", LOAD_HEADER: "1"}
     if body_bytes or asked.method in METHODS_WITH_BODY:
         ours["Content-Length"] = str(body_bytes)
     theirs = {name.lower() for name in asked.headers}
@@ -96,10 +102,10 @@ def _block(lines: Sequence[str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def start_egress_guard(permits: Callable[[str], bool], opened: Callable[[], None]) -> None:
+def start_egress_guard(permits: Callable[[str, int], bool], opened: Callable[[], None]) -> None:
     """The egress guard: every TCP connection that this process's Python code opens from now on is checked.
 
-    permits: may a connection to this address be opened? Raises OSError in the code that tries another one.
+    permits: may a connection to this address and port be opened? Raises OSError in the code that tries another one.
     opened: called when a connection stands. The guard is against mistakes, such as an absolute URL or a redirect; code
     that wants to get around it can.
     """
@@ -109,7 +115,7 @@ def start_egress_guard(permits: Callable[[str], bool], opened: Callable[[], None
             return
         connecting, address = arguments
         if connecting.family in INTERNET and connecting.type == socket.SOCK_STREAM:
-            if not permits(str(address[0])):
+            if not permits(str(address[0]), int(address[1])):
                 raise OSError(ADDRESS_NOT_ALLOWED)
             # gevent asks twice, the second time when the connection stands.
             if is_connected(connecting):

@@ -116,7 +116,8 @@ class FileEngine(Engine):
 
     def __init__(self, assignment: Assignment) -> None:
         """Executes the file, which finds its secrets in the environment. Raises PlanError when it cannot be used."""
-        plan, where = assignment.plan, destination(assignment.target.url, assignment.target.networks)
+        plan, target = assignment.plan, assignment.target
+        where = destination(target.url, target.networks, one_port=target.one_port)
         os.environ.update(assignment.secrets)
         super().__init__(_environment(_path_of(plan.locustfile), assignment), Counters(redacted))
         self._pod_header = plan.pod_header

@@ -29,10 +29,11 @@ from scale_app.worker.virtual_user import DeadlineSweep, Schedule, UserBehaviour
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to send requests, and the only networks (CIDR) to connect to."""
+    """Where to send requests, and the only networks (CIDR) to connect to. one_port: and to the URL's port alone."""
 
     url: str
     networks: tuple[str, ...]
+    one_port: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def traffic_of(assignment: Assignment, schedule: Schedule, loop: Any) -> Traffic
     plan, secrets, counters = assignment.plan, assignment.secrets, Counters(redacted)
     headers = {name: resolved("headers", value, secrets) for name, value in plan.headers.items()}
     asked = RequestSpec(plan.method, headers, resolved("body", plan.body, secrets))
-    where = destination(assignment.target.url, assignment.target.networks, asked)
+    where = destination(assignment.target.url, assignment.target.networks, asked, assignment.target.one_port)
     network = Network(
         loop=loop,
         resolver=Resolver(where, NAME_KEPT_S[plan.dns]),

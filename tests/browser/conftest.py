@@ -34,6 +34,7 @@ PAST_LIMIT_S = 40.0
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     build_page()
     own = {name: value for name, value in os.environ.items() if not name.startswith("SCALE_")}
+    own["SCALE_ALLOWED_TARGETS"] = "127.0.0.1"
     with served(scratch=tmp_path_factory.mktemp("browser"), environment=own) as running:
         yield running
 

@@ -122,6 +122,7 @@ def installation(scratch: Path, database_url: str = "", **settings: str) -> Iter
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SCALE_")}
     if database_url:
         environment["SCALE_DATABASE_URL"] = database_url
+    environment["SCALE_ALLOWED_TARGETS"] = "127.0.0.1"
     with served(environment=environment | settings, scratch=scratch) as server:
         yield Installation(server)
 

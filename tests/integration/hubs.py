@@ -27,7 +27,7 @@ def unnoted_access(url: str) -> Access:
 
 @asynccontextmanager
 async def opened_hub(folder: Path, clusters: Clusters | None = None, max_runs: int = 4) -> AsyncIterator[Hub]:
-    """A hub with its real adapters and a demo of its own."""
+    """A hub with its real adapters and a demo of its own. Pods of tests listen on 127.0.0.1, also in this process."""
     clock = SystemClock()
     url = f"sqlite+aiosqlite:///{folder}/scale.db"
     await migrate(url)
@@ -37,7 +37,10 @@ async def opened_hub(folder: Path, clusters: Clusters | None = None, max_runs: i
     pods = KubernetesPods(clusters.of, clock, timing=WatchTiming(pauses_s=(0.0, 0.1))) if clusters else None
     adapters = Adapters(
         TargetGatekeeper(
-            (), demo.url, find_service=catalog.find if catalog else None, leads_to=catalog.leads_to if catalog else None
+            ("127.0.0.1",),
+            demo.url,
+            find_service=catalog.find if catalog else None,
+            leads_to=catalog.leads_to if catalog else None,
         ),
         {Source.DEMO: workers, Source.HEADER: workers},
         {Source.DEMO: demo},

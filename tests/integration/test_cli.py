@@ -70,6 +70,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
             patch.delenv(name)
         patch.setenv("SCALE_DATABASE_URL", f"sqlite+aiosqlite:///{folder}/scale.db")
         patch.setenv("SCALE_PORT", str(free_port()))
+        patch.setenv("SCALE_ALLOWED_TARGETS", "127.0.0.1")
         patch.setenv("PYTHONPATH", str(PROJECT))
         patch.chdir(folder)
         (folder / "plan.yaml").write_text(PLAN)

@@ -71,11 +71,10 @@ def stored(scratch: Path) -> str:
 
 def test_a_secret_that_a_target_says_back_is_nowhere(tmp_path: Path) -> None:
     mirror, said = Mirror(), dict[str, str]()
+    bound = {"SCALE_SECRET_SHOP": VALUE, "SCALE_SECRET_SHOP_FOR": "api.shop.svc", "SCALE_ALLOWED_TARGETS": "127.0.0.1"}
     with (
         mirror_of(mirror) as port,
-        server_of(
-            "secrets_application", tmp_path, SCALE_SECRET_SHOP=VALUE, SCALE_SECRET_SHOP_FOR="api.shop.svc"
-        ) as server,
+        server_of("secrets_application", tmp_path, **bound) as server,
     ):
         ask(server, "PUT", "/api/v1/plans/shop", plan_for(f"http://127.0.0.1:{port}/"))
         run_id = ask(server, "POST", RUNS, plan_for(f"http://127.0.0.1:{port}/"), 201)["run_id"]

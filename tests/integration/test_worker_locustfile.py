@@ -149,6 +149,30 @@ async def test_what_goes_wrong_has_the_same_names_and_no_connection_leaves_the_a
     assert set(errors) == {"address not allowed", "connection refused", "timeout"}
 
 
+@pytest.mark.parametrize("one_port", [True, False])
+async def test_a_redirect_to_another_port_of_this_machine_is_followed_only_where_that_may_be(
+    folder: Path, one_port: bool
+) -> None:
+    (folder / "shop.py").write_text(SHOP)
+    elsewhere = CountingWithBodies()
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        where = f"http://127.0.0.1:{elsewhere.port}/"
+        writer.write(f"HTTP/1.1 302 Found\r\nLocation: {where}\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    async with elsewhere.running(), served(redirect) as port:
+        target = Admitted(f"http://127.0.0.1:{port}/", Source.HEADER, ("127.0.0.1/32",), one_port=one_port)
+        load = await LocustProcess(SystemClock()).start(PLAN, target)
+        async for sample in load.samples():
+            if elsewhere.answered.total() >= 5 or getattr(sample, "errors", {}).get("address not allowed", 0) >= 5:
+                await load.stop()
+    assert (elsewhere.answered.total() > 0) is not one_port
+    assert (elsewhere.connections > 0) is not one_port
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -89,12 +89,15 @@ class KubernetesCatalog:
                 f"There is no Service {service} in the cluster. See kubectl -n {service.namespace} get services."
             )
         found = objects.service(services[0])
-        endpoints = objects.endpoints_of(map(objects.endpoint_slice, slices))
+        parsed = list(map(objects.endpoint_slice, slices))
+        endpoints = objects.endpoints_of(parsed)
         problem, idle = problem_of(found, endpoints)
         ports = tuple(port.number for port in found.ports)
         ready = [endpoint for endpoint in endpoints.values() if endpoint.ready]
         drops = dropped(found, ready, await self._nodes(cluster, found), self._client_node)
-        return ServiceFound(service, (*found.virtual, *found.outside), ports, problem, idle, drops, found.headless)
+        at = tuple((each.ip, port) for part in parsed for each in part.endpoints if each.ready for port in part.ports)
+        own = (*found.virtual, *found.outside)
+        return ServiceFound(service, own, ports, problem, idle, drops, found.headless, at)
 
     async def _nodes(self, cluster: ClusterClient, service: objects.Service) -> list[objects.Node]:
         """Those whose ports may lead to no pod; none where that cannot be or may not be known."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -33,13 +34,19 @@ async def demo_url() -> str:
     return "http://127.0.0.1:4321/"
 
 
-def gate(*allowed: str, names: Names | None = None) -> TargetGatekeeper:
-    return TargetGatekeeper(allowed, demo_url, resolve=names, is_own=lambda address: address == "10.9.9.9")
+def gate(*allowed: str, names: Names | None = None, ports: Collection[int] = ()) -> TargetGatekeeper:
+    return TargetGatekeeper(
+        allowed,
+        demo_url,
+        resolve=names,
+        is_own=lambda address: address in ("10.9.9.9", "127.0.0.1"),
+        own_ports=lambda: ports,
+    )
 
 
 async def test_the_demo_is_admitted_at_its_own_address_on_loopback() -> None:
     admitted = await gate().admit(LoadPlan("demo"))
-    assert admitted == Admitted("http://127.0.0.1:4321/", Source.DEMO, ("127.0.0.0/8",))
+    assert admitted == Admitted("http://127.0.0.1:4321/", Source.DEMO, ("127.0.0.0/8",), one_port=True)
 
 
 async def test_simulated_counts_reach_no_network() -> None:
@@ -54,14 +61,49 @@ async def test_a_listed_name_is_admitted_with_the_addresses_it_has_now() -> None
     assert names.asked == [("api", 8080)]
 
 
-async def test_a_name_for_this_machine_is_admitted_unlisted() -> None:
-    admitted = await gate(names=Names(me=["10.9.9.9"])).admit(LoadPlan("https://me/"))
-    assert admitted.networks == ("10.9.9.9/32",)
+async def test_a_name_for_this_machine_is_admitted_where_its_address_is_listed() -> None:
+    names = Names(me=["10.9.9.9"])
+    with pytest.raises(TargetRefused, match=r"me \(10\.9\.9\.9\) is this machine"):
+        await gate("me", "10.0.0.0/8", names=names).admit(LoadPlan("https://me/"))
+    admitted = await gate("me", "10.9.9.9", names=names).admit(LoadPlan("https://me/"))
+    assert (admitted.networks, admitted.one_port) == (("10.9.9.9/32",), True)
 
 
-async def test_an_unlisted_name_is_refused() -> None:
-    with pytest.raises(TargetRefused, match=r"shop \(10.0.0.1\) is not in SCALE_ALLOWED_TARGETS"):
-        await gate(names=Names(shop=["10.0.0.1"])).admit(LoadPlan("http://shop/"))
+async def test_a_load_of_this_machine_is_kept_to_its_port_and_another_is_not() -> None:
+    assert not (
+        await gate("10.0.0.1", names=Names(**{"10.0.0.1": ["10.0.0.1"]})).admit(LoadPlan("http://10.0.0.1/"))
+    ).one_port
+
+
+@pytest.mark.parametrize("address", ["10.9.9.9", "127.0.0.1", "::ffff:10.9.9.9", "2002:a09:909::1", "64:ff9b::a09:909"])
+async def test_a_port_on_which_this_server_listens_is_refused_by_any_name(address: str) -> None:
+    names, allowed = Names(me=["10.0.0.1", address]), ("me", "10.9.9.9", "10.0.0.1", "127.0.0.1")
+    with pytest.raises(TargetRefused, match="is Scale itself"):
+        await gate(*allowed, names=names, ports=(8000, 4321)).admit(LoadPlan("http://me:4321/"))
+    assert (await gate(*allowed, names=names, ports=(8000,)).admit(LoadPlan("http://me:4321/"))).one_port
+
+
+@pytest.mark.parametrize("allowed", [(), ("10.0.0.0/8",), ("0.0.0.0/0", "::/0"), ("*.other", "kubernetes:*/*")])
+@pytest.mark.parametrize(
+    "url", ["http://shop/", "http://secret.evil.example/", "http://localhost/", "http://cart.shop.svc.evil.example/"]
+)
+async def test_a_name_that_is_not_listed_is_refused_without_asking_the_resolver(
+    url: str, allowed: tuple[str, ...]
+) -> None:
+    names = Names()
+    with pytest.raises(
+        TargetRefused, match="is not in SCALE_ALLOWED_TARGETS, and a range of addresses does not list a name"
+    ):
+        await gate(*allowed, names=names).admit(LoadPlan(url))
+    assert names.asked == []
+
+
+async def test_the_hosts_of_requests_are_checked_before_the_resolver_is_asked() -> None:
+    names = Names(api=["10.0.0.1"])
+    with pytest.raises(TargetRefused, match=r"its Host header asks for admin\.internal"):
+        await gate("api", names=names).admit(LoadPlan("http://api/", headers={"host": "admin.internal"}))
+    assert names.asked == []
+    await gate("api", "admin.internal", names=names).admit(LoadPlan("http://api/", headers={"host": "admin.internal"}))
 
 
 async def test_a_metadata_name_is_refused_without_asking_the_resolver() -> None:
@@ -75,7 +117,7 @@ async def test_a_metadata_name_is_refused_without_asking_the_resolver() -> None:
 async def test_a_name_that_cannot_be_resolved_is_unavailable(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     names = Names() if "no-such" in url else None
     with pytest.raises(TargetUnavailable, match="could not be found") as unavailable:
-        await gate(names=names).admit(LoadPlan(url))
+        await gate("no-such-host", "*.example", "a..b", names=names).admit(LoadPlan(url))
     assert url in str(unavailable.value)
 
 
@@ -86,7 +128,7 @@ async def test_a_resolver_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(gatekeeper, "RESOLVE_LIMIT_S", 0.01)
     with pytest.raises(TargetUnavailable, match="no answer within"):
-        await TargetGatekeeper((), demo_url, resolve=hangs).admit(LoadPlan("http://api/"))
+        await TargetGatekeeper(("api",), demo_url, resolve=hangs).admit(LoadPlan("http://api/"))
 
 
 @pytest.mark.parametrize(
@@ -99,12 +141,17 @@ async def test_other_spellings_of_the_metadata_address_are_refused(host: str) ->
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "127.1"])
 async def test_every_spelling_of_loopback_is_this_machine(host: str) -> None:
-    admitted = await TargetGatekeeper((), demo_url).admit(LoadPlan(f"http://{host}:9/"))
-    assert "127.0.0.1/32" in admitted.networks
+    gatekeeper = TargetGatekeeper(("127.0.0.1", "localhost"), demo_url)
+    assert "127.0.0.1/32" in (await gatekeeper.admit(LoadPlan(f"http://{host}:9/"))).networks
+    with pytest.raises(TargetRefused, match=r"SCALE_ALLOWED_TARGETS"):
+        await TargetGatekeeper(("0.0.0.0/0", "::/0", "*"), demo_url).admit(LoadPlan(f"http://{host}:9/"))
 
 
-@pytest.mark.parametrize(("address", "own"), [("127.0.0.1", True), ("192.0.2.77", False), ("2001:db8::77", False)])
-def test_own_addresses_are_those_that_a_socket_can_be_bound_to(address: str, own: bool) -> None:
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("192.0.2.77", False), ("2001:db8::77", False)],
+)
+def test_own_addresses_are_those_from_which_this_machine_would_send_to_them(address: str, own: bool) -> None:
     assert gatekeeper.is_own_address(address) is own
 
 
@@ -165,6 +212,37 @@ async def test_a_service_that_claims_strange_addresses_opens_none_of_them(addres
         await cluster_gate(found, "kubernetes:shop/cart", **names).admit(plan)
 
 
+@pytest.mark.parametrize("host", ["cart.shop.svc", "cart.shop.svc.cluster.local"])
+async def test_a_listed_services_own_name_needs_no_other_entry(host: str) -> None:
+    admitted = await cluster_gate(FOUND, "kubernetes:shop/*", **{host: ["10.0.0.7"]}).admit(
+        LoadPlan(f"http://{host}:8080/")
+    )
+    assert admitted.networks == ("10.0.0.7/32",)
+
+
+@pytest.mark.parametrize("host", ["cart.shop.svc.evil.example", "cart.shop.svc.local", "shop.example"])
+async def test_no_other_name_for_a_listed_service_is_looked_up(host: str) -> None:
+    names = Names(**{host: ["10.0.0.7"]})
+    gatekeeper = TargetGatekeeper(("kubernetes:shop/*",), demo_url, names, lambda _: False, Finder(FOUND))
+    with pytest.raises(TargetRefused, match="is not in SCALE_ALLOWED_TARGETS"):
+        await gatekeeper.admit(LoadPlan(f"http://{host}:8080/", service="shop/cart"))
+    assert names.asked == []
+
+
+async def test_a_service_that_leads_to_this_server_is_refused() -> None:
+    def at(*behind: tuple[str, int]) -> TargetGatekeeper:
+        found = replace(FOUND, behind=behind)
+        names = Names(**{"10.0.0.7": ["10.0.0.7"]})
+        return TargetGatekeeper(
+            ("kubernetes:shop/*",), demo_url, names, "10.9.9.9".__eq__, Finder(found), own_ports=lambda: (8000,)
+        )
+
+    plan, _ = at_address("10.0.0.7")
+    with pytest.raises(TargetRefused, match=r"a pod behind it, 10\.9\.9\.9 port 8000, is Scale itself"):
+        await at(("10.1.1.1", 8000), ("10.9.9.9", 8000)).admit(plan)
+    assert (await at(("10.1.1.1", 8000), ("10.9.9.9", 8001)).admit(plan)).service == CART
+
+
 async def test_a_services_own_name_is_watched_without_being_asked_for() -> None:
     names = {"cart.shop.svc": ["10.0.0.7"]}
     admitted = await cluster_gate(FOUND, "*.shop.svc", **names).admit(LoadPlan("http://cart.shop.svc:8080/"))
@@ -197,13 +275,15 @@ def leading_gate(answer: ServiceFound | ScaleError, leads: Leads, *allowed: str)
 
 @pytest.mark.parametrize(("host", "service"), [("10.0.0.7", CART), ("api", CART), ("far", None)])
 async def test_the_service_to_which_an_address_leads_is_watched(host: str, service: ServiceRef | None) -> None:
-    admitted = await leading_gate(FOUND, Leads("10.0.0.7"), "10.0.0.0/8").admit(LoadPlan(f"http://{host}:8080/"))
+    admitted = await leading_gate(FOUND, Leads("10.0.0.7"), "10.0.0.0/8", "api", "far").admit(
+        LoadPlan(f"http://{host}:8080/")
+    )
     assert admitted.service == service
 
 
 async def test_the_host_that_requests_name_is_asked_for_and_a_named_service_is_not() -> None:
     leads = Leads("10.0.0.7")
-    gate = leading_gate(FOUND, leads, "api")
+    gate = leading_gate(FOUND, leads, "api", "shop.example")
     await gate.admit(LoadPlan("http://API:8080/", headers={"host": "shop.example:80"}))
     await gate.admit(LoadPlan("http://api:8080/x"))
     addresses = ["10.0.0.7", "10.0.0.8"]

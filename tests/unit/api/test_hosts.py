@@ -142,3 +142,12 @@ def test_only_our_own_and_listed_pages_may_read_what_a_get_gives(origin: str, re
 def test_reflex_gives_no_foreign_page_permission_to_read() -> None:
     config = runpy.run_path(str(Path(__file__).parents[3] / "rxconfig.py"))["config"]
     assert list(config.cors_allowed_origins) == []
+
+
+def test_a_load_test_that_comes_back_here_is_refused_by_any_name_and_another_request_is_not() -> None:
+    client = asking("scale.example")
+    for path in ("/", "/api/v1/x", "/healthz", "/metrics"):
+        answer = client.get(path, headers={"Host": "scale.example", "X-Scale-Load": "1"})
+        assert (answer.status_code, "is Scale itself" in answer.text) == (508, True)
+    assert client.post("/", headers={"X-Scale-Load": ""}).status_code == 508
+    assert client.post("/").status_code == 200

@@ -21,6 +21,17 @@ def test_a_plan_takes_method_headers_and_body() -> None:
         ({"headers": {"a b": "c"}}, "headers"),
         ({"headers": {"A": "b\r\nC: d"}}, "headers"),
         ({"headers": {"Content-Length": "5"}}, "headers"),
+        ({"headers": {"x-scale-load": "0"}}, "headers"),
+        ({"headers": {":authority": "shop.example"}}, "headers"),
+        ({"headers": {":path": "/admin"}}, "headers"),
+        ({"headers": {"Host": "shop.example", "host": "admin.internal"}}, "headers"),
+        ({"headers": {"Accept": "a/b", "ACCEPT": "c/d"}}, "headers"),
+        ({"headers": {"Host": ""}}, "headers"),
+        ({"headers": {"Host": "shop.example, admin.internal"}}, "headers"),
+        ({"headers": {"Host": "shop.example admin.internal"}}, "headers"),
+        ({"headers": {"Host": "admin@shop.example"}}, "headers"),
+        ({"headers": {"Host": "http://shop.example/"}}, "headers"),
+        ({"headers": {"Host": "${env:SCALE_SECRET_HOST}"}}, "headers"),
         ({"headers": {f"A{i}": "" for i in range(51)}}, "headers"),
         ({"headers": {"X": "${env:HOME}"}}, "headers"),
         ({"headers": {"X": "${env:SCALE_WORKER_SECRET}"}}, "headers"),
@@ -39,6 +50,11 @@ def test_what_cannot_be_sent_is_refused(fields: dict[str, object], field: str) -
     with pytest.raises(PlanError) as refused:
         LoadPlan(**fields)  # type: ignore[arg-type]
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize("host", ["shop.example", "shop.example:8080", "10.0.0.7", "[fd00::7]:80", "a_b.svc"])
+def test_a_plan_may_ask_for_one_host(host: str) -> None:
+    assert LoadPlan(headers={"host": host, "X-Forwarded-Host": "any"}).headers["host"] == host
 
 
 def test_a_header_s_value_is_not_repeated_in_the_refusal() -> None:

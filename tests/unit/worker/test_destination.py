@@ -60,11 +60,11 @@ def test_other_urls_are_refused(url: str) -> None:
 )
 def test_only_addresses_inside_the_networks_are_permitted(address: str, permitted: bool) -> None:
     where = destination("http://api/", ["10.1.0.0/16", "fd00::/8"])
-    assert where.permits(address) is permitted
+    assert where.permits(address, 1234) is permitted
 
 
 def test_without_networks_nothing_is_permitted() -> None:
-    assert not destination("http://api/", []).permits("127.0.0.1")
+    assert not destination("http://api/", []).permits("127.0.0.1", 80)
 
 
 def test_method_headers_and_body_are_sent_as_asked() -> None:
@@ -80,3 +80,14 @@ def test_method_headers_and_body_are_sent_as_asked() -> None:
 def test_a_method_with_a_body_says_so_even_when_it_is_empty() -> None:
     assert b"\r\nContent-Length: 0\r\n" in destination("http://api/", [], RequestSpec("PUT")).request
     assert b"Content-Length" not in destination("http://api/", [], RequestSpec("DELETE")).request
+
+
+@pytest.mark.parametrize(("port", "one_port", "permitted"), [(8080, True, True), (22, True, False), (22, False, True)])
+def test_a_load_of_this_machine_reaches_no_other_port(port: int, one_port: bool, permitted: bool) -> None:
+    where = destination("http://127.0.0.1:8080/", ["127.0.0.1/32"], one_port=one_port)
+    assert where.permits("127.0.0.1", port) is permitted
+    assert where.permits("::ffff:127.0.0.1", port) is permitted
+
+
+def test_each_request_says_that_it_is_scales() -> None:
+    assert destination("http://api/", []).request.count(b"\r\nX-Scale-Load: 1\r\n") == 1
