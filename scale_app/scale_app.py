@@ -9,7 +9,7 @@ from scale_app import wiring
 from scale_app.api.guard import Guard
 from scale_app.api.identity import KnownCallers
 from scale_app.api.routes import api_app
-from scale_app.ui.callers import CallerOfEvents
+from scale_app.ui.callers import CallerOfEvents, WhoAsks
 from scale_app.ui.compare import ComparePage, compare_page
 from scale_app.ui.layout import NotStored
 from scale_app.ui.live.page import DemoControl, live_page
@@ -44,7 +44,7 @@ app.add_middleware(CallerOfEvents(wiring.ways_in().open_to_all))
 assert app.event_namespace is not None
 VIEWERS.socket = app.event_namespace
 app.register_lifespan_task(wiring.lifespan)
-of_every_page = [Follower.follow, NotStored.watch]
+of_every_page = [WhoAsks.look, Follower.follow, NotStored.watch]
 of_the_form = [DemoControl.look, TargetChoices.look, SavedPlansForm.look]
 app.add_page(live_page, route="/", title=Follower.view.title, on_load=[PlanForm.look, *of_every_page, *of_the_form])
 app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, RunList.follow, *of_every_page])

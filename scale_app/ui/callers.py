@@ -1,14 +1,19 @@
-"""Who makes each event of the page: the caller of the socket that it came over, looked up for every event anew."""
+"""Who makes each event of the page: the caller of the socket that it came over, looked up for every event anew. And
+what the page shows of it: who one is, and what one's role does not allow.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import reflex as rx
 from reflex.middleware.middleware import Middleware
 
+from scale_app import wiring
 from scale_app.api.identity import KNOWN_SOCKET, KnownSocket
-from scale_app.domain.identity import CALLER, LOCAL_USER, Caller
-from scale_app.ui.reflex_compat import nothing_happens, session_of_event, socket_scope
+from scale_app.domain.identity import CALLER, LOCAL_USER, Caller, SignIn
+from scale_app.service.permits import may
+from scale_app.ui.reflex_compat import Part, nothing_happens, session_of_event, set_changed, socket_scope
 
 
 class CallerOfEvents(Middleware):
@@ -29,3 +34,69 @@ class CallerOfEvents(Middleware):
     def _caller(self, app: Any) -> Caller | None:
         socket = socket_scope(app, session_of_event()).get(KNOWN_SOCKET)
         return socket.caller if isinstance(socket, KnownSocket) else self._unknown
+
+
+EVERYBODY_IS_ADMIN = "Nobody signs in (SCALE_AUTH=none): everybody who reaches this server is admin."
+
+
+class WhoAsks(rx.State):
+    """name: of whoever has this tab open, "" where nobody signs in. warning: that nobody does, though others reach this
+    server. not_start, not_delete: why the role does not allow what starts with it, "" where it does."""
+
+    name: str = ""
+    role: str = ""
+    warning: str = ""
+    not_start: str = ""
+    not_delete: str = ""
+
+    @rx.event
+    def look(self) -> None:
+        """As of now; a role may have changed since the tab was opened."""
+        caller = CALLER.get()
+        principal = caller.principal if caller else None
+        signed_in = principal is not None and principal.sign_in is not SignIn.NONE
+        set_changed(
+            self,
+            name=principal.name if principal and signed_in else "",
+            role=principal.role.value if principal else "",
+            warning=EVERYBODY_IS_ADMIN if wiring.identity().auth == "none" else "",
+            not_start=may("start"),
+            not_delete=may("delete"),
+        )
+
+
+def who_asks() -> Part:
+    """In the bar of every page: who one is and what role that has; nothing where nobody signs in on loopback."""
+    return rx.fragment(
+        rx.cond(
+            WhoAsks.name != "",
+            rx.el.span(
+                rx.icon("user", size=14, aria_hidden=True),
+                rx.el.span(WhoAsks.name, class_name="who-name"),
+                rx.el.span(WhoAsks.role, class_name="badge"),
+                title="Signed in as " + WhoAsks.name + ", role " + WhoAsks.role,
+                class_name="who",
+                data_testid="who",
+            ),
+        ),
+        rx.cond(
+            WhoAsks.warning != "",
+            rx.el.span("No sign-in", title=WhoAsks.warning, class_name="badge", data_testid="no-sign-in"),
+        ),
+    )
+
+
+def for_operators(otherwise: Any = False) -> dict[str, Any]:
+    """Of a control that operators have: disabled for others, with the reason. otherwise: when else it is disabled."""
+    return {"disabled": (WhoAsks.not_start != "") | otherwise, "title": WhoAsks.not_start}
+
+
+def for_admins() -> dict[str, Any]:
+    """The same of one that admins have."""
+    return {"disabled": WhoAsks.not_delete != "", "title": WhoAsks.not_delete}
+
+
+def why_not_start() -> Part:
+    """The reason as a text, since a disabled control's title is not for everybody to find."""
+    reason = WhoAsks.not_start
+    return rx.cond(reason != "", rx.el.p(reason, class_name="note", data_testid="why-not"))

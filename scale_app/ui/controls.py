@@ -177,10 +177,10 @@ def search(name: str, label: str, text: Text, on_type: Handler, **more: Any) -> 
     )
 
 
-def stop_button(stop: Handler, stopping: Flag) -> Part:
+def stop_button(stop: Handler, stopping: Flag, **more: Any) -> Part:
     """Also while a run is stopping: pressed again, it kills a load that does not end."""
     return rx.fragment(
-        button(rx.cond(stopping, "Force stop", "Stop"), stop, "stop", icon="square"),
+        button(rx.cond(stopping, "Force stop", "Stop"), stop, "stop", icon="square", **more),
         rx.cond(
             stopping,
             rx.el.p(

@@ -10,6 +10,7 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.ui import BUILD_ID
+from scale_app.ui.callers import who_asks
 from scale_app.ui.controls import button
 from scale_app.ui.display import info, info_texts, notice
 from scale_app.ui.reflex_compat import Flag, Part, lost_connection
@@ -36,7 +37,7 @@ def page(*inside: Part, here: str) -> Part:
                 _link("Targets", "/targets", here),
                 aria_label="Pages",
             ),
-            rx.el.div(_source_badge(here), _theme_switch(), class_name="top-right"),
+            rx.el.div(_source_badge(here), who_asks(), _theme_switch(), class_name="top-right"),
             class_name="top",
         ),
         connection_notices(),

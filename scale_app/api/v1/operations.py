@@ -23,6 +23,7 @@ from scale_app.domain.errors import (
     TargetUnavailable,
 )
 from scale_app.domain.experiment import Experiment
+from scale_app.domain.identity import CALLER, Caller, NotSignedIn
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.pod_history import PodSpans
 from scale_app.domain.record import RunRecord, SavedPlan
@@ -169,6 +170,10 @@ def installation_operations(hub: Hub) -> list[Operation]:
             lambda _: _installation(hub), shapes.Installation,
         ),
         Operation(
+            "GET", f"{V1}/me", "getCaller", "Installation", "Show who calls", _caller, Caller, errors=(NotSignedIn,),
+            does="The name and role by which this server knows the caller, how it was recognised, and the address.",
+        ),
+        Operation(
             "GET", f"{V1}/targets", "listTargets", "Installation", "List targets in the configured clusters",
             lambda _: hub.targets(), TargetList,
             does="`problem` says what could not be read; the rest is listed.",
@@ -194,6 +199,12 @@ def installation_operations(hub: Hub) -> list[Operation]:
 async def _installation(hub: Hub) -> shapes.Installation:
     active = tuple(record.run_id for record in hub.active())
     return shapes.Installation(hub.limits, hub.max_runs, active, hub.notify_problem, hub.storing)
+
+
+async def _caller(_asked: CheckedRequest) -> Caller:
+    if (caller := CALLER.get()) is None:
+        raise NotSignedIn
+    return caller
 
 
 async def _saved_plans(hub: Hub) -> shapes.SavedPlans:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from scale_app.ui import controls
+from scale_app.ui.callers import for_operators, why_not_start
 from scale_app.ui.controls import stop_button
 from scale_app.ui.display import info
 from scale_app.ui.live import fields as plan
@@ -108,7 +109,7 @@ def _run_control() -> Part:
                 class_name="row tabular",
             ),
             rx.el.progress(value=progress.percent, max=100, aria_label="Progress", class_name="progress"),
-            stop_button(stop(ShownRun.run_id), ShownRun.stopping),
+            stop_button(stop(ShownRun.run_id), ShownRun.stopping, **for_operators()),
             class_name="run-control",
         ),
         rx.el.div(
@@ -118,8 +119,9 @@ def _run_control() -> Part:
                 "start",
                 look="primary",
                 icon="play",
-                disabled=PlanForm.starting,
+                **for_operators(PlanForm.starting),
             ),
+            why_not_start(),
             class_name="run-control",
         ),
     )

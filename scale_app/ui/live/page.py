@@ -13,6 +13,7 @@ from scale_app.codec import plan_from_wire
 from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
+from scale_app.ui.callers import for_operators
 from scale_app.ui.display import empty_card, notice, problem, refusal
 from scale_app.ui.layout import page
 from scale_app.ui.live.form import load_form
@@ -167,7 +168,13 @@ def demo_panel() -> Part:
         rx.cond(state.policy == Policy.WEIGHTED.value, _number("weight", "Weight of the first pod")),
         controls.choice("demo-fault", "Fault", FAULTS, state.fault, state.choose_fault),
         _number("pods", "Pods"),
-        controls.button("Kill a pod", state.kill, "demo-kill", icon="skull", disabled=state.first_pod == ""),
+        controls.button(
+            "Kill a pod",
+            state.kill,
+            "demo-kill",
+            icon="skull",
+            **for_operators(state.first_pod == ""),
+        ),
         problem(state.problem, "demo-problem"),
         class_name="card form",
         aria_label="Demo pods",

@@ -13,6 +13,7 @@ from scale_app import wiring
 from scale_app.codec.plan_text import plan_from_text
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
+from scale_app.ui.callers import for_admins, for_operators
 from scale_app.ui.display import problem, refusal
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.plan.texts import check_yaml, yaml_of
@@ -104,8 +105,8 @@ def saved_plans_fold(running: Flag) -> Part:
         controls.text_entry("plan-name", "Name", form.name, form.write_name, on_key_down=controls.on_enter(form.save)),
         rx.el.div(
             # Never out of reach: the server hears of a name a moment after it was typed, and refuses with a sentence.
-            controls.button("Save", form.save, "save-plan", look="small"),
-            controls.button("Delete", form.delete, "delete-plan", look="small"),
+            controls.button("Save", form.save, "save-plan", look="small", **for_operators()),
+            controls.button("Delete", form.delete, "delete-plan", look="small", **for_admins()),
             class_name="quick",
         ),
         controls.text_area("plan-text", "Plan as text", form.text, form.write_text, rows=6),

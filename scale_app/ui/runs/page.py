@@ -7,6 +7,7 @@ from typing import Any
 import reflex as rx
 
 from scale_app.ui import controls
+from scale_app.ui.callers import for_admins, for_operators
 from scale_app.ui.display import explained, heads, in_address, local_text, local_time, table, unseen
 from scale_app.ui.layout import page
 from scale_app.ui.reflex_compat import Flag, Handler, Part
@@ -188,12 +189,35 @@ def _actions(row: RunListRow) -> Part:
     ask: Handler = RunList.ask
     of = " the run of " + local_text(row.created_at_epoch_s)
     return rx.el.div(
-        _icon_button("rotate-cw", "Run again", of, "rerun", rerun(row.run_id).throttle(3_000)),
+        _icon_button(
+            "rotate-cw",
+            "Run again",
+            of,
+            "rerun",
+            rerun(row.run_id).throttle(3_000),
+            **for_operators(),
+        ),
         rx.cond(
             ~row.active,
             rx.fragment(
-                _icon_button("flag", "Baseline", of, "mark", ask(row.run_id), custom_attrs=opens(BASELINE_DIALOG)),
-                _icon_button("trash-2", "Delete", of, "delete", ask(row.run_id), custom_attrs=opens(DELETE_DIALOG)),
+                _icon_button(
+                    "flag",
+                    "Baseline",
+                    of,
+                    "mark",
+                    ask(row.run_id),
+                    custom_attrs=opens(BASELINE_DIALOG),
+                    **for_operators(),
+                ),
+                _icon_button(
+                    "trash-2",
+                    "Delete",
+                    of,
+                    "delete",
+                    ask(row.run_id),
+                    custom_attrs=opens(DELETE_DIALOG),
+                    **for_admins(),
+                ),
             ),
         ),
         class_name="buttons",
@@ -205,11 +229,10 @@ def _icon_button(icon: str, what: str, of: Any, name: str, on_click: Handler, **
         rx.icon(icon, size=15, aria_hidden=True),
         on_click=on_click,
         type="button",
-        title=what,
         aria_label=what + ":" + of,
         class_name="icon-button",
         data_testid=name,
-        **more,
+        **more | {"title": rx.cond(more.get("title", "") != "", more.get("title", ""), what)},
     )
 
 

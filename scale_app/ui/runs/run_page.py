@@ -12,6 +12,7 @@ from scale_app.domain.errors import ScaleError
 from scale_app.domain.record import RunFilter, outline_of
 from scale_app.reports.formats import FORMATS
 from scale_app.ui import controls
+from scale_app.ui.callers import for_admins, for_operators
 from scale_app.ui.controls import stop_button
 from scale_app.ui.display import empty_card, info, local_text, local_time, problem
 from scale_app.ui.layout import page
@@ -136,13 +137,28 @@ def _line(label: str, value: Part) -> Part:
 def _actions(view: RunView) -> Part:
     stop: Handler = PlanForm.stop
     rerun: Handler = RunAgain.rerun
+    again = rerun(OneRunPage.row.run_id).throttle(3_000)
     of_ended_runs = (
-        controls.button("Baseline", rx.noop(), "mark", icon="flag", custom_attrs=opens(BASELINE_DIALOG)),
-        controls.button("Delete", rx.noop(), "delete", icon="trash-2", custom_attrs=opens(DELETE_DIALOG)),
+        controls.button(
+            "Baseline",
+            rx.noop(),
+            "mark",
+            icon="flag",
+            custom_attrs=opens(BASELINE_DIALOG),
+            **for_operators(),
+        ),
+        controls.button(
+            "Delete",
+            rx.noop(),
+            "delete",
+            icon="trash-2",
+            custom_attrs=opens(DELETE_DIALOG),
+            **for_admins(),
+        ),
     )
     return rx.el.div(
-        rx.cond(view.active, stop_button(stop(view.run_id), view.state == "stopping")),
-        controls.button("Run again", rerun(OneRunPage.row.run_id).throttle(3_000), "rerun", icon="rotate-cw"),
+        rx.cond(view.active, stop_button(stop(view.run_id), view.state == "stopping", **for_operators())),
+        controls.button("Run again", again, "rerun", icon="rotate-cw", **for_operators()),
         rx.cond(~view.active, rx.fragment(*of_ended_runs)),
         rx.foreach(OneRunPage.baselines, _against),
         class_name="stacked-buttons no-print",

@@ -1,0 +1,55 @@
+"""What the page shows of who asks, and what of it their role does not allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from scale_app import wiring
+from scale_app.domain.identity import CALLER, LOCAL_USER, Caller, Principal, Role, SignIn
+from scale_app.identity_settings import IdentitySettings
+from scale_app.ui.callers import WhoAsks
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(wiring, "identity", IdentitySettings)
+    before = CALLER.set(None)
+    yield
+    CALLER.reset(before)
+
+
+def seen(principal: Principal | None) -> WhoAsks:
+    CALLER.set(principal and Caller(principal, "10.0.0.7"))
+    tab = WhoAsks(_reflex_internal_init=True)  # type: ignore[call-arg]
+    tab.look()
+    return tab
+
+
+def test_a_viewer_sees_who_one_is_and_why_nothing_may_be_started() -> None:
+    tab = seen(Principal("ada@example.org", Role.VIEWER, SignIn.PROXY))
+    assert (tab.name, tab.role) == ("ada@example.org", "viewer")
+    assert tab.not_start.startswith("ada@example.org is viewer here, and starting a run needs the role operator.")
+    assert "needs the role admin" in tab.not_delete
+
+
+def test_an_operator_may_start_and_not_delete() -> None:
+    tab = seen(Principal("ada@example.org", Role.OPERATOR, SignIn.OIDC))
+    assert (tab.not_start, "needs the role admin" in tab.not_delete) == ("", True)
+
+
+def test_where_nobody_signs_in_no_name_is_shown_and_nothing_is_refused() -> None:
+    tab = seen(LOCAL_USER)
+    assert (tab.name, tab.not_start, tab.not_delete, tab.warning) == ("", "", "", "")
+
+
+def test_that_everybody_is_admin_is_told_where_it_was_said_on_purpose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "identity", lambda: IdentitySettings(auth="none"))
+    assert seen(LOCAL_USER).warning.startswith("Nobody signs in (SCALE_AUTH=none)")
+
+
+def test_nobody_may_nothing() -> None:
+    tab = seen(None)
+    assert tab.name == ""
+    assert tab.not_start.startswith("This server answers only to those it knows")
