@@ -26,6 +26,7 @@ MOST_OPEN = 32
 MAIN_LOOP_LIMIT_S = 4.0
 """Less than the five seconds that k8s/deployment.yaml gives a probe."""
 REQUEST_LIMIT_S = 5.0
+HANGS = "the server's main loop hangs, or for /readyz the database does. Look at its log and at its CPU."
 
 
 class ProbeAnswer(NamedTuple):
@@ -43,9 +44,9 @@ class ProbeListener:
         """Listens at once; answers from `start` on. Raises CannotStart."""
         self._application = application
         self._open: list[asyncio.StreamWriter] = []
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        family, both = socket.AF_INET6 if ":" in host else socket.AF_INET, host == "::" and socket.has_dualstack_ipv6()
         try:
-            self._socket = socket.create_server((host, port), family=family, backlog=MOST_OPEN)
+            self._socket = socket.create_server((host, port), family=family, backlog=MOST_OPEN, dualstack_ipv6=both)
         except OSError as error:
             raise CannotStart(
                 f"Cannot listen for probes on {host}:{port}: {error.strerror or error}; "
@@ -103,7 +104,7 @@ class ProbeListener:
             async with asyncio.timeout(MAIN_LOOP_LIMIT_S):
                 return await asyncio.wrap_future(answer)
         except TimeoutError:
-            return _problem(path, 503, f"The server's main loop did not answer within {MAIN_LOOP_LIMIT_S:g} s.")
+            return _problem(path, 503, f"{path} was not answered within {MAIN_LOOP_LIMIT_S:g} s: {HANGS}")
 
 
 async def answered(application: ASGIApp, path: str) -> ProbeAnswer:

@@ -23,6 +23,7 @@ from tests.fakes_hub import FakeHub
 
 EVERY_S = 0.01
 CUT_AFTER_S = 3.0
+HEAD_LIMIT_S = 5.0
 PODS = 300
 
 
@@ -43,9 +44,10 @@ async def _publish(hub: FakeHub) -> None:
 
 
 async def serve(port: int) -> None:
-    """As `scale serve` does, but less patient with a client that takes nothing."""
+    """As `scale serve` does, but less patient with a client that takes or says nothing."""
     async with in_motion() as application:
-        await LimitedServer(application, "127.0.0.1", port, 2_000, cut_after_s=CUT_AFTER_S).serve()
+        limits = {"cut_after_s": CUT_AFTER_S, "head_limit_s": HEAD_LIMIT_S}
+        await LimitedServer(application, "127.0.0.1", port, 2_000, **limits).serve()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 20.0
 ALLOWED = "https://scale.example"
+WHOLE = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,14 @@ async def test_start_and_list_over_a_real_socket(port: int) -> None:
         length = f"Content-Type: application/json\r\nContent-Length: {len(body)}"
         writer.write(_head("POST", "/api/load-test/start", length) + body)
         assert b" 200 " in await asyncio.wait_for(reader.readline(), 5)
+
+
+@pytest.mark.parametrize("says", [b"", b"G", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-", WHOLE])
+async def test_a_client_that_says_no_whole_request_is_let_go(port: int, says: bytes) -> None:
+    async with _connection(port) as (reader, writer):
+        writer.write(says)
+        answer = await asyncio.wait_for(reader.read(), 60)
+    assert answer.startswith(b"HTTP/1.1 200 ") == (says == WHOLE)
 
 
 async def test_a_client_that_takes_nothing_holds_up_nobody(port: int) -> None:

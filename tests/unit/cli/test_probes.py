@@ -80,7 +80,7 @@ async def test_a_main_loop_that_hangs_fails_its_probe(port: int, monkeypatch: py
         answer = another_thread.submit(ask, port, b"GET /healthz HTTP/1.1\r\n\r\n").result(20)
     line, _, body = answer.partition(b"\r\n")
     assert line == b"HTTP/1.1 503 Service Unavailable"
-    assert b"main loop did not answer within 0.2 s" in body
+    assert b"/healthz was not answered within 0.2 s: the server's main loop hangs" in body
 
 
 async def test_silent_clients_are_cut_for_new_ones(port: int) -> None:
@@ -105,6 +105,15 @@ def ask_in_vain(port: int) -> bytes:
             return client.recv(1)
         except ConnectionResetError:
             return b""
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no socket here takes both")
+async def test_all_addresses_are_those_of_both_kinds() -> None:
+    listener = ProbeListener(APPLICATION, "::", port := free_port())
+    listener.start()
+    line, _ = await asked(port, b"GET /healthz HTTP/1.1\r\n\r\n")
+    listener.stop()
+    assert line == b"HTTP/1.1 200 OK"
 
 
 async def test_a_taken_port_is_a_sentence(port: int) -> None:
