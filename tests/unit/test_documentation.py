@@ -111,7 +111,8 @@ def test_the_pages_show_most_commands() -> None:
 def test_commands_in_pages_exist_with_their_flags(page: Path) -> None:
     for line in COMMAND.findall(page.read_text()):
         command = scale.commands[line[0]]
-        known = {flag for each in command.params for flag in each.opts} | {"--help"}
+        commands = [command, *getattr(command, "commands", {}).values()]
+        known = {flag for one in commands for each in one.params for flag in each.opts} | {"--help"}
         assert set(re.findall(r"(?<=\s)--[a-z-]+", line[1])) <= known, line
 
 
