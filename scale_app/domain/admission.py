@@ -59,7 +59,8 @@ def check_name(url: str, allowed: Collection[str], doors: Doors = (), is_listed:
     _check_metadata(url, host)
     if (host, port_of_url(url)) in doors:
         raise _own_server(url, f"{host} port {port_of_url(url)}")
-    if not (is_listed or literal(host) or _named(host, allowed)):
+    # As it is written: an address with a final dot is a name to the resolver.
+    if not (is_listed or literal(urlsplit(url).hostname or "") or _named(host, allowed)):
         raise _unlisted(url, host, host)
 
 

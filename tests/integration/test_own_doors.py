@@ -106,7 +106,7 @@ async def unused() -> str:
 async def test_the_resolver_hears_of_listed_names_only() -> None:
     gate = TargetGatekeeper(("10.0.0.0/8", "0.0.0.0/0", "listed.invalid", "kubernetes:*/*"), unused)
     with looking() as asked:
-        for host in ("secret.evil.invalid", "cart.shop.svc", "localhost", "metadata.google.internal"):
+        for host in ("secret.evil.invalid", "cart.shop.svc", "localhost", "10.0.0.1.", "metadata.google.internal"):
             with pytest.raises(TargetRefused):
                 await gate.admit(LoadPlan(f"http://{host}/"))
         assert asked == []
