@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -287,6 +288,23 @@ async def test_the_self_check_reads_no_secret_and_changes_nothing(
 async def test_a_service_is_found_with_what_the_gate_needs(catalog: KubernetesCatalog) -> None:
     found = await catalog.find(CART)
     assert (found.service, found.addresses, found.ports, found.problem) == (CART, ("127.0.0.9",), (8080,), "")
+
+
+@pytest.mark.parametrize(("address", "port", "ready", "refused"), [
+    ("10.9.9.9", 8000, True, True), ("10.9.9.9", 9000, True, False), ("10.1.1.1", 8000, True, False),
+    ("10.9.9.9", 8000, False, False),
+])  # fmt: skip
+async def test_a_service_whose_pod_is_this_server_is_no_target(
+    server: FakeApiServer, catalog: KubernetesCatalog, address: str, port: int, ready: bool, refused: bool
+) -> None:
+    pods = (endpoint("cart-1"), endpoint("cart-2", addresses=[address], ready=ready))
+    server.put("endpointslices", endpoint_slice(*pods) | {"ports": [{"port": port, "protocol": "TCP"}]})
+    gate = TargetGatekeeper(
+        ["kubernetes:shop/*"], unused, is_own="10.9.9.9".__eq__, find_service=catalog.find, own_ports=lambda: (8000,)
+    )
+    plan = LoadPlan("http://127.0.0.9:8080/", service="shop/cart")
+    with pytest.raises(TargetRefused, match="a pod behind it, 10") if refused else nullcontext():
+        await gate.admit(plan)
 
 
 @pytest.mark.parametrize(
