@@ -62,15 +62,16 @@ class ConnectionJoin:
         self._open: dict[int, _KnownConnection] = {}
         self._closed: list[_KnownConnection] = []
         self._looked_s = -inf
+        self._table_s = -inf
         self._ended: Counter[str] = Counter()
         self._seen: Counter[str] = Counter()
+        self._unseen = _Unseen()
 
     def connections_seen(self, sample: ConnectionsSample) -> None:
         if not self._begun:
             self._begun = True
             self._before = dict(sample.opened)
             self._listed_first = frozenset({*sample.opened, *sample.unread})
-        self._opened.update(sample.opened)  # of a pod that is not read this time the last one stands
         self._pods.update(sample.clients)
         self._waiting = [*self._waiting, sample][-WAITING_AT_MOST:]
 
@@ -84,8 +85,7 @@ class ConnectionJoin:
             self._follow(sample.at_s, sample.loads.long, sample.loads.endpoints)
         if not self._begun:
             return None
-        if sample.loads is not None:
-            self._join_until(sample.at_s)
+        self._join_until(sample.at_s)
         return self._joined(sample.answered, sample.connections)
 
     def _follow(self, at_s: float, long: Mapping[int, int], endpoints: Mapping[int, str]) -> None:
@@ -112,7 +112,9 @@ class ConnectionJoin:
         """Join the tables that were read by this time."""
         for table in self._waiting:
             if table.at_s + table.took_s <= at_s:
+                self._opened.update(table.opened)  # of a pod that is not read this time the last one stands
                 self._match(table)
+                self._table_s = table.at_s
         self._waiting = [table for table in self._waiting if table.at_s + table.took_s > at_s]
 
     def _match(self, table: ConnectionsSample) -> None:
@@ -140,16 +142,55 @@ class ConnectionJoin:
         total = sum(accepted.values())
         connections = Counter({pod: self._seen[pod] for pod in requests})
         if total:
-            requests.update(_split(unseen, accepted))
+            requests.update(self._unseen.now(unseen, self._to_be_seen(), accepted, max(1.0, answered / max(1, opened))))
             # A pod's network also accepts probes and the like, so of what it accepted only our number is ours.
             connections.update(_split(max(0, opened - sum(self._seen.values())), accepted))
         estimated = bool(total) and unseen * len(requests) > ESTIMATED_FROM * answered
         return Joined(dict(requests), dict(connections), estimated)
 
+    def _to_be_seen(self) -> int:
+        """Answers on connections that a table to come may show."""
+        closed = (each for each in self._closed if each.gone_by_s >= self._table_s)
+        return sum(each.answers for each in (*self._open.values(), *closed) if not each.pod)
+
     def _accepted_unseen(self) -> dict[str, int]:
         """{pod: connections that it accepted since the first reading and that were not seen as one of ours}."""
         first = {pod: self._before.get(pod, n if pod in self._listed_first else 0) for pod, n in self._opened.items()}
         return {pod: max(0, n - first[pod] - self._seen[pod]) for pod, n in self._opened.items()}
+
+
+class _Unseen:
+    """Requests on connections that no table shows, shared out to pods by what each accepted in the same time.
+
+    Since the start it would be wrong: a pod that has stopped would get a part of what the others answer since then.
+    """
+
+    def __init__(self) -> None:
+        self._settled: Counter[str] = Counter()
+        self._accepted: Mapping[str, int] = {}
+        self._owed: Counter[str] = Counter()
+        self._lately: Mapping[str, int] = {}
+
+    def now(self, unseen: int, to_be_seen: int, accepted: Mapping[str, int], each: float) -> Counter[str]:
+        """All of the unseen requests by pod. accepted: connections of each pod that were not seen, at least one.
+
+        to_be_seen: the part of unseen that may be seen yet. each: requests that a connection carries.
+        """
+        gained = {pod: max(0, n - self._accepted.get(pod, 0)) for pod, n in accepted.items()}
+        if any(gained.values()):
+            self._accepted, self._lately = accepted, gained
+            self._settle(max(0, unseen - to_be_seen - self._settled.total()), each)
+        rest = unseen - self._settled.total()
+        if rest < 0:  # what was seen is less certain to be theirs than it seemed
+            return Counter(_split(unseen, self._settled))
+        return self._settled + Counter(_split(rest, self._lately))
+
+    def _settle(self, requests: int, each: float) -> None:
+        """Requests are told when their connection has ended: they are of those accepted since the table before last."""
+        owed = self._owed + Counter(self._lately)
+        self._settled.update(_split(requests, owed))
+        paid = Counter(_split(min(owed.total(), round(requests / each)), owed))
+        self._owed = Counter({pod: min(self._lately[pod], max(0, owed[pod] - paid[pod])) for pod in self._lately})
 
 
 def _split(requests: int, weights: Mapping[str, int]) -> dict[str, int]:

@@ -68,10 +68,11 @@ def latency_of(sample: TrafficSample, timeout_s: float) -> Histogram:
 
 
 def picked(now: PodCount, then: PodCount | None) -> PodCount:
-    """What was gained of requests and connections alone."""
+    """What was gained, latencies and failures apart."""
     if then is None or now.requests < then.requests:
         return now
-    return PodCount(now.requests - then.requests, connections=now.connections - then.connections)
+    unanswered = now.unanswered - then.unanswered
+    return PodCount(now.requests - then.requests, connections=now.connections - then.connections, unanswered=unanswered)
 
 
 def gained(now: PodCount, then: PodCount | None) -> PodCount:

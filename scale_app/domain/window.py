@@ -36,6 +36,7 @@ class Window:
     arriving: pods that have just become ready, of which nothing is expected yet.
     quiet: pods that answered until the window began, and have not since. since_s: when that was, in seconds since the
         load began. starts: how often they had been picked by then, each time a silence could have begun.
+        log_all_ended: evidence that connections which ended were theirs, see Quiet.
     """
 
     seconds: float
@@ -57,6 +58,7 @@ class Window:
     quiet: tuple[str, ...] = ()
     since_s: float | None = None
     starts: int = 1
+    log_all_ended: float = 0.0
 
     @property
     def others(self) -> int:
@@ -121,10 +123,21 @@ class Window:
             return None
         answered = {name: self.pods[name].requests for name in self.eligible}
         in_vain = {name: self.pods[name].unanswered for name in self.eligible}
-        silent = silent_pods(answered, self.expected, self.unserved, picks or 0.0, in_vain)
-        if silent is None or not self.quiet:
-            return silent
+        if not self.quiet:
+            return silent_pods(answered, self.expected, self.unserved, picks or 0.0, in_vain)
+        made = (picks or 0.0) * self._made_since
+        silent = silent_pods(answered, self.expected, self.unserved, made, in_vain, self.log_all_ended)
+        if silent is None:
+            return None
         return replace(silent, evidence=silent.evidence / self.starts, since_s=self.since_s)
+
+    @property
+    def _made_since(self) -> float:
+        """The part of the picks that were made since the window began. A connection of before has a chance to be
+        another pod's with each of its answers."""
+        loads = self.loads or {}
+        old = sum(n for load, n in loads.items() if load.chances >= load.requests)
+        return 1.0 - (1.0 - self.freshness) * old / max(1, sum(loads.values()))
 
     def silence(self, picks: float | None) -> Silent | None:
         """The same, where the evidence is enough for a verdict."""

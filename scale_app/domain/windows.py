@@ -19,7 +19,7 @@ from scale_app.domain.mark import (
     unserved_between,
 )
 from scale_app.domain.picks import ConnectionCounters, Loads, carried_between, picks_by_request
-from scale_app.domain.quiet import QuietPods
+from scale_app.domain.quiet import Quiet, QuietPods
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import PodCount, TrafficSample
 from scale_app.domain.source import Source
@@ -72,7 +72,7 @@ class Windows:
         latency = latency_of(sample, self._timeout_s)
         self._marks.append(Mark(sample, dict(self._expected), counted or {}, latency, regular))
         got = answered_since(self._expected.keys(), self._marks[-2], sample, counted or {}, source)
-        self._quiet.observe(self._marks, got, source.traits.in_answers)
+        self._quiet.observe(self._marks, got, source.traits.in_answers, self._roster.in_grace)
         self._end_warm_up()
         while len(self._marks) > 2 and self._marks[1].sample.at_s <= sample.at_s - MINUTE_S:
             self._marks.popleft()
@@ -114,7 +114,21 @@ class Windows:
             if pods and self._began is not None:
                 window = self._between(quiet.since, quiet.connections)
                 since_s = quiet.since.sample.at_s - self._began.sample.at_s
-                yield replace(window, quiet=tuple(pods), since_s=since_s, starts=quiet.starts(pods, window.freshness))
+                starts = quiet.starts(pods, window.freshness, self._source)
+                yield replace(self._with_losses(window, quiet), quiet=tuple(pods), since_s=since_s, starts=starts)
+
+    def _with_losses(self, window: Window, quiet: Quiet) -> Window:
+        """What was lost since the answer before the last may be theirs, too."""
+        first, last = quiet.before.sample, self._marks[-1]
+        pods = {
+            name: replace(count, unanswered=picked(last.sample.pods[name], first.pods.get(name)).unanswered)
+            if name in last.sample.pods
+            else count
+            for name, count in window.pods.items()
+        }
+        unserved = unserved_between(first, last.sample, self._source.traits.in_answers)
+        log_all_ended = quiet.log_all_ended(quiet.pods, last, self._source)
+        return replace(window, pods=pods, unserved=unserved, log_all_ended=log_all_ended)
 
     def _start_from(self, mark: Mark) -> None:
         self._start = mark

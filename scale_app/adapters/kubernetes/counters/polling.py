@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from scale_app.adapters.kubernetes.counters.pods import CountedPod, TargetPods
 from scale_app.adapters.kubernetes.directory import ClusterOf
@@ -25,11 +25,15 @@ AT_ONCE = 20
 OFTENER = 5
 REST_PER_READING = 2.0
 """A reading that takes long is followed by a longer rest, so that reading never loads the cluster all the time."""
+PATIENCE_S = 1.0
+"""For a pod that could not be read the last time, or twice what the others took then: their counts should not be late
+because of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PodReadings(Generic[T]):
-    """One look at every pod. at_s, took_s: of the whole. got: {pod name: what it gave}. failed: {pod name: why}."""
+    """One look at every pod. at_s, took_s: of those that were read. got: {pod name: what it gave}. failed: {pod name:
+    why}."""
 
     at_s: float
     took_s: float
@@ -44,6 +48,9 @@ class PodReadings(Generic[T]):
         name, why = next(iter(self.failed.items()))
         total = len(self.got) + len(self.failed)
         return why if total == 1 else f"{len(self.failed)} of {total} pods could not be read, among them {name}: {why}"
+
+
+NOT_READ: PodReadings[Any] = PodReadings(0.0, 0.0, {}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +77,11 @@ class AtPods:
 
         Raises CountingFailed when the first look gets nothing from any pod.
         """
-        first = True
+        reading: PodReadings[T] | None = None
         while True:
-            reading = await self._look_at(pods.now(), read)
-            if first and reading.failed and not reading.got:
+            before, reading = reading, await self._look_at(pods.now(), read, reading or NOT_READ)
+            if before is None and reading.failed and not reading.got:
                 raise CountingFailed(reading.problem)
-            first = False
             yield reading
             # What a pod answers after its last reading is lost, so one that is about to end is read more often.
             ending = any(pod.ending for pod in pods.now().values())
@@ -85,23 +91,33 @@ class AtPods:
             await asyncio.sleep(max(pause_s - reading.took_s, rest_s))
 
     async def _look_at(
-        self, pods: Mapping[str, CountedPod], read: Callable[[CountedPod], Awaitable[T]]
+        self,
+        pods: Mapping[str, CountedPod],
+        read: Callable[[CountedPod], Awaitable[T]],
+        before: PodReadings[T],
     ) -> PodReadings[T]:
         """Every pod once, AT_ONCE of them at a time."""
-        limited = asyncio.Semaphore(AT_ONCE)
+        limited, patience_s = asyncio.Semaphore(AT_ONCE), max(PATIENCE_S, 2 * before.took_s)
         got: dict[str, T] = {}
         failed: dict[str, str] = {}
+        began_s = read_s = self.clock.monotonic_s()
 
         async def look(pod: CountedPod) -> None:
+            nonlocal read_s
             async with limited:
                 try:
-                    got[pod.name] = await read(pod)
+                    async with asyncio.timeout(patience_s if pod.name in before.failed else None):
+                        got[pod.name] = await read(pod)
+                    read_s = self.clock.monotonic_s()
+                except TimeoutError as error:
+                    failed[pod.name] = before.failed.get(pod.name) or UNFORESEEN.format(
+                        pod=pod.name, error=named(error)
+                    )
                 except ScaleError as error:
                     failed[pod.name] = str(error)
                 except Exception as error:
                     log.exception("the pod %s could not be read", pod.name)
                     failed[pod.name] = UNFORESEEN.format(pod=pod.name, error=named(error))
 
-        began_s = self.clock.monotonic_s()
         await asyncio.gather(*(look(pod) for pod in pods.values()))
-        return PodReadings(began_s, self.clock.monotonic_s() - began_s, got, failed)
+        return PodReadings(began_s, read_s - began_s, got, failed)

@@ -1,0 +1,79 @@
+"""A ready pod that answers nothing, through the worker's counters and every source, with all kinds of connections."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from scale_app.domain.experiment import decisive_plan
+from scale_app.domain.record import RunRecord
+from scale_app.domain.source import Source
+from scale_app.domain.verdict import VerdictKind
+from tests.unit.domain.dead_pod import DEAD, How, Played, Scene, played
+
+SOURCES = (Source.HEADER, Source.PROMETHEUS, Source.ACCESS_LOG, Source.CONNECTION_MAP)
+CONNECTIONS = {
+    "new": Scene(each=1, timeout_s=5.0, duration_s=20.0),
+    "every 5": Scene(each=5, timeout_s=10.0, duration_s=20.0),
+    "kept": Scene(each=None, users=80, think_s=0.8, timeout_s=2.0, duration_s=20.0),
+}
+DIES: dict[str, tuple[How, float]] = {
+    "drops from the start": ("drops", 0.0),
+    "drops in mid-run": ("drops", 4.5),
+    "refuses in mid-run": ("refuses", 4.5),
+}
+
+
+def experiment_proposed(run: Played) -> bool:
+    record = RunRecord("run-1", run.run.plan, run.last.source, run.run.state, 0.0, last=run.last)
+    return decisive_plan(record) is not None
+
+
+@pytest.mark.parametrize(("how", "from_s"), DIES.values(), ids=DIES)
+@pytest.mark.parametrize("scene", CONNECTIONS.values(), ids=CONNECTIONS)
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_run_names_the_pod_alerts_to_the_end_and_proposes_no_other_run(
+    source: Source, scene: Scene, how: How, from_s: float
+) -> None:
+    run = played(replace(scene, source=source, from_s=from_s, how=how))
+    what = run.last.verdict.sentence
+    assert run.last.source is source
+    assert run.last.verdict.kind is VerdictKind.UNEVEN, what
+    assert f"the ready pod {DEAD}" in what
+    assert "of all requests" in what
+    assert run.silent_pods() == [(DEAD,)], what
+    assert run.last.alert, what
+    assert not experiment_proposed(run), what
+
+
+ANSWERING = {
+    "all pods lose some": Scene(spread=0.05, timeout_s=2.0),
+    "kept connections, of which some are lost": Scene(each=None, users=20, spread=0.002, timeout_s=1.0),
+    "it ended with its connections and began anew": Scene(
+        each=None, users=40, from_s=4.5, to_s=6.5, restarts=True, timeout_s=1.0
+    ),
+}
+
+
+@pytest.mark.parametrize("scene", ANSWERING.values(), ids=ANSWERING)
+@pytest.mark.parametrize("source", [Source.HEADER, Source.ACCESS_LOG])
+def test_a_pod_that_answers_is_not_called_silent_whatever_is_lost(source: Source, scene: Scene) -> None:
+    run = played(replace(scene, source=source, duration_s=20.0))
+    assert sum(run.last.errors.values()) >= 3
+    assert run.silent_pods() == []
+    assert "not answer" not in run.last.verdict.sentence
+    if not scene.restarts:  # for two seconds it did not
+        assert not [message for message in run.alerts if "not answer" in message]
+
+
+@pytest.mark.parametrize(
+    "scene", [Scene(duration_s=20.0), Scene(duration_s=20.0, from_s=4.5)], ids=["all", "one stops"]
+)
+def test_connections_that_no_table_shows_are_dealt_to_the_pods_that_answered_then(scene: Scene) -> None:
+    """Connections of two seconds, of which every other one is seen."""
+    run = played(replace(scene, source=Source.CONNECTION_MAP))
+    fair = sum(run.answered.values()) / len(run.answered)
+    counted = {pod.name: pod.requests for pod in run.last.pods}
+    assert sum(counted.values()) == sum(run.answered.values())
+    assert counted == {name: pytest.approx(requests, abs=0.15 * fair) for name, requests in run.answered.items()}
