@@ -93,7 +93,7 @@ class Cluster:
     def url_of(self, service: str, namespace: str, port: int = 80) -> str:
         """A Service's URL, once its name is known and its pods answer there."""
         url = f"http://{service}.{namespace}.svc{'' if port == 80 else f':{port}'}/"
-        until(lambda: _answers(f"{url}healthz"), f"{url} answers")
+        until(lambda: answers(f"{url}healthz"), f"{url} answers")
         return url
 
     def address_of(self, service: str, namespace: str) -> str:
@@ -169,7 +169,8 @@ def until(there: Callable[[], T], what: str, limit_s: float = WAIT_LIMIT_S) -> T
     return value
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether this is answered with status 200 now."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
             return bool(answer.status == 200)

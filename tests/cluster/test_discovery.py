@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,6 +16,7 @@ from scale_app.domain.cluster import ClusterTarget, TargetList
 from scale_app.domain.source import GATEWAY, NEEDS
 from tests.cluster.accounts import account, kubeconfig_of
 from tests.cluster.handle import Cluster
+from tests.cluster.layout import node_ip
 from tests.cluster.targets import Thing, echo, service
 
 SHOWN = ("targets", "ingresses", "routes")
@@ -83,12 +87,22 @@ def gateway_api(cluster: Cluster) -> Iterator[None]:
 
 async def offered(cluster: Cluster, namespace: str, folder: Path, *sources: str) -> TargetList:
     """To an account with these rows' rights."""
-    rules = [rule for need in NEEDS if need.source in sources for rule in need.rules]
+    async with seen_with(cluster, namespace, folder, *sources) as catalog:
+        return await catalog.targets()
+
+
+@asynccontextmanager
+async def seen_with(cluster: Cluster, namespace: str, folder: Path, *sources: str) -> AsyncIterator[KubernetesCatalog]:
+    """The cluster as an account with these rows' rights sees it."""
+    needs = [need for need in NEEDS if need.source in sources]
     name = "-".join(sources)
-    account(cluster, namespace, name, ((rule.verb, rule.resource, rule.api_group) for rule in rules))
+    for wide in {need.cluster_wide for need in needs}:
+        rules = [rule for need in needs if need.cluster_wide is wide for rule in need.rules]
+        given = ((rule.verb, rule.resource, rule.api_group) for rule in rules)
+        account(cluster, namespace, name, given, everywhere=wide)
     clusters = Clusters(str(kubeconfig_of(cluster, namespace, name, folder)))
     try:
-        return await KubernetesCatalog(clusters).targets()
+        yield KubernetesCatalog(clusters)
     finally:
         await clusters.close()
 
@@ -117,6 +131,39 @@ async def test_services_ingresses_and_routes_are_offered_with_their_urls_each_by
     less = await offered(cluster, namespace, tmp_path, "targets", "ingresses")
     assert by_kind(less).keys() == {("Service", "echo"), ("Service", "idle"), ("Ingress", "echo")}
     assert f"list httproutes.{GATEWAY}" in less.problem
+    await every_way_leads_to_its_service(cluster, namespace, tmp_path)
+
+
+BALANCER_IP, BALANCER_HOST = "198.18.200.8", "lb.example"
+
+
+async def every_way_leads_to_its_service(cluster: Cluster, namespace: str, folder: Path) -> None:
+    """Each with the right to what it is looked up in, and not without."""
+    balanced = service("balanced", type="LoadBalancer")
+    cluster.apply([balanced], namespace)
+    given = {"status": {"loadBalancer": {"ingress": [{"ip": BALANCER_IP}, {"hostname": BALANCER_HOST}]}}}
+    patch = ("--subresource=status", "--type=merge", "-p", json.dumps(given))
+    cluster.kubectl("patch", "service", "balanced", "-n", namespace, *patch)
+    port = cluster.get("service", "balanced", "-n", namespace)["spec"]["ports"][0]["nodePort"]
+    ways = {
+        ("targets",): (f"http://{cluster.address_of('echo', namespace)}/", "echo"),
+        ("targets", "nodes"): (f"http://{node_ip('n3')}:{port}/", "balanced"),
+        ("targets", "ingresses"): ("https://shop.example/cart", "echo"),
+        ("targets", "routes"): ("http://route.example:8080/", "echo"),
+    }
+    for sources, (url, name) in ways.items():
+        async with seen_with(cluster, namespace, folder, *sources) as catalog:
+            assert await leads(catalog, url) == f"{namespace}/{name}"
+            assert await leads(catalog, f"http://{BALANCER_IP}/") == f"{namespace}/balanced"
+            assert await leads(catalog, "http://alias.example/", BALANCER_HOST) == f"{namespace}/balanced"
+            hidden = [other for needed, (other, _) in ways.items() if not {*needed} <= {*sources}]
+            assert {await leads(catalog, other) for other in hidden} == {None}
+
+
+async def leads(catalog: KubernetesCatalog, url: str, *addresses: str) -> str | None:
+    host = urlsplit(url).hostname or ""
+    found = await catalog.leads_to(url, addresses, host)
+    return str(found) if found else None
 
 
 async def test_a_cluster_without_the_gateway_api_offers_the_rest_and_misses_nothing(

@@ -13,13 +13,15 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.handle import Cluster, Pod
-from tests.cluster.layout import CLIENT_NODE, node_ip
+from tests.cluster.handle import Cluster, Pod, answers, until
+from tests.cluster.layout import CLIENT_NODE, ZONES, node_ip
 from tests.cluster.product import OUTSIDE, Product, Ran, scale_run, serving
 from tests.cluster.targets import ECHO_PORT, echo, namespace, service
 from tests.cluster.truth import answered
 
 APP = "app=echo"
+BALANCER_IP = "198.18.200.7"
+"""Nobody has it; kube-proxy leads it to the pods, once it is in the Service's status."""
 HERE = "kube-proxy"
 PODS = 5
 SAID_WITHIN_S = 8.0
@@ -29,9 +31,11 @@ SERVICES: dict[str, dict[str, Any]] = {
     "sticky": {"sessionAffinity": "ClientIP"},
     "local": {"internalTrafficPolicy": "Local"},
     "near": {"trafficDistribution": "PreferSameNode"},
+    "zone": {"trafficDistribution": "PreferSameZone"},
     "headless": {"clusterIP": "None"},
     "outside": {"type": "NodePort", "externalTrafficPolicy": "Local"},
     "nodes": {"type": "NodePort"},
+    "balanced": {"type": "LoadBalancer"},
     "alias": {"type": "ExternalName", "externalName": f"sticky.{HERE}.svc.cluster.local"},
 }
 
@@ -108,13 +112,20 @@ def test_affinity_sends_everything_of_one_client_to_one_pod(measured: Measure) -
     assert ran.causes[0] == "session_affinity"
 
 
-@pytest.mark.parametrize(("setting", "cause"), [("local", "internal_traffic_policy"), ("near", "topology")])
-def test_a_preference_for_the_own_node_reaches_only_its_pods(
-    measured: Measure, pods: list[Pod], setting: str, cause: str
+@pytest.mark.parametrize(
+    ("setting", "cause", "nodes"),
+    [
+        ("local", "internal_traffic_policy", (CLIENT_NODE,)),
+        ("near", "topology", (CLIENT_NODE,)),
+        ("zone", "topology", tuple(node for node, zone in ZONES.items() if zone == ZONES[CLIENT_NODE])),
+    ],
+)
+def test_a_preference_for_the_own_node_or_zone_reaches_only_its_pods(
+    measured: Measure, pods: list[Pod], setting: str, cause: str, nodes: tuple[str, ...]
 ) -> None:
     ran, truth = measured.run(setting, requests_per_connection=1)
     assert agree(ran, truth)
-    near = {pod.name for pod in pods if pod.node == CLIENT_NODE}
+    near = {pod.name for pod in pods if pod.node in nodes}
     assert {name for name, requests in truth.items() if requests} == near
     assert ran.verdict == "UNEVEN"
     assert ran.causes[0] == cause
@@ -205,6 +216,16 @@ def test_a_node_port_is_its_service_at_any_node(cluster: Cluster, measured: Meas
     ran, truth = measured.run("nodes", f"http://{node_ip('n2')}:{port}/", requests_per_connection=1, duration=3)
     assert agree(ran, truth)
     assert ran.last["service"]["external_traffic_policy"] == "Cluster"
+
+
+def test_the_address_of_a_load_balancer_is_its_service(cluster: Cluster, measured: Measure) -> None:
+    given = json.dumps({"status": {"loadBalancer": {"ingress": [{"ip": BALANCER_IP}]}}})
+    cluster.kubectl("patch", "service", "balanced", "-n", HERE, "--subresource=status", "--type=merge", "-p", given)
+    until(lambda: answers(f"http://{BALANCER_IP}/healthz"), "kube-proxy leads the balancer's address to the pods")
+    ran, truth = measured.run("balanced", f"http://{BALANCER_IP}/", requests_per_connection=1, duration=2)
+    assert agree(ran, truth)
+    assert ran.counted.keys() == truth.keys()
+    assert ran.last["service"]["entry"] == "load balancer"
 
 
 def test_one_pod_of_a_cluster_that_scale_does_not_know_is_not_called_even(
