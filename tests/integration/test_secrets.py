@@ -135,3 +135,14 @@ def test_no_secret_is_ever_sent_to_this_machine(open_to_itself: Served, host: st
     assert ask(server, "GET", "/api/v1/plans")["plans"] == []
     assert ask(server, "GET", RUNS)["runs"] == []
     assert not telling(stored(server.log.parent) + server.printed() + known)
+
+
+def test_nor_to_another_program_of_this_machine_that_may_be_loaded(open_to_itself: Served) -> None:
+    mirror = Mirror()
+    with mirror_of(mirror) as port:
+        plan = plan_for(f"http://127.0.0.1:{port}/")
+        known, unknown = (refused(open_to_itself, plan, f"SCALE_SECRET_{name}") for name in ("SHOP", "NONE"))
+        ask(open_to_itself, "POST", RUNS, plan_for(f"http://127.0.0.1:{port}/", headers={}, body="", duration_s=1), 201)
+    assert "no secret of this name is bound to this target" in known
+    assert known == unknown
+    assert not any(VALUE in head + body for head, body in mirror.got)

@@ -47,7 +47,7 @@ WAYS: tuple[Callable[[str], str], ...] = (
     lambda said: json.dumps(said)[1:-1],
     lambda said: base64.b64encode(f"user:{said}".encode()).decode(),
     lambda said: said[:14],
-    lambda said: said[-9:],
+    lambda said: said[:9],
     lambda said: said.encode().hex(),
 )
 
