@@ -1,8 +1,9 @@
 """Content-Security-Policy: what a browser may load and run of an answer that says nothing of that itself.
 
 The built page has scripts within its HTML, which Reflex and React Router write. Each is let through by its hash, taken
-from the files that are served, so that a script that somebody brings into the page does not run. Styles are let
-through: the page's own libraries write them while it runs, and a style runs nothing.
+from the files that are served, so that a script that somebody brings into the page does not run. Evaluating a text is
+let through: Reflex does so with what the server sends over the page's own socket, toasts and the closing of dialogs
+among it. Styles are let through: the page's own libraries write them while it runs, and a style runs nothing.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ BUILT_PAGE = Path(".web/build/client")
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 """An answer that is no page loads and runs nothing, should a browser ever show it as one."""
 PAGE_POLICY = (
-    "default-src 'self'; script-src 'self'{hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "frame-ancestors 'self'; base-uri 'self'; form-action 'self'; object-src 'none'"
+    "default-src 'self'; script-src 'self' 'unsafe-eval'{hashes}; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; frame-ancestors 'self'; base-uri 'self'; form-action 'self'; object-src 'none'"
 )
 
 

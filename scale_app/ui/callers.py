@@ -11,8 +11,10 @@ from reflex.middleware.middleware import Middleware
 
 from scale_app import wiring
 from scale_app.api.identity import KNOWN_SOCKET, KnownSocket
+from scale_app.api.sign_in import LOGOUT
 from scale_app.domain.identity import CALLER, LOCAL_USER, Caller, SignIn
 from scale_app.service.permits import may
+from scale_app.ui.controls import button
 from scale_app.ui.reflex_compat import Part, nothing_happens, session_of_event, set_changed, socket_scope
 
 
@@ -36,16 +38,25 @@ class CallerOfEvents(Middleware):
         return socket.caller if isinstance(socket, KnownSocket) else self._unknown
 
 
+LEAVE = (
+    "const leave = document.createElement('form'); leave.method = 'post'; "
+    f"leave.action = '{LOGOUT}'; document.body.append(leave); leave.submit();"
+)
+"""A form by script, since Reflex keeps the submits of its own ones to itself."""
 EVERYBODY_IS_ADMIN = "Nobody signs in (SCALE_AUTH=none): everybody who reaches this server is admin."
 
 
 class WhoAsks(rx.State):
     """name: of whoever has this tab open, "" where nobody signs in. warning: that nobody does, though others reach this
-    server. not_start, not_delete: why the role does not allow what starts with it, "" where it does."""
+    server. may_sign_out: this server signed the person in.
+
+    not_start, not_delete: why the role does not allow what starts with it, "" where it does.
+    """
 
     name: str = ""
     role: str = ""
     warning: str = ""
+    may_sign_out: bool = False
     not_start: str = ""
     not_delete: str = ""
 
@@ -60,6 +71,7 @@ class WhoAsks(rx.State):
             name=principal.name if principal and signed_in else "",
             role=principal.role.value if principal else "",
             warning=EVERYBODY_IS_ADMIN if wiring.identity().auth == "none" else "",
+            may_sign_out=principal is not None and principal.sign_in is SignIn.OIDC,
             not_start=may("start"),
             not_delete=may("delete"),
         )
@@ -78,6 +90,10 @@ def who_asks() -> Part:
                 class_name="who",
                 data_testid="who",
             ),
+        ),
+        rx.cond(
+            WhoAsks.may_sign_out,
+            button("Sign out", rx.call_script(LEAVE), "sign-out", look="small"),
         ),
         rx.cond(
             WhoAsks.warning != "",

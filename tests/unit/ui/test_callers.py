@@ -39,6 +39,11 @@ def test_an_operator_may_start_and_not_delete() -> None:
     assert (tab.not_start, "needs the role admin" in tab.not_delete) == ("", True)
 
 
+def test_only_whoever_this_server_signed_in_may_sign_out_here() -> None:
+    ways = {way: seen(Principal("ada", Role.VIEWER, way)).may_sign_out for way in SignIn}
+    assert [way for way, may in ways.items() if may] == [SignIn.OIDC]
+
+
 def test_where_nobody_signs_in_no_name_is_shown_and_nothing_is_refused() -> None:
     tab = seen(LOCAL_USER)
     assert (tab.name, tab.not_start, tab.not_delete, tab.warning) == ("", "", "", "")

@@ -1,0 +1,66 @@
+"""The page of people who signed in: who they are, what their role does not allow, and the way out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.mock_issuer import CLIENT_ID, CLIENT_SECRET, MockIssuer, mock_issuer
+from tests.serving import Served, build_page, free_port, served
+
+WAIT_MS = 30_000
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[MockIssuer]:
+    with mock_issuer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(issuer: MockIssuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    build_page()
+    port = free_port()
+    own = {
+        "SCALE_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "SCALE_OIDC_ISSUER": issuer.url,
+        "SCALE_OIDC_CLIENT_ID": CLIENT_ID,
+        "SCALE_OIDC_CLIENT_SECRET": CLIENT_SECRET,
+        "SCALE_ROLES": "viewer=staff,operator=sre",
+    }
+    with served(environment={**os.environ, **own}, scratch=tmp_path_factory.mktemp("served"), port=port) as running:
+        yield running
+
+
+@pytest.fixture
+def stranger() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser.new_page()
+        browser.close()
+
+
+def test_a_viewer_sees_who_one_is_and_why_start_is_disabled_and_can_leave(
+    server: Served, issuer: MockIssuer, stranger: Page
+) -> None:
+    issuer.claims = {"email": "ada@example.org", "groups": ["staff"]}
+    stranger.goto(server.url)
+    expect(stranger.get_by_test_id("who")).to_contain_text("ada@example.org", timeout=WAIT_MS)
+    expect(stranger.get_by_test_id("who")).to_contain_text("viewer")
+    expect(stranger.get_by_test_id("start")).to_be_disabled(timeout=WAIT_MS)
+    expect(stranger.get_by_test_id("why-not")).to_contain_text("starting a run needs the role operator")
+    stranger.get_by_test_id("sign-out").click()
+    expect(stranger.get_by_role("heading", name="Signed out")).to_be_visible(timeout=WAIT_MS)
+    assert stranger.request.get(f"{server.url}/api/v1/me").status == 401
+
+
+def test_an_operator_may_start(server: Served, issuer: MockIssuer, stranger: Page) -> None:
+    issuer.claims = {"email": "ada@example.org", "groups": ["sre"]}
+    stranger.goto(server.url)
+    expect(stranger.get_by_test_id("who")).to_contain_text("operator", timeout=WAIT_MS)
+    expect(stranger.get_by_test_id("start")).to_be_enabled()
+    expect(stranger.get_by_test_id("why-not")).to_have_count(0)
