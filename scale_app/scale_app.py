@@ -9,6 +9,7 @@ from scale_app import wiring
 from scale_app.api.guard import Guard
 from scale_app.api.identity import KnownCallers
 from scale_app.api.routes import api_app
+from scale_app.ui.audit import AuditList, audit_page
 from scale_app.ui.callers import CallerOfEvents, WhoAsks
 from scale_app.ui.compare import ComparePage, compare_page
 from scale_app.ui.layout import NotStored
@@ -23,6 +24,7 @@ from scale_app.ui.runs.state import RunList
 from scale_app.ui.shown.state import Follower
 from scale_app.ui.shown.viewers import VIEWERS
 from scale_app.ui.targets import TargetsPage, targets_page
+from scale_app.ui.tokens import TokensPage, tokens_page
 
 
 def guarded(app: ASGIApp) -> ASGIApp:
@@ -50,4 +52,6 @@ app.add_page(live_page, route="/", title=Follower.view.title, on_load=[PlanForm.
 app.add_page(runs_page, route="/runs", title="Runs · Scale", on_load=[RunList.load, RunList.follow, *of_every_page])
 app.add_page(run_page, route="/runs/[run_id]", title=Follower.view.title, on_load=[OneRunPage.load, *of_every_page])
 app.add_page(targets_page, route="/targets", title="Targets · Scale", on_load=[TargetsPage.load, *of_every_page])
+app.add_page(tokens_page, route="/tokens", title="Tokens · Scale", on_load=[TokensPage.load, *of_every_page])
+app.add_page(audit_page, route="/audit", title="Audit log · Scale", on_load=[AuditList.load, *of_every_page])
 app.add_page(compare_page, route="/compare", title="Compare · Scale", on_load=[ComparePage.load, *of_every_page])

@@ -176,8 +176,8 @@ async def lifespan() -> AsyncIterator[None]:
             yield
         finally:
             await _hub().close()
-            keeping.cancel()
             await audit().finish(LAST_ENTRIES_S)
+            keeping.cancel()
             await _sign_in_store().close()
             await _demo().close()
             if clusters := _clusters():

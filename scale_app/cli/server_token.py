@@ -11,8 +11,8 @@ from scale_app.domain.errors import SettingsError
 from scale_app.settings import read_secret
 
 TOKEN_FROM = (
-    "This command takes its token from SCALE_TOKEN, or from the file that SCALE_TOKEN_FILE names; an admin makes one "
-    "with `scale tokens make` or on the page Tokens."
+    "This command takes its token from SCALE_TOKEN, or from the file that SCALE_TOKEN_FILE names; make one on the "
+    "server's page Tokens."
 )
 TOKEN = re.compile(r"[\x21-\x7e]+")
 """Anything that can stand in a header: a proxy in front of the server may ask for a token of its own kind."""

@@ -13,6 +13,7 @@ import logging
 import math
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 
 from scale_app.domain.audit import AccessToken, MadeToken
 from scale_app.domain.errors import PlanError, StoreUnavailable, TokenNotFound
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 FRESH_S = 5.0
 """For so long the tokens that were read last are believed; what this process revokes ends at once."""
 EVERY_S = 60.0
+LAST_NOTES_S = 1.0
 LONGEST_TEXT = 200
 MOST_TOKENS = 1_000
 MOST_DAYS = 3_650
@@ -119,7 +121,10 @@ class Access:
             log.warning("the uses of tokens could not be noted; Scale tries again later: %s", error)
 
     async def close(self) -> None:
-        """Let go of the store."""
+        """Tell and note what is not yet, if that goes quickly, and let go of the store."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_NOTES_S):
+                await self.look()
         await self._store.close()
 
     async def _make(self, name: str, owner: str, role: Role, days: float) -> MadeToken:

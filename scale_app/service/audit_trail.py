@@ -51,6 +51,7 @@ class AuditTrail:
         self._store, self._write, self._sleep = store, write, sleep
         self._waiting: deque[AuditEntry] = deque()
         self._news = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._refused: dict[Key, _Repeated] = {}
 
     def note(self, entry: AuditEntry) -> None:
@@ -68,7 +69,8 @@ class AuditTrail:
                 await self._sleep(AGAIN_S)
 
     async def finish(self, limit_s: float) -> None:
-        """Store the rest, in at most so long."""
+        """Store the rest, in at most so long. `keep` is cancelled afterwards: what is being stored when that happens
+        would be stored twice."""
         self._tell_repeated(float("inf"))
         try:
             async with asyncio.timeout(limit_s):
@@ -109,11 +111,12 @@ class AuditTrail:
 
     async def _stored(self) -> bool:
         """False when the database cannot be written now."""
-        while self._waiting:
-            try:
-                await self._store.add_audit(self._waiting[0])
-            except StoreUnavailable as error:
-                log.error("the audit log waits for the database: %s", error)
-                return False
-            self._waiting.popleft()
+        async with self._turn:
+            while self._waiting:
+                try:
+                    await self._store.add_audit(self._waiting[0])
+                except StoreUnavailable as error:
+                    log.error("the audit log waits for the database: %s", error)
+                    return False
+                self._waiting.popleft()
         return True

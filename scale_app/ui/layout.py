@@ -9,8 +9,9 @@ from typing import Any, Literal
 import reflex as rx
 
 from scale_app import wiring
+from scale_app.domain.identity import Role
 from scale_app.ui import BUILD_ID
-from scale_app.ui.callers import who_asks
+from scale_app.ui.callers import WhoAsks, who_asks
 from scale_app.ui.controls import button
 from scale_app.ui.display import info, info_texts, notice
 from scale_app.ui.reflex_compat import Flag, Part, lost_connection
@@ -35,6 +36,8 @@ def page(*inside: Part, here: str) -> Part:
                 _link("Live", "/", here),
                 _link("Runs", "/runs", here),
                 _link("Targets", "/targets", here),
+                _link("Tokens", "/tokens", here),
+                rx.cond(WhoAsks.role == Role.ADMIN.value, _link("Audit", "/audit", here)),
                 aria_label="Pages",
             ),
             rx.el.div(_source_badge(here), who_asks(), _theme_switch(), class_name="top-right"),

@@ -27,7 +27,7 @@ class TokenLine:
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """An entry of the audit log in a list. outcome: done, or why not. allowed: False when it was refused."""
+    """An entry of the audit log in a list. outcome: done, failed or refused, and why."""
 
     at: str
     who: str
@@ -56,6 +56,6 @@ def _state(token: AccessToken, valid: bool) -> str:
 def audit_line(entry: AuditEntry) -> AuditLine:
     """The entry, with nobody for a caller that was not known."""
     who = f"{entry.who} ({entry.role})" if entry.who and entry.role else entry.who or NOBODY
-    outcome = entry.reason if entry.allowed else f"refused: {entry.reason}"
+    outcome = f"{'failed' if entry.allowed else 'refused'}: {entry.reason}" if entry.reason else DONE
     at = shown.moment(entry.at_epoch_s)
-    return AuditLine(at, who, entry.address, entry.action, entry.subject, outcome or DONE, entry.allowed)
+    return AuditLine(at, who, entry.address, entry.action, entry.subject, outcome, entry.allowed)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from scale_app.domain.balance import Balance
 from scale_app.domain.events import Event
+from scale_app.domain.identity import LOCAL_USER
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodSpans, PodTimes
 from scale_app.domain.record import RunOutline, RunRecord
@@ -42,7 +43,7 @@ def run_view(
         source_text=record.source.traits.label,
         source_note=record.source.traits.meaning,
         message=record.told or (record.last.message if record.last else ""),
-        when=shown.moment(record.created_at_epoch_s),
+        when=" by ".join(filter(None, (shown.moment(record.created_at_epoch_s), starter(record.started_by)))),
         title=_title(record),
         progress=RunProgress(total=shown.clock(duration_s)),
         times=times(points, duration_s, state.active, happened),
@@ -180,14 +181,16 @@ def _listed_label(field: PlanField) -> str:
 
 @dataclass(frozen=True)
 class RunListRow:
-    """One run. created_at_epoch_s: wall clock, for the reader's own time zone. spark: a path, "" when not known yet.
+    """One run. created_at_epoch_s: wall clock, for the reader's own time zone. by: who started it, "" when not known.
 
+    spark: a path, "" when not known yet.
     baseline: the name that the run is marked with, "" for none. baseline_hint: a name to offer for it.
     problem: why it cannot be read whole, or is not stored yet; "" for neither. waits: it is not stored yet.
     """
 
     run_id: str = ""
     created_at_epoch_s: float = 0.0
+    by: str = ""
     target: str = ""
     plan: str = ""
     source: str = ""
@@ -211,6 +214,11 @@ class RunListRow:
 NO_ROW = RunListRow()
 
 
+def starter(name: str) -> str:
+    """Who started a run, "" where everybody is the same local user or nobody noted it."""
+    return "" if name == LOCAL_USER.name else name
+
+
 def run_row(run: RunOutline, points: Sequence[Point] = ()) -> RunListRow:
     """A run as a row. points: the run's history, for its sparkline."""
     said, state = run.headline, run.state
@@ -218,6 +226,7 @@ def run_row(run: RunOutline, points: Sequence[Point] = ()) -> RunListRow:
     return RunListRow(
         run_id=run.run_id,
         created_at_epoch_s=run.created_at_epoch_s,
+        by=starter(run.started_by),
         target=run.target_url,
         plan=f"{shown.count(run.users)} users, {shown.span(run.duration_s)}",
         source=run.source.value,

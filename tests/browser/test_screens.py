@@ -22,6 +22,8 @@ PAGES = {
     "compare": "/compare?ids={even},{pinned},{failed}",
     "compare-nothing": "/compare",
     "targets": "/targets",
+    "tokens": "/tokens",
+    "audit": "/audit",
 }
 
 

@@ -23,10 +23,13 @@ class Kept:
     def __init__(self) -> None:
         self.entries: list[AuditEntry] = []
         self.broken = False
+        self.slow = 0
 
     async def add_audit(self, entry: AuditEntry) -> None:
         if self.broken:
             raise StoreUnavailable("the database is away")
+        for _ in range(self.slow):
+            await asyncio.sleep(0)
         self.entries.append(entry)
 
 
@@ -130,3 +133,14 @@ async def test_the_end_of_the_process_tells_what_could_not_be_stored(caplog: pyt
     bench.trail.note(ENTRY)
     await bench.trail.finish(1.0)
     assert "1 entries of the audit log were not stored" in caplog.text
+
+
+async def test_what_is_being_stored_when_the_process_ends_is_stored_once(bench: Bench) -> None:
+    bench.store.slow = 10
+    entries = [replace(ENTRY, subject=f"r{number}") for number in range(5)]
+    for entry in entries:
+        bench.trail.note(entry)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await bench.trail.finish(5.0)
+    assert bench.store.entries == entries

@@ -7,7 +7,7 @@ import pytest
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunOutline, outline_of
 from scale_app.domain.snapshot import RunState
-from scale_app.views.presenting import part_text, run_row
+from scale_app.views.presenting import part_text, run_row, run_view
 from tests.unit.pictures.test_times_and_gauge import point
 from tests.unit.ui.samples import record, snapshot
 
@@ -53,3 +53,10 @@ def test_a_row_says_what_is_wrong_with_it_and_that_it_waits():
     waiting = replace(outlined(snapshot(100, 100), RunState.FINISHED), not_stored="Not stored yet; the disk is full.")
     assert (run_row(damaged).problem, run_row(damaged).waits) == ("The plan cannot be read.", False)
     assert (run_row(waiting).problem, run_row(waiting).waits) == ("Not stored yet", True)
+
+
+@pytest.mark.parametrize(("name", "told"), [("ada@example.org", "ada@example.org"), ("local user", ""), ("", "")])
+def test_who_started_a_run_is_told_where_it_tells_one_from_another(name, told):
+    run = replace(record(None, RunState.FAILED), started_by=name)
+    assert run_row(outline_of(run)).by == told
+    assert (f" by {told}" in run_view(run, ()).when) is bool(told)
