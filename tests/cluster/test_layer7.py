@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.handle import Cluster, Pod
+from tests.cluster.handle import Cluster, Pod, until
 from tests.cluster.product import Product
 from tests.cluster.targets import ECHO_PORT, Thing, echo, namespace, nginx, service
 from tests.cluster.truth import answered
@@ -19,19 +19,20 @@ POLICIES = {
     "header": ((1, 1, 1, 1), "hash $http_x_user consistent;"),
 }
 """{what follows the proxy's name in a URL: weight of each pod, and the upstream's policy}"""
+HOST = "shop.example"
 KEPT = {"requests_per_connection": None, "users": 20, "think_time_s": 0.005, "service": f"{HERE}/echo"}
 
 
-def ingress(name: str, to: str, **annotations: str) -> Thing:
+def ingress(name: str, to: str, host: str = "", begins: str = "/canary", **annotations: str) -> Thing:
     """What an Ingress controller in the proxy's place would go by."""
     backend = {"service": {"name": to, "port": {"number": 80}}}
-    path = {"path": "/canary", "pathType": "Prefix", "backend": backend}
+    path = {"path": begins, "pathType": "Prefix", "backend": backend}
     given = {f"nginx.ingress.kubernetes.io/{key.replace('_', '-')}": value for key, value in annotations.items()}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
         "metadata": {"name": name, "annotations": given},
-        "spec": {"rules": [{"http": {"paths": [path]}}]},
+        "spec": {"rules": [{**({"host": host} if host else {}), "http": {"paths": [path]}}]},
     }
 
 
@@ -41,6 +42,7 @@ def pods(cluster: Cluster) -> Iterator[list[Pod]]:
     cluster.apply([echo(PODS, environment={"LOG": "none"}), service("echo")], HERE)
     cluster.apply([echo(1, "next", environment={"LOG": "none"}), service("next", "next")], HERE)
     cluster.apply([ingress("main", "echo"), ingress("canary", "next", canary="true", canary_weight="10")], HERE)
+    cluster.apply([ingress("shop", "echo", HOST, "/weights")], HERE)
     pods = cluster.wait_for_pods(HERE, "app=echo", PODS)
     (canary,) = cluster.wait_for_pods(HERE, "app=next", 1)
     server = " ".join(
@@ -106,3 +108,33 @@ def test_weights_that_are_meant_are_even(
         assert ran.score > 0.95
         assert ran.last["verdict"]["sentence"].endswith(said.format(first=pods[0].name))
         assert not ran.causes or ran.causes == ["layer7"]
+
+
+def test_the_host_of_an_ingress_is_its_service_with_all_its_pods(
+    cluster: Cluster, product: Product, pods: list[Pod]
+) -> None:
+    url = f"http://{cluster.address_of('edge', HERE)}/weights"
+    before = answered(pods)
+    ran = product.run(url, **{**KEPT, "service": ""}, duration=3, headers={"Host": HOST})
+    after = answered(pods)
+    assert ran.counted == {name: after[name] - before[name] for name in after}
+    assert ran.last["roster_known"]
+    assert ran.verdict == "UNEVEN"
+
+
+def test_the_weight_of_a_canary_that_changes_in_mid_run_counts_from_then_on(
+    cluster: Cluster, product: Product, pods: list[Pod]
+) -> None:
+    """What the proxy does stays at 90 to 10."""
+    weight = "nginx.ingress.kubernetes.io/canary-weight"
+    test_id = product.start(f"http://{cluster.address_of('edge', HERE)}/canary", **KEPT, duration=12)
+    try:
+        until(lambda: product.so_far(test_id).last.get("elapsed_s", 0) >= 3, "the run goes on")
+        cluster.kubectl("annotate", "ingress", "canary", "-n", HERE, "--overwrite", f"{weight}=50")
+        ran = product.ended(test_id)
+    finally:
+        cluster.kubectl("annotate", "ingress", "canary", "-n", HERE, "--overwrite", f"{weight}=10")
+    assert ran.last["service"]["split"] == {"echo": 50, "next": 50}
+    (canary,) = [pod for pod in ran.last["pods"] if pod["name"].startswith("next-")]
+    assert 0.15 * ran.sent < canary["expected"] < 0.45 * ran.sent  # a tenth until the change, then half
+    assert ran.verdict == "UNEVEN"
