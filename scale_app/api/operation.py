@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -164,7 +165,9 @@ async def document(request: Request) -> dict[str, object]:
 def document_of(body: bytes) -> dict[str, object]:
     """The JSON object in a body. Raises BodyError when it is not JSON or too large, PlanError when it is no object."""
     try:
-        found = json.loads(body)
+        found = json.loads(body, object_pairs_hook=_each_once)
+    except PlanError:
+        raise
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BodyError(400, f"The request's body is not JSON ({reason}). Send one JSON object.") from None
@@ -172,6 +175,15 @@ def document_of(body: bytes) -> dict[str, object]:
         raise PlanError("body", f"a JSON {json_name(found)}", "a JSON object is needed")
     if len(body) >= ASIDE_FROM_BYTES and not _has_at_most(MOST_PARTS, found):
         raise BodyError(413, f"The request's body has more than {MOST_PARTS:,} parts, the most accepted. Send less.")
+    return found
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object, whose names must differ: which value of a name was meant, nobody can tell."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise PlanError(twice[:200], found[twice], "it is given twice, and each name has one value")
     return found
 
 

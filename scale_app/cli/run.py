@@ -29,6 +29,7 @@ from scale_app.domain.record import check_name
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
+from scale_app.domain.weights import each_once
 from scale_app.views.plan_fields import PLAN_FIELDS
 
 CUT_OFF = "The command was ended before the run was judged, so there is no verdict."
@@ -187,6 +188,7 @@ def _value(flag: str, text: str, now: object) -> object:
     pairs = [part.rpartition("=") for part in text.split(",")]
     if not all(equals for _, equals, _ in pairs):
         raise PlanError(f"--{flag}", text, "NAME=NUMBER, several with commas between")
+    each_once(name.strip() for name, _, _ in pairs)
     return {name.strip(): value_from_text(number) for name, _, number in pairs}
 
 

@@ -116,6 +116,8 @@ def _accepted(kind: str, message: str) -> str:
         return "this field is missing"
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         return "there is no such field"
+    if kind == "dict_type":
+        return "a JSON object of names and their values is needed, {} for none"
     return message[:1].lower() + message[1:]
 
 

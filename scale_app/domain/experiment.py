@@ -141,8 +141,8 @@ def _longer(plan: LoadPlan, last: Snapshot, limits: Limits) -> Experiment | None
     if duration_s < WORTH_WHILE * last.elapsed_s:
         return None
     reason = (
-        f"Undecided after {last.elapsed_s:.0f} s with too few connections: about {rounded(more):,} more would decide, "
-        f"so the second run sends the same load for {duration_s:,.0f} s."
+        f"Undecided after {last.elapsed_s:.0f} s with too few {last.verdict.unit}s: about {rounded(more):,} more would "
+        f"decide, so the second run sends the same load for {duration_s:,.0f} s."
     )
     return Experiment(replace(plan, duration_s=duration_s), reason + short)
 
@@ -209,7 +209,7 @@ def _by_new_connections(first: RunRecord, before: Verdict, after: Verdict, chang
 
 def _how_many_more(verdict: Verdict) -> str:
     more = verdict.picks_to_decide
-    return "" if more is None else f", about {count(rounded(more), 'more connection')} would decide"
+    return "" if more is None else f", about {count(rounded(more), f'more {verdict.unit}')} would decide"
 
 
 def _difference(comparison: Comparison) -> str:

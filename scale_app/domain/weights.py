@@ -7,7 +7,7 @@ A prefix such as a Deployment's name is a group, and its pods share the group's 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from scale_app.domain.cluster import ServiceSettings
@@ -18,6 +18,7 @@ from scale_app.domain.verdict import Verdict, VerdictKind
 MOST_ENTRIES = 1_000
 LEAST_WEIGHT, MOST_WEIGHT = 0.001, 1e6
 MOST_NAMED = 4
+MOST_UNUSED_NAMED = 5
 
 
 def check_weights(weights: object) -> None:
@@ -29,6 +30,13 @@ def check_weights(weights: object) -> None:
             raise PlanError("weights", name, "the name of a pod, or a prefix of names such as a Deployment's")
         if not is_number(weight) or not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
             raise PlanError("weights", weight, f"a number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:,.0f} for {name}")
+
+
+def each_once(names: Iterable[str]) -> None:
+    """Raises PlanError for a name that has two weights: which of them was meant, nobody can tell."""
+    twice = next((name for name, times in Counter(names).items() if times > 1), "")
+    if twice:
+        raise PlanError("weights", twice, "it is given twice, and each name has one weight")
 
 
 def weights_of(pods: Collection[str], declared: Mapping[str, float]) -> dict[str, float]:
@@ -56,8 +64,18 @@ def weights_sentence(
         return f"Fair shares by the weights of {split_by}: {_listed(split)}." if split else ""
     words = f"Fair shares by the weights in the plan: {_listed(declared)}."
     there = {name for pod in pods for name in _names_of(pod)}
-    unused = next((name for name in declared if name not in there), "")
-    return words + (f" No pod is named {unused} or begins with {unused}-: check the weights." if unused else "")
+    return words + _unused([name for name in declared if name not in there])
+
+
+def _unused(names: Sequence[str]) -> str:
+    """What to check about weights that no pod has, "" for none."""
+    if not names:
+        return ""
+    if len(names) == 1:
+        return f" No pod is named {names[0]} or begins with {names[0]}-: check the weights."
+    more = len(names) - MOST_UNUSED_NAMED
+    listed = ", ".join(names[:MOST_UNUSED_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return f" No pod is named, or begins with, any of {listed}: check the weights."
 
 
 def _listed(declared: Mapping[str, float]) -> str:

@@ -16,6 +16,7 @@ from scale_app.codec.plan_text import plan_from_text, plan_to_text
 from scale_app.domain.errors import PlanError
 from scale_app.domain.pattern import SHAPES, Pattern
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.weights import each_once
 from scale_app.views import format as shown
 from scale_app.views.plan_fields import FIELDS, PLAN_FIELDS, PlanField
 
@@ -59,7 +60,7 @@ def plan_of(texts: Mapping[str, str], base: LoadPlan = DEFAULT) -> LoadPlan:
         "requests_per_connection": {"keep": None, "each": 1}.get(texts["connections"], shown.number(every)),
         "arrivals_per_s": shown.number(arrivals_per_s) if texts["model"] == "open" else None,
         "headers": _named(texts["headers"]),
-        "weights": {name: shown.number(weight) for name, weight in _named(texts["weights"]).items()},
+        "weights": _weights(texts["weights"]),
         "verify_tls": texts["verify_tls"] == "verify",
         "ca_pem": texts["ca_pem"].strip() and texts["ca_pem"],
         "pattern": _pattern(texts, base.pattern),
@@ -110,8 +111,18 @@ def _share(percent: str) -> float | str:
 
 def _named(text: str) -> dict[str, str]:
     """Lines of a name, a colon and a value; the last of one name wins."""
-    parts = [line.partition(":") for line in text.splitlines() if line.strip()]
-    return {name.strip(): value.strip() for name, _, value in parts}
+    return dict(_pairs(text))
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    parts = (line.partition(":") for line in text.splitlines() if line.strip())
+    return [(name.strip(), value.strip()) for name, _, value in parts]
+
+
+def _weights(text: str) -> dict[str, float | str]:
+    pairs = _pairs(text)
+    each_once(name for name, _ in pairs)
+    return {name: shown.number(weight) for name, weight in pairs}
 
 
 MOST_YAML = 16 * 1024

@@ -38,3 +38,9 @@ def test_a_run_of_too_many_points_is_refused(site: Site, points: int) -> None:
 def test_too_many_points_are_refused_by_their_number_whatever_the_pattern(kind: str) -> None:
     with pytest.raises(PlanError, match="10,001 points"):
         Pattern(kind=kind, points=((0.0, 0.5),) * 10_001)  # type: ignore[arg-type]
+
+
+def test_a_name_that_is_given_twice_is_refused_at_any_depth() -> None:
+    assert document_of(b'{"weights": {"a": 1, "b": 1}}') == {"weights": {"a": 1, "b": 1}}
+    with pytest.raises(PlanError, match="a = 2 cannot be used: it is given twice, and each name has one value"):
+        document_of(b'{"weights": {"a": 1, "a": 2}}')

@@ -186,6 +186,15 @@ def test_still_undecided_says_how_many_more_would_decide() -> None:
     assert "more connections would decide" in said
 
 
+def test_what_would_decide_is_told_in_the_unit_of_the_picks() -> None:
+    second = a_run(RENEWED, [820, 800, 790, 795, 795], 4_000)
+    assert second.last is not None
+    by_request = replace(second, last=replace(second.last, verdict=replace(second.last.verdict, unit="request")))
+    said = conclusion(a_run(KEPT, BY_CHANCE, 20), by_request)
+    assert "more requests would decide" in said
+    assert "more connection" not in said
+
+
 def test_longer_runs_and_fixes_are_concluded_as_well() -> None:
     undecided, even, hot = (a_run(RENEWED, counts, sum(counts)) for counts in ([820, 800, 790, 795, 795], FAIR, HOT))
     assert conclusion(undecided, even).startswith("Decided: the balancer is even;")

@@ -23,7 +23,7 @@ from scale_app.domain.samples import (
 )
 from scale_app.domain.snapshot import Snapshot, Source
 from scale_app.domain.verdict import VerdictKind, judge_at_any_time
-from scale_app.domain.weights import weights_of, weights_sentence
+from scale_app.domain.weights import each_once, weights_of, weights_sentence
 from tests.recorded import analysed
 
 STABLE, CANARY = ("web-stable-1", "web-stable-2", "web-stable-3"), ("web-canary-1",)
@@ -145,3 +145,28 @@ def test_a_balancer_that_keeps_to_unequal_weights_is_hardly_ever_called_uneven(s
             uneven |= verdict.kind is VerdictKind.UNEVEN
         ever += uneven
     assert ever <= 1
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (1, "No pod is named a0 or begins with a0-: check the weights."),
+        (2, "No pod is named, or begins with, any of a0, a1: check the weights."),
+        (7, "any of a0, a1, a2, a3, a4 and 2 more: check the weights."),
+    ],
+)
+def test_every_weight_that_no_pod_has_is_told(missing: int, said: str) -> None:
+    declared = {**NINE_TO_ONE, **{f"a{i}": 1.0 for i in range(missing)}}
+    assert weights_sentence((*STABLE, *CANARY), declared, {}, "").endswith(said)
+
+
+def test_weights_that_pods_have_are_not_called_unused() -> None:
+    assert "No pod" not in weights_sentence((*STABLE, *CANARY), NINE_TO_ONE, {}, "")
+
+
+def test_a_name_with_two_weights_is_refused() -> None:
+    each_once(["a", "b"])
+    with pytest.raises(
+        PlanError, match="weights = 'a' cannot be used: it is given twice, and each name has one weight"
+    ):
+        each_once(["a", "b", "a"])

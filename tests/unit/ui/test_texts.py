@@ -56,6 +56,7 @@ def test_what_the_form_does_not_show_stays_as_it_was_loaded() -> None:
         ("target_url", "ftp://shop", "target_url"),
         ("weights", "web-stable: most", "weights"),
         ("weights", "web-stable", "weights"),
+        ("weights", "web: 1\nweb: 2", "weights"),
     ],
 )
 def test_a_wrong_text_is_refused_with_the_name_of_its_field(field: str, text: str, wrong: str) -> None:
