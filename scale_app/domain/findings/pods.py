@@ -45,6 +45,8 @@ def _worst(facts: Facts, slow: Sequence[SlowRow], by: Callable[[SlowRow], float]
 
 
 CAUSES_NAMED = 2
+CERTAIN_FROM = 1e4
+"""As an alert takes it."""
 
 
 @cause(
@@ -73,7 +75,7 @@ def silent_pod(facts: Facts) -> Found | None:
         f"others' answers. {silent.unserved:,} requests ({percent(silent.lost)}) got no answer from a pod{causes}. "
         "The balancer itself may be fair."
     )
-    return Found("likely", evidence, silent.pods)
+    return Found("certain" if silent.evidence >= CERTAIN_FROM else "likely", evidence, silent.pods)
 
 
 def _avoided(idle: Sequence[str], late: int) -> Found | None:

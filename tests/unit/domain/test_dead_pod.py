@@ -77,3 +77,12 @@ def test_connections_that_no_table_shows_are_dealt_to_the_pods_that_answered_the
     counted = {pod.name: pod.requests for pod in run.last.pods}
     assert sum(counted.values()) == sum(run.answered.values())
     assert counted == {name: pytest.approx(requests, abs=0.15 * fair) for name, requests in run.answered.items()}
+
+
+def test_a_pod_that_answers_again_stays_in_the_record_with_the_time_of_its_silence() -> None:
+    run = played(Scene(each=1, timeout_s=2.0, from_s=4.5, to_s=14.5))
+    silent = next(finding for finding in run.last.findings if finding.code == "silent_pod")
+    assert silent.pods == (DEAD,)
+    assert silent.certainty == "certain"
+    assert silent.over_s == pytest.approx(14.5, abs=1.5)
+    assert "From" in silent.evidence
