@@ -50,6 +50,7 @@ class Harness:
     naps: Naps = field(default_factory=Naps)
     access_store: FakeAccessStore = field(default_factory=FakeAccessStore)
     audited: list[AuditEntry] = field(default_factory=list)
+    access: Access = field(init=False)
     adapters: Adapters = field(init=False)
     hub: Hub = field(init=False)
 
@@ -65,8 +66,8 @@ class Harness:
             counters=self.counters,
         )
         limits = Limits(users=500, spawn_rate=500, duration_s=500)
-        access = Access(self.access_store, self.clock, self.audited.append)
-        self.hub = Hub(self.adapters, access, limits, self.max_runs, sleep=self.naps)
+        self.access = Access(self.access_store, self.clock, self.audited.append)
+        self.hub = Hub(self.adapters, self.access, limits, self.max_runs, sleep=self.naps)
 
     @property
     def load(self) -> PlayedLoad:

@@ -418,7 +418,7 @@ async def test_what_is_lost_at_the_end_of_the_process_is_said(
 async def test_alerts_go_out_while_nothing_can_be_stored() -> None:
     harness, notifier = Harness(), FakeNotifier()
     told = replace(harness.adapters, notifiers=(notifier,))
-    harness.hub = type(harness.hub)(told, harness.hub.limits, 2, sleep=harness.naps)
+    harness.hub = type(harness.hub)(told, harness.access, harness.hub.limits, 2, sleep=harness.naps)
     await harness.hub.open()
     await harness.started(LoadPlan(alert_rule="score"))
     harness.store.hold_appends()
