@@ -113,6 +113,8 @@ class Product:
             return status, None
 
 
+INGRESS_HOST = "shop.example"
+"""A host that requests may name which are sent to a proxy's address."""
 OUTSIDE = ("nsenter", "--net=/proc/1/ns/net", "--")
 """What to put before a command so that it runs as a client that is no pod of the cluster."""
 
@@ -134,7 +136,7 @@ def _environment() -> dict[str, str]:
         "SCALE_KUBE_CONFIG": os.environ["KUBECONFIG"],
         "SCALE_KUBE_NAMESPACES": "*",
         "SCALE_DEBUG_IMAGE": "scale.test/shell:1",
-        "SCALE_ALLOWED_TARGETS": f"{ALL_ADDRESSES},*.cluster.local,*.svc",
+        "SCALE_ALLOWED_TARGETS": f"{ALL_ADDRESSES},*.cluster.local,*.svc,{INGRESS_HOST}",
     }
 
 

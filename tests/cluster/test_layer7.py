@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.handle import Cluster, Pod, until
-from tests.cluster.product import Product
+from tests.cluster.product import INGRESS_HOST, Product
 from tests.cluster.targets import ECHO_PORT, Thing, echo, namespace, nginx, service
 from tests.cluster.truth import answered
 
@@ -19,7 +19,6 @@ POLICIES = {
     "header": ((1, 1, 1, 1), "hash $http_x_user consistent;"),
 }
 """{what follows the proxy's name in a URL: weight of each pod, and the upstream's policy}"""
-HOST = "shop.example"
 KEPT = {"requests_per_connection": None, "users": 20, "think_time_s": 0.005, "service": f"{HERE}/echo"}
 
 
@@ -42,7 +41,7 @@ def pods(cluster: Cluster) -> Iterator[list[Pod]]:
     cluster.apply([echo(PODS, environment={"LOG": "none"}), service("echo")], HERE)
     cluster.apply([echo(1, "next", environment={"LOG": "none"}), service("next", "next")], HERE)
     cluster.apply([ingress("main", "echo"), ingress("canary", "next", canary="true", canary_weight="10")], HERE)
-    cluster.apply([ingress("shop", "echo", HOST, "/weights")], HERE)
+    cluster.apply([ingress("shop", "echo", INGRESS_HOST, "/weights")], HERE)
     pods = cluster.wait_for_pods(HERE, "app=echo", PODS)
     (canary,) = cluster.wait_for_pods(HERE, "app=next", 1)
     server = " ".join(
@@ -115,7 +114,7 @@ def test_the_host_of_an_ingress_is_its_service_with_all_its_pods(
 ) -> None:
     url = f"http://{cluster.address_of('edge', HERE)}/weights"
     before = answered(pods)
-    ran = product.run(url, **{**KEPT, "service": ""}, duration=3, headers={"Host": HOST})
+    ran = product.run(url, **{**KEPT, "service": ""}, duration=3, headers={"Host": INGRESS_HOST})
     after = answered(pods)
     assert ran.counted == {name: after[name] - before[name] for name in after}
     assert ran.last["roster_known"]
