@@ -19,7 +19,8 @@ from scale_app.domain.audit import AccessToken, MadeToken
 from scale_app.domain.errors import PlanError, StoreUnavailable, TokenNotFound
 from scale_app.domain.identity import CALLER, NotPermitted, NotSignedIn, Principal, Role, SignIn
 from scale_app.domain.record import DAY_S, check_name
-from scale_app.ports import AccessStore, Clock
+from scale_app.identity_ports import AccessStore
+from scale_app.ports import Clock
 from scale_app.service.tasks import Sleep
 from scale_app.service.wrong_tokens import Note, WrongTokens
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.identity import Person, Principal, Role, SignIn, WithoutRole, role_of
-from scale_app.ports import AccessStore, Clock
+from scale_app.identity_ports import AccessStore
+from scale_app.ports import Clock
 
 SESSION_S = 12 * 3_600.0
 CHECKED_EVERY_S = 5.0

@@ -15,7 +15,8 @@ from typing import Any, cast
 from scale_app.domain.audit import AuditEntry
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.identity import CALLER, Caller, NotPermitted, NotSignedIn, Role
-from scale_app.ports import Audit, Clock
+from scale_app.identity_ports import Audit
+from scale_app.ports import Clock
 from scale_app.service.hub import Hub
 
 

@@ -9,7 +9,8 @@ from collections import OrderedDict
 from scale_app.domain.audit import AuditEntry
 from scale_app.domain.identity import Person, WithoutRole
 from scale_app.domain.sign_in import SignInAttempt, SignInRefused, path_here
-from scale_app.ports import Audit, Clock, IdentityProvider
+from scale_app.identity_ports import Audit, IdentityProvider
+from scale_app.ports import Clock
 from scale_app.service.browser_sessions import BrowserSessions
 
 CALLBACK = "/auth/callback"

@@ -11,7 +11,7 @@ import pytest
 from scale_app.adapters.store import SqlAccessStore, migrate
 from scale_app.domain.audit import AccessToken, AuditEntry
 from scale_app.domain.identity import Role
-from scale_app.ports import AccessStore
+from scale_app.identity_ports import AccessStore
 from tests.contract.conftest import DATABASES
 from tests.fakes_access import FakeAccessStore
 from tests.postgres import Postgres
