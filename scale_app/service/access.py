@@ -13,7 +13,6 @@ import logging
 import math
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 
 from scale_app.domain.audit import AccessToken, MadeToken
 from scale_app.domain.errors import PlanError, StoreUnavailable, TokenNotFound
@@ -21,7 +20,7 @@ from scale_app.domain.identity import CALLER, NotPermitted, NotSignedIn, Princip
 from scale_app.domain.record import DAY_S, check_name
 from scale_app.identity_ports import AccessStore
 from scale_app.ports import Clock
-from scale_app.service.tasks import Sleep
+from scale_app.service.tasks import Sleep, settled_within
 from scale_app.service.wrong_tokens import Note, WrongTokens
 
 log = logging.getLogger(__name__)
@@ -123,9 +122,7 @@ class Access:
 
     async def close(self) -> None:
         """Tell and note what is not yet, if that goes quickly, and let go of the store."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LAST_NOTES_S):
-                await self.look()
+        await settled_within(self._clock, LAST_NOTES_S, "noting the last uses of tokens", self.look())
         await self._store.close()
 
     async def _make(self, name: str, owner: str, role: Role, days: float) -> MadeToken:

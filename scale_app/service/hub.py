@@ -92,10 +92,12 @@ class Hub(RunQueries):
         Bounded in time: what could not be stored is told in the log.
         """
         await self._tasks.end()
+        await asyncio.gather(self._last_writes(), self._access.close())
+        await self._adapters.store.close()
+
+    async def _last_writes(self) -> None:
         if await self._live.writer.finish(LAST_WRITES_S):
             await self._mark_interrupted()
-        await self._access.close()
-        await self._adapters.store.close()
 
     async def _mark_interrupted(self) -> None:
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 
 from scale_app import wiring
 from scale_app.api.guard import Guard
@@ -22,6 +24,9 @@ async def main() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
     async with wiring.lifespan():
         await server.serve()
+    # As `scale serve` ends: a driver that hangs is not waited for.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

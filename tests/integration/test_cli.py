@@ -152,6 +152,7 @@ def test_doctor_has_a_row_for_every_question(terminal: Terminal) -> None:
         "history": "ok",
         "target": "ok",
         "sources": "note",
+        "sign-in": "ok",
     }
     result = terminal.types("doctor", "--target", f"http://127.0.0.1:{free_port()}/")
     assert result.exit_code == 3
