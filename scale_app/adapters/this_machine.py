@@ -65,7 +65,7 @@ def _locked(path: Path) -> IO[str]:
             lock.close()
             raise StoreUnavailable(
                 "Another Scale on this machine uses the same database (SCALE_DATABASE_URL), but only one may. "
-                "Stop it, or give this one its own database."
+                "If it is your server, add --server URL to the command; else stop it, or use another database."
             ) from None
         if _is_at(lock, path):
             return lock

@@ -23,6 +23,7 @@ from scale_app.cli.build import CONFIG_FILE, page_is_current
 from scale_app.cli.client import opened
 from scale_app.cli.commands import Exit
 from scale_app.cli.server import EVERYBODY, free_address, shown_url
+from scale_app.cli.server_token import TOKEN_FROM, bearer_header
 from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
@@ -78,8 +79,7 @@ async def _of_here(plan: LoadPlan) -> list[Row]:
             rows.append(await target_row(plan, hub.admitted))
             rows.extend(source_rows(await client.permissions()))
     except ScaleError as error:
-        remedy = "If that is your server, ask it: scale doctor --server URL." if "Another Scale" in str(error) else ""
-        rows.append(Row("database", "problem", str(error), remedy))
+        rows.append(Row("database", "problem", str(error)))
     return rows
 
 
@@ -262,13 +262,16 @@ async def socket_row(url: str, path: str, name: str, speaks_first: bool) -> Row:
     scheme, query = "wss" if parts.scheme == "https" else "ws", "EIO=4&transport=websocket" if speaks_first else ""
     where = urlunsplit((scheme, parts.netloc, f"{parts.path.rstrip('/')}{path}", query, ""))
     try:
-        async with websockets.connect(where, open_timeout=PATIENCE_S, close_timeout=1.0, proxy=None) as opened:
+        async with websockets.connect(
+            where, additional_headers=bearer_header(), open_timeout=PATIENCE_S, close_timeout=1.0, proxy=None
+        ) as opened:
             if speaks_first:
                 await opened.recv()
     except (OSError, TimeoutError, websockets.WebSocketException, ValueError) as error:
         found = f"A WebSocket to {where} does not open ({str(error) or type(error).__name__})."
+        unknown = isinstance(error, websockets.InvalidStatus) and error.response.status_code in (401, 403)
         remedy = "Make the proxy forward the headers Upgrade and Connection: see docs/how-to/behind-a-proxy.md."
-        return Row(name, "problem", found, remedy)
+        return Row(name, "problem", found, TOKEN_FROM if unknown else remedy)
     return Row(name, "ok", f"A WebSocket to {where} opens.")
 
 

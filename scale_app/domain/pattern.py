@@ -6,9 +6,10 @@ The plan's own figures are the top of every pattern, so that editing them while 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Literal
 
 from scale_app.domain.errors import PlanError
@@ -16,6 +17,9 @@ from scale_app.domain.numerics import is_number
 
 PatternKind = Literal["constant", "ramp", "steps", "spike", "wave", "replayed"]
 MOST_POINTS = 10_000
+NEVER_S = math.inf
+PRECISION_S = 1e-9
+MOST_STEPS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,10 @@ class Pattern:
         """Users of the closed model at this moment, of at most so many; never fewer than one."""
         return max(1, round(most * self.share(at_s)))
 
+    def passed(self) -> Passed:
+        """The share, integrated from the run's begin on."""
+        return SHAPES[self.kind].passed(self)
+
     def _check_points(self) -> None:
         least = 1 if self.kind == "replayed" else 0
         if not least <= len(self.points) <= MOST_POINTS:
@@ -98,21 +106,128 @@ def _replayed(pattern: Pattern, at_s: float) -> float:
     return pattern.points[index - 1][1] if index else pattern.low
 
 
+class _Ramp:
+    """share = low + (1 - low) t / period until the period is over, so a quadratic; then 1."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        self._low, self._period_s = pattern.low, pattern.period_s
+        self._growth = (1 - pattern.low) / pattern.period_s
+        self._ramp = (1 + pattern.low) / 2 * pattern.period_s
+
+    def until(self, at_s: float) -> float:
+        if at_s >= self._period_s:
+            return self._ramp + at_s - self._period_s
+        at_s = max(at_s, 0.0)
+        return self._low * at_s + self._growth * at_s**2 / 2
+
+    def time_of(self, passed_s: float) -> float:
+        if passed_s >= self._ramp:
+            return self._period_s + passed_s - self._ramp
+        if passed_s <= 0:
+            return 0.0
+        # The root in the form that loses no digits when one of the two terms is small.
+        slope = self._low + math.sqrt(self._low**2 + 2 * self._growth * passed_s)
+        return 2 * passed_s / slope if slope else 0.0  # next to no time, whose square is none
+
+
+class _Stairs:
+    """Each share holds from its time until the next one; the first time is 0."""
+
+    def __init__(self, times_s: Sequence[float], shares: Sequence[float]) -> None:
+        self._times_s, self._shares = times_s, shares
+        steps = ((after - before) * share for (before, after), share in zip(pairwise(times_s), shares, strict=False))
+        self._passed = list(accumulate(steps, initial=0.0))
+
+    def until(self, at_s: float) -> float:
+        if at_s <= 0:
+            return 0.0
+        stair = bisect_right(self._times_s, at_s) - 1
+        return self._passed[stair] + (at_s - self._times_s[stair]) * self._shares[stair]
+
+    def time_of(self, passed_s: float) -> float:
+        if passed_s <= 0:
+            return 0.0
+        stair = bisect_left(self._passed, passed_s) - 1
+        share = self._shares[stair]
+        return self._times_s[stair] + (passed_s - self._passed[stair]) / share if share else NEVER_S
+
+
+class _Wave:
+    """share = low + (1 - low) (1 - cos(2 pi t / period)) / 2."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        self._period_s = pattern.period_s
+        self._mean = (1 + pattern.low) / 2
+        self._swing = (1 - pattern.low) / 2
+        self._turns = 2 * math.pi / pattern.period_s
+
+    def until(self, at_s: float) -> float:
+        at_s = max(at_s, 0.0)
+        return self._mean * at_s - self._swing / self._turns * math.sin(self._turns * at_s)
+
+    def time_of(self, passed_s: float) -> float:
+        if passed_s <= 0:
+            return 0.0
+        waves = math.floor(passed_s / (self._mean * self._period_s))
+        return waves * self._period_s + self._inside(passed_s - waves * self._mean * self._period_s)
+
+    def _inside(self, passed_s: float) -> float:
+        """Within the first wave: Newton's steps, halved where they lead out of what is known."""
+        least, most, at_s = 0.0, self._period_s, passed_s / self._mean
+        for _ in range(MOST_STEPS):
+            error = self.until(at_s) - passed_s
+            least, most = (least, at_s) if error > 0 else (at_s, most)
+            share = self._mean - self._swing * math.cos(self._turns * at_s)
+            next_s = at_s - error / share if share > 0 else math.inf
+            next_s = next_s if least <= next_s <= most else (least + most) / 2
+            if abs(next_s - at_s) < PRECISION_S:
+                return next_s
+            at_s = next_s
+        return at_s
+
+
+Passed = _Ramp | _Stairs | _Wave
+"""A pattern's share, integrated from 0 on.
+
+until(at_s): seconds of the whole load that the time until then is worth; rises from 0 and never falls.
+time_of(passed_s): the first moment at which so much has passed, at least 0; infinite for never.
+"""
+
+
+def _steps_passed(pattern: Pattern) -> _Stairs:
+    last = max(pattern.steps - 1, 1)
+    stairs = range(pattern.steps)
+    shares = [1 - (1 - pattern.low) * (pattern.steps - 1 - stair) / last for stair in stairs]
+    return _Stairs([stair * pattern.period_s for stair in stairs], shares)
+
+
+def _spike_passed(pattern: Pattern) -> _Stairs:
+    ends_s = pattern.begins_s + pattern.period_s
+    return _Stairs([0.0, pattern.begins_s, ends_s], [pattern.low, 1.0, pattern.low])
+
+
+def _replayed_passed(pattern: Pattern) -> _Stairs:
+    times_s, shares = zip(*pattern.points, strict=True)
+    return _Stairs([0.0, *times_s], [pattern.low, *shares])
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One kind of pattern. share: of the load, 0..1, at a second. needs: the fields of Pattern that it goes by."""
+    """One kind of pattern. share: of the load, 0..1, at a second. passed: the same, integrated. needs: the fields of
+    Pattern that it goes by."""
 
     share: Callable[[Pattern, float], float]
+    passed: Callable[[Pattern], Passed]
     needs: tuple[str, ...] = ()
 
 
 SHAPES: dict[PatternKind, Shape] = {
-    "constant": Shape(lambda pattern, at_s: 1.0),
-    "ramp": Shape(_ramp, ("low", "period_s")),
-    "steps": Shape(_steps, ("low", "period_s", "steps")),
-    "spike": Shape(_spike, ("low", "period_s", "begins_s")),
-    "wave": Shape(_wave, ("low", "period_s")),
-    "replayed": Shape(_replayed, ("low", "points")),
+    "constant": Shape(lambda pattern, at_s: 1.0, lambda pattern: _Stairs([0.0], [1.0])),
+    "ramp": Shape(_ramp, _Ramp, ("low", "period_s")),
+    "steps": Shape(_steps, _steps_passed, ("low", "period_s", "steps")),
+    "spike": Shape(_spike, _spike_passed, ("low", "period_s", "begins_s")),
+    "wave": Shape(_wave, _Wave, ("low", "period_s")),
+    "replayed": Shape(_replayed, _replayed_passed, ("low", "points")),
 }
 """Every kind. What people read of each: PATTERNS in views/words.py."""
 

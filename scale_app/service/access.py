@@ -69,21 +69,31 @@ class Access:
         return Principal(f"{token.name} (token of {token.owner})", token.role, SignIn.TOKEN, key=token.id)
 
     async def tokens(self) -> list[AccessToken]:
-        """The caller's own, newest first; for an admin everybody's. Raises NotSignedIn, StoreUnavailable."""
+        """The caller's own, newest first; for an admin everybody's, for a token of another role itself alone.
+
+        Raises NotSignedIn, StoreUnavailable.
+        """
         caller = _caller()
-        owner = await self._owner(caller)
-        return [token for token in await self._store.tokens() if caller.role is Role.ADMIN or token.owner == owner]
+        found = await self._store.tokens()
+        if caller.role is Role.ADMIN:
+            return found
+        if caller.sign_in is SignIn.TOKEN:
+            return [token for token in found if token.id == caller.key]
+        return [token for token in found if token.owner == caller.name]
 
     async def make_token(self, name: str, role: Role = Role.VIEWER, days: float = DAYS) -> MadeToken:
         """Make a token for whoever calls. days: until it expires, 0 for never.
 
-        What a token makes belongs to that token's owner. Raises PlanError for a name or days of no use, NotPermitted
-        for a role above the caller's own, NotSignedIn, StoreUnavailable.
+        What a token makes belongs to that token's owner, and would outlive it: so only an admin's makes any. Raises
+        PlanError for a name or days of no use, NotPermitted for a role above the caller's own, NotSignedIn,
+        StoreUnavailable.
         """
         caller = _caller()
         check_name(name)
         if not (days == 0 or (math.isfinite(days) and 0 < days <= MOST_DAYS)):
             raise PlanError("days", days, f"a number above 0, at most {MOST_DAYS:,}, or 0 for a token without an end")
+        if caller.sign_in is SignIn.TOKEN and caller.role is not Role.ADMIN:
+            raise NotPermitted(caller, "making a token with a token", Role.ADMIN)
         if not caller.role.includes(role):
             raise NotPermitted(caller, f"making a token with the role {role.value}", role)
         if len(await self._known()) >= MOST_TOKENS:

@@ -18,9 +18,9 @@ from time import perf_counter
 from typing import Any, Literal
 
 from scale_app.domain.histogram import Histogram, bucket_of
-from scale_app.domain.pattern import Pattern
+from scale_app.domain.pattern import NEVER_S, Pattern
 from scale_app.domain.samples import GeneratorHealth
-from scale_app.domain.timetable import NEVER_S, Leg, Timetable
+from scale_app.domain.timetable import Leg, Timetable
 from scale_app.worker.steering import ALL_ARRIVALS, OwnArrivals, Share
 from scale_app.worker.virtual_user import VirtualUser
 

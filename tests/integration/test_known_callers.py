@@ -15,6 +15,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from scale_app.cli.doctor import socket_row
+from scale_app.cli.server_token import TOKEN_FROM
 from scale_app.ui.live.page import DemoControl
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.runs.actions import RunAgain
@@ -93,6 +95,16 @@ async def test_no_websocket_opens_without_a_name(server: Served) -> None:
         with pytest.raises(InvalidStatus) as refused:
             await connect(f"ws://127.0.0.1:{server.port}{path}")
         assert refused.value.response.status_code in (401, 403)
+
+
+async def test_the_doctor_opens_websockets_with_its_token_and_asks_for_one_without(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, made = asked(server, "/api/v1/tokens", headers_of("admin"), {"name": "doctor"})
+    monkeypatch.setenv("SCALE_TOKEN", made["text"])
+    assert (await socket_row(server.url, "/ws/metrics", "API", speaks_first=False)).status == "ok"
+    monkeypatch.setenv("SCALE_TOKEN", "scale_none_none")
+    assert (await socket_row(server.url, "/ws/metrics", "API", speaks_first=False)).remedy == TOKEN_FROM
 
 
 PLACE = {"pathname": "/", "asPath": "/", "query": {}}

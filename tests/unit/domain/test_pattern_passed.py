@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scale_app.domain.pattern import Pattern, PatternKind
-from scale_app.domain.timetable import passed_of
+from scale_app.domain.pattern import SHAPES, Pattern
 
 LOWS = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))
 PERIODS_S = st.floats(0.1, 1_000)
@@ -18,10 +17,9 @@ PERIODS_S = st.floats(0.1, 1_000)
 
 @st.composite
 def patterns(draw: st.DrawFn) -> Pattern:
-    kinds: list[PatternKind] = ["constant", "ramp", "steps", "spike", "wave", "replayed"]
     points = draw(st.dictionaries(st.floats(0, 1_000), LOWS, min_size=1, max_size=9))
     return Pattern(
-        draw(st.sampled_from(kinds)),
+        draw(st.sampled_from(list(SHAPES))),
         low=draw(LOWS),
         period_s=draw(PERIODS_S),
         begins_s=draw(st.one_of(st.just(0.0), st.floats(0, 1_000))),
@@ -51,7 +49,7 @@ TIMES_S = st.floats(0, 3_000)
     ],
 )
 def test_what_has_passed(pattern: Pattern, at_s: float, passed_s: float) -> None:
-    passed = passed_of(pattern)
+    passed = pattern.passed()
     assert passed.until(at_s) == pytest.approx(passed_s)
     assert passed.until(-1) == 0
     assert pattern.share(passed.time_of(passed_s) - 1e-6) > 0
@@ -59,7 +57,7 @@ def test_what_has_passed(pattern: Pattern, at_s: float, passed_s: float) -> None
 
 @pytest.mark.parametrize("pattern", [Pattern("spike", low=0), Pattern("replayed", points=((0, 1), (9, 0)))])
 def test_what_never_passes(pattern: Pattern) -> None:
-    assert passed_of(pattern).time_of(1e6) == math.inf
+    assert pattern.passed().time_of(1e6) == math.inf
 
 
 @given(patterns(), TIMES_S)
@@ -67,7 +65,7 @@ def test_it_is_the_integral_of_the_share(pattern: Pattern, at_s: float) -> None:
     until_s = at_s + pattern.period_s / 2
     times_s = np.linspace(at_s, until_s, 1_001)
     added_up = sum(pattern.share(float(middle_s)) for middle_s in (times_s[1:] + times_s[:-1]) / 2)
-    passed = passed_of(pattern)
+    passed = pattern.passed()
     # An edge inside a step is worth a step at most, and there are at most nine.
     step_s = (until_s - at_s) / 1_000
     assert passed.until(until_s) - passed.until(at_s) == pytest.approx(added_up * step_s, abs=10 * step_s)
@@ -75,14 +73,14 @@ def test_it_is_the_integral_of_the_share(pattern: Pattern, at_s: float) -> None:
 
 @given(patterns(), TIMES_S, TIMES_S)
 def test_it_never_falls(pattern: Pattern, one_s: float, other_s: float) -> None:
-    passed = passed_of(pattern)
+    passed = pattern.passed()
     assert passed.until(min(one_s, other_s)) <= passed.until(max(one_s, other_s)) + 1e-9
 
 
 @example(Pattern("ramp", low=0, period_s=100), 5e-324)
 @given(patterns(), st.floats(0, 1_000))
 def test_the_time_of_so_much_is_when_it_has_passed_and_not_sooner(pattern: Pattern, passed_s: float) -> None:
-    passed = passed_of(pattern)
+    passed = pattern.passed()
     at_s = passed.time_of(passed_s)
     if at_s == math.inf:
         assert passed.until(1e7) <= passed_s
@@ -94,7 +92,7 @@ def test_the_time_of_so_much_is_when_it_has_passed_and_not_sooner(pattern: Patte
 
 @given(patterns(), TIMES_S)
 def test_there_and_back_again_is_no_later(pattern: Pattern, at_s: float) -> None:
-    passed = passed_of(pattern)
+    passed = pattern.passed()
     back_s = passed.time_of(passed.until(at_s))
     assert back_s <= at_s + 0.1, "where next to nothing passes, rounding takes a while"
     assert passed.until(back_s) == pytest.approx(passed.until(at_s), abs=1e-6)

@@ -182,8 +182,26 @@ async def test_each_sees_and_revokes_their_own_and_an_admin_everybodys(desk: Des
     assert await desk.role_of(mine.text) is None
 
 
-async def test_what_a_token_makes_belongs_to_its_owner(desk: Desk) -> None:
-    made = await desk.made("first")
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
+async def test_a_token_below_admin_makes_none_and_ends_itself_alone(desk: Desk, role: Role) -> None:
+    with calling("ada", Role.ADMIN):
+        other, made = await desk.access.make_token("other"), await desk.access.make_token("first", role)
+    known = await desk.access.check_token(made.text, HERE)
+    assert known
+    with calling(known.name, known.role, SignIn.TOKEN, known.key):
+        with pytest.raises(NotPermitted, match="making a token with a token needs the role admin"):
+            await desk.access.make_token("heir", Role.VIEWER)
+        with pytest.raises(TokenNotFound):
+            await desk.access.revoke_token(other.token.id)
+        assert [token.name for token in await desk.access.tokens()] == ["first"]
+        await desk.access.revoke_token(made.token.id)
+    assert await desk.role_of(made.text) is None
+    assert await desk.role_of(other.text) is Role.VIEWER
+
+
+async def test_what_an_admins_token_makes_belongs_to_its_owner(desk: Desk) -> None:
+    with calling("ada", Role.ADMIN):
+        made = await desk.access.make_token("first", Role.ADMIN)
     known = await desk.access.check_token(made.text, HERE)
     assert known
     with calling(known.name, known.role, SignIn.TOKEN, known.key):
