@@ -141,3 +141,9 @@ HEALTHY: dict[str, Scene] = {
     "nothing yet": Scene(pods([0, 0, 0])),
     "no pods": Scene({}),
 }
+
+
+def on_fifty_nodes(counts: Sequence[int]) -> Scene:
+    """A pod for each count, in turn on fifty nodes, on one of which the load is."""
+    pods = {f"pod-{i:05d}": PodFacts(n, node=f"node-{i % 50}") for i, n in enumerate(counts)}
+    return Scene(pods, service=ServiceSettings(client_node="node-1"))
