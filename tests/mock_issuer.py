@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import os
 import secrets
 import threading
 import time
@@ -14,11 +15,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+
+from tests.serving import Served, build_page, free_port, served
 
 CLIENT_ID, CLIENT_SECRET = "scale", "a secret of client and issuer, with a % and a :"
 Claims = dict[str, Any]
@@ -204,3 +208,19 @@ def _part(value: object) -> str:
 
 def _bytes(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).decode().rstrip("=")
+
+
+@contextlib.contextmanager
+def signing_in(issuer: MockIssuer, scratch: Path) -> Iterator[Served]:
+    """A real server at which people sign in by this issuer: staff are viewers, sre operators."""
+    build_page()
+    port = free_port()
+    own = {
+        "SCALE_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "SCALE_OIDC_ISSUER": issuer.url,
+        "SCALE_OIDC_CLIENT_ID": CLIENT_ID,
+        "SCALE_OIDC_CLIENT_SECRET": CLIENT_SECRET,
+        "SCALE_ROLES": "viewer=staff,operator=sre",
+    }
+    with served(environment={**os.environ, **own}, scratch=scratch, port=port) as running:
+        yield running

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +12,10 @@ from pathlib import Path
 from tests.cluster.binaries import OAUTH2_PROXY
 from tests.cluster.layout import cache_folder
 from tests.mock_issuer import CLIENT_ID, CLIENT_SECRET, MockIssuer
-from tests.serving import wait_for_port
+from tests.proxies import running
 
 PROGRAM = cache_folder() / "bin" / OAUTH2_PROXY
 """Built from its Go module by `make test-cluster`, which takes too long for every `make test`."""
-END_LIMIT_S = 10
 
 
 @contextlib.contextmanager
@@ -40,15 +38,5 @@ def oauth2_proxy(issuer: MockIssuer, port: int, upstream: str, folder: Path) -> 
     }
     command = [str(PROGRAM), *(f"--{name}={value}" for name, value in options.items())]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OAUTH2_PROXY_")}
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            wait_for_port(port, process)
-            yield url
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(END_LIMIT_S)
-            finally:
-                process.kill()
-                process.wait()
+    with log.open("wb") as output, running(command, port, env=environment, stdout=output, stderr=subprocess.STDOUT):
+        yield url

@@ -131,7 +131,7 @@ def nginx_running(folder: Path) -> Iterator[tuple[Mapping[str, str], Sequence[in
     )
     (folder / "nginx.conf").write_text(text)
     command = [str(NGINX), "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"]
-    with _running(command, proxies["weights"]):
+    with running(command, proxies["weights"]):
         yield _urls(proxies), pods
 
 
@@ -147,7 +147,7 @@ def envoy_running(folder: Path, pods: Sequence[int]) -> Iterator[tuple[Mapping[s
     }
     (folder / "envoy.json").write_text(json.dumps(config))
     command = [str(ENVOY), "-c", f"{folder}/envoy.json", "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
-    with _running(command, proxies["weights"]):
+    with running(command, proxies["weights"]):
         yield _urls(proxies), f"http://127.0.0.1:{admin}/stats"
 
 
@@ -158,13 +158,14 @@ def tls_running(folder: Path) -> Iterator[int]:
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
     subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     (folder / "nginx.conf").write_text(TLS_CONFIGURATION.format(folder=folder, port=port, user=getpass.getuser()))
-    with _running([str(NGINX), "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"], port):
+    with running([str(NGINX), "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"], port):
         yield port
 
 
 @contextlib.contextmanager
-def _running(command: Sequence[str], port: int) -> Iterator[None]:
-    process = subprocess.Popen(command)
+def running(command: Sequence[str], port: int, **how: Any) -> Iterator[None]:
+    """A process that listens on the port. how: for Popen."""
+    process = subprocess.Popen(command, **how)
     try:
         wait_for_port(port, process)
         yield

@@ -105,7 +105,7 @@ def allow_connections(connections: int) -> None:
         )
 
 
-class ClientConnection(NamedTuple):
+class AcceptedConnection(NamedTuple):
     """A client's connection. order: when it was first seen. answered: it has taken bytes of an answer."""
 
     file: int
@@ -159,7 +159,7 @@ class ConnectionWatch:
             log.warning(TOO_MANY, self._cut, self._per_client, self._in_all)
             self._said_s, self._cut = time.monotonic(), 0
 
-    def _connections(self, files: Iterator[int]) -> Iterator[ClientConnection]:
+    def _connections(self, files: Iterator[int]) -> Iterator[AcceptedConnection]:
         for file in files:
             # A file that is closed meanwhile, or is no connection, is passed over.
             with suppress(OSError), _copy(file) as seen:
@@ -167,12 +167,12 @@ class ConnectionWatch:
                 if state in OPEN_STATES and seen.getsockname()[1] == self._port:
                     peer = seen.getpeername()
                     order = self._orders[peer] if peer in self._orders else next(self._next)
-                    yield ClientConnection(file, peer, client_of(peer[0]), order, answered=taken_bytes > 1)
+                    yield AcceptedConnection(file, peer, client_of(peer[0]), order, answered=taken_bytes > 1)
 
 
-def surplus(found: list[ClientConnection], in_all: int, per_client: int) -> list[ClientConnection]:
+def surplus(found: list[AcceptedConnection], in_all: int, per_client: int) -> list[AcceptedConnection]:
     """What has to be cut: of each client what is beyond its limit, and of those who have most until all is within."""
-    of_clients: defaultdict[str, list[ClientConnection]] = defaultdict(list)
+    of_clients: defaultdict[str, list[AcceptedConnection]] = defaultdict(list)
     for each in sorted(found, key=lambda each: each.rank, reverse=True):
         of_clients[each.client].append(each)
     most = max(1, bisect_right(range(1, per_client + 1), in_all, key=lambda most: _in_all(of_clients, most)))
@@ -189,7 +189,7 @@ def client_of(address: str) -> str:
     return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
 
 
-def _in_all(of_clients: dict[str, list[ClientConnection]], most: int) -> int:
+def _in_all(of_clients: dict[str, list[AcceptedConnection]], most: int) -> int:
     """How many there are when each client has so many at most."""
     return sum(min(len(own), most) for own in of_clients.values())
 
@@ -210,7 +210,7 @@ def _state(seen: socket.socket) -> tuple[int, int]:
     return state, taken_bytes
 
 
-def _cut(each: ClientConnection) -> bool:
+def _cut(each: AcceptedConnection) -> bool:
     """End the connection; granian sees that it ended, and lets go of it. False when it is gone already."""
     with suppress(OSError), _copy(each.file) as seen:
         if seen.getpeername() == each.peer:

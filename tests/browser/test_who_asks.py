@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.mock_issuer import CLIENT_ID, CLIENT_SECRET, MockIssuer, mock_issuer
-from tests.serving import Served, build_page, free_port, served
+from tests.mock_issuer import MockIssuer, mock_issuer, signing_in
+from tests.serving import Served
 
 WAIT_MS = 30_000
 
@@ -22,16 +21,7 @@ def issuer() -> Iterator[MockIssuer]:
 
 @pytest.fixture(scope="module")
 def server(issuer: MockIssuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    build_page()
-    port = free_port()
-    own = {
-        "SCALE_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "SCALE_OIDC_ISSUER": issuer.url,
-        "SCALE_OIDC_CLIENT_ID": CLIENT_ID,
-        "SCALE_OIDC_CLIENT_SECRET": CLIENT_SECRET,
-        "SCALE_ROLES": "viewer=staff,operator=sre",
-    }
-    with served(environment={**os.environ, **own}, scratch=tmp_path_factory.mktemp("served"), port=port) as running:
+    with signing_in(issuer, tmp_path_factory.mktemp("served")) as running:
         yield running
 
 

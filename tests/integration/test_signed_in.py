@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,8 +12,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.browser_without_screen import Browser
-from tests.mock_issuer import CLIENT_ID, CLIENT_SECRET, MockIssuer, mock_issuer
-from tests.serving import Served, build_page, fetch, free_port, served
+from tests.mock_issuer import CLIENT_SECRET, MockIssuer, mock_issuer, signing_in
+from tests.serving import Served, fetch
 
 SIMULATED = {"target_url": "simulated", "users": 1, "duration_s": 30}
 ENDED_WITHIN_S = 15.0
@@ -28,16 +27,7 @@ def issuer() -> Iterator[MockIssuer]:
 
 @pytest.fixture(scope="module")
 def server(issuer: MockIssuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    build_page()
-    port = free_port()
-    own = {
-        "SCALE_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "SCALE_OIDC_ISSUER": issuer.url,
-        "SCALE_OIDC_CLIENT_ID": CLIENT_ID,
-        "SCALE_OIDC_CLIENT_SECRET": CLIENT_SECRET,
-        "SCALE_ROLES": "viewer=staff,operator=sre",
-    }
-    with served(environment={**os.environ, **own}, scratch=tmp_path_factory.mktemp("served"), port=port) as running:
+    with signing_in(issuer, tmp_path_factory.mktemp("served")) as running:
         yield running
 
 

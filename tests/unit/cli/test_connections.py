@@ -14,7 +14,7 @@ import pytest
 from scale_app.cli.commands import CannotStart
 from scale_app.cli.connections import (
     OPEN_FILES,
-    ClientConnection,
+    AcceptedConnection,
     ConnectionWatch,
     allow_connections,
     client_of,
@@ -24,12 +24,12 @@ from scale_app.cli.connections import (
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is watched")
 
 
-def connections(client: str, *answered: bool) -> list[ClientConnection]:
+def connections(client: str, *answered: bool) -> list[AcceptedConnection]:
     """One for each, in the order in which they came."""
-    return [ClientConnection(0, (client, number), client, number, yes) for number, yes in enumerate(answered)]
+    return [AcceptedConnection(0, (client, number), client, number, yes) for number, yes in enumerate(answered)]
 
 
-def cut(found: list[ClientConnection], in_all: int, per_client: int) -> list[tuple[str, int]]:
+def cut(found: list[AcceptedConnection], in_all: int, per_client: int) -> list[tuple[str, int]]:
     return sorted((each.client, each.order) for each in surplus(found, in_all, per_client))
 
 
@@ -53,7 +53,7 @@ def test_beyond_the_limit_in_all_those_with_most_are_cut() -> None:
 
 
 def test_more_clients_than_connections_are_cut_as_well() -> None:
-    found = [ClientConnection(0, ("", n), str(n), n, answered=n > 3) for n in range(10)]
+    found = [AcceptedConnection(0, ("", n), str(n), n, answered=n > 3) for n in range(10)]
     assert cut(found, 6, 5) == [("0", 0), ("1", 1), ("2", 2), ("3", 3)]
 
 
