@@ -178,7 +178,7 @@ class FakePods(FakeApiServer):
         self.streams += 1
         try:
             await response.write("".join(f"{stamp} {text}\n" for stamp, text in lines).encode())
-            while cut == self._cut_logs and request.transport is not None:
+            while "follow" in query and cut == self._cut_logs and request.transport is not None:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY_S), self._logged:
                         await self._logged.wait()

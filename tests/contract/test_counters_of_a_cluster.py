@@ -166,6 +166,34 @@ async def test_a_restarted_container_of_the_same_pod_is_followed_on(server: Fake
     assert sample.requests == {"cart-0": 15}
 
 
+@pytest.mark.parametrize("behind_s", [60.0, -60.0], ids=["behind", "ahead"])
+async def test_a_nodes_clock_that_differs_leaves_no_line_out_and_counts_none_of_before(
+    server: FakePods, cluster: ClusterClient, behind_s: float
+) -> None:
+    server.lives["cart-0"] = PodLife(behind_s=behind_s)
+    server.shop("cart-0")
+    await server.answered("cart-0", 7)
+    counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
+    async with reading(counter) as samples:
+        await anext(samples)
+        await server.answered("cart-0", 10)
+        sample = await until(samples, lambda sample: sample.requests["cart-0"] >= 10)
+    assert sample.requests == {"cart-0": 10}
+
+
+async def test_lines_count_also_when_the_nodes_clock_steps_back(server: FakePods, cluster: ClusterClient) -> None:
+    server.shop("cart-0")
+    counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
+    async with reading(counter) as samples:
+        await anext(samples)
+        await server.answered("cart-0", 10)
+        await until(samples, lambda sample: sample.requests == {"cart-0": 10})
+        server.lives["cart-0"].behind_s = 2.0
+        await server.answered("cart-0", 5)
+        sample = await until(samples, lambda sample: sample.requests["cart-0"] >= 15)
+    assert sample.requests == {"cart-0": 15}
+
+
 async def test_lines_of_other_clients_are_told_apart(server: FakePods, cluster: ClusterClient) -> None:
     server.shop("cart-1")
     counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)

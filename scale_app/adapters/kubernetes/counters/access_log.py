@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from scale_app.adapters.kubernetes.border import NotThere
@@ -208,9 +208,10 @@ def _key(pod: CountedPod) -> str:
 class PodLog:
     """A log can be asked for by its pod's name only, and another pod may take that: see `end`.
 
-    from_now: leave out what was logged before. newest: the stamp of the last line that was given or left out, "" for
-    none; lines up to it are left out. streams: so often it was opened. problem: why it cannot be followed now, "" while
-    it is. lost: nor ever again.
+    from_now: leave out what was logged before. newest: the newest stamp of the lines that were given or left out, ""
+    for none; a stream begins after it. Within a stream no stamp is looked at: a node's clock may step back, and what a
+    container prints on two streams is not in order. streams: so often it was opened. problem: why it cannot be
+    followed now, "" while it is. lost: nor ever again.
     """
 
     def __init__(self, cluster: ClusterClient, pod: CountedPod, from_now: bool, newest: str = "") -> None:
@@ -231,14 +232,14 @@ class PodLog:
         """Every line, until the pod is gone. Raises ClusterForbidden, NotThere, and nothing else."""
         while not self._gone:
             try:
-                async with self._cluster.lines(f"{self.pod.path}/log", self._query(), quiet_s=QUIET_S) as stream:
+                if self._from_now:
+                    await self._leave_out_what_was_before()
+                async with self._stream(follow="true", **self._begin()) as stream:
                     self.problem = ""
                     self.streams += 1
                     self.opened.set()
-                    async for stamped in stream:
-                        stamp, _, line = stamped.partition(b" ")
-                        if self._is_new(stamp.decode("ascii", "replace")):
-                            yield line
+                    async for line in self._new(stream):
+                        yield line
                 if self._ending:
                     return
             except (ClusterForbidden, NotThere):
@@ -248,29 +249,33 @@ class PodLog:
                 self.opened.set()
             await asyncio.sleep(PAUSE_S)
 
-    def _query(self) -> dict[str, str]:
-        if self._from_now and not self.newest:
-            # A log that says nothing at all is not even opened by the kubelet, so its last old line is asked for too.
-            self.newest = _now()
-            begin = {"tailLines": "1"}
-        else:
-            begin = {"sinceTime": self.newest} if self.newest else {}
+    async def _leave_out_what_was_before(self) -> None:
+        """By the log's own last stamp: the node's clock may differ from this machine's."""
+        async with self._stream(tailLines="1") as last:
+            async for stamped in last:
+                self.newest = max(self.newest, _stamp_of(stamped))
+        self._from_now = False
+
+    def _begin(self) -> dict[str, str]:
+        return {"sinceTime": self.newest} if self.newest else {}
+
+    def _stream(self, **query: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         container = {"container": self.pod.container} if self.pod.container else {}
-        return {"follow": "true", "timestamps": "true", **container, **begin}
+        path = f"{self.pod.path}/log"
+        return self._cluster.lines(path, {"timestamps": "true", **container, **query}, quiet_s=QUIET_S)
 
-    def _is_new(self, stamp: str) -> bool:
-        """False for what was logged before and what the cluster sends again: sinceTime knows whole seconds only."""
-        if _padded(stamp) <= _padded(self.newest):
-            return False
-        self.newest = stamp
-        return True
-
-
-def _padded(stamp: str) -> str:
-    """Stamps of one length, so that they compare as text: the cluster leaves out zeros at the end."""
-    seconds, _, fraction = stamp.removesuffix("Z").partition(".")
-    return f"{seconds}.{fraction:0<9}"
+    async def _new(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Without what the cluster sends again at the beginning: sinceTime knows whole seconds only."""
+        sent_before, again = self.newest, True
+        async for stamped in stream:
+            stamp = _stamp_of(stamped)
+            again = again and stamp <= sent_before
+            if not again:
+                self.newest = max(self.newest, stamp)
+                yield stamped.partition(b" ")[2]
 
 
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def _stamp_of(stamped: bytes) -> str:
+    """All of one length, so that they compare as text: the cluster leaves out zeros at the end."""
+    seconds, _, fraction = stamped.partition(b" ")[0].decode("ascii", "replace").removesuffix("Z").partition(".")
+    return f"{seconds}.{fraction:0<9}Z"
