@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,8 +24,11 @@ STARVED_BELOW = 0.1
 LONG_FROM = 20.0
 BY_REQUEST_FROM = 0.5
 NONE_PINNED_FROM = 0.9
-SENT_AGAIN_MS = ((980.0, 1_400.0), (2_950.0, 3_500.0), (6_900.0, 7_600.0))
-"""When a first packet is sent again: one second after it, two later, four later; and the answer's own time."""
+SENT_AGAIN_S, ANSWERED_WITHIN_S = range(1, 8), 0.5
+"""When a first packet may be sent again, in whole seconds after it, and the answer's own time. Linux sends it again
+after 1, 3 and 7 s, and from 6.5 on after 1, 2, 3 and 4 s (net.ipv4.tcp_syn_linear_timeouts)."""
+EARLIER = 0.98
+"""A histogram's bucket may begin a little before the time that is meant."""
 AGAIN_WITHIN, AGAIN_LEAST, AGAIN_OF_SLOW = 0.4, 10, 0.8
 
 
@@ -88,14 +92,24 @@ class Facts:
         unless the two fit. Where a node drops a connection's first packet before it has noted where it goes, the next
         one may go to another pod, so that no request is lost.
         """
-        idle = tuple(row.name for row in self.rows if not row.requests and (row.expected or 0.0) >= DUE_TO_JUDGE)
-        latencies = {bucket_ms(bucket): n for bucket, n in self.figures.whole.latency.counts.items()}
-        again = sum(n for ms, n in latencies.items() if any(low <= ms < high for low, high in SENT_AGAIN_MS))
-        slow = sum(n for ms, n in latencies.items() if ms >= SENT_AGAIN_MS[0][0])
-        share = sum(row.expected or 0.0 for row in self.rows if row.name in idle) / (self.figures.whole.attributed or 1)
+        idle = {row.name: row.expected or 0.0 for row in self.rows if not row.requests}
+        idle = {name: due for name, due in idle.items() if due >= DUE_TO_JUDGE}
+        share = sum(idle.values()) / (self.figures.whole.attributed or 1)
         due = share * (self.figures.verdict.effective_picks or 0.0)
-        fits = idle and abs(again - due) <= max(AGAIN_WITHIN * due, 3 * math.sqrt(due))
-        return (idle, again) if fits and again >= AGAIN_LEAST and again >= AGAIN_OF_SLOW * slow else ((), 0)
+        times = self._times_sent_again()
+        again, slow = sum(times[second] for second in SENT_AGAIN_S), times.total()
+        fits = idle and abs(again - due) <= max(AGAIN_WITHIN * due, 3 * math.sqrt(due)) and again >= AGAIN_LEAST
+        others = times[SENT_AGAIN_S[0]] >= AGAIN_OF_SLOW * (1.0 - share) * slow  # which take most of them at once
+        return (tuple(idle), again) if fits and others and again >= AGAIN_OF_SLOW * slow else ((), 0)
+
+    def _times_sent_again(self) -> Counter[int]:
+        """Slow answers by the second of SENT_AGAIN_S after which they came; 0 for those at other times."""
+        times: Counter[int] = Counter()
+        for bucket, answers in self.figures.whole.latency.counts.items():
+            late_s = bucket_ms(bucket) / (1_000 * EARLIER)
+            if late_s >= SENT_AGAIN_S[0]:
+                times[int(late_s) if int(late_s) in SENT_AGAIN_S and late_s % 1 < ANSWERED_WITHIN_S else 0] += answers
+        return times
 
     @property
     def connections(self) -> int | None:

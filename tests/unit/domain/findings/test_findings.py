@@ -120,6 +120,27 @@ FIRES: list[tuple[str, str, str, Scene]] = [
     ("silent_pod", "certain", "de", Scene(pods([400] * 3 + [0, 0]), each=1, errors={"connection refused": 800})),
     # What was sent to it is sent again a second later, and answered by another.
     ("silent_pod", "likely", "f", Scene(pods([400] * 5 + [0], a={"latency_ms": 1_010.0}), each=1)),
+    (  # as a newer Linux does, each second
+        "silent_pod",
+        "likely",
+        "g",
+        Scene(
+            pods(
+                [300, 90, 10, 800, 800, 800, 0],
+                a={"latency_ms": 1_010.0},
+                b={"latency_ms": 2_010.0},
+                c={"latency_ms": 3_010.0},
+            ),
+            each=1,
+        ),
+    ),
+    # Few of them are lost, too few to tell whose they were.
+    (
+        "silent_pod",
+        "likely",
+        "f",
+        Scene(pods([400] * 5 + [0], a={"latency_ms": 1_010.0}), each=1, errors={"timeout": 3}),
+    ),
     # Few kept connections, and as few that were tried in vain.
     ("silent_pod", "certain", "e", Scene(pods([4_000] * 4 + [0]), each=200, errors={"timeout": 20})),
     ("unready_pods", "certain", "b", Scene(pods([4_000, 0, 4_000], b={"ready": False}))),
