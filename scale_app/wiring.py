@@ -13,7 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scale_app.adapters.store import SqlAccessStore, SqlRunStore, migrate
+from scale_app.adapters.store import SqlAccessStore, SqlRunStore, is_current, migrate
 from scale_app.adapters.store.backup import back_up, restore
 from scale_app.adapters.this_machine import SystemClock, listening_ports, single_instance
 from scale_app.domain.admission import doors_of
@@ -45,6 +45,7 @@ __all__ = [
     "hub",
     "identity",
     "lifespan",
+    "opened_access",
     "restored",
     "sessions",
     "settings",
@@ -53,6 +54,8 @@ __all__ = [
 ]
 LAST_ENTRIES_S = 1.0
 """For the rest of the audit log, at the end of the process."""
+COMMANDS_ENTRIES_S = 10.0
+"""The same of a command, whose entries stand nowhere else, and which may wait for a server that writes."""
 
 
 @cache
@@ -69,10 +72,10 @@ def identity() -> IdentitySettings:
 
 @cache
 def access() -> Access:
-    """This process's tokens; the hub opens and closes them."""
+    """This process's tokens; the hub keeps them."""
     from scale_app.service.access import Access
 
-    return Access(SqlAccessStore(settings().database_url), SystemClock(), audit().note, identity().audit_days)
+    return Access(_access_store(), SystemClock(), audit().note, identity().audit_days)
 
 
 @cache
@@ -88,7 +91,7 @@ def audit() -> AuditTrail:
     """Where it is noted who did what."""
     from scale_app.service.audit_trail import AuditTrail
 
-    return AuditTrail(_sign_in_store(), partial(print, flush=True))
+    return AuditTrail(_access_store(), partial(print, flush=True))
 
 
 @cache
@@ -103,8 +106,8 @@ def ways_in() -> WaysIn:
 
 
 @cache
-def _sign_in_store() -> SqlAccessStore:
-    """Of sign-ins and the audit log."""
+def _access_store() -> SqlAccessStore:
+    """Of tokens, sign-ins and the audit log; whoever opened them closes it."""
     return SqlAccessStore(settings().database_url)
 
 
@@ -114,7 +117,7 @@ def sessions() -> BrowserSessions:
     from scale_app.service.browser_sessions import BrowserSessions
 
     secure = settings().public_url.startswith("https://")
-    return BrowserSessions(_sign_in_store(), SystemClock(), identity().roles, secure)
+    return BrowserSessions(_access_store(), SystemClock(), identity().roles, secure)
 
 
 @cache
@@ -178,10 +181,29 @@ async def lifespan() -> AsyncIterator[None]:
             await _hub().close()
             await audit().finish(LAST_ENTRIES_S)
             keeping.cancel()
-            await _sign_in_store().close()
+            await _access_store().close()
             await _demo().close()
             if clusters := _clusters():
                 await clusters.close()
+
+
+@asynccontextmanager
+async def opened_access() -> AsyncIterator[Access]:
+    """Tokens and audit log without the hub, for whoever calls: also while a server uses the same database.
+
+    Raises StoreUnavailable.
+    """
+    from scale_app.service.permits import permitted
+
+    url = settings().database_url
+    if not await is_current(url):
+        async with _prepared(url):
+            pass
+    try:
+        yield permitted(access(), audit(), SystemClock())
+    finally:
+        await audit().finish(COMMANDS_ENTRIES_S)
+        await _access_store().close()
 
 
 @asynccontextmanager

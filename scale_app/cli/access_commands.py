@@ -7,7 +7,7 @@ import time
 
 import click
 
-from scale_app.cli.client import opened
+from scale_app.cli.client import opened_access
 from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.audit import AccessToken, AuditEntry, MadeToken
@@ -72,22 +72,22 @@ def audit(limit: int, offset: int, server: str | None, as_json: bool) -> None:
 
 
 async def _tokens(server: str | None) -> list[AccessToken]:
-    async with opened(server) as client:
+    async with opened_access(server) as client:
         return await client.tokens()
 
 
 async def _make(server: str | None, name: str, role: Role, days: float) -> MadeToken:
-    async with opened(server) as client:
+    async with opened_access(server) as client:
         return await client.make_token(name, role, days)
 
 
 async def _revoke(server: str | None, token_id: str) -> None:
-    async with opened(server) as client:
+    async with opened_access(server) as client:
         await client.revoke_token(token_id)
 
 
 async def _audit(server: str | None, limit: int, offset: int) -> list[AuditEntry]:
-    async with opened(server) as client:
+    async with opened_access(server) as client:
         return await client.audit_entries(limit, offset)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scale_app.domain.events import Event
     from scale_app.domain.record import RunRecord
     from scale_app.reports.formats import FormatName
+    from scale_app.service.access import Access
     from scale_app.service.hub import Hub
 
     Seen = tuple[RunRecord, Sequence[Event]]
@@ -30,11 +31,8 @@ async def opened(server: str | None) -> AsyncIterator[LocalClient | RemoteClient
     server: the URL of a running server, None for the hub of this process.
     Raises SettingsError, StoreUnavailable, ServerRefused, ServerAway.
     """
-    # As late as this: each way brings libraries along that the other has no use for.
     if server:
-        from scale_app.cli.remote_client import RemoteClient
-
-        async with aclosing(RemoteClient(server)) as remote:
+        async with _remote(server) as remote:
             yield remote
         return
     with loading():
@@ -45,6 +43,28 @@ async def opened(server: str | None) -> AsyncIterator[LocalClient | RemoteClient
         yield LocalClient(wiring.hub())
 
 
+@asynccontextmanager
+async def opened_access(server: str | None) -> AsyncIterator[Access | RemoteClient]:
+    """The same for tokens and the audit log alone; these of this process's database also while a server uses it."""
+    if server:
+        async with _remote(server) as remote:
+            yield remote
+        return
+    with loading():
+        from scale_app import wiring
+
+    CALLER.set(COMMAND_LINE)
+    async with wiring.opened_access() as access:
+        yield access
+
+
+def _remote(server: str) -> aclosing[RemoteClient]:
+    # As late as this: each way brings libraries along that the other has no use for.
+    from scale_app.cli.remote_client import RemoteClient
+
+    return aclosing(RemoteClient(server))
+
+
 class LocalClient:
     """The runs of this process's hub."""
 
@@ -53,8 +73,6 @@ class LocalClient:
         self.start, self.stop, self.run = hub.start, hub.stop, hub.run
         self.whole, self.compare = hub.whole, hub.compare
         self.targets, self.permissions = hub.targets, hub.permissions
-        self.tokens, self.make_token, self.revoke_token = hub.tokens, hub.make_token, hub.revoke_token
-        self.audit_entries = hub.audit_entries
 
     async def mark_baseline(self, run_id: str, name: str) -> None:
         # The run has ended a moment ago, and is stored behind what people see.

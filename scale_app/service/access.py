@@ -131,9 +131,8 @@ class Access:
             log.warning("the uses of tokens could not be noted; Scale tries again later: %s", error)
 
     async def close(self) -> None:
-        """Tell and note what is not yet, if that goes quickly, and let go of the store."""
+        """Tell and note what is not yet, if that goes quickly."""
         await settled_within(self._clock, LAST_NOTES_S, "noting the last uses of tokens", self.look())
-        await self._store.close()
 
     async def _make(self, name: str, owner: str, role: Role, days: float) -> MadeToken:
         now_s, secret = self._clock.epoch_s(), secrets.token_urlsafe(32)

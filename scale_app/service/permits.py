@@ -10,14 +10,15 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from scale_app.domain.audit import AuditEntry
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.identity import CALLER, Caller, NotPermitted, NotSignedIn, Role
 from scale_app.identity_ports import Audit
 from scale_app.ports import Clock
-from scale_app.service.hub import Hub
+
+Asked = TypeVar("Asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,12 @@ PARTS = {"demo": OF_THE_DEMO}
 """What of the hub has methods of its own."""
 
 
-def permitted(hub: Hub, audit: Audit, clock: Clock) -> Hub:
-    """The hub for callers: the same methods, each asking first who calls.
+def permitted(of: Asked, audit: Audit, clock: Clock) -> Asked:
+    """The hub for callers, or the tokens alone: the same methods, each asking first who calls.
 
     They raise NotSignedIn where nobody is known, NotPermitted where the role does not do.
     """
-    return cast(Hub, _Asking(hub, RIGHTS, _Noting(audit, clock)))
+    return cast(Asked, _Asking(of, RIGHTS, _Noting(audit, clock)))
 
 
 def may(action: str) -> str:

@@ -20,9 +20,12 @@ from scale_app.service.access import Access
 from scale_app.service.hub import Hub
 
 
-def unnoted_access(url: str) -> Access:
+@asynccontextmanager
+async def unnoted_access(url: str) -> AsyncIterator[Access]:
     """The tokens in a database, with nobody to note who did what."""
-    return Access(SqlAccessStore(url), SystemClock(), lambda _: None)
+    store = SqlAccessStore(url)
+    yield Access(store, SystemClock(), lambda _: None)
+    await store.close()
 
 
 @asynccontextmanager
@@ -50,13 +53,14 @@ async def opened_hub(folder: Path, clusters: Clusters | None = None, max_runs: i
         catalog=catalog,
         cluster_pods=pods,
     )
-    hub = Hub(adapters, unnoted_access(url), Limits(), max_runs=max_runs)
-    await hub.open()
-    try:
-        yield hub
-    finally:
-        await hub.close()
-        await demo.close()
+    async with unnoted_access(url) as access:
+        hub = Hub(adapters, access, Limits(), max_runs=max_runs)
+        await hub.open()
+        try:
+            yield hub
+        finally:
+            await hub.close()
+            await demo.close()
 
 
 async def seen(hub: Hub, run_id: str) -> tuple[list[Event], Snapshot]:

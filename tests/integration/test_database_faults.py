@@ -95,12 +95,13 @@ async def hub_on(url: str) -> AsyncIterator[Hub]:
         FakeDemo(),
         clock,
     )
-    hub = Hub(adapters, unnoted_access(url), Limits(), max_runs=1)
-    await hub.open()
-    try:
-        yield hub
-    finally:
-        await hub.close()
+    async with unnoted_access(url) as access:
+        hub = Hub(adapters, access, Limits(), max_runs=1)
+        await hub.open()
+        try:
+            yield hub
+        finally:
+            await hub.close()
 
 
 async def seen(hub: Hub, run_id: str) -> list[float]:

@@ -2,6 +2,6 @@
 
 from scale_app.adapters.store.access import SqlAccessStore
 from scale_app.adapters.store.store import SqlRunStore
-from scale_app.adapters.store.tables import migrate
+from scale_app.adapters.store.tables import is_current, migrate
 
-__all__ = ["SqlAccessStore", "SqlRunStore", "migrate"]
+__all__ = ["SqlAccessStore", "SqlRunStore", "is_current", "migrate"]

@@ -189,6 +189,17 @@ async def migrate(database_url: str) -> None:
             await engine.dispose()
 
 
+async def is_current(database_url: str) -> bool:
+    """Does the database have this version's tables? Nothing is changed. Raises StoreUnavailable."""
+    with border("Looking at the tables", database_url):
+        engine = open_engine(database_url)
+        try:
+            async with engine.connect() as connection:
+                return await connection.run_sync(_versions) == [newest_version()]
+        finally:
+            await engine.dispose()
+
+
 def newest_version() -> str:
     return max(known_versions())
 
