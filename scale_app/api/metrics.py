@@ -8,20 +8,30 @@ furthest from their fair share. A run's series end with the run.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from platform import python_version
 from typing import get_args
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
+from scale_app import version
 from scale_app.api.operation import CheckedRequest, Operation
 from scale_app.api.v1.shapes import Status
 from scale_app.domain.alert import AlertKind
 from scale_app.domain.balance import Balance
 from scale_app.domain.errors import StoreUnavailable
+from scale_app.domain.histogram import LIMITS_MS
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
@@ -39,6 +49,7 @@ def metrics_answer(hub: Hub) -> Callable[[CheckedRequest], Awaitable[Response]]:
     """What answers /metrics, in Prometheus' or OpenMetrics' format as it is asked for."""
     registry = CollectorRegistry()
     registry.register(RunCollector(hub))
+    ProcessCollector(registry=registry)
 
     async def metrics(asked: CheckedRequest) -> Response:
         encode, kind = choose_encoder(asked.accept)
@@ -56,6 +67,8 @@ class RunCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every family, also those without a series now."""
         active = self._hub.active()
+        build = {"version": version(), "python": python_version()}
+        yield InfoMetricFamily("scale_build", "What is installed.", build)
         yield GaugeMetricFamily("scale_runs_active", "Active runs.", len(active))
         failing = "1 while alerts cannot be delivered to a receiver."
         yield GaugeMetricFamily("scale_notify_failing", failing, float(bool(self._hub.notify_problem)))
@@ -70,6 +83,7 @@ class RunCollector(Collector):
                     if figure is not None:
                         family.add_metric([*labels, value] if label else labels, figure)
             yield family
+        yield _latencies(runs)
 
 
 def labels_of(record: RunRecord) -> tuple[str, str, str]:
@@ -77,6 +91,15 @@ def labels_of(record: RunRecord) -> tuple[str, str, str]:
     parts = urlsplit(record.plan.target_url)
     target = f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.netloc else parts.path
     return record.run_id, target[:LONGEST_TARGET], record.source.value
+
+
+def _latencies(runs: list[tuple[tuple[str, str, str], Snapshot]]) -> HistogramMetricFamily:
+    family = HistogramMetricFamily("scale_request_latency_seconds", "Latency of the answered requests.", labels=RUN)
+    for labels, last in runs:
+        if (counted := last.latencies).total:
+            limits = [(repr(limit / 1_000), float(n)) for limit, n in zip(LIMITS_MS, counted.within, strict=True)]
+            family.add_metric(labels, [*limits, ("+Inf", counted.total)], counted.sum_s)
+    return family
 
 
 def _one(figure: Callable[[Snapshot], float | None]) -> Reading:
@@ -102,10 +125,6 @@ def _shares(last: Snapshot) -> Figures:
     return {pod.name: pod.share for pod in telling}
 
 
-def _latencies(last: Snapshot) -> Figures:
-    return {"0.5": _seconds(last.p50_ms), "0.95": _seconds(last.p95_ms), "0.99": _seconds(last.p99_ms)}
-
-
 def _alerts(last: Snapshot) -> Figures:
     on = {alert.rule for alert in last.alerts}
     return {rule: float(rule in on) for rule in get_args(AlertKind)}
@@ -126,7 +145,6 @@ FAMILIES: tuple[tuple[type[GaugeMetricFamily] | type[CounterMetricFamily], str, 
     (COUNTER, "scale_requests", "Completed requests.", "", _one(lambda last: last.requests)),
     (COUNTER, "scale_request_failures", "Failed requests.", "", _one(lambda last: last.failures)),
     (COUNTER, "scale_requests_unattributed", "Requests that named no pod.", "", _one(lambda last: last.unattributed)),
-    (GAUGE, "scale_request_latency_seconds", "Latency over the last ten seconds, by quantile.", "quantile", _latencies),
     (GAUGE, "scale_generator_loop_lag_seconds",
      "Largest delay of the load generator's event loop in the last second.", "",
      _one(lambda last: _seconds(last.generator.loop_lag_ms))),
@@ -154,9 +172,9 @@ def probe_operations(hub: Hub) -> list[Operation]:
         Operation(
             "GET", "/metrics", "getMetrics", "Server", "Figures of the active runs for Prometheus",
             metrics_answer(hub), query=None, media=("text/plain", "application/openmetrics-text"),
-            does="Score, CV, verdict, the shares of the pods furthest from their fair share, alerts, latency "
-                 "and the load generator's lag. A run's series end with the run; the number of labels is "
-                 "bounded.",
+            does="Score, CV, verdict, the shares of the pods furthest from their fair share, alerts, a histogram of "
+                 "latency, the load generator's lag, and the server's own version, memory and CPU. A run's series end "
+                 "with the run; the number of labels is bounded.",
         ),
     ]  # fmt: skip
 

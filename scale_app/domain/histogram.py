@@ -7,14 +7,18 @@ The layout is that of DDSketch (Masson, Rim, Lee 2019) with relative accuracy 1 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import accumulate
 
 ACCURACY = 0.01
 GROWTH = (1 + ACCURACY) / (1 - ACCURACY)
 _BUCKETS_PER_E = 1 / math.log(GROWTH)
 _BUCKET_OF_A_SECOND = math.log(1e6) * _BUCKETS_PER_E
+LIMITS_MS = (1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 30_000.0)
+"""Where a coarse histogram is cut: three a decade, as programs that draw and alert are used to."""
 
 
 def bucket_of(latency_s: float) -> int:
@@ -61,6 +65,28 @@ class Histogram:
             if seen >= rank:
                 return bucket_ms(index)
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyCounts:
+    """A histogram cut at a few limits, for programs that keep it.
+
+    within: how many answers took at most as long as each of LIMITS_MS, within 1 % of the limit. total: all answers.
+    sum_s: their latencies together, in seconds, within 1 %.
+    """
+
+    within: tuple[int, ...] = ()
+    total: int = 0
+    sum_s: float = 0.0
+
+
+def cut(histogram: Histogram) -> LatencyCounts:
+    """The histogram at LIMITS_MS."""
+    ordered = sorted((bucket_ms(index), n) for index, n in histogram.counts.items())
+    up_to = list(accumulate((n for _, n in ordered), initial=0))
+    middles = [middle for middle, _ in ordered]
+    within = tuple(up_to[bisect_right(middles, limit)] for limit in LIMITS_MS)
+    return LatencyCounts(within, up_to[-1], round(sum(middle * n for middle, n in ordered) / 1_000, 6))
 
 
 def merged(parts: Iterable[Histogram]) -> Histogram:

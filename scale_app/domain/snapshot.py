@@ -11,6 +11,7 @@ from scale_app.domain.alert import Alert
 from scale_app.domain.balance import Balance
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.counting import Counting
+from scale_app.domain.histogram import LatencyCounts
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.source import Source as Source
 from scale_app.domain.verdict import Verdict
@@ -127,7 +128,7 @@ class Snapshot:
     pods_problem: sentences on what is not visible of the target's pods, "" for nothing.
     balance, verdict and the counts: since the start, or since the end of the warm-up if the plan has one.
     recent_*: of the last ten seconds; minute_*: of the last sixty. Latencies: of the recent window; whole_*: of all
-        answers since the start or the end of the warm-up.
+        answers since the start or the end of the warm-up, whose histogram is `latencies`.
     counting: how the requests were assigned to pods, and the requests of other clients.
     roster_known: whether it is known which pods should share the work; False where `pods` are those that answered.
     """
@@ -172,6 +173,7 @@ class Snapshot:
     whole_p99_ms: float | None = None
     counting: Counting = Counting()
     roster_known: bool = True
+    latencies: LatencyCounts = LatencyCounts()
 
 
 @dataclass(frozen=True, slots=True)

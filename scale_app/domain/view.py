@@ -9,6 +9,7 @@ from scale_app.domain.alert import Alert
 from scale_app.domain.chance import residuals
 from scale_app.domain.counting import Counting
 from scale_app.domain.findings.facts import Facts
+from scale_app.domain.histogram import cut
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import GeneratorHealth, PodCount, TrafficSample
 from scale_app.domain.snapshot import Finding, PodShare, RunState, Snapshot
@@ -77,6 +78,7 @@ def snapshot_of(
         service=facts.service,
         pods_problem=pods_problem,
         roster_known=whole.roster_known,
+        latencies=cut(whole.latency),
     )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from platform import python_version
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from scale_app import version
 from scale_app.api.metrics import MOST_PODS, RUN, RunCollector, labels_of
 from scale_app.domain.alert import Alert
+from scale_app.domain.histogram import Histogram, bucket_of, cut
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord, Storing
 from scale_app.domain.samples import GeneratorHealth
@@ -96,15 +99,37 @@ def test_of_many_pods_the_ones_furthest_from_fair_are_shown() -> None:
 def test_alerts_lag_and_an_unreached_receiver_are_told() -> None:
     alert = Alert("p95", 0.9, 500.0, "Slow.", 3.0, 700.0)
     health = GeneratorHealth(cpu_share=0.5, loop_lag_ms=12.0, schedule_lag_p99_ms=250.0)
-    found = families(snapshot(alerts=(alert,), generator=health, p95_ms=700.0), "The webhook answered 500.")
+    found = families(snapshot(alerts=(alert,), generator=health), "The webhook answered 500.")
     assert found["scale_alert_active"] == {
         ("verdict",): 0, ("score",): 0, ("pod_share",): 0, ("p95",): 1, ("failures",): 0
     }  # fmt: skip
     assert found["scale_generator_loop_lag_seconds"] == {(): 0.012}
     assert found["scale_generator_schedule_lag_seconds"] == {(): 0.25}
-    assert found["scale_request_latency_seconds"][("0.95",)] == 0.7
     assert found["scale_notify_failing"] == {(): 1}
     assert (found["scale_store_failing"], found["scale_store_waiting_lines"]) == ({(): 1}, {(): 7})
+
+
+def test_latency_is_a_histogram_of_the_answers() -> None:
+    latencies = cut(Histogram({bucket_of(0.004): 3, bucket_of(0.2): 1, bucket_of(45.0): 1}))
+    found = families(snapshot(latencies=latencies))
+    buckets = found["scale_request_latency_seconds_bucket"]
+    assert [buckets[limit,] for limit in ("0.0025", "0.005", "0.1", "0.25", "30.0", "+Inf")] == [0, 3, 3, 4, 4, 5]
+    assert found["scale_request_latency_seconds_count"] == {(): 5}
+    assert found["scale_request_latency_seconds_sum"][()] == pytest.approx(45.212, rel=0.01)
+
+
+def test_a_run_without_an_answer_has_no_histogram_and_no_figure_has_a_quantile(site: Site) -> None:
+    assert "scale_request_latency_seconds_bucket" not in families(snapshot())
+    site.started()
+    site.traffic(1, a=90)
+    page = site.client.get("/metrics").text
+    assert "quantile=" not in page
+    assert "# TYPE scale_request_latency_seconds histogram" in page
+
+
+def test_what_is_installed_and_what_the_process_uses_are_told(site: Site) -> None:
+    assert scraped(site.client, "scale_build_info", "version", "python") == {(version(), python_version()): 1}
+    assert scraped(site.client, "process_resident_memory_bytes")[()] > 1_000_000
 
 
 @pytest.mark.parametrize(

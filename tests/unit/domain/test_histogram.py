@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scale_app.domain.histogram import Histogram, bucket_ms, bucket_of, merged
+from scale_app.domain.histogram import LIMITS_MS, Histogram, bucket_ms, bucket_of, cut, merged
 
 
 @given(st.floats(min_value=1e-6, max_value=600))
@@ -34,6 +34,16 @@ def test_what_was_added_is_the_difference(before: list[float], added: list[float
 def test_a_counter_that_went_backwards_counts_from_zero() -> None:
     restarted = Histogram({5: 2})
     assert restarted.minus(Histogram({5: 9})) == restarted
+
+
+@given(st.lists(st.floats(1e-5, 60), max_size=200))
+def test_a_histogram_that_is_cut_counts_what_was_within_each_limit(latencies: list[float]) -> None:
+    coarse = cut(_histogram(latencies))
+    assert coarse.total == len(latencies)
+    assert math.isclose(coarse.sum_s, sum(latencies), rel_tol=0.0101, abs_tol=1e-5)
+    for limit_ms, within in zip(LIMITS_MS, coarse.within, strict=True):
+        least, most = (sum(each * 1_000 <= limit_ms * factor for each in latencies) for factor in (0.98, 1.02))
+        assert least <= within <= most
 
 
 def _histogram(latencies: list[float]) -> Histogram:
