@@ -17,7 +17,7 @@ from scale_app.ui.live.page import DemoControl, live_page
 from scale_app.ui.live.saved_plans import SavedPlansForm
 from scale_app.ui.live.target_picker import TargetChoices
 from scale_app.ui.plan.state import PlanForm
-from scale_app.ui.reflex_compat import OWN_OVERLAY
+from scale_app.ui.reflex_compat import OWN_OVERLAY, WrappedApp
 from scale_app.ui.runs.page import runs_page
 from scale_app.ui.runs.run_page import OneRunPage, run_page
 from scale_app.ui.runs.state import RunList
@@ -32,8 +32,9 @@ def guarded(app: ASGIApp) -> ASGIApp:
     return Guard(KnownCallers(app, wiring.ways_in()), wiring.settings())
 
 
-app = rx.App(
-    api_transformer=[api_app(wiring.hub(), wiring.sign_in()), guarded],
+app = WrappedApp(
+    around=guarded,
+    api_transformer=api_app(wiring.hub(), wiring.sign_in()),
     stylesheets=["/scale.css"],
     html_lang="en",
     head_components=[

@@ -3,9 +3,9 @@
 A browser sends a page's scripts' requests with an Origin that the page cannot forge. CORS does not cover WebSockets,
 and a foreign page may POST without asking, so both are checked here: the Origin must be the host that was asked, or
 one that the operator listed. A program that is no browser sends no Origin and passes. A foreign page may ask, as any
-link does, but no answer from in here permits it to read; Reflex's own permission, given outside of the guard, is
-switched off in rxconfig.py. X-Forwarded-Host is not believed: whoever can set it can claim to be any host; a proxy has
-to pass Host on, or its origin has to be listed.
+link does, but no answer permits it to read; Reflex's own permission is switched off in rxconfig.py. X-Forwarded-Host
+is not believed: whoever can set it can claim to be any host; a proxy has to pass Host on, or its origin has to be
+listed.
 
 A foreign page may let its own name resolve to this server's address later ("DNS rebinding"); its scripts then talk to
 this server as if it were theirs, and Origin and Host agree. Only the name gives it away. So this server answers by the
@@ -45,6 +45,8 @@ BROKEN_BODY = (
     "The request's body broke off before its end: it is shorter than Content-Length says, or a chunk of it is not as "
     "Transfer-Encoding: chunked has it. Send it again, whole."
 )
+LINE_BREAK = "The request's path has a line break in it, and nothing here is called so."
+HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]*)?|\[[0-9A-Fa-f:.]+\](:[0-9]*)?")
 LOOP = "This request is a load test's, and its target is Scale itself, which is never one. Test the demo, or a service."
 DEFAULT_PORTS = {"http": 80, "https": 443}
 HASHED_ASSET = re.compile(r"/assets/.*-[A-Za-z0-9_-]{8}\.[a-z0-9]{2,5}")
@@ -70,16 +72,17 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
+        objection = self._origin_objection(scope)
+        if scope["type"] == "http":
+            send = _with_headers(scope, send, self._page_policy, foreign=bool(objection))
         if refusal := self._refusal(scope):
             return await refuse(scope, send, *refusal)
         writes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
-        objection = self._origin_objection(scope)
         if writes and objection:
             return await refuse(scope, send, 403, objection)
         if scope["type"] == "websocket":
             inbound = Inbound(scope, receive, send)
             return await self._app(scope, inbound.receive, inbound.send)
-        send = _with_headers(scope, send, self._page_policy, foreign=bool(objection))
         if writes:
             try:
                 receive = await _whole_body(scope, receive)
@@ -93,6 +96,8 @@ class Guard:
             return 421, objection
         if _header(scope, LOAD_HEADER.lower().encode()):
             return 508, LOOP
+        if "\n" in scope["path"]:  # where the patterns of routes end, so that none of them would be found
+            return 400, LINE_BREAK
         return (400, TOKEN_IN_URL) if has_token_in_url(scope) else None
 
     def _origin_objection(self, scope: Scope) -> str:
@@ -220,9 +225,10 @@ def host_objection(path: str, hosts: list[str], allowed: Collection[str]) -> str
 
 
 def _name(host: str) -> str:
+    """The name or address in a Host header, "" for what is no host: a part of a URL may follow only in a forged one."""
     try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:  # no host, or a port that is none
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".") if HOST.fullmatch(host) else ""
+    except ValueError:  # no address between the brackets
         return ""
 
 

@@ -50,8 +50,8 @@ def literal(host: str) -> Address | None:
 
 
 def plain(text: str) -> Address:
-    """The address, its zone ("%eth0") left out. Raises ValueError."""
-    return ipaddress.ip_address(text.partition("%")[0])
+    """The address, its zone ("%eth0") left out, which IPv6 has alone: "8.8.8.8%zone" is a name. Raises ValueError."""
+    return ipaddress.ip_address(text.partition("%")[0] if ":" in text else text)
 
 
 def readings(address: Address) -> tuple[Address, ...]:

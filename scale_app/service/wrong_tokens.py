@@ -15,8 +15,7 @@ Note = Callable[[AuditEntry], None]
 AT_ONCE = 10
 """Wrong tokens of one address in a minute that are answered at once: somebody may have mistyped one."""
 DELAY_S = 1.0
-MOST_DELAYED = 64
-"""Answers that wait at the same time, so that whoever tries many costs little memory. One more waits for nothing."""
+"""Each waits for as long, however many come at once: there are no more than connections, and those have a limit."""
 MOST_ADDRESSES = 1_000
 OTHERS = "other addresses"
 
@@ -27,19 +26,13 @@ class WrongTokens:
     def __init__(self, clock: Clock, note: Note, sleep: Sleep = asyncio.sleep) -> None:
         self._clock, self._note, self._sleep = clock, note, sleep
         self._found: Counter[str] = Counter()
-        self._delayed = 0
 
     async def met(self, address: str) -> None:
         """A wrong token came from this address; returns when that may be answered."""
         counted = address if address in self._found or len(self._found) < MOST_ADDRESSES else OTHERS
         self._found[counted] += 1
-        if self._found[counted] <= AT_ONCE or self._delayed >= MOST_DELAYED:
-            return
-        self._delayed += 1
-        try:
+        if self._found[counted] > AT_ONCE:
             await self._sleep(DELAY_S)
-        finally:
-            self._delayed -= 1
 
     def tell(self) -> None:
         """Note how many there were since the last time, and begin another minute."""

@@ -7,9 +7,13 @@ Written for Reflex 0.10.1. tests/unit/ui/test_reflex_compat.py fails when an upg
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import reflex as rx
 from reflex.plugins import Plugin
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 Part: TypeAlias = Any
 """A piece of the page."""
@@ -43,6 +47,24 @@ OWN_OVERLAY = (5, "Overlay")
 """Reflex wraps the app in its own messages about a lost connection, under this key; ui/layout.py has ours."""
 UPDATE_EVENT = "event"
 """What Reflex's socket calls an update of a tab's state."""
+
+
+@dataclass
+class WrappedApp(rx.App):
+    """Reflex's application inside a layer of ours, with which nothing is answered that has not passed there.
+
+    Reflex puts another application around what its `api_transformer` makes. That one answers by itself what asks for
+    CORS and what its router finds no place for, such as a path with a line break.
+    """
+
+    around: Callable[[ASGIApp], ASGIApp] | None = None
+
+    def __call__(self) -> ASGIApp:
+        application = super().__call__()
+        assert isinstance(application, Starlette)
+        if self.around is not None:
+            application.add_middleware(self.around)
+        return application
 
 
 class BrowserLocationPlugin(Plugin):

@@ -63,6 +63,27 @@ def test_without_a_name_no_door_opens(server: Served, path: str) -> None:
     assert fetch(f"{server.url}{path}", headers_of("viewer"))[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        ("GET /api/v1/runs/x%0ay HTTP/1.1", b"400"),
+        ("GET /runs/x%0ay HTTP/1.1", b"400"),
+        ("OPTIONS * HTTP/1.1", b"401"),
+        ("CONNECT localhost:80 HTTP/1.1", b"401"),
+        ("OPTIONS /api/v1/runs HTTP/1.1\r\nOrigin: http://evil.example\r\nAccess-Control-Request-Method: PUT", b"401"),
+    ],
+)
+def test_no_other_way_of_asking_is_answered_outside_of_the_guard(
+    server: Served, request_line: str, status: bytes
+) -> None:
+    head = f"{request_line}\r\nHost: {{}}\r\nConnection: close\r\n\r\n"
+    answer = raw(server, head.format("localhost").encode()).lower()
+    assert answer[9:12] == status
+    assert b"x-content-type-options: nosniff" in answer
+    assert b"access-control-" not in answer
+    assert raw(server, head.format("evil.example").encode())[9:12] == b"421"
+
+
 def test_probes_need_no_name(server: Served) -> None:
     assert [fetch(f"{server.url}{path}")[0] for path in ("/healthz", "/readyz")] == [200, 200]
 

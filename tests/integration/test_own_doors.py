@@ -106,7 +106,8 @@ async def unused() -> str:
 async def test_the_resolver_hears_of_listed_names_only() -> None:
     gate = TargetGatekeeper(("10.0.0.0/8", "0.0.0.0/0", "listed.invalid", "kubernetes:*/*"), unused)
     with looking() as asked:
-        for host in ("secret.evil.invalid", "cart.shop.svc", "localhost", "10.0.0.1.", "metadata.google.internal"):
+        unlisted = ("secret.evil.invalid", "cart.shop.svc", "localhost", "10.0.0.1.", "10.0.0.1%secret.evil.invalid")
+        for host in (*unlisted, "metadata.google.internal"):
             with pytest.raises(TargetRefused):
                 await gate.admit(LoadPlan(f"http://{host}/"))
         assert asked == []

@@ -115,7 +115,7 @@ def test_a_program_that_is_no_browser_may_write(client: TestClient) -> None:
         ("scale.example", "http://scale.example:8080", 403),
         ("[::1]:8000", "http://[::1]:8000", 200),
         ("127.0.0.1:8000", "http://localhost:8000", 403),
-        ("scale.example:x", "http://scale.example", 403),
+        ("scale.example:x", "http://scale.example", 421),
     ],
 )
 def test_origin_and_host_agree_up_to_default_ports(client: TestClient, host: str, origin: str, status: int) -> None:

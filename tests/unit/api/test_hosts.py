@@ -55,7 +55,10 @@ def test_a_listed_name_and_this_machine_are_answered(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "corp.example", "scale.example.evil.example", "10.0.0.7", "localhost.evil", "", "a:b:c", "["],
+    [
+        *("evil.example", "corp.example", "scale.example.evil.example", "10.0.0.7", "localhost.evil", "", "a:b:c", "["),
+        *("localhost/x", "localhost?x", "localhost#x", "evil@localhost", "local\thost", "127.0.0.1%x", "[::1%x]"),
+    ],
 )
 def test_any_other_name_is_not(host: str) -> None:
     client = asking("scale.example", "*.corp.example")

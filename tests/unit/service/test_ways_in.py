@@ -101,6 +101,9 @@ async def test_groups_that_only_another_family_of_headers_brings_are_not_read() 
     [
         (b"x-forwarded-user", b"ada\r\nx: y"),
         (b"x-forwarded-user", b"ada\x00"),
+        (b"x-forwarded-user", b"ada\x9b31m"),
+        (b"x-forwarded-user", "ada\u202etoor".encode()),
+        (b"x-forwarded-groups", b"sre\x85"),
         (b"x-forwarded-user", b"ada, root"),
         (b"x-forwarded-user", b"a" * 257),
         (b"x-forwarded-email", b"a" * 1_000_000),

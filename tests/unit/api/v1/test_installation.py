@@ -31,7 +31,7 @@ def test_a_saved_plan_begins_a_run_as_it_is(site: Site) -> None:
     assert (begun.status_code, begun.json()["plan"]) == (201, plan)
 
 
-@pytest.mark.parametrize("name", ["%20a", "a%0a", "x" * 81, "%00"])
+@pytest.mark.parametrize("name", ["%20a", "a%0d", "x" * 81, "%00"])
 def test_a_name_that_cannot_be_is_refused(site: Site, name: str) -> None:
     assert_problem(site.client.put(f"{PLANS}/{name}", json=PLAN), 422, "name")
     assert_problem(site.client.put(f"{RUNS}/x/baseline", json={"name": " a"}), 422, "name")
