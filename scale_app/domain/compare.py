@@ -114,7 +114,7 @@ class Comparison:
 def compare(first: RunRecord, second: RunRecord) -> Comparison:
     """Hold the second run against the first. Pure and total."""
     differences = plan_differences(first.plan, second.plan)
-    reasons = _reasons(first, second)
+    reasons = reasons_apart(first, second) or _pods_apart(first, second)
     if reasons or first.last is None or second.last is None:
         sentence = f"Not comparable: {'; '.join(reasons)}."
         return Comparison(first.run_id, second.run_id, sentence, tuple(reasons), plan=differences)
@@ -205,7 +205,8 @@ def _listed(parts: Sequence[str]) -> str:
     return ", ".join([*parts[:MOST_PARTS], *([f"{more:,} more"] if more > 0 else [])]) or NOT_SET
 
 
-def _reasons(first: RunRecord, second: RunRecord) -> list[str]:
+def reasons_apart(first: RunRecord, second: RunRecord) -> list[str]:
+    """Why these cannot be compared, whatever the number of pods is; [] when they can."""
     reasons = [reason for record in (first, second) if (reason := _not_usable(record))]
     if first.source.traits.invented != second.source.traits.invented:
         reasons.append("one run's counts are simulated and the other's are real")
@@ -213,10 +214,13 @@ def _reasons(first: RunRecord, second: RunRecord) -> list[str]:
         reasons.append(f"the targets differ ({first.plan.target_url} and {second.plan.target_url})")
     elif first.source is not second.source:
         reasons.append(f"the counts come from different sources ({first.source} and {second.source})")
-    if not reasons and first.last and second.last and first.last.balance.pods != second.last.balance.pods:
-        counts = f"{first.last.balance.pods} and {second.last.balance.pods}"
-        reasons.append(f"the number of pods differs ({counts}), which alone changes the score")
     return reasons
+
+
+def _pods_apart(first: RunRecord, second: RunRecord) -> list[str]:
+    before, after = (record.last.balance.pods if record.last else 0 for record in (first, second))
+    differs = f"the number of pods differs ({before} and {after}), which alone changes the score"
+    return [] if before == after else [differs]
 
 
 def _not_usable(record: RunRecord) -> str:

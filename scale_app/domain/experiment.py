@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from scale_app.domain.balance import CV_THRESHOLD
 from scale_app.domain.chance import TAIL, noncentrality_bound
-from scale_app.domain.compare import Change, Comparison, compare, policy
+from scale_app.domain.compare import Change, Comparison, compare, policy, reasons_apart
 from scale_app.domain.numerics import special
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.prospect import requests_per_s_with
@@ -94,9 +94,12 @@ def no_experiment_sentence(record: RunRecord) -> str:
 
 
 def conclusion(first: RunRecord, second: RunRecord) -> str:
-    """What the second run decided about the first, and whether they differ by more than chance: one sentence."""
+    """What the second run decided about the first, and whether they differ by more than chance: one sentence.
+
+    Where a pod was replaced or added, the second run decides all the same; only the difference cannot be told.
+    """
     comparison = compare(first, second)
-    if not comparison.comparable or first.last is None or second.last is None:
+    if reasons_apart(first, second) or first.last is None or second.last is None:
         return f"No conclusion, since the two runs are not comparable: {'; '.join(comparison.reasons)}."
     renewed = first.plan.requests_per_connection != 1 and second.plan.requests_per_connection == 1
     decided = _decided(first, first.last.verdict, second.last.verdict, renewed, comparison.changed)
@@ -213,6 +216,8 @@ def _how_many_more(verdict: Verdict) -> str:
 
 
 def _difference(comparison: Comparison) -> str:
+    if not comparison.comparable:
+        return f"by how much the runs differ cannot be said, since {comparison.reasons[0]}"
     cvs = f"from {comparison.first_cv:.3f} to {comparison.second_cv:.3f}"
     if comparison.changed is Change.CHANCE:
         return f"the two runs differ by no more than chance (long-run CV {cvs})"

@@ -15,7 +15,8 @@ NO_LOADS = ConnectionLoads()
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The counters at one sample. expected: requests that each pod could have got since the start.
+    """The counters at one sample. expected: requests that each pod could have got since the start. by_weight: those
+    that the balancer's weights made due, {} as long as it had none.
 
     counted: what each source beside the load had counted by then. latency: of all pods, and of answers without a name;
     summed once, since every window asks for it. log_regular: evidence since the start that picks are spread more evenly
@@ -27,6 +28,7 @@ class Mark:
     counted: Mapping[Source, Counted] = field(default_factory=dict)
     latency: Histogram = field(default_factory=Histogram)
     log_regular: float = 0.0
+    by_weight: Mapping[str, float] = field(default_factory=dict)
 
 
 def answered_since(

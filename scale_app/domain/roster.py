@@ -95,6 +95,16 @@ class Roster:
         """How much each of these pods, which share the work, should get relative to the others."""
         return {name: self.pod(name).weight for name in pods} | weights_of(pods, self._declared)
 
+    @property
+    def balancer_weights(self) -> Mapping[str, float]:
+        """That the balancer gives the pods as far as the Service's settings say, {} when unknown."""
+        return self.service.weights if self.service else {}
+
+    def relative(self, weights: Mapping[str, float]) -> dict[str, float]:
+        """These weights of pods, each over the one that makes its fair share."""
+        fair = self.weights(weights)
+        return {name: weight / fair[name] for name, weight in weights.items() if fair[name] > 0}
+
     def listed(self) -> Mapping[str, PodSeen]:
         return self._pods
 

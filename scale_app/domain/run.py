@@ -194,7 +194,7 @@ class Run:
         self._health.append(sample.generator)
         self._foreign.traffic_seen(sample)
         self._attribution.traffic_seen(sample)
-        self._windows.observe(sample, self._attribution.counted(), self.source)
+        self._windows.observe(sample, self._attribution.counted(), self.source, self._attribution.weights)
 
     def _pods_seen(self, sample: PodsSample) -> None:
         self._foreign.pods_seen(sample)
@@ -275,7 +275,6 @@ class Run:
             elapsed_s=self._elapsed_s(at_s),
             changes=tuple(self._changes),
             service=self._roster.service,
-            told_weights=self._attribution.weights,
             health=tuple(self._health),
             excess=self._foreign.excess,
             others=self._attribution.others,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from scale_app.domain import verdict_sentence
@@ -34,6 +34,8 @@ class Window:
     estimated: the counts are estimates. log_regular: see Mark. sliding: it moves along with the clock.
     roster_known: which pods should share is known; False where `expected` holds those that answered.
     arriving: pods that have just become ready, of which nothing is expected yet.
+    weights: that the balancer gave the pods at the window's end, {} when unknown. by_weight: requests that its weights,
+        as they were at each time, made due to each eligible pod; {} where they never differed.
     quiet: pods that answered until the window began, and have not since. since_s: when that was, in seconds since the
         load began. starts: how often they had been picked by then, each time a silence could have begun.
         log_all_ended: evidence that connections which ended were theirs, see Quiet.
@@ -55,6 +57,8 @@ class Window:
     sliding: bool = False
     roster_known: bool = True
     arriving: int = 0
+    weights: Mapping[str, float] = field(default_factory=dict)
+    by_weight: Mapping[str, float] = field(default_factory=dict)
     quiet: tuple[str, ...] = ()
     since_s: float | None = None
     starts: int = 1

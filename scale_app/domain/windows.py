@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
+from scale_app.domain.by_weight import ByWeight
 from scale_app.domain.counters import Counted, counts_delta
 from scale_app.domain.evidence import log_regular
 from scale_app.domain.mark import (
@@ -41,6 +42,8 @@ class Windows:
         self._timeout_s = timeout_s
         self._quiet = QuietPods()
         self._expected: dict[str, float] = {}
+        self._by_weight = ByWeight()
+        self._weights: Mapping[str, float] = {}
         self._marks: deque[Mark] = deque()
         self._connections = ConnectionCounters(NO_LOADS)
         self._anew: tuple[Mark, ConnectionCounters] | None = None
@@ -59,18 +62,22 @@ class Windows:
         sample: TrafficSample,
         counted: Mapping[Source, Counted] | None = None,
         source: Source = Source.HEADER,
+        told_weights: Mapping[str, float] | None = None,
     ) -> None:
         """Add a sample, and what the sources beside the load have counted; marks no longer needed are let go.
 
-        source: the one that is in use.
+        source: the one that is in use. told_weights: of the pods, by a proxy that counts them; None where none does.
         """
         if self._start is None:
             self.begin(sample.at_s)
+        self._weights = told_weights or self._roster.balancer_weights
         regular = self._marks[-1].log_regular + self._regular(sample, self._expect(sample, counted or {}, source))
         for counters in (self._connections, *([self._anew[1]] if self._anew else [])):
             counters.observe(sample.loads or NO_LOADS)
         latency = latency_of(sample, self._timeout_s)
-        self._marks.append(Mark(sample, dict(self._expected), counted or {}, latency, regular))
+        self._marks.append(
+            Mark(sample, dict(self._expected), counted or {}, latency, regular, dict(self._by_weight.due))
+        )
         got = answered_since(self._expected.keys(), self._marks[-2], sample, counted or {}, source)
         self._quiet.observe(self._marks, got, source.traits.in_answers, self._roster.in_grace)
         self._end_warm_up()
@@ -147,6 +154,7 @@ class Windows:
         earlier, excused = self._marks[-1], self._roster.in_grace
         got = answered_since(excused, earlier, sample, counted, source)
         gained = self._roster.expect(sample.at_s, sample.answered - earlier.sample.answered, got)
+        self._by_weight.observe(self._expected, gained, excused, self._roster.relative(self._weights))
         for name, requests in gained.items():
             self._expected[name] = self._expected.get(name, 0.0) + requests
         return {name: due for name, due in gained.items() if name not in excused}
@@ -194,6 +202,8 @@ class Windows:
             estimated=delta.estimated,
             log_regular=last.log_regular - first.log_regular if named else 0.0,
             roster_known=known,
+            weights=self._weights,
+            by_weight=_gained(first.by_weight or first.expected, last.by_weight) if known else {},
             arriving=self._roster.arriving if known else 0,
         )
 
@@ -205,10 +215,14 @@ class Windows:
         return self._roster.known and not strangers
 
     def _expectations(self, first: Mark, last: Mark) -> dict[str, float]:
-        gained = {name: total - first.expected.get(name, 0.0) for name, total in last.expected.items()}
-        return {name: requests for name, requests in gained.items() if requests > 0}
+        return _gained(first.expected, last.expected)
 
     def _of_those_that_answered(self, first: Mark, last: Mark, pods: Collection[str]) -> dict[str, float]:
         weights = self._roster.weights(pods)
         each = max(1, last.sample.answered - first.sample.answered) / (sum(weights.values()) or 1.0)
         return {name: each * weight for name, weight in weights.items() if weight > 0}
+
+
+def _gained(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:
+    gained = {name: total - before.get(name, 0.0) for name, total in now.items()}
+    return {name: requests for name, requests in gained.items() if requests > 0}

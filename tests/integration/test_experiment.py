@@ -1,6 +1,7 @@
 """One action from an open question to its answer, on real sockets: the decisive second run and its conclusion."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,63 @@ async def test_a_weight_that_explains_it_needs_no_experiment_and_a_fix_is_seen_a
     assert fixed.changed is Change.BETTER
     assert fixed.conclusion == ""
     assert fixed.pods_by == "name"
+
+
+MANY = LoadPlan(users=60, spawn_rate=200, duration_s=LONG_S, requests_per_connection=5, think_time_s=0.02)
+
+
+async def killed_and_stopped(
+    hub: Hub, plan: LoadPlan, policy: Policy, kill: Callable[[Snapshot], bool], stop: Callable[[Snapshot], bool]
+) -> str:
+    """A run in which this policy is set while it goes on; the first pod is killed at the first snapshot at which to
+    kill, and the run is stopped at the first one after that at which to stop."""
+    run_id, changed, killed = await hub.start(plan), False, False
+    async with hub.subscribe(run_id) as events:
+        async for _, event in events:
+            last = event.snapshot if isinstance(event, SnapshotTaken) else None
+            if last is None or last.state is not RunState.RUNNING or last.elapsed_s < 2:
+                continue
+            if not changed:
+                changed = bool(await hub.demo.change(DemoChange(policy=policy)))
+            elif not killed and kill(last):
+                killed = bool(await hub.demo.change(DemoChange(kill_pod=(await hub.demo.status()).pods[0].name)))
+            elif killed and stop(last):
+                await hub.stop(run_id)
+    return run_id
+
+
+def one_is_unready(last: Snapshot) -> bool:
+    return not all(pod.ready for pod in last.pods)
+
+
+def weights_told(last: Snapshot | None) -> bool:
+    return last is not None and "unequal_weights" in [finding.code for finding in last.findings]
+
+
+async def test_weights_set_in_mid_run_stay_the_cause_where_the_heaviest_pod_is_killed_at_the_end(
+    tmp_path: Path,
+) -> None:
+    async with opened_hub(tmp_path) as hub:
+        await hub.demo.change(DemoChange(policy=Policy.RANDOM))
+        run_id = await killed_and_stopped(hub, MANY, Policy.WEIGHTED, weights_told, one_is_unready)
+        record = await hub.run(run_id)
+        assert record.state is RunState.STOPPED
+        assert weights_told(record.last)
+        with pytest.raises(NoExperiment, match="is explained: The balancer's weights are unequal"):
+            await hub.experiment(run_id)
+
+
+async def test_after_a_killed_pod_the_second_run_of_a_fair_balancer_still_concludes(tmp_path: Path) -> None:
+    async with opened_hub(tmp_path) as hub:
+        await hub.demo.change(DemoChange(pods=3, policy=Policy.RANDOM))
+        plan = replace(KEPT_ALIVE, requests_per_connection=20)
+        first_id = await killed_and_stopped(
+            hub, plan, Policy.RANDOM, lambda last: last.elapsed_s >= 3, lambda last: last.balance.pods > 3
+        )
+        first = await hub.run(first_id)
+        assert not weights_told(first.last)
+        second_id = await hub.experiment(first_id)
+        await stopped_once(hub, second_id, lambda now: (now.verdict.score_low or 0) >= CLEARLY_EVEN)
+        compared = await hub.compare(first_id, second_id)
+    assert "with a new connection for each request the balancer is even" in compared.conclusion
+    assert "since the number of pods differs (4 and 3)" in compared.conclusion

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scale_app.domain.balance import counted, shares
+from scale_app.domain.by_weight import unequal
 from scale_app.domain.findings.facts import Facts, Found, cause, percent
 from scale_app.domain.findings.places import uneven_places
 from scale_app.domain.numerics import np
@@ -98,7 +99,6 @@ def _headers_of(headers: Mapping[str, str]) -> str:
     return f" with the same {' and '.join(list(headers)[:HEADERS_NAMED])}" if headers else ""
 
 
-UNEQUAL_FROM = 1.05
 EXPLAINED = 0.5
 
 
@@ -113,28 +113,24 @@ EXPLAINED = 0.5
     ),
 )
 def unequal_weights(facts: Facts) -> Found | None:
-    """Fires when the weights explain at least half of the distance between the counts and the fair shares."""
-    weights = facts.weights
-    if facts.figures.recent.verdict.kind is not VerdictKind.UNEVEN or not _unequal(weights):
-        return None
+    """Fires when the weights, as they were at each time, explain at least half of the distance between the counts and
+    the fair shares."""
     window = facts.figures.recent
+    if window.verdict.kind is not VerdictKind.UNEVEN or not window.by_weight or not unequal(window.weights):
+        return None
     names = list(window.expected)
     got = counted([window.pods[name].requests for name in names])
     got, due = got / got.sum(), shares(len(names), list(window.expected.values()))
-    by_weight = shares(len(names), [weights.get(name, 1.0) for name in names])
+    by_weight = shares(len(names), [window.by_weight.get(name, 0.0) for name in names])
     if np.abs(got - by_weight).sum() > EXPLAINED * np.abs(got - due).sum():
         return None
-    heaviest = int(by_weight.argmax())
+    heaviest = int((by_weight - due).argmax())
     evidence = (
-        f"The balancer's weight of {names[heaviest]} is {weights.get(names[heaviest], 1.0):g}, "
-        f"{percent(float(by_weight[heaviest]))} of all weights; it got {percent(float(got[heaviest]))} of the last "
-        "requests."
+        f"By the balancer's weights {percent(float(by_weight[heaviest]))} of the last requests were due to "
+        f"{names[heaviest]}, where its fair share is {percent(float(due[heaviest]))}; it got "
+        f"{percent(float(got[heaviest]))}."
     )
     return Found("certain", evidence, [names[heaviest]])
-
-
-def _unequal(weights: Mapping[str, float]) -> bool:
-    return len(weights) > 1 and max(weights.values()) > UNEQUAL_FROM * min(weights.values())
 
 
 AGREE_WITHIN = 0.25

@@ -38,7 +38,7 @@ class Facts:
 
     rows: one per pod that answered, could have answered, or is listed. listed: the pods that the cluster lists now.
     changes: pods that joined, left or changed readiness, oldest first, bounded by the run.
-    service: the Service's settings, None when unknown. told_weights: of the pods, by a proxy that counts them.
+    service: the Service's settings, None when unknown.
     health: of the generator at the last samples, newest last.
     excess: {pod name: requests that it counted beyond ours}, None when the pods' own counts are unknown.
     others: requests of other clients at all the pods together, None when that cannot be told.
@@ -53,7 +53,6 @@ class Facts:
     elapsed_s: float = 0.0
     changes: tuple[PodChanged, ...] = ()
     service: ServiceSettings | None = None
-    told_weights: Mapping[str, float] = field(default_factory=dict)
     health: tuple[GeneratorHealth, ...] = ()
     excess: Mapping[str, int] | None = None
     others: int | None = None
@@ -65,15 +64,10 @@ class Facts:
         return self.figures.silent
 
     @property
-    def weights(self) -> Mapping[str, float]:
-        """That the balancer gives the pods, {} when unknown."""
-        return self.told_weights or (self.service.weights if self.service else {})
-
-    @property
     def settled(self) -> bool:
         """True when a setting that is known decides who gets work, so that nothing need be inferred."""
-        unequal = len(set(self.weights.values())) > 1
-        return unequal or (self.service is not None and self.service.narrows)
+        weighted = len(set(self.figures.recent.weights.values())) > 1
+        return weighted or (self.service is not None and self.service.narrows)
 
     @cached_property
     def explained(self) -> frozenset[str]:

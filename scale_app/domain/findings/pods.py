@@ -143,7 +143,8 @@ def failing_magnet(facts: Facts) -> Found | None:
     title="One pod is slow because it gets too much",
     cause="The pod gets more requests than the others and queues them, so imbalance has become latency.",
     shown_by="mean latency (robust outlier test at 0.1 %) together with a share above its fair share",
-    remedy="Fix the imbalance first (see the other findings); adding pods helps only if new connections reach them.",
+    remedy="Find out first why it gets more than the others, and change that; adding pods helps only if new "
+    "connections reach them.",
 )
 def overloaded_pod(facts: Facts) -> Found | None:
     """Slower than the others and at least a fifth above its share."""

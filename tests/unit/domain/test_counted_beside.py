@@ -29,7 +29,8 @@ def _ended(counts: dict[str, int], ours: int, source: Source = Source.PROMETHEUS
     run = Run("run", LoadPlan(target_url=URL, requests_per_connection=1), Source.HEADER, 0.0)
     observed(run, PodsSample(0.0, tuple(PodSeen(name) for name in counts)))
     approximate = source is Source.NETWORK
-    observed(run, CountsSample(-1.0, source, dict.fromkeys(counts, 7), approximate=approximate))
+    first = CountsSample(-1.0, source, dict.fromkeys(counts, 7), approximate=approximate)
+    observed(run, replace(first, weights=changes.get("weights", {})))  # type: ignore[arg-type]
     observed(run, LoadReady(0.0))
     loads = ConnectionLoads({1: ours})
     observed(run, TrafficSample(10.0, 5, ours, unnamed=PodCount(ours), connections=ours, loads=loads))

@@ -206,3 +206,15 @@ def test_longer_runs_and_fixes_are_concluded_as_well() -> None:
 def test_runs_that_are_not_comparable_give_no_conclusion() -> None:
     other = replace(a_run(RENEWED, FAIR, sum(FAIR)), plan=LoadPlan("http://api.shop.svc/"))
     assert conclusion(a_run(KEPT, HOT, 200), other).startswith("No conclusion, since the two runs are not comparable:")
+
+
+@pytest.mark.parametrize(
+    ("then", "decided"), [(FAIR, "Chance was the cause: "), (HOT, "The connections are not the cause: ")]
+)
+def test_a_pod_that_was_replaced_in_the_first_run_leaves_a_conclusion(then: list[int], decided: str) -> None:
+    said = conclusion(a_run(KEPT, [*BY_CHANCE, 900], 20), a_run(RENEWED, then, sum(then)))
+    assert said.startswith(decided)
+    assert said.endswith(
+        "by how much the runs differ cannot be said, since the number of pods differs (6 and 5), which alone changes "
+        "the score."
+    )
