@@ -212,7 +212,8 @@ def _bytes(value: bytes) -> str:
 
 @contextlib.contextmanager
 def signing_in(issuer: MockIssuer, scratch: Path) -> Iterator[Served]:
-    """A real server at which people sign in by this issuer: staff are viewers, sre operators."""
+    """A real server at which people sign in by this issuer: staff are viewers, sre operators,
+    platform admins."""
     build_page()
     port = free_port()
     own = {
@@ -220,7 +221,7 @@ def signing_in(issuer: MockIssuer, scratch: Path) -> Iterator[Served]:
         "SCALE_OIDC_ISSUER": issuer.url,
         "SCALE_OIDC_CLIENT_ID": CLIENT_ID,
         "SCALE_OIDC_CLIENT_SECRET": CLIENT_SECRET,
-        "SCALE_ROLES": "viewer=staff,operator=sre",
+        "SCALE_ROLES": "viewer=staff,operator=sre,admin=platform",
     }
     with served(environment={**os.environ, **own}, scratch=scratch, port=port) as running:
         yield running

@@ -84,9 +84,10 @@ def permitted(of: Asked, audit: Audit, clock: Clock) -> Asked:
 
 
 def may(action: str) -> str:
-    """Why whoever calls now may not do this, "" when they may. action: a method of the hub."""
+    """Why whoever calls now may not do this, "" when they may. action: a method of the hub, or "demo.change"."""
+    part, _, method = action.rpartition(".")
     try:
-        _check(RIGHTS[action])
+        _check((PARTS[part] if part else RIGHTS)[method])
     except ScaleError as refused:
         return str(refused)
     return ""

@@ -15,7 +15,7 @@ from scale_app.api.sign_in import LOGOUT
 from scale_app.domain.identity import CALLER, LOCAL_USER, Caller, SignIn
 from scale_app.service.permits import may
 from scale_app.ui.controls import button
-from scale_app.ui.reflex_compat import Part, nothing_happens, session_of_event, set_changed, socket_scope
+from scale_app.ui.reflex_compat import Flag, Part, Text, nothing_happens, session_of_event, set_changed, socket_scope
 
 
 class CallerOfEvents(Middleware):
@@ -43,6 +43,11 @@ LEAVE = (
     f"leave.action = '{LOGOUT}'; document.body.append(leave); leave.submit();"
 )
 """A form by script, since Reflex keeps the submits of its own ones to itself."""
+ASKED = (
+    *("start", "edit", "stop", "rerun", "experiment", "mark_baseline", "delete", "save_plan", "delete_plan"),
+    *("demo.change", "reachable", "tokens", "audit_entries"),
+)
+"""What the page has controls and links for, each by what it asks of the hub."""
 EVERYBODY_IS_ADMIN = "Nobody signs in (SCALE_AUTH=none): everybody who reaches this server is admin."
 
 
@@ -50,15 +55,14 @@ class WhoAsks(rx.State):
     """name: of whoever has this tab open, "" where nobody signs in. warning: that nobody does, though others reach this
     server. may_sign_out: this server signed the person in.
 
-    not_start, not_delete: why the role does not allow what starts with it, "" where it does.
+    refused: why the role does not allow each of ASKED, "" where it does.
     """
 
     name: str = ""
     role: str = ""
     warning: str = ""
     may_sign_out: bool = False
-    not_start: str = ""
-    not_delete: str = ""
+    refused: rx.Field[dict[str, str]] = rx.field(default_factory=lambda: dict.fromkeys(ASKED, ""))
 
     @rx.event
     def look(self) -> None:
@@ -72,8 +76,7 @@ class WhoAsks(rx.State):
             role=principal.role.value if principal else "",
             warning=EVERYBODY_IS_ADMIN if wiring.identity().auth == "none" else "",
             may_sign_out=principal is not None and principal.sign_in is SignIn.OIDC,
-            not_start=may("start"),
-            not_delete=may("delete"),
+            refused={action: may(action) for action in ASKED},
         )
 
 
@@ -102,17 +105,24 @@ def who_asks() -> Part:
     )
 
 
-def for_operators(otherwise: Any = False) -> dict[str, Any]:
-    """Of a control that operators have: disabled for others, with the reason. otherwise: when else it is disabled."""
-    return {"disabled": (WhoAsks.not_start != "") | otherwise, "title": WhoAsks.not_start}
+def refused(action: str) -> Text:
+    """Why the role does not allow it, "" where it does. action: one of ASKED. Raises ValueError for another."""
+    if action not in ASKED:
+        raise ValueError(action)
+    reasons: Any = WhoAsks.refused
+    return reasons[action]
 
 
-def for_admins() -> dict[str, Any]:
-    """The same of one that admins have."""
-    return {"disabled": WhoAsks.not_delete != "", "title": WhoAsks.not_delete}
+def is_refused(action: str) -> Flag:
+    reason: Any = refused(action)
+    return reason != ""
 
 
-def why_not_start() -> Part:
+def if_allowed(action: str, otherwise: Flag = False) -> dict[str, Any]:
+    """Of a control: disabled for whoever may not do this, with the reason. otherwise: when else it is disabled."""
+    return {"disabled": is_refused(action) | otherwise, "title": refused(action)}
+
+
+def why_not(action: str) -> Part:
     """The reason as a text, since a disabled control's title is not for everybody to find."""
-    reason = WhoAsks.not_start
-    return rx.cond(reason != "", rx.el.p(reason, class_name="note", data_testid="why-not"))
+    return rx.cond(is_refused(action), rx.el.p(refused(action), class_name="note", data_testid=f"why-not-{action}"))

@@ -8,6 +8,7 @@ import reflex as rx
 
 from scale_app import wiring
 from scale_app.domain.errors import ScaleError
+from scale_app.ui.callers import if_allowed
 from scale_app.ui.display import empty_card, explained, heads, local_time, table
 from scale_app.ui.layout import page
 from scale_app.ui.reflex_compat import Handler, Part
@@ -200,6 +201,7 @@ def _run(side: ComparedRun) -> Part:
                 class_name="link-button no-print",
                 aria_label="Run " + side.label + " again",
                 data_testid="compared-rerun",
+                **if_allowed("rerun"),
             ),
         ),
         class_name="run-name",

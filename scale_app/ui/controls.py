@@ -41,8 +41,10 @@ def number_slider(
     note: Text = "",
     disabled: Flag = False,
     wrong: Flag = False,
+    **group: Any,
 ) -> Part:
-    """A slider over round stops and an entry for any number. name: its test id; on_settled: when a value stands."""
+    """A slider over round stops and an entry for any number. name: its test id; on_settled: when a value stands;
+    group: of both together, such as title."""
     more = {"disabled": disabled, "wrong": wrong}
     number = _number_entry(f"{name}-entry", unit, text, on_type, on_settled, "entry-box", **more)
     return rx.el.div(
@@ -67,6 +69,7 @@ def number_slider(
         ),
         rx.fragment() if isinstance(note, str) and note == "" else rx.el.p(note, class_name="note"),
         class_name="field",
+        **group,
     )
 
 
@@ -128,10 +131,11 @@ def choice(
     options: Mapping[Any, tuple[str, str]],
     value: Text,
     on_choose: Handler,
-    disabled: Flag = False,
     about: Part = None,
+    **more: Any,
 ) -> Part:
-    """A labelled list to choose from, with a sentence about what is chosen. about: an info button."""
+    """A labelled list to choose from, with a sentence about what is chosen. about: an info button; more: of the list,
+    such as disabled."""
     sentences = [(str(key), sentence) for key, (_, sentence) in options.items()]
     return rx.el.div(
         rx.el.span(rx.el.label(label, html_for=name), about or rx.fragment(), class_name="explained"),
@@ -140,10 +144,10 @@ def choice(
             id=name,
             value=value,
             on_change=on_choose,
-            disabled=disabled,
             class_name="input",
             aria_describedby=f"{name}-note",
             data_testid=name,
+            **more,
         ),
         rx.el.p(rx.match(value, *sentences, ""), class_name="note", id=f"{name}-note"),
         class_name="field",

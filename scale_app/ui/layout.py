@@ -9,9 +9,8 @@ from typing import Any, Literal
 import reflex as rx
 
 from scale_app import wiring
-from scale_app.domain.identity import Role
 from scale_app.ui import BUILD_ID
-from scale_app.ui.callers import WhoAsks, who_asks
+from scale_app.ui.callers import WhoAsks, is_refused, who_asks
 from scale_app.ui.controls import button
 from scale_app.ui.display import info, info_texts, notice
 from scale_app.ui.reflex_compat import Flag, Part, lost_connection
@@ -36,8 +35,8 @@ def page(*inside: Part, here: str) -> Part:
                 _link("Live", "/", here),
                 _link("Runs", "/runs", here),
                 _link("Targets", "/targets", here),
-                _link("Tokens", "/tokens", here),
-                rx.cond(WhoAsks.role == Role.ADMIN.value, _link("Audit", "/audit", here)),
+                _link_if_allowed("tokens", "Tokens", "/tokens", here),
+                _link_if_allowed("audit_entries", "Audit", "/audit", here),
                 aria_label="Pages",
             ),
             rx.el.div(_source_badge(here), who_asks(), _theme_switch(), class_name="top-right"),
@@ -54,6 +53,11 @@ def page(*inside: Part, here: str) -> Part:
 def _link(text: str, to: str, here: str) -> Part:
     current: dict[str, str] = {"aria_current": "page"} if text == here else {}
     return rx.link(text, href=to, class_name="nav-link", data_testid=f"nav-{text.lower()}", **current)
+
+
+def _link_if_allowed(action: str, text: str, to: str, here: str) -> Part:
+    """Only once it is known who asks, and may do this."""
+    return rx.cond((WhoAsks.role != "") & ~is_refused(action), _link(text, to, here))
 
 
 def _told(here: str) -> Flag:

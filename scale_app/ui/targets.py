@@ -11,6 +11,7 @@ import reflex as rx
 from scale_app import wiring
 from scale_app.domain.target import DEMO_TARGET
 from scale_app.ui import controls
+from scale_app.ui.callers import if_allowed
 from scale_app.ui.display import empty_card, explained, heads, info, local_time, notice, problem, table
 from scale_app.ui.layout import page
 from scale_app.ui.plan.state import PlanForm
@@ -141,7 +142,14 @@ def _target(row: TargetRow) -> Part:
 def _use(row: TargetRow) -> Part:
     use: Handler = TargetsPage.use
     about = "Use " + row.name + " as target"
-    return controls.button("Use as target", use(row.url, row.service), "use", look="small no-print", aria_label=about)
+    return controls.button(
+        "Use as target",
+        use(row.url, row.service),
+        "use",
+        look="small no-print",
+        aria_label=about,
+        **if_allowed("start"),
+    )
 
 
 def _fact(short: Any, *inside: Part, **more: Any) -> Part:
@@ -210,7 +218,7 @@ def _always_there() -> Part:
                 rx.el.strong("demo"),
                 " - real pods behind a real balancer on this machine. Cause an imbalance and watch the verdict change.",
             ),
-            controls.button("Use the demo", use(DEMO_TARGET, ""), "use-demo"),
+            controls.button("Use the demo", use(DEMO_TARGET, ""), "use-demo", **if_allowed("start")),
             class_name="offer",
         ),
     )

@@ -12,6 +12,7 @@ from scale_app.domain.errors import ScaleError
 from scale_app.domain.identity import Role
 from scale_app.service.access import DAYS
 from scale_app.ui import controls
+from scale_app.ui.callers import WhoAsks
 from scale_app.ui.display import heads, notice, problem, refusal, table, unseen
 from scale_app.ui.layout import page
 from scale_app.ui.reflex_compat import Handler, Part
@@ -160,7 +161,7 @@ def _new() -> Part:
         rx.cond(form.text != "", _shown_once()),
         rx.el.div(
             controls.text_entry("token-name", "Name", form.name, form.type_name, wrong=wrong, about="token-problem"),
-            controls.choice("token-role", "Role", ROLES, form.role, form.choose_role),
+            rx.match(WhoAsks.role, *((role.value, _roles_up_to(role)) for role in Role), _roles_up_to(Role.VIEWER)),
             controls.small_entry(
                 "token-days", "Expires after", form.days, form.type_days, "days", about="token-problem"
             ),
@@ -169,6 +170,12 @@ def _new() -> Part:
             class_name="new-token",
         ),
     )
+
+
+def _roles_up_to(role: Role) -> Part:
+    """A choice of the roles that whoever has this one can give."""
+    offered = {each: told for each, told in ROLES.items() if role.includes(each)}
+    return controls.choice("token-role", "Role", offered, TokensPage.role, TokensPage.choose_role)
 
 
 def _shown_once() -> Part:

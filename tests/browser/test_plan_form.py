@@ -102,15 +102,31 @@ def test_a_plan_is_saved_for_everybody_loaded_again_and_deleted(
     expect(second.get_by_test_id("users-entry")).to_have_value("37")
     expect(second.get_by_test_id("connections")).to_have_value("keep")
     second.get_by_test_id("delete-plan").click()
+    expect(second.get_by_test_id("delete-plan-dialog")).to_contain_text('Delete the plan "smoke"?')
+    second.get_by_test_id("delete-plan-dialog-cancel").click()
+    assert fetch(f"{server.url}/api/v1/plans/smoke")[0] == 200
+    delete_plan(second)
     expect(second.get_by_test_id("saved-plan")).to_have_count(0)
     assert fetch(f"{server.url}/api/v1/plans/smoke")[0] == 404
+
+
+def delete_plan(page: Page) -> None:
+    page.get_by_test_id("delete-plan").click()
+    page.get_by_test_id("confirm-delete-plan").click()
+
+
+def test_a_name_under_which_no_plan_is_saved_cannot_be_deleted(page: Page) -> None:
+    page.get_by_test_id("saved-plans").click()
+    page.get_by_test_id("plan-name").fill("nowhere")
+    page.get_by_test_id("delete-plan").click()
+    expect(page.get_by_test_id("delete-plan-dialog")).to_contain_text("No plan is saved under this name.")
+    expect(page.get_by_test_id("confirm-delete-plan")).to_be_disabled()
 
 
 def test_a_plan_is_saved_at_once_after_its_name_was_typed_and_without_one_it_is_said(page: Page) -> None:
     page.get_by_test_id("saved-plans").click()
     for button, said in (
         ("save-plan", "printable characters"),
-        ("delete-plan", "No plan is saved"),
         ("read-plan-text", "plan"),
     ):
         page.get_by_test_id(button).click()
@@ -119,12 +135,12 @@ def test_a_plan_is_saved_at_once_after_its_name_was_typed_and_without_one_it_is_
     page.get_by_test_id("save-plan").click(force=True)
     expect(page.get_by_test_id("saved-plan")).to_contain_text("at once")
     expect(page.get_by_test_id("plan-problem")).to_have_text("")
-    page.get_by_test_id("delete-plan").click()
+    delete_plan(page)
     expect(page.get_by_text("No saved plans yet.")).to_be_visible()
     page.get_by_test_id("plan-name").press_sequentially("by keys")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("saved-plan")).to_contain_text("by keys")
-    page.get_by_test_id("delete-plan").click()
+    delete_plan(page)
     expect(page.get_by_text("No saved plans yet.")).to_be_visible()
 
 

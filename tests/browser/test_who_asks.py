@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_viewer_sees_who_one_is_and_why_start_is_disabled_and_can_leave(
     expect(stranger.get_by_test_id("who")).to_contain_text("ada@example.org", timeout=WAIT_MS)
     expect(stranger.get_by_test_id("who")).to_contain_text("viewer")
     expect(stranger.get_by_test_id("start")).to_be_disabled(timeout=WAIT_MS)
-    expect(stranger.get_by_test_id("why-not")).to_contain_text("starting a run needs the role operator")
+    expect(stranger.get_by_test_id("why-not-start")).to_contain_text("starting a run needs the role operator")
     stranger.get_by_test_id("sign-out").click()
     expect(stranger.get_by_role("heading", name="Signed out")).to_be_visible(timeout=WAIT_MS)
     assert stranger.request.get(f"{server.url}/api/v1/me").status == 401
@@ -51,4 +52,53 @@ def test_an_operator_may_start(server: Served, issuer: MockIssuer, stranger: Pag
     stranger.goto(server.url)
     expect(stranger.get_by_test_id("who")).to_contain_text("operator", timeout=WAIT_MS)
     expect(stranger.get_by_test_id("start")).to_be_enabled()
-    expect(stranger.get_by_test_id("why-not")).to_have_count(0)
+    expect(stranger.get_by_test_id("why-not-start")).to_have_count(0)
+    stranger.goto(f"{server.url}/tokens")
+    assert offered_roles(stranger) == ["viewer", "operator"]
+
+
+def offered_roles(page: Page) -> list[str]:
+    expect(page.get_by_test_id("token-role")).to_be_visible(timeout=WAIT_MS)
+    return page.get_by_test_id("token-role").locator("option").all_inner_texts()
+
+
+OF_OPERATORS = (
+    *("target", "model", "users-entry", "spawn-rate-entry", "duration-entry", "until", "pattern", "connections"),
+    *("demo-policy", "demo-fault", "demo-pods", "demo-kill", "start", "save-plan", "delete-plan"),
+)
+
+
+def test_what_a_viewer_may_not_do_is_disabled_with_the_reason(
+    server: Served, issuer: MockIssuer, stranger: Page
+) -> None:
+    issuer.claims = {"email": "ada@example.org", "groups": ["staff"]}
+    stranger.goto(server.url)
+    expect(stranger.get_by_test_id("who")).to_contain_text("viewer", timeout=WAIT_MS)
+    expect(stranger.get_by_test_id("start")).to_be_disabled(timeout=WAIT_MS)
+    stranger.get_by_test_id("saved-plans").click()
+    for name in OF_OPERATORS:
+        expect(stranger.get_by_test_id(name)).to_be_disabled()
+    for name in ("users-slider", "duration-slider"):
+        expect(stranger.get_by_test_id(name)).to_have_attribute("data-disabled", "")
+    expect(stranger.get_by_test_id("demo-kill")).to_have_attribute("title", re.compile("changing the demo needs"))
+    expect(stranger.get_by_test_id("why-not-demo.change")).to_contain_text("changing the demo needs the role operator")
+    expect(stranger.get_by_test_id("delete-plan")).to_have_attribute("title", re.compile("deleting a plan needs"))
+    expect(stranger.get_by_test_id("show-plan-text")).to_be_enabled()
+    expect(stranger.get_by_test_id("nav-tokens")).to_be_visible()
+    expect(stranger.get_by_test_id("nav-audit")).to_have_count(0)
+    stranger.goto(f"{server.url}/targets")
+    expect(stranger.get_by_test_id("use-demo")).to_be_disabled(timeout=WAIT_MS)
+    stranger.goto(f"{server.url}/tokens")
+    assert offered_roles(stranger) == ["viewer"]
+
+
+def test_an_admin_gets_every_control_and_link(server: Served, issuer: MockIssuer, stranger: Page) -> None:
+    issuer.claims = {"email": "root@example.org", "groups": ["platform"]}
+    stranger.goto(server.url)
+    expect(stranger.get_by_test_id("nav-audit")).to_be_visible(timeout=WAIT_MS)
+    stranger.get_by_test_id("saved-plans").click()
+    for name in OF_OPERATORS:
+        expect(stranger.get_by_test_id(name)).to_be_enabled()
+    expect(stranger.get_by_test_id("why-not-demo.change")).to_have_count(0)
+    stranger.goto(f"{server.url}/tokens")
+    assert offered_roles(stranger) == ["viewer", "operator", "admin"]

@@ -11,6 +11,7 @@ from typing import Any
 import reflex as rx
 
 from scale_app.ui import controls
+from scale_app.ui.callers import is_refused, refused
 from scale_app.ui.plan.state import SLIDERS, PlanForm
 from scale_app.ui.reflex_compat import Flag, Handler, Part
 from scale_app.ui.shown.state import ShownRun
@@ -38,58 +39,61 @@ def slider(name: str, **more: Any) -> Part:
 def live_slider(name: str, **more: Any) -> Part:
     """A slider whose number, once it stands, changes the load that is running, if one is."""
     settle: Handler = PlanForm.settle
-    return slider(name, on_settled=settle(name, ShownRun.run_id, ShownRun.active), **more)
+    settled = settle(name, ShownRun.run_id, ShownRun.active)
+    disabled = rx.cond(ShownRun.active, is_refused("edit"), is_refused("start"))
+    title = rx.cond(ShownRun.active, refused("edit"), refused("start"))
+    return slider(name, on_settled=settled, disabled=disabled, title=title, **more)
 
 
-def number(name: str, running: Flag, word: str = "") -> Part:
+def number(name: str, locked: Flag, word: str = "") -> Part:
     """A number on one line."""
-    return _entry(controls.small_entry, name, running, word, unit=FIELDS[name].control_unit)
+    return _entry(controls.small_entry, name, locked, word, unit=FIELDS[name].control_unit)
 
 
-def line(name: str, running: Flag) -> Part:
+def line(name: str, locked: Flag) -> Part:
     """A line of text."""
-    return _entry(controls.text_entry, name, running)
+    return _entry(controls.text_entry, name, locked)
 
 
-def lines(name: str, running: Flag) -> Part:
+def lines(name: str, locked: Flag) -> Part:
     """Several lines of text."""
-    return _entry(controls.text_area, name, running, placeholder=FIELDS[name].hint)
+    return _entry(controls.text_area, name, locked, placeholder=FIELDS[name].hint)
 
 
-def _entry(control: Any, name: str, running: Flag, word: str = "", **more: Any) -> Part:
+def _entry(control: Any, name: str, locked: Flag, word: str = "", **more: Any) -> Part:
     field = FIELDS[name]
     shown, on_type, wrong = getattr(PlanForm, field.key), writes(field.key), _wrong(name)
-    return control(word or field.word, field.control_label, shown, on_type, disabled=running, wrong=wrong, **more)
+    return control(word or field.word, field.control_label, shown, on_type, disabled=locked, wrong=wrong, **more)
 
 
-def choice(name: str, running: Flag) -> Part:
+def choice(name: str, locked: Flag) -> Part:
     """One of the field's choices."""
     field = FIELDS[name]
-    return choice_of(name, field.word, field.control_label, field.choices or {}, running)
+    return choice_of(name, field.word, field.control_label, field.choices or {}, locked)
 
 
 def choice_of(
-    key: str, word: str, label: str, options: Mapping[Any, tuple[str, str]], running: Flag, about: Part = None
+    key: str, word: str, label: str, options: Mapping[Any, tuple[str, str]], locked: Flag, about: Part = None
 ) -> Part:
     """One of the options, also for a choice that is no field of the plan. about: an info button."""
-    return controls.choice(word, label, options, getattr(PlanForm, key), writes(key), disabled=running, about=about)
+    return controls.choice(word, label, options, getattr(PlanForm, key), writes(key), disabled=locked, about=about)
 
 
 _CONTROLS = {"number": number, "line": line, "lines": lines, "choice": choice}
 
 
-def group_of(group: str, running: Flag) -> list[Part]:
+def group_of(group: str, locked: Flag) -> list[Part]:
     """The controls of all fields that stand in a group of the form, in the table's order."""
-    return [_placed(field, running) for field in PLAN_FIELDS if field.group == group]
+    return [_placed(field, locked) for field in PLAN_FIELDS if field.group == group]
 
 
-def fold_of(group: str, title: str, word: str, running: Flag) -> Part:
+def fold_of(group: str, title: str, word: str, locked: Flag) -> Part:
     """A group in a fold. word: its test id."""
-    return rx.el.details(rx.el.summary(title, data_testid=word), *group_of(group, running), class_name="fold")
+    return rx.el.details(rx.el.summary(title, data_testid=word), *group_of(group, locked), class_name="fold")
 
 
-def _placed(field: PlanField, running: Flag) -> Part:
-    control = _CONTROLS[field.control](field.name, running)
+def _placed(field: PlanField, locked: Flag) -> Part:
+    control = _CONTROLS[field.control](field.name, locked)
     part = rx.fragment(control, rx.el.p(field.note, class_name="note")) if field.note else control
     if field.only_if is None:
         return part

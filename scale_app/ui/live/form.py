@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from scale_app.ui import controls
-from scale_app.ui.callers import for_operators, why_not_start
+from scale_app.ui.callers import if_allowed, is_refused, refused, why_not
 from scale_app.ui.controls import stop_button
 from scale_app.ui.display import info
 from scale_app.ui.live import fields as plan
@@ -20,17 +20,21 @@ from scale_app.views.words import CONNECTIONS, MODELS
 
 def load_form() -> Part:
     """The plan, and the one wide button. While a run goes on, its sliders change the running load."""
-    running = ShownRun.active
+    locked = ShownRun.active | is_refused("start")
     return rx.el.section(
         rx.el.h2("Load"),
-        target_picker(running),
-        _model(running),
-        _duration(running),
-        _pattern(running),
-        _connections(running),
-        plan.fold_of("request", "Request, TLS, DNS and counting", "more", running),
-        plan.fold_of("limits", "Warm-up, weights and alerts", "limits", running),
-        saved_plans_fold(running),
+        rx.el.div(
+            target_picker(locked),
+            _model(locked),
+            _duration(locked),
+            _pattern(locked),
+            _connections(locked),
+            plan.fold_of("request", "Request, TLS, DNS and counting", "more", locked),
+            plan.fold_of("limits", "Warm-up, weights and alerts", "limits", locked),
+            title=refused("start"),
+            class_name="grouped",
+        ),
+        saved_plans_fold(ShownRun.active),
         rx.cond(
             PlanForm.extras != "",
             rx.el.p("The loaded plan also sets: ", PlanForm.extras, class_name="note", data_testid="extras"),
@@ -42,17 +46,17 @@ def load_form() -> Part:
     )
 
 
-def _model(running: Flag) -> Part:
+def _model(locked: Flag) -> Part:
     """Who decides when a request is sent: users who wait for their answer, or a clock."""
     is_open = PlanForm.model == "open"
     at_most = rx.cond(is_open, "The most requests in flight at once", "")
     return rx.fragment(
-        plan.choice_of("model", "model", "Load model", MODELS, running),
+        plan.choice_of("model", "model", "Load model", MODELS, locked),
         rx.cond(
             is_open,
             rx.fragment(
                 plan.live_slider("arrivals_per_s"),
-                plan.choice("arrivals", running),
+                plan.choice("arrivals", locked),
             ),
         ),
         plan.live_slider("users", note=at_most),
@@ -60,18 +64,18 @@ def _model(running: Flag) -> Part:
     )
 
 
-def _duration(running: Flag) -> Part:
+def _duration(locked: Flag) -> Part:
     latest = rx.cond(PlanForm.until == "decided", " at the latest", "")
     ends = "Stops after " + PlanForm.duration_words + latest
     return rx.fragment(
-        plan.slider("duration_s", note=ends, disabled=running),
-        plan.choice("until", running),
+        plan.slider("duration_s", note=ends, disabled=locked),
+        plan.choice("until", locked),
     )
 
 
-def _pattern(running: Flag) -> Part:
+def _pattern(locked: Flag) -> Part:
     """The pattern with a picture of its shape, and only the numbers that the chosen kind has."""
-    return rx.fragment(plan.choice("pattern", running), _preview(), *plan.group_of("pattern", running))
+    return rx.fragment(plan.choice("pattern", locked), _preview(), *plan.group_of("pattern", locked))
 
 
 def _preview() -> Part:
@@ -88,10 +92,10 @@ def _preview() -> Part:
     )
 
 
-def _connections(running: Flag) -> Part:
-    every = plan.number("requests_per_connection", running, word="every")
+def _connections(locked: Flag) -> Part:
+    every = plan.number("requests_per_connection", locked, word="every")
     return rx.fragment(
-        plan.choice_of("connections", "connections", "Connections", CONNECTIONS, running, info("connections")),
+        plan.choice_of("connections", "connections", "Connections", CONNECTIONS, locked, info("connections")),
         rx.cond(PlanForm.connections == "some", every),
     )
 
@@ -109,7 +113,8 @@ def _run_control() -> Part:
                 class_name="row tabular",
             ),
             rx.el.progress(value=progress.percent, max=100, aria_label="Progress", class_name="progress"),
-            stop_button(stop(ShownRun.run_id), ShownRun.stopping, **for_operators()),
+            stop_button(stop(ShownRun.run_id), ShownRun.stopping, **if_allowed("stop")),
+            why_not("stop"),
             class_name="run-control",
         ),
         rx.el.div(
@@ -119,9 +124,9 @@ def _run_control() -> Part:
                 "start",
                 look="primary",
                 icon="play",
-                **for_operators(PlanForm.starting),
+                **if_allowed("start", PlanForm.starting),
             ),
-            why_not_start(),
+            why_not("start"),
             class_name="run-control",
         ),
     )

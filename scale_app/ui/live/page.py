@@ -13,7 +13,7 @@ from scale_app.codec import plan_from_wire
 from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
-from scale_app.ui.callers import for_operators
+from scale_app.ui.callers import if_allowed, why_not
 from scale_app.ui.display import empty_card, notice, problem, refusal
 from scale_app.ui.layout import page
 from scale_app.ui.live.form import load_form
@@ -160,21 +160,22 @@ class DemoControl(rx.State):
 
 
 def demo_panel() -> Part:
-    state = DemoControl
+    state, mine = DemoControl, if_allowed("demo.change")
     return rx.el.section(
         rx.el.h2("Demo pods"),
         rx.el.p("Cause an imbalance and watch the score change.", class_name="quiet"),
-        controls.choice("demo-policy", "Balancer policy", POLICIES, state.policy, state.choose_policy),
+        controls.choice("demo-policy", "Balancer policy", POLICIES, state.policy, state.choose_policy, **mine),
         rx.cond(state.policy == Policy.WEIGHTED.value, _number("weight", "Weight of the first pod")),
-        controls.choice("demo-fault", "Fault", FAULTS, state.fault, state.choose_fault),
+        controls.choice("demo-fault", "Fault", FAULTS, state.fault, state.choose_fault, **mine),
         _number("pods", "Pods"),
         controls.button(
             "Kill a pod",
             state.kill,
             "demo-kill",
             icon="skull",
-            **for_operators(state.first_pod == ""),
+            **if_allowed("demo.change", state.first_pod == ""),
         ),
+        why_not("demo.change"),
         problem(state.problem, "demo-problem"),
         class_name="card form",
         aria_label="Demo pods",
@@ -184,7 +185,8 @@ def demo_panel() -> Part:
 def _number(field: str, label: str) -> Part:
     write: Handler = DemoControl.write
     settle: Handler = DemoControl.settle
-    shown_now = getattr(DemoControl, field)
+    shown_now, settled = getattr(DemoControl, field), settle(field)
+    mine = if_allowed("demo.change")
     return controls.small_entry(
-        f"demo-{field}", label, shown_now, lambda text: write(field, text), on_settled=settle(field)
+        f"demo-{field}", label, shown_now, lambda text: write(field, text), on_settled=settled, **mine
     )

@@ -13,11 +13,14 @@ from scale_app import wiring
 from scale_app.codec.plan_text import plan_from_text
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
-from scale_app.ui.callers import for_admins, for_operators
+from scale_app.ui.callers import if_allowed
+from scale_app.ui.dialogs import closes, dialog, opens
 from scale_app.ui.display import problem, refusal
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.plan.texts import check_yaml, yaml_of
-from scale_app.ui.reflex_compat import Flag, Part
+from scale_app.ui.reflex_compat import Flag, Handler, Part
+
+DELETE_DIALOG = "delete-plan-dialog"
 
 
 def told(handler: Callable[..., Awaitable[str]]) -> Any:
@@ -77,8 +80,8 @@ class SavedPlansForm(rx.State):
         return f"Plan saved as {saved.name}."
 
     @told
-    async def delete(self) -> str:
-        name = self.name
+    async def delete(self, name: str) -> str:
+        """The one that was asked about, whatever was typed meanwhile."""
         await wiring.hub().delete_plan(name)
         self.names, self.name = [plan.name for plan in await wiring.hub().plans()], ""
         return f"Plan {name} deleted."
@@ -105,10 +108,18 @@ def saved_plans_fold(running: Flag) -> Part:
         controls.text_entry("plan-name", "Name", form.name, form.write_name, on_key_down=controls.on_enter(form.save)),
         rx.el.div(
             # Never out of reach: the server hears of a name a moment after it was typed, and refuses with a sentence.
-            controls.button("Save", form.save, "save-plan", look="small", **for_operators()),
-            controls.button("Delete", form.delete, "delete-plan", look="small", **for_admins()),
+            controls.button("Save", form.save, "save-plan", look="small", **if_allowed("save_plan")),
+            controls.button(
+                "Delete …",
+                rx.noop(),
+                "delete-plan",
+                look="small",
+                custom_attrs=opens(DELETE_DIALOG),
+                **if_allowed("delete_plan"),
+            ),
             class_name="quick",
         ),
+        _delete_dialog(),
         controls.text_area("plan-text", "Plan as text", form.text, form.write_text, rows=6),
         rx.el.div(
             controls.button("Show the form as text", form.show_text, "show-plan-text", look="small"),
@@ -118,6 +129,28 @@ def saved_plans_fold(running: Flag) -> Part:
         problem(form.problem, "plan-problem"),
         class_name="fold",
     )
+
+
+def _delete_dialog() -> Part:
+    """Deleting cannot be undone, so it is asked once more."""
+    form = SavedPlansForm
+    saved = form.names.contains(form.name)
+    delete: Handler = form.delete
+    told = rx.cond(
+        saved,
+        rx.fragment("It is deleted for everybody, and that cannot be undone. Runs that were made with it stay."),
+        rx.fragment("No plan is saved under this name."),
+    )
+    delete_it = controls.button(
+        "Delete",
+        delete(form.name),
+        "confirm-delete-plan",
+        look="danger",
+        disabled=~saved,
+        custom_attrs=closes(DELETE_DIALOG),
+    )
+    title = rx.cond(form.name != "", 'Delete the plan "' + form.name + '"?', "Delete which plan?")
+    return dialog(DELETE_DIALOG, title, rx.el.p(told), buttons=[delete_it])
 
 
 def _load(running: Flag) -> Part:

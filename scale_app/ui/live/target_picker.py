@@ -58,12 +58,12 @@ def choice_of(target: ClusterTarget) -> Choice:
     return Choice(f"{target.url} {target.service}", label, "; ".join(target.notable))
 
 
-def target_picker(running: Flag) -> Part:
+def target_picker(locked: Flag) -> Part:
     """One entry for all three, with a press for the first two."""
-    return controls.labelled("target", "Target", _entry(running), _answer(), rx.cond(~running, _quick(), rx.fragment()))
+    return controls.labelled("target", "Target", _entry(locked), _answer(), rx.cond(~locked, _quick(), rx.fragment()))
 
 
-def _entry(running: Flag) -> Part:
+def _entry(locked: Flag) -> Part:
     write: Handler = PlanForm.write
     return controls.typed(
         rx.el.input(
@@ -74,7 +74,7 @@ def _entry(running: Flag) -> Part:
             auto_complete="off",
             spell_check=False,
             class_name="input",
-            disabled=running,
+            disabled=locked,
             aria_invalid=(PlanForm.problem_field == "target_url") | ~PlanForm.answer_good,
             aria_describedby="target-note",
             data_testid="target",

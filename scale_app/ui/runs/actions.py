@@ -1,7 +1,6 @@
 """What is done with runs wherever they are shown: run again, marked as a baseline, deleted.
 
-The last two are asked for by the browser's own dialogs, opened by the button's attributes: they hold the focus, close
-on Escape, and what is behind them cannot be used.
+The last two are asked for by dialogs.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from scale_app import wiring
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.record import check_name
 from scale_app.ui import controls
+from scale_app.ui.dialogs import close, closes, dialog
 from scale_app.ui.display import local_time, problem, refusal
 from scale_app.ui.reflex_compat import Handler, Part
 from scale_app.views.presenting import RunListRow
@@ -92,20 +92,6 @@ DELETE_DIALOG = "delete-dialog"
 BASELINE_DIALOG = "baseline-dialog"
 
 
-def opens(dialog: str) -> dict[str, str]:
-    """Attributes of a button that opens the dialog."""
-    return {"command": "show-modal", "commandfor": dialog}
-
-
-def close(dialog: str) -> Any:
-    """What closes it once the server has done what was asked."""
-    return rx.call_script(f"document.getElementById({dialog!r}).close()")
-
-
-def _closes(dialog: str) -> dict[str, str]:
-    return {"command": "close", "commandfor": dialog}
-
-
 def delete_dialog(asked: RunListRow, delete: Handler) -> Part:
     """Deleting cannot be undone, so it is asked once more, with what the run was.
 
@@ -117,10 +103,10 @@ def delete_dialog(asked: RunListRow, delete: Handler) -> Part:
         "confirm-delete",
         look="danger",
         disabled=asked.run_id == "",
-        custom_attrs=_closes(DELETE_DIALOG),
+        custom_attrs=closes(DELETE_DIALOG),
     )
     told = "This deletes its figures, events and link for everybody. It cannot be undone."
-    return _dialog(DELETE_DIALOG, "Delete this run?", asked, rx.el.p(told), buttons=[delete_it])
+    return _about(DELETE_DIALOG, "Delete this run?", asked, rx.el.p(told), buttons=[delete_it])
 
 
 def baseline_dialog(asked: RunListRow, marking: Any) -> Part:
@@ -129,8 +115,8 @@ def baseline_dialog(asked: RunListRow, marking: Any) -> Part:
     mark, unmark = marking.mark(asked.run_id), marking.unmark(asked.run_id)
     wrong = marking.baseline_problem
     note = "Later runs can be compared with it. If another run has this name, the name moves to this run."
-    removes = controls.button("Remove baseline", unmark, "unmark", custom_attrs=_closes(BASELINE_DIALOG))
-    return _dialog(
+    removes = controls.button("Remove baseline", unmark, "unmark", custom_attrs=closes(BASELINE_DIALOG))
+    return _about(
         BASELINE_DIALOG,
         "Use this run as a baseline",
         asked,
@@ -158,18 +144,10 @@ def baseline_dialog(asked: RunListRow, marking: Any) -> Part:
     )
 
 
-def _dialog(name: str, title: str, asked: RunListRow, *inside: Part, buttons: list[Part]) -> Part:
+def _about(name: str, title: str, asked: RunListRow, *inside: Part, buttons: list[Part]) -> Part:
+    """A dialog that says which run it is about."""
     which = rx.fragment(
         local_time(asked.created_at_epoch_s), ", ", rx.el.span(asked.target, class_name="mono"), ", ", asked.plan
     )
-    cancel = controls.button("Cancel", rx.noop(), f"{name}-cancel", custom_attrs=_closes(name))
-    return rx.el.dialog(
-        rx.el.h2(title, id=f"{name}-title"),
-        rx.el.p(rx.cond(asked.run_id != "", which, "…"), class_name="which"),
-        *inside,
-        rx.el.div(cancel, *buttons, class_name="buttons"),
-        id=name,
-        aria_labelledby=f"{name}-title",
-        class_name="dialog",
-        data_testid=name,
-    )
+    told = rx.el.p(rx.cond(asked.run_id != "", which, "…"), class_name="which")
+    return dialog(name, title, told, *inside, buttons=buttons)

@@ -7,11 +7,12 @@ from typing import Any
 import reflex as rx
 
 from scale_app.ui import controls
-from scale_app.ui.callers import for_admins, for_operators
+from scale_app.ui.callers import if_allowed
+from scale_app.ui.dialogs import opens
 from scale_app.ui.display import explained, heads, in_address, local_text, local_time, table, unseen
 from scale_app.ui.layout import page
 from scale_app.ui.reflex_compat import Flag, Handler, Part
-from scale_app.ui.runs.actions import BASELINE_DIALOG, DELETE_DIALOG, RunAgain, baseline_dialog, delete_dialog, opens
+from scale_app.ui.runs.actions import BASELINE_DIALOG, DELETE_DIALOG, RunAgain, baseline_dialog, delete_dialog
 from scale_app.ui.runs.state import ANY, PAGE_SIZE, RunList
 from scale_app.ui.shown.charts import path, plot
 from scale_app.views.charts import THRESHOLD_PATH
@@ -196,7 +197,7 @@ def _actions(row: RunListRow) -> Part:
             of,
             "rerun",
             rerun(row.run_id).throttle(3_000),
-            **for_operators(),
+            **if_allowed("rerun"),
         ),
         rx.cond(
             ~row.active,
@@ -208,7 +209,7 @@ def _actions(row: RunListRow) -> Part:
                     "mark",
                     ask(row.run_id),
                     custom_attrs=opens(BASELINE_DIALOG),
-                    **for_operators(),
+                    **if_allowed("mark_baseline"),
                 ),
                 _icon_button(
                     "trash-2",
@@ -217,7 +218,7 @@ def _actions(row: RunListRow) -> Part:
                     "delete",
                     ask(row.run_id),
                     custom_attrs=opens(DELETE_DIALOG),
-                    **for_admins(),
+                    **if_allowed("delete"),
                 ),
             ),
         ),

@@ -12,8 +12,9 @@ from scale_app.domain.errors import ScaleError
 from scale_app.domain.record import RunFilter, outline_of
 from scale_app.reports.formats import FORMATS
 from scale_app.ui import controls
-from scale_app.ui.callers import for_admins, for_operators
+from scale_app.ui.callers import if_allowed, why_not
 from scale_app.ui.controls import stop_button
+from scale_app.ui.dialogs import opens
 from scale_app.ui.display import empty_card, info, local_text, local_time, problem
 from scale_app.ui.layout import page
 from scale_app.ui.plan.state import PlanForm
@@ -27,7 +28,6 @@ from scale_app.ui.runs.actions import (
     baseline_dialog,
     delete_dialog,
     delete_run,
-    opens,
 )
 from scale_app.ui.shown.panels import happened, panel, run_panels
 from scale_app.ui.shown.state import Follower, run_of_path
@@ -146,7 +146,7 @@ def _actions(view: RunView) -> Part:
             "mark",
             icon="flag",
             custom_attrs=opens(BASELINE_DIALOG),
-            **for_operators(),
+            **if_allowed("mark_baseline"),
         ),
         controls.button(
             "Delete",
@@ -154,14 +154,15 @@ def _actions(view: RunView) -> Part:
             "delete",
             icon="trash-2",
             custom_attrs=opens(DELETE_DIALOG),
-            **for_admins(),
+            **if_allowed("delete"),
         ),
     )
     return rx.el.div(
-        rx.cond(view.active, stop_button(stop(view.run_id), view.state == "stopping", **for_operators())),
-        controls.button("Run again", again, "rerun", icon="rotate-cw", **for_operators()),
+        rx.cond(view.active, stop_button(stop(view.run_id), view.state == "stopping", **if_allowed("stop"))),
+        controls.button("Run again", again, "rerun", icon="rotate-cw", **if_allowed("rerun")),
         rx.cond(~view.active, rx.fragment(*of_ended_runs)),
         rx.foreach(OneRunPage.baselines, _against),
+        why_not("rerun"),
         class_name="stacked-buttons no-print",
     )
 

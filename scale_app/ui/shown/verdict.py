@@ -13,7 +13,7 @@ import reflex as rx
 from scale_app.domain.balance import THRESHOLD
 from scale_app.pictures.balance import RING
 from scale_app.ui import controls
-from scale_app.ui.callers import for_operators
+from scale_app.ui.callers import if_allowed
 from scale_app.ui.display import explained, info
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.reflex_compat import Handler, Part, Text
@@ -243,7 +243,7 @@ def _offer(follow_by_address: bool) -> Part:
                 run(Follower.view.run_id, follow_by_address),
                 "experiment",
                 icon="flask-conical",
-                **for_operators(PlanForm.starting),
+                **if_allowed("experiment", PlanForm.starting),
             ),
             class_name="card offer",
             aria_label="Decide with a second run",
