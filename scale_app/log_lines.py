@@ -17,6 +17,7 @@ MOST_CHARACTERS = 4_000
 BAR = "  | "
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, other line breaks, what turns the direction of a text, and what cannot be written."""
+KEEPS_LINES = re.compile(rf"(?![\t\n]){CONTROL.pattern}")
 OF_THE_PAGE = ("reflex", "reflex_base", "engineio", "socketio")
 """Loggers of what reads the page's socket. Whoever can connect can make them speak."""
 WITH_HANDLERS = ("engineio.server", "socketio.server")
@@ -64,6 +65,11 @@ def write_log(level: int, stream: TextIO | None = None) -> None:
 def escaped(text: str) -> str:
     """The text with every character that a terminal obeys written as Python writes it: \\x1b."""
     return CONTROL.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
+
+
+def harmless(text: str) -> str:
+    """A text of several lines as a terminal may show it: line ends stay, and what it obeys is a mark."""
+    return KEEPS_LINES.sub("\ufffd", text)
 
 
 def _of_error(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from scale_app.cli.terminal import json_option, output, plain, print_json, serve
 from scale_app.codec import to_wire
 from scale_app.domain.audit import AccessToken, AuditEntry, MadeToken
 from scale_app.domain.identity import Role
+from scale_app.log_lines import harmless
 from scale_app.service.access import DAYS
 from scale_app.views.access import audit_line, token_line
 
@@ -46,7 +47,7 @@ def make(of_all: str | None, name: str, role: str, days: float, server: str | No
     if as_json:
         print_json(to_wire(made))
         return
-    click.echo(made.text)
+    click.echo(harmless(made.text))
     click.echo(SHOWN_ONCE, err=True)
 
 

@@ -20,6 +20,7 @@ import click
 
 from scale_app.cli import CUT_OFF
 from scale_app.domain import errors
+from scale_app.log_lines import harmless
 
 
 @contextmanager
@@ -191,5 +192,5 @@ def code_of(error: errors.ScaleError) -> Exit:
 
 def end(sentence: str, code: Exit) -> NoReturn:
     """Say it on stderr and end."""
-    click.echo(sentence, err=True)
+    click.echo(harmless(sentence), err=True)
     sys.exit(code)

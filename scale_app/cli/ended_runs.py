@@ -21,6 +21,7 @@ from scale_app.codec import to_wire
 from scale_app.domain.compare import Change, Comparison, compare
 from scale_app.domain.recording import WholeRun, replayed
 from scale_app.files import replaceable, taking_the_place_of
+from scale_app.log_lines import harmless
 from scale_app.reports import FORMATS
 from scale_app.reports.formats import FormatName, run_from_json
 from scale_app.views import format as shown
@@ -102,7 +103,7 @@ async def _write(server: str | None, run_id: str, name: FormatName, file: Binary
         async for piece in pieces:
             size += file.write(piece)
         if unreadable := (await client.run(run_id)).unreadable:
-            click.echo(unreadable, err=True)
+            click.echo(harmless(unreadable), err=True)
     return size
 
 
@@ -148,7 +149,7 @@ def replay(run_or_file: str, server: str | None, fail_on: str, reports: tuple[st
         print_json({**run_output.run_document(again, code), "same_as_recorded": same})
     else:
         run_output.print_run(again)
-        click.echo("Same result with today's rules." if same else _then(kept))
+        click.echo("Same result with today's rules." if same else harmless(_then(kept)))
     sys.exit(code)
 
 

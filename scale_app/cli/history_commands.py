@@ -15,6 +15,7 @@ from scale_app.api.v1.shapes import RunSummary, summary_of
 from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.record import MEGABYTE
+from scale_app.log_lines import harmless
 from scale_app.settings import load_settings
 from scale_app.views import format as shown
 from scale_app.views.words import STATES, VERDICTS
@@ -51,11 +52,11 @@ def _print_runs(found: list[RunSummary]) -> None:
     for each in found:
         begun, verdict = shown.moment(each.created_at_epoch_s), VERDICTS[each.verdict] if each.verdict else shown.NONE
         state, score = STATES[each.state], shown.score(each.score)
-        by = plain(each.started_by)
-        rows.add_row(each.run_id, begun, by, state, verdict, score, each.baseline, plain(each.target_url))
+        told = (each.run_id, begun, each.started_by, state, verdict, score, each.baseline, each.target_url)
+        rows.add_row(*map(plain, told))
     output().print(rows if found else "No runs yet.")
     for unreadable in filter(None, (each.unreadable for each in found)):
-        click.echo(plain(unreadable), err=True)
+        click.echo(harmless(unreadable), err=True)
 
 
 @click.command()

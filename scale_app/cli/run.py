@@ -30,6 +30,7 @@ from scale_app.domain.recording import WholeRun
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
 from scale_app.domain.weights import each_once
+from scale_app.log_lines import harmless
 from scale_app.views.plan_fields import PLAN_FIELDS
 
 CUT_OFF = "The command was ended before the run was judged, so there is no verdict."
@@ -225,7 +226,7 @@ def _print_targets(found: TargetList) -> None:
         rows.add_row(*map(plain, (each.kind, each.name, str(each.service), ready, each.problem or each.url)))
     console.print(rows if found.targets else "No targets.")
     if found.problem:
-        click.echo(found.problem, err=True)
+        click.echo(harmless(found.problem), err=True)
 
 
 @click.command()

@@ -22,6 +22,7 @@ from scale_app.domain.errors import PlanError
 from scale_app.domain.events import Event, StateChanged
 from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import WholeRun
+from scale_app.log_lines import harmless
 from scale_app.reports import FORMATS, export
 from scale_app.reports.pipeline import check_name
 from scale_app.views.pod_table import PodRow
@@ -78,7 +79,7 @@ class _Lines:
 
     def show(self, record: RunRecord, events: Sequence[Event]) -> None:
         for line in self._news.lines(record, events):
-            click.echo(line, err=True)
+            click.echo(harmless(line), err=True)
         last = record.last
         if last is not None and last.elapsed_s >= self._next_s:
             self._next_s = last.elapsed_s + LINE_EVERY_S

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from scale_app.domain.errors import PlanError
+from scale_app.log_lines import harmless
 
 LOG_COLUMNS = 120
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,7 +35,7 @@ def print_json(document: object) -> None:
 
 def plain(text: str, style: str = "") -> Text:
     """Text that a terminal only shows: names come from answers and files, and may hold what moves its cursor."""
-    return Text(CONTROL.sub("\ufffd", text), style)
+    return Text(harmless(text), style)
 
 
 def output() -> Console:

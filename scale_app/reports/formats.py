@@ -26,8 +26,9 @@ from scale_app.domain.snapshot import PodShare, Point
 from scale_app.reports.page import page
 from scale_app.reports.pipeline import junit, markdown
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Beginnings that make a spreadsheet compute a text. A pod's name comes from an answer, so it may begin so."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff0b", "\uff0d", "\uff1d", "\uff20")
+"""Beginnings that make a spreadsheet compute a text, also as East Asian keyboards write them. A name comes from an
+answer, so it may begin so. Every text is in quotes, too, since some spreadsheets begin another cell at a ";"."""
 
 
 def pods_csv(whole: WholeRun) -> str:
@@ -43,8 +44,8 @@ def seconds_csv(whole: WholeRun) -> str:
 
 def _table(names: Sequence[str], rows: Iterable[object]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(names)
+    csv.writer(text, lineterminator="\r\n").writerow(names)
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
     writer.writerows([_cell(getattr(row, name)) for name in names] for row in rows)
     return text.getvalue()
 

@@ -11,6 +11,7 @@ from scale_app.domain.gating import Check, GateResult, Outcome
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
+from scale_app.log_lines import harmless
 from scale_app.views.pod_table import PodRow
 from scale_app.views.presenting import run_view
 from scale_app.views.view import FindingRow, RunView
@@ -104,7 +105,7 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 def escaped(text: str) -> str:
     """Text that shows as it is. Word joiners break up what would become a link or a mention without any mark."""
-    plain = SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    plain = SPECIAL.sub(r"\\\1", harmless(" ".join(text.split())))
     return LINKING.sub("\\g<0>\u2060", plain)
 
 

@@ -116,6 +116,17 @@ def test_names_from_outside_change_no_report(nasty: WholeRun) -> None:
     assert not re.search(r"(?<!\\)[<\[`]", summary.replace("<sub>", "").replace("</sub>", ""))
     assert "@all" not in summary
     assert "http://" not in summary
+    assert not re.search(r"[\x00-\x09\x0b-\x1f]", summary)
+
+
+@pytest.mark.parametrize("name", ["a;=1+1", "a\t=1+1", "a|=1+1", "\uff1d1+1", "\n=1+1"])
+def test_no_part_of_a_name_is_a_cell_of_its_own_to_any_spreadsheet(run: WholeRun, name: str) -> None:
+    last = run.record.last
+    assert last is not None
+    evil = replace(last, pods=(replace(last.pods[0], name=name), *last.pods[1:]))
+    told = text_of(replace(run, record=replace(run.record, last=evil)), "csv").split("\r\n")[1]
+    assert told.startswith((f'"{name}",', f'"\'{name}",'))
+    assert not told.startswith(('"=', '"\n', '"\uff1d'))
 
 
 class _Page(HTMLParser):
