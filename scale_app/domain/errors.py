@@ -121,6 +121,29 @@ class StoreUnavailable(ScaleError):
     """The database could not be read or written."""
 
 
+class BusUnavailable(ScaleError):
+    """What the replicas share could not be read or written."""
+
+
+class LeaseLost(ScaleError):
+    """Somebody else has claimed what this process owned; what it wanted to write was not written."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"This server does not own {name!r} any more, since another server has claimed it.")
+
+
+class OwnerAway(ScaleError):
+    """The server that owns a run did not answer. taken: it has the command, so that it may have carried it out."""
+
+    def __init__(self, taken: bool) -> None:
+        self.taken = taken
+        then = "it may have done so all the same" if taken else "nothing was changed"
+        super().__init__(
+            f"The server that runs this load was asked and did not answer in time; {then}. "
+            "Look at the run, and try again."
+        )
+
+
 class BackupRefused(ScaleError):
     """A backup that cannot be made or restored as asked; nothing was changed."""
 

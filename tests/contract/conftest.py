@@ -11,9 +11,11 @@ import pytest
 from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.ports import RunStore
+from tests.contract.sharing import Shared, in_redis, local
 from tests.fake_pods import FakePods
 from tests.fakes import FakeClock, FakeStore
 from tests.postgres import Postgres, binaries, running_postgres
+from tests.redis_server import RedisServer, installed, running_redis
 
 DATABASES = itertools.count()
 
@@ -60,3 +62,20 @@ async def cluster(server: FakePods, tmp_path: Path) -> AsyncIterator[ClusterClie
     opened = ClusterClient(server.kubeconfig(tmp_path))
     yield opened
     await opened.close()
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    if not installed():
+        pytest.skip("Redis is not installed: install Debian's redis-server")
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture(params=["local", "redis"])
+async def shared(request: pytest.FixtureRequest) -> AsyncIterator[Shared]:
+    if request.param == "local":
+        yield local()
+        return
+    async with in_redis(request.getfixturevalue("redis"), f"contract{next(DATABASES)}") as found:
+        yield found
