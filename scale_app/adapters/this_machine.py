@@ -9,10 +9,12 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -47,8 +49,7 @@ def listening_ports() -> frozenset[int]:
 @contextmanager
 def single_instance(database_url: str) -> Iterator[None]:
     """Hold this machine's lock for the database. Raises StoreUnavailable when another process holds it."""
-    digest = hashlib.sha256(_resolved(database_url).encode()).hexdigest()[:16]
-    path = Path(tempfile.gettempdir()) / f"scale-{os.getuid()}-{digest}.lock"
+    path = _lock_file(database_url)
     with _locked(path):
         try:
             yield
@@ -56,9 +57,41 @@ def single_instance(database_url: str) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
+def announce(database_url: str, url: str) -> None:
+    """Whoever holds the database's lock tells the commands of this machine where it serves people."""
+    _lock_file(database_url).write_text(url)
+
+
+def server_beside(database_url: str) -> str:
+    """The URL of the server of this user on this machine that has the database; "" where none is known.
+
+    The text of a file that another user may write is not believed: it could lead a command's token elsewhere.
+    """
+    try:
+        with _lock_file(database_url).open() as lock:
+            about = os.fstat(lock.fileno())
+            ours = about.st_uid == os.getuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            return lock.read() if ours and _is_held(lock) else ""
+    except OSError:
+        return ""
+
+
+def _is_held(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False
+
+
+def _lock_file(database_url: str) -> Path:
+    digest = hashlib.sha256(_resolved(database_url).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"scale-{os.getuid()}-{digest}.lock"
+
+
 def _locked(path: Path) -> IO[str]:
     while True:
-        lock = path.open("w")
+        lock = open(path, "a", opener=partial(os.open, mode=0o600))  # noqa: SIM115
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -68,6 +101,7 @@ def _locked(path: Path) -> IO[str]:
                 "If it is your server, add --server URL to the command; else stop it, or use another database."
             ) from None
         if _is_at(lock, path):
+            lock.truncate(0)
             return lock
         lock.close()  # the earlier holder removed the file between our opening and locking it
 
@@ -77,6 +111,13 @@ def _is_at(lock: IO[str], path: Path) -> bool:
         return os.path.samestat(os.fstat(lock.fileno()), path.stat())
     except FileNotFoundError:
         return False
+
+
+def missing_file(database_url: str) -> Path | None:
+    """The file of a database of SQLite that is not there; None for one that is there, or is no file."""
+    prefix, found, path = database_url.partition("?")[0].partition(":///")
+    whole = Path(path).resolve()
+    return whole if found and prefix.startswith("sqlite") and path and not whole.exists() else None
 
 
 def _resolved(database_url: str) -> str:

@@ -7,8 +7,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
+import click
+
 from scale_app.cli.commands import loading
+from scale_app.domain.errors import NoDatabase, PlanError, RunNotFound
 from scale_app.domain.identity import CALLER, COMMAND_LINE
+from scale_app.domain.record import RunFilter
+from scale_app.settings import load_settings
 
 if TYPE_CHECKING:
     from scale_app.cli.remote_client import RemoteClient
@@ -22,25 +27,63 @@ if TYPE_CHECKING:
     """A run as it is, and what happened in it since the last time."""
 
 STORED_WITHIN_S = 10.0
+MOST_NAMED = 2
+
+
+ASKED_INSTEAD = "The server at {url} has the database, so it is asked."
 
 
 @asynccontextmanager
-async def opened(server: str | None) -> AsyncIterator[LocalClient | RemoteClient]:
+async def opened(
+    server: str | None, beside: bool = True, reads_only: bool = False
+) -> AsyncIterator[LocalClient | RemoteClient]:
     """What a command asks; both answer alike, and raise what the hub's method of the same name raises.
 
-    server: the URL of a running server, None for the hub of this process.
-    Raises SettingsError, StoreUnavailable, ServerRefused, ServerAway.
+    server: the URL of a running server; None for the one of this machine that has the database, or, where none has
+    it, the hub of this process. beside: False to ask no server that was not named. reads_only: make no database.
+    Raises SettingsError, StoreUnavailable, ServerRefused, ServerAway; NoDatabase where it reads only.
     """
-    if server:
+    if server := server or (beside and server_here()) or "":
         async with _remote(server) as remote:
             yield remote
         return
+    if reads_only:
+        require_database()
     with loading():
         from scale_app import wiring
 
     CALLER.set(COMMAND_LINE)
     async with wiring.lifespan():
         yield LocalClient(wiring.hub())
+
+
+def server_here() -> str:
+    """The URL of the running server that has this command's database, and says so on stderr; "" for none."""
+    with loading():
+        from scale_app import wiring
+
+    url = wiring.server_beside(load_settings().database_url)
+    if url:
+        click.echo(ASKED_INSTEAD.format(url=url), err=True)
+    return url
+
+
+def require_database() -> None:
+    """Raises NoDatabase."""
+    from scale_app import wiring
+
+    if missing := wiring.missing_file(load_settings().database_url):
+        raise NoDatabase(missing)
+
+
+async def whole_id(client: LocalClient | RemoteClient, text: str) -> str:
+    """The id of the run whose id begins with the text. Raises RunNotFound, and PlanError where several do."""
+    found = await client.ids(text, MOST_NAMED)
+    if not text or not found:
+        raise RunNotFound(text)
+    if len(found) > 1 and text not in found:
+        raise PlanError("run", text, f"several ids begin so, such as {' and '.join(found)}: give more of the id")
+    return text if text in found else found[0]
 
 
 @asynccontextmanager
@@ -73,6 +116,9 @@ class LocalClient:
         self.start, self.stop, self.run = hub.start, hub.stop, hub.run
         self.whole, self.compare = hub.whole, hub.compare
         self.targets, self.permissions = hub.targets, hub.permissions
+
+    async def ids(self, begins: str, limit: int) -> list[str]:
+        return [run.run_id for run in await self._hub.runs(limit, 0, RunFilter(id_begins=begins))]
 
     async def mark_baseline(self, run_id: str, name: str) -> None:
         # The run has ended a moment ago, and is stored behind what people see.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections import UserDict
@@ -65,7 +66,7 @@ class Scale(click.Group):
             formatter.write_dl([(name, COMMANDS[name].about) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
-        with sentence_and_exit():
+        with sentence_and_exit(), told_while_read():
             return super().invoke(ctx)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -84,6 +85,7 @@ COMMANDS = {
     "audit": Later("access_commands:audit", "List who did what, newest first."),
     "backup": Later("history_commands:backup", "Write every run, baseline and saved plan into a file."),
     "build": Later("build:build", "Build the page if its sources have changed."),
+    "completion": Later("completion:completion", "Complete commands with Tab in your shell."),
     "compare": Later("ended_runs:compare_runs", "Compare the SECOND run with the FIRST; each is an id or a file."),
     "doctor": Later("doctor:doctor", "Check this installation, or with --server a running one as seen from here."),
     "export": Later("ended_runs:export_run", "Write a run as a file."),
@@ -97,10 +99,12 @@ COMMANDS = {
     "tokens": Later("access_commands:tokens", "List, make and revoke tokens, by which programs are known to a server."),
     "worker": Later("server:worker", "Send load for runs of another machine, until SIGTERM or Ctrl-C."),
 }
-scale = Scale(
-    "scale",
-    LateCommands(dict.fromkeys(COMMANDS, click.Command(None))),  # in place of those that are not loaded
-    help="Do the pods behind this Kubernetes service share the work evenly?",
+scale = click.version_option(package_name="scale", message="scale %(version)s")(
+    Scale(
+        "scale",
+        LateCommands(dict.fromkeys(COMMANDS, click.Command(None))),  # in place of those that are not loaded
+        help="Do the pods behind this Kubernetes service share the work evenly?",
+    )
 )
 
 
@@ -170,6 +174,20 @@ def sentence_and_exit(cut_off: str = CUT_OFF) -> Iterator[None]:
         if cut_off:
             end(cut_off, Exit.FAILED)
         sys.exit(Exit.EVEN)
+
+
+@contextmanager
+def told_while_read() -> Iterator[None]:
+    """A reader of stdout that has seen enough, as `head` has, ends what is printed and no more: no traceback."""
+    try:
+        yield
+    except BrokenPipeError:
+        print_no_more()
+
+
+def print_no_more() -> None:
+    """Nothing reads stdout any more. Python would say so once more when it ends, at the end of the command."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -72,7 +72,7 @@ async def _of_here(plan: LoadPlan) -> list[Row]:
     rows = [page_row(), await port_row(settings), callers_row(load_identity(), settings.host)]
     rows += [local_ports_row(settings), *secret_rows(load_secrets())]
     try:
-        async with opened(None) as client:
+        async with opened(None, beside=False) as client:
             rows.append(Row("database", "ok", "The database can be read and written."))
             hub = wiring.hub()
             rows.append(history_row(settings.retention, await hub.count(), await hub.size_bytes()))

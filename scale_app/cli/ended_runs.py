@@ -13,7 +13,7 @@ from typing import BinaryIO
 import click
 
 from scale_app.cli import run_output
-from scale_app.cli.client import opened
+from scale_app.cli.client import opened, whole_id
 from scale_app.cli.commands import Exit
 from scale_app.cli.run import fail_on_of, fail_on_option, verdict_exit
 from scale_app.cli.terminal import json_option, output, plain, print_json, read_file, server_option, table
@@ -53,12 +53,12 @@ async def _compared(server: str | None, first: str, second: str) -> tuple[WholeR
     if len(from_files) == len({first, second}):
         one, two = from_files[first], from_files[second]
         return one, two, compare(one.record, two.record)
-    async with opened(server) as client:
-        one = from_files.get(first) or await client.whole(first)
-        two = from_files.get(second) or await client.whole(second)
+    async with opened(server, reads_only=True) as client:
+        one = from_files.get(first) or await client.whole(await whole_id(client, first))
+        two = from_files.get(second) or await client.whole(await whole_id(client, second))
         if from_files:
             return one, two, compare(one.record, two.record)
-        return one, two, await client.compare(first, second)
+        return one, two, await client.compare(one.record.run_id, two.record.run_id)
 
 
 def _print_comparison(first: WholeRun, second: WholeRun, compared: Comparison) -> None:
@@ -99,9 +99,11 @@ def export_run(run_id: str, form: str, output: str | None, server: str | None, a
 async def _write(server: str | None, run_id: str, name: FormatName, file: BinaryIO) -> int:
     """Bytes that were written."""
     size = 0
-    async with opened(server) as client, aclosing(client.file(run_id, name)) as pieces:
-        async for piece in pieces:
-            size += file.write(piece)
+    async with opened(server, reads_only=True) as client:
+        run_id = await whole_id(client, run_id)
+        async with aclosing(client.file(run_id, name)) as pieces:
+            async for piece in pieces:
+                size += file.write(piece)
         if unreadable := (await client.run(run_id)).unreadable:
             click.echo(harmless(unreadable), err=True)
     return size
@@ -139,7 +141,7 @@ def replay(run_or_file: str, server: str | None, fail_on: str, reports: tuple[st
 
     The figures come from the recorded samples alone. Exit codes are those of `scale run`.
     """
-    chosen, wanted = fail_on_of(fail_on), run_output.wanted_reports(reports)
+    chosen, wanted = fail_on_of(fail_on), run_output.wanted_reports(reports, as_json)
     kept = run_of_file(run_or_file) if is_file(run_or_file) else asyncio.run(_recorded(server, run_or_file))
     again = replayed(kept)
     run_output.write_reports(again, wanted)
@@ -147,7 +149,7 @@ def replay(run_or_file: str, server: str | None, fail_on: str, reports: tuple[st
     same = again.record.last == kept.record.last
     if as_json:
         print_json({**run_output.run_document(again, code), "same_as_recorded": same})
-    else:
+    elif not run_output.prints_report(wanted):
         run_output.print_run(again)
         click.echo("Same result with today's rules." if same else harmless(_then(kept)))
     sys.exit(code)
@@ -161,5 +163,5 @@ def _then(kept: WholeRun) -> str:
 
 
 async def _recorded(server: str | None, run_id: str) -> WholeRun:
-    async with opened(server) as client:
-        return await client.whole(run_id, recording=True)
+    async with opened(server, reads_only=True) as client:
+        return await client.whole(await whole_id(client, run_id), recording=True)

@@ -12,14 +12,19 @@ from pathlib import Path
 import click
 
 from scale_app.api.v1.shapes import RunSummary, summary_of
+from scale_app.cli.client import require_database, server_here
 from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
+from scale_app.domain.errors import NoDatabase
+from scale_app.domain.identity import LOCAL_USER
 from scale_app.domain.record import MEGABYTE
 from scale_app.log_lines import harmless
 from scale_app.settings import load_settings
 from scale_app.views import format as shown
 from scale_app.views.words import STATES, VERDICTS
 from scale_app.wiring import back_up, history, restored
+
+SHORTEST_ID = 8
 
 
 @click.command()
@@ -36,27 +41,54 @@ def runs(limit: int, server: str | None, as_json: bool) -> None:
 
 
 async def _runs(server: str | None, limit: int) -> list[RunSummary]:
-    if server:
+    if server := server or server_here():
         from scale_app.cli.remote_client import RemoteClient  # late: the list of this process needs no HTTP
 
         async with aclosing(RemoteClient(server)) as remote:
             return await remote.runs(limit)
+    try:
+        require_database()
+    except NoDatabase as nowhere:
+        click.echo(nowhere, err=True)
+        return []
     async with history(load_settings().database_url) as store:
         return [summary_of(run) for run in await store.runs(limit, 0)]
 
 
 def _print_runs(found: list[RunSummary]) -> None:
-    rows = table("Run", "Started", "By", "State", "Verdict", "Score", "Baseline", "Target")
+    console = output()
+    columns = _columns(found)
+    if console.is_terminal:
+        columns["Run"] = shortened(columns["Run"])
+        columns = {name: texts for name, texts in columns.items() if set(texts) - {"", LOCAL_USER.name}}
+    rows = table(*columns)
     for column in rows.columns[:-1]:
         column.no_wrap = True
-    for each in found:
-        begun, verdict = shown.moment(each.created_at_epoch_s), VERDICTS[each.verdict] if each.verdict else shown.NONE
-        state, score = STATES[each.state], shown.score(each.score)
-        told = (each.run_id, begun, each.started_by, state, verdict, score, each.baseline, each.target_url)
-        rows.add_row(*map(plain, told))
-    output().print(rows if found else "No runs yet.")
+    for texts in zip(*columns.values(), strict=True):
+        rows.add_row(*map(plain, texts))
+    console.print(rows if found else "No runs yet.")
     for unreadable in filter(None, (each.unreadable for each in found)):
         click.echo(harmless(unreadable), err=True)
+
+
+def _columns(found: list[RunSummary]) -> dict[str, list[str]]:
+    return {
+        "Run": [each.run_id for each in found],
+        "Started": [shown.moment(each.created_at_epoch_s) for each in found],
+        "By": [each.started_by for each in found],
+        "State": [STATES[each.state] for each in found],
+        "Verdict": [VERDICTS[each.verdict] if each.verdict else shown.NONE for each in found],
+        "Score": [shown.score(each.score) for each in found],
+        "Baseline": [each.baseline for each in found],
+        "Target": [each.target_url for each in found],
+    }
+
+
+def shortened(ids: list[str]) -> list[str]:
+    """As much of each as tells them all apart, at least SHORTEST_ID characters."""
+    lengths = range(SHORTEST_ID, max(map(len, ids), default=0))
+    enough = next((n for n in lengths if len({each[:n] for each in ids}) == len(set(ids))), None)
+    return [each[:enough] for each in ids]
 
 
 @click.command()

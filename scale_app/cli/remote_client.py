@@ -64,6 +64,9 @@ class RemoteClient:
     async def runs(self, limit: int) -> list[RunSummary]:
         return list((await self._get(RunPage, "runs", limit=limit)).runs)
 
+    async def ids(self, begins: str, limit: int) -> list[str]:
+        return [run.run_id for run in (await self._get(RunPage, "runs", limit=limit, id_begins=begins)).runs]
+
     async def watch(self, run_id: str) -> AsyncIterator[tuple[RunRecord, Sequence[Event]]]:
         away, after = 0, -1
         while True:

@@ -91,12 +91,15 @@ def run(
     """
     with sentence_and_exit(CUT_OFF):
         plan = plan_of(plan_file, settings, headers, **flags)
-        chosen, wanted = fail_on_of(fail_on), run_output.wanted_reports(reports)
+        chosen, wanted = fail_on_of(fail_on), run_output.wanted_reports(reports, as_json)
         if mark_baseline is not None:
             check_name(mark_baseline)
         whole = asyncio.run(_run(server, plan, wanted, quiet, mark_baseline))
         code = verdict_exit(whole, chosen)
-        print_json(run_output.run_document(whole, code)) if as_json else run_output.print_run(whole)
+        if as_json:
+            print_json(run_output.run_document(whole, code))
+        elif not run_output.prints_report(wanted):
+            run_output.print_run(whole)
         sys.exit(code)
 
 
@@ -186,7 +189,7 @@ def _value(flag: str, text: str, now: object) -> object:
         return text
     if not isinstance(now, Mapping):
         return value_from_text(text)
-    pairs = [part.rpartition("=") for part in text.split(",")]
+    pairs = [part.rpartition("=") for part in text.split(",") if part.strip()]
     if not all(equals for _, equals, _ in pairs):
         raise PlanError(f"--{flag}", text, "NAME=NUMBER, several with commas between")
     each_once(name.strip() for name, _, _ in pairs)

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from scale_app.cli.commands import CannotStart
+from scale_app.cli.commands import CannotStart, told_while_read
 from scale_app.cli.terminal import output, plain, table
 from scale_app.codec import to_wire
 from scale_app.domain.errors import PlanError
@@ -35,6 +35,8 @@ OUTCOME_STYLES = {"passed": "green", "warned": "yellow", "failed": "red"}
 LINE_EVERY_S = 5.0
 MOST_PODS = 20
 BAR_CELLS = 12
+NARROW = 100
+STDOUT = Path("-")
 
 
 def run_document(whole: WholeRun, code: int) -> dict[str, object]:
@@ -61,15 +63,15 @@ def progress(quiet: bool) -> Iterator[Show]:
             def show(record: RunRecord, events: Sequence[Event]) -> None:
                 for line in news.lines(record, events):
                     live.console.print(plain(line))
-                live.update(_picture(run_view(record, ())))
+                live.update(_picture(run_view(record, ()), console.width))
 
             yield show
 
 
-def _picture(view: RunView) -> RenderableType:
+def _picture(view: RunView, width: int) -> RenderableType:
     done = ProgressBar(total=100, completed=view.progress.percent, width=40)
     head = Text.assemble((view.state_text, "bold"), f"  {view.progress.elapsed} of {view.progress.total}")
-    return Group(head, done, *_verdict(view), _pods(view.pods))
+    return Group(head, done, *_verdict(view), _pods(view.pods, width))
 
 
 class _Lines:
@@ -112,7 +114,8 @@ def print_run(whole: WholeRun) -> None:
     """How a run ended, on stdout."""
     view = run_view(whole.record, whole.points)
     console = output()
-    for part in (*_verdict(view), _figures(view), _checks(whole), _pods(view.pods), *_causes(view), _foot(view)):
+    pods = _pods(view.pods, console.width)
+    for part in (*_verdict(view), _figures(view), _checks(whole), pods, *_causes(view), _foot(view)):
         console.print(part)
 
 
@@ -145,24 +148,22 @@ def _checks(whole: WholeRun) -> RenderableType:
     return rows if rows.row_count else plain("The plan has no thresholds.", "dim")
 
 
-def _pods(pods: Sequence[PodRow]) -> RenderableType:
+def _pods(pods: Sequence[PodRow], width: int) -> RenderableType:
+    """width: of the terminal; in a narrow one the bars leave their place to the names, which stay in one piece."""
     if not pods:
         return plain("No answer named a pod.", "dim")
-    rows = table("Pod", "Requests", "Share", "", "vs. fair share", "State")
+    heads = ["Pod", "Requests", "", "Share", "vs. fair", "State"]
+    rows = table(*[head for head in heads if head or width >= NARROW])
     for column in rows.columns:
         column.overflow = "fold"
-        column.justify = "right" if column.header in ("Requests", "", "vs. fair share") else "left"
+        column.justify = "right" if column.header in ("Requests", "Share", "vs. fair") else "left"
+        column.no_wrap = column.header != "State"
     for pod in pods[:MOST_PODS]:
         style = "yellow" if pod.outlier else ""
-        bar = "█" * round(float(pod.bar.rstrip("%")) / 100 * BAR_CELLS)
-        rows.add_row(
-            plain(pod.name),
-            pod.requests,
-            plain(bar, style or "blue"),
-            pod.share,
-            plain(pod.against, style),
-            plain(pod.state, style),
-        )
+        bar = plain("█" * round(float(pod.bar.rstrip("%")) / 100 * BAR_CELLS), style or "blue")
+        bars = [bar] if width >= NARROW else []
+        told = plain(pod.against, style), plain(pod.state, style)
+        rows.add_row(plain(pod.name), pod.requests, *bars, pod.share, *told)
     if len(pods) > MOST_PODS:
         rows.add_row(f"… and {len(pods) - MOST_PODS} more")
     return rows
@@ -183,20 +184,28 @@ def _foot(view: RunView) -> RenderableType:
 
 report_option = click.option(
     "--report", "reports", multiple=True, metavar="FORMAT=FILE",
-    help=f"Write a report as well; may be repeated. Formats: {', '.join(FORMATS)}.",
+    help=f'Write a report as well; may be repeated. FILE "-" prints it in place of the result. '
+         f"Formats: {', '.join(FORMATS)}.",
 )  # fmt: skip
 
 
-def wanted_reports(reports: tuple[str, ...]) -> list[tuple[str, Path]]:
-    """(format, file) of each --report. Raises PlanError before anything is started."""
-    wanted = []
+def wanted_reports(reports: tuple[str, ...], as_json: bool) -> list[tuple[str, Path]]:
+    """(format, file) of each --report. as_json: stdout has a document. Raises PlanError before anything is started."""
+    wanted: list[tuple[str, Path]] = []
     for text in reports:
         name, equals, file = text.partition("=")
         if not equals or name not in FORMATS or not file:
             raise PlanError("--report", text, f"FORMAT=FILE with a format of {', '.join(FORMATS)}")
+        if file == "-" and (as_json or prints_report(wanted)):
+            raise PlanError("--report", text, "only one document can be printed: write this one into a file")
         check_place(Path(file), "--report", text)
         wanted.append((name, Path(file)))
     return wanted
+
+
+def prints_report(wanted: list[tuple[str, Path]]) -> bool:
+    """Is a report printed, in place of the result?"""
+    return any(path == STDOUT for _, path in wanted)
 
 
 def check_place(path: Path, option: str, text: str) -> None:
@@ -217,6 +226,10 @@ def write_reports(whole: WholeRun, wanted: list[tuple[str, Path]]) -> None:
     """Raises CannotStart when a file cannot be written."""
     for name, path in wanted:
         content = export(whole, FORMATS[name].name).content
+        if path == STDOUT:
+            with told_while_read():
+                click.echo(content, nl=False)
+            continue
         with writing(path):
             path.write_bytes(content)
 

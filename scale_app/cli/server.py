@@ -90,13 +90,18 @@ async def _serve(address: tuple[str, int], settings: Settings) -> None:
         application = _application()
         async with application.router.lifespan_context(application):
             server = listener(application, address[0], settings)
-            server.on_startup(lambda: click.echo(f"Scale is ready at {shown_url(settings)} - Ctrl-C stops it."))
+            server.on_startup(lambda: _ready(settings))
             stops.append(server.stop)
             await server.serve()
         # Requests still in flight hold granian's threads; nothing is left that they could ask.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def _ready(settings: Settings) -> None:
+    importlib.import_module("scale_app.wiring").announce(settings.database_url, shown_url(settings))
+    click.echo(f"Scale is ready at {shown_url(settings)} - Ctrl-C stops it.")
 
 
 def listener(application: ASGIApp, host: str, settings: Settings) -> LimitedServer:

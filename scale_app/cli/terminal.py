@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scale_app.cli.commands import print_no_more, told_while_read
 from scale_app.domain.errors import PlanError
 from scale_app.log_lines import harmless
 
-LOG_COLUMNS = 120
+UNBROKEN_COLUMNS = 10_000
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,7 +31,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 
 def print_json(document: object) -> None:
     """A document for programs, on stdout, alone there."""
-    click.echo(json.dumps(document, allow_nan=False))
+    with told_while_read():
+        click.echo(json.dumps(document, allow_nan=False))
 
 
 def plain(text: str, style: str = "") -> Text:
@@ -38,10 +40,17 @@ def plain(text: str, style: str = "") -> Text:
     return Text(harmless(text), style)
 
 
+class Output(Console):
+    """Stdout, whose reader may go: a command's exit code stays what it is."""
+
+    def on_broken_pipe(self) -> None:
+        print_no_more()
+
+
 def output() -> Console:
-    """Stdout: as wide as the terminal, or as a log's line."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=LOG_COLUMNS)
+    """Stdout: as wide as the terminal; into a file or a pipe no line is broken and nothing is cut."""
+    console = Output(highlight=False)
+    return console if console.is_terminal else Output(highlight=False, width=UNBROKEN_COLUMNS)
 
 
 def table(*names: str) -> Table:

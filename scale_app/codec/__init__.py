@@ -14,7 +14,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, Literal, TypeVar, cast, get_type_hints
@@ -77,7 +78,7 @@ def plan_from_wire(kind: type[T], document: object) -> T:
     try:
         value: T = _adapter(cast(Any, kind)).validate_json(json.dumps(document), strict=True, extra="forbid")
     except ValidationError as invalid:
-        raise _plan_error(invalid) from None
+        raise _plan_error(invalid, kind) from None
     return value
 
 
@@ -86,7 +87,7 @@ def query_from_wire(kind: type[T], query: dict[str, str]) -> T:
     try:
         value: T = _adapter(cast(Any, kind)).validate_strings(query, extra="forbid")
     except ValidationError as invalid:
-        raise _plan_error(invalid) from None
+        raise _plan_error(invalid, kind) from None
     return value
 
 
@@ -102,20 +103,29 @@ def schemas(kinds: Sequence[tuple[Any, Direction]], at: str) -> tuple[dict[Any, 
     return by_kind, definitions.get("$defs", {})
 
 
-def _plan_error(invalid: ValidationError) -> ScaleError:
+def _plan_error(invalid: ValidationError, kind: Any) -> ScaleError:
     first = invalid.errors(include_url=False)[0]
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, ScaleError):
         return cause
     field = ".".join(str(part) for part in first["loc"]) or "body"
+    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return PlanError(field, first["input"], f"there is no such field{_near(kind, first['loc'])}")
     return PlanError(field, first["input"], _accepted(first["type"], first["msg"]))
+
+
+def _near(kind: Any, way: tuple[int | str, ...]) -> str:
+    """Which field was probably meant; "" when none is near. way: from an object of this kind to the unknown field."""
+    for name in way[:-1]:
+        kind = get_type_hints(kind).get(str(name)) if is_dataclass(kind) else None
+    names = [field.name for field in fields(kind)] if is_dataclass(kind) else []
+    near = get_close_matches(str(way[-1]), names, n=1)
+    return f"; the nearest name is {'.'.join([*map(str, way[:-1]), near[0]])}" if near else ""
 
 
 def _accepted(kind: str, message: str) -> str:
     if kind in ("missing", "missing_argument"):
         return "this field is missing"
-    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
-        return "there is no such field"
     if kind == "dict_type":
         return "a JSON object of names and their values is needed, {} for none"
     return message[:1].lower() + message[1:]

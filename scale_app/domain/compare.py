@@ -193,7 +193,7 @@ def _text(value: object) -> str:
         return _listed([_text(part) for part in value])
     if isinstance(value, bool):
         return str(value).lower()
-    return NOT_SET if value is None or value == "" else f"{value:g}" if isinstance(value, float) else str(value)
+    return NOT_SET if value is None or value == "" else f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _part(name: str, value: object) -> str:

@@ -144,6 +144,16 @@ class OwnerAway(ScaleError):
         )
 
 
+class NoDatabase(StoreUnavailable):
+    """A command that only reads found no database, and makes none."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(
+            f"There is no database at {path} (SCALE_DATABASE_URL), so no run is known here. Start the command in the "
+            "folder where Scale runs, set SCALE_DATABASE_URL, or add --server URL."
+        )
+
+
 class BackupRefused(ScaleError):
     """A backup that cannot be made or restored as asked; nothing was changed."""
 

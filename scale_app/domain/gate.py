@@ -81,4 +81,4 @@ def _check(name: str, levels: Levels, least: float, most: float, highest_fails: 
         return
     if levels.warn > levels.fail if highest_fails else levels.warn < levels.fail:
         side = "at most" if highest_fails else "at least"
-        raise PlanError(f"gate.{name}.warn", levels.warn, f"{side} the level that fails, {levels.fail:g}")
+        raise PlanError(f"gate.{name}.warn", levels.warn, f"{side} the level that fails, {levels.fail:.10g}")

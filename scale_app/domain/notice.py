@@ -62,7 +62,7 @@ def _figures(alert: Alert) -> str:
     if alert.on_balance or alert.balance_score is None:
         score = "unknown" if alert.balance_score is None else f"{alert.balance_score:.2f}"
         return f"Balance score: {score}" + (f", threshold: {alert.threshold:.2f}." if alert.on_balance else ".")
-    return f"Threshold: {alert.threshold:g}. Balance score: {alert.balance_score:.2f}."
+    return f"Threshold: {alert.threshold:.10g}. Balance score: {alert.balance_score:.2f}."
 
 
 def _where(record: RunRecord, elapsed_s: float, public_url: str) -> list[str]:

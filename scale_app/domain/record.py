@@ -148,7 +148,7 @@ class RunFilter:
 
     target: text in the target's URL, upper and lower case (of ASCII letters) alike. verdict: of the last snapshot.
     baseline: the name that the run is marked with. experiment_of: the run that it was planned to decide.
-    marked: True for only those that are marked as a baseline.
+    marked: True for only those that are marked as a baseline. id_begins: how the run's id begins.
     """
 
     state: RunState | None = None
@@ -158,6 +158,7 @@ class RunFilter:
     baseline: str = ""
     experiment_of: str = ""
     marked: bool = False
+    id_begins: str = ""
 
     def fits(self, run: RunOutline) -> bool:
         verdict = run.headline.verdict if run.headline else None
@@ -168,6 +169,7 @@ class RunFilter:
             and self.baseline in ("", run.baseline)
             and self.experiment_of in ("", run.experiment_of)
             and (bool(run.baseline) or not self.marked)
+            and run.run_id.startswith(self.id_begins)
         )
 
 

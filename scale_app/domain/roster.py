@@ -218,6 +218,6 @@ def _setting(name: str, value: object) -> str:
         return f"{words} is now {'; '.join(map(str, value)) or 'none'}"
     if not isinstance(value, Mapping):
         return f"{words} is now {value}"
-    parts = {key: f"{part:g}" if isinstance(part, float) else part for key, part in value.items()}
+    parts = {key: f"{part:.10g}" if isinstance(part, float) else part for key, part in value.items()}
     entries = ", ".join(f"{key}: {part}" for key, part in parts.items())
     return f"{words} are now {entries or 'none'}"

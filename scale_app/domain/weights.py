@@ -79,7 +79,7 @@ def _unused(names: Sequence[str]) -> str:
 
 
 def _listed(declared: Mapping[str, float]) -> str:
-    listed = [f"{name} {weight:g}" for name, weight in declared.items()]
+    listed = [f"{name} {weight:.10g}" for name, weight in declared.items()]
     rest = f" and {len(listed) - MOST_NAMED:,} more" if len(listed) > MOST_NAMED else ""
     return f"{', '.join(listed[:MOST_NAMED])}{rest}"
 

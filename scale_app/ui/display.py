@@ -97,16 +97,19 @@ def unseen(text: Text) -> Part:
     return rx.el.span(text, class_name="sr-only")
 
 
-# Year to second is too much to read in a list and too little to tell 2025 from 2026 in a link that was kept.
-STYLE = "{year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'short'}"
+# Swedish writes dates as command line and reports do; the zone, which they have in UTC, is the reader's.
+STYLE = (
+    "{year: 'numeric', month: '2-digit', day: '2-digit', "
+    "hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short'}"
+)
 
 
-_LOCAL: Any = FunctionStringVar.create(f"((s) => new Date(s * 1000).toLocaleString([], {STYLE}))")
+_LOCAL: Any = FunctionStringVar.create(f"((s) => new Date(s * 1000).toLocaleString('sv-SE', {STYLE}))")
 _EXACT: Any = FunctionStringVar.create("((s) => new Date(s * 1000).toISOString())")
 
 
 def local_text(epoch_s: Figure) -> Any:
-    """Text such as "24 Nov 2026, 18:05 GMT+1"; a variable. epoch_s: a variable, wall-clock seconds since 1970."""
+    """Text such as "2026-11-24 18:05:09 GMT+1"; a variable. epoch_s: a variable, wall-clock seconds since 1970."""
     return _LOCAL.call(epoch_s).to(str)
 
 

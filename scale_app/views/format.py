@@ -105,7 +105,7 @@ def span(seconds: float) -> str:
 
 def moment(epoch_s: float | None) -> str:
     """A wall-clock time, in UTC so that everybody who looks at a run names the same time."""
-    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M UTC") if epoch_s is not None else NONE
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if epoch_s is not None else NONE
 
 
 def plain(value: float) -> str:

@@ -97,7 +97,7 @@ def figures(snapshot: Snapshot) -> HeadlineFigures:
         kind_text=VERDICTS[verdict.kind],
         sentence=shown.prose(verdict.sentence),
         requests=shown.count(snapshot.requests),
-        requests_note=f"{shown.count(snapshot.connections)} connections",
+        requests_note=count(snapshot.connections, "connection"),
         cv=shown.ratio(balance.cv),
         cv_note=_chance(verdict.noise_cv),
         p95=shown.milliseconds(snapshot.p95_ms),
@@ -106,7 +106,7 @@ def figures(snapshot: Snapshot) -> HeadlineFigures:
         failures_note=_of(snapshot.failures, snapshot.requests),
         rate=shown.rate(snapshot.requests_per_s),
         # Once a run has ended nobody sends any more; the rate is that of its end.
-        rate_note=f"by {shown.count(snapshot.users)} users" if snapshot.users else "in the last 10 s",
+        rate_note=f"by {count(snapshot.users, 'user')}" if snapshot.users else "in the last 10 s",
     )
     return _with_scale(figures, balance, verdict)
 

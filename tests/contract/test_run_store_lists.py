@@ -58,6 +58,9 @@ async def some_runs(store: RunStore) -> None:
         (RunFilter(baseline="other"), ""),
         (RunFilter(marked=True), "b"),
         (RunFilter(experiment_of="a"), "c"),
+        (RunFilter(id_begins="b"), "b"),
+        (RunFilter(id_begins="_"), ""),
+        (RunFilter(id_begins="bb"), ""),
     ],
 )
 async def test_a_list_may_be_of_some_runs_only(store: RunStore, wanted: RunFilter, found: str) -> None:

@@ -126,6 +126,36 @@ def test_runs_lists_it(terminal: Terminal, done: dict[str, Any]) -> None:
     assert done["run"]["run_id"] in terminal.types("runs").stdout
 
 
+def test_the_beginning_of_an_id_is_enough(terminal: Terminal, done: dict[str, Any]) -> None:
+    run_id = done["run"]["run_id"]
+    assert terminal.json("replay", run_id[:8])["run"]["run_id"] == run_id
+    assert run_id in terminal.types("export", run_id[:8], "-o", "-").stdout
+    refused = terminal.types("export", "no-such")
+    assert (refused.exit_code, "No run has the id 'no-such'" in refused.stderr) == (64, True)
+
+
+def test_a_report_for_stdout_is_all_that_is_printed(terminal: Terminal, done: dict[str, Any]) -> None:
+    run_id = done["run"]["run_id"]
+    said = terminal.types("replay", run_id, "--report", "markdown=-").stdout
+    assert said.startswith("## ")
+    assert "Finished after" not in said
+    assert not (terminal.folder / "-").exists()
+    twice = terminal.types("replay", run_id, "--report", "csv=-", "--report", "markdown=-")
+    assert (twice.exit_code, "only one document can be printed" in twice.stderr) == (64, True)
+    assert terminal.types("replay", run_id, "--report", "csv=-", "--json").exit_code == 64
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["runs"], 0), (["export", "abc"], 3), (["compare", "a", "b"], 3)])
+def test_where_there_is_no_database_reading_makes_none_and_says_where_it_looked(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int
+) -> None:
+    missing = terminal.folder / "elsewhere.db"
+    monkeypatch.setenv("SCALE_DATABASE_URL", f"sqlite+aiosqlite:///{missing}")
+    result = terminal.types(*arguments)
+    assert (result.exit_code, f"There is no database at {missing}" in result.stderr) == (code, True)
+    assert not missing.exists()
+
+
 def test_export_writes_it(terminal: Terminal, done: dict[str, Any]) -> None:
     run_id = done["run"]["run_id"]
     table = terminal.types("export", run_id, "--format", "csv", "-o", "-").stdout

@@ -12,10 +12,13 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
 
+from scale_app.adapters.this_machine import announce, single_instance
 from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
+from scale_app.cli.client import opened, whole_id
 from scale_app.cli.commands import Exit, ServerRefused, code_of
 from scale_app.cli.doctor import answer_row, socket_row
+from scale_app.cli.history_commands import _runs
 from scale_app.cli.remote_client import RemoteClient, ServerAway
 from scale_app.domain.errors import RunNotFound, ScaleError
 from scale_app.domain.gate import Gate, Levels
@@ -113,3 +116,20 @@ async def test_the_doctor_sees_a_server_and_its_socket(tmp_path: Path) -> None:
             await socket_row(url, "/ws/metrics", "WebSocket", speaks_first=False),
         ]
     assert [row.status for row in rows] == ["ok", "ok", "ok"]
+
+
+async def test_a_command_beside_a_server_asks_it_without_being_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = f"sqlite+aiosqlite:///{tmp_path}/one.db"
+    monkeypatch.setenv("SCALE_DATABASE_URL", database)
+    async with serving(tmp_path) as (hub, url):
+        with single_instance(database):
+            announce(database, url)
+            run_id = await hub.start(PLAN)
+            async with opened(None) as client:
+                assert (await client.run(run_id)).run_id == run_id
+                assert await whole_id(client, run_id[:8]) == run_id
+            assert await _runs(None, 5) == await _runs(url, 5)
+            assert url in capsys.readouterr().err
+            await hub.stop(run_id)

@@ -160,6 +160,8 @@ def conditions(wanted: RunFilter, without: Sequence[str] = ()) -> list[ColumnEle
     found: list[ColumnElement[bool]] = [column == str(value) for column, value in equal if value]
     if wanted.target:
         found.append(col(RunRow.target_url).icontains(storable(wanted.target), autoescape=True))
+    if wanted.id_begins:
+        found.append(col(RunRow.id).startswith(storable(wanted.id_begins), autoescape=True))
     if wanted.marked:
         found.append(col(RunRow.baseline) != "")
     if without:

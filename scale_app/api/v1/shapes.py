@@ -74,7 +74,7 @@ class RunsQuery(RunFilter):
 
     state, source: of the run. verdict: of its last snapshot. target: a part of the target's URL, in upper or lower
     case. baseline: the run's name as a baseline. marked: only runs that are a baseline. experiment_of: the run that it
-    was planned to decide.
+    was planned to decide. id_begins: how the run's id begins, as the command line shortens it.
     """
 
     limit: Annotated[int, Field(ge=1, le=500)] = 50

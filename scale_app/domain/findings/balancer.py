@@ -88,7 +88,7 @@ def single_source(facts: Facts) -> Found | None:
     if pods < 2 or pods ** (1 - connections) > IMPROBABLE:
         return None
     evidence = (
-        f"In the last seconds {name}, one of {pods} pods, answered on all {connections:,} connections and got "
+        f"In the last seconds {name}, one of {pods} pods, answered on all {count(connections, 'connection')} and got "
         f"{percent(share)} of the requests. All came from one address to one URL{_headers_of(facts.plan.headers)}."
     )
     hashes = [line for line in (facts.service.leading if facts.service else ()) if HASHED in line]
@@ -169,7 +169,7 @@ def uneven_connections(facts: Facts) -> Found | None:
     if pinned and not all(_agrees(row.connections / told, row.share) for row in standing_out):
         return None
     hottest = max(standing_out, key=lambda row: abs(row.against_fair))
-    of_connections = "" if not pinned else f"{percent(hottest.connections / told)} of {told:,} connections and "
+    of_connections = "" if not pinned else f"{percent(hottest.connections / told)} of {count(told, 'connection')} and "
     evidence = (
         f"{hottest.name} got {of_connections}{percent(hottest.share)} of the requests, "
         f"{hottest.against_fair:+.0%} compared with its fair share."

@@ -44,8 +44,9 @@ def late_pods(facts: Facts) -> Found | None:
         return None
     got = sum(window.pods[name].requests for name in poor)
     connections = sum(window.pods[name].connections for name in poor)
+    opened = count(connections, "connection")
     evidence = (
-        f"Since {pods(poor)} joined after {min(came_s[name] for name in poor):.0f} s, {connections:,} connections and "
+        f"Since {pods(poor)} joined after {min(came_s[name] for name in poor):.0f} s, {opened} and "
         f"{got:,} of {sum(due[name] for name in poor):,.0f} expected requests reached them; "
         f"each connection carries {facts.requests_each:,.0f} requests."
     )

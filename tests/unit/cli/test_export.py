@@ -68,7 +68,7 @@ async def test_an_export_says_what_of_the_run_cannot_be_read(
     harness = Harness()
 
     @asynccontextmanager
-    async def opened(_server: str | None) -> AsyncIterator[LocalClient]:
+    async def opened(_server: str | None, reads_only: bool) -> AsyncIterator[LocalClient]:
         yield LocalClient(harness.hub)
 
     monkeypatch.setattr("scale_app.cli.ended_runs.opened", opened)

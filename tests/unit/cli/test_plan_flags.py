@@ -53,6 +53,10 @@ def test_flags_are_fields_of_the_plan() -> None:
     )
 
 
+def test_weights_that_are_left_empty_are_none() -> None:
+    assert parsed("--weights", "").weights == {}
+
+
 def test_flags_go_before_what_the_file_says(tmp_path: Path) -> None:
     file = tmp_path / "plan.yaml"
     file.write_text("users: 5\nduration_s: 20\ngate: {score: {fail: 0.9}}\n")
@@ -74,12 +78,16 @@ def test_a_plan_comes_from_standard_input_too(monkeypatch: pytest.MonkeyPatch) -
         (["--header", "X-A"], "--header = 'X-A' cannot be used: a header is NAME:VALUE."),
         (["--weights", "web"], "--weights = 'web' cannot be used: NAME=NUMBER, several with commas between."),
         (["--weights", "a=1,a=2"], "weights = 'a' cannot be used: it is given twice, and each name has one weight."),
-        (["--weights", ""], "--weights = '' cannot be used: NAME=NUMBER, several with commas between."),
         (["--set", "weights=null"], "weights = null cannot be used: a JSON object of names and their values is needed"),
         (["--weights", "web=0"], "weights = 0.0 cannot be used: a number from 0.001 to 1,000,000 for web."),
         (["--set", "users"], "--set = 'users' cannot be used: a field is set by FIELD=VALUE."),
-        (["--set", "user=3"], "user = 3 cannot be used: there is no such field."),
+        (["--set", "user=3"], "user = 3 cannot be used: there is no such field; the nearest name is users."),
         (["--set", "users.x=3"], "users.x = 3 cannot be used: there is no such field."),
+        (["--set", "zzz=3"], "zzz = 3 cannot be used: there is no such field."),
+        (
+            ["--set", "gate.scor.fail=3"],
+            'gate.scor = {"fail": 3} cannot be used: there is no such field; the nearest name is gate.score.',
+        ),
         (["--set", "gate.score.fail=[]"], "gate.score.fail = [] cannot be used: input should be a valid number."),
         (["--fail-on", "sometimes"], "--fail-on = 'sometimes' cannot be used: one or more of uneven, undecided,"),
         (["--report", "pdf=x"], "--report = 'pdf=x' cannot be used: FORMAT=FILE with a format of json, csv,"),

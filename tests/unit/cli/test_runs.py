@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from scale_app.api.v1.shapes import summary_of
-from scale_app.cli.history_commands import _print_runs
+from scale_app.cli.history_commands import _print_runs, shortened
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord, outline_of
 from scale_app.domain.snapshot import RunState, Source
@@ -23,3 +23,19 @@ def test_what_cannot_be_read_of_a_run_is_said_below_the_list(
     said = capsys.readouterr()
     assert "run-1" in said.out
     assert said.err.strip() == unreadable
+
+
+def test_a_list_that_is_piped_is_whole_and_has_every_column(capsys: pytest.CaptureFixture[str]) -> None:
+    long = replace(RUN, run_id="c1b16938-5d87-48cc-aa6a-4c1baa1e87de", target_url="http://shop.example/" + "x" * 300)
+    _print_runs([long])
+    (head, row) = capsys.readouterr().out.splitlines()
+    assert long.run_id in row
+    assert long.target_url in row
+    assert head.split() == ["Run", "Started", "By", "State", "Verdict", "Score", "Baseline", "Target"]
+
+
+def test_ids_are_shortened_to_what_tells_them_apart() -> None:
+    assert shortened(["c1b16938-5d87", "c1b1693a-0000"]) == ["c1b16938", "c1b1693a"]
+    assert shortened(["c1b16938-5d87", "c1b16938-5000"]) == ["c1b16938-5d", "c1b16938-50"]
+    assert shortened(["run-1"]) == ["run-1"]
+    assert shortened([]) == []

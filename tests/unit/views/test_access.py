@@ -17,11 +17,11 @@ ENTRY = AuditEntry(60.0, "ada", "admin", "starting a run", "run-1", "10.0.0.7", 
 @pytest.mark.parametrize(
     ("token", "now_s", "state", "valid"),
     [
-        (TOKEN, 86_399.0, "valid until 1970-01-02 00:00 UTC", True),
-        (TOKEN, 86_400.0, "expired 1970-01-02 00:00 UTC", False),
+        (TOKEN, 86_399.0, "valid until 1970-01-02 00:00:00 UTC", True),
+        (TOKEN, 86_400.0, "expired 1970-01-02 00:00:00 UTC", False),
         (replace(TOKEN, expires_at_epoch_s=None), 1e9, "valid until it is revoked", True),
-        (replace(TOKEN, revoked_at_epoch_s=60.0), 120.0, "revoked 1970-01-01 00:01 UTC", False),
-        (replace(TOKEN, revoked_at_epoch_s=60.0), 1e9, "revoked 1970-01-01 00:01 UTC", False),
+        (replace(TOKEN, revoked_at_epoch_s=60.0), 120.0, "revoked 1970-01-01 00:01:00 UTC", False),
+        (replace(TOKEN, revoked_at_epoch_s=60.0), 1e9, "revoked 1970-01-01 00:01:00 UTC", False),
     ],
 )
 def test_a_tokens_state_says_until_when_or_why_not(token: AccessToken, now_s: float, state: str, valid: bool) -> None:
@@ -40,4 +40,4 @@ def test_a_tokens_state_says_until_when_or_why_not(token: AccessToken, now_s: fl
 )
 def test_an_entry_says_who_and_what_came_of_it(entry: AuditEntry, who: str, outcome: str) -> None:
     line = audit_line(entry)
-    assert (line.who, line.outcome, line.at, line.address) == (who, outcome, "1970-01-01 00:01 UTC", "10.0.0.7")
+    assert (line.who, line.outcome, line.at, line.address) == (who, outcome, "1970-01-01 00:01:00 UTC", "10.0.0.7")

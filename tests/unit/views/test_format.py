@@ -87,4 +87,4 @@ def test_a_plain_number_can_be_typed_back():
 
 
 def test_a_moment_names_its_zone():
-    assert shown.moment(0) == "1970-01-01 00:00 UTC"
+    assert shown.moment(0) == "1970-01-01 00:00:00 UTC"
