@@ -13,9 +13,11 @@ from scale_app.api.operation import Operation
 from scale_app.api.problems import PROBLEM_JSON, STATUS, TITLES, Problem
 from scale_app.codec import Direction, described, schemas
 from scale_app.domain.errors import PlanError, ScaleError, StoreUnavailable
+from scale_app.domain.identity import NotPermitted, NotSignedIn, WithoutRole
 
 AT = "#/components/schemas/{model}"
 EVERY_WRITE = (403, 408, 413)
+FOR_ANYBODY = ("/healthz", "/readyz")
 ABOUT = (
     "Start load tests, follow them, and read how evenly the pods answered. A field that does not exist is refused, "
     "never ignored. Every error says what was tried, what came back and what to do next."
@@ -117,9 +119,16 @@ def refusals(operation: Operation) -> dict[int, str]:
         statuses.add(415)
     causes: dict[int, list[type[ScaleError]]] = {status: [] for status in statuses}
     every = () if operation.query is None else (StoreUnavailable, PlanError)
-    for error in dict.fromkeys((*operation.errors, *every)):
+    for error in dict.fromkeys((*operation.errors, *every, *_unknown(operation))):
         causes.setdefault(STATUS[error], []).append(error)
     return {status: _meaning(status, errors) for status, errors in causes.items()}
+
+
+def _unknown(operation: Operation) -> tuple[type[ScaleError], ...]:
+    """What it refuses those with whom it does not know, or whose role it is not for."""
+    if operation.path in FOR_ANYBODY:
+        return ()
+    return (NotSignedIn, WithoutRole, NotPermitted) if operation.writes else (NotSignedIn, WithoutRole)
 
 
 def _meaning(status: int, errors: Sequence[type[ScaleError]]) -> str:

@@ -11,7 +11,7 @@ from scale_app.api.operation import CheckedRequest, Made, Operation
 from scale_app.api.problems import V1
 from scale_app.domain.audit import AccessToken, AuditEntry, MadeToken
 from scale_app.domain.errors import TokenNotFound
-from scale_app.domain.identity import NotPermitted, NotSignedIn, Role
+from scale_app.domain.identity import NotPermitted, Role
 from scale_app.service.access import DAYS
 from scale_app.service.hub import Hub
 
@@ -71,21 +71,20 @@ def access_operations(hub: Hub) -> list[Operation]:
         entries = tuple(await hub.audit_entries(query.limit, query.offset))
         return AuditPage(entries, await hub.count_audit_entries(), query.limit, query.offset)
 
-    known = (NotSignedIn,)
     return [
-        Operation("GET", TOKENS, "listTokens", "Access", "List tokens, newest first", listed, TokenList, errors=known),
+        Operation("GET", TOKENS, "listTokens", "Access", "List tokens, newest first", listed, TokenList),
         Operation(
             "POST", TOKENS, "makeToken", "Access", "Make a token", made, MadeToken, 201, NewToken,
-            errors=(*known, NotPermitted), example={"name": "nightly", "role": "operator", "days": 90},
+            example={"name": "nightly", "role": "operator", "days": 90},
             does="`text` is the token, told this once. Send it as `Authorization: Bearer scale_...`.",
         ),
         Operation(
             "DELETE", f"{TOKENS}/{{token_id}}", "revokeToken", "Access", "Revoke a token",
-            lambda asked: hub.revoke_token(asked.path["token_id"]), status=204, errors=(*known, TokenNotFound),
+            lambda asked: hub.revoke_token(asked.path["token_id"]), status=204, errors=(TokenNotFound,),
             does="It ends at once; what it has open ends within 10 s.",
         ),
         Operation(
             "GET", f"{V1}/audit", "listAudit", "Access", "List who did what, newest first", audited, AuditPage,
-            query=AuditQuery, errors=(*known, NotPermitted),
+            query=AuditQuery, errors=(NotPermitted,),
         ),
     ]  # fmt: skip

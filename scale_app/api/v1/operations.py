@@ -170,7 +170,7 @@ def installation_operations(hub: Hub) -> list[Operation]:
             lambda _: _installation(hub), shapes.Installation,
         ),
         Operation(
-            "GET", f"{V1}/me", "getCaller", "Installation", "Show who calls", _caller, Caller, errors=(NotSignedIn,),
+            "GET", f"{V1}/me", "getCaller", "Installation", "Show who calls", _caller, Caller,
             does="The name and role by which this server knows the caller, how it was recognised, and the address.",
         ),
         Operation(
