@@ -13,9 +13,9 @@ import click
 
 from scale_app.cli.commands import MEANINGS as EXITS
 from scale_app.cli.commands import scale
-from scale_app.cli.run import FAIL_ON
 from scale_app.codec import plan_schema, to_wire
 from scale_app.domain.gate import Gate
+from scale_app.domain.passing import FAIL_ON
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
 from scale_app.identity_settings import IdentitySettings, OidcSettings, ProxySettings

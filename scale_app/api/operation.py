@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +33,10 @@ ASIDE_FROM_BYTES = 32 * 1024
 _READER = ThreadPoolExecutor(1, "bodies")
 
 
+async def _never() -> None:
+    await asyncio.Event().wait()
+
+
 @dataclass(frozen=True, slots=True)
 class Nothing:
     """A query without parameters."""
@@ -40,12 +44,16 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class CheckedRequest:
-    """A request that has been read and checked. query, body: of the operation's types. accept: its Accept header."""
+    """A request that has been read and checked. query, body: of the operation's types. accept: its Accept header.
+
+    gone: waits until the client goes.
+    """
 
     path: Mapping[str, str]
     query: Any = None
     body: Any = None
     accept: str = ""
+    gone: Callable[[], Coroutine[Any, Any, None]] = _never
 
     @property
     def run_id(self) -> str:
@@ -133,7 +141,13 @@ async def _asked(operation: Operation, request: Request) -> CheckedRequest:
     # Checking ten thousand points of a pattern takes a moment; in a thread, since others must not wait for it.
     takes = operation.takes
     body = None if takes is None else await aside(plan_from_wire, takes, await document(request))
-    return CheckedRequest(request.path_params, query, body, request.headers.get("accept", ""))
+    accept = request.headers.get("accept", "")
+    return CheckedRequest(request.path_params, query, body, accept, partial(_gone, request))
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _once(request: Request) -> dict[str, str]:

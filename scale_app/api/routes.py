@@ -24,6 +24,7 @@ from scale_app.api.v1.access import access_operations
 from scale_app.api.v1.operations import RUN, installation_operations, run_operations
 from scale_app.api.v1.reports import report_operations
 from scale_app.api.v1.stream import Message, run_stream, stream_operation
+from scale_app.api.v1.verdicts import verdict_operations
 from scale_app.domain.errors import ScaleError, TooManyExports
 from scale_app.service.hub import Hub
 from scale_app.service.sign_in import SignInFlow
@@ -60,6 +61,7 @@ def operations(hub: Hub) -> list[Operation]:
         *run_operations(hub),
         stream_operation(),
         *report_operations(hub),
+        *verdict_operations(hub),
         *installation_operations(hub),
         *access_operations(hub),
         *probe_operations(hub),

@@ -15,10 +15,11 @@ import click
 from scale_app.cli import run_output
 from scale_app.cli.client import opened, whole_id
 from scale_app.cli.commands import Exit
-from scale_app.cli.run import fail_on_of, fail_on_option, verdict_exit
+from scale_app.cli.run import fail_on_option, verdict_exit
 from scale_app.cli.terminal import json_option, output, plain, print_json, read_file, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.compare import Change, Comparison, compare
+from scale_app.domain.passing import fail_on_of
 from scale_app.domain.recording import WholeRun, replayed
 from scale_app.files import replaceable, taking_the_place_of
 from scale_app.log_lines import harmless

@@ -23,12 +23,10 @@ from scale_app.codec import plan_from_wire, plan_schema, to_wire
 from scale_app.codec.plan_text import plan_from_text, value_from_text
 from scale_app.domain.cluster import TargetList
 from scale_app.domain.errors import PlanError, ScaleError
-from scale_app.domain.gating import Outcome
+from scale_app.domain.passing import DEFAULT_FAIL_ON, FAIL_ON, NEVER, Passing, fail_on_of, passing
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import check_name
 from scale_app.domain.recording import WholeRun
-from scale_app.domain.snapshot import RunState
-from scale_app.domain.verdict import VerdictKind
 from scale_app.domain.weights import each_once
 from scale_app.log_lines import harmless
 from scale_app.views.plan_fields import PLAN_FIELDS
@@ -36,9 +34,12 @@ from scale_app.views.plan_fields import PLAN_FIELDS
 CUT_OFF = "The command was ended before the run was judged, so there is no verdict."
 NOT_MARKED = "The run was not set as the baseline {name}: only a run with exit code 0 is."
 
-FAIL_ON = ("uneven", "undecided", "threshold", "warning")
-DEFAULT_FAIL_ON = ("uneven", "undecided", "threshold")
-NEVER = "never"
+EXITS = {
+    Passing.PASSED: Exit.EVEN,
+    Passing.MISSED: Exit.UNEVEN,
+    Passing.UNDECIDED: Exit.UNDECIDED,
+    Passing.UNPROVEN: Exit.FAILED,
+}
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -135,30 +136,9 @@ def _stop_by_signal(stop: Callable[[], Awaitable[None]]) -> Iterator[None]:
         yield
 
 
-def fail_on_of(text: str) -> frozenset[str]:
-    """The parts of --fail-on. Raises PlanError."""
-    parts = frozenset(part.strip() for part in text.split(","))
-    if parts == {NEVER}:
-        return frozenset()
-    if not parts <= set(FAIL_ON):
-        raise PlanError("--fail-on", text, f"one or more of {', '.join(FAIL_ON)} separated by commas, or {NEVER}")
-    return parts
-
-
 def verdict_exit(whole: WholeRun, fail_on: Collection[str] = DEFAULT_FAIL_ON) -> Exit:
-    """The code of a run that has ended. No data and failure cannot be disabled: such a run proves nothing."""
-    record = whole.record
-    kind = record.last.verdict.kind if record.last else VerdictKind.NO_DATA
-    if record.state in (RunState.FAILED, RunState.INTERRUPTED) or kind is VerdictKind.NO_DATA:
-        return Exit.FAILED
-    missed = any(check.outcome is Outcome.FAILED for check in whole.gate.checks if check.name != "verdict")
-    warned = whole.gate.outcome is not Outcome.PASSED
-    bad = {"uneven": kind is VerdictKind.UNEVEN, "threshold": missed, "warning": warned}
-    if any(bad[name] for name in fail_on if name in bad):
-        return Exit.UNEVEN
-    if "undecided" in fail_on and kind is VerdictKind.UNDECIDED:
-        return Exit.UNDECIDED
-    return Exit.EVEN
+    """The code of a run that has ended."""
+    return EXITS[passing(whole.record, whole.gate, fail_on)]
 
 
 def plan_of(

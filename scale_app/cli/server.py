@@ -32,6 +32,7 @@ SERVE_BUILT_PAGE = {
     "__REFLEX_SKIP_COMPILE": "true",
     "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true",
 }
+IN_FLIGHT_S = 2.0
 EVERYBODY = "SCALE_AUTH=none: nobody signs in, and everybody who reaches this server is admin."
 
 
@@ -81,7 +82,8 @@ async def _serve(address: tuple[str, int], settings: Settings) -> None:
 
     One process, one worker: every run lives in this process's hub, and a killed server leaves nothing behind. The
     application's lifespan is entered here and not by granian, so that a database that is away is a sentence, and so
-    that the hub is closed at once, not after the last browser has let go of its WebSocket.
+    that the hub is closed soon, not after the last browser has let go of its WebSocket, or a run has ended whose
+    verdict somebody waits for.
     """
     task = asyncio.current_task()
     assert task is not None
@@ -91,12 +93,23 @@ async def _serve(address: tuple[str, int], settings: Settings) -> None:
         async with application.router.lifespan_context(application):
             server = listener(application, address[0], settings)
             server.on_startup(lambda: _ready(settings))
-            stops.append(server.stop)
-            await server.serve()
+            await _until_stopped(server, stops)
         # Requests still in flight hold granian's threads; nothing is left that they could ask.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+async def _until_stopped(server: LimitedServer, stops: list[Callable[[], object]]) -> None:
+    """Serve until `stops` says so, and then for a moment, in which answers that have begun may end."""
+    stopped = asyncio.Event()
+    stops.append(stopped.set)
+    serving = asyncio.ensure_future(server.serve())
+    await asyncio.wait({serving, asyncio.ensure_future(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    server.stop()
+    await asyncio.wait({serving}, timeout=IN_FLIGHT_S)
+    if serving.done():
+        serving.result()
 
 
 def _ready(settings: Settings) -> None:

@@ -71,7 +71,7 @@ class TokenNotFound(ScaleError):
 
 
 class RunStillActive(ScaleError):
-    """The run still sends load, so it can be neither deleted nor made a baseline."""
+    """The run still sends load, and what was asked needs its end."""
 
 
 class TooManyRuns(ScaleError):
@@ -87,6 +87,13 @@ class TooManyExports(ScaleError):
             f"{most} run files are being downloaded already, the most that this server allows at once. Try again in "
             f"{retry_after_s} seconds."
         )
+
+
+class NotPassed(ScaleError):
+    """The run that was waited for has ended and did not pass."""
+
+    def __init__(self, run_id: str, sentence: str) -> None:
+        super().__init__(f"Run {run_id} did not pass. {sentence}")
 
 
 class GeneratorFailed(ScaleError):

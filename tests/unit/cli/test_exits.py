@@ -7,9 +7,10 @@ import pytest
 
 from scale_app.cli import CUT_OFF, commands
 from scale_app.cli.commands import MEANINGS, Exit, code_of
-from scale_app.cli.run import DEFAULT_FAIL_ON, FAIL_ON, verdict_exit
+from scale_app.cli.run import verdict_exit
 from scale_app.domain import errors
 from scale_app.domain.gate import Gate, Levels, VerdictLevels
+from scale_app.domain.passing import DEFAULT_FAIL_ON, FAIL_ON
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.snapshot import RunState
