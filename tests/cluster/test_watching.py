@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.handle import Cluster, until
+from tests.cluster.handle import Cluster, answers, until
 from tests.cluster.product import Product, Ran
 from tests.cluster.targets import Thing, echo, service
 from tests.cluster.truth import TruthOf
@@ -63,13 +63,16 @@ def stopped(product: Product, test_id: str) -> Ran:
 
 
 def recovered(cluster: Cluster, namespace: str, pods: int) -> None:
-    """Wait until the cluster makes pods again: its own parts ask more and more seldom while the API server is away, so
-    a minute of that costs it more than another one."""
+    """Wait until the cluster makes pods again, and its proxies and name server know what is new: its own parts ask more
+    and more seldom while the API server is away, so a minute of that costs it more than another one."""
     until(
         lambda: sum(pod.ready for pod in cluster.pods(namespace, APP)) == pods,
         f"{pods} pods are ready after the outage",
         RECOVERY_LIMIT_S,
     )
+    cluster.apply([service("afterwards", "echo")], namespace)
+    url = f"http://afterwards.{namespace}.svc/healthz"
+    until(lambda: answers(url), "a Service of after the outage answers", RECOVERY_LIMIT_S)
 
 
 def problem_of(product: Product, test_id: str) -> str:
