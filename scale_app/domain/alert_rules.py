@@ -201,17 +201,17 @@ class ImbalanceRule:
         if _odds(worst) < 1:
             return UNCLEAR
         self._ratios = _ratios(worst)
-        return _bad(figures, worst.verdict)
+        return _bad(figures, worst)
 
     def _of_active(self, figures: Figures) -> Reading:
         if silent := [window for window in figures.quiet if _odds(window) >= 1]:
-            return _bad(figures, silent[0].verdict)
+            return _bad(figures, silent[0])
         if over := self._over(figures):
             return Reading("good", THRESHOLD, over, at_once=True)
         # An update tells the present figures, not those of a longer time in which they were worse or better.
         if figures.recent.verdict.kind is not VerdictKind.UNEVEN:
             return UNCLEAR
-        return _bad(figures, figures.recent.verdict)
+        return _bad(figures, figures.recent)
 
     def _over(self, figures: Figures) -> str:
         """Why the imbalance is over, one complete sentence; "" while that is open."""
@@ -259,8 +259,17 @@ def _ratios(window: Window) -> dict[str, float]:
     return {name: ratios[name] for name, is_far in zip(counts, far.tolist(), strict=True) if is_far}
 
 
-def _bad(figures: Figures, verdict: Verdict) -> Reading:
-    return _of_balance("bad", verdict.sentence, figures.recent.balance, verdict.effective_picks, at_once=True)
+def _bad(figures: Figures, window: Window) -> Reading:
+    sentence = _with_window(window, figures.whole)
+    return _of_balance("bad", sentence, figures.recent.balance, window.verdict.effective_picks, at_once=True)
+
+
+def _with_window(window: Window, whole: Window) -> str:
+    """The window's sentence, which names it where the verdict on the whole run, with other figures, stands beside."""
+    if window is whole or window.quiet:
+        return window.verdict.sentence
+    when = f"in the last {window.seconds:.0f} s" if window.sliding else "since the last alert"
+    return window.verdict.sentence.replace("Uneven:", f"Uneven {when}:", 1)
 
 
 def step_of(balance: Balance, picks: float | None) -> float:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Literal
 
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.gate import Gate, Levels, VerdictLevels
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
@@ -34,6 +35,15 @@ WIDER = 1.06
 """The interval by the published method called equal balancers different in 4.9 to 5.4 % of 6,000 made-up pairs, where
 both runs are large; so much wider, it is below 5 % everywhere (python -m tests.bench.equal_balancers)."""
 
+BALANCER_SETTINGS = (
+    "session_affinity",
+    "internal_traffic_policy",
+    "external_traffic_policy",
+    "traffic_distribution",
+    "leading",
+    "proxy_mode",
+)
+"""Of a Service. Its weights, which name pods that may have been replaced, are held against one another by value."""
 NOT_SET = "none"
 MOST_PARTS = 20
 """Of one value, as text: a replayed pattern has thousands of points."""
@@ -218,9 +228,15 @@ def reasons_apart(first: RunRecord, second: RunRecord) -> list[str]:
 
 
 def _pods_apart(first: RunRecord, second: RunRecord) -> list[str]:
+    """A pod that was replaced in mid-run is one more that answered, and no more at a time."""
     before, after = (record.last.balance.pods if record.last else 0 for record in (first, second))
     differs = f"the number of pods differs ({before} and {after}), which alone changes the score"
-    return [] if before == after else [differs]
+    return [] if before == after or _ready(first) == _ready(second) > 1 else [differs]
+
+
+def _ready(record: RunRecord) -> int:
+    """Pods of the score that were ready at the run's end."""
+    return sum(pod.ready and pod.residual is not None for pod in record.last.pods) if record.last else 0
 
 
 def _not_usable(record: RunRecord) -> str:
@@ -242,6 +258,8 @@ def _notes(first: RunRecord, second: RunRecord, pods_by: str) -> list[str]:
         notes.append(f"The connections differ: {policy(before)} in the first run, {policy(after)} in the second.")
     if (first.plan.users, first.plan.think_time_s) != (second.plan.users, second.plan.think_time_s):
         notes.append("The loads differ, so the latencies cannot be compared directly.")
+    if first.last and second.last and first.last.service and second.last.service:
+        notes += _settings_apart(first.last.service, second.last.service)
     if pods_by == "rank":
         notes.append("The pods were replaced between the runs, so their shares are compared by rank.")
     for name, record in (("first", first), ("second", second)):
@@ -252,6 +270,15 @@ def _notes(first: RunRecord, second: RunRecord, pods_by: str) -> list[str]:
             "It is not known which requests shared a connection, so the difference may be less certain than it looks."
         )
     return notes
+
+
+def _settings_apart(first: ServiceSettings, second: ServiceSettings) -> list[str]:
+    """What the balancers were set to at the end of the runs, which no plan holds."""
+    pairs = [(name.replace("_", " "), getattr(first, name), getattr(second, name)) for name in BALANCER_SETTINGS]
+    differ = [f"{name} {_text(one)} and {_text(two)}" for name, one, two in pairs if one != two]
+    if sorted(first.weights.values()) != sorted(second.weights.values()):
+        differ.append(f"weights {_text(first.weights)} and {_text(second.weights)}")
+    return [f"The balancers were set differently in the two runs: {'; '.join(differ)}."] if differ else []
 
 
 def _interval(snapshot: Snapshot) -> Estimate:

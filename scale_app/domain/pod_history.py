@@ -92,7 +92,8 @@ class PodHistory:
     def take(self, moment: Snapshot | PodCounts) -> None:
         """The next moment; what was counted since the one before goes to the span half-way between the two.
 
-        So does the last second's, which comes a little late: the end of a run waits for answers on their way.
+        So does the last second's, which comes a little late: the end of a run waits for answers on their way. Where
+        the moments are further apart, on a machine that is busy, it is spread over the spans between them.
         """
         counts = moment if isinstance(moment, PodCounts) else counts_of(moment)
         rows = np.array([self._row(name) for name in counts.names], dtype=int)
@@ -103,7 +104,7 @@ class PodHistory:
         if now[0].sum() >= self._before[0].sum():  # else a warm-up has ended, and counting began anew
             before[:, : self._before.shape[1]] = self._before
         self._before = now
-        self._add((self._before_s + counts.elapsed_s) / 2, np.maximum(now - before, 0.0))
+        self._spread(counts.elapsed_s, np.maximum(now - before, 0.0))
         self._before_s = counts.elapsed_s
 
     def times(self) -> PodTimes:
@@ -120,6 +121,13 @@ class PodHistory:
         if name not in self._rows and len(self._rows) >= MOST_PODS:
             return MOST_PODS
         return self._rows.setdefault(name, len(self._rows))
+
+    def _spread(self, at_s: float, counts: np.ndarray) -> None:
+        """In as many equal parts as spans lie between the moment before and this one, each half-way in its part."""
+        parts = min(MOST_COLUMNS, max(1, round((at_s - self._before_s) / self._span_s)))
+        each_s = (at_s - self._before_s) / parts
+        for part in range(parts):
+            self._add(self._before_s + (part + 0.5) * each_s, counts / parts)
 
     def _add(self, at_s: float, counts: np.ndarray) -> None:
         """counts: requests and expected ones, shape (2, pods)."""

@@ -25,6 +25,8 @@ from scale_app.views.comparing import (
     compare_view,
 )
 
+SAME_PLAN = "All runs use the same plan. What no plan holds, such as the policy of the demo's balancer, may differ."
+
 
 class ComparePage(rx.State):
     """The comparison that this tab's address asks for."""
@@ -71,7 +73,10 @@ def _comparison(view: Any) -> Part:
     shares = _runs_table("Pod", view.pods, view, "compared-pods", bars=True)
     latency = _runs_table("Percentile", view.latency, view, "compared-latency")
     plans = _runs_table("Setting", view.plan, view, "compared-plan")
-    same_plan = rx.el.p("All runs use the same plan.", class_name="quiet")
+    same_plan = rx.el.p(
+        "All runs use the same plan. What it does not hold, such as the policy of the demo, may differ.",
+        class_name="quiet",
+    )
     return rx.el.div(
         _headline(view),
         _scores(view),

@@ -60,7 +60,7 @@ def generator_limit(facts: Facts) -> Found | None:
     last = facts.health[-SUSTAINED:]
     if len(last) < SUSTAINED or not all(_strained(health) for health in last):
         return None
-    said = "; ".join(sentence for sentence in (_time(last), _schedule(last), _ports(last)) if sentence)
+    said = "; ".join(sentence for sentence in (_cpu(last), _loop(last), _schedule(last), _ports(last)) if sentence)
     evidence = f"In the last {SUSTAINED} samples {said}."
     if any(all(limit(health) for health in last) for limit in (_busy, _out_of_ports)):
         return Found("certain", evidence, explains="open")
@@ -88,12 +88,16 @@ LIMITS: tuple[Callable[[GeneratorHealth], bool], ...] = (
 )
 
 
-def _time(last: Sequence[GeneratorHealth]) -> str:
-    busiest, latest_ms = max(health.cpu_share for health in last), max(health.loop_lag_ms for health in last)
-    return (
-        f"it used up to {percent(busiest)} of a core and was up to {milliseconds(latest_ms)} late "
-        f"(limits: {percent(BUSY_FROM)} and {milliseconds(LATE_FROM_MS)})"
-    )
+def _cpu(last: Sequence[GeneratorHealth]) -> str:
+    busiest = max(health.cpu_share for health in last)
+    return f"it used up to {percent(busiest)} of a core (limit {percent(BUSY_FROM)})" if busiest >= BUSY_FROM else ""
+
+
+def _loop(last: Sequence[GeneratorHealth]) -> str:
+    latest_ms = max(health.loop_lag_ms for health in last)
+    if latest_ms <= LATE_FROM_MS:
+        return ""
+    return f"it was up to {milliseconds(latest_ms)} late (limit {milliseconds(LATE_FROM_MS)})"
 
 
 def _schedule(last: Sequence[GeneratorHealth]) -> str:

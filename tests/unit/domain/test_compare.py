@@ -1,12 +1,14 @@
 """Two runs side by side: what may be compared, what changed, and that chance is not called a change."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scale_app.domain.balance import balance
+from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.compare import Change, compare, mover, plan_differences
 from scale_app.domain.gate import Gate, Levels, VerdictLevels
 from scale_app.domain.pattern import Pattern
@@ -176,3 +178,50 @@ def test_what_differs_between_plans_is_said_as_a_plan_says_it() -> None:
     assert said["pattern"][0] == "kind: constant, low: 0.1, period_s: 30, begins_s: 15, steps: 5"
     assert said["pattern"][1].endswith("18, 0.5, 19, 0.5, 10 more")
     assert not any(mark in text for texts in said.values() for text in texts for mark in ("='", "None", "{", "Levels"))
+
+
+def with_a_replaced_pod(counts: list[int], gone: int, run_id: str = "renewed") -> RunRecord:
+    """As it is when one of the pods was replaced in mid-run: one pod more has answered, and no more are ready."""
+    record = a_run([*counts, gone], run_id)
+    assert record.last is not None
+    pods = (*record.last.pods[:-1], replace(record.last.pods[-1], ready=False))
+    return replace(record, last=replace(record.last, pods=pods))
+
+
+def test_a_pod_that_was_replaced_in_mid_run_keeps_two_runs_comparable() -> None:
+    for compared in (compare(HOT, with_a_replaced_pod([2_700, 2_650, 1_300], 1_350)), compare(HOT, HOT)):
+        assert compared.comparable
+    assert any("Not every pod stayed ready" in note for note in compare(HOT, with_a_replaced_pod([9, 9, 9], 5)).notes)
+    more = compare(HOT, with_a_replaced_pod([2_000, 2_000, 2_000, 1_000], 1_000))
+    assert "the number of pods differs (3 and 5)" in more.sentence
+
+
+def set_to(**settings: Any) -> RunRecord:
+    assert HOT.last is not None
+    return replace(HOT, last=replace(HOT.last, service=ServiceSettings(**settings)))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ({}, {"weights": {"a": 3.0, "b": 1.0}}, "weights none and a: 3, b: 1"),
+        ({}, {"session_affinity": "ClientIP"}, "session affinity None and ClientIP"),
+        (
+            {"leading": ("x",)},
+            {"traffic_distribution": "PreferSameNode"},
+            "traffic distribution none and PreferSameNode",
+        ),
+    ],
+)
+def test_balancers_that_were_set_differently_are_told_though_the_plan_is_the_same(
+    first: dict[str, Any], second: dict[str, Any], said: str
+) -> None:
+    (note,) = [note for note in compare(set_to(**first), set_to(**second)).notes if "set differently" in note]
+    assert said in note
+
+
+@pytest.mark.parametrize("other", [{}, {"client_node": "n2"}, {"weights": {"new-b": 1.0, "new-a": 3.0}}])
+def test_balancers_that_were_set_alike_are_not_told(other: dict[str, Any]) -> None:
+    first = set_to(weights={"a": 3.0, "b": 1.0}) if "weights" in other else set_to()
+    assert not [note for note in compare(first, set_to(**other)).notes if "set differently" in note]
+    assert not [note for note in compare(HOT, set_to(session_affinity="ClientIP")).notes if "set differently" in note]

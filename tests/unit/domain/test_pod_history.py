@@ -26,10 +26,21 @@ def test_each_second_holds_what_was_counted_in_it_and_the_fair_part_of_that():
     assert times.expected == pytest.approx(np.array([[10, 20], [10, 20]]))
 
 
-@pytest.mark.parametrize("end_s", [3.0, 3.07, 3.9])
+@pytest.mark.parametrize("end_s", [3.0, 3.07, 3.4])
 def test_a_last_second_that_comes_late_leaves_no_second_empty(end_s):
     times = PodHistory([at(1, 10, 10), at(2, 20, 20), at(end_s, 30, 30)]).times()
     assert times.requests.tolist() == [[10, 10, 10], [10, 10, 10]]
+
+
+@pytest.mark.parametrize("late_s", [1.9, 2.2, 3.0, 4.4])
+def test_moments_that_are_further_apart_than_a_second_leave_none_of_the_seconds_between_them_empty(late_s):
+    """On a busy machine: what two seconds brought stood in one of them, double, and the other was blank."""
+    moments = [at(1, 10, 30), at(2, 20, 60), at(2 + late_s, 20 + 10 * late_s, 60 + 30 * late_s)]
+    after = [at(2 + late_s + more, 20 + 10 * (late_s + more), 60 + 30 * (late_s + more)) for more in (1, 2)]
+    times = PodHistory([*moments, *after]).times()
+    assert (times.expected > 0).all()
+    assert times.requests.sum(axis=1).tolist() == pytest.approx([20 + 10 * (late_s + 2), 60 + 30 * (late_s + 2)])
+    assert times.requests[0].max() < 20
 
 
 def test_a_last_look_at_which_nothing_more_was_counted_is_no_second_without_ready_pods():

@@ -299,6 +299,25 @@ def test_sentences_are_whole_and_bear_numbers(code: str, certainty: str, names: 
     assert any(letter.isdigit() for letter in finding.evidence) or code == "layer7"
 
 
+@pytest.mark.parametrize(
+    ("health", "told"),
+    [
+        ((BUSY,) * 3, ["97 % of a core"]),
+        ((LATE,) * 3, ["80 ms late"]),
+        ((BEHIND,) * 3, ["90 ms or more after"]),
+        ((OUT_OF_PORTS,) * 3, ["only 20 local ports"]),
+        ((LATE, LATE, BUSY), ["97 % of a core", "80 ms late"]),
+    ],
+)
+def test_only_limits_that_were_hit_are_told_of_the_load_generator(
+    health: tuple[GeneratorHealth, ...], told: list[str]
+) -> None:
+    (finding,) = diagnose(Scene(pods([4_000] * 5), health=health).facts())
+    every = ("97 % of a core", "80 ms late", "90 ms or more after", "only 20 local ports")
+    assert [words for words in every if words in finding.evidence] == told
+    assert finding.evidence.count("limit ") == sum("core" in words or "late" in words for words in told)
+
+
 def test_what_all_requests_have_in_common_is_named_where_one_pod_gets_them_all() -> None:
     plan = LoadPlan(headers={"X-User": "7"})
     (finding,) = (each for each in diagnose(Scene(ONE_GETS_ALL, plan=plan).facts()) if each.code == "single_source")
