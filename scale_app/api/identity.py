@@ -11,15 +11,15 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from html import escape
 from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scale_app.api.guard import HASHED_ASSET, SAFE_METHODS
+from scale_app.api.plain_page import plain_page
 from scale_app.api.problems import ASKED_FOR, FORBIDDEN, NOT_SIGNED_IN, PROBES, REFERENCE, refuse, status_of
 from scale_app.domain.errors import ScaleError
-from scale_app.domain.identity import CALLER, Caller, NotSignedIn, SignIn
+from scale_app.domain.identity import CALLER, Caller, NotSignedIn, SignIn, WithoutRole
 from scale_app.service.proxy_headers import BadProxyHeaders, Headers
 from scale_app.service.ways_in import WaysIn, joined
 
@@ -36,11 +36,7 @@ KNOWN_SOCKET = "scale_app.known_socket"
 NO_STORE = (b"cache-control", b"no-store")
 ENDED = "Whoever opened this connection is not signed in any more. Sign in again."
 CANNOT_TELL = "Who asks cannot be told from the headers of this request. Sign in again, or ask an admin of this server."
-PAGE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
-    '<meta name="viewport" content="width=device-width"><title>Not signed in · Scale</title></head>'
-    "<body><main><h1>Not signed in</h1><p>{sentence}</p></main></body></html>"
-)
+NOBODY, NO_ROLE, CANNOT = "Not signed in", "No role here", "Nobody can sign in now"
 
 
 class KnownSocket:
@@ -97,9 +93,10 @@ class KnownCallers:
         try:
             caller = await self._ways.caller(told, address)
         except BadProxyHeaders:
-            return await refuse(scope, send, 400, CANNOT_TELL)
+            return await _refused(scope, send, 400, NOBODY, CANNOT_TELL)
         except ScaleError as error:
-            return await refuse(scope, send, status_of(error), str(error))
+            title = NO_ROLE if isinstance(error, WithoutRole) else CANNOT
+            return await _refused(scope, send, status_of(error), title, str(error))
         if caller is None:
             return await self._nobody(scope, send)
         if scope["type"] == "http":
@@ -130,16 +127,20 @@ class KnownCallers:
             await socket.give(send, {"type": "websocket.close"})
 
     async def _nobody(self, scope: Scope, send: Send) -> None:
-        sentence = str(NotSignedIn())
-        if scope["type"] == "websocket" or not _is_page(scope):
-            return await refuse(scope, send, NOT_SIGNED_IN, sentence)
-        if self._ways.login:
-            path = scope["path"] + (f"?{query}" if (query := scope["query_string"].decode("latin-1")) else "")
-            where = f"{LOGIN}?next={quote(path, safe='/')}"
-            return await _answer(send, 303, b"", [(b"location", where.encode()), NO_STORE])
-        page = PAGE.format(sentence=escape(sentence)).encode()
-        kind = (b"content-type", b"text/html; charset=utf-8")
-        return await _answer(send, NOT_SIGNED_IN, page, [kind, NO_STORE, ASKED_FOR])
+        if not self._ways.login or not _is_page(scope):
+            return await _refused(scope, send, NOT_SIGNED_IN, NOBODY, str(NotSignedIn()))
+        path = scope["path"] + (f"?{query}" if (query := scope["query_string"].decode("latin-1")) else "")
+        where = f"{LOGIN}?next={quote(path, safe='/')}"
+        return await _answer(send, 303, b"", [(b"location", where.encode()), NO_STORE])
+
+
+async def _refused(scope: Scope, send: Send, status: int, title: str, sentence: str) -> None:
+    """As a page to people, as what they understand to programs."""
+    if not _is_page(scope):
+        return await refuse(scope, send, status, sentence)
+    headers = [(b"content-type", b"text/html; charset=utf-8"), NO_STORE]
+    headers += [ASKED_FOR] if status == NOT_SIGNED_IN else []
+    return await _answer(send, status, plain_page(title, sentence).encode(), headers)
 
 
 async def _answer(send: Send, status: int, body: bytes, headers: Headers) -> None:
@@ -156,6 +157,8 @@ def _needs_nobody(scope: Scope) -> bool:
 
 def _is_page(scope: Scope) -> bool:
     """Is it a browser that wants to show a page?"""
+    if scope["type"] == "websocket":
+        return False
     path, accept = scope["path"], joined(scope["headers"], b"accept")
     data = path in PROBES or (path.startswith(("/api/", "/_", "/ws/")) and path != REFERENCE)
     return scope["method"] in SAFE_METHODS and not data and "text/html" in accept

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import logging
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from scale_app.api.plain_page import Way, plain_page
 from scale_app.domain.errors import ScaleError, StoreUnavailable
 from scale_app.domain.identity import WithoutRole
 from scale_app.domain.sign_in import SignInAttempt, SignInRefused, SignInUnavailable, path_here
@@ -30,11 +30,17 @@ STATUS: Mapping[type[ScaleError], int] = {
 RANDOM = r"[A-Za-z0-9_-]{43}"
 ATTEMPT = re.compile(rf"({RANDOM})\.({RANDOM})\.({RANDOM})\.([A-Za-z0-9_-]*)")
 LONGEST_CODE = 4_096
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
-<meta name="viewport" content="width=device-width"><title>{title} · Scale</title></head>
-<body><main><h1>{title}</h1><p>{sentence}</p><p><a href="{link}">Sign in</a></p></main></body></html>
-"""
+AGAIN, ANOTHER, LATER = Way("Sign in again", LOGIN), Way("Sign in as somebody else", LOGIN), Way("Try again", LOGIN)
+BACK = Way("Back to Scale", "/")
+TOLD: Mapping[type[ScaleError], tuple[str, Way]] = {
+    SignInRefused: ("Not signed in", AGAIN),
+    WithoutRole: ("No role here", ANOTHER),
+    SignInUnavailable: ("Nobody can sign in now", LATER),
+    StoreUnavailable: ("Nobody can sign in now", LATER),
+}
+SIGNED_OUT = (
+    "You are signed out of Scale. The identity provider may still know you: on a shared machine, sign out there too."
+)
 
 
 class SignInRoutes:
@@ -56,7 +62,7 @@ class SignInRoutes:
         try:
             attempt, address = await self._flow.begin(request.query_params.get("next", "/"))
         except SignInUnavailable as error:
-            return _page(STATUS[type(error)], "Not now", str(error))
+            return _refusal(error)
         answer = RedirectResponse(address, 303, NO_STORE)
         self._set(answer, self._attempt, _packed(attempt), ATTEMPT_S)
         return answer
@@ -77,7 +83,7 @@ class SignInRoutes:
         log.warning("a sign-in was refused: %s", error.reason if isinstance(error, SignInRefused) else error)
         if isinstance(error, SignInRefused) and await self._signed_in(request):
             return RedirectResponse("/", 303, NO_STORE)
-        answer = _page(STATUS[type(error)], "Not signed in", str(error))
+        answer = _refusal(error)
         self._drop(answer, self._attempt)
         return answer
 
@@ -91,8 +97,9 @@ class SignInRoutes:
         try:
             await self._flow.end(self._sessions.secret_in(_cookies(request)), _address(request))
         except StoreUnavailable as error:
-            return _page(STATUS[type(error)], "Still signed in", f"The session could not be ended: {error}")
-        answer = _page(200, "Signed out", "You are signed out of Scale. The identity provider may still know you.")
+            still = f"The session could not be ended: {error}"
+            return _page(STATUS[type(error)], "Still signed in", still, BACK)
+        answer = _page(200, "Signed out", SIGNED_OUT, AGAIN)
         self._drop(answer, self._sessions.cookie)
         return answer
 
@@ -141,5 +148,10 @@ def _unpacked(text: str) -> SignInAttempt | None:
     return SignInAttempt(state, nonce, verifier, path_here(target))
 
 
-def _page(status: int, title: str, sentence: str) -> Response:
-    return HTMLResponse(PAGE.format(title=title, sentence=html.escape(sentence), link=LOGIN), status, NO_STORE)
+def _refusal(error: ScaleError) -> Response:
+    title, way = TOLD[type(error)]
+    return _page(STATUS[type(error)], title, str(error), way)
+
+
+def _page(status: int, title: str, sentence: str, way: Way) -> Response:
+    return HTMLResponse(plain_page(title, sentence, way), status, NO_STORE)

@@ -104,6 +104,8 @@ def _print_tokens(found: list[AccessToken]) -> None:
 def _print_audit(found: list[AuditEntry]) -> None:
     rows = table("When", "Who", "From", "Did", "To", "Outcome")
     for each in map(audit_line, found):
-        told = (each.at, each.who, each.address, each.action, each.subject, each.outcome)
+        who = f"{each.who} ({each.role})" if each.role else each.who
+        outcome = f"{each.outcome}: {each.why}" if each.why else each.outcome
+        told = (each.at, who, each.address, each.action, each.subject, outcome)
         rows.add_row(*map(plain, told))
     output().print(rows if found else "Nothing is in the audit log yet.")

@@ -15,7 +15,7 @@ from scale_app.ui import controls
 from scale_app.ui.callers import WhoAsks
 from scale_app.ui.display import heads, notice, problem, refusal, table, unseen
 from scale_app.ui.layout import page
-from scale_app.ui.reflex_compat import Handler, Part
+from scale_app.ui.reflex_compat import Handler, Part, Text
 from scale_app.ui.shown.panels import panel
 from scale_app.views import format as shown
 from scale_app.views.access import TokenLine, token_line
@@ -30,6 +30,8 @@ ROLES = {
 class TokensPage(rx.State):
     """What the tab typed, what came back. text: of the token that was made last, until the page is opened again.
 
+    wrong: why none was made; wrong_days: for its days.
+
     asked: the token that is about to be revoked, "" for none. trouble: why the list cannot be read.
     """
 
@@ -39,6 +41,7 @@ class TokensPage(rx.State):
     role: str = Role.VIEWER.value
     days: str = shown.plain(DAYS)
     wrong: str = ""
+    wrong_days: bool = False
     text: str = ""
     asked: str = ""
     trouble: str = ""
@@ -68,6 +71,7 @@ class TokensPage(rx.State):
             made = await wiring.hub().make_token(self.name.strip(), Role(self.role), _days(self.days))
         except (ScaleError, ValueError) as error:
             self.wrong = str(error) if isinstance(error, ScaleError) else f"{self.days[:40]!r} is not a number of days."
+            self.wrong_days = not isinstance(error, ScaleError) or getattr(error, "field", "") == "days"
             return
         self.text, self.wrong, self.name = made.text, "", ""
         await self._look()
@@ -119,7 +123,7 @@ def _tokens() -> Part:
     none = rx.el.p("No tokens yet. Programs such as pipelines are known by them.", class_name="quiet")
     return rx.el.section(
         rx.el.h1("Tokens"),
-        rx.el.p("Your own; an admin sees everybody's.", class_name="quiet"),
+        rx.cond(TokensPage.lines, rx.el.p(_whose(), class_name="quiet")),
         rx.cond(TokensPage.trouble != "", problem(TokensPage.trouble, "tokens-problem")),
         rx.cond(TokensPage.lines, table("Table of tokens", head, rows, look="tokens-table", name="tokens"), none),
         class_name="card",
@@ -127,9 +131,13 @@ def _tokens() -> Part:
     )
 
 
+def _whose() -> Text:
+    return rx.cond(WhoAsks.role == Role.ADMIN.value, "Everybody's, newest first.", "Your own, newest first.")
+
+
 def _line(line: TokenLine) -> Part:
     return rx.el.tr(
-        rx.el.th(line.name, scope="row"),
+        rx.el.th(line.name, rx.el.div(line.token_id, class_name="mono token-id"), scope="row"),
         rx.el.td(line.role),
         rx.el.td(line.owner, class_name="wide"),
         rx.el.td(rx.cond(line.valid, line.state, rx.el.span(line.state, class_name="quiet"))),
@@ -156,14 +164,23 @@ def _revoke(line: TokenLine) -> Part:
 def _new() -> Part:
     form = TokensPage
     wrong = form.wrong != ""
+    wrong_days = wrong & form.wrong_days
     return panel(
         "New token",
         rx.cond(form.text != "", _shown_once()),
         rx.el.div(
-            controls.text_entry("token-name", "Name", form.name, form.type_name, wrong=wrong, about="token-problem"),
+            controls.text_entry(
+                "token-name", "Name", form.name, form.type_name, wrong=wrong & ~wrong_days, about="token-problem"
+            ),
             rx.match(WhoAsks.role, *((role.value, _roles_up_to(role)) for role in Role), _roles_up_to(Role.VIEWER)),
             controls.small_entry(
-                "token-days", "Expires after", form.days, form.type_days, "days", about="token-problem"
+                "token-days",
+                "Expires after",
+                form.days,
+                form.type_days,
+                "days",
+                wrong=wrong_days,
+                about="token-problem",
             ),
             rx.cond(wrong, problem(form.wrong, "token-problem", id="token-problem")),
             rx.el.div(controls.button("Make token", form.make, "make-token", look="primary"), class_name="buttons"),

@@ -8,7 +8,7 @@ from scale_app.domain.audit import AccessToken, AuditEntry
 from scale_app.views import format as shown
 
 NOBODY = "nobody"
-DONE = "done"
+DONE, FAILED, REFUSED = "done", "failed", "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,16 @@ class TokenLine:
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """An entry of the audit log in a list. outcome: done, failed or refused, and why."""
+    """An entry of the audit log in a list. outcome: done, failed or refused. why: "" where it was done."""
 
     at: str
     who: str
+    role: str
     address: str
     action: str
     subject: str
     outcome: str
-    allowed: bool
+    why: str
 
 
 def token_line(token: AccessToken, now_epoch_s: float) -> TokenLine:
@@ -55,7 +56,7 @@ def _state(token: AccessToken, valid: bool) -> str:
 
 def audit_line(entry: AuditEntry) -> AuditLine:
     """The entry, with nobody for a caller that was not known."""
-    who = f"{entry.who} ({entry.role})" if entry.who and entry.role else entry.who or NOBODY
-    outcome = f"{'failed' if entry.allowed else 'refused'}: {entry.reason}" if entry.reason else DONE
     at = shown.moment(entry.at_epoch_s)
-    return AuditLine(at, who, entry.address, entry.action, entry.subject, outcome, entry.allowed)
+    outcome = (DONE if not entry.reason else FAILED) if entry.allowed else REFUSED
+    who, role = entry.who or NOBODY, entry.role if entry.who else ""
+    return AuditLine(at, who, role, entry.address, entry.action, entry.subject, outcome, entry.reason)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.test_reading import THEMES, overflow_px, violations
+from tests.browser.test_screens import keep
 from tests.mock_issuer import MockIssuer, mock_issuer, signing_in
 from tests.serving import Served
 
@@ -102,3 +104,50 @@ def test_an_admin_gets_every_control_and_link(server: Served, issuer: MockIssuer
     expect(stranger.get_by_test_id("why-not-demo.change")).to_have_count(0)
     stranger.goto(f"{server.url}/tokens")
     assert offered_roles(stranger) == ["viewer", "operator", "admin"]
+
+
+PERSON = "ada.lovelace-with-a-long-name@analytics.engines.example.org"
+
+
+def readable(page: Page, name: str) -> None:
+    """See that nothing overflows and axe-core finds nothing; keep a picture of each theme and width."""
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+        for width in (390, 1_400):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert overflow_px(page) <= 0, (theme, width)
+            keep(page, f"{name}-{theme}-{width}")
+            assert violations(page) == [], (theme, width)
+
+
+def test_the_pages_on_the_way_in_and_out_are_readable_and_lead_on(
+    server: Served, issuer: MockIssuer, stranger: Page
+) -> None:
+    issuer.claims = {"email": PERSON, "groups": ["visitors"]}
+    stranger.goto(server.url)
+    expect(stranger.get_by_role("heading", name="No role here")).to_be_visible(timeout=WAIT_MS)
+    expect(stranger.get_by_text(f"{PERSON} is signed in, but none")).to_be_visible()
+    readable(stranger, "way-in-no-role")
+
+    stranger.goto(f"{server.url}/auth/callback?state=x&code=y")
+    expect(stranger.get_by_role("heading", name="Not signed in")).to_be_visible()
+    readable(stranger, "way-in-refused")
+
+    issuer.claims = {"email": PERSON, "groups": ["platform"]}
+    stranger.get_by_role("link", name="Sign in again").click()
+    expect(stranger.get_by_test_id("who")).to_contain_text(PERSON, timeout=WAIT_MS)
+    stranger.get_by_test_id("sign-out").click()
+    expect(stranger.get_by_role("heading", name="Signed out")).to_be_visible(timeout=WAIT_MS)
+    readable(stranger, "signed-out")
+
+
+@pytest.mark.parametrize("group", ["staff", "platform"])
+@pytest.mark.parametrize("path", ["/runs", "/tokens", "/audit"])
+def test_the_bar_of_somebody_with_a_long_name_is_readable(
+    server: Served, issuer: MockIssuer, stranger: Page, group: str, path: str
+) -> None:
+    issuer.claims = {"email": PERSON, "groups": [group]}
+    stranger.goto(f"{server.url}{path}")
+    expect(stranger.get_by_test_id("who")).to_contain_text(PERSON, timeout=WAIT_MS)
+    expect(stranger.locator("main .skeleton")).to_have_count(0)
+    readable(stranger, f"bar-{group}-{path.strip('/')}")

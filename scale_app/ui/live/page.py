@@ -13,7 +13,7 @@ from scale_app.codec import plan_from_wire
 from scale_app.domain.demo import DemoChange, DemoStatus, Fault, Policy
 from scale_app.domain.errors import ScaleError
 from scale_app.ui import controls
-from scale_app.ui.callers import if_allowed, why_not
+from scale_app.ui.callers import if_allowed, is_refused, why_not
 from scale_app.ui.display import empty_card, notice, problem, refusal
 from scale_app.ui.layout import page
 from scale_app.ui.live.form import load_form
@@ -78,6 +78,18 @@ def first_steps() -> Part:
     return empty_card(
         "scale",
         rx.el.h2("Do your pods share the work evenly?"),
+        rx.cond(is_refused("start"), rx.el.p(FOR_VIEWERS), _press_start()),
+        rx.cond(Follower.problem != "", rx.el.p(Follower.problem, class_name="problem", role="alert")),
+        size=40,
+        data_testid="empty",
+    )
+
+
+FOR_VIEWERS = "Nothing has run yet. When somebody starts a run, you see it here; past ones are on Runs."
+
+
+def _press_start() -> Part:
+    return rx.fragment(
         rx.el.p(
             "Press Start. Real requests go to five built-in demo pods behind a real balancer. Within seconds "
             "you see each pod's share, a score, and whether the difference is more than chance. Then make the "
@@ -89,9 +101,6 @@ def first_steps() -> Part:
             "without a change.",
             class_name="quiet",
         ),
-        rx.cond(Follower.problem != "", rx.el.p(Follower.problem, class_name="problem", role="alert")),
-        size=40,
-        data_testid="empty",
     )
 
 

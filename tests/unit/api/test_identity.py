@@ -126,6 +126,30 @@ def test_a_browser_gets_a_page_where_there_is_no_login(client: TestClient) -> No
     assert "This server answers only to those it knows" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("headers", "status", "title", "sentence"),
+    [
+        (
+            {"X-Forwarded-User": "<eve>", "X-Forwarded-Groups": "visitors"},
+            403,
+            "No role here",
+            "&lt;eve&gt; is signed in",
+        ),
+        ({"X-Forwarded-User": "a, b"}, 400, "Not signed in", "cannot be told from the headers"),
+        ({"Authorization": "Bearer scale_1_x"}, 503, "Nobody can sign in now", "the database is away"),
+    ],
+)
+def test_people_are_refused_by_a_page_and_programs_by_a_problem(
+    doors: Doors, proxied: TestClient, headers: dict[str, str], status: int, title: str, sentence: str
+) -> None:
+    doors.broken = StoreUnavailable("the database is away")
+    shown = proxied.get("/runs", headers=BROWSER | headers)
+    assert (shown.status_code, shown.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert (f"<h1>{title}</h1>" in shown.text, sentence in shown.text, "<eve>" in shown.text) == (True, True, False)
+    told = proxied.get("/api/v1/runs", headers=headers)
+    assert (told.status_code, told.headers["content-type"]) == (status, "application/problem+json")
+
+
 def test_a_browser_is_sent_to_the_login_where_there_is_one(doors: Doors) -> None:
     settings = IdentitySettings(roles=ROLES, oidc=OidcSettings("https://issuer.example", "scale"))
     with doors.client(settings) as client:

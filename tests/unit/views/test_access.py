@@ -30,14 +30,15 @@ def test_a_tokens_state_says_until_when_or_why_not(token: AccessToken, now_s: fl
 
 
 @pytest.mark.parametrize(
-    ("entry", "who", "outcome"),
+    ("entry", "who", "role", "outcome", "why"),
     [
-        (ENTRY, "ada (admin)", "done"),
-        (replace(ENTRY, reason="PlanError"), "ada (admin)", "failed: PlanError"),
-        (replace(ENTRY, allowed=False, reason="no right"), "ada (admin)", "refused: no right"),
-        (replace(ENTRY, who="", role="", allowed=False, reason="unknown"), "nobody", "refused: unknown"),
+        (ENTRY, "ada", "admin", "done", ""),
+        (replace(ENTRY, reason="PlanError"), "ada", "admin", "failed", "PlanError"),
+        (replace(ENTRY, allowed=False, reason="no right"), "ada", "admin", "refused", "no right"),
+        (replace(ENTRY, who="", role="", allowed=False, reason="unknown"), "nobody", "", "refused", "unknown"),
     ],
 )
-def test_an_entry_says_who_and_what_came_of_it(entry: AuditEntry, who: str, outcome: str) -> None:
+def test_an_entry_says_who_and_what_came_of_it(entry: AuditEntry, who: str, role: str, outcome: str, why: str) -> None:
     line = audit_line(entry)
-    assert (line.who, line.outcome, line.at, line.address) == (who, outcome, "1970-01-01 00:01:00 UTC", "10.0.0.7")
+    assert (line.who, line.role, line.outcome, line.why) == (who, role, outcome, why)
+    assert (line.at, line.address) == ("1970-01-01 00:01:00 UTC", "10.0.0.7")
