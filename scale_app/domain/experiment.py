@@ -67,7 +67,7 @@ def _explained(last: Snapshot) -> str:
     if last.verdict.kind is not VerdictKind.UNEVEN:
         return ""
     certain = (each for each in last.findings if each.certainty == "certain" and each.code in EXPLAIN)
-    silent = (each for each in last.findings if each.code == "silent_pod")
+    silent = (each for each in last.findings if each.code == "silent_pod" and each.certainty != "possible")
     return next((each.title for each in (*certain, *silent)), "")
 
 

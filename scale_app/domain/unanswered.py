@@ -27,7 +27,7 @@ SILENT_PART = 0.02
 ITS_SHARE_FROM = 0.5
 LEAST_LOST = 3
 THEIRS = 0.95
-LIKELY_FROM = 100.0
+POSSIBLE_FROM, LIKELY_FROM = 3.0, 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,12 @@ def silent_pods(
     evidence = float(_log_silent(parts, fair, picks)[quiet].max()) - math.log(len(names))
     evidence += max(log_all_ended, _log_theirs(in_vain or {}, pods, share))
     return Silent(pods, got, total * share, unserved, unserved / (unserved + total), math.exp(min(evidence, 100.0)))
+
+
+def picks_to_tell(share: float, pods: int, evidence: float) -> int:
+    """Picks after which one of so many pods, whose share this is and which gets none, is silent by this evidence."""
+    each = math.log((1 - SILENT_PART * share) / (1 - ANSWERING_FROM * share))
+    return math.ceil(math.log(evidence * pods) / each)
 
 
 def filled(counts: Array, fair: Array, unserved: int) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from scale_app.domain.balance import counted, shares
 from scale_app.domain.by_weight import unequal
-from scale_app.domain.findings.facts import Facts, Found, cause, percent
+from scale_app.domain.findings.facts import PINNED_BELOW, Facts, Found, cause, percent
 from scale_app.domain.findings.places import uneven_places
 from scale_app.domain.numerics import np
 from scale_app.domain.verdict import VerdictKind
@@ -135,7 +135,6 @@ def unequal_weights(facts: Facts) -> Found | None:
 
 AGREE_WITHIN = 0.25
 NONE_BELOW = 0.01
-PINNED_BELOW = 0.1
 TOLD_FROM = 0.5
 """The least part of the connections of which the pod is known."""
 

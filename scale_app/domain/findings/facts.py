@@ -23,6 +23,7 @@ DUE_TO_JUDGE = 20.0
 STARVED_BELOW = 0.1
 LONG_FROM = 20.0
 BY_REQUEST_FROM = 0.5
+PINNED_BELOW = 0.1
 NONE_PINNED_FROM = 0.9
 SENT_AGAIN_S, ANSWERED_WITHIN_S = range(1, 8), 0.5
 """When a first packet may be sent again, in whole seconds after it, and the answer's own time. Linux sends it again

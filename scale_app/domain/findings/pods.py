@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from scale_app.domain.findings.facts import Facts, Found, cause, percent, pods
+from scale_app.domain.findings.facts import PINNED_BELOW, Facts, Found, cause, percent, pods
+from scale_app.domain.numerics import special
 from scale_app.domain.snapshot import PodShare
-from scale_app.domain.unanswered import LIKELY_FROM
-from scale_app.domain.verdict_sentence import count, milliseconds
+from scale_app.domain.unanswered import LIKELY_FROM, POSSIBLE_FROM, Silent, picks_to_tell
+from scale_app.domain.verdict_sentence import count, milliseconds, rounded
 
 MORE_FROM = 0.2
 READINESS_PROBE = (
@@ -61,12 +63,13 @@ CERTAIN_FROM = 1e4
     patch=READINESS_PROBE.format(path="/") + "            timeoutSeconds: 2\n",
 )
 def silent_pod(facts: Facts) -> Found | None:
-    """Fires while the evidence is 100 to 1 that a pod which answers would have got more."""
+    """Fires while the evidence is 100 to 1 that a pod which answers would have got more; where connections are too few
+    for that, as possible."""
     silent = facts.silent
     if silent is None:
         return _avoided(*facts.avoided)
     if silent.evidence < LIKELY_FROM:
-        return None
+        return _of_few_connections(facts, silent)
     ranked = sorted(facts.errors.items(), key=lambda item: -item[1])[:CAUSES_NAMED]
     causes = f" ({', '.join(f'{times:,} x {cause}' for cause, times in ranked)})" if ranked else ""
     since = "" if silent.since_s is None else f"Since {silent.since_s:.0f} s "
@@ -76,6 +79,32 @@ def silent_pod(facts: Facts) -> Found | None:
         "The balancer itself may be fair."
     )
     return Found("certain" if silent.evidence >= CERTAIN_FROM else "likely", evidence, silent.pods)
+
+
+ONLY_FIRST_BELOW = 1e-4
+
+
+def _of_few_connections(facts: Facts, silent: Silent) -> Found | None:
+    """A pod that never answered, where those requests get no answer that are the first on a connection: no loss on the
+    way explains that. That something else than the pod takes these connections stays possible."""
+    window, opened = facts.figures.with_warm_up, facts.connections
+    pinned = facts.source.traits.in_answers and facts.figures.whole.freshness < PINNED_BELOW
+    if not pinned or not opened or silent.answered or silent.evidence < POSSIBLE_FROM:
+        return None
+    lost = silent.unserved
+    first = lost - sum(count.unanswered for count in window.pods.values())
+    if first <= 0 or special.bdtrc(first - 1, lost, (opened + first) / (window.attributed + lost)) > ONLY_FIRST_BELOW:
+        return None
+    share, among = silent.due / window.attributed, len(window.expected)
+    needed = picks_to_tell(share / len(silent.pods), among, CERTAIN_FROM)
+    runs = 1 / (math.comb(among, len(silent.pods)) * (1 - share) ** opened)
+    evidence = (
+        f"{pods(silent.pods)} got none of {opened:,} connections that were answered, which chance alone does in 1 of "
+        f"{runs:,.0f} runs, and {first:,} of {count(lost, 'request')} without an answer "
+        f"{'was' if first == 1 else 'were'} the first on a connection, as where this pod takes them. "
+        f"About {rounded(needed):,} connections, or a new one every 5 requests, would make it certain."
+    )
+    return Found("possible", evidence, silent.pods)
 
 
 def _avoided(idle: Sequence[str], late: int) -> Found | None:
