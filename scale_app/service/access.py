@@ -30,6 +30,7 @@ EVERY_S = 60.0
 LAST_NOTES_S = 1.0
 LONGEST_TEXT = 200
 MOST_TOKENS = 1_000
+MOST_OF_ONE = 100
 MOST_DAYS = 3_650
 DAYS = 90.0
 NO_DIGEST = "0" * 64
@@ -96,9 +97,12 @@ class Access:
             raise NotPermitted(caller, "making a token with a token", Role.ADMIN)
         if not caller.role.includes(role):
             raise NotPermitted(caller, f"making a token with the role {role.value}", role)
-        if len(await self._known()) >= MOST_TOKENS:
+        known, owner = await self._known(), await self._owner(caller)
+        if len(known) >= MOST_TOKENS:
             raise PlanError("name", name, f"there are {MOST_TOKENS:,} valid tokens, the most; revoke some first")
-        return await self._make(name, await self._owner(caller), role, days)
+        if sum(token.owner == owner for token, _ in known.values()) >= MOST_OF_ONE:
+            raise PlanError("name", name, f"{owner} has {MOST_OF_ONE} valid tokens, the most of one; revoke some first")
+        return await self._make(name, owner, role, days)
 
     async def revoke_token(self, token_id: str) -> None:
         """End a token of the caller's, for an admin anybody's, at once.

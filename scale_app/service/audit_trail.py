@@ -1,7 +1,8 @@
 """The audit log on its way: each entry as a line of JSON at once, and into the database behind the call that made it.
 
 Neither a slow nor a missing database holds a call up. What waits is bounded; what does not fit stands in the log
-alone. The same refusal again and again becomes one entry a minute, with a number.
+alone. The same refusal or failure again and again becomes one entry a minute, with a number, and so do many different
+ones of one person: whoever may do nothing cannot fill the log.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from scale_app.service.tasks import Sleep
 log = logging.getLogger(__name__)
 MOST_WAITING = 10_000
 MOST_COUNTED = 1_000
+MOST_DIFFERENT = 30
+"""Refusals and failures of one person in a minute that have an entry each."""
+MOST_CHARACTERS = 500
+FURTHER = "further actions"
 SAME_S = 60.0
 AGAIN_S = 5.0
 
@@ -32,12 +37,12 @@ class AuditStore(Protocol):
     async def add_audit(self, entry: AuditEntry) -> None: ...
 
 
-Key = tuple[str, str, str, str, str]
+Key = tuple[str, ...]
 
 
 @dataclass(slots=True)
 class _Repeated:
-    """A refusal that was noted, and how often it came again since."""
+    """A refusal or failure that was noted, and how often it came again since."""
 
     entry: AuditEntry
     times: int = 0
@@ -55,9 +60,10 @@ class AuditTrail:
         self._refused: dict[Key, _Repeated] = {}
 
     def note(self, entry: AuditEntry) -> None:
-        """Tell it at once and keep it soon; a refusal that has just been noted is counted instead."""
+        """Tell it at once and keep it soon; a refusal or failure that has just been noted is counted instead."""
         self._tell_repeated(entry.at_epoch_s)
-        if entry.allowed or not self._again(entry):
+        entry = replace(entry, subject=entry.subject[:MOST_CHARACTERS], reason=entry.reason[:MOST_CHARACTERS])
+        if (entry.allowed and not entry.reason) or not self._again(entry):
             self._take(entry)
 
     async def keep(self) -> None:
@@ -80,13 +86,18 @@ class AuditTrail:
             log.error("%d entries of the audit log were not stored; each stands in this log", len(self._waiting))
 
     def _again(self, entry: AuditEntry) -> bool:
-        """Count it if the same was refused within the last minute."""
-        key = (entry.who, entry.action, entry.subject, entry.address, entry.reason)
+        """Count it if the same came within the last minute, or too many different ones of the same person."""
+        whose = entry.who or entry.address
+        key: Key = (whose, entry.action, entry.subject, entry.address, entry.reason)
+        if key not in self._refused:
+            if len(self._refused) >= MOST_COUNTED:
+                key, entry = (FURTHER,), replace(_further(entry), who="", role="", address="")
+            elif sum(known[0] == whose for known in self._refused) >= MOST_DIFFERENT:
+                key, entry = (FURTHER, whose), _further(entry)
         if known := self._refused.get(key):
             known.times += 1
             return True
-        if len(self._refused) < MOST_COUNTED:
-            self._refused[key] = _Repeated(entry)
+        self._refused[key] = _Repeated(entry)
         return False
 
     def _tell_repeated(self, now_epoch_s: float) -> None:
@@ -119,3 +130,8 @@ class AuditTrail:
                     return False
                 self._waiting.popleft()
         return True
+
+
+def _further(entry: AuditEntry) -> AuditEntry:
+    """An entry that stands for many different ones."""
+    return replace(entry, action=FURTHER, subject="", reason="of different kinds")

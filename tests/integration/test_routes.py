@@ -52,6 +52,7 @@ QUERIES = {
 BESIDE = (("GET", "/"), ("GET", "/runs"), ("GET", "/scale.css"), ("GET", "/favicon.svg"), ("SOCKET", "/_event/"))
 """Behind mounts: the page, its files, and its own socket."""
 FOR_ANYBODY = {"/healthz", "/readyz", "/scale.css", "/favicon.svg", "/auth/login", "/auth/callback", "/auth/logout"}
+PROBES = {"/healthz", "/readyz"}
 NOWHERE = "/api/{rest:path}"
 BY_ANY_ROLE = {NOWHERE, "/auth/logout", "/api/v1/tokens", "/api/v1/tokens/{token_id}"}
 """There is nothing, or it is the caller's own: a session, tokens of at most the caller's role."""
@@ -132,9 +133,12 @@ def _ask(server: Served, method: str, path: str, headers: Mapping[str, str], bod
 
 
 async def _opened(server: Served, path: str, headers: Mapping[str, str]) -> int:
-    url = f"{server.url.replace('http', 'ws', 1)}{path}{QUERIES.get(f'SOCKET {path}', '')}"
+    asked = headers.get("Host", f"127.0.0.1:{server.port}")
+    url = f"ws://{asked}{path}{QUERIES.get(f'SOCKET {path}', '')}"
+    more = {name: value for name, value in headers.items() if name != "Host"}
+    where = {"host": "127.0.0.1", "port": server.port}
     try:
-        async with connect(url, additional_headers=dict(headers), proxy=None, close_timeout=1):
+        async with connect(url, additional_headers=more, proxy=None, close_timeout=1, **where):
             return 200
     except InvalidStatus as refused:
         return refused.response.status_code
@@ -158,6 +162,16 @@ def _row(method: str, path: str, found: Mapping[str, int]) -> str:
 def test_nobody_reaches_anything_but_probes_files_and_the_login(table: dict[tuple[str, str], dict[str, int]]) -> None:
     reached = {path for (_, path), found in table.items() if found["nobody"] not in (401, 403)}
     assert reached <= FOR_ANYBODY
+
+
+def test_no_route_is_answered_by_a_name_that_somebody_pointed_here(
+    server: Served, table: dict[tuple[str, str], dict[str, int]]
+) -> None:
+    rebound = {**WHO["admin"], "Host": "evil.example", "Origin": "http://evil.example"}
+    found = {pair: _status(server, *pair, rebound, "unknown") for pair in table if pair[1] not in PROBES}
+    assert {pair: status for pair, status in found.items() if status != (403 if pair[0] == "SOCKET" else 421)} == {}
+    own = {"Host": f"localhost:{server.port}"}
+    assert _status(server, "GET", "/api/v1/runs", {**WHO["admin"], **own}, "") == 200
 
 
 def test_a_role_may_do_what_the_ones_before_it_may(table: dict[tuple[str, str], dict[str, int]]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from scale_app.domain.audit import AuditEntry, MadeToken
 from scale_app.domain.errors import PlanError, StoreUnavailable, TokenNotFound
 from scale_app.domain.identity import CALLER, Caller, NotPermitted, NotSignedIn, Principal, Role, SignIn
-from scale_app.service.access import EVERY_S, FRESH_S, Access
+from scale_app.service.access import EVERY_S, FRESH_S, MOST_OF_ONE, Access
 from scale_app.service.wrong_tokens import AT_ONCE, DELAY_S, MOST_ADDRESSES
 from tests.fakes import FakeClock
 from tests.fakes_access import FakeAccessStore
@@ -229,6 +229,18 @@ async def test_days_that_cannot_be_are_refused(desk: Desk, days: float) -> None:
 async def test_names_that_cannot_be_are_refused(desk: Desk, name: str) -> None:
     with pytest.raises(PlanError, match="name"):
         await desk.made(name)
+
+
+async def test_one_person_cannot_use_up_the_tokens_of_all(desk: Desk) -> None:
+    with calling("eve", Role.VIEWER):
+        for number in range(MOST_OF_ONE):
+            last = await desk.access.make_token(f"t{number}")
+        with pytest.raises(PlanError, match="eve has 100 valid tokens"):
+            await desk.access.make_token("one more")
+    await desk.made()
+    with calling("eve", Role.VIEWER):
+        await desk.access.revoke_token(last.token.id)
+        await desk.access.make_token("one more")
 
 
 async def test_ten_thousand_wrong_tokens_are_slowed_down_and_make_one_entry(desk: Desk) -> None:

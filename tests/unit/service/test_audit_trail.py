@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -115,8 +115,30 @@ async def test_refusals_of_others_and_what_is_allowed_are_not_counted_together(b
 
 async def test_what_is_counted_is_bounded(bench: Bench) -> None:
     for number in range(audit_trail.MOST_COUNTED + 500):
-        bench.trail.note(replace(REFUSED, address=f"10.0.{number // 256}.{number % 256}"))
-    assert len(bench.trail._refused) == audit_trail.MOST_COUNTED
+        bench.trail.note(replace(REFUSED, who="", address=f"10.0.{number // 256}.{number % 256}"))
+    assert len(bench.trail._refused) == audit_trail.MOST_COUNTED + 1
+    assert len(bench.lines) == audit_trail.MOST_COUNTED + 1
+    bench.trail.note(replace(REFUSED, at_epoch_s=1_700_000_060.0))
+    assert json.loads(bench.lines[-2])["audit"]["reason"] == "of different kinds (499 times more)"
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_whoever_is_refused_or_fails_in_ever_new_ways_does_not_fill_the_log(bench: Bench, allowed: bool) -> None:
+    for number in range(5_000):
+        bench.trail.note(replace(REFUSED, allowed=allowed, subject=f"r{number}"))
+    bench.trail.note(replace(REFUSED, who="bob"))
+    bench.trail.note(ENTRY)
+    assert len(bench.lines) == audit_trail.MOST_DIFFERENT + 1 + 2
+    bench.trail.note(replace(ENTRY, at_epoch_s=1_700_000_060.0))
+    told = [json.loads(line)["audit"] for line in bench.lines[-2:]]
+    assert told[0] | {"reason": ""} == asdict(replace(REFUSED, allowed=allowed, action="further actions", reason=""))
+    assert told[0]["reason"] == f"of different kinds ({5_000 - audit_trail.MOST_DIFFERENT - 1:,} times more)"
+    assert told[1]["subject"] == "r1"
+
+
+async def test_a_long_text_is_cut(bench: Bench) -> None:
+    bench.trail.note(replace(ENTRY, subject="x" * 60_000, reason="y" * 60_000))
+    assert len(bench.lines[0]) < 1_500
 
 
 async def test_the_end_of_the_process_stores_the_rest_with_its_numbers() -> None:
