@@ -16,6 +16,7 @@ from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, 
 from scale_app.domain.recording import Recorded
 from scale_app.domain.samples import ConnectionsSample, CountsSample, Sample
 from scale_app.domain.snapshot import Point, Source
+from scale_app.replica_ports import Leases
 
 
 class Clock(Protocol):
@@ -114,23 +115,29 @@ class Gatekeeper(Protocol):
 class RunStore(Protocol):
     """The history: appended to by the hub alone. Every method raises StoreUnavailable, and does so in bounded time.
 
-    Repeating a write whose outcome is unknown is safe.
+    Repeating a write whose outcome is unknown is safe. lease_number: of the run's lease, the same at each write of its
+    owner; once it was marked as interrupted, no write of its owner is taken any more.
     """
 
-    async def create(self, record: RunRecord) -> None:
+    async def create(self, record: RunRecord, lease_number: int = 0) -> None:
         """Keep a new run. One that is kept already stays as it is."""
 
     async def append(
-        self, run_id: str, first_seq: int, events: Sequence[Event], at_epoch_s: float | None = None
+        self,
+        run_id: str,
+        first_seq: int,
+        events: Sequence[Event],
+        at_epoch_s: float | None = None,
+        lease_number: int = 0,
     ) -> None:
         """Keep events durably before returning; seq counts up from first_seq. The run's summary follows them.
 
         at_epoch_s: when the last of them happened, wall clock: a run that they end has ended then; None is now.
-        Raises RunNotFound.
+        Raises RunNotFound, LeaseLost.
         """
 
-    async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded]) -> None:
-        """Keep lines of the run's recording durably; seq counts up from first_seq. Raises RunNotFound."""
+    async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded], lease_number: int = 0) -> None:
+        """Keep lines of the run's recording durably; seq counts up from first_seq. Raises RunNotFound, LeaseLost."""
 
     def recorded(self, run_id: str) -> AsyncGenerator[list[Recorded], None]:
         """The recording in order, a few lines at a time: of many pods an hour is more than memory holds.
@@ -198,8 +205,14 @@ class RunStore(Protocol):
     async def delete_plan(self, name: str) -> None:
         """Raises PlanNotFound."""
 
-    async def mark_interrupted(self, message: str) -> list[str]:
-        """Turn every run that is stored as active into an interrupted one; ids of those."""
+    async def active(self) -> list[str]:
+        """Ids of the runs that are stored as active."""
+
+    async def mark_interrupted(self, message: str, only: Sequence[str] | None = None) -> list[str]:
+        """Turn every run that is stored as active into an interrupted one; ids of those. Each once, whoever else tries.
+
+        only: ids of the runs that are looked at, None for all.
+        """
 
     async def check(self) -> None:
         """Returns when the history can be read now."""
@@ -234,7 +247,7 @@ class Adapters:
     """What the hub works with: one adapter for each port, by source where they differ.
 
     catalog, cluster_pods: of the Kubernetes clusters, None when none is configured. A target with a Service is watched
-    in its cluster, whatever the source of the counts.
+    in its cluster, whatever the source of the counts. leases: of the runs. alone: no other server uses the store.
     """
 
     gatekeeper: Gatekeeper
@@ -243,10 +256,12 @@ class Adapters:
     store: RunStore
     demo: Demo
     clock: Clock
+    leases: Leases
     notifiers: Sequence[Notifier] = ()
     catalog: ClusterCatalog | None = None
     cluster_pods: PodDirectory | None = None
     counters: Mapping[Source, RequestCounter] = field(default_factory=dict)
+    alone: bool = True
 
     def directory(self, target: Admitted) -> PodDirectory | None:
         """Who knows the target's pods; None when nobody does."""

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from scale_app.domain.events import Numbered
 
-LEASE_S = 3.0
-RENEW_EVERY_S = 1.0
+LEASE_S = 2.5
+RENEW_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,11 @@ class Lease:
     name: str
     holder: str
     number: int
+
+
+def lease_name(run_id: str) -> str:
+    """What a run is owned under."""
+    return f"run {run_id}"
 
 
 class Leases(Protocol):

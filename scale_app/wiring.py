@@ -13,6 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scale_app.adapters.in_process import LocalLeases
 from scale_app.adapters.store import SqlAccessStore, SqlRunStore, is_current, migrate
 from scale_app.adapters.store.backup import back_up, restore
 from scale_app.adapters.this_machine import (
@@ -171,6 +172,7 @@ def _hub() -> Hub:
         store=SqlRunStore(own.database_url, clock),
         demo=demo,
         clock=clock,
+        leases=LocalLeases(clock),
         notifiers=_notifiers(),
         catalog=catalog,
         counters=counters,

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from scale_app.domain.balance import Balance
 from scale_app.domain.errors import (
+    LeaseLost,
     NotifyFailed,
     PlanNotFound,
     RunNotFound,
@@ -78,26 +79,33 @@ class FakeStore:
         self._plans: dict[str, SavedPlan] = {}
         self.broken: StoreUnavailable | None = None
         self.refused: list[Event] = []
+        self._numbers: dict[str, int] = {}
         self.closed = False
         self.untidy = 0
         self._may_append = asyncio.Event()
         self._may_append.set()
 
-    async def create(self, record: RunRecord) -> None:
+    async def create(self, record: RunRecord, lease_number: int = 0) -> None:
         self._check()
         if record.run_id not in self._runs:
+            self._numbers[record.run_id] = lease_number
             self._runs[record.run_id] = record
             self._events[record.run_id] = {}
 
     async def append(
-        self, run_id: str, first_seq: int, events: Sequence[Event], at_epoch_s: float | None = None
+        self,
+        run_id: str,
+        first_seq: int,
+        events: Sequence[Event],
+        at_epoch_s: float | None = None,
+        lease_number: int = 0,
     ) -> None:
         self._check()
         await self._may_append.wait()
         self._refuse(events)
         if not events:
             return
-        record = self._known(run_id)
+        record = self._owned(run_id, lease_number)
         for seq, event in enumerate(events, first_seq):
             self._events[run_id].setdefault(seq, event)
             record = record.followed(event, self._clock.epoch_s() if at_epoch_s is None else at_epoch_s)
@@ -113,10 +121,10 @@ class FakeStore:
         self._may_append.clear()
         return self._may_append
 
-    async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded]) -> None:
+    async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded], lease_number: int = 0) -> None:
         self._check()
         if lines:
-            self._known(run_id)
+            self._owned(run_id, lease_number)
         for seq, line in enumerate(lines, first_seq):
             self._recordings.setdefault(run_id, {}).setdefault(seq, line)
 
@@ -209,10 +217,15 @@ class FakeStore:
             raise PlanNotFound(name)
         del self._plans[name]
 
-    async def mark_interrupted(self, message: str) -> list[str]:
+    async def active(self) -> list[str]:
         self._check()
-        left = [run for run in self._runs.values() if run.state.active]
+        return [run.run_id for run in self._runs.values() if run.state.active]
+
+    async def mark_interrupted(self, message: str, only: Sequence[str] | None = None) -> list[str]:
+        self._check()
+        left = [run for run in self._runs.values() if run.state.active and (only is None or run.run_id in only)]
         for run in left:
+            self._numbers[run.run_id] += 1
             kept = self._events[run.run_id]
             elapsed_s = max((event.elapsed_s for event in kept.values()), default=0.0)
             event = StateChanged(elapsed_s, RunState.INTERRUPTED, message)
@@ -234,6 +247,12 @@ class FakeStore:
     def _refuse(self, events: Sequence[Event]) -> None:
         if any(event in self.refused for event in events):
             raise ValueError("what nobody can store")
+
+    def _owned(self, run_id: str, lease_number: int) -> RunRecord:
+        record = self._known(run_id)
+        if self._numbers[run_id] != lease_number:
+            raise LeaseLost(f"run {run_id}")
+        return record
 
     def _known(self, run_id: str) -> RunRecord:
         if run_id not in self._runs:

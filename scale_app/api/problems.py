@@ -49,7 +49,7 @@ STATUS: dict[type[errors.ScaleError], int] = {
         (412, (errors.NotPassed,)),
         (429, (errors.TooManyRuns,)),
         (503, (errors.TooManyExports, errors.StoreUnavailable, errors.GeneratorFailed, errors.CountingFailed)),
-        (503, (errors.TargetUnavailable, errors.ClusterUnavailable, errors.ClusterForbidden)),
+        (503, (errors.TargetUnavailable, errors.ClusterUnavailable, errors.ClusterForbidden, errors.BusUnavailable)),
     )
     for kind in kinds
 }

@@ -132,9 +132,16 @@ class Run:
 
     def fail(self, at_s: float, why: str) -> list[Event]:
         """End without figures, in whatever state this is: for a run whose samples cannot be taken in any more."""
-        self.state, self.message = RunState.FAILED, why
+        return self._cut_off(at_s, RunState.FAILED, why)
+
+    def interrupt(self, at_s: float, why: str) -> list[Event]:
+        """End without figures, since another server has already ended this run in the store."""
+        return self._cut_off(at_s, RunState.INTERRUPTED, why)
+
+    def _cut_off(self, at_s: float, state: RunState, why: str) -> list[Event]:
+        self.state, self.message = state, why
         self.next_seq += 1
-        return [StateChanged(self._elapsed_s(at_s), self.state, why)]
+        return [StateChanged(self._elapsed_s(at_s), state, why)]
 
     def _let_go(self) -> None:
         """At the end, forget the last minute of samples: of many pods they are large, and the run may wait for long."""

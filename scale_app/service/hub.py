@@ -20,6 +20,7 @@ from scale_app.ports import Adapters
 from scale_app.service.access import Access
 from scale_app.service.keeper import Keeper
 from scale_app.service.notices import Notices, Receiver
+from scale_app.service.ownership import Ownership
 from scale_app.service.run_control import LiveRuns, RunControl
 from scale_app.service.run_queries import RunQueries
 from scale_app.service.tasks import Background, Sleep
@@ -56,7 +57,8 @@ class Hub(RunQueries):
         self.demo, self.limits, self.max_runs = adapters.demo, limits, max_runs
         self.active, self.until_stored = self._live.active, self._live.until_stored
         self.admitted = adapters.gatekeeper.admit
-        control = RunControl(adapters, limits, max_runs, self._live, self._tasks)
+        self._ownership = Ownership(adapters.leases, adapters.store, adapters.clock)
+        control = RunControl(adapters, limits, max_runs, self._live, self._tasks, self._ownership)
         self.start, self.edit, self.stop, self.delete = control.start, control.edit, control.stop, control.delete
         receivers = tuple(
             Receiver(notifier, adapters.clock, number=number) for number, notifier in enumerate(adapters.notifiers, 1)
@@ -78,9 +80,16 @@ class Hub(RunQueries):
         return self._live.writer.storing
 
     async def open(self) -> None:
-        """Take over from an earlier process: what it left running was interrupted. Begin to tell receivers."""
-        for run_id in await self._adapters.store.mark_interrupted(INTERRUPTED):
-            log.warning("run %s was interrupted by the end of an earlier server", run_id)
+        """Take over from an earlier process: what it left running was interrupted. Begin to tell receivers.
+
+        Where other servers share the store, what nobody runs is looked for all the time.
+        """
+        if self._adapters.alone:
+            for run_id in await self._adapters.store.mark_interrupted(INTERRUPTED):
+                log.warning("run %s was interrupted by the end of an earlier server", run_id)
+        else:
+            self._tasks.begin(self._ownership.look_after_others())
+        self._tasks.begin(self._ownership.keep())
         if self._adapters.notifiers:
             self._tasks.begin(self._notices.tell())
         self._tasks.begin(self._keeper.keep())
@@ -102,7 +111,7 @@ class Hub(RunQueries):
     async def _mark_interrupted(self) -> None:
         try:
             async with asyncio.timeout(LAST_MARK_S):
-                await self._adapters.store.mark_interrupted(INTERRUPTED)
+                await self._adapters.store.mark_interrupted(INTERRUPTED, self._ownership.ids)
         except (StoreUnavailable, TimeoutError) as error:
             log.error("runs that still sent load are marked as interrupted at the next start: %s", error)
 

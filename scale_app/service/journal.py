@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from scale_app.codec import from_json, to_json
-from scale_app.domain.errors import RunNotFound, StoreUnavailable
+from scale_app.domain.errors import LeaseLost, RunNotFound, StoreUnavailable
 from scale_app.domain.events import Event, SnapshotTaken
 from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Recorded
@@ -165,10 +165,16 @@ class Journal:
 
     history: its events. recording: what it is judged by. waits_since_s: when the last moment was at which nothing
     waited, on the clock that never goes backwards; None when nothing waits. problem: why the last try failed, else "".
+    lost: somebody else has ended this run in the store, which takes nothing more of it.
     """
 
-    def __init__(self, record: RunRecord, store: RunStore, clock: Clock, put_in: Callable[[], None]) -> None:
-        """record: as the run begins, stored before anything else of it. put_in: called when lines were put in."""
+    def __init__(
+        self, record: RunRecord, store: RunStore, clock: Clock, put_in: Callable[[], None], lease_number: int = 0
+    ) -> None:
+        """record: as the run begins, stored before anything else of it. put_in: called when lines were put in.
+
+        lease_number: under which it is stored.
+        """
         self.run_id = record.run_id
         self.history = Backlog[Event](spare=lambda event: isinstance(event, SnapshotTaken))
         self.recording = Backlog[Recorded]()
@@ -176,6 +182,9 @@ class Journal:
         self._store = store
         self._clock = clock
         self._put_in = put_in
+        self._lease_number = lease_number
+        self._dropped = False
+        self.lost = False
         self._most = BATCH_LINES
         self._stored = asyncio.Event()
         self.waits_since_s: float | None = clock.monotonic_s()
@@ -185,12 +194,10 @@ class Journal:
 
     def happened(self, events: Sequence[Event], at_epoch_s: float) -> None:
         """Store these events. at_epoch_s: when they happened, wall clock."""
-        self.history.put(events, at_epoch_s)
-        self._wait()
+        self._put(self.history, events, at_epoch_s)
 
     def recorded(self, lines: Sequence[Recorded], at_epoch_s: float) -> None:
-        self.recording.put(lines, at_epoch_s)
-        self._wait()
+        self._put(self.recording, lines, at_epoch_s)
 
     @property
     def waiting(self) -> int:
@@ -237,6 +244,7 @@ class Journal:
 
     def drop(self) -> None:
         """Nothing of this run is to be stored any more."""
+        self._dropped = True
         self._record = None
         for backlog in (self.history, self.recording):
             if backlog:
@@ -244,7 +252,9 @@ class Journal:
         self.problem = ""
         self._nothing_waits()
 
-    def _wait(self) -> None:
+    def _put(self, backlog: Backlog[Any], lines: Sequence[Any], at_epoch_s: float) -> None:
+        if not self._dropped:
+            backlog.put(lines, at_epoch_s)
         if self.waiting:
             self._stored.clear()
             self.waits_since_s = self._clock.monotonic_s() if self.waits_since_s is None else self.waits_since_s
@@ -256,13 +266,13 @@ class Journal:
 
     async def _write_next(self) -> None:
         if self._record is not None:
-            await self._store.create(self._record)
+            await self._store.create(self._record, self._lease_number)
             self._record = None
-        store, run_id = self._store, self.run_id
+        store, run_id, number = self._store, self.run_id, self._lease_number
         await self._write(
-            self.history, lambda batch, events: store.append(run_id, batch[0].seq, events, batch[-1].at_epoch_s)
+            self.history, lambda batch, events: store.append(run_id, batch[0].seq, events, batch[-1].at_epoch_s, number)
         )
-        await self._write(self.recording, lambda batch, lines: store.record(run_id, batch[0].seq, lines))
+        await self._write(self.recording, lambda batch, lines: store.record(run_id, batch[0].seq, lines, number))
 
     async def _write(self, backlog: Backlog[Any], store: Callable[..., Awaitable[None]]) -> None:
         batch = backlog.first(self._most)
@@ -274,6 +284,10 @@ class Journal:
             raise
         except RunNotFound:
             log.error("run %s was deleted elsewhere: %d of its lines were dropped", self.run_id, self.waiting)
+            self.drop()
+        except LeaseLost:
+            log.error("run %s was ended by another server: %d of its lines were dropped", self.run_id, self.waiting)
+            self.lost = True
             self.drop()
         except Exception as error:  # noqa: BLE001 - whatever it is: it must not keep the lines behind it waiting
             self._refused(backlog, batch, error)

@@ -113,6 +113,13 @@ class LiveRun:
         plan = await self._load.edits.edit(edit, limits)
         return replace(self.record, plan=plan)
 
+    def interrupt(self, why: str) -> None:
+        """End it at once: it is not this server's any more. Nothing happens to a run that has ended."""
+        if self._run.state.active:
+            now_s = self._clock.monotonic_s()
+            self._tell(self._run.next_seq, self._run.interrupt(now_s, why))
+            self._samples.put_nowait(Tick(now_s))  # whoever waits for a sample sees the end
+
     @property
     def stuck(self) -> bool:
         """True when a stop was asked for and the load had the time to end."""

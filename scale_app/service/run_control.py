@@ -20,6 +20,7 @@ from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import Adapters, Admitted, Clock, RunStore
 from scale_app.service.broadcast import Broadcast
 from scale_app.service.live_run import LiveRun
+from scale_app.service.ownership import Owned, Ownership
 from scale_app.service.tasks import Background, Sleep, settled_within
 from scale_app.service.writer import Writer
 
@@ -90,19 +91,29 @@ class LiveRuns:
 class RunControl:
     """Sends load, and changes and ends what it began."""
 
-    def __init__(self, adapters: Adapters, limits: Limits, max_runs: int, live: LiveRuns, tasks: Background) -> None:
+    def __init__(
+        self,
+        adapters: Adapters,
+        limits: Limits,
+        max_runs: int,
+        live: LiveRuns,
+        tasks: Background,
+        ownership: Ownership,
+    ) -> None:
         """limits: caps of one run. max_runs: that may send load at the same time."""
         self._adapters = adapters
         self._limits = limits
         self._max_runs = max_runs
         self._live = live
         self._tasks = tasks
+        self._ownership = ownership
         self._clock = adapters.clock
         self._starting = 0
         self._newest_epoch_s = 0.0
 
     async def start(self, plan: LoadPlan, experiment_of: str = "") -> str:
-        """Begin a run; its id. Raises PlanError, TooManyRuns, TargetRefused, TargetUnavailable, StoreUnavailable.
+        """Begin a run; its id. Raises PlanError, TooManyRuns, TargetRefused, TargetUnavailable, StoreUnavailable, and
+        BusUnavailable where several servers share what cannot be reached now.
 
         experiment_of: the run that this one is to decide. A database that is away is no reason to refuse it: the run
         waits to be stored like all that it does, unless too many wait already.
@@ -143,6 +154,8 @@ class RunControl:
             await live.stop()
             await settled_within(self._clock, PUT_DOWN_LIMIT_S, f"the end of run {run_id}", live.over.wait())
         self._live.check_ended(run_id, "delete it")
+        if not self._adapters.alone and live is None and (await self._adapters.store.run(run_id)).state.active:
+            raise RunStillActive(f"Run {run_id} still sends load from another server. Stop it there, then delete it.")
         await self._live.writer.delete(run_id)
 
     async def _begin(self, plan: LoadPlan, target: Admitted, experiment_of: str) -> str:
@@ -154,9 +167,11 @@ class RunControl:
             experiment_of=experiment_of, started_by=caller_name(),
         )  # fmt: skip
         counters = self._adapters.counters if target.source is Source.HEADER else {}
-        journal = self._live.writer.open(record)
+        lease = await self._ownership.claim(run.run_id)
+        journal = self._live.writer.open(record, lease.number)
         live = LiveRun(run, record, journal, self._live.broadcast, self._clock, counters)
         self._live.add(run.run_id, live)
+        self._ownership.add(run.run_id, Owned(lease, live, journal))
         self._tasks.begin(self._see_through(run.run_id, live.drive(generator, directory, target)))
         self._tasks.begin(asyncio.to_thread(numerics.load))
         return run.run_id
@@ -171,6 +186,7 @@ class RunControl:
         try:
             await driving
             await self._live.writer.until_stored(run_id)
+            await self._ownership.let_go(run_id)
         finally:
             self._live.remove(run_id)
 
@@ -179,6 +195,8 @@ class RunControl:
         if live and live.record.state.active:
             return live
         state = (await self._live.run(run_id)).state
+        if state.active and not self._adapters.alone:
+            raise RunNotActive(f"Run {run_id} is run by another server. Change or stop it there.")
         if state.active:
             raise RunNotActive(
                 f"Run {run_id} is stored as {state}, but it is not running here, so it cannot be changed or "

@@ -53,11 +53,14 @@ class Writer:
         self._reminded_at_s: float | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def open(self, record: RunRecord) -> Journal:
-        """The journal of a run that begins now. Raises StoreUnavailable when too many wait already."""
+    def open(self, record: RunRecord, lease_number: int = 0) -> Journal:
+        """The journal of a run that begins now, stored under its lease's number.
+
+        Raises StoreUnavailable when too many wait already.
+        """
         if len(waiting := self._waiting()) >= MOST_WAITING_RUNS:
             raise StoreUnavailable(TOO_MANY.format(runs=len(waiting)) + (self._sentence(waiting, 0) or CATCHING_UP))
-        journal = self._journals[record.run_id] = Journal(record, self._store, self._clock, self._put_in)
+        journal = self._journals[record.run_id] = Journal(record, self._store, self._clock, self._put_in, lease_number)
         self._task = self._task or asyncio.create_task(self._write())
         self._put_in()
         return journal

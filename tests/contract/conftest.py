@@ -11,7 +11,7 @@ import pytest
 from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.ports import RunStore
-from tests.contract.sharing import Shared, in_redis, local
+from tests.contract.sharing import Owning, Shared, in_database, in_redis, local
 from tests.fake_pods import FakePods
 from tests.fakes import FakeClock, FakeStore
 from tests.postgres import Postgres, binaries, running_postgres
@@ -39,10 +39,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock
     if request.param == "fake":
         yield FakeStore(clock)
         return
-    url = f"sqlite+aiosqlite:///{tmp_path}/scale.db"
-    if request.param == "postgres":
-        server: Postgres = request.getfixturevalue("postgres")
-        url = await server.create_database(f"contract{next(DATABASES)}")
+    url = await _new_database(request, tmp_path)
     await migrate(url)
     kept = SqlRunStore(url, clock)
     yield kept
@@ -79,3 +76,22 @@ async def shared(request: pytest.FixtureRequest) -> AsyncIterator[Shared]:
         return
     async with in_redis(request.getfixturevalue("redis"), f"contract{next(DATABASES)}") as found:
         yield found
+
+
+@pytest.fixture(params=["local", "redis", "sqlite", "postgres"])
+async def owning(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Owning | Shared]:
+    if request.param == "local":
+        yield local()
+    elif request.param == "redis":
+        async with in_redis(request.getfixturevalue("redis"), f"contract{next(DATABASES)}") as shared:
+            yield shared
+    else:
+        async with in_database(await _new_database(request, tmp_path)) as owning:
+            yield owning
+
+
+async def _new_database(request: pytest.FixtureRequest, folder: Path) -> str:
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        return await server.create_database(f"contract{next(DATABASES)}")
+    return f"sqlite+aiosqlite:///{folder}/scale.db"

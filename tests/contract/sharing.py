@@ -6,11 +6,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import create_async_engine
+
 from scale_app.adapters.in_process import LocalBus, LocalLeases
 from scale_app.adapters.redis import RedisBus, RedisLeases, Server
+from scale_app.adapters.store import SqlLeases, migrate
 from scale_app.replica_ports import LEASE_S, Leases, RunBus
 from tests.fakes import FakeClock
 from tests.redis_server import RedisServer
+
+
+@dataclass(frozen=True)
+class Owning:
+    """Leases alone. run_out: lets this lease run out."""
+
+    leases: Leases
+    run_out: Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,20 @@ async def in_redis(redis: RedisServer, installation: str) -> AsyncIterator[Share
                 pass
 
         yield Shared(leases, RedisBus(server), run_out)
+
+
+@asynccontextmanager
+async def in_database(url: str) -> AsyncIterator[Owning]:
+    await migrate(url)
+    leases = SqlLeases(url)
+
+    async def run_out(name: str) -> None:
+        async with create_async_engine(url).begin() as connection:
+            await connection.exec_driver_sql(f"UPDATE leases SET until_epoch_s = 0 WHERE name = '{name}'")
+        await connection.engine.dispose()
+
+    yield Owning(leases, run_out)
+    await leases.close()
 
 
 class Closable:

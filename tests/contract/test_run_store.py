@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 
 from scale_app.domain.alert import Alert
 from scale_app.domain.cluster import ServiceSettings
-from scale_app.domain.errors import RunNotFound
+from scale_app.domain.errors import LeaseLost, RunNotFound
 from scale_app.domain.events import (
     AlertCleared,
     AlertRaised,
@@ -305,6 +306,51 @@ async def test_marking_twice_marks_nothing_more(store: RunStore) -> None:
     assert await store.mark_interrupted("gone") == ["run-1"]
     assert await store.mark_interrupted("gone") == []
     assert len(await store.events("run-1")) == 1
+
+
+async def test_only_those_that_are_asked_for_are_marked(store: RunStore) -> None:
+    for run_id in ("a", "b", "c"):
+        await store.create(record(run_id))
+    assert sorted(await store.active()) == ["a", "b", "c"]
+    assert await store.mark_interrupted("gone", only=["b", "no-such"]) == ["b"]
+    assert await store.mark_interrupted("gone", only=[]) == []
+    assert sorted(await store.active()) == ["a", "c"]
+    assert (await store.run("a")).state is RunState.STARTING
+
+
+async def test_many_that_mark_at_once_mark_each_run_once(store: RunStore) -> None:
+    await store.create(record())
+    marked = await asyncio.gather(*(store.mark_interrupted("gone", only=["run-1"]) for _ in range(8)))
+    assert [run_id for each in marked for run_id in each] == ["run-1"]
+    assert len(await store.events("run-1")) == 1
+
+
+async def test_the_owner_of_an_interrupted_run_writes_nothing_more(store: RunStore) -> None:
+    number = 1_700_000_000_000_000
+    await store.create(record(), number)
+    await store.create(record("run-2"), number)
+    await store.append("run-1", 0, [StateChanged(0.0, RunState.RUNNING)], lease_number=number)
+    await store.record("run-1", 0, RECORDING[:1], lease_number=number)
+    await store.mark_interrupted("gone", only=["run-1"])
+    kept = await store.events("run-1")
+
+    await store.create(record(), number)
+    with pytest.raises(LeaseLost, match="'run run-1'"):
+        await store.append("run-1", 1, [StateChanged(1.0, RunState.FINISHED)], lease_number=number)
+    with pytest.raises(LeaseLost, match="'run run-1'"):
+        await store.record("run-1", 1, RECORDING[1:2], lease_number=number)
+
+    assert (await store.events("run-1"), (await store.run("run-1")).state) == (kept, RunState.INTERRUPTED)
+    assert len([line async for lines in store.recorded("run-1") for line in lines]) == 1
+    await store.append("run-2", 0, [StateChanged(0.0, RunState.RUNNING)], lease_number=number)
+
+
+async def test_nobody_else_writes_a_run(store: RunStore) -> None:
+    await store.create(record(), 7)
+    for number in (6, 8):
+        with pytest.raises(LeaseLost):
+            await store.append("run-1", 0, [StateChanged(0.0, RunState.RUNNING)], lease_number=number)
+    assert await store.events("run-1") == []
 
 
 async def test_odd_numbers_survive(store: RunStore) -> None:

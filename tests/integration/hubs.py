@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scale_app.adapters.demo_cluster import DemoCluster
 from scale_app.adapters.gatekeeper import TargetGatekeeper
+from scale_app.adapters.in_process import LocalLeases
 from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
 from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.adapters.kubernetes.directory import KubernetesPods, WatchTiming
@@ -50,6 +51,7 @@ async def opened_hub(folder: Path, clusters: Clusters | None = None, max_runs: i
         SqlRunStore(url, clock),
         demo,
         clock,
+        LocalLeases(clock),
         catalog=catalog,
         cluster_pods=pods,
     )

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from scale_app.adapters.in_process import LocalLeases
 from scale_app.adapters.simulated import SimulatedGenerator, SimulatedPods
 from scale_app.adapters.store import SqlRunStore, migrate
 from scale_app.adapters.this_machine import SystemClock
@@ -94,6 +95,7 @@ async def hub_on(url: str) -> AsyncIterator[Hub]:
         SqlRunStore(url, clock),
         FakeDemo(),
         clock,
+        LocalLeases(clock),
     )
     async with unnoted_access(url) as access:
         hub = Hub(adapters, access, Limits(), max_runs=1)

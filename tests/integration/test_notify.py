@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from scale_app.adapters.in_process import LocalLeases
 from scale_app.adapters.notify import AppriseNotifier, notifiers
 from scale_app.adapters.this_machine import SystemClock
 from scale_app.domain.errors import NotifyFailed, SettingsError
@@ -139,6 +140,7 @@ async def test_an_imbalance_reaches_the_hook_with_its_run_and_a_link() -> None:
             FakeStore(),
             FakeDemo(),
             SystemClock(),
+            LocalLeases(SystemClock()),
             notifiers=notifiers((f"json://127.0.0.1:{hook.port}/{SECRET}",)),
         )
         hub = Hub(

@@ -111,7 +111,7 @@ TABLES = (EventRow, RecordedRow, LastRow, PlanRow)
 COLUMNS = [(str(table.__tablename__), column) for table in TABLES for column in table.model_fields]
 TEXTS = ("message", "experiment_of", "target_url", "baseline", "started_by")
 MAY_BE_NONE = ("ended_at_epoch_s", "score", "grade", "p95_ms", "seen_at_epoch_s")
-NOT_LISTED = ("plan_json", "packed")
+NOT_LISTED = ("plan_json", "packed", "lease_number")
 
 
 def spoil(damaged: sqlite3.Connection, table: str, column: str, kind: str, where: str) -> bool:

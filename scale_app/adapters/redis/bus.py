@@ -21,7 +21,7 @@ KEPT = 300
 """Newest entries of a stream: of 1,000 pods some 12 MB."""
 STREAM_MS = 3_600_000
 """For which a stream stays after its last entry."""
-WAIT_S = 1.0
+WAIT_S = 0.5
 """For which Redis is asked to wait for something new, below the limit of an answer."""
 ANSWER_MS = 60_000
 AT_ONCE = 50

@@ -19,8 +19,8 @@ from redis.exceptions import TimeoutError as NoAnswer
 
 from scale_app.domain.errors import BusUnavailable
 
-ANSWER_LIMIT_S = 2.0
-"""Well below the time for which a lease lasts, so that it is renewed after one answer that did not come."""
+ANSWER_LIMIT_S = 1.0
+"""A lease is renewed at least twice in the time for which it lasts, also when one answer does not come."""
 ADVICE = (
     ("username-password", "Check user name and password in SCALE_REDIS_URL"),
     ("authentication required", "Put the password into SCALE_REDIS_URL: redis://:password@host:6379/0"),

@@ -31,6 +31,8 @@ from scale_app.adapters.store.backup_checks import (
 from scale_app.adapters.store.database import border, in_transactions, open_engine, shown
 from scale_app.adapters.store.tables import (
     TABLES,
+    InstallationRow,
+    LeaseRow,
     PlanRow,
     RunRow,
     SessionRow,
@@ -204,16 +206,17 @@ def copied(source: Path, target: Path) -> None:
     with closing(opened_file(source)) as from_file, closing(sqlite3.connect(target)) as to_file:
         # All at once: it reads one state of the file, writers go on beside it in its log.
         from_file.backup(to_file, pages=-1)
-        _remove_sessions(to_file)
+        _remove_own(to_file)
     into_one_file(target)
 
 
-def _remove_sessions(opened: sqlite3.Connection) -> None:
-    """An older version's database has none."""
-    with suppress(sqlite3.OperationalError):
-        opened.execute("PRAGMA secure_delete=ON").fetchall()
-        opened.execute(f"DELETE FROM {SessionRow.__tablename__}")
-        opened.commit()
+def _remove_own(opened: sqlite3.Connection) -> None:
+    """What only the database itself may have: sign-ins, who owns what, its id. An older version's has not all of it."""
+    opened.execute("PRAGMA secure_delete=ON").fetchall()
+    for table in (SessionRow, LeaseRow, InstallationRow):
+        with suppress(sqlite3.OperationalError):
+            opened.execute(f"DELETE FROM {table.__tablename__}")
+    opened.commit()
 
 
 def into_one_file(file: Path) -> None:

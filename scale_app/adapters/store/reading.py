@@ -58,6 +58,10 @@ class StoredRuns(Sessions):
         page = LISTING.where(*conditions(wanted, without)).order_by(*newest).limit(limit).offset(offset)
         return await self._outlines(page)
 
+    async def active(self) -> list[str]:
+        async with self._reading("Looking for active runs") as session:
+            return list(await session.scalars(select(col(RunRow.id)).where(col(RunRow.state).in_(ACTIVE))))
+
     async def oldest(self, limit: int) -> list[RunOutline]:
         spare = (col(RunRow.baseline) == "", col(RunRow.state).not_in(ACTIVE))
         oldest = (col(RunRow.created_at_epoch_s), col(RunRow.id))

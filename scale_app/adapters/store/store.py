@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import BigInteger, Delete, Float, Update, cast, delete, func, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -25,13 +24,14 @@ from scale_app.adapters.store.rows import (
 )
 from scale_app.adapters.store.tables import EventRow, LastRow, PlanRow, RecordedRow, RunRow
 from scale_app.adapters.store.upkeep import ACTIVE, Thinned, Upkeep
-from scale_app.domain.errors import PlanNotFound, RunNotFound, ScaleError
+from scale_app.domain.errors import LeaseLost, PlanNotFound, RunNotFound, ScaleError
 from scale_app.domain.events import Event, StateChanged
 from scale_app.domain.record import RunRecord, SavedPlan
 from scale_app.domain.recording import Recorded
 from scale_app.domain.samples import LoadEnded
 from scale_app.domain.snapshot import RunState
 from scale_app.ports import Clock
+from scale_app.replica_ports import lease_name
 
 T = TypeVar("T")
 MOST_REMEMBERED = 64
@@ -54,14 +54,19 @@ class SqlRunStore(StoredRuns, Upkeep):
         self._thinned = Remembered[Thinned]()
         self._written = Remembered[Written]()
 
-    async def create(self, record: RunRecord) -> None:
+    async def create(self, record: RunRecord, lease_number: int = 0) -> None:
         async with self._writing(f"Storing the new run {record.run_id}") as session:
-            await session.execute(self._insert(RunRow), [run_values(record)])
+            await session.execute(self._insert(RunRow), [run_values(record) | {"lease_number": lease_number}])
             if last := last_values(record.run_id, record.last):
                 await session.execute(self._insert(LastRow), [last])
 
     async def append(
-        self, run_id: str, first_seq: int, events: Sequence[Event], at_epoch_s: float | None = None
+        self,
+        run_id: str,
+        first_seq: int,
+        events: Sequence[Event],
+        at_epoch_s: float | None = None,
+        lease_number: int = 0,
     ) -> None:
         if not events:
             return
@@ -70,23 +75,22 @@ class SqlRunStore(StoredRuns, Upkeep):
         values = await asyncio.to_thread(event_values, run_id, first_seq, events, whole)
         last = await asyncio.to_thread(last_values, run_id, newest_snapshot(events))
         async with self._writing(f"Storing the events of run {run_id}") as session:
+            await _check_owned(session, run_id, lease_number)
             await _update_run(session, run_id, changed)
             await session.execute(self._insert(EventRow), values)
             if last:
                 await session.execute(self._replace(LastRow, col(LastRow.run_id), last))
         self._thinned.keep(run_id, thinned)
 
-    async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded]) -> None:
+    async def record(self, run_id: str, first_seq: int, lines: Sequence[Recorded], lease_number: int = 0) -> None:
         if not lines:
             return
         so_far = self._written.get(run_id) or Written()
         bodies, written = await asyncio.to_thread(so_far.and_then, first_seq, lines)
         values = [{"run_id": run_id, "seq": seq, "body": body} for seq, body in enumerate(bodies, first_seq)]
         async with self._writing(f"Storing the recording of run {run_id}") as session:
-            try:
-                await session.execute(self._insert(RecordedRow), values)
-            except IntegrityError as error:  # a line that is there already is none; so there is no such run
-                raise RunNotFound(run_id) from error
+            await _check_owned(session, run_id, lease_number)
+            await session.execute(self._insert(RecordedRow), values)
         self._written.keep(run_id, None if isinstance(lines[-1], LoadEnded) else written)
 
     async def delete(self, run_id: str) -> None:
@@ -110,10 +114,13 @@ class SqlRunStore(StoredRuns, Upkeep):
         async with self._writing(f"Deleting the saved plan {name!r}") as session:
             await _must_change(session, delete(PlanRow).where(col(PlanRow.name) == storable(name)), PlanNotFound(name))
 
-    async def mark_interrupted(self, message: str) -> list[str]:
+    async def mark_interrupted(self, message: str, only: Sequence[str] | None = None) -> list[str]:
         """The end of such a run is its newest snapshot's time: the last moment that anything is known of it."""
+        going_on = select(RunRow).where(col(RunRow.state).in_(ACTIVE))
+        if only is not None:
+            going_on = going_on.where(col(RunRow.id).in_(map(storable, only)))
         async with self._writing("Marking interrupted runs", LONG_LIMIT_S) as session:
-            rows = (await session.scalars(select(RunRow).where(col(RunRow.state).in_(ACTIVE)))).all()
+            rows = (await session.scalars(going_on.with_for_update())).all()
             for row in rows:
                 await self._interrupt(session, row, message)
         return [row.id for row in rows]
@@ -126,9 +133,20 @@ class SqlRunStore(StoredRuns, Upkeep):
         event = StateChanged(readable(figure, elapsed_s, 0.0), RunState.INTERRUPTED, message)
         created_s = readable(moment, row.created_at_epoch_s, 0.0)
         last_known_s = readable(moment, row.seen_at_epoch_s, created_s)
-        await _update_run(session, row.id, summary_values([event], last_known_s))
+        changed = summary_values([event], last_known_s)
+        await _update_run(session, row.id, changed | {"lease_number": RunRow.lease_number + 1})
         first_seq = readable(count, seq, 0) + MOST_UNSTORED
         await session.execute(self._insert(EventRow), event_values(row.id, first_seq, [event], [True]))
+
+
+async def _check_owned(session: AsyncSession, run_id: str, lease_number: int) -> None:
+    """The row is held until the transaction ends. Raises RunNotFound, LeaseLost."""
+    query = select(col(RunRow.lease_number)).where(col(RunRow.id) == run_id).with_for_update(read=True)
+    newest = await session.scalar(query)
+    if newest is None:
+        raise RunNotFound(run_id)
+    if newest != lease_number:
+        raise LeaseLost(lease_name(run_id))
 
 
 async def _update_run(session: AsyncSession, run_id: str, changed: dict[str, Any]) -> None:

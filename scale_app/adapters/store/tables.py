@@ -46,7 +46,8 @@ class RunRow(SQLModel, table=True):
 
     target_url, users, duration_s: copies from plan_json. verdict to seen_at_epoch_s: of the last snapshot, as in
     domain.record.Headline; seen_at_epoch_s is its time, and None without one, as the others then are.
-    packed: False while its events are as versions before 0005 kept them.
+    packed: False while its events are as versions before 0005 kept them. lease_number: under which it is stored; see
+    ports.RunStore.
     """
 
     __tablename__ = "runs"
@@ -75,6 +76,7 @@ class RunRow(SQLModel, table=True):
     seen_at_epoch_s: float | None = Field(default=None, sa_column=Column(Float(53)))
     packed: bool = Field(default=True, sa_column=Column(Boolean, nullable=False, server_default="0"))
     started_by: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    lease_number: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
 
 
 class LastRow(SQLModel, table=True):
@@ -168,9 +170,29 @@ class AuditRow(SQLModel, table=True):
     reason: str = Field(sa_column=Column(Text, nullable=False))
 
 
+class LeaseRow(SQLModel, table=True):
+    """Who owns something, as in replica_ports.Lease; by the database's clock."""
+
+    __tablename__ = "leases"
+
+    name: str = Field(sa_column=Column(String(80), primary_key=True))
+    holder: str = Field(sa_column=Column(String(80), nullable=False))
+    number: int = Field(sa_column=Column(BigInteger, nullable=False))
+    until_epoch_s: float = Field(sa_column=Column(Float(53), nullable=False))
+
+
+class InstallationRow(SQLModel, table=True):
+    """One row: the id of this installation, which is what uses this database."""
+
+    __tablename__ = "installation"
+
+    only: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    id: str = Field(sa_column=Column(String(32), nullable=False))
+
+
 TABLES: tuple[type[SQLModel], ...] = (RunRow, LastRow, EventRow, RecordedRow, PlanRow, TokenRow, AuditRow)
-"""What a backup holds, in an order in which each row comes after those that it refers to. Without the sessions: who
-restores a backup signs in again."""
+"""What a backup holds, in an order in which each row comes after those that it refers to. Without sessions, leases and
+the id: who restores a backup signs in again, and what uses the database is another installation."""
 
 
 async def migrate(database_url: str) -> None:

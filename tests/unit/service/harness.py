@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from scale_app.adapters.in_process import LocalLeases
 from scale_app.domain.audit import AuditEntry
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.snapshot import Source
@@ -50,12 +51,15 @@ class Harness:
     naps: Naps = field(default_factory=Naps)
     access_store: FakeAccessStore = field(default_factory=FakeAccessStore)
     audited: list[AuditEntry] = field(default_factory=list)
+    alone: bool = True
+    leases: LocalLeases = field(init=False)
     access: Access = field(init=False)
     adapters: Adapters = field(init=False)
     hub: Hub = field(init=False)
 
     def __post_init__(self) -> None:
         self.generator.clock = self.clock
+        self.leases = LocalLeases(self.clock)
         self.adapters = Adapters(
             self.gate,
             {Source.HEADER: self.generator},
@@ -63,7 +67,9 @@ class Harness:
             self.store,
             FakeDemo(),
             self.clock,
+            self.leases,
             counters=self.counters,
+            alone=self.alone,
         )
         limits = Limits(users=500, spawn_rate=500, duration_s=500)
         self.access = Access(self.access_store, self.clock, self.audited.append)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from scale_app.adapters.in_process import LocalLeases
 from scale_app.domain.alert import Alert
 from scale_app.domain.events import AlertCleared, AlertRaised, AlertUpdated, Event, SnapshotTaken, StateChanged
 from scale_app.domain.notice import Notice
@@ -207,6 +208,7 @@ async def test_a_receiver_that_hangs_costs_a_run_nothing() -> None:
         FakeStore(),
         FakeDemo(),
         FakeClock(),
+        LocalLeases(FakeClock()),
         notifiers=(notifier,),
     )
     hub = Hub(adapters, Access(FakeAccessStore(), adapters.clock, lambda _: None), Limits(), 2)
