@@ -86,10 +86,12 @@ class KnownCallers:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
         told: Headers = list(scope["headers"])
-        scope = {**scope, "headers": self._ways.proxy.without(told)}
+        address, port = scope.get("client") or ("", 0)
+        # Inside nobody looks through a proxy any more: the client is who the proxy says.
+        named = (self._ways.client(told, address), port)
+        scope = {**scope, "headers": self._ways.proxy.without(told), "client": named}
         if _needs_nobody(scope):
             return await self._app(scope, receive, send)
-        address = (scope.get("client") or ("",))[0]
         try:
             caller = await self._ways.caller(told, address)
         except BadProxyHeaders:

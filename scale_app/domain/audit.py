@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from scale_app.domain.errors import PlanError, ScaleError
 from scale_app.domain.identity import Role
+
+URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://)(?:[^\s/?#'\"]*@)?([^\s/?#'\"]+)[^\s'\"]*", re.IGNORECASE)
+"""Scheme and host; user and password before it and all that follows are left out."""
+LONGEST_REASON = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,8 +18,8 @@ class AuditEntry:
     """One action that changes something, or one that was refused. Secrets never enter it.
 
     who: the principal's name, "" for nobody. role: "" for nobody. action: "starting a run". subject: which: a run's id,
-    a plan's or a token's name. address: where the call came from. reason: why it was refused, or the kind of error by
-    which what was allowed failed; "" when it was done.
+    a plan's or a token's name. address: where the call came from. reason: why it was refused, or why what was allowed
+    failed; "" when it was done.
     """
 
     at_epoch_s: float
@@ -24,6 +30,22 @@ class AuditEntry:
     address: str
     allowed: bool
     reason: str = ""
+
+
+def failure(error: BaseException) -> str:
+    """Why something failed, without what may hold a secret: given values other than numbers, what follows a URL's host.
+
+    An error that nobody expected is its kind alone.
+    """
+    if isinstance(error, PlanError):
+        given = f" = {error.value:,}" if isinstance(error.value, int | float) else ""
+        return _shortened(f"{error.field}{given} cannot be used: {error.accepted}.")
+    return _shortened(str(error)) if isinstance(error, ScaleError) else type(error).__name__
+
+
+def _shortened(sentence: str) -> str:
+    hosts_only = URL.sub(r"\1\2", sentence)
+    return hosts_only if len(hosts_only) <= LONGEST_REASON else f"{hosts_only[: LONGEST_REASON - 3]}..."
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from scale_app.domain.audit import AuditEntry
+from scale_app.domain.audit import AuditEntry, failure
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.identity import CALLER, Caller, NotPermitted, NotSignedIn, Role
 from scale_app.identity_ports import Audit
@@ -140,7 +140,7 @@ class _Asking:
             try:
                 answer = await method(*given, **named)
             except BaseException as error:
-                self._noting.note(right, about, type(error).__name__)
+                self._noting.note(right, about, failure(error))
                 raise
             self._noting.note(right, about or (answer if isinstance(answer, str) else ""))
             return answer

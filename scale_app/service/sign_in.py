@@ -50,7 +50,7 @@ class SignInFlow:
             person = await self._came_back(attempt, state, code)
             secret = await self.sessions.begin(person)
         except (SignInRefused, WithoutRole) as error:
-            reason = error.reason if isinstance(error, SignInRefused) else type(error).__name__
+            reason = error.reason if isinstance(error, SignInRefused) else str(error)
             self._note(SIGNING_IN, address, person.name if person else "", reason=reason)
             raise
         principal = await self.sessions.principal(secret)

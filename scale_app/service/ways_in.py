@@ -35,11 +35,14 @@ class WaysIn:
     def login(self) -> bool:
         return bool(self.settings.oidc.issuer)
 
+    def client(self, headers: Headers, address: str) -> str:
+        """Where a request came from: behind a proxy that is believed, what that says. address: the direct peer's."""
+        return self.proxy.client(headers, address) if self.proxy.believed(address) else address
+
     async def caller(self, headers: Headers, address: str) -> Caller | None:
         """None for nobody. Raises BadProxyHeaders, WithoutRole, StoreUnavailable."""
-        proxied = self.proxy.believed(address)
-        person = self.proxy.person(headers) if proxied else None
-        address = self.proxy.client(headers, address) if proxied else address
+        person = self.proxy.person(headers) if self.proxy.believed(address) else None
+        address = self.client(headers, address)
         principal: Principal | None
         token = _bearer(headers)
         if token and (token.startswith(OUR_TOKEN) or person is None):

@@ -9,12 +9,16 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from scale_app.api.guard import Guard
+from scale_app.api.identity import KnownCallers
 from scale_app.api.sign_in import SignInRoutes
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.identity import Person, Role
 from scale_app.domain.sign_in import SignInUnavailable
+from scale_app.identity_settings import IdentitySettings, ProxySettings
 from scale_app.service.browser_sessions import SESSION_S, BrowserSessions
+from scale_app.service.proxy_headers import ProxyHeaders
 from scale_app.service.sign_in import SignInFlow
+from scale_app.service.ways_in import WaysIn
 from scale_app.settings import Settings
 from tests.fakes import FakeClock
 from tests.fakes_access import FakeAccessStore
@@ -23,17 +27,24 @@ from tests.fakes_sign_in import FakeAudit, FakeProvider
 HTTPS = "https://scale.example"
 
 
+async def _no_token(_text: str, _address: str) -> None:
+    return None
+
+
 class World:
     """One server and one browser."""
 
-    def __init__(self, secure: bool = True) -> None:
+    def __init__(self, secure: bool = True, proxies: tuple[str, ...] = (), address: str = "testclient") -> None:
+        """proxies: networks of those that are believed. address: where requests come from."""
         self.store, self.clock, self.audit = FakeAccessStore(), FakeClock(), FakeAudit()
         self.provider = FakeProvider(one=Person("ada@example.org", ("sre",)), eve=Person("<b>eve</b>", ()))
         self.sessions = BrowserSessions(self.store, self.clock, {"sre": Role.OPERATOR}, secure)
         routes = SignInRoutes(SignInFlow(self.provider, self.sessions, self.clock, self.audit)).routes()
-        guard = Guard(Starlette(routes=routes), Settings(allowed_hosts=("scale.example",)))
+        settings = IdentitySettings(proxy=ProxySettings(proxies))
+        ways = WaysIn(ProxyHeaders(settings.proxy), settings, _no_token, self.sessions.of_cookies)
+        guard = Guard(KnownCallers(Starlette(routes=routes), ways), Settings(allowed_hosts=("scale.example",)))
         origin = HTTPS if secure else HTTPS.replace("https", "http")
-        self.browser = TestClient(guard, base_url=origin, follow_redirects=False)
+        self.browser = TestClient(guard, base_url=origin, follow_redirects=False, client=(address, 4711))
 
     def begin(self, following: str = "/runs") -> str:
         """Go to the provider; the state."""
@@ -203,6 +214,22 @@ def test_who_cannot_be_signed_out_is_told(world: World) -> None:
     assert (answer.status_code, "could not be ended" in answer.text) == (503, True)
 
 
+@pytest.mark.parametrize(
+    ("proxies", "noted"), [(("10.0.0.0/24",), "192.0.2.7"), (("10.0.0.1",), "10.0.0.9"), ((), "10.0.0.9")]
+)
+def test_a_sign_in_through_a_proxy_is_noted_with_the_clients_address_if_the_proxy_is_believed(
+    proxies: tuple[str, ...], noted: str
+) -> None:
+    world = World(proxies=proxies, address="10.0.0.9")
+    world.browser.headers["X-Forwarded-For"] = "203.0.113.5, 192.0.2.7"
+    world.sign_in()
+    world.browser.post("/auth/logout", headers={"Origin": HTTPS})
+    assert [(entry.action, entry.address) for entry in world.audit.entries] == [
+        ("signing in", noted),
+        ("signing out", noted),
+    ]
+
+
 def test_who_signed_in_and_out_and_what_was_refused_is_audited_with_the_address(world: World) -> None:
     world.sign_in()
     world.browser.post("/auth/logout", headers={"Origin": HTTPS})
@@ -212,7 +239,14 @@ def test_who_signed_in_and_out_and_what_was_refused_is_audited_with_the_address(
     assert told == [
         ("signing in", "ada@example.org", "operator", True, ""),
         ("signing out", "ada@example.org", "operator", True, ""),
-        ("signing in", "<b>eve</b>", "", False, "WithoutRole"),
+        (
+            "signing in",
+            "<b>eve</b>",
+            "",
+            False,
+            "<b>eve</b> is signed in, but none of the person's groups has a role on this server. Ask an admin of this "
+            "server for one.",
+        ),
         ("signing in", "", "", False, "unknown is no code"),
     ]
     assert {entry.address for entry in world.audit.entries} == {"testclient"}

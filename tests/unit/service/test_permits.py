@@ -152,18 +152,17 @@ async def test_an_operator_starts_edits_and_stops_and_each_is_noted_with_the_run
     }
 
 
-async def test_what_was_allowed_and_failed_is_noted_by_its_kind_without_what_was_given(hub: Hub, notes: Notes) -> None:
+async def test_what_was_allowed_and_failed_is_noted_with_the_sentence_and_without_what_was_given(
+    hub: Hub, notes: Notes
+) -> None:
     CALLER.set(caller(Role.ADMIN))
     with pytest.raises(PlanError):
         await hub.save_plan("a name: hunter2 \n", PLAN)
     with pytest.raises(RunNotFound):
         await hub.delete("nowhere")
-    assert [(entry.subject, entry.allowed, entry.reason) for entry in notes.entries][1] == (
-        "nowhere",
-        True,
-        "RunNotFound",
-    )
-    assert notes.entries[0].reason == "PlanError"
+    assert [(entry.subject, entry.allowed) for entry in notes.entries][1] == ("nowhere", True)
+    assert notes.entries[1].reason.startswith("No run has the id 'nowhere'.")
+    assert notes.entries[0].reason.startswith("name cannot be used: 1 to 80 printable characters")
 
 
 async def test_whether_the_caller_may_is_told_beforehand() -> None:
