@@ -15,6 +15,7 @@ from html import escape
 from pathlib import Path
 
 from scale_app.domain.findings import CAUSES, diagnose
+from scale_app.domain.findings.facts import Cause
 from scale_app.domain.snapshot import Finding, PodShare
 from scale_app.pictures.axes import SIDE
 from scale_app.pictures.balance import shares_picture
@@ -42,6 +43,7 @@ SETTINGS = {
     "layer7_left_out": "proxy: a subset of the pods",
     "layer7_weights": "proxy: weights 4:3:3:3:3",
     "late_pods": "keep-alive, scaled from 5 to 8 pods in mid-run",
+    "taken_up_late": "a new connection every few requests, scaled up, a proxy that reads its list of pods seldom",
     "unready_pods": "a pod that was killed",
     "failing_magnet": "least connections, and a pod that fails at once",
     "failing_pod": "a pod that fails",
@@ -122,14 +124,15 @@ def picture(showing: Showing) -> str:
     )
 
 
-def table() -> str:
-    """The pictures of the page, in the order of the causes."""
-    head = ["| Code | Setting | What a run showed |", "| --- | --- | --- |"]
-    rows = [
-        f"| `{cause.code}` | {SETTINGS[cause.code]} | ![{cause.title}](pictures/findings/{cause.code}.svg) |"
-        for cause in CAUSES
-    ]
-    return "\n".join(head + rows)
+def sections() -> str:
+    """Of each cause, in their order: the setting, the picture, and what can be put into a manifest, for the page."""
+    return "\n".join(_section(cause) for cause in CAUSES)
+
+
+def _section(cause: Cause) -> str:
+    rows = (f"`{cause.code}`: {SETTINGS[cause.code]}", "---", f"![{cause.title}](pictures/findings/{cause.code}.svg)")
+    patch = f"\n```yaml\n{cause.patch}```\n" if cause.patch else ""
+    return "".join(f"| {row} |\n" for row in rows) + patch
 
 
 async def _make(codes: list[str]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import fields
 
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import ClusterChange, ClusterChanged, PodChange
-from scale_app.domain.grace import Grace
+from scale_app.domain.grace import Grace, Late
 from scale_app.domain.samples import PodSeen, PodsSample, PodUsage
 from scale_app.domain.weights import weights_of
 
@@ -71,6 +71,11 @@ class Roster:
         return self._grace.pods
 
     @property
+    def late(self) -> Mapping[str, Late]:
+        """Pods that came and did not get their share while patience lasted, and those that have not got it yet."""
+        return self._grace.late
+
+    @property
     def arriving(self) -> int:
         """How many pods became ready so lately that nothing is expected of them."""
         return self._grace.arriving
@@ -78,7 +83,7 @@ class Roster:
     def expect(self, at_s: float, requests: int, got: Mapping[str, int] | None = None) -> dict[str, float]:
         """Expected requests per pod for the interval that ends at `at_s`; begins the next interval.
 
-        got: what each pod in grace answered in the interval.
+        got: what each pod that is in grace or late answered in the interval.
         """
         self._count_ready_time(at_s)
         ready_s, self._ready_s = self._ready_s, {}

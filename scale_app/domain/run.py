@@ -281,6 +281,7 @@ class Run:
             listed=self._roster.listed(),
             elapsed_s=self._elapsed_s(at_s),
             changes=tuple(self._changes),
+            late=self._roster.late,
             service=self._roster.service,
             health=tuple(self._health),
             excess=self._foreign.excess,

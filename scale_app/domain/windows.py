@@ -152,7 +152,7 @@ class Windows:
     def _expect(self, sample: TrafficSample, counted: Mapping[Source, Counted], source: Source) -> Mapping[str, float]:
         """Requests due since the last sample to each pod that is not in grace."""
         earlier, excused = self._marks[-1], self._roster.in_grace
-        got = answered_since(excused, earlier, sample, counted, source)
+        got = answered_since({*excused, *self._roster.late}, earlier, sample, counted, source)
         gained = self._roster.expect(sample.at_s, sample.answered - earlier.sample.answered, got)
         self._by_weight.observe(self._expected, gained, excused, self._roster.relative(self._weights))
         for name, requests in gained.items():

@@ -28,6 +28,7 @@ CAUSES: tuple[Cause, ...] = (
     proxy.layer7_left_out,
     proxy.layer7_weights,
     connections.late_pods,
+    connections.taken_up_late,
     pods.unready_pods,
     pods.failing_magnet,
     pods.failing_pod,

@@ -58,6 +58,32 @@ def _fair_from(due: float) -> float:
     return max(HALF * due, min(NEARLY * due, due - BY_CHANCE * math.sqrt(due)))
 
 
+@cause(
+    code="taken_up_late",
+    title="The balancer takes up new pods late",
+    cause="New connections do not reach a pod that has become ready: the proxy has learned of it late, or has not yet.",
+    shown_by="when a pod became ready, and when it got its share of new connections for the first time",
+    remedy="Wait, then run again. If it stays so, check how the proxy learns of pods: kube-proxy on the client's node, "
+    "the watch or DNS cache of an ingress or mesh, slow start.",
+)
+def taken_up_late(facts: Facts) -> Found | None:
+    """Fires where connections are short, for pods that stand out by what they missed. In their grace nothing is due to
+    them, so none does."""
+    came_s = {change.pod: change.elapsed_s for change in facts.changes if change.change in ("joined", "ready")}
+    low = {row.name for row in facts.rows if row.outlier and row.against_fair < 0}
+    late = [name for name in facts.taken_up_late if name in came_s and name in low]
+    if not late or facts.some_pinned:
+        return None
+    waited_s = [taken_s - facts.late[name].came_s for name in late if (taken_s := facts.late[name].taken_s) is not None]
+    until = f"for up to {max(waited_s):.0f} s after that" if len(waited_s) == len(late) else "since"
+    evidence = (
+        f"{pods(late)} became ready after {min(came_s[name] for name in late):.0f} s and got almost none of "
+        f"{sum(facts.late[name].due for name in late):,.0f} expected requests {until}, though new connections were "
+        f"opened all the time, one for {facts.requests_each or 0:,.2g} requests."
+    )
+    return Found("likely", evidence, late)
+
+
 CHANCE_FROM = 0.05
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import PodChanged
+from scale_app.domain.grace import Late
 from scale_app.domain.histogram import bucket_ms
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import GeneratorHealth, PodSeen
@@ -39,6 +40,7 @@ class Facts:
 
     rows: one per pod that answered, could have answered, or is listed. listed: the pods that the cluster lists now.
     changes: pods that joined, left or changed readiness, oldest first, bounded by the run.
+    late: pods that came and did not get their share while patience with them lasted, see Grace.
     service: the Service's settings, None when unknown.
     health: of the generator at the last samples, newest last.
     excess: {pod name: requests that it counted beyond ours}, None when the pods' own counts are unknown.
@@ -53,6 +55,7 @@ class Facts:
     listed: Mapping[str, PodSeen] = field(default_factory=dict)
     elapsed_s: float = 0.0
     changes: tuple[PodChanged, ...] = ()
+    late: Mapping[str, Late] = field(default_factory=dict)
     service: ServiceSettings | None = None
     health: tuple[GeneratorHealth, ...] = ()
     excess: Mapping[str, int] | None = None
@@ -73,9 +76,18 @@ class Facts:
     @cached_property
     def explained(self) -> frozenset[str]:
         """Pods whose share has another reason than the balancer's choice, and so what the others get beyond theirs:
-        they are silent, or came when connections were open already."""
+        they are silent, came when connections were open already, or were taken up late."""
         came = (change.pod for change in self.changes if change.change in ("joined", "ready"))
-        return frozenset((*self.silent_pods, *(came if self.some_pinned else ())))
+        return frozenset((*self.silent_pods, *(came if self.some_pinned else self.taken_up_late)))
+
+    @cached_property
+    def taken_up_late(self) -> tuple[str, ...]:
+        """Pods that came and got next to nothing until their patience was over, or get nothing to this moment; sorted.
+
+        Not those that answer nothing."""
+        starved = self.starved()
+        late = (name for name, late in self.late.items() if late.idle and (late.taken_s is not None or name in starved))
+        return tuple(sorted(name for name in late if name not in self.silent_pods))
 
     @property
     def silent_pods(self) -> tuple[str, ...]:

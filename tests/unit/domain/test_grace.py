@@ -24,8 +24,6 @@ from scale_app.domain.source import Source
 from scale_app.domain.verdict import VerdictKind
 from tests.fakes_load import observed
 
-EACH = 5
-"""Requests per connection."""
 PER_S = 100
 """Connections per second."""
 
@@ -91,16 +89,24 @@ def test_pods_of_the_first_list_are_given_none() -> None:
 class Cluster:
     """Pods that are ready from so many seconds on, behind a balancer that hears of each change `late_s` later.
 
-    beside: counted by logs and not by the answers.
+    beside: counted by logs and not by the answers. each: requests per connection. new_weight: of later pods.
     """
 
-    def __init__(self, pods: Mapping[str, tuple[int, int]], late_s: float, beside: bool = False) -> None:
-        self._pods, self._late_s, self._beside = pods, late_s, beside
+    def __init__(
+        self,
+        pods: Mapping[str, tuple[int, int]],
+        late_s: float,
+        beside: bool = False,
+        each: int = 5,
+        new_weight: float = 1.0,
+    ) -> None:
+        self._pods, self._late_s, self._beside, self._each = pods, late_s, beside, each
+        self._weights = {name: new_weight if since_s else 1.0 for name, (since_s, _) in pods.items()}
         self._counts = dict.fromkeys(pods, 0)
         self._random = np.random.default_rng(1)
 
     def run(self, seconds: int) -> tuple[Run, list[Event]]:
-        run = Run("run-1", LoadPlan(duration_s=seconds, requests_per_connection=EACH), Source.HEADER, 0.0)
+        run = Run("run-1", LoadPlan(duration_s=seconds, requests_per_connection=self._each), Source.HEADER, 0.0)
         nothing = CountsSample(0.0, Source.ACCESS_LOG, dict.fromkeys(self._counts, 0))
         events = observed(run, self._listed(0), *([nothing] if self._beside else []), LoadReady(0.0))
         for second in range(1, seconds + 1):
@@ -115,14 +121,16 @@ class Cluster:
     def _second(self, second: int) -> list[PodsSample | TrafficSample | CountsSample]:
         knows_s = second - self._late_s
         known = [name for name, (since_s, until_s) in self._pods.items() if since_s <= max(0, knows_s) < until_s]
-        for name, new in zip(known, self._random.multinomial(PER_S, [1 / len(known)] * len(known)), strict=True):
+        total = sum(self._weights[name] for name in known)
+        parts = [self._weights[name] / total for name in known]
+        for name, new in zip(known, self._random.multinomial(PER_S, parts), strict=True):
             self._counts[name] += int(new)
         opened = sum(self._counts.values())
-        each = {name: PodCount(EACH * n, connections=n) for name, n in self._counts.items() if n}
-        named, unnamed = ({}, PodCount(EACH * opened)) if self._beside else (each, PodCount())
-        loads = ConnectionLoads({EACH: opened}, switches={})
-        traffic = TrafficSample(float(second), 10, EACH * opened, named, unnamed, loads=loads)
-        totals = {name: EACH * n for name, n in self._counts.items()}
+        each = {name: PodCount(self._each * n, connections=n) for name, n in self._counts.items() if n}
+        named, unnamed = ({}, PodCount(self._each * opened)) if self._beside else (each, PodCount())
+        loads = ConnectionLoads({self._each: opened}, switches={})
+        traffic = TrafficSample(float(second), 10, self._each * opened, named, unnamed, loads=loads)
+        totals = {name: self._each * n for name, n in self._counts.items()}
         read = [CountsSample(float(second), Source.ACCESS_LOG, totals)] if self._beside else []
         return [self._listed(second - 0.5), *read, traffic]
 
@@ -155,6 +163,30 @@ def test_a_pod_that_stays_idle_is_named_all_the_same() -> None:
     assert run.last is not None
     assert run.last.verdict.kind is VerdictKind.UNEVEN
     assert {pod.name for pod in run.last.pods if pod.against_fair < -0.9} == set("defghi")
+
+
+@pytest.mark.parametrize("each", [1, 4])
+@pytest.mark.parametrize(("late_s", "until"), [(20, "for up to "), (60, "since")])
+def test_a_pod_that_the_balancer_takes_up_late_is_called_late_and_not_disfavoured(
+    each: int, late_s: float, until: str
+) -> None:
+    run, _ = Cluster(SCALE_UP, late_s, each=each).run(40)
+    assert run.last is not None
+    (late,) = (finding for finding in run.last.findings if finding.explains == "uneven")
+    assert (late.code, late.pods) == ("taken_up_late", tuple("defghi"))
+    assert until in late.evidence
+
+
+def test_new_pods_that_get_half_of_their_share_are_disfavoured_and_not_late() -> None:
+    run, _ = Cluster(SCALE_UP, 0.5, new_weight=0.5).run(40)
+    assert run.last is not None
+    assert [finding.code for finding in run.last.findings] == ["uneven_connections"]
+
+
+def test_new_pods_that_are_taken_up_in_time_are_not_called_late() -> None:
+    run, _ = Cluster(SCALE_UP, 3).run(40)
+    assert run.last is not None
+    assert not [finding for finding in run.last.findings if finding.explains == "uneven"]
 
 
 def test_one_pod_beside_one_that_has_just_come_is_not_called_alone() -> None:

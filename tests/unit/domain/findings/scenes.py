@@ -9,6 +9,7 @@ from typing import Any
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import PodChanged
 from scale_app.domain.findings.facts import Facts
+from scale_app.domain.grace import Late
 from scale_app.domain.histogram import Histogram, bucket_of
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.roster import Roster
@@ -50,6 +51,7 @@ class Scene:
     plan: LoadPlan = field(default_factory=LoadPlan)
     service: ServiceSettings | None = None
     changes: tuple[PodChanged, ...] = ()
+    late: Mapping[str, Late] = field(default_factory=dict)
     health: tuple[GeneratorHealth, ...] = ()
     switches_each: int = 0
     unnamed: int = 0
@@ -82,6 +84,7 @@ class Scene:
             listed=roster.listed(),
             elapsed_s=10.0,
             changes=self.changes,
+            late=self.late,
             service=roster.service,
             health=self.health,
             excess=self.excess,

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from scale_app.domain.findings import CAUSES
-from tests.finding_pictures import FOLDER, MEASURED, SIMULATED, picture, simulated
-from tests.finding_pictures import table as pictures
+from tests.finding_pictures import FOLDER, MEASURED, SIMULATED, picture, sections, simulated
 
 PAGE = Path(__file__).parents[4] / "docs" / "findings.md"
+RUNS, ADDING = "## Runs that showed them\n", "## Adding one\n"
 MOST_BYTES = 1_500_000
 HEAD = ["| Code | Finding | Cause | Evidence | Remedy |", "| --- | --- | --- | --- | --- |"]
 
@@ -22,19 +22,22 @@ def table() -> str:
     return "\n".join(HEAD + rows)
 
 
-def patches() -> str:
-    """What the page says can be put into a manifest."""
-    return "\n\n".join(f"`{c.code}`\n```yaml\n{c.patch}```" for c in CAUSES if c.patch)
+def page_by_code() -> str:
+    """The page with what the code says in its two places."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(HEAD[0])
+    _, runs, shown = rest.partition(RUNS)
+    introduction, _, _ = shown.partition("| ")
+    _, adding, last = shown.partition(ADDING)
+    return f"{before}{table()}\n\n{runs}{introduction}{sections()}\n{adding}{last}"
 
 
-def test_the_page_has_the_table_and_the_patches_of_the_code() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert table() in page, f"put this table into {PAGE.name}:\n{table()}"
-    assert patches() in page, f"put these patches into {PAGE.name}:\n{patches()}"
+def test_the_page_has_the_table_the_pictures_and_the_patches_of_the_code(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--update-golden"):
+        PAGE.write_text(page_by_code(), encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == page_by_code(), f"{PAGE.name} is not what the code says: --update-golden"
 
 
-def test_the_page_has_a_picture_of_each_cause() -> None:
-    assert pictures() in PAGE.read_text(encoding="utf-8"), f"put this table into {PAGE.name}:\n{pictures()}"
+def test_there_is_a_picture_of_each_cause() -> None:
     assert {each.stem for each in FOLDER.iterdir()} == {cause.code for cause in CAUSES}
     assert sum(each.stat().st_size for each in FOLDER.iterdir()) < MOST_BYTES
 

@@ -10,6 +10,7 @@ import pytest
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import PodChanged
 from scale_app.domain.findings import CAUSES, diagnose
+from scale_app.domain.grace import Late
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.snapshot import MOST_PODS_NAMED
@@ -32,6 +33,7 @@ BUSY, LATE, FINE = GeneratorHealth(0.97, 4.0), GeneratorHealth(0.3, 80.0), Gener
 BEHIND = GeneratorHealth(0.3, 5.0, 20_000, schedule_lag_p99_ms=90.0)
 OUT_OF_PORTS = GeneratorHealth(0.3, 5.0, 20)
 ONE_GETS_ALL = pods([5_000, 0, 0, 0, 0])
+NEW_IS_IDLE = pods([4_000] * 4 + [0])
 NODE_A_ONLY = pods([2_480, 0, 0, 2_520, 0])
 
 BY_REQUEST: dict[str, Any] = {"each": 400, "plan": KEEP_ALIVE, "switches_each": 316}
@@ -113,6 +115,13 @@ FIRES: list[tuple[str, str, str, Scene]] = [
         "likely",
         "e",
         Scene(pods([4_000, 4_000, 4_000, 4_000, 2_200]), each=20, plan=KEEP_ALIVE, changes=JOINED, switches_each=9),
+    ),
+    ("taken_up_late", "likely", "e", Scene(NEW_IS_IDLE, each=4, changes=JOINED, late={"e": Late(3.0, 0.0, 3_200.0)})),
+    (  # it has its share now, and missed some of it
+        "taken_up_late",
+        "likely",
+        "e",
+        Scene(pods([4_000] * 4 + [2_000]), each=4, changes=JOINED, late={"e": Late(3.0, 10.0, 2_000.0, taken_s=8.0)}),
     ),
     ("silent_pod", "certain", "e", Scene(pods([400] * 4 + [0]), each=1, errors={"timeout": 400})),
     ("silent_pod", "certain", "e", Scene(pods([400] * 4 + [3]), each=1, errors={"connection reset": 390})),
@@ -214,6 +223,18 @@ SILENT: list[tuple[str, Scene]] = [
     ("layer7_policy", Scene(PLACES, **BY_REQUEST)),
     ("layer7", Scene(WEIGHTED, **BY_REQUEST, earlier=EARLIER)),
     ("uneven_connections", Scene(WEIGHTED, **BY_REQUEST)),
+    ("uneven_connections", Scene(NEW_IS_IDLE, each=4, changes=JOINED, late={"e": Late(3.0, 0.0, 3_200.0)})),
+    ("taken_up_late", Scene(NEW_IS_IDLE, each=4, changes=JOINED)),  # it had got its share once
+    ("taken_up_late", Scene(NEW_IS_IDLE, each=400, changes=JOINED, late={"e": Late(3.0, 0.0, 3_200.0)})),  # pinned
+    # It gets half of its share, which is a preference.
+    (
+        "taken_up_late",
+        Scene(pods([4_000] * 4 + [2_000]), each=4, changes=JOINED, late={"e": Late(3.0, 1_000.0, 2_000.0)}),
+    ),
+    (  # it has got about its share for long
+        "taken_up_late",
+        Scene(pods([4_000] * 4 + [3_990]), each=4, changes=JOINED, late={"e": Late(3.0, 0.0, 90.0, taken_s=4.0)}),
+    ),
     ("uneven_connections", Scene(PLACES)),
     ("uneven_connections", Scene(ONE_GETS_ALL)),  # a hash explains it
     ("uneven_connections", Scene(pods([6_000, 2_000, 2_000]), service=WEIGHTS)),
