@@ -106,7 +106,7 @@ async def _until_stopped(server: LimitedServer, stops: list[Callable[[], object]
     stops.append(stopped.set)
     serving = asyncio.ensure_future(server.serve())
     await asyncio.wait({serving, asyncio.ensure_future(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
-    server.stop()
+    server.stop()  # type: ignore[no-untyped-call]
     await asyncio.wait({serving}, timeout=IN_FLIGHT_S)
     if serving.done():
         serving.result()

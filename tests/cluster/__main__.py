@@ -30,8 +30,9 @@ SKIPPED = 0
 FAILED = 1
 USAGE = 2
 TESTS_LIMIT_S = 3_000
-TESTS = [str(HERE), str(PROJECT / "tests/integration/test_oauth2_proxy.py")]
-"""Those that need a cluster, and one that needs a program which is built with it."""
+BESIDE = ("test_oauth2_proxy.py", "test_chart.py", "test_monitoring.py")
+TESTS = [str(HERE), *(str(PROJECT / "tests/integration" / name) for name in BESIDE)]
+"""Those that need a cluster, and those that need a program which is built with it."""
 SKIP_NOTICE = PROJECT / "build" / "cluster-tests-skipped"
 """Says why the tests were skipped the last time; not there when they ran. `.ci/run` ends with it."""
 

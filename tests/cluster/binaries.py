@@ -19,8 +19,16 @@ from tests.cluster.oci import Image, write_archive
 
 BUILD_LIMIT_S = 3_000
 OAUTH2_PROXY = "oauth2-proxy"
+HELM = "helm"
+MONITORING = "monitoring"
 VERSION = "k8s.io/component-base/version"
 MAJOR, MINOR, _ = KUBERNETES.removeprefix("v").split(".")
+HELM_MODULE = "helm.sh/helm/v3"
+HELM_FLAGS = " ".join(
+    f"-X {HELM_MODULE}/pkg/{package}.k8sVersion{part}={number}"
+    for package in ("chartutil", "lint/rules")
+    for part, number in (("Major", MAJOR), ("Minor", MINOR))
+)
 KUBERNETES_FLAGS = (
     f"-X {VERSION}.gitVersion={KUBERNETES} -X {VERSION}.gitMajor={MAJOR} -X {VERSION}.gitMinor={MINOR}"
     f" -X {VERSION}.gitTreeState=clean -X k8s.io/client-go/pkg/version.gitVersion={KUBERNETES}"
@@ -45,6 +53,9 @@ PROGRAMS = (
     Program("kube", "about 11 minutes of one core", KUBERNETES_FLAGS),
     Program("coredns", "about 3 minutes of one core"),
     Program(OAUTH2_PROXY, "about 8 minutes on two busy cores", package="github.com/oauth2-proxy/oauth2-proxy/v7"),
+    # With the libraries of the Kubernetes above, which are compiled by then.
+    Program(HELM, "a minute of one core", HELM_FLAGS, f"{HELM_MODULE}/cmd/helm"),
+    Program(MONITORING, "half a minute of one core"),
     Program("echo"),
     Program("pause"),
 )
