@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
@@ -23,6 +25,7 @@ OF_THE_PAGE = ("reflex", "reflex_base", "engineio", "socketio")
 WITH_HANDLERS = ("engineio.server", "socketio.server")
 """They write by a handler of their own, unless a level was set before."""
 MOST_OF_THE_PAGE = 300
+MOST_A_MINUTE, MINUTE_S = 60, 60.0
 ROOT = f"{Path(__file__).parents[1]}/"
 OWN_FRAME = re.compile(f'File "{re.escape(ROOT)}(scale_app/[^"]+)", line ([0-9]+), in (.+)')
 TRACEBACK = "Traceback (most recent call last)"
@@ -41,15 +44,32 @@ class LogLines(logging.Formatter):
 
 
 class PageEvents(logging.Filter):
-    """What a message over a page's socket led to is one short sentence: no traceback, and not all that was sent."""
+    """What a message over a page's socket led to is one short sentence: no traceback, and not all that was sent.
+
+    Whoever has the page open can send as many as it likes, so only some a minute are told, and the number of the rest.
+    """
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now_s = now_s
+        self._ends_s, self._met = now_s() + MINUTE_S, 0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Always True; such a record is changed."""
-        if record.name.partition(".")[0] in OF_THE_PAGE:
-            error = record.exc_info[1] if record.exc_info else None
-            said = _of_error(error) if error else _without_traceback(record.getMessage().strip())
-            record.msg, record.args, record.exc_info = f"Page event: {_cut(said, MOST_OF_THE_PAGE)}", (), None
-        return True
+        """True for a record to be told; one about the page is changed."""
+        if record.name.partition(".")[0] not in OF_THE_PAGE:
+            return True
+        error = record.exc_info[1] if record.exc_info else None
+        said = _cut(_of_error(error) if error else _without_traceback(record.getMessage().strip()), MOST_OF_THE_PAGE)
+        record.msg, record.args, record.exc_info = f"Page event: {said}{self._left_out()}", (), None
+        self._met += 1
+        return self._met <= MOST_A_MINUTE
+
+    def _left_out(self) -> str:
+        """How many were not told in the minute that is over, "" while it goes on."""
+        if self._now_s() < self._ends_s:
+            return ""
+        left_out, self._met, self._ends_s = self._met - MOST_A_MINUTE, 0, self._now_s() + MINUTE_S
+        return f" ({left_out:,} more before)" if left_out > 0 else ""
 
 
 def write_log(level: int, stream: TextIO | None = None) -> None:

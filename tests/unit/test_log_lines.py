@@ -13,6 +13,8 @@ import socketio
 from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan
 from scale_app.log_lines import (
+    MINUTE_S,
+    MOST_A_MINUTE,
     MOST_CHARACTERS,
     MOST_OF_THE_PAGE,
     WITH_HANDLERS,
@@ -21,6 +23,7 @@ from scale_app.log_lines import (
     escaped,
     write_log,
 )
+from tests.fakes import FakeClock
 
 Written = Callable[..., str]
 
@@ -111,6 +114,26 @@ def test_a_traceback_within_the_message_is_told_as_its_error(written: Written) -
 def test_a_message_about_the_page_is_cut_short(written: Written) -> None:
     line = written("reflex.app", f"Event data: {'x' * 5_000}")
     assert len(line) <= len("Page event: ") + MOST_OF_THE_PAGE + 1
+
+
+def test_many_bad_events_do_not_fill_the_log() -> None:
+    clock, kept = FakeClock(), list[str]()
+    events = PageEvents(clock.monotonic_s)
+    logger = logging.Logger("reflex.app")
+
+    def met(logger: logging.Logger) -> None:
+        record = logger.makeRecord(logger.name, logging.ERROR, "", 0, "bad", (), None)
+        if events.filter(record):
+            kept.append(record.getMessage())
+
+    for _ in range(5_000):
+        met(logger)
+    assert kept == ["Page event: bad"] * MOST_A_MINUTE
+    met(logging.Logger("scale_app.any"))
+    clock.advance(MINUTE_S)
+    met(logger)
+    met(logger)
+    assert kept[MOST_A_MINUTE:] == ["bad", "Page event: bad (4,940 more before)", "Page event: bad"]
 
 
 def test_the_whole_process_logs_in_such_lines() -> None:
