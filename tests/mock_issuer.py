@@ -211,17 +211,19 @@ def _bytes(value: bytes) -> str:
 
 
 @contextlib.contextmanager
-def signing_in(issuer: MockIssuer, scratch: Path) -> Iterator[Served]:
-    """A real server at which people sign in by this issuer: staff are viewers, sre operators,
-    platform admins."""
+def signing_in(issuer: MockIssuer, scratch: Path, port: int = 0, database_url: str = "") -> Iterator[Served]:
+    """A real server at which people sign in by this issuer: staff are viewers, sre operators, platform admins.
+
+    port: 0 for any that is free. database_url: "" for one in `scratch`.
+    """
     build_page()
-    port = free_port()
+    port = port or free_port()
     own = {
         "SCALE_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "SCALE_OIDC_ISSUER": issuer.url,
         "SCALE_OIDC_CLIENT_ID": CLIENT_ID,
         "SCALE_OIDC_CLIENT_SECRET": CLIENT_SECRET,
         "SCALE_ROLES": "viewer=staff,operator=sre,admin=platform",
-    }
+    } | ({"SCALE_DATABASE_URL": database_url} if database_url else {})
     with served(environment={**os.environ, **own}, scratch=scratch, port=port) as running:
         yield running

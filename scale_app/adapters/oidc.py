@@ -1,12 +1,14 @@
 """An identity provider that speaks OpenID Connect: the code flow with PKCE, by Authlib.
 
 What the provider says of itself (discovery) and its keys are asked once an hour, and the keys again when a token names
-one that is not known. An ID token counts only when one of the provider's own keys signed it by an algorithm of
-ALGORITHMS, for this server, in answer to this very sign-in.
+one that is not known; a provider that did not answer is asked again after AWAY_S, however many want to sign in. An ID
+token counts only when one of the provider's own keys signed it by an algorithm of ALGORITHMS, for this server, in
+answer to this very sign-in.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +37,12 @@ KEY_KINDS = ("RSA", "EC")
 CLOCK_SKEW_S = 60
 PATIENCE_S = 10.0
 KEPT_S = 3_600.0
+AWAY_S = 10.0
+"""For so long a provider that did not answer is not asked again: each who asks waits for as long as it is silent."""
+AWAY = (
+    "Nobody can sign in now: the identity provider did not answer as it should. Whoever is signed in stays so. "
+    "Try again in a minute; an admin finds the reason in this server's log."
+)
 LONGEST_NAME = 200
 MOST_GROUPS = 1_000
 
@@ -56,6 +64,8 @@ class OpenIdProvider:
         self._redirect_uri = redirect_uri
         self._clock = clock
         self._known: Discovered | None = None
+        self._away_since_s: float | None = None
+        self._asking = asyncio.Lock()
         self._trusted = httpx2.create_ssl_context()
 
     async def address(self, attempt: SignInAttempt) -> str:
@@ -96,13 +106,22 @@ class OpenIdProvider:
 
     async def _discovered(self, client: AsyncOAuth2Client, anew: bool = False) -> Discovered:
         """As asked within the last hour. anew: ask now. Raises SignInUnavailable."""
-        now_s = self._clock.monotonic_s()
-        if anew or self._known is None or now_s - self._known.at_s > KEPT_S:
-            try:
-                self._known = Discovered(*await self._asked(client), now_s)
-            except (httpx2.HTTPError, httpx2.InvalidURL, JoseError, ValueError, KeyError, TypeError) as error:
-                raise self._away(error) from error
-        return self._known
+        async with self._asking:
+            now_s = self._clock.monotonic_s()
+            if anew or self._known is None or now_s - self._known.at_s > KEPT_S:
+                if self._away_since_s is not None and now_s - self._away_since_s < AWAY_S:
+                    raise SignInUnavailable(AWAY)
+                self._known = await self._asked_now(client)
+            return self._known
+
+    async def _asked_now(self, client: AsyncOAuth2Client) -> Discovered:
+        try:
+            found = Discovered(*await self._asked(client), self._clock.monotonic_s())
+        except (httpx2.HTTPError, httpx2.InvalidURL, JoseError, ValueError, KeyError, TypeError) as error:
+            self._away_since_s = self._clock.monotonic_s()
+            raise self._away(error) from error
+        self._away_since_s = None
+        return found
 
     async def _asked(self, client: AsyncOAuth2Client) -> tuple[Mapping[str, Any], KeySet]:
         place = f"{self._settings.issuer.rstrip('/')}/.well-known/openid-configuration"
@@ -152,10 +171,7 @@ class OpenIdProvider:
 
     def _away(self, error: Exception) -> SignInUnavailable:
         log.warning("the identity provider %s did not answer as it should: %s", self._settings.issuer, named(error))
-        return SignInUnavailable(
-            "Nobody can sign in now: the identity provider did not answer as it should. Whoever is signed in stays so. "
-            "Try again in a minute; an admin finds the reason in this server's log."
-        )
+        return SignInUnavailable(AWAY)
 
 
 async def _json(client: AsyncOAuth2Client, url: str) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from joserfc.jwk import RSAKey
 
-from scale_app.adapters.oidc import CLOCK_SKEW_S, KEPT_S, OpenIdProvider
+from scale_app.adapters.oidc import AWAY_S, CLOCK_SKEW_S, KEPT_S, OpenIdProvider
 from scale_app.domain.identity import Person
 from scale_app.domain.sign_in import SignInAttempt, SignInRefused, SignInUnavailable
 from scale_app.identity_settings import OidcSettings
@@ -240,16 +241,41 @@ async def test_keys_of_kinds_that_nobody_knows_do_no_harm(provider: OpenIdProvid
 
 
 async def test_a_provider_that_is_away_is_a_sentence_and_comes_back(
-    provider: OpenIdProvider, issuer: MockIssuer
+    provider: OpenIdProvider, issuer: MockIssuer, clock: FakeClock
 ) -> None:
     issuer.away = True
     with pytest.raises(SignInUnavailable, match="Nobody can sign in now"):
         await provider.address(ATTEMPT)
     issuer.away = False
+    clock.advance(AWAY_S)
     code = await code_of(provider, issuer)
     issuer.away = True
     with pytest.raises(SignInUnavailable):
         await provider.person(ATTEMPT, code)
+
+
+async def test_a_provider_that_is_away_is_asked_once_in_ten_seconds_however_many_want_to_sign_in(
+    provider: OpenIdProvider, issuer: MockIssuer, clock: FakeClock
+) -> None:
+    issuer.away = True
+    tried = await asyncio.gather(*(provider.address(ATTEMPT) for _ in range(20)), return_exceptions=True)
+    assert {type(each) for each in tried} == {SignInUnavailable}
+    assert len(issuer.asked) == 1
+    issuer.away = False
+    clock.advance(AWAY_S - 0.1)
+    with pytest.raises(SignInUnavailable):
+        await provider.address(ATTEMPT)
+    assert len(issuer.asked) == 1
+    clock.advance(0.1)
+    assert await signed_in(provider, issuer)
+
+
+async def test_what_is_known_of_a_provider_is_used_while_it_is_away(
+    provider: OpenIdProvider, issuer: MockIssuer
+) -> None:
+    await provider.address(ATTEMPT)
+    issuer.away = True
+    assert (await provider.address(ATTEMPT)).startswith(f"{issuer.url}/authorize")
 
 
 async def test_a_port_where_nobody_listens_is_a_provider_that_is_away(issuer: MockIssuer, clock: FakeClock) -> None:

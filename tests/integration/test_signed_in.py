@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import ClientConnection
@@ -13,7 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.browser_without_screen import Browser
 from tests.mock_issuer import CLIENT_SECRET, MockIssuer, mock_issuer, signing_in
-from tests.serving import Served, fetch
+from tests.postgres import binaries, running_postgres
+from tests.serving import Served, fetch, free_port
 
 SIMULATED = {"target_url": "simulated", "users": 1, "duration_s": 30}
 ENDED_WITHIN_S = 15.0
@@ -124,3 +126,31 @@ def test_sign_ins_are_in_the_log_without_secrets(server: Served, issuer: MockIss
 
 def _event(server: Served) -> str:
     return f"{server.url}/_event/?EIO=4&transport=websocket"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path}/scale.db"
+        return
+    if (folder := binaries()) is None:
+        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
+    with running_postgres(folder) as database:
+        yield asyncio.run(database.create_database("sessions"))
+
+
+def test_a_session_outlives_the_server_and_no_signing_out(
+    issuer: MockIssuer, database_url: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    with signing_in(issuer, tmp_path, port, database_url) as first:
+        ada, eve = signed_in(first, issuer, "sre"), signed_in(first, issuer, "staff")
+        eve.post(f"{first.url}/auth/logout", {})
+        assert eve.ask(f"{first.url}/api/v1/runs")[0] == 401
+    with signing_in(issuer, tmp_path, port, database_url) as second:
+        issuer.asked.clear()
+        assert json.loads(ada.ask(f"{second.url}/api/v1/me")[1])["principal"]["role"] == "operator"
+        assert eve.ask(f"{second.url}/api/v1/runs")[0] == 401
+        ada.post(f"{second.url}/auth/logout", {})
+        assert ada.ask(f"{second.url}/api/v1/me")[0] == 401
+        assert issuer.asked == []
