@@ -12,7 +12,7 @@ from scale_app.api.routes import api_app
 from scale_app.ui.audit import AuditList, audit_page
 from scale_app.ui.callers import CallerOfEvents, WhoAsks
 from scale_app.ui.compare import ComparePage, compare_page
-from scale_app.ui.layout import NotStored
+from scale_app.ui.layout import NotStored, nowhere_page
 from scale_app.ui.live.page import DemoControl, live_page
 from scale_app.ui.live.saved_plans import SavedPlansForm
 from scale_app.ui.live.target_picker import TargetChoices
@@ -55,4 +55,5 @@ app.add_page(run_page, route="/runs/[run_id]", title=Follower.view.title, on_loa
 app.add_page(targets_page, route="/targets", title="Targets · Scale", on_load=[TargetsPage.load, *of_every_page])
 app.add_page(tokens_page, route="/tokens", title="Tokens · Scale", on_load=[TokensPage.load, *of_every_page])
 app.add_page(audit_page, route="/audit", title="Audit log · Scale", on_load=[AuditList.load, *of_every_page])
+app.add_page(nowhere_page, route="404", title="Not found · Scale", on_load=of_every_page)
 app.add_page(compare_page, route="/compare", title="Compare · Scale", on_load=[ComparePage.load, *of_every_page])

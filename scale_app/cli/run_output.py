@@ -24,11 +24,11 @@ from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import WholeRun
 from scale_app.log_lines import harmless
 from scale_app.reports import FORMATS, export
-from scale_app.reports.pipeline import check_name
 from scale_app.views.pod_table import PodRow
 from scale_app.views.presenting import run_view
 from scale_app.views.sentences import happenings
 from scale_app.views.view import RunView
+from scale_app.views.words import CHECK_NAMES
 
 KIND_STYLES = {"EVEN": "bold green", "UNEVEN": "bold yellow", "UNDECIDED": "bold", "NO_DATA": "bold red"}
 OUTCOME_STYLES = {"passed": "green", "warned": "yellow", "failed": "red"}
@@ -144,7 +144,9 @@ def _figures(view: RunView) -> RenderableType:
 def _checks(whole: WholeRun) -> RenderableType:
     rows = table()
     for check in whole.gate.checks:
-        rows.add_row(plain(check.outcome, OUTCOME_STYLES[check.outcome]), check_name(check), plain(check.sentence))
+        rows.add_row(
+            plain(check.outcome, OUTCOME_STYLES[check.outcome]), CHECK_NAMES[check.name], plain(check.sentence)
+        )
     return rows if rows.row_count else plain("The plan has no thresholds.", "dim")
 
 

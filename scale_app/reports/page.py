@@ -18,17 +18,17 @@ from scale_app.domain.balance import THRESHOLD
 from scale_app.domain.recording import WholeRun
 from scale_app.pictures.axes import SIDE
 from scale_app.pictures.balance import RING
-from scale_app.reports.pipeline import check_name
 from scale_app.views import format as shown
 from scale_app.views.charts import CLASSES, LEGEND, SCALE_TICKS, THRESHOLD_AT, TimeChart, time_charts
 from scale_app.views.presenting import run_view
 from scale_app.views.view import Times
+from scale_app.views.words import CHECK_NAMES
 
 
 def page(whole: WholeRun) -> str:
     """The whole file."""
     view = run_view(whole.record, whole.points, whole.happened, whole.pods.times)
-    checks = [(check.outcome.value, check_name(check), check.sentence) for check in whole.gate.checks]
+    checks = [(check.outcome.value, CHECK_NAMES[check.name], check.sentence) for check in whole.gate.checks]
     script = files("scale_app.pictures").joinpath("readout.js").read_text("utf-8")
     return _template().render(
         view=view,

@@ -15,12 +15,10 @@ from scale_app.log_lines import harmless
 from scale_app.views.pod_table import PodRow
 from scale_app.views.presenting import run_view
 from scale_app.views.view import FindingRow, RunView
+from scale_app.views.words import CHECK_NAMES
 
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MARKS = {Outcome.PASSED: "✅", Outcome.WARNED: "⚠️", Outcome.FAILED: "❌"}
-NAMES = {"score": "Score", "verdict": "Verdict", "pod_share": "Share of one pod", "p95_ms": "Latency p95",
-         "p99_ms": "Latency p99", "failure_share": "Failed requests", "pods": "Pods",
-         "baseline": "Baseline"}  # fmt: skip
 MOST_PODS = 10
 LINKING = re.compile(r"@|#|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
@@ -31,11 +29,6 @@ def markdown(whole: WholeRun) -> str:
     view, gate = run_view(whole.record, whole.points), whole.gate
     parts = [_head(view, gate), _figures(view), _checks(gate), _pods(view.pods), _findings(view.findings), _foot(view)]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def check_name(check: Check) -> str:
-    """A threshold as people call it."""
-    return NAMES[check.name]
 
 
 def _head(view: RunView, gate: GateResult) -> str:
@@ -66,7 +59,10 @@ def _figures(view: RunView) -> str:
 def _checks(gate: GateResult) -> str:
     if not gate.checks:
         return ""
-    rows = [(f"{MARKS[each.outcome]} {each.outcome}", check_name(each), escaped(each.sentence)) for each in gate.checks]
+    rows = [
+        (f"{MARKS[each.outcome]} {each.outcome}", CHECK_NAMES[each.name], escaped(each.sentence))
+        for each in gate.checks
+    ]
     return "### Thresholds\n\n" + _table(("Result", "Threshold", "Measured"), rows)
 
 

@@ -12,7 +12,7 @@ from scale_app import wiring
 from scale_app.ui import BUILD_ID
 from scale_app.ui.callers import WhoAsks, is_refused, who_asks
 from scale_app.ui.controls import button
-from scale_app.ui.display import info, info_texts, notice
+from scale_app.ui.display import empty_card, info, info_texts, notice
 from scale_app.ui.reflex_compat import Flag, Part, lost_connection
 from scale_app.ui.shown.state import Follower
 
@@ -201,4 +201,23 @@ def not_stored_notice() -> Part:
             role="status",
             data_testid="not-stored",
         ),
+    )
+
+
+def nowhere_page() -> Part:
+    """Every address at which there is no page."""
+    return page(
+        empty_card(
+            "search-x",
+            rx.el.h1("There is no page at this address"),
+            rx.el.p("The link may be incomplete, or of another version of Scale."),
+            rx.el.p(
+                rx.link("Live load test", href="/"),
+                rx.link("All runs", href="/runs"),
+                rx.link("API", href="/api/docs", custom_attrs={"reloadDocument": True}),
+                class_name="links",
+            ),
+            data_testid="nowhere",
+        ),
+        here="",
     )

@@ -13,7 +13,7 @@ from scale_app.domain.record import RunRecord
 from scale_app.views import format as shown
 from scale_app.views.plan_fields import PLAN_LABELS, setting_text
 from scale_app.views.pod_table import outlier_side, share_bar, share_decimals
-from scale_app.views.presenting import figures
+from scale_app.views.presenting import figures, plan_in_short
 from scale_app.views.view import AxisTick, HeadlineFigures, Sequel
 from scale_app.views.words import CHANGES
 
@@ -96,6 +96,7 @@ def sequel_of(record: RunRecord, planned: Experiment | None, compared: Compariso
     """What can follow a run, or what it decided. compared: the first run against this one, once it has ended."""
     return Sequel(
         reason=shown.prose(planned.reason) if planned else "",
+        plan=plan_in_short(planned.plan) if planned else "",
         first_id=record.experiment_of,
         conclusion=compared.conclusion if compared else "",
         sentence=compared.sentence if compared else "",

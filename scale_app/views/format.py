@@ -21,8 +21,8 @@ def known(value: float | None) -> TypeGuard[float]:
 
 
 def prose(text: str) -> str:
-    """A sentence in which no figure is parted from its unit at a line's end, with true minus signs."""
-    return _MINUS.sub("−", _BEFORE_UNIT.sub(_NO_BREAK, text))
+    """A sentence in which no figure is parted from its unit at a line's end, with true minus signs and no Markdown."""
+    return _MINUS.sub("−", _BEFORE_UNIT.sub(_NO_BREAK, text)).replace("`", "")
 
 
 def count(value: float | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from scale_app.domain.balance import Balance
+from scale_app.domain.compare import policy
 from scale_app.domain.events import Event
 from scale_app.domain.identity import LOCAL_USER
 from scale_app.domain.plan import LoadPlan
@@ -173,6 +174,13 @@ def plan_lines(plan: LoadPlan, known: bool = True) -> list[PlanLine]:
     told = PLAN_FIELDS if known else (FIELDS["target_url"], FIELDS["users"], FIELDS["duration_s"])
     lines = [PlanLine(_listed_label(field), field.figure(getattr(plan, field.name))) for field in told if field.figure]
     return [line for line in lines if line.value not in ("", shown.NONE)]
+
+
+def plan_in_short(plan: LoadPlan) -> str:
+    """What a plan sends, and for how long: 100 users for 2 min, a new connection for each request."""
+    rate = f", {shown.rate(plan.arrivals_per_s)} requests per second" if plan.arrivals_per_s is not None else ""
+    sent = f"{count(plan.users, 'user')} for {shown.span(plan.duration_s)}{rate}"
+    return f"{sent}, {policy(plan.requests_per_connection)}"
 
 
 def _listed_label(field: PlanField) -> str:

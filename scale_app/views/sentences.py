@@ -17,12 +17,13 @@ from scale_app.domain.events import (
     StateChanged,
 )
 from scale_app.domain.findings.counts import generator_limit
+from scale_app.domain.gating import GateResult
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Finding, RunState, Snapshot
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
-from scale_app.views.view import AlertRow, FindingRow, Happening
-from scale_app.views.words import ALERTS, CERTAINTIES, CHANGED_STATES, GENERATOR_NOTES
+from scale_app.views.view import AlertRow, CheckRow, FindingRow, Happening
+from scale_app.views.words import ALERTS, CERTAINTIES, CHANGED_STATES, CHECK_NAMES, GENERATOR_NOTES, OUTCOMES
 
 NO_CAUSE = "No likely cause found."
 
@@ -30,6 +31,16 @@ NO_CAUSE = "No likely cause found."
 def alert_rows(alerts: Sequence[Alert]) -> list[AlertRow]:
     """Those that are on, in the snapshot's order."""
     return [AlertRow(ALERTS[alert.rule], shown.prose(alert.message)) for alert in alerts]
+
+
+def check_rows(gate: GateResult) -> list[CheckRow]:
+    """The thresholds of an ended run; none where its plan asks for no more than a verdict, which is told anyway."""
+    if all(check.name == "verdict" for check in gate.checks):
+        return []
+    return [
+        CheckRow(CHECK_NAMES[check.name], check.outcome.value, OUTCOMES[check.outcome], shown.prose(check.sentence))
+        for check in gate.checks
+    ]
 
 
 def finding_rows(findings: Sequence[Finding]) -> list[FindingRow]:

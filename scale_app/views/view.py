@@ -177,14 +177,26 @@ class FindingRow:
 class Sequel:
     """What can follow an ended run, or what it was the sequel of.
 
-    reason: why a second run would decide, "" when none would. first_id: the run that this one was to decide, else "".
+    reason: why a second run would decide, "" when none would; plan: what that would send, and for how long. first_id:
+    the run that this one was to decide, else "".
     """
 
     reason: str = ""
+    plan: str = ""
     first_id: str = ""
     conclusion: str = ""
     sentence: str = ""
     compare_href: str = ""
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """One threshold of an ended run's plan. outcome: the domain's word."""
+
+    name: str
+    outcome: str
+    outcome_text: str
+    sentence: str
 
 
 @dataclass(frozen=True)

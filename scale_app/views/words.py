@@ -8,6 +8,7 @@ from typing import cast
 from scale_app.domain.alert import AlertKind
 from scale_app.domain.compare import Change
 from scale_app.domain.demo import Fault, Policy
+from scale_app.domain.gating import Outcome
 from scale_app.domain.pattern import PatternKind
 from scale_app.domain.plan import AlertRule, Arrivals, DnsPolicy, Until
 from scale_app.domain.snapshot import Certainty, RunState
@@ -162,3 +163,17 @@ def connection_text(requests_per_connection: int | None) -> str:
     if requests_per_connection == 1:
         return CONNECTIONS["each"][0]
     return f"Reconnect every {shown.count(requests_per_connection)} requests"
+
+
+CHECK_NAMES = {
+    "score": "Score",
+    "verdict": "Verdict",
+    "pod_share": "Share of one pod",
+    "p95_ms": "Latency p95",
+    "p99_ms": "Latency p99",
+    "failure_share": "Failed requests",
+    "pods": "Pods",
+    "baseline": "Baseline",
+}
+"""A threshold of a plan as people call it."""
+OUTCOMES = {Outcome.PASSED: "Passed", Outcome.WARNED: "Warned", Outcome.FAILED: "Failed"}

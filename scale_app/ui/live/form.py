@@ -127,6 +127,15 @@ def _run_control() -> Part:
                 **if_allowed("start", PlanForm.starting),
             ),
             why_not("start"),
+            rx.cond(
+                ShownRun.run_id != "",
+                rx.link(
+                    "Page of the last run: export, baseline, link",
+                    href="/runs/" + ShownRun.run_id,
+                    class_name="back",
+                    data_testid="to-run",
+                ),
+            ),
             class_name="run-control",
         ),
     )

@@ -44,6 +44,7 @@ def live_page() -> Part:
                     ),
                 ),
                 rx.foreach(Follower.others, _other_run),
+                rx.cond(PlanForm.refused != "", _not_started()),
                 rx.cond(
                     ShownRun.run_id != "",
                     run_panels(Follower.view, experiment_panel()),
@@ -54,6 +55,17 @@ def live_page() -> Part:
             class_name="columns",
         ),
         here="Live",
+    )
+
+
+def _not_started() -> Part:
+    """Else the verdict of an earlier run would stand there as the answer to the Start that was refused."""
+    earlier = rx.cond((ShownRun.run_id != "") & ~ShownRun.active, " Below is an earlier run.", "")
+    return notice(
+        "circle-alert",
+        rx.el.span(rx.el.strong("Not started. "), PlanForm.refused, earlier, data_testid="not-started"),
+        look="notice notice-bad",
+        role="status",
     )
 
 

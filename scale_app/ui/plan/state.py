@@ -59,7 +59,8 @@ class PlanForm(KeptTexts, rx.State):
     """The form: a text for each key of TEXTS. A number is a text, so that a wrong one stays until it is put right.
 
     base: the plan that was loaded, as text; what the form does not show comes from it. extras: names of that.
-    starting: from Start until the run is shown. preview, preview_area: paths of the pattern.
+    starting: from Start until the run is shown. refused: why the last Start began no run, "" when it did.
+    preview, preview_area: paths of the pattern.
     adopted: what the running load has of the EDITED fields.
     """
 
@@ -74,6 +75,7 @@ class PlanForm(KeptTexts, rx.State):
     problem: str = ""
     problem_field: str = ""
     starting: bool = False
+    refused: str = ""
     started: str = ""
     adopted: rx.Field[dict[str, float]] = rx.field(default_factory=dict)
 
@@ -205,9 +207,10 @@ class PlanForm(KeptTexts, rx.State):
         self.starting, before = True, self.started
         yield
         try:
-            self.started = await begin()
+            self.started, self.refused = await begin(), ""
             self._clear()
         except ScaleError as error:
+            self.refused = str(error)
             yield self._refuse(error)
         finally:
             self.starting = self.started != before

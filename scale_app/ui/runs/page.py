@@ -59,7 +59,7 @@ def _filter() -> Part:
             "Target contains",
             RunList.target,
             lambda text: [in_address("target", text, ""), narrow("target", text).debounce(TYPING_MS)],
-            key=rx.cond(RunList.ready, "asked", "blank"),
+            key=RunList.visit,
         ),
         _choice("verdict", "Verdict", VERDICTS, RunList.verdict),
         _choice("state", "State", STATES, RunList.run_state),

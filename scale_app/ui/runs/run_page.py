@@ -31,7 +31,7 @@ from scale_app.ui.runs.actions import (
 )
 from scale_app.ui.shown.panels import happened, panel, run_panels
 from scale_app.ui.shown.state import Follower, run_of_path
-from scale_app.ui.shown.verdict import experiment_panel, findings_panel
+from scale_app.ui.shown.verdict import checks_panel, experiment_panel, findings_panel
 from scale_app.views.presenting import NO_ROW, RunListRow, run_row
 from scale_app.views.view import RunView
 
@@ -252,6 +252,7 @@ def _nothing_measured(view: RunView) -> Part:
             ),
             data_testid="nothing-measured",
         ),
+        checks_panel(),
         findings_panel(view),
         happened(view, "pair"),
         class_name="panels",

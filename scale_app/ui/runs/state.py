@@ -32,7 +32,8 @@ class RunList(BaselineMarking, rx.State):
     The browser writes them there before it tells the server (`in_address`).
 
     chosen: {run id: when it began} of the runs to compare, also of those on other pages. asked: the run that a
-    dialog asks about. first: place of the page's first row in the list, from 0.
+    dialog asks about. first: place of the page's first row in the list, from 0. visit: rises with each opening of the
+    page, so that what a filter shows is what the address says and not what was left in it.
     """
 
     rows: rx.Field[list[RunListRow]] = rx.field(default_factory=list)
@@ -41,6 +42,7 @@ class RunList(BaselineMarking, rx.State):
     verdict: str = ANY
     run_state: str = ANY
     first: int = 0
+    visit: int = 0
     total: int = 0
     part: str = ""
     ready: bool = False
@@ -59,6 +61,7 @@ class RunList(BaselineMarking, rx.State):
     @rx.event
     async def load(self) -> AsyncIterator[Any]:
         """The page that the address asks for: first the rows, then their sparklines."""
+        self.visit += 1
         asked = self.router.url.query_parameters
         for name in ("target", "verdict", "state"):
             self._take(name, asked.get(name, ""))

@@ -11,10 +11,12 @@ from scale_app.ui.reflex_compat import Handler, Part, Text
 from scale_app.ui.shown import charts
 from scale_app.ui.shown.charts import heat_legend, heat_map, placed
 from scale_app.ui.shown.state import PodRows
-from scale_app.ui.shown.verdict import findings_panel, verdict_card
+from scale_app.ui.shown.verdict import checks_panel, findings_panel, verdict_card
 from scale_app.views.charts import time_charts
 from scale_app.views.pod_table import BAR, COLUMNS, OUTLIER
 from scale_app.views.view import AlertRow, ErrorRow, Happening, RunView
+
+NAME_END = 9
 
 
 def panel(title: str, *inside: Part, note: Text = "", look: str = "", about: str = "", read_out: bool = False) -> Part:
@@ -40,6 +42,7 @@ def run_panels(view: RunView, experiment: Part) -> Part:
     return rx.el.div(
         _notices(view),
         verdict_card(view),
+        checks_panel(),
         findings_panel(view),
         experiment,
         # A run that failed before a pod answered has nothing to draw; empty axes would only look broken.
@@ -195,7 +198,9 @@ def _row(row: Any) -> Part:
 def _cell(column: str, text: Text, row: Any) -> Part:
     look = COLUMNS[column].look
     if column == "name":
-        return rx.el.th(text, class_name="mono", scope="row", title=text)
+        # Pods of a Deployment differ at the end of their names, so that is never what is cut off.
+        ends = rx.el.span(text[:-NAME_END]), rx.el.span(text[-NAME_END:])
+        return rx.el.th(rx.el.span(*ends, class_name="cut"), class_name="mono", scope="row", title=text)
     if column == "share":
         fill = rx.el.span(class_name="meter-fill", custom_attrs=placed(width=row[BAR]))
         return rx.el.td(rx.el.span(rx.el.span(fill, class_name="meter"), text, class_name="meter-box"))

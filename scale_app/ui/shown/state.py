@@ -34,7 +34,8 @@ from scale_app.ui.shown.viewers import (
 )
 from scale_app.views.comparing import sequel_of
 from scale_app.views.pod_table import COLUMNS, TEXT_COLUMNS
-from scale_app.views.view import NO_SEQUEL, NOTHING, OtherRun, RunView, Sequel
+from scale_app.views.sentences import check_rows
+from scale_app.views.view import NO_SEQUEL, NOTHING, CheckRow, OtherRun, RunView, Sequel
 
 Item = tuple[str, Event]
 GAP_S = 0.3
@@ -124,6 +125,7 @@ class Follower(Renewed, rx.State):
 
     view: RunView = NOTHING
     sequel: Sequel = NO_SEQUEL
+    checks: rx.Field[list[CheckRow]] = rx.field(default_factory=list)
     others: rx.Field[list[OtherRun]] = rx.field(default_factory=list)
     ready: bool = False
     problem: str = ""
@@ -230,7 +232,7 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
     """One look at the tab's state, hence one message to the browser."""
     record = following.record
     view = view_of(record, following.points, following.happened, following.pods) if record else NOTHING
-    sequel = await _sequel(record) if record else NO_SEQUEL
+    sequel, checks = (await _sequel(record), await _checks(record)) if record else (NO_SEQUEL, [])
     others = [
         OtherRun(other.run_id, f"{other.plan.target_url}, {other.state}")
         for other in wiring.hub().active()
@@ -242,7 +244,7 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
     async with tab:
         tab.view, tab.ready = view, True
         tab.beat += 1
-        set_changed(tab, sequel=sequel, others=others, notify_problem=wiring.hub().notify_problem)
+        set_changed(tab, sequel=sequel, checks=checks, others=others, notify_problem=wiring.hub().notify_problem)
         (await tab.get_state(ShownRun)).show(record)
         rows = await tab.get_state(PodRows)
         rows.show(record)
@@ -265,6 +267,14 @@ async def _sequel(record: RunRecord) -> Sequel:
         with suppress(RunNotFound, StoreUnavailable):
             compared = record.experiment_of and await wiring.hub().compare(record.experiment_of, record.run_id)
     return sequel_of(record, planned, compared or None)
+
+
+async def _checks(record: RunRecord) -> list[CheckRow]:
+    """The thresholds that its plan asks for, once it has ended."""
+    if not record.state.active:
+        with suppress(RunNotFound, StoreUnavailable):
+            return check_rows(await wiring.hub().gate(record.run_id))
+    return []
 
 
 async def _turn_to(following: Following, run_id: str) -> None:

@@ -20,7 +20,7 @@ from scale_app.ui.reflex_compat import Handler, Part, Text
 from scale_app.ui.shown.charts import placed
 from scale_app.ui.shown.state import Follower
 from scale_app.views.charts import SCALE_TICKS, THRESHOLD_AT
-from scale_app.views.view import FindingRow, HeadlineFigures, RunView
+from scale_app.views.view import CheckRow, FindingRow, HeadlineFigures, RunView
 
 
 def verdict_card(view: RunView) -> Part:
@@ -148,6 +148,25 @@ def _figure(label: str, value: Text, note: Text, name: str, about: str) -> Part:
     )
 
 
+def checks_panel() -> Part:
+    """Whether an ended run met the thresholds of its plan."""
+    return rx.cond(
+        Follower.checks,
+        rx.el.section(
+            rx.el.h2("Thresholds"),
+            rx.el.ul(rx.foreach(Follower.checks, _check), class_name="checks"),
+            class_name="card stack",
+            aria_label="Thresholds",
+            data_testid="checks",
+        ),
+    )
+
+
+def _check(check: CheckRow) -> Part:
+    badge = rx.el.span(check.outcome_text, class_name="badge", data_outcome=check.outcome)
+    return rx.el.li(badge, rx.el.strong(check.name), " ", check.sentence, data_testid="check")
+
+
 def findings_panel(view: RunView) -> Part:
     """The causes that fit; a quiet line when none does though there is something to explain; else nothing."""
     return rx.cond(
@@ -236,6 +255,7 @@ def _offer(follow_by_address: bool) -> Part:
             rx.el.div(
                 rx.el.h2("Decide with a second run"),
                 rx.el.p(Follower.sequel.reason, data_testid="experiment-reason"),
+                rx.el.p("It sends: ", Follower.sequel.plan, ".", class_name="quiet", data_testid="experiment-plan"),
                 class_name="stack",
             ),
             controls.button(

@@ -88,3 +88,9 @@ def test_a_plain_number_can_be_typed_back():
 
 def test_a_moment_names_its_zone():
     assert shown.moment(0) == "1970-01-01 00:00:00 UTC"
+
+
+def test_a_sentence_has_no_marks_of_markdown() -> None:
+    assert shown.prose("Enter them as Expected weights (the plan's `weights`).") == (
+        "Enter them as Expected weights (the plan's weights)."
+    )

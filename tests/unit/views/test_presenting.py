@@ -4,13 +4,16 @@ import dataclasses
 import json
 import math
 
+import pytest
+
 from scale_app.domain.alert import Alert
 from scale_app.domain.balance import balance
 from scale_app.domain.events import AlertCleared, AlertRaised, PodChanged, StateChanged
+from scale_app.domain.plan import LoadPlan
 from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.snapshot import Finding, RunState, Source, point_of
 from scale_app.domain.verdict import Verdict, VerdictKind
-from scale_app.views.presenting import figures, run_view
+from scale_app.views.presenting import figures, plan_in_short, run_view
 from tests.unit.ui.samples import pods, record, snapshot
 
 
@@ -168,3 +171,18 @@ def test_of_a_plan_that_cannot_be_read_only_what_is_known_is_shown():
     view = run_view(told, [])
     assert [line.label for line in view.plan] == ["Target", "Users", "Duration"]
     assert view.message == "The plan cannot be read."
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (LoadPlan(users=100, duration_s=90), "100 users for 1 min 30 s, a new connection every 5 requests"),
+        (LoadPlan(users=1, duration_s=5, requests_per_connection=None), "1 user for 5 s, keep-alive"),
+        (
+            LoadPlan(users=50, duration_s=60, arrivals_per_s=200, requests_per_connection=1),
+            "50 users for 1 min, 200 requests per second, a new connection for each request",
+        ),
+    ],
+)
+def test_a_plan_in_short_says_what_it_sends_and_for_how_long(plan: LoadPlan, said: str) -> None:
+    assert plan_in_short(plan) == said

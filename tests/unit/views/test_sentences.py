@@ -4,11 +4,12 @@ import pytest
 
 from scale_app.domain.alert import Alert
 from scale_app.domain.counting import Counting, SourceStanding
+from scale_app.domain.gating import Check, GateResult, Outcome
 from scale_app.domain.snapshot import Finding
 from scale_app.domain.source import Source
 from scale_app.domain.verdict import Verdict, VerdictKind
 from scale_app.views.presenting import run_view
-from scale_app.views.sentences import NO_CAUSE, alert_rows, counting_note
+from scale_app.views.sentences import NO_CAUSE, alert_rows, check_rows, counting_note
 from tests.unit.ui.samples import record, snapshot
 
 FINDING = Finding(
@@ -73,3 +74,14 @@ def test_what_could_not_be_read_is_said_with_its_reason() -> None:
     forbidden = SourceStanding(Source.ACCESS_LOG, problem="It may not be read. Grant it.")
     note = counting_note(Counting(SourceStanding(Source.HEADER, 1.0), considered=(forbidden,)))
     assert note == "Measured by access log: It may not be read. Grant it."
+
+
+def test_thresholds_of_a_plan_are_told_and_a_verdict_alone_is_not() -> None:
+    verdict = Check("verdict", Outcome.WARNED, "Undecided.")
+    share = Check("pod_share", Outcome.FAILED, "The largest share of one pod is 33 %, above 20 %.")
+    rows = check_rows(GateResult(Outcome.FAILED, (verdict, share)))
+    assert [(row.name, row.outcome, row.outcome_text) for row in rows] == [
+        ("Verdict", "warned", "Warned"),
+        ("Share of one pod", "failed", "Failed"),
+    ]
+    assert check_rows(GateResult(Outcome.WARNED, (verdict,))) == []
