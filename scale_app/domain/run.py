@@ -291,13 +291,13 @@ class Run:
         self.last = snapshot_of(
             facts,
             traffic,
+            self._attribution.counting,
             run_id=self.run_id,
             seq=self.next_seq + len(self._events),
             at_epoch_s=at_s + self.epoch_offset_s,
             state=self.state,
             message=self.message,
             alerts=self._alerts.active,
-            counting=self._attribution.counting,
             pods_problem=self._roster.problem_of(figures.whole.roster_known),
             findings=self._diagnosis.at(facts),
         )

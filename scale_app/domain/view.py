@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TypedDict, Unpack
 
 from scale_app.domain.alert import Alert
 from scale_app.domain.chance import residuals
@@ -11,7 +12,7 @@ from scale_app.domain.counting import Counting
 from scale_app.domain.findings.facts import Facts
 from scale_app.domain.histogram import cut
 from scale_app.domain.roster import Roster
-from scale_app.domain.samples import GeneratorHealth, PodCount, TrafficSample
+from scale_app.domain.samples import PodCount, TrafficSample
 from scale_app.domain.snapshot import Finding, PodShare, RunState, Snapshot
 from scale_app.domain.unanswered import LIKELY_FROM, Silent
 from scale_app.domain.window import Figures, Window
@@ -20,66 +21,82 @@ from scale_app.domain.work import WorkBalance, cv_of, failing_pods, slow_pods
 DUE_DECIMALS = 1
 
 
-def snapshot_of(
-    facts: Facts,
-    traffic: TrafficSample | None,
-    *,
-    run_id: str,
-    seq: int,
-    at_epoch_s: float,
-    state: RunState,
-    message: str,
-    alerts: tuple[Alert, ...],
-    counting: Counting,
-    pods_problem: str,
-    findings: tuple[Finding, ...],
-) -> Snapshot:
+class OfTheRun(TypedDict):
+    """What the run knows of itself and the snapshot says as it is: see Snapshot."""
+
+    run_id: str
+    seq: int
+    at_epoch_s: float
+    state: RunState
+    message: str
+    alerts: tuple[Alert, ...]
+    pods_problem: str
+    findings: tuple[Finding, ...]
+
+
+def snapshot_of(facts: Facts, traffic: TrafficSample | None, counting: Counting, **own: Unpack[OfTheRun]) -> Snapshot:
     """Everything that the faces show, once."""
-    plan, figures = facts.plan, facts.figures
-    whole, recent = figures.whole, figures.recent
     return Snapshot(
-        run_id=run_id,
-        seq=seq,
-        at_epoch_s=at_epoch_s,
-        elapsed_s=facts.elapsed_s,
-        remaining_s=max(0.0, plan.duration_s - facts.elapsed_s) if state.active else 0.0,
-        duration_s=plan.duration_s,
-        state=state,
+        **own,
+        **_times(facts, own["state"]),
+        **_load(traffic, own["state"]),
+        **_counts(facts.figures),
+        **_judged(facts.figures),
+        **_latencies(facts.figures),
         source=facts.source,
-        target_url=plan.target_url,
-        message=message,
-        users=traffic.users if traffic and state.active else 0,
-        requests=whole.requests,
-        failures=whole.failures,
-        unattributed=max(0, round(whole.most - whole.attributed)),
-        requests_per_s=recent.per_second(recent.requests),
-        failures_per_s=recent.per_second(recent.failures),
-        connections=traffic.connections if traffic else 0,
-        balance=figures.balance,
-        verdict=figures.verdict,
-        recent_balance=figures.recent.balance,
-        recent_verdict=figures.recent.verdict,
-        minute_balance=figures.minute.balance,
-        minute_verdict=figures.minute.verdict,
-        p50_ms=recent.latency.quantile_ms(0.50),
-        p95_ms=recent.latency.quantile_ms(0.95),
-        p99_ms=recent.latency.quantile_ms(0.99),
-        whole_p50_ms=whole.latency.quantile_ms(0.50),
-        whole_p95_ms=whole.latency.quantile_ms(0.95),
-        whole_p99_ms=whole.latency.quantile_ms(0.99),
+        target_url=facts.plan.target_url,
         pods=facts.rows,
         errors=facts.errors,
-        alert=next((alert for alert in alerts if alert.on_balance), None),
-        alerts=alerts,
-        generator=traffic.generator if traffic else GeneratorHealth(),
+        alert=next((alert for alert in own["alerts"] if alert.on_balance), None),
         work=work_balance(facts.rows),
         counting=counting.beside(facts.silent_pods),
-        findings=findings,
         service=facts.service,
-        pods_problem=pods_problem,
-        roster_known=whole.roster_known,
-        latencies=cut(whole.latency),
     )
+
+
+Part = dict[str, Any]
+"""Some fields of a snapshot; its constructor refuses a name that it does not know."""
+
+
+def _times(facts: Facts, state: RunState) -> Part:
+    left_s = max(0.0, facts.plan.duration_s - facts.elapsed_s) if state.active else 0.0
+    return {"elapsed_s": facts.elapsed_s, "remaining_s": left_s, "duration_s": facts.plan.duration_s}
+
+
+def _load(traffic: TrafficSample | None, state: RunState) -> Part:
+    if traffic is None:
+        return {"users": 0, "connections": 0}
+    users = traffic.users if state.active else 0
+    return {"users": users, "connections": traffic.connections, "generator": traffic.generator}
+
+
+def _counts(figures: Figures) -> Part:
+    whole, recent = figures.whole, figures.recent
+    return {
+        "requests": whole.requests,
+        "failures": whole.failures,
+        "unattributed": max(0, round(whole.most - whole.attributed)),
+        "requests_per_s": recent.per_second(recent.requests),
+        "failures_per_s": recent.per_second(recent.failures),
+    }
+
+
+def _judged(figures: Figures) -> Part:
+    """As figures say it, which at the end of a run is not what its window says."""
+    windows = {"recent_": figures.recent, "minute_": figures.minute}
+    return {
+        "balance": figures.balance,
+        "verdict": figures.verdict,
+        **{f"{name}balance": window.balance for name, window in windows.items()},
+        **{f"{name}verdict": window.verdict for name, window in windows.items()},
+        "roster_known": figures.whole.roster_known,
+    }
+
+
+def _latencies(figures: Figures) -> Part:
+    of = {"": figures.recent.latency, "whole_": figures.whole.latency}
+    percentiles = {f"{name}p{n}_ms": of[name].quantile_ms(n / 100) for name in of for n in (50, 95, 99)}
+    return percentiles | {"latencies": cut(figures.whole.latency)}
 
 
 def work_balance(rows: Sequence[PodShare]) -> WorkBalance:
