@@ -193,8 +193,7 @@ def _with_headers(scope: Scope, send: Send, policy_of_pages: str, foreign: bool)
             headers = MutableHeaders(raw=[pair for pair in named if not (foreign and pair[0].startswith(CORS))])
             kind = headers.get("content-type", "")
             # An answer that says so itself has the last word.
-            if keeping := _keeping(scope["path"], message["status"], kind):
-                headers.setdefault("cache-control", keeping)
+            headers.setdefault("cache-control", _keeping(scope["path"], message["status"]))
             if policy := policy_for(kind, policy_of_pages):
                 headers.setdefault("content-security-policy", policy)
             message = {**message, "headers": [*headers.raw, *SAFETY_HEADERS]}
@@ -203,11 +202,12 @@ def _with_headers(scope: Scope, send: Send, policy_of_pages: str, foreign: bool)
     return adding
 
 
-def _keeping(path: str, status: int, kind: str) -> str:
-    """Cache-Control: for ever for a name with a hash in it, never for a page."""
+def _keeping(path: str, status: int) -> str:
+    """Cache-Control: for ever for a name with a hash in it; all else is asked for again, or a browser would guess for
+    how long, and show a new page with the style of the one before."""
     if status in (200, 206, 304) and HASHED_ASSET.fullmatch(path):
         return "public, max-age=31536000, immutable"
-    return "no-cache" if kind.startswith("text/html") else ""
+    return "no-cache"
 
 
 def host_objection(path: str, hosts: list[str], allowed: Collection[str]) -> str:
