@@ -1,4 +1,4 @@
-"""What every request passes first, the page's own socket included: origin, sizes, and errors that nobody expected.
+"""What every request passes first, the page's own socket included: origin, name, and errors that nobody expected.
 
 A browser sends a page's scripts' requests with an Origin that the page cannot forge. CORS does not cover WebSockets,
 and a foreign page may POST without asking, so both are checked here: the Origin must be the host that was asked, or
@@ -14,7 +14,6 @@ names in SCALE_ALLOWED_HOSTS and those of loopback alone, which no foreign page 
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
@@ -23,28 +22,17 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scale_app.api.page_policy import page_policy, policy_for
-from scale_app.api.problems import AnswerUnexpected, BodyError, refuse
+from scale_app.api.problems import SAFE_METHODS, AnswerUnexpected, refuse
 from scale_app.api.socket import Inbound
 from scale_app.api.token_in_url import TOKEN_IN_URL, has_token_in_url
 from scale_app.domain.addresses import is_address, is_loopback_name
 from scale_app.domain.target import LOAD_HEADER
 from scale_app.settings import Settings
 
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 ANSWERED_BY_ANY_NAME = ("/healthz", "/readyz")
 """Kubernetes asks its probes by the pod's address."""
 ANSWERED_BY_ANY_ADDRESS = "/metrics"
 """Prometheus finds pods by their addresses. No name was looked up, so nobody can have changed what it leads to."""
-API_BODY_CAP_BYTES = 64 * 1024
-OTHER_BODY_CAP_BYTES = 1024 * 1024
-PLAN_BODY_CAP_BYTES = 2 * 1024 * 1024
-PLANS = re.compile(r"/api/v1/(runs|plans/[^/]+)")
-"""Where a whole plan is sent, which may hold a request's body of 1 MiB."""
-BODY_LIMIT_S = 30.0
-BROKEN_BODY = (
-    "The request's body broke off before its end: it is shorter than Content-Length says, or a chunk of it is not as "
-    "Transfer-Encoding: chunked has it. Send it again, whole."
-)
 LINE_BREAK = "The request's path has a line break in it, and nothing here is called so."
 HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]*)?|\[[0-9A-Fa-f:.]+\](:[0-9]*)?")
 LOOP = "This request is a load test's, and its target is Scale itself, which is never one. Test the demo, or a service."
@@ -83,11 +71,6 @@ class Guard:
         if scope["type"] == "websocket":
             inbound = Inbound(scope, receive, send)
             return await self._app(scope, inbound.receive, inbound.send)
-        if writes:
-            try:
-                receive = await _whole_body(scope, receive)
-            except BodyError as refused:
-                return await refuse(scope, send, refused.status, str(refused))
         return await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
@@ -114,53 +97,6 @@ class Guard:
             "only this server's own pages may write. To let another one, list it in SCALE_ALLOWED_ORIGINS; "
             "behind a proxy, let the proxy pass the Host header on."
         )
-
-
-async def _whole_body(scope: Scope, receive: Receive) -> Receive:
-    """Read the body, at most as much as is allowed here; a `receive` that gives it again. Raises BodyError."""
-    cap = _cap(scope["path"])
-    _check_announced(_header(scope, b"content-length"), cap)
-    try:
-        async with asyncio.timeout(BODY_LIMIT_S):
-            messages = await _read(receive, cap)
-    except TimeoutError:
-        raise BodyError(408, f"The request's body was not complete within {BODY_LIMIT_S:g} s. Send it again.") from None
-
-    async def again() -> Message:
-        return messages.pop(0) if messages else await receive()
-
-    return again
-
-
-def _cap(path: str) -> int:
-    if PLANS.fullmatch(path):
-        return PLAN_BODY_CAP_BYTES
-    return API_BODY_CAP_BYTES if path.startswith("/api/") else OTHER_BODY_CAP_BYTES
-
-
-async def _read(receive: Receive, cap: int) -> list[Message]:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise BodyError(400, BROKEN_BODY)
-        body += message.get("body", b"")
-        if len(body) > cap:
-            raise _too_large(cap)
-        if not message.get("more_body", False):
-            return [{"type": "http.request", "body": bytes(body), "more_body": False}]
-
-
-def _check_announced(lengths: list[str], cap: int) -> None:
-    for length in lengths:
-        if not length.isascii() or not length.isdigit():
-            raise BodyError(400, f"Content-Length: {length[:40]!r} is not a number of bytes.")
-        if len(length) > 18 or int(length) > cap:
-            raise _too_large(cap)
-
-
-def _too_large(cap: int) -> BodyError:
-    return BodyError(413, f"The request's body is larger than {cap:,} bytes, the most accepted here. Send less.")
 
 
 def _header(scope: Scope, name: bytes) -> list[str]:

@@ -15,9 +15,18 @@ from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scale_app.api.guard import HASHED_ASSET, SAFE_METHODS
+from scale_app.api.guard import HASHED_ASSET
 from scale_app.api.plain_page import plain_page
-from scale_app.api.problems import ASKED_FOR, FORBIDDEN, NOT_SIGNED_IN, PROBES, REFERENCE, refuse, status_of
+from scale_app.api.problems import (
+    ASKED_FOR,
+    FORBIDDEN,
+    NOT_SIGNED_IN,
+    PROBES,
+    REFERENCE,
+    SAFE_METHODS,
+    refuse,
+    status_of,
+)
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.identity import CALLER, Caller, NotSignedIn, SignIn, WithoutRole
 from scale_app.service.proxy_headers import BadProxyHeaders, Headers

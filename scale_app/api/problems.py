@@ -26,6 +26,7 @@ NOT_SIGNED_IN, ASKED_FOR = 401, (b"www-authenticate", b"Bearer")
 V1 = "/api/v1"
 REFERENCE = "/api/docs"
 PROBES = ("/healthz", "/readyz", "/metrics", "/openapi.json")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 PROBLEM_JSON = "application/problem+json"
 
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 
+from scale_app.api.bodies import WholeBodies
 from scale_app.api.legacy_routes import TESTS, legacy_operations, metrics_socket
 from scale_app.api.metrics import probe_operations
 from scale_app.api.openapi import openapi
@@ -40,7 +41,7 @@ def api_app(hub: Hub, sign_in: SignInFlow | None = None) -> Starlette:
     """
     return Starlette(
         routes=[*_routes(hub), *(SignInRoutes(sign_in).routes() if sign_in else [])],
-        middleware=[Middleware(AnswerUnexpected)],
+        middleware=[Middleware(AnswerUnexpected), Middleware(WholeBodies)],
         exception_handlers={ScaleError: _on_scale_error, HTTPException: _on_http_exception},
     )
 

@@ -84,6 +84,15 @@ def test_no_other_way_of_asking_is_answered_outside_of_the_guard(
     assert raw(server, head.format("evil.example").encode())[9:12] == b"421"
 
 
+@pytest.mark.parametrize("path", ["/api/v1/runs", "/api/v1/plans/nightly", "/auth/logout", "/"])
+def test_a_stranger_s_body_is_not_waited_for(server: Served, path: str) -> None:
+    """With a large one on each connection strangers took all of the server's memory."""
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {{}}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=WAIT_S) as stranger:
+        stranger.sendall(head.format(1_000_000).encode() + b"{" * 1_000)
+        assert stranger.recv(12)[9:12] in (b"401", b"404", b"413")
+
+
 def test_probes_need_no_name(server: Served) -> None:
     assert [fetch(f"{server.url}{path}")[0] for path in ("/healthz", "/readyz")] == [200, 200]
 

@@ -1,8 +1,7 @@
-"""The guard around any application: foreign pages, large bodies, the unexpected, and what may be kept."""
+"""The guard around any application: foreign pages, the unexpected, and what may be kept."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,7 +12,6 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from scale_app.api import guard
 from scale_app.api.guard import Guard
 from scale_app.settings import Settings
 
@@ -52,7 +50,6 @@ def client() -> Iterator[TestClient]:
     inside = Starlette(
         routes=[
             Route("/api/echo", echo, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
-            Route("/_upload", echo, methods=["POST"]),
             Route("/breaks", breaks),
             Route("/assets/{rest:path}", asset),
             Route("/logo.svg", asset),
@@ -154,56 +151,6 @@ def test_a_socket_of_a_program_is_opened(client: TestClient) -> None:
     with client.websocket_connect("ws://scale.example:8000/_event") as socket:
         socket.send_text("4hello")
         assert socket.receive_text() == "4hello"
-
-
-@pytest.mark.parametrize(("path", "cap"), [("/api/echo", 64 * 1024), ("/_upload", 1024 * 1024)])
-@pytest.mark.parametrize("announced", [True, False])
-def test_a_body_is_taken_up_to_the_cap_and_not_a_byte_more(
-    client: TestClient, path: str, cap: int, announced: bool
-) -> None:
-    for size, status in ((cap, 200), (cap + 1, 413)):
-        body = b"x" * size
-        response = client.post(path, content=body if announced else iter([body[:1000], body[1000:]]))
-        assert response.status_code == status
-    assert f"{cap:,} bytes" in response.json()["error"]
-
-
-@pytest.mark.parametrize(("length", "status"), [("9" * 30, 413), ("-1", 400), ("ten", 400)])
-def test_an_announced_length_is_checked_before_the_body_is_read(client: TestClient, length: str, status: int) -> None:
-    response = client.post("/api/echo", content=b"x", headers={"Content-Length": length})
-    assert response.status_code == status
-
-
-async def test_a_body_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "BODY_LIMIT_S", 0.01)
-    sent: list[dict[str, object]] = []
-
-    async def receive() -> dict[str, object]:
-        await asyncio.sleep(0.005)
-        return {"type": "http.request", "body": b"x", "more_body": True}
-
-    async def send(message: dict[str, object]) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "path": "/api/echo", "headers": [(b"host", b"localhost")]}
-    await Guard(Starlette(), Settings())(scope, receive, send)  # type: ignore[arg-type]
-    assert sent[0]["status"] == 408
-
-
-async def test_a_body_that_breaks_off_is_a_bad_request_and_reaches_nobody(client: TestClient) -> None:
-    messages = [{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}]
-    sent: list[dict[str, object]] = []
-
-    async def receive() -> dict[str, object]:
-        return messages.pop(0)
-
-    async def send(message: dict[str, object]) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "path": "/breaks", "headers": [(b"host", b"localhost")]}
-    await Guard(client.app, Settings())(scope, receive, send)  # type: ignore[arg-type]
-    assert sent[0]["status"] == 400
-    assert guard.BROKEN_BODY.encode() in sent[1]["body"]  # type: ignore[operator]
 
 
 def test_the_unexpected_shows_no_traceback(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:

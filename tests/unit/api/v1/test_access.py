@@ -90,7 +90,7 @@ def test_anothers_token_is_neither_seen_nor_revoked(client: TestClient, calling:
         ({"name": ""}, "name"),
         ({"name": "a\r\nb"}, "name"),
         ({"name": "a\x00"}, "name"),
-        ({"name": "x" * 100_000}, "name"),
+        ({"name": "x" * 60_000}, "name"),
         ({"name": "x", "role": "root"}, "role"),
         ({"name": "x", "days": -1}, "days"),
         ({"name": "x", "days": 1e308}, "days"),
