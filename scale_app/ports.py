@@ -108,7 +108,8 @@ class Gatekeeper(Protocol):
     async def admit(self, plan: LoadPlan, recent_s: float = 0.0) -> Admitted:
         """Where the plan's target may be reached. Raises TargetRefused or TargetUnavailable; sends no load.
 
-        recent_s: how old may be what the clusters listed last, to find the Service to which a URL leads.
+        recent_s: how old may be what the clusters listed last, to find the Service to which a URL leads; above 0
+        nothing at all is sent to the target.
         """
 
 

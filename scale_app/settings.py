@@ -56,8 +56,8 @@ class Settings:
     allowed_origins (SCALE_ALLOWED_ORIGINS): origins ("https://scale.example"), separated by commas, whose pages may
         write although their host name differs; the server's own pages always may.
     allowed_hosts (SCALE_ALLOWED_HOSTS): names ("scale.example", "*.example"), separated by commas and without ports,
-        under which this server answers besides localhost, against DNS rebinding. `scale serve` wants them where
-        SCALE_HOST is not loopback.
+        under which this server answers besides localhost, against DNS rebinding. By none of them it is a target.
+        `scale serve` wants them where SCALE_HOST is not loopback.
     max_connections, max_connections_per_client (SCALE_MAX_CONNECTIONS, SCALE_MAX_CONNECTIONS_PER_CLIENT): the most
         connections at the same time, in all and from one address; of IPv6, from one network of 64 bits. A proxy is one
         client, however many people use it.

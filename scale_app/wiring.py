@@ -7,7 +7,7 @@ Adapters are loaded by what needs them: the hub's take 0.2 s, the clusters' and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -166,6 +166,8 @@ def _hub() -> Hub:
             own_names=own_names(own),
             own_ports=_own_ports,
             doors=doors_of(own.public_url, own.allowed_hosts, own.port),
+            own_domains=[name for name in own.allowed_hosts if "*" in name],
+            is_scale=_is_scale,
         ),
         generators={Source.DEMO: workers, Source.HEADER: workers, Source.SIMULATED: SimulatedGenerator(clock)},
         directories={Source.DEMO: demo, Source.SIMULATED: SimulatedPods(clock)},
@@ -251,6 +253,12 @@ def _own_ports() -> frozenset[int]:
     """Those on which this process listens, or another Scale with these settings."""
     workers = load_worker_listener().listen.rpartition(":")[2]
     return listening_ports() | {settings().port} | ({int(workers)} if workers else set())
+
+
+async def _is_scale(url: str, addresses: Sequence[str], host: str) -> bool:
+    from scale_app.adapters.own_answer import answers_as_scale  # late: few plans need it
+
+    return await answers_as_scale(url, addresses, host)
 
 
 @cache

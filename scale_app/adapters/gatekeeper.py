@@ -1,8 +1,9 @@
 """The gate that every plan passes: names are resolved and own addresses recognised here, the domain decides.
 
-The only packets that leave are the resolver's. A name is admitted with the addresses it has now, one network each;
-a service without a fixed address (headless, DNS failover) that gets a new pod during a run is not loaded there until
-the next run. That is the price of refusing a name that is later pointed at another machine.
+The only packets that leave are the resolver's, and one request to a name in a domain of this server's own. A name is
+admitted with the addresses it has now, one network each; a service without a fixed address (headless, DNS failover)
+that gets a new pod during a run is not loaded there until the next run. That is the price of refusing a name that is
+later pointed at another machine.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from urllib.parse import urlsplit
 
 from scale_app.domain.addresses import plain, readings
-from scale_app.domain.admission import Doors, check_behind, check_host_header, check_name, host_of, may_load
+from scale_app.domain.admission import (
+    Doors,
+    check_behind,
+    check_host_header,
+    check_name,
+    host_of,
+    may_load,
+    names_host,
+    scale_answered,
+)
 from scale_app.domain.cluster import (
     NO_CLUSTER,
     ServiceFound,
@@ -40,6 +50,7 @@ FindService = Callable[[ServiceRef], Awaitable[ServiceFound]]
 LeadsTo = Callable[[str, Sequence[str], str, float], Awaitable[ServiceRef | None]]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 Ports = Callable[[], Collection[int]]
+IsScale = Callable[[str, Sequence[str], str], Awaitable[bool]]
 
 
 class TargetGatekeeper:
@@ -49,7 +60,8 @@ class TargetGatekeeper:
 
     find_service: looks a Service up in its cluster; leads_to: gives the one to which a URL leads, from the addresses of
     its host, the host that requests name, and how old the answer may be. None when no cluster is configured.
-    secrets: of the operator, each with the targets that it is bound to. own_names: of this installation.
+    secrets: of the operator, each with the targets that it is bound to. own_names: of this installation. own_domains:
+    "*.domains" by whose names it answers; is_scale: tells whether it does so under a URL, None for never asking.
     """
 
     def __init__(
@@ -64,6 +76,8 @@ class TargetGatekeeper:
         own_names: Collection[str] = (),
         own_ports: Ports = frozenset,
         doors: Doors = (),
+        own_domains: Collection[str] = (),
+        is_scale: IsScale | None = None,
     ) -> None:
         self._allowed = tuple(allowed)
         self._demo_url = demo_url
@@ -75,6 +89,8 @@ class TargetGatekeeper:
         self._own_names = tuple(own_names)
         self._own_ports = own_ports
         self._doors = doors
+        self._own_domains = tuple(own_domains)
+        self._is_scale = is_scale
 
     async def admit(self, plan: LoadPlan, recent_s: float = 0.0) -> Admitted:
         url = plan.target_url
@@ -89,7 +105,18 @@ class TargetGatekeeper:
         networks = await self._networks(url, addresses, found, own)
         _check_not_dropped(url, networks, found)
         secrets = self._secrets_for(plan, addresses, found, own)
+        if not recent_s:  # only for a load that is to begin
+            await self._check_not_scale(plan, addresses)
         return Admitted(url, Source.HEADER, networks, found.service if found else None, secrets, bool(own))
+
+    async def _check_not_scale(self, plan: LoadPlan, addresses: Sequence[str]) -> None:
+        """Raise TargetRefused where this server answers under a name that only its own domain tells of."""
+        given = next(iter(hosts_asked(plan.headers)), "")
+        names = (host_of(plan.target_url), host_of(f"//{given}"))
+        if self._is_scale is None or not any(names_host(self._own_domains, name) for name in names):
+            return
+        if await self._is_scale(plan.target_url, addresses, given):
+            raise scale_answered(plan.target_url)
 
     async def _checked(self, plan: LoadPlan) -> tuple[ServiceFound | None, list[str]]:
         """The Service that the plan names, and the addresses of its URL's host. Raises TargetRefused for a name that

@@ -26,7 +26,7 @@ from scale_app.api.problems import SAFE_METHODS, AnswerUnexpected, refuse
 from scale_app.api.socket import Inbound
 from scale_app.api.token_in_url import TOKEN_IN_URL, has_token_in_url
 from scale_app.domain.addresses import is_address, is_loopback_name
-from scale_app.domain.target import LOAD_HEADER
+from scale_app.domain.target import LOAD_HEADER, LOOP_STATUS
 from scale_app.settings import Settings
 
 ANSWERED_BY_ANY_NAME = ("/healthz", "/readyz")
@@ -78,7 +78,7 @@ class Guard:
         if objection := host_objection(scope["path"], _header(scope, b"host"), self._allowed_hosts):
             return 421, objection
         if _header(scope, LOAD_HEADER.lower().encode()):
-            return 508, LOOP
+            return LOOP_STATUS, LOOP
         if "\n" in scope["path"]:  # where the patterns of routes end, so that none of them would be found
             return 400, LINE_BREAK
         return (400, TOKEN_IN_URL) if has_token_in_url(scope) else None

@@ -43,7 +43,8 @@ def host_of(url: str) -> str:
 
 
 def doors_of(public_url: str, names: Iterable[str], port: int) -> Doors:
-    """Where this server is reached. names: by which it answers; those with "*" are others' names as well."""
+    """Where this server is reached. names: by which it answers; those with "*" are others' names as well, of which
+    only an answer tells: see `scale_answered`."""
     hosts = [host_of(f"//[{name}]" if ":" in name else f"//{name}") for name in names if "*" not in name]
     public = {(host_of(public_url), port_of_url(public_url))} if public_url else set()
     doors = public | {(host, each) for host in hosts for each in (*WEB_PORTS, port)}
@@ -210,6 +211,14 @@ def _own_server(url: str, what: str) -> TargetRefused:
         f"Load to {url} was refused before a packet was sent: {what} is Scale itself, which is never a target, "
         "whatever SCALE_ALLOWED_TARGETS says. Test the demo, by its name, or a service; if Scale is not there, set "
         "SCALE_PORT to the port where it is."
+    )
+
+
+def scale_answered(url: str) -> TargetRefused:
+    """The target was asked, and Scale answered."""
+    return TargetRefused(
+        f"Load to {url} was refused after one request without load: Scale itself answers there, which is never a "
+        "target, whatever SCALE_ALLOWED_TARGETS says. Test the demo, by its name, or a service."
     )
 
 

@@ -108,6 +108,8 @@ def check_service(service: str, target_url: str) -> None:
 USER_AGENT = "scale-load-test"
 LOAD_HEADER = "X-Scale-Load"
 """In every request of the load: by it a server of ours knows what came back to it through proxies or Services."""
+LOOP_STATUS = 508
+"""What it answers to them."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 IDEMPOTENT_METHODS = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
 """Those whose request may be sent again when a connection turns out to be closed (RFC 9110, 9.2.2)."""

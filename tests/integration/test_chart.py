@@ -136,7 +136,9 @@ def test_with_every_part_on_the_server_gets_settings_that_it_takes() -> None:
     given = environment(objects)
     for name, key in SECRETS.items():
         assert given.pop(name) == {"secretKeyRef": {"name": "scale", "key": key}}
-    texts = {name: value for name, value in given.items() if isinstance(value, str)}
+    texts = {
+        name: value.replace("$(POD_NAMESPACE)", "scale") for name, value in given.items() if isinstance(value, str)
+    }
     identity, settings = load_identity(texts), load_settings({"SCALE_HOST": "0.0.0.0", **texts})
     assert identity.objection("0.0.0.0") == ""
     assert {name: role.value for name, role in identity.roles.items()} == {
@@ -145,7 +147,10 @@ def test_with_every_part_on_the_server_gets_settings_that_it_takes() -> None:
     assert identity.oidc.issuer == "https://login.example/realms/main"
     assert texts["SCALE_HISTORY_MB"] == "1500000"
     assert (settings.limits.users, settings.public_url) == (2000, "https://scale.example.com")
-    assert set(settings.allowed_hosts) >= {"scale", "scale.example.com", "s.example", "scale.internal"}
+    assert set(settings.allowed_hosts) == {
+        *("scale", "scale.scale", "scale.scale.svc", "scale.scale.svc.cluster.local"),
+        *("scale.example.com", "s.example", "scale.internal"),
+    }
     assert "password" not in str(objects)
 
 

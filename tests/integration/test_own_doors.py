@@ -3,6 +3,7 @@ this machine's own sockets and resolver."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -14,11 +15,14 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from scale_app.adapters import own_answer
 from scale_app.adapters.gatekeeper import TargetGatekeeper, is_own_address
+from scale_app.adapters.own_answer import answers_as_scale
 from scale_app.adapters.this_machine import listening_ports
 from scale_app.domain.errors import TargetRefused, TargetUnavailable
 from scale_app.domain.plan import LoadPlan
 from tests.serving import PROJECT, Served, fetch, free_port, served
+from tests.tiny_server import served as tiny_served
 
 JSON = {"Content-Type": "application/json"}
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
@@ -34,7 +38,11 @@ LISTEN = (
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    settings = {"SCALE_ALLOWED_TARGETS": ",".join(LISTED), "SCALE_PUBLIC_URL": "https://scale.test"}
+    settings = {
+        "SCALE_ALLOWED_TARGETS": ",".join((*LISTED, "*.team.test")),
+        "SCALE_PUBLIC_URL": "https://scale.test",
+        "SCALE_ALLOWED_HOSTS": "*.team.test",
+    }
     with served(
         [sys.executable, "-m", "tests.integration.hub_application"],
         environment=os.environ | {"PYTHONPATH": str(PROJECT)} | settings,
@@ -150,3 +158,48 @@ def test_a_load_that_comes_back_by_an_unknown_way_is_refused_at_the_door(server:
     status, answer = fetch(f"{server.url}/api/v1/runs", {"X-Scale-Load": "1"})
     assert (status, b"is Scale itself" in answer) == (508, True)
     assert fetch(f"{server.url}/api/v1/runs")[0] == 200
+
+
+async def test_scale_is_known_by_its_answer_and_nothing_else_is(server: Served) -> None:
+    there = f"http://x.team.test:{server.port}/any/path?a=b"
+    assert await answers_as_scale(there, ["127.0.0.1"])
+    assert await answers_as_scale(there, ["::1", "127.0.0.1"])  # it listens on the second alone
+    assert await answers_as_scale(f"http://api.test:{server.port}/", ["127.0.0.1"], "x.team.test")
+    assert not await answers_as_scale(f"http://127.0.0.1:{free_port()}/", ["127.0.0.1"])
+    heads = []
+
+    async def pod(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere.test/\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with tiny_served(pod) as port:
+        assert not await answers_as_scale(f"http://cart.team.test:{port}/a?b", ["127.0.0.1"])
+    assert len(heads) == 1
+    assert heads[0].startswith(b"HEAD /a?b HTTP/1.1\r\n")
+    assert f"Host: cart.team.test:{port}".encode() in heads[0]
+
+
+async def test_a_silent_target_holds_a_start_up_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_answer, "LIMIT_S", 0.3)
+    silent = asyncio.Event()
+
+    async def never(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await silent.wait()
+
+    async with tiny_served(never) as port:
+        assert not await answers_as_scale(f"http://x.team.test:{port}/", ["127.0.0.1"])
+
+
+async def test_the_server_behind_a_proxy_under_a_name_of_its_own_domain_is_refused(server: Served) -> None:
+    async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", server.port)
+        back.write(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(await there.readuntil(b"\r\n\r\n"))
+        await writer.drain()
+        back.close()
+
+    async with tiny_served(passed_on) as port:
+        plan = {"url": f"http://127.0.0.1:{port}/", "headers": {"Host": "x.team.test"}}
+        status, answer = await asyncio.to_thread(lambda: started(server, **plan))
+    assert (status, "Scale itself answers there" in answer["detail"]) == (403, True), answer

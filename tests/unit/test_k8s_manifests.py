@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from scale_app.api.guard import host_objection
+from scale_app.domain.admission import doors_of
 from scale_app.domain.cluster import Need, Rule
 from scale_app.domain.source import NEEDS
 from scale_app.identity_settings import load_identity
@@ -53,12 +54,24 @@ def test_there_is_exactly_one_pod_also_during_an_update() -> None:
 
 
 def test_it_answers_by_the_names_of_its_service_and_its_ingress() -> None:
-    given = {each["name"]: each.get("value", "") for each in container()["env"]}
-    allowed = load_settings({"SCALE_HOST": "0.0.0.0", **given}).allowed_hosts
+    allowed = load_settings({"SCALE_HOST": "0.0.0.0", **environment_in("any")}).allowed_hosts
     service, hosts = one("Service")["metadata"]["name"], [rule["host"] for rule in one("Ingress")["spec"]["rules"]]
-    names = [service, f"{service}.any.svc", f"{service}.any.svc.cluster.local", *hosts]
+    names = [service, f"{service}.any", f"{service}.any.svc", f"{service}.any.svc.cluster.local", *hosts]
     assert [name for name in names if host_objection("/", [name], allowed)] == []
     assert host_objection("/", ["evil.example"], allowed)
+    doors = {host for host, _ in doors_of("", allowed, 8_000)}
+    assert doors == set(names)
+
+
+def environment_in(namespace: str) -> dict[str, str]:
+    """What the kubelet makes of the container's environment, in order."""
+    found: dict[str, str] = {}
+    for each in container()["env"]:
+        if "valueFrom" in each:
+            assert each["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
+        text = each.get("value", namespace)
+        found[each["name"]] = re.sub(r"\$\(([A-Z_]+)\)", lambda name: found.get(name[1], name[0]), text)
+    return found
 
 
 def test_the_pod_meets_the_restricted_security_standard() -> None:

@@ -19,9 +19,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end }}
 
-{{- /* Every name by which browsers and programs reach Scale; under any other it answers only its probes. */ -}}
+{{- /* Every name by which browsers and programs reach Scale; under any other it answers only its probes. The kubelet puts
+       the namespace in. */ -}}
 {{- define "scale.hosts" -}}
-{{- $hosts := list .Release.Name "*.svc" "*.svc.cluster.local" -}}
+{{- $own := printf "%s.$(POD_NAMESPACE)" .Release.Name -}}
+{{- $hosts := list .Release.Name $own (printf "%s.svc" $own) (printf "%s.svc.cluster.local" $own) -}}
 {{- if .Values.ingress.enabled }}{{ $hosts = append $hosts .Values.ingress.host }}{{ end -}}
 {{- if .Values.httpRoute.enabled }}{{ $hosts = concat $hosts .Values.httpRoute.hostnames }}{{ end -}}
 {{- with .Values.publicUrl }}{{ $hosts = append $hosts (urlParse . | dig "hostname" "") }}{{ end -}}

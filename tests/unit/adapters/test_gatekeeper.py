@@ -361,3 +361,55 @@ async def test_a_service_that_is_reached_by_an_address_that_does_not_drop_is_loa
     gate = cluster_gate(found, "edge", edge=addresses)
     admitted = await gate.admit(LoadPlan("http://edge:8080/", service="shop/cart"))
     assert admitted.service == CART
+
+
+class Answers:
+    """Who answers under a URL. scales: those under which Scale does; asked: (url, addresses, host)."""
+
+    def __init__(self, *scales: str) -> None:
+        self.scales = scales
+        self.asked: list[tuple[str, tuple[str, ...], str]] = []
+
+    async def __call__(self, url: str, addresses: Sequence[str], host: str) -> bool:
+        self.asked.append((url, tuple(addresses), host))
+        return url in self.scales
+
+
+def gate_in_a_domain(answers: Answers) -> TargetGatekeeper:
+    names = Names(
+        **{"scale.shop.svc": ["10.0.0.1", "10.0.0.2"], "cart.shop.svc": ["10.0.0.3"], "api.test": ["10.0.0.4"]}
+    )
+    listed = ("*.svc", "api.test")
+    return TargetGatekeeper(
+        listed, demo_url, resolve=names, is_own=lambda _: False, own_domains=("*.svc",), is_scale=answers
+    )
+
+
+async def test_this_server_is_no_target_by_a_name_that_only_its_own_domain_tells_of() -> None:
+    answers = Answers("http://scale.shop.svc/")
+    with pytest.raises(TargetRefused, match="after one request without load: Scale itself answers there"):
+        await gate_in_a_domain(answers).admit(LoadPlan("http://scale.shop.svc/"))
+    assert answers.asked == [("http://scale.shop.svc/", ("10.0.0.1", "10.0.0.2"), "")]
+
+
+async def test_another_service_in_the_servers_own_domain_is_a_target_like_any_other() -> None:
+    answers = Answers()
+    assert (await gate_in_a_domain(answers).admit(LoadPlan("http://cart.shop.svc/"))).networks == ("10.0.0.3/32",)
+    assert len(answers.asked) == 1
+
+
+async def test_nobody_is_asked_elsewhere_nor_while_a_target_is_typed_nor_before_it_is_allowed() -> None:
+    answers = Answers("http://scale.shop.svc/", "http://api.test/")
+    gate = gate_in_a_domain(answers)
+    assert (await gate.admit(LoadPlan("http://api.test/"))).networks
+    assert (await gate.admit(LoadPlan("http://scale.shop.svc/"), recent_s=10.0)).networks
+    with pytest.raises(TargetRefused, match="not in SCALE_ALLOWED_TARGETS"):
+        await gate.admit(LoadPlan("http://elsewhere.test/"))
+    assert answers.asked == []
+
+
+async def test_a_host_header_in_the_servers_own_domain_is_asked_too() -> None:
+    answers = Answers("http://api.test/")
+    with pytest.raises(TargetRefused, match="Scale itself answers there"):
+        await gate_in_a_domain(answers).admit(LoadPlan("http://api.test/", headers={"Host": "scale.shop.svc"}))
+    assert answers.asked == [("http://api.test/", ("10.0.0.4",), "scale.shop.svc")]
