@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from scale_app.domain.judgement import STRICT_ALPHA, VerdictKind
+from scale_app.domain.judgement import LEAST_FURTHER, STRICT_ALPHA, VerdictKind
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.verdict import Verdict
 from scale_app.domain.verdict_sentence import count, rounded
@@ -21,21 +21,62 @@ NEW_CONNECTION_COST = 3.0
 on a machine that is busy with it."""
 
 
-def with_prospect(verdict: Verdict, figures: Figures, plan: LoadPlan) -> Verdict:
-    """The verdict of the whole run, with a sentence on what would decide it; as it is where nothing is open.
+NEWEST, MOST_STEP = 0.1, math.log(1.2)
+"""The least weight of the newest look in an estimate, and how far that may move it at most, up or down. A balancer's CV
+wanders while it is counted, and near the threshold what would decide it jumps: for CVs of 0.02 to 0.04 by more than
+half in one of ten seconds. Weighted so it jumps in none, and is no further from the truth."""
+NOBODY_WAITS_FROM = 0.5
 
-    picks_to_decide is None if these picks will not come, or if it takes millions for a score close to 0.95.
-    """
-    more, effective = verdict.picks_to_decide, verdict.effective_picks
-    if verdict.kind is not VerdictKind.UNDECIDED or more is None or effective is None:
-        return verdict
-    so_far = _so_far(verdict, figures)
-    needed, coming_per_s = effective * (1 + more / so_far), _coming_per_s(verdict, figures, plan, so_far + more)
-    same_s = more / coming_per_s if coming_per_s else math.inf
-    words = _by_fewer(needed, verdict, figures, plan) if same_s > LONG_S else ""
-    words = words or (_by_more(more, same_s, verdict) if same_s <= TOO_LONG_S else _too_long(needed, verdict, figures))
-    come = coming_per_s > 0 and (same_s <= TOO_LONG_S or _maybe_even(verdict))
-    return replace(verdict, sentence=f"{verdict.sentence} {words}", picks_to_decide=more if come else None)
+
+class Prospect:
+    """What would decide one run, as it is told from look to look."""
+
+    def __init__(self) -> None:
+        self._unit, self._looks = "", 0
+        self._log_needed, self._too_many = 0.0, 0.0
+
+    def told(self, verdict: Verdict, figures: Figures, plan: LoadPlan) -> Verdict:
+        """The verdict of the whole run, with a sentence on what would decide it; as it is where nothing is open.
+
+        picks_to_decide is None if these picks will not come, or if it takes millions for a score close to 0.95. Call
+        once a look.
+        """
+        effective = verdict.effective_picks
+        if verdict.kind is not VerdictKind.UNDECIDED or effective is None:
+            return verdict
+        so_far = _so_far(verdict, figures)
+        more = self._steady(verdict, so_far)
+        if more is None:
+            return replace(verdict, picks_to_decide=None)
+        needed, coming_per_s = effective * (1 + more / so_far), _coming_per_s(verdict, figures, plan, so_far + more)
+        same_s = more / coming_per_s if coming_per_s else math.inf
+        words = _by_fewer(needed, verdict, figures, plan) if same_s > LONG_S else ""
+        by_more = same_s <= TOO_LONG_S
+        words = words or (_by_more(more, same_s, verdict) if by_more else _too_long(needed, verdict, figures))
+        come = coming_per_s > 0 and (by_more or _maybe_even(verdict))
+        return replace(verdict, sentence=f"{verdict.sentence} {words}", picks_to_decide=more if come else None)
+
+    def _steady(self, verdict: Verdict, so_far: int) -> int | None:
+        """More of the verdict's unit, by this look and those before; None for too many. The one look at the end, and
+        picks that are spread more evenly than chance, have estimates of their own, which do not jump."""
+        more = verdict.picks_to_decide
+        if not verdict.every_look or verdict.more_even_than_chance:
+            return more
+        if verdict.unit != self._unit:
+            self._unit, self._looks, self._too_many = verdict.unit, 0, 0.0
+        weight = max(NEWEST, 1 / (self._looks + 1))
+        self._too_many += weight * ((more is None) - self._too_many)
+        if more is not None:
+            self._move(math.log(so_far + more), weight)
+        if not self._looks or self._too_many >= NOBODY_WAITS_FROM:
+            return None
+        least = math.ceil((LEAST_FURTHER - 1) * so_far)
+        return max(1, least, math.ceil(math.exp(self._log_needed)) - so_far)
+
+    def _move(self, log_now: float, weight: float) -> None:
+        step = weight * (log_now - self._log_needed)
+        self._log_needed += max(-MOST_STEP, min(step, MOST_STEP)) if self._looks else step
+        self._looks += 1
 
 
 def requests_per_s_with(plan: LoadPlan, requests_per_s: float, requests_per_connection: int) -> float:

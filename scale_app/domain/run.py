@@ -28,7 +28,7 @@ from scale_app.domain.findings import Diagnosis
 from scale_app.domain.findings.facts import Facts
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.plausible import Plausible
-from scale_app.domain.prospect import with_prospect
+from scale_app.domain.prospect import Prospect
 from scale_app.domain.roster import Roster, Surroundings
 from scale_app.domain.samples import (
     ConnectionsSample,
@@ -81,6 +81,7 @@ class Run:
         self._windows = Windows(self._roster, plan.warm_up_s, plan.timeout_s)
         self._alerts = Alerts(plan)
         self._diagnosis = Diagnosis()
+        self._prospect = Prospect()
         self._traffic: TrafficSample | None = None
         self._changes: deque[PodChanged] = deque(maxlen=CHANGES_KEPT)
         self._foreign = ForeignTraffic()
@@ -245,7 +246,7 @@ class Run:
 
     def _figures(self, at_end: bool = False) -> Figures:
         figures = self._windows.figures(self.source, at_end)
-        verdict = with_prospect(figures.verdict, figures, self.plan)
+        verdict = self._prospect.told(figures.verdict, figures, self.plan)
         weights = figures.whole.pods, self.plan.weights, self._roster.service
         return replace(figures, verdict=with_weights(verdict, *weights))
 

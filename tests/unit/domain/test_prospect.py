@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
+from statistics import median
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.prospect import requests_per_s_with
 from scale_app.domain.recording import Began, replayed
+from scale_app.domain.run import Run
 from scale_app.domain.samples import (
     ConnectionLoads,
     LoadEnded,
@@ -22,6 +25,7 @@ from scale_app.domain.samples import (
 )
 from scale_app.domain.snapshot import Source
 from scale_app.domain.verdict import Verdict, VerdictKind
+from tests.fakes_load import observed
 from tests.recorded import analysed
 
 KEPT = LoadPlan(users=50, duration_s=600, requests_per_connection=None, think_time_s=0.1)
@@ -130,6 +134,45 @@ def test_a_score_close_to_the_threshold_asks_for_no_millions_of_connections() ->
 def test_what_luck_left_open_is_not_one_connection_away() -> None:
     verdict = ended(replace(KEPT, requests_per_connection=1), renewed(1_000, 1, fair=(0.506, 0.494)))
     assert verdict.picks_to_decide == pytest.approx(157_000, rel=0.01)
+
+
+EVERY_S, STEADY_S = 500, 60
+
+
+def told_each_second(cv: float, seed: int) -> list[int | None]:
+    """Connections that the run says it takes in all, second by second until it is decided."""
+    rng, picked, totals = np.random.default_rng(seed), np.zeros(5, dtype=int), list[int | None]()
+    shape = np.array([2.0, -0.5, -0.5, -0.5, -0.5])
+    run = Run("run-1", replace(KEPT, requests_per_connection=1), Source.HEADER, 0.0)
+    observed(run, PodsSample(0.0, tuple(PodSeen(f"pod-{i}") for i in range(5))), LoadReady(0.0))
+    for second in range(1, STEADY_S + 1):
+        picked = picked + rng.multinomial(EVERY_S, 0.2 * (1 + cv * shape))
+        pods = {f"pod-{i}": PodCount(int(n), connections=int(n)) for i, n in enumerate(picked)}
+        opened = second * EVERY_S
+        loads = ConnectionLoads({1: opened}, switches={})
+        observed(run, TrafficSample(float(second), 50, opened, pods, connections=opened, loads=loads))
+        assert run.last is not None
+        if run.last.verdict.kind is not VerdictKind.UNDECIDED:
+            break
+        more = run.last.verdict.picks_to_decide
+        totals.append(None if more is None else opened + more)
+    return totals
+
+
+@pytest.mark.parametrize("cv", [0.0, 0.02, 0.03, 0.04])
+def test_what_would_decide_is_steady_from_second_to_second(cv: float) -> None:
+    for seed in range(2):
+        totals = told_each_second(cv, seed)
+        steps = [now / before for before, now in pairwise(totals) if before and now]
+        assert steps
+        assert max(max(steps), 1 / min(steps)) < 1.25
+
+
+def test_a_steady_estimate_is_not_far_from_the_truth() -> None:
+    """19,200 picks decide half of the fair balancers of five pods (`evidence.deciding_picks`)."""
+    totals = [each for seed in range(3) for each in told_each_second(0.0, seed)[5:] if each]
+    assert totals
+    assert median(totals) == pytest.approx(19_200, rel=0.3)
 
 
 def test_a_decided_run_is_told_nothing() -> None:
