@@ -171,5 +171,5 @@ def _is_page(scope: Scope) -> bool:
     if scope["type"] == "websocket":
         return False
     path, accept = scope["path"], joined(scope["headers"], b"accept")
-    data = path in PROBES or (path.startswith(("/api/", "/_", "/ws/")) and path != REFERENCE)
+    data = path in PROBES or (path.startswith(("/api/", "/_", "/ws/")) and not path.startswith(REFERENCE))
     return scope["method"] in SAFE_METHODS and not data and "text/html" in accept

@@ -13,7 +13,9 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
+from scale_app.api.examples import EXAMPLES, WITH_A_TOKEN
 from scale_app.api.problems import STATUS, TITLES, anchor_of
+from scale_app.api.trying import NAVIGATION
 
 Json = dict[str, Any]
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'"
@@ -30,6 +32,7 @@ code, pre { background: var(--soft); border-radius: .25rem; font-size: .9em; }
 code { padding: .1em .3em; overflow-wrap: anywhere; }
 pre { overflow-x: auto; padding: .8rem; }
 pre code { background: none; padding: 0; }
+nav { display: flex; flex-wrap: wrap; gap: 1rem; margin-bottom: 1.5rem; }
 a { color: inherit; text-decoration-thickness: 1px; text-underline-offset: .2em; }
 """
 
@@ -48,7 +51,7 @@ def reference_markdown(document: Json) -> str:
 
 def _markdown(document: Json, types: Iterable[str]) -> str:
     tags = dict.fromkeys(operation["tags"][0] for _, _, operation in _operations(document))
-    parts = ["# API reference", document["info"]["description"], _contents(tags)]
+    parts = ["# API reference", document["info"]["description"], _contents(tags), *_examples()]
     for tag in tags:
         parts.append(f"## {tag}")
         for method, path, operation in _operations(document):
@@ -82,7 +85,7 @@ def reference_html(document: Json) -> str:
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
     return (
         f'<!doctype html><html lang="en"><head>{head}<title>API reference · Scale</title><style>{STYLE}</style></head>'
-        f"<body><main>{body}</main></body></html>\n"
+        f"<body>{NAVIGATION}<main>{body}</main></body></html>\n"
     )
 
 
@@ -98,7 +101,15 @@ def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
 
 
 def _contents(tags: Iterable[str]) -> str:
-    return " · ".join(f"[{tag}](#{slug(tag)})" for tag in (*tags, "Errors", "Types"))
+    return " · ".join(f"[{tag}](#{slug(tag)})" for tag in ("Examples", *tags, "Errors", "Types"))
+
+
+def _examples() -> Iterator[str]:
+    yield "## Examples"
+    yield WITH_A_TOKEN
+    for title, (language, program) in EXAMPLES.items():
+        yield f"### {title}"
+        yield f"```{language}\n{program}```"
 
 
 def _operation(method: str, path: str, operation: Json) -> Iterator[str]:

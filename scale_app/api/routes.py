@@ -21,6 +21,7 @@ from scale_app.api.operation import Operation, route_of
 from scale_app.api.problems import REFERENCE, V1, AnswerUnexpected, error_body, status_of
 from scale_app.api.reference import PAGE_POLICY, reference_html
 from scale_app.api.sign_in import SignInRoutes
+from scale_app.api.trying import trying_routes
 from scale_app.api.v1.access import access_operations
 from scale_app.api.v1.operations import RUN, installation_operations, run_operations
 from scale_app.api.v1.reports import report_operations
@@ -51,6 +52,7 @@ def _routes(hub: Hub) -> list[BaseRoute]:
         *(route_of(operation) for operation in [*legacy_operations(hub), *operations(hub)]),
         WebSocketRoute(f"{RUN}/stream", run_stream(hub)),
         *_documents(hub),
+        *trying_routes(),
         Route("/api/{rest:path}", _nowhere, methods=METHODS),
         WebSocketRoute("/ws/metrics", metrics_socket(hub)),
     ]

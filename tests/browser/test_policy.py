@@ -48,11 +48,24 @@ def test_a_run_and_its_page_keep_to_the_policy(
     assert of_a_run.evaluate("window.violations") == []
 
 
-@pytest.mark.parametrize("path", ["/api/docs", "/nothing-here"])
+@pytest.mark.parametrize("path", ["/api/docs", "/api/docs/try", "/nothing-here"])
 def test_a_page_beside_the_app_keeps_to_its_own(chromium: Browser, server: Served, path: str) -> None:
     page = chromium.new_context().new_page()
     page.add_init_script(NOTE_VIOLATIONS)
     page.goto(f"{server.url}{path}", wait_until="networkidle")
+    assert page.evaluate("window.violations") == []
+    page.context.close()
+
+
+def test_a_call_is_tried_on_the_page_and_answered(chromium: Browser, server: Served) -> None:
+    page = chromium.new_context().new_page()
+    page.add_init_script(NOTE_VIOLATIONS)
+    page.goto(f"{server.url}/api/docs/try")
+    asked = page.locator("#operations-Server-isAlive")
+    asked.get_by_role("button").first.click()
+    asked.get_by_role("button", name="Execute").click()
+    expect(asked.locator(".live-responses-table .response .response-col_status").first).to_contain_text("200")
+    expect(asked.locator(".request-snippets, .curl-command").first).to_contain_text("curl -X 'GET'")
     assert page.evaluate("window.violations") == []
     page.context.close()
 

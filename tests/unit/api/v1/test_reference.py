@@ -9,6 +9,7 @@ import pytest
 
 from scale_app.api.problems import STATUS, TITLES, anchor_of
 from scale_app.api.reference import reference_html, routes_markdown, slug
+from scale_app.api.trying import TRY
 from tests.unit.api.conftest import Site
 
 KEPT = Path(__file__).parents[4] / "docs" / "reference" / "api.md"
@@ -25,7 +26,8 @@ def test_the_page_needs_no_network_and_runs_nothing(site: Site) -> None:
     response = site.client.get("/api/docs")
     assert (response.status_code, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert not re.search(r"<(script|link|img|iframe)|https?://(?!api\.shop)|@import|url\(", response.text)
+    loaded = re.sub(r"<pre>.*?</pre>", "", response.text, flags=re.DOTALL)
+    assert not re.search(r"<(script|link|img|iframe)|https?://(?!api\.shop)|@import|url\(", loaded)
     assert "<h3 id=" in response.text
 
 
@@ -35,6 +37,12 @@ def test_every_link_of_the_page_leads_somewhere(site: Site) -> None:
     assert set(re.findall(r'href="#([^"]+)"', page)) <= anchors
     assert {anchor_of(status, kind) for kind, status in STATUS.items()} <= anchors
     assert {anchor_of(status) for status in TITLES} <= anchors
+
+
+def test_the_page_leads_back_to_the_app_and_on_to_where_calls_are_tried(site: Site) -> None:
+    links = re.findall(r'href="(/[^"]*)"', site.client.get("/api/docs").text)
+    assert {"/", "/runs", "/targets", TRY} <= set(links)
+    assert [link for link in links if link.startswith("/api") and site.client.get(link).status_code != 200] == []
 
 
 def test_a_problems_type_is_an_anchor_of_the_reference(site: Site) -> None:
