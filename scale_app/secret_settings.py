@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from scale_app.domain.admission import host_of
+from scale_app.domain.admission import host_of, names_this_machine
 from scale_app.domain.errors import SettingsError
 from scale_app.domain.secret import BINDING_SUFFIX, LEAST_CHARACTERS, VALUE, Secret, is_secret_name
 from scale_app.settings import TARGETS_ACCEPTED, Settings, read_setting, read_targets
 
 
-def load_secrets(environment: Mapping[str, str] = os.environ) -> tuple[Secret, ...]:
+def load_secrets(environment: Mapping[str, str] = os.environ, installation: Collection[str] = ()) -> tuple[Secret, ...]:
     """SCALE_SECRET_<NAME> with SCALE_SECRET_<NAME>_FOR; one that has only one of the two may go nowhere.
 
-    Raises SettingsError, which never holds a value.
+    installation: its own names. Raises SettingsError, which never holds a value, also for a binding to this machine.
     """
     known = {name.removesuffix(BINDING_SUFFIX) for name in environment}
-    return tuple(_secret(name, environment) for name in sorted(known) if is_secret_name(name))
+    found = tuple(_secret(name, environment) for name in sorted(known) if is_secret_name(name))
+    for secret in found:
+        _check_elsewhere(secret, installation)
+    return found
 
 
 def own_names(settings: Settings) -> tuple[str, ...]:
     """Host names of this installation that are known, those of whole domains left out."""
     known = (*settings.allowed_hosts, host_of(settings.public_url))
     return tuple(name for name in known if name and not name.startswith("*."))
+
+
+def _check_elsewhere(secret: Secret, installation: Collection[str]) -> None:
+    for target in secret.targets:
+        if names_this_machine(target, installation):
+            raise SettingsError(
+                f"{secret.name}{BINDING_SUFFIX} = {target!r} is not accepted: that is this machine, to which a secret "
+                "is never sent. Name the machines of the targets, or leave it out."
+            )
 
 
 def _secret(name: str, environment: Mapping[str, str]) -> Secret:

@@ -162,7 +162,7 @@ def _hub() -> Hub:
             demo.url,
             find_service=catalog.find if catalog else None,
             leads_to=catalog.leads_to if catalog else None,
-            secrets=load_secrets(),
+            secrets=load_secrets(installation=own_names(own)),
             own_names=own_names(own),
             own_ports=_own_ports,
             doors=doors_of(own.public_url, own.allowed_hosts, own.port),

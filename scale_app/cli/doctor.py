@@ -27,7 +27,7 @@ from scale_app.cli.server_token import TOKEN_FROM, bearer_header
 from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
-from scale_app.domain.errors import PlanError, ScaleError
+from scale_app.domain.errors import PlanError, ScaleError, SettingsError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import MEGABYTE, Retention
 from scale_app.domain.secret import BINDING_SUFFIX, Secret
@@ -35,7 +35,7 @@ from scale_app.domain.source import NEEDS
 from scale_app.domain.unanswered import advice_on
 from scale_app.identity_settings import IdentitySettings, load_identity, on_loopback
 from scale_app.ports import Admitted
-from scale_app.secret_settings import load_secrets
+from scale_app.secret_settings import load_secrets, own_names
 from scale_app.settings import Settings, load_settings, require_hosts
 
 PATIENCE_S = 10.0
@@ -70,7 +70,7 @@ async def _of_here(plan: LoadPlan) -> list[Row]:
 
     settings = load_settings()
     rows = [page_row(), await port_row(settings), callers_row(load_identity(), settings.host)]
-    rows += [local_ports_row(settings), *secret_rows(load_secrets())]
+    rows += [local_ports_row(settings), *_secrets_of_here(settings)]
     try:
         async with opened(None, beside=False) as client:
             rows.append(Row("database", "ok", "The database can be read and written."))
@@ -79,8 +79,16 @@ async def _of_here(plan: LoadPlan) -> list[Row]:
             rows.append(await target_row(plan, hub.admitted))
             rows.extend(source_rows(await client.permissions()))
     except ScaleError as error:
-        rows.append(Row("database", "problem", str(error)))
+        if all(row.found != str(error) for row in rows):
+            rows.append(Row("database", "problem", str(error)))
     return rows
+
+
+def _secrets_of_here(settings: Settings) -> list[Row]:
+    try:
+        return secret_rows(load_secrets(installation=own_names(settings)))
+    except SettingsError as error:
+        return [Row("secret", "problem", str(error))]
 
 
 async def _of_server(url: str) -> list[Row]:

@@ -128,6 +128,15 @@ def names_host(entries: Collection[str], host: str) -> bool:
     return any(_fits(entry.lower().rstrip("."), host) for entry in entries)
 
 
+def names_this_machine(entry: str, own_names: Collection[str] = ()) -> bool:
+    """Can an entry of a list mean nothing but this machine? own_names: those of this installation."""
+    name = entry.lower().rstrip(".")
+    networks = _network(entry)
+    inner = [each for network in networks if network.num_addresses == 1 for each in readings(network.network_address)]
+    here = any(map(_loopback, networks)) or any(each.is_loopback for each in inner)
+    return here or is_loopback_name(name.removeprefix("*.")) or name in own_names
+
+
 def check_behind(url: str, behind: Iterable[tuple[str, int]], own_ports: Collection[int]) -> None:
     """Raise TargetRefused when this server is behind a Service itself. behind: its pods here, with their ports."""
     for address, port in behind:

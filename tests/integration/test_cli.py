@@ -357,3 +357,22 @@ def test_a_run_that_passes_is_marked_as_the_baseline_that_was_asked_for(terminal
     uneven = terminal.types("run", "--target", "simulated?pods=3&cv=1", *asked[3:])
     assert uneven.exit_code == 1
     assert "The run was not set as the baseline one" in uneven.stderr
+
+
+def test_a_secret_that_is_bound_to_this_machine_is_a_problem_for_the_doctor_and_stops_the_start(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCALE_SECRET_SHOP", "a secret of the shop")
+    monkeypatch.setenv("SCALE_SECRET_SHOP_FOR", "localhost")
+    said = "SCALE_SECRET_SHOP_FOR = 'localhost' is not accepted: that is this machine, to which a secret is never sent."
+    examined = terminal.types("doctor", "--json")
+    problems = [row for row in json.loads(examined.output) if row["status"] == "problem"]
+    assert (examined.exit_code, [row["name"] for row in problems]) == (3, ["secret"])
+    assert problems[0]["found"].startswith(said)
+    served = subprocess.run(
+        [sys.executable, "-m", "scale_app.cli", "serve"],
+        cwd=PROJECT, env={**os.environ, "SCALE_PORT": str(free_port())}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (served.returncode, served.stderr.startswith(said)) == (64, True), served.stderr
+    monkeypatch.setenv("SCALE_SECRET_SHOP_FOR", "shop.example")
+    assert "problem" not in {row["status"] for row in terminal.json("doctor") if row["name"] == "secret"}

@@ -38,6 +38,27 @@ def test_a_binding_that_names_no_target_stops_the_start(targets: str) -> None:
     assert VALUE not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("localhost", "LOCALHOST.", "pods.localhost", "*.localhost", "127.0.0.1", "127.0.0.0/8", "127.1.2.0/24"),
+        *("::1", "::ffff:127.0.0.1", "scale.example"),
+    ],
+)
+def test_a_binding_to_this_machine_stops_the_start_with_a_sentence(target: str) -> None:
+    environment = {"SCALE_SECRET_SHOP": VALUE, "SCALE_SECRET_SHOP_FOR": f"api.shop.svc,{target}"}
+    with pytest.raises(SettingsError, match="this machine, to which a secret is never sent") as refused:
+        load_secrets(environment, installation=("scale.example",))
+    assert "SCALE_SECRET_SHOP_FOR = " in str(refused.value)
+    assert VALUE not in str(refused.value)
+
+
+@pytest.mark.parametrize("target", ["localhost.example", "0.0.0.0/0", "128.0.0.1", "*.example", "kubernetes:a/b"])
+def test_a_binding_that_others_have_too_is_taken(target: str) -> None:
+    environment = {"SCALE_SECRET_SHOP": VALUE, "SCALE_SECRET_SHOP_FOR": target}
+    assert load_secrets(environment, installation=("scale.example",))[0].targets == (target,)
+
+
 @pytest.mark.parametrize("value", ["hunter2", "hunter2\r\nX-Other: b", "hunter2-häuser", "hunter2\0hunter2"])
 def test_a_value_that_cannot_be_sent_or_kept_out_of_answers_stops_the_start_unseen(value: str) -> None:
     with pytest.raises(SettingsError, match="SCALE_SECRET_SHOP is not accepted") as refused:
