@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scale_app.api.page_policy import page_policy, policy_for
 from scale_app.api.problems import SAFE_METHODS, AnswerUnexpected, refuse
-from scale_app.api.socket import Inbound
+from scale_app.api.socket import TAKEN, Inbound
 from scale_app.api.token_in_url import TOKEN_IN_URL, has_token_in_url
 from scale_app.domain.addresses import is_address, is_loopback_name
 from scale_app.domain.target import LOAD_HEADER, LOOP_STATUS
@@ -69,8 +69,9 @@ class Guard:
         if writes and objection:
             return await refuse(scope, send, 403, objection)
         if scope["type"] == "websocket":
-            inbound = Inbound(scope, receive, send)
-            return await self._app(scope, inbound.receive, inbound.send)
+            with TAKEN.counted(scope.get("client")) as took:
+                inbound = Inbound(scope, receive, send, took)
+                return await self._app(scope, inbound.receive, inbound.send)
         return await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:

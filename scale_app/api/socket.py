@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import anyio
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from scale_app.domain.addresses import plain
 from scale_app.domain.errors import PlanError, RunNotFound, ScaleError
 from scale_app.domain.events import Event
 
@@ -115,11 +116,57 @@ async def close(socket: WebSocket, code: int, reason: str) -> None:
             await socket.close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
 
 
+class TakenBytes:
+    """Of each open WebSocket, how many bytes of whole messages came, by the client's address and port.
+
+    The server keeps the parts of a message until the last one is there. What a connection received beside this is such
+    parts: cli/connections.py cuts it where they are many.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, int], int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._of)
+
+    @contextmanager
+    def counted(self, client: tuple[str, int] | None) -> Iterator[Callable[[int], None]]:
+        """While the WebSocket is open; call the result with the bytes of each message."""
+        host, port = client or ("", 0)
+        key = _peer(host, int(port))  # granian tells it as text
+        self._of[key] = 0
+
+        def add(size_bytes: int) -> None:
+            self._of[key] = self._of.get(key, 0) + size_bytes
+
+        try:
+            yield add
+        finally:
+            self._of.pop(key, None)
+
+    def of(self, host: str, port: int) -> int | None:
+        """None for what is no open WebSocket."""
+        return self._of.get(_peer(host, port))
+
+
+def _peer(host: str, port: int) -> tuple[str, int]:
+    """The same for an IPv4 address however it is written."""
+    with suppress(ValueError):
+        address = plain(host)
+        host = str(getattr(address, "ipv4_mapped", None) or address)
+    return host, port
+
+
+TAKEN = TakenBytes()
+
+
 class Inbound:
     """The two ends of one WebSocket. It is closed, with the reason, instead of giving on what is too much."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, took: Callable[[int], None]) -> None:
+        """took: is called with the bytes of each message."""
         self._page = scope["path"].startswith(PAGE_SOCKET)
+        self._took = took
         self._receive = receive
         self._send = send
         self._closed = False
@@ -127,7 +174,11 @@ class Inbound:
     async def receive(self) -> Message:
         """The next message, or a disconnect if that message is too large."""
         message = {"type": "websocket.disconnect", "code": TOO_BIG} if self._closed else await self._receive()
-        if message["type"] == "websocket.receive" and (why := objection(_content(message), self._page)):
+        if message["type"] != "websocket.receive":
+            return message
+        content = _content(message)
+        self._took(len(content.encode(errors="replace") if isinstance(content, str) else content))
+        if why := objection(content, self._page):
             await self.send({"type": "websocket.close", "code": TOO_BIG, "reason": why})
             return {"type": "websocket.disconnect", "code": TOO_BIG}
         return message

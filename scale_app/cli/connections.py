@@ -31,6 +31,7 @@ from granian.net import SocketSpec  # type: ignore[attr-defined]
 from granian.server.embed import Server
 from starlette.types import ASGIApp
 
+from scale_app.api.socket import TAKEN
 from scale_app.child_process import allow_all_files
 from scale_app.cli.commands import CannotStart
 
@@ -48,13 +49,15 @@ LOOK_EVERY_S = 1.0
 SAY_EVERY_S = 60.0
 TOO_MANY = (
     "%s connections were cut: at most %s of one client (SCALE_MAX_CONNECTIONS_PER_CLIENT) and %s in all "
-    "(SCALE_MAX_CONNECTIONS) may be open."
+    "(SCALE_MAX_CONNECTIONS) may be open, and of a WebSocket's message that is not complete at most 4 MiB may come."
 )
 LOGGED_AS_ALL: dict[str, Any] = {"handlers": {}, "formatters": {}, "loggers": {"_granian": {}, "granian.access": {}}}
 """In place of granian's handlers; see log_lines.py."""
 OPEN_FILES = Path("/proc/self/fd")
-TCP_INFO = struct.Struct("=B119xQ")
-"""Of Linux' tcp_info: the state, and how many bytes the client has acknowledged."""
+TCP_INFO = struct.Struct("=B119xQQ")
+"""Of Linux' tcp_info: the state, how many bytes the client has acknowledged, and how many came from it."""
+MOST_IN_PARTS_BYTES = 4 * 1024 * 1024
+"""Of a WebSocket's message that is not complete; the longest that is taken has 1 MB."""
 OPEN_STATES = (1, 8)
 """ESTABLISHED and CLOSE_WAIT; the others are being let go."""
 
@@ -106,13 +109,17 @@ def allow_connections(connections: int) -> None:
 
 
 class AcceptedConnection(NamedTuple):
-    """A client's connection. order: when it was first seen. answered: it has taken bytes of an answer."""
+    """A client's connection. order: when it was first seen. answered: it has taken bytes of an answer.
+
+    in_parts: it is a WebSocket's, and more has come over it than messages that are complete.
+    """
 
     file: int
     peer: tuple[Any, ...]
     client: str
     order: int
     answered: bool
+    in_parts: bool = False
 
     @property
     def rank(self) -> tuple[bool, int]:
@@ -138,12 +145,13 @@ class ConnectionWatch:
     def look(self) -> int:
         """Cut what is too much now; how many."""
         files = os.listdir(OPEN_FILES)
-        if len(files) <= min(self._in_all, self._per_client):
+        if len(files) <= min(self._in_all, self._per_client) and not TAKEN:
             self._orders = {}
             return 0
         found = list(self._connections(map(int, files)))
         self._orders = {each.peer: each.order for each in found}
-        return sum(map(_cut, surplus(found, self._in_all, self._per_client)))
+        kept = [each for each in found if not each.in_parts]
+        return sum(map(_cut, set(found).difference(kept).union(surplus(kept, self._in_all, self._per_client))))
 
     def _look_on(self) -> None:
         while True:
@@ -163,11 +171,13 @@ class ConnectionWatch:
         for file in files:
             # A file that is closed meanwhile, or is no connection, is passed over.
             with suppress(OSError), _copy(file) as seen:
-                state, taken_bytes = _state(seen)
+                state, taken_bytes, came_bytes = _state(seen)
                 if state in OPEN_STATES and seen.getsockname()[1] == self._port:
                     peer = seen.getpeername()
                     order = self._orders[peer] if peer in self._orders else next(self._next)
-                    yield AcceptedConnection(file, peer, client_of(peer[0]), order, answered=taken_bytes > 1)
+                    whole = TAKEN.of(*peer[:2])
+                    in_parts = whole is not None and came_bytes - whole > MOST_IN_PARTS_BYTES
+                    yield AcceptedConnection(file, peer, client_of(peer[0]), order, taken_bytes > 1, in_parts)
 
 
 def surplus(found: list[AcceptedConnection], in_all: int, per_client: int) -> list[AcceptedConnection]:
@@ -204,10 +214,12 @@ def _copy(file: int) -> socket.socket:
         raise
 
 
-def _state(seen: socket.socket) -> tuple[int, int]:
-    """Of a TCP connection its state and how many bytes its client took. Raises OSError for what is none."""
-    state, taken_bytes = TCP_INFO.unpack(seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO.size))
-    return state, taken_bytes
+def _state(seen: socket.socket) -> tuple[int, int, int]:
+    """Of a TCP connection its state, and how many bytes its client took and sent. Raises OSError for what is none."""
+    state, taken_bytes, came_bytes = TCP_INFO.unpack(
+        seen.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO.size)
+    )
+    return state, taken_bytes, came_bytes
 
 
 def _cut(each: AcceptedConnection) -> bool:

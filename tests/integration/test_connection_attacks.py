@@ -16,6 +16,7 @@ from contextlib import ExitStack
 import pytest
 
 from scale_app.child_process import allow_all_files
+from scale_app.cli.connections import LOOK_EVERY_S
 from tests.serving import PROJECT, Served, fetch, free_port, served
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit of one client is not kept")
@@ -138,6 +139,32 @@ def test_many_connections_of_one_client_that_said_something(attacked: Attacked, 
     attacked.assert_answered()
     until(lambda: open_ones(kept) <= PER_CLIENT)
     attacked.assert_answered()
+
+
+def test_messages_of_a_websocket_that_never_end(attacked: Attacked) -> None:
+    """The server kept up to 64 MB of each, whoever may not more than look."""
+    (sending, *others) = attacked.connect(20, HANDSHAKE)
+    for _ in range(60):
+        attacked.say(sending, frame(0 if _ else 1, b"a" * 200_000))
+    until(lambda: not is_open(sending))
+    assert open_ones(others) == len(others)
+    attacked.assert_answered()
+
+
+def test_a_websocket_of_many_messages_that_are_complete_is_not_cut(attacked: Attacked) -> None:
+    (sending,) = attacked.connect(1, HANDSHAKE, source=ORDINARY)
+    for _ in range(3_000):
+        sending.sendall(frame(0x81, b"a" * 4_000))
+    attacked.assert_answered()
+    time.sleep(2 * LOOK_EVERY_S)  # there is nothing to wait for: that it is not cut
+    assert is_open(sending)
+
+
+def frame(first_byte: int, payload: bytes) -> bytes:
+    """Of a client, masked by zeros. first_byte: the kind, with 0x80 for the last of a message."""
+    long = 127 if len(payload) > 0xFFFF else 126
+    size = len(payload).to_bytes(8 if long == 127 else 2, "big")
+    return bytes([first_byte, 0x80 | long]) + size + bytes(4) + payload
 
 
 def test_heads_of_a_byte_at_a_time(attacked: Attacked) -> None:
