@@ -48,6 +48,8 @@ class Settings:
 
     host, port (SCALE_HOST, SCALE_PORT): where page, API and WebSocket listen; by default on loopback only.
     database_url (SCALE_DATABASE_URL): an SQLAlchemy async URL: sqlite+aiosqlite:///... or postgresql+asyncpg://...
+    redis_url (SCALE_REDIS_URL, or in the file SCALE_REDIS_URL_FILE): the Redis that several servers on one database
+        share, redis://:password@host:6379/0, or rediss://. Each controls its own runs, and shows others' as stored.
     allowed_targets (SCALE_ALLOWED_TARGETS): the allowed targets besides the demo, separated by commas: hosts
         ("api.shop.svc"), domains with all subdomains ("*.shop.svc"), addresses, CIDR ranges, and Services of a
         configured cluster ("kubernetes:shop/cart", "kubernetes:shop/*"). A range lists no names, and no range or domain
@@ -86,6 +88,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     database_url: str = DEFAULT_DATABASE_URL
+    redis_url: str = field(default="", repr=False)
     allowed_targets: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
@@ -112,6 +115,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         host=read("SCALE_HOST", own.host, _host, "an address or a host name to listen on"),
         port=read("SCALE_PORT", own.port, _port, "a whole number from 1 to 65535"),
         database_url=read("SCALE_DATABASE_URL", own.database_url, _database, DATABASES_ACCEPTED),
+        redis_url=_redis_url(read_secret(environment, "SCALE_REDIS_URL")),
         allowed_targets=read("SCALE_ALLOWED_TARGETS", (), read_targets, TARGETS_ACCEPTED),
         allowed_hosts=read("SCALE_ALLOWED_HOSTS", (), _hosts, HOSTS_ACCEPTED),
         allowed_origins=read("SCALE_ALLOWED_ORIGINS", (), _origins, "origins such as https://scale.example"),
@@ -280,6 +284,12 @@ def _notify_urls(text: str) -> tuple[str, ...]:
                 "separated by commas or spaces (the value is not shown because it may hold a secret)."
             )
     return urls
+
+
+def _redis_url(text: str) -> str:
+    if text and not re.fullmatch(r"rediss?://[^\s/]+(/\S*)?", text):
+        raise SettingsError("SCALE_REDIS_URL is not accepted: redis://:password@host:6379/0, or rediss:// with TLS.")
+    return text
 
 
 def _whole(text: str) -> int:

@@ -13,8 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scale_app.adapters.in_process import LocalLeases
-from scale_app.adapters.store import SqlAccessStore, SqlRunStore, is_current, migrate
+from scale_app.adapters.store import SqlAccessStore, SqlRunStore, is_current
 from scale_app.adapters.store.backup import back_up, restore
 from scale_app.adapters.this_machine import (
     SystemClock,
@@ -29,6 +28,7 @@ from scale_app.domain.record import INTERRUPTED
 from scale_app.domain.snapshot import Source
 from scale_app.identity_settings import IdentitySettings, load_identity
 from scale_app.ports import Adapters, RunStore
+from scale_app.replicas import in_use, let_go_of_redis, redis_warnings, run_leases
 from scale_app.secret_settings import load_secrets, own_names
 from scale_app.settings import Settings, load_settings, load_worker_listener
 
@@ -56,6 +56,7 @@ __all__ = [
     "lifespan",
     "missing_file",
     "opened_access",
+    "redis_warnings",
     "restored",
     "server_beside",
     "sessions",
@@ -174,11 +175,12 @@ def _hub() -> Hub:
         store=SqlRunStore(own.database_url, clock),
         demo=demo,
         clock=clock,
-        leases=LocalLeases(clock),
+        leases=run_leases(clock),
         notifiers=_notifiers(),
         catalog=catalog,
         counters=counters,
         cluster_pods=cluster_pods,
+        alone=not own.redis_url,
     )
     return Hub(adapters, access(), own.limits, own.max_runs, own.public_url, retention=own.retention)
 
@@ -186,7 +188,7 @@ def _hub() -> Hub:
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Database migrated, hub open; at the end every load, the demo and the database are let go."""
-    async with _prepared(settings().database_url):
+    async with in_use(settings().database_url):
         await _hub().open()
         keeping = asyncio.create_task(audit().keep())
         try:
@@ -199,6 +201,7 @@ async def lifespan() -> AsyncIterator[None]:
             await _demo().close()
             if clusters := _clusters():
                 await clusters.close()
+            await let_go_of_redis()
 
 
 @asynccontextmanager
@@ -211,7 +214,7 @@ async def opened_access() -> AsyncIterator[Access]:
 
     url = settings().database_url
     if not await is_current(url):
-        async with _prepared(url):
+        async with in_use(url):
             pass
     try:
         yield permitted(access(), audit(), SystemClock())
@@ -223,10 +226,11 @@ async def opened_access() -> AsyncIterator[Access]:
 @asynccontextmanager
 async def history(database_url: str) -> AsyncIterator[RunStore]:
     """The store of runs. What an earlier process left running was interrupted. Raises StoreUnavailable."""
-    async with _prepared(database_url):
+    async with in_use(database_url):
         store = SqlRunStore(database_url, SystemClock())
         try:
-            await store.mark_interrupted(INTERRUPTED)
+            if not settings().redis_url:  # the servers that share the database look after that
+                await store.mark_interrupted(INTERRUPTED)
             yield store
         finally:
             await store.close()
@@ -239,14 +243,6 @@ async def restored(database_url: str, file: Path, replace: bool) -> str:
     """
     with single_instance(database_url):
         return await restore(database_url, file, replace)
-
-
-@asynccontextmanager
-async def _prepared(database_url: str) -> AsyncIterator[None]:
-    """This process has the database for itself, with this version's tables. Raises StoreUnavailable."""
-    with single_instance(database_url):
-        await migrate(database_url)
-        yield
 
 
 def _own_ports() -> frozenset[int]:

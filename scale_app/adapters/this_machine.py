@@ -47,14 +47,19 @@ def listening_ports() -> frozenset[int]:
 
 
 @contextmanager
-def single_instance(database_url: str) -> Iterator[None]:
-    """Hold this machine's lock for the database. Raises StoreUnavailable when another process holds it."""
+def single_instance(database_url: str, shared: bool = False) -> Iterator[None]:
+    """Hold this machine's lock for the database. Raises StoreUnavailable when another process holds it.
+
+    shared: those that all say so may hold it together.
+    """
     path = _lock_file(database_url)
-    with _locked(path):
+    with _locked(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX) as lock:
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # another one holds it still
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink(missing_ok=True)
 
 
 def announce(database_url: str, url: str) -> None:
@@ -78,7 +83,7 @@ def server_beside(database_url: str) -> str:
 
 def _is_held(lock: IO[str]) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return True
     return False
@@ -89,19 +94,21 @@ def _lock_file(database_url: str) -> Path:
     return Path(tempfile.gettempdir()) / f"scale-{os.getuid()}-{digest}.lock"
 
 
-def _locked(path: Path) -> IO[str]:
+def _locked(path: Path, kind: int) -> IO[str]:
     while True:
         lock = open(path, "a", opener=partial(os.open, mode=0o600))  # noqa: SIM115
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except OSError:
             lock.close()
             raise StoreUnavailable(
-                "Another Scale on this machine uses the same database (SCALE_DATABASE_URL), but only one may. "
+                "Another Scale on this machine uses the same database (SCALE_DATABASE_URL), but only one may, unless "
+                "all share one Redis (SCALE_REDIS_URL). "
                 "If it is your server, add --server URL to the command; else stop it, or use another database."
             ) from None
         if _is_at(lock, path):
-            lock.truncate(0)
+            if kind == fcntl.LOCK_EX:
+                lock.truncate(0)
             return lock
         lock.close()  # the earlier holder removed the file between our opening and locking it
 

@@ -71,6 +71,10 @@ async def _of_here(plan: LoadPlan) -> list[Row]:
     settings = load_settings()
     rows = [page_row(), await port_row(settings), callers_row(load_identity(), settings.host)]
     rows += [local_ports_row(settings), *_secrets_of_here(settings)]
+    shared = await redis_rows(wiring.redis_warnings) if settings.redis_url else []
+    rows += shared
+    if any(row.status == "problem" for row in shared):
+        return rows
     try:
         async with opened(None, beside=False) as client:
             rows.append(Row("database", "ok", "The database can be read and written."))
@@ -163,6 +167,15 @@ def callers_row(identity: IdentitySettings, host: str) -> Row:
         return Row("sign-in", "ok", "Nobody signs in; only this machine reaches the server.")
     remedy = "Let only people whom you trust reach it, or let them sign in: docs/reference/settings.md."
     return Row("sign-in", "note", EVERYBODY, remedy)
+
+
+async def redis_rows(warnings: Callable[[], Awaitable[list[str]]]) -> list[Row]:
+    """Does what several servers share answer, and does it keep what it is given?"""
+    try:
+        found = await warnings()
+    except ScaleError as error:
+        return [Row("redis", "problem", str(error))]
+    return [Row("redis", "note", sentence) for sentence in found] or [Row("redis", "ok", "Redis answers.")]
 
 
 def local_ports_row(settings: Settings) -> Row:

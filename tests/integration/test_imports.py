@@ -13,8 +13,8 @@ import pytest
 NAMES = "import sys, json; print(json.dumps(sorted(sys.modules)))"
 COMMAND = "from scale_app.cli import main\ntry:\n main({})\nexcept SystemExit:\n pass"
 COMPUTING = {"numpy", "scipy"}
-OF_SOME_SETTINGS = {"asyncpg", "kubernetes", "aiohttp", "apprise", "alembic"}
-"""What only PostgreSQL, a cluster, receivers of alerts or an older database need."""
+OF_SOME_SETTINGS = {"asyncpg", "kubernetes", "aiohttp", "apprise", "alembic", "redis"}
+"""What only PostgreSQL, a cluster, receivers of alerts or an older database or several servers need."""
 OF_THE_SERVER = {"reflex", "granian", "starlette", "scale_app.service", "scale_app.ui", "scale_app.worker"}
 OF_REPORTS = {"jinja2", "junitparser", "scale_app.pictures"}
 

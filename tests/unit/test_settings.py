@@ -27,6 +27,7 @@ def test_every_setting_is_read() -> None:
             "SCALE_HOST": "0.0.0.0",
             "SCALE_PORT": "8080",
             "SCALE_DATABASE_URL": "postgresql+asyncpg://scale@db/scale",
+            "SCALE_REDIS_URL": "rediss://:a-secret@redis:6380/2",
             "SCALE_ALLOWED_TARGETS": "api.shop.svc, *.Shop.svc,10.0.0.0/8",
             "SCALE_ALLOWED_ORIGINS": "https://scale.example",
             "SCALE_ALLOWED_HOSTS": "Scale.example, *.corp.example, fd00::7",
@@ -46,6 +47,8 @@ def test_every_setting_is_read() -> None:
     )
     assert (settings.host, settings.port) == ("0.0.0.0", 8080)
     assert settings.database_url == "postgresql+asyncpg://scale@db/scale"
+    assert settings.redis_url == "rediss://:a-secret@redis:6380/2"
+    assert "a-secret" not in repr(settings)
     assert settings.allowed_targets == ("api.shop.svc", "*.shop.svc", "10.0.0.0/8")
     assert settings.allowed_origins == ("https://scale.example",)
     assert settings.allowed_hosts == ("scale.example", "*.corp.example", "fd00::7")
@@ -162,3 +165,10 @@ def test_workers_settings_that_cannot_work_stop_the_start_and_show_no_secret(env
     with pytest.raises(SettingsError, match="SCALE_WORKER_") as caught:
         load_settings(environment)
     assert "short-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["a-secret", "http://:a-secret@host", "redis://", "redis:// :a-secret@host"])
+def test_a_wrong_url_of_redis_is_told_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError, match="SCALE_REDIS_URL is not accepted") as refused:
+        load_settings({"SCALE_REDIS_URL": url})
+    assert "a-secret" not in str(refused.value)

@@ -5,6 +5,7 @@ Every change is one Lua script, so that it happens whole or not at all, and by t
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -44,12 +45,15 @@ def shown(url: str) -> str:
 
 
 class Server:
-    """One Redis, for one installation: its keys begin with the installation's id. Connects at its first use."""
+    """One Redis, for one installation: its keys begin with the installation's id. Connects at its first use.
 
-    def __init__(self, url: str, installation: str) -> None:
+    installation: that id, which the database knows; to be set before anything is asked for.
+    """
+
+    def __init__(self, url: str, installation: str = "") -> None:
         """Raises BusUnavailable for a URL of no use."""
         self.url = url
-        self._installation = installation
+        self.installation = installation
         with self.border("Reading SCALE_REDIS_URL"):
             self.redis = Redis.from_url(
                 url,
@@ -62,7 +66,7 @@ class Server:
 
     def key(self, kind: str, name: str) -> str:
         """All keys of an installation are in one slot of a cluster, since scripts change several."""
-        return f"scale:{{{self._installation}}}:{kind}:{name}"
+        return f"scale:{{{self.installation}}}:{kind}:{name}"
 
     async def run(self, doing: str, script: str, keys: Sequence[str], values: Sequence[str | bytes | int]) -> Any:
         """The answer of a Lua script. doing: what is tried, as in "Renewing a lease". Raises BusUnavailable."""
@@ -90,6 +94,15 @@ class Server:
         said = " ".join(str(error).split()).rstrip(". ") or type(error).__name__
         # The client quotes a URL that it cannot read.
         return said.replace(self.url, shown(self.url))
+
+    async def identity(self) -> str:
+        """The id of this Redis, the same for every server of the installation. Raises BusUnavailable."""
+        await self.ask("Reading the id of Redis", "SET", self.key("id", "redis"), uuid.uuid4().hex, "NX")
+        return str(await self.ask("Reading the id of Redis", "GET", self.key("id", "redis")), "ascii")
+
+    async def remember(self, identity: str) -> None:
+        """It is this one, whatever Redis has forgotten. Raises BusUnavailable."""
+        await self.ask("Keeping the id of Redis", "SET", self.key("id", "redis"), identity)
 
     async def close(self) -> None:
         await self.redis.aclose()

@@ -157,7 +157,8 @@ async def _update_run(session: AsyncSession, run_id: str, changed: dict[str, Any
 
 async def _must_change(session: AsyncSession, statement: Update | Delete, otherwise: ScaleError) -> None:
     """Raises `otherwise` when there is no such row."""
-    result: Any = await session.execute(statement)
+    # Not applied to the rows that were read before: what is in a damaged one may be no number to add to.
+    result: Any = await session.execute(statement, execution_options={"synchronize_session": False})
     if not result.rowcount:
         raise otherwise
 

@@ -72,3 +72,16 @@ def test_a_database_is_missing_where_there_is_no_file(tmp_path: Path) -> None:
     file.touch()
     assert missing_file(url) is None
     assert missing_file("postgresql+asyncpg://scale@db/scale") is None
+
+
+def test_those_that_share_it_hold_it_together_and_nobody_else_does(locks: Path) -> None:
+    url = "sqlite+aiosqlite:///a.db"
+    with single_instance(url, shared=True):
+        with single_instance(url, shared=True), pytest.raises(StoreUnavailable), single_instance(url):
+            pass
+        with pytest.raises(StoreUnavailable), single_instance(url):
+            pass
+        assert len(list(locks.iterdir())) == 1
+    assert list(locks.iterdir()) == []
+    with single_instance(url), pytest.raises(StoreUnavailable), single_instance(url, shared=True):
+        pass

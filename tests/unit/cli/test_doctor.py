@@ -10,8 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.cli.doctor import Row, Status, callers_row, history_row, port_row, secret_rows, source_rows, target_row
+from scale_app.cli.doctor import (
+    Row,
+    Status,
+    callers_row,
+    history_row,
+    port_row,
+    redis_rows,
+    secret_rows,
+    source_rows,
+    target_row,
+)
 from scale_app.domain.cluster import NO_CLUSTER, PermissionList, SourcePermission
+from scale_app.domain.errors import BusUnavailable
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import KEEP_ALL, Retention
 from scale_app.domain.secret import Secret
@@ -163,3 +174,20 @@ def test_who_may_come_in_is_told(said: dict[str, str], host: str, status: Status
     row = callers_row(load_identity(said), host)
     assert (row.status, row.found[: len(found)]) == (status, found)
     assert ("SCALE_PROXY_NETWORKS" in row.remedy) is (status == "problem")
+
+
+@pytest.mark.parametrize(("sentences", "statuses"), [([], ["ok"]), (["It forgets.", "It evicts."], ["note", "note"])])
+async def test_a_redis_that_answers_is_in_order_but_for_what_it_may_lose(
+    sentences: list[str], statuses: list[str]
+) -> None:
+    async def found() -> list[str]:
+        return sentences
+
+    assert [row.status for row in await redis_rows(found)] == statuses
+
+
+async def test_a_redis_that_does_not_answer_is_a_problem() -> None:
+    async def away() -> list[str]:
+        raise BusUnavailable("Looking at Redis failed.")
+
+    assert await redis_rows(away) == [Row("redis", "problem", "Looking at Redis failed.")]
