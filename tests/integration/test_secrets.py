@@ -23,6 +23,8 @@ from tests.tiny_server import served
 
 RUNS = "/api/v1/runs"
 OWN = "127.0.0.1,localhost,*.localhost,::1,0.0.0.0/0,::/0"
+ALL = "0.0.0.0/0,::/0"
+"""What a secret may be bound to and this machine is in."""
 
 
 @contextlib.contextmanager
@@ -109,7 +111,7 @@ def test_a_secret_that_a_target_says_back_is_nowhere(tmp_path: Path) -> None:
 def open_to_itself(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server whose operator allows it to load itself, and binds the secret to all that there is."""
     scratch = tmp_path_factory.mktemp("open")
-    settings = {"SCALE_SECRET_SHOP": VALUE, "SCALE_SECRET_SHOP_FOR": OWN, "SCALE_ALLOWED_TARGETS": OWN}
+    settings = {"SCALE_SECRET_SHOP": VALUE, "SCALE_SECRET_SHOP_FOR": ALL, "SCALE_ALLOWED_TARGETS": OWN}
     with server_of("hub_application", scratch, **settings) as server:
         yield server
 
