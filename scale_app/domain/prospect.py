@@ -8,7 +8,7 @@ from dataclasses import replace
 from scale_app.domain.judgement import LEAST_FURTHER, STRICT_ALPHA, VerdictKind
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.verdict import Verdict
-from scale_app.domain.verdict_sentence import count, rounded
+from scale_app.domain.verdict_sentence import count, rounded, three_digits
 from scale_app.domain.window import Figures
 
 LONG_S = 600.0
@@ -131,7 +131,7 @@ def _too_long(needed: float, verdict: Verdict, figures: Figures) -> str:
     now = figures.whole.per_second(figures.whole.requests)
     return (
         f"About {rounded(math.ceil(needed / LONG_S)):,} requests/s{each} would decide within {_span(LONG_S)}"
-        f"{_if_even(verdict, 'fewer')}; now it is {now:,.3g} requests/s."
+        f"{_if_even(verdict, 'fewer')}; now it is {three_digits(now)} requests/s."
     )
 
 

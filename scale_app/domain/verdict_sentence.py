@@ -167,4 +167,9 @@ def _percent(share: float, digits: int) -> str:
 
 def milliseconds(latency_ms: float) -> str:
     """A latency with three significant digits at most."""
-    return f"{latency_ms:,.0f} ms" if latency_ms >= 100 else f"{latency_ms:.3g} ms"
+    return f"{three_digits(latency_ms)} ms"
+
+
+def three_digits(value: float) -> str:
+    """At least three significant digits, and never a power of ten: 0.25, 12.5, 12,345."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

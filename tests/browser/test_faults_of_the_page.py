@@ -131,3 +131,16 @@ def started(server: Served, **plan: object) -> str:
     status, answer = fetch(f"{server.url}/api/v1/runs", {"Content-Type": "application/json"}, json.dumps(plan).encode())
     assert status == 201, answer
     return str(json.loads(answer)["run_id"])
+
+
+def test_long_thresholds_hide_no_run_in_a_comparison(new_page: Callable[..., Page], server: Served) -> None:
+    limits = {name: {"warn": 0.5, "fail": 0.9} for name in ("pod_share", "failure_share")}
+    gate = limits | {"p95_ms": {"warn": 100, "fail": 200}, "p99_ms": {"warn": 300, "fail": 400}, "baseline": "n" * 60}
+    plan = {"target_url": "simulated?pods=4", "users": 20, "spawn_rate": 20, "duration_s": 2}
+    first, second = started(server, **plan), started(server, **plan, gate=gate)
+    for run_id in (first, second):
+        expect(new_page(f"/runs/{run_id}").get_by_test_id("run-state")).to_have_text("Finished")
+    page = new_page(f"/compare?ids={first},{second}", width=1_400)
+    table = page.get_by_test_id("compared-plan")
+    expect(table).to_contain_text("pod_share")
+    assert table.evaluate("table => table.parentElement.scrollWidth <= table.parentElement.clientWidth + 1")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -28,7 +31,7 @@ from scale_app.domain.snapshot import RunState
 from scale_app.service.hub import Hub
 from scale_app.settings import Settings
 from tests.integration.hubs import opened_hub
-from tests.serving import free_port
+from tests.serving import PROJECT, free_port, served
 
 PLAN = LoadPlan(users=20, spawn_rate=40, duration_s=2, think_time_s=0.02, gate=Gate(score=Levels(0.99, 0.1)))
 
@@ -133,3 +136,20 @@ async def test_a_command_beside_a_server_asks_it_without_being_told(
             assert await _runs(None, 5) == await _runs(url, 5)
             assert url in capsys.readouterr().err
             await hub.stop(run_id)
+
+
+def test_a_server_is_found_by_a_command_with_its_database_for_as_long_as_it_serves(tmp_path: Path) -> None:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("SCALE_")}
+
+    def listed(database_url: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "scale_app.cli", "runs"]
+        environment = own | {"SCALE_DATABASE_URL": database_url}
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=PROJECT, check=False)
+
+    with served(scratch=tmp_path, environment=own) as running:
+        beside = listed(running.database_url)
+        assert (beside.returncode, f"The server at {running.url} has the database" in beside.stderr) == (0, True)
+        assert "has the database" not in listed(f"sqlite+aiosqlite:///{tmp_path}/another.db").stderr
+        running.stop()
+        alone = listed(running.database_url)
+        assert (alone.returncode, alone.stderr, alone.stdout) == (0, "", "No runs yet.\n")

@@ -5,6 +5,7 @@ Each answer asks the hub and says what it said.
 
 from __future__ import annotations
 
+from scale_app import version
 from scale_app.api.operation import CheckedRequest, Made, Operation
 from scale_app.api.problems import STARTS, V1
 from scale_app.api.v1 import shapes
@@ -198,7 +199,7 @@ def installation_operations(hub: Hub) -> list[Operation]:
 
 async def _installation(hub: Hub) -> shapes.Installation:
     active = tuple(record.run_id for record in hub.active())
-    return shapes.Installation(hub.limits, hub.max_runs, active, hub.notify_problem, hub.storing)
+    return shapes.Installation(hub.limits, hub.max_runs, active, hub.notify_problem, hub.storing, version())
 
 
 async def _caller(_asked: CheckedRequest) -> Caller:

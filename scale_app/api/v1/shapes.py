@@ -185,7 +185,8 @@ class SavedPlans:
 class Installation:
     """What this installation allows and its state.
 
-    limits: of one run. max_runs: runs that may send load at the same time. active_runs: the ids of the active ones.
+    version: the installed one. limits: of one run. max_runs: runs that may send load at the same time.
+    active_runs: the ids of the active ones.
     notify_problem: why alerts cannot be delivered, "" if they can or if there is no receiver.
     storing: data that is not stored yet, also of earlier runs.
     """
@@ -195,6 +196,7 @@ class Installation:
     active_runs: tuple[str, ...]
     notify_problem: str
     storing: Storing = Storing()
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

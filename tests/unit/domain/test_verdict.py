@@ -7,6 +7,7 @@ import pytest
 
 from scale_app.domain.balance import balance
 from scale_app.domain.verdict import VerdictKind, judge
+from scale_app.domain.verdict_sentence import three_digits
 from tests.unit.domain.verdicts import fair, numbers, one_each
 
 EVEN, UNEVEN, UNDECIDED, NO_DATA = VerdictKind
@@ -246,3 +247,10 @@ def test_one_pod_is_even_and_says_why() -> None:
     verdict = one_each([12])
     assert verdict.kind is EVEN
     assert "one pod" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(0.25, "0.25"), (12.5, "12.5"), (99.96, "100"), (1_234.5, "1,234"), (1e6, "1,000,000")]
+)
+def test_a_number_is_never_written_as_a_power_of_ten(value: float, written: str) -> None:
+    assert three_digits(value) == written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scale_app import version
 from scale_app.codec import to_wire
 from scale_app.domain.errors import StoreUnavailable, TargetUnavailable
 from scale_app.domain.record import Storing
@@ -59,6 +60,7 @@ def test_the_installation_says_its_limits_and_what_runs(site: Site) -> None:
         "active_runs": [run_id],
         "notify_problem": "",
         "storing": to_wire(Storing()),
+        "version": version(),
     }
 
 
