@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import logging
 import re
 from collections.abc import Mapping
 
@@ -18,7 +17,6 @@ from scale_app.domain.sign_in import SignInAttempt, SignInRefused, SignInUnavail
 from scale_app.service.browser_sessions import SESSION_S
 from scale_app.service.sign_in import ATTEMPT_S, CALLBACK, SignInFlow
 
-log = logging.getLogger(__name__)
 LOGIN, LOGOUT = "/auth/login", "/auth/logout"
 NO_STORE = {"Cache-Control": "no-store"}
 STATUS: Mapping[type[ScaleError], int] = {
@@ -70,7 +68,12 @@ class SignInRoutes:
     async def _callback(self, request: Request) -> Response:
         attempt = _unpacked(request.cookies.get(self._attempt, ""))
         try:
-            secret = await self._flow.finish(attempt, *_brought(request), _address(request))
+            state, code = _brought(request)
+        except SignInRefused as error:
+            self._flow.note_refused(error.reason, _address(request))
+            return await self._refused(request, error)
+        try:
+            secret = await self._flow.finish(attempt, state, code, _address(request))
         except (SignInRefused, WithoutRole, SignInUnavailable, StoreUnavailable) as error:
             return await self._refused(request, error)
         answer = RedirectResponse(attempt.target if attempt else "/", 303, NO_STORE)
@@ -80,7 +83,6 @@ class SignInRoutes:
 
     async def _refused(self, request: Request, error: ScaleError) -> Response:
         """Somebody who signed in meanwhile, in another tab or by going back, is where the person wanted to be."""
-        log.warning("a sign-in was refused: %s", error.reason if isinstance(error, SignInRefused) else error)
         if isinstance(error, SignInRefused) and await self._signed_in(request):
             return RedirectResponse("/", 303, NO_STORE)
         answer = _refusal(error)

@@ -51,11 +51,15 @@ class SignInFlow:
             secret = await self.sessions.begin(person)
         except (SignInRefused, WithoutRole) as error:
             reason = error.reason if isinstance(error, SignInRefused) else str(error)
-            self._note(SIGNING_IN, address, person.name if person else "", reason=reason)
+            self.note_refused(reason, address, person.name if person else "")
             raise
         principal = await self.sessions.principal(secret)
         self._note(SIGNING_IN, address, person.name, principal.role if principal else "")
         return secret
+
+    def note_refused(self, reason: str, address: str, who: str = "") -> None:
+        """In the audit log, which counts what comes again and again: anybody may be refused ever so often."""
+        self._note(SIGNING_IN, address, who, reason=reason)
 
     async def end(self, secret: str, address: str) -> None:
         """Sign out. Raises StoreUnavailable; then the session goes on."""
