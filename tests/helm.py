@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,9 +32,11 @@ def helm(
     return subprocess.run(command, input=text, capture_output=True, text=True, timeout=limit_s, check=False)
 
 
-def rendered(values: Mapping[str, Any], release: str = "scale", namespace: str = "scale") -> Objects:
+def rendered(
+    values: Mapping[str, Any], release: str = "scale", namespace: str = "scale", chart: Path = CHART
+) -> Objects:
     """What the chart makes of these values. Raises AssertionError with Helm's complaint."""
-    done = helm("template", release, str(CHART), "--namespace", namespace, values=values)
+    done = helm("template", release, str(chart), "--namespace", namespace, values=values)
     assert done.returncode == 0, done.stderr
     found = [document for document in yaml.safe_load_all(done.stdout) if document]
     objects = {name_of(document): document for document in found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,45 @@ def test_the_pod_has_the_same_security_context_whatever_is_on() -> None:
 def test_lint_finds_nothing_wrong(values: dict[str, Any]) -> None:
     done = helm("lint", str(CHART), "--strict", values=values)
     assert done.returncode == 0, done.stdout
+
+
+SHOWING_NOTES = """kind: Notes
+metadata: {name: notes}
+text: {{ include (print .Template.BasePath "/NOTES.txt") . | toJson }}
+"""
+
+
+def notes(values: dict[str, Any], folder: Path) -> str:
+    """What Helm prints after an installation; only that needs a cluster, so the text is put into an object here."""
+    shutil.copytree(CHART, folder / "scale")
+    (folder / "scale/templates/notes.yaml").write_text(SHOWING_NOTES)
+    return str(of_kind(rendered(values, namespace="shop", chart=folder / "scale"), "Notes")["text"])
+
+
+ALWAYS_SAID = "kubectl port-forward -n shop service/scale 8000:80"
+BY_NOBODY = "whoever reaches it is admin"
+NOT_KEPT = "The history of runs ends with the pod"
+FIRST_TOKEN = "kubectl exec -n shop deploy/scale -- scale tokens make NAME --role admin"
+DEMO_ONLY = "Load goes to the demo only"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (OPEN, {ALWAYS_SAID, BY_NOBODY, DEMO_ONLY}),
+        ({**OPEN, "allowedTargets": ["cart.shop.svc"]}, {ALWAYS_SAID, BY_NOBODY}),
+        ({"auth": {"mode": "required"}}, {ALWAYS_SAID, FIRST_TOKEN, DEMO_ONLY}),
+        ({**OPEN, "persistence": {"enabled": False}}, {ALWAYS_SAID, BY_NOBODY, NOT_KEPT, DEMO_ONLY}),
+        (FULL, {FIRST_TOKEN, "https://scale.example.com/"}),
+    ],
+    ids=["open", "with targets", "tokens", "no volume", "full"],
+)
+def test_helm_says_after_an_installation_what_is_to_be_known(
+    tmp_path: Path, values: dict[str, Any], said: set[str]
+) -> None:
+    printed = notes(values, tmp_path)
+    known = {ALWAYS_SAID, BY_NOBODY, NOT_KEPT, FIRST_TOKEN, DEMO_ONLY, "https://scale.example.com/"}
+    assert {each for each in known if each in printed} == said
 
 
 PROXY = {"proxy": {"networks": ["10.0.0.7"]}}
