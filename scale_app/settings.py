@@ -19,6 +19,8 @@ from scale_app.domain.plan import Limits
 from scale_app.domain.record import Retention
 
 T = TypeVar("T")
+PASSWORD = re.compile(r"://\S*@")
+"""In a URL, with the user's name: an error is read by others than who may know it."""
 TARGETS_ACCEPTED = "hosts, *.domains, addresses, CIDR ranges, or Services as in kubernetes:shop/cart, kubernetes:shop/*"
 HOSTS_ACCEPTED = "names such as scale.example or *.example, without ports"
 DATABASES_ACCEPTED = "sqlite+aiosqlite:///... or postgresql+asyncpg://..."
@@ -178,7 +180,7 @@ def read_setting(environment: Mapping[str, str], name: str, default: T, parse: C
     try:
         return parse(text)
     except ValueError:
-        raise SettingsError(f"{name} = {text!r} is not accepted: {accepted}.") from None
+        raise SettingsError(f"{name} = {PASSWORD.sub('://***@', text)!r} is not accepted: {accepted}.") from None
 
 
 def load_worker_listener(environment: Mapping[str, str] = os.environ) -> WorkerListener:

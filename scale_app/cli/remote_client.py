@@ -44,10 +44,12 @@ class RemoteClient:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        if "@" in url.partition("://")[2].partition("/")[0]:
+            raise PlanError("server", "(hidden)", "leave user name and password out of the URL")
         if not url.startswith(("http://", "https://")):
             raise PlanError("server", url, "a URL that begins with http:// or https://")
+        headers = bearer_header()
         try:
-            headers = bearer_header()
             self._client = httpx2.AsyncClient(base_url=f"{self._url}/api/v1/", headers=headers, timeout=PATIENCE_S)
         except (httpx2.InvalidURL, ValueError) as error:
             raise PlanError("server", url, f"it is not a URL ({error})") from None

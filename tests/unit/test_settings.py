@@ -107,7 +107,6 @@ def test_services_of_a_cluster_may_be_allowed_and_all_namespaces_looked_at() -> 
         ("SCALE_MAX_DURATION_S", "an hour"),
         ("SCALE_MAX_RUNS", "-1"),
         ("SCALE_PUBLIC_URL", "scale.example"),
-        ("SCALE_PUBLIC_URL", "https://me:pass@scale.example"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_and_the_value(name: str, value: str) -> None:
@@ -116,6 +115,20 @@ def test_a_wrong_value_is_refused_with_its_name_and_the_value(name: str, value: 
     assert name in str(refused.value)
     assert repr(value) in str(refused.value)
     assert str(refused.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SCALE_DATABASE_URL", "postgres://scale:hunter2@db/scale"),
+        ("SCALE_DATABASE_URL", "mysql://scale:hunter2/@x@db/scale"),
+        ("SCALE_PUBLIC_URL", "https://me:hunter2@scale.example"),
+    ],
+)
+def test_no_password_in_a_wrong_value_is_told(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match="://\\*\\*\\*@") as refused:
+        load_settings({name: value})
+    assert "hunter2" not in str(refused.value)
 
 
 def test_receivers_are_separated_by_commas_or_spaces_and_may_hold_commas() -> None:

@@ -82,6 +82,19 @@ def test_what_no_header_can_hold_is_refused_and_not_told(token: str) -> None:
     assert token not in str(refused.value)
 
 
+@pytest.mark.parametrize("url", ["http://u:hunter2@127.0.0.1:1", "ftp://hunter2@x/"])
+def test_a_password_in_the_server_s_url_is_refused_and_not_told(url: str) -> None:
+    done = CliRunner().invoke(scale, ["runs", "--server", url])
+    assert (done.exit_code, "leave user name and password out" in done.output) == (Exit.WRONG_USE, True)
+    assert "hunter2" not in done.output
+
+
+def test_a_token_that_no_header_can_hold_is_not_called_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCALE_TOKEN", "two words")
+    done = CliRunner().invoke(scale, ["runs", "--server", "http://127.0.0.1:1"])
+    assert done.output.startswith("SCALE_TOKEN is not accepted")
+
+
 def test_a_file_that_is_not_there_is_told() -> None:
     with pytest.raises(SettingsError, match=r"SCALE_TOKEN_FILE = '/nowhere/token' .* cannot be read"):
         bearer_header({"SCALE_TOKEN_FILE": "/nowhere/token"})
