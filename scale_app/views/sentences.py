@@ -95,7 +95,7 @@ def _counting_sentences(counting: Counting) -> Iterator[str]:
 
 def _worth(now: SourceStanding) -> Iterator[str]:
     if now.coverage is not None and not now.approximate:
-        yield f"It covers {min(now.coverage, 1.0):.1%} of the requests."
+        yield f"It covers {shown.percent(min(now.coverage, 1.0))} of the requests."
     if now.approximate:
         yield "These counts are estimates."
     if now.lag_s >= OLD_FROM_S:

@@ -116,6 +116,14 @@ def test_a_typed_number_of_users_changes_the_running_load_for_everybody(
     expect(second.get_by_test_id("users-entry")).to_have_value("40")
 
 
+def test_a_number_that_is_typed_fast_and_confirmed_by_enter_changes_the_running_load(page: Page) -> None:
+    start(page)
+    page.get_by_test_id("users-entry").select_text()
+    page.keyboard.type("37")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("happened")).to_contain_text("Load changed to 37 users")
+
+
 def test_start_pressed_twice_at_once_starts_one_run(page: Page, server: Served) -> None:
     before = len(active_runs(server))
     page.get_by_test_id("start").dblclick()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from scale_app.domain.balance import counted, shares
 from scale_app.domain.by_weight import unequal
-from scale_app.domain.findings.facts import PINNED_BELOW, Facts, Found, cause, percent
+from scale_app.domain.findings.facts import PINNED_BELOW, Facts, Found, cause, change, percent
 from scale_app.domain.findings.places import uneven_places
 from scale_app.domain.numerics import np
 from scale_app.domain.verdict import VerdictKind
@@ -171,7 +171,7 @@ def uneven_connections(facts: Facts) -> Found | None:
     of_connections = "" if not pinned else f"{percent(hottest.connections / told)} of {count(told, 'connection')} and "
     evidence = (
         f"{hottest.name} got {of_connections}{percent(hottest.share)} of the requests, "
-        f"{hottest.against_fair:+.0%} compared with its fair share."
+        f"{change(hottest.against_fair)} compared with its fair share."
     )
     return Found("possible", evidence, [row.name for row in standing_out])
 

@@ -222,6 +222,11 @@ def cause(**texts: str) -> Callable[[Look], Cause]:
     return lambda look: Cause(look, **texts)
 
 
+def change(part: float) -> str:
+    """A difference as a percentage with its sign."""
+    return f"{part * 100:+.0f} %"
+
+
 def percent(share: float) -> str:
     """A share (0..1) as people read it."""
     return f"{share * 100:.0f} %" if share >= 0.1 or share == 0 else f"{share * 100:.2g} %"

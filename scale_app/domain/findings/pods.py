@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from scale_app.domain.findings.facts import PINNED_BELOW, Facts, Found, cause, percent, pods
+from scale_app.domain.findings.facts import PINNED_BELOW, Facts, Found, cause, change, percent, pods
 from scale_app.domain.numerics import special
 from scale_app.domain.snapshot import PodShare
 from scale_app.domain.unanswered import LIKELY_FROM, POSSIBLE_FROM, Silent, picks_to_tell
@@ -40,7 +40,7 @@ def _worst(facts: Facts, slow: Sequence[SlowRow], by: Callable[[SlowRow], float]
     in_flight = f", with {row.in_flight:.2g} in flight" if row.in_flight is not None else ""
     evidence = (
         f"{row.name} took {milliseconds(row.mean_ms or 0.0)} on average (median of the others: "
-        f"{milliseconds(usual_ms)}) and got {against_due:+.0%} compared with its fair share in the last seconds"
+        f"{milliseconds(usual_ms)}) and got {change(against_due)} compared with its fair share in the last seconds"
         f"{in_flight}."
     )
     return evidence, [each.name for each, _ in slow]
@@ -163,7 +163,7 @@ def failing_magnet(facts: Facts) -> Found | None:
     if not magnets:
         return None
     worst = max(magnets, key=lambda row: row.against_fair)
-    evidence = f"{_failed(worst)} and got {worst.against_fair:+.0%} compared with its fair share."
+    evidence = f"{_failed(worst)} and got {change(worst.against_fair)} compared with its fair share."
     return Found("likely", evidence, [row.name for row in magnets])
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
-from scale_app.domain.findings.facts import Facts, Found, cause, percent, pods
+from scale_app.domain.findings.facts import Facts, Found, cause, change, percent, pods
 from scale_app.domain.findings.places import uneven_places
 from scale_app.domain.snapshot import PodShare
 from scale_app.domain.verdict import VerdictKind
@@ -142,7 +142,7 @@ def layer7_policy(facts: Facts) -> Found | None:
     hottest = max(rows, key=lambda row: abs(row.against_fair))
     stay = "; the last seconds are like those before" if _steady(facts) else ""
     evidence = (
-        f"{hottest.name} got {percent(hottest.share)} of the requests, {hottest.against_fair:+.0%} compared with its "
-        f"fair share, though a pod is picked for each request{stay}."
+        f"{hottest.name} got {percent(hottest.share)} of the requests, {change(hottest.against_fair)} compared with "
+        f"its fair share, though a pod is picked for each request{stay}."
     )
     return Found("possible", evidence, [row.name for row in rows])

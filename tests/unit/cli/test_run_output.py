@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
-from scale_app.cli.run_output import print_run, progress, run_document
+from scale_app.cli.run_output import _pods, print_run, progress, run_document
 from scale_app.domain.events import ClusterChanged, Event, GeneratorNoticed, PodChanged, StateChanged
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.snapshot import RunState
@@ -71,3 +73,16 @@ def test_json_has_what_happened_with_alerts_and_their_ends() -> None:
     raised = next(event for event in events if event["kind"] == "alert_raised")
     assert raised["elapsed_s"] > 0
     assert raised["alert"]["message"]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_pods_names_stay_in_one_piece_in_a_terminal(width: int) -> None:
+    record = an_ended_run([900, 1_000, 1_100], 60)
+    assert record.last is not None
+    names = [f"checkout-frontend-7d9c6b5f4d-{end}x2b" for end in "abc"]
+    pods = tuple(replace(pod, name=name) for pod, name in zip(record.last.pods, names, strict=True))
+    console = Console(width=width, file=StringIO(), force_terminal=True)
+    console.print(_pods(run_view(replace(record, last=replace(record.last, pods=pods)), ()).pods, width))
+    lines = [line for line in console.file.getvalue().splitlines() if "checkout" in line]  # type: ignore[attr-defined]
+    assert [any(name in line for line in lines) for name in names] == [True] * 3
+    assert ("█" in "".join(lines)) == (width == 120)

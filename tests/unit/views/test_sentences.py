@@ -56,12 +56,12 @@ def test_nothing_is_said_where_every_answer_names_its_pod() -> None:
 
 def test_the_source_and_what_it_covers_are_said() -> None:
     note = counting_note(Counting(SourceStanding(Source.PROMETHEUS, 0.987)))
-    assert note == "Counted from the Prometheus counter that each pod exports. It covers 98.7% of the requests."
+    assert note == "Counted from the Prometheus counter that each pod exports. It covers 98.7\u202f% of the requests."
 
 
 def test_other_clients_are_never_hidden() -> None:
     note = counting_note(Counting(SourceStanding(Source.ACCESS_LOG, 1.4), others=4_000))
-    assert "100.0% of the requests" in note
+    assert "100.0\u202f% of the requests" in note
     assert "at least 4,000 requests from other clients" in note
 
 
