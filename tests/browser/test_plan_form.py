@@ -8,6 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_live_page import see_score, start
+from tests.browser.test_reading import violations
 from tests.serving import Served, fetch
 
 
@@ -96,13 +97,14 @@ def test_a_plan_is_saved_for_everybody_loaded_again_and_deleted(
     page.get_by_test_id("save-plan").click()
     expect(page.get_by_test_id("saved-plan")).to_have_value("smoke")
 
-    second = new_page()
+    second = new_page(reduced_motion="reduce")
     second.get_by_test_id("saved-plans").click()
     second.get_by_test_id("saved-plan").select_option("smoke")
     expect(second.get_by_test_id("users-entry")).to_have_value("37")
     expect(second.get_by_test_id("connections")).to_have_value("keep")
     second.get_by_test_id("delete-plan").click()
     expect(second.get_by_test_id("delete-plan-dialog")).to_contain_text('Delete the plan "smoke"?')
+    assert violations(second) == []
     second.get_by_test_id("delete-plan-dialog-cancel").click()
     assert fetch(f"{server.url}/api/v1/plans/smoke")[0] == 200
     delete_plan(second)

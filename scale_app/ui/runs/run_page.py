@@ -157,14 +157,14 @@ def _actions(view: RunView) -> Part:
             **if_allowed("delete"),
         ),
     )
-    return rx.el.div(
+    buttons = rx.el.div(
         rx.cond(view.active, stop_button(stop(view.run_id), view.state == "stopping", **if_allowed("stop"))),
         controls.button("Run again", again, "rerun", icon="rotate-cw", **if_allowed("rerun")),
         rx.cond(~view.active, rx.fragment(*of_ended_runs)),
         rx.foreach(OneRunPage.baselines, _against),
-        why_not("rerun"),
         class_name="stacked-buttons no-print",
     )
+    return rx.fragment(buttons, why_not("rerun"))
 
 
 def _against(baseline: RunListRow) -> Part:
