@@ -81,6 +81,7 @@ class Cell:
     connections: str
     warm_up_s: int
     processes: int
+    setting: str
     seconds: int
     trials: int
     alerted: float
@@ -108,7 +109,8 @@ def measure(
 
     times: so many times as many at first.
     """
-    rng = np.random.default_rng([SEED, zlib.crc32(repr(asdict(scene)).encode())])
+    named = {name: value for name, value in asdict(scene).items() if value != ""}
+    rng = np.random.default_rng([SEED, zlib.crc32(repr(named).encode())])
     goals, seen = goals_of(scene), list[Seen]()
     first = first or times * _first(scene, goals)
     most = first if scene.seconds == HOUR_S else max(first, most)
@@ -165,6 +167,7 @@ def _cell(scene: Scene, goals: Sequence[Goal], seen: Sequence[Seen]) -> Cell:
         scene.policy,
         scene.warm_up_s,
         scene.processes,
+        scene.setting,
         scene.seconds,
         len(seen),
         **{name: sum(each[name] for each in told) / len(told) for name in FIGURES},
@@ -190,6 +193,7 @@ SHORT = tuple(
 def line(cell: Cell) -> str:
     """One cell as one line of text."""
     what = f"{cell.case:13} {cell.layer:8} {cell.connections:8}{cell.pods:4} pods{cell.picks:7,} picks"
+    what += f" {cell.setting}" if cell.setting else ""
     what += f" warm-up {cell.warm_up_s} processes {cell.processes} {cell.seconds:5,} s x{cell.trials:3}"
     short = {"alerted": "alert", "recent_uneven": "recent", "cause_ever_wrong": "ever wrong"}
     figures = " ".join(f"{short.get(name, name)} {100 * getattr(cell, name):.0f}" for name in FIGURES)
@@ -202,6 +206,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--short", action="store_true", help="a few telling cells; writes the list of cells only")
     parser.add_argument("--pods", type=int, help="only cells with so many pods; the page is left as it is")
     parser.add_argument("--picks", type=int, help="the same with so many picks")
+    parser.add_argument("--settings", action="store_true", help="only cells with a setting; the page is left as it is")
     parser.add_argument("--json", type=Path, default=Path("build/power.json"), help="list of cells")
     parser.add_argument("--table", type=Path, default=Path("docs/calibration.md"), help="the page with the table")
     parser.add_argument("--times", type=int, default=1, help="so many times as many trials as usual")
@@ -215,7 +220,7 @@ def main(arguments: list[str] | None = None) -> int:
     took_s, used = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     asked.json.write_text(json.dumps(cells, indent=1) + "\n")
-    if not (asked.short or asked.pods or asked.picks):
+    if not (asked.short or asked.pods or asked.picks or asked.settings):
         write_section(asked.table, cells, took_s)
     bad, trials = sum(not cell["ok"] for cell in cells), sum(cell["trials"] for cell in cells)
     cpu_s = used.ru_utime + used.ru_stime
@@ -230,7 +235,9 @@ def _wanted(asked: argparse.Namespace) -> list[Scene]:
     return [
         scene
         for scene in every
-        if scene.pods == (asked.pods or scene.pods) and scene.picks == (asked.picks or scene.picks)
+        if scene.pods == (asked.pods or scene.pods)
+        and scene.picks == (asked.picks or scene.picks)
+        and (scene.setting or not asked.settings)
     ]
 
 

@@ -14,6 +14,7 @@ from tests.bench.power_traffic import (
     Layer,
     Policy,
     Scene,
+    Setting,
     picks_needed,
     size_of,
 )
@@ -71,6 +72,7 @@ def scenes() -> Iterator[Scene]:
                 for picks in PICKS:
                     yield from _of_balancer(layer, policy, pods, picks)
     yield from _long()
+    yield from _settings()
 
 
 def _of_balancer(layer: Layer, policy: Policy, pods: int, picks: int) -> Iterator[Scene]:
@@ -106,6 +108,24 @@ def _long() -> Iterator[Scene]:
         for layer, policy, picks in HOURS:
             yield Scene("fair", layer, policy, pods, picks, HOUR_S)
 
+
+def _settings() -> Iterator[Scene]:
+    """Where the pods are not known, are not meant to get the same, or are replaced in turn."""
+    for setting, cases in SETTINGS.items():
+        for case in cases:
+            for layer, policy in (("layer 4", "every 5"), ("layer 4", "new"), ("layer 7", "kept")):
+                for pods in (5, 20):
+                    scene = Scene(case, layer, policy, pods, 5_000, SECONDS, setting=setting)  # type: ignore[arg-type]
+                    if case != "all on one" or layer == "layer 4":
+                        yield scene
+
+
+SETTINGS: dict[Setting, tuple[Case, ...]] = {
+    "unknown roster": ("fair", "hot 2", "starved", "all on one"),
+    "declared weights": ("fair", "hot 2", "starved", "dead, drops"),
+    "rollout": ("fair", "hot 2", "starved"),
+}
+"""A pod that never answers is nobody's where the pods are not known."""
 
 HOURS: tuple[tuple[Layer, Policy, int], ...] = (
     ("layer 4", "kept", 50),
@@ -155,7 +175,7 @@ def _by_connection(scene: Scene) -> bool:
 def plain(scene: Scene) -> bool:
     """There are picks enough to raise an alert in nearly all runs."""
     case: Case = "starved" if scene.case == "joined late" else scene.case
-    needed = picks_needed(case, scene.pods, ALERT_EVIDENCE)
+    needed = picks_needed(case, scene.pods, ALERT_EVIDENCE, scene.setting)
     if needed and scene.case == "joined late" and scene.layer == "mixture":  # it lacks but half of its share
         needed *= 4
     return needed is not None and picks_told(scene) >= needed
@@ -166,6 +186,8 @@ def goals_of(scene: Scene) -> list[Goal]:
     if scene.case == "edge":
         return [Goal("ever_even", 0.05, True)]
     never = [Goal("cause_wrong", 0.01, True)]
+    if scene.setting == "unknown roster" and scene.case == "all on one":  # nobody knows whether there are others
+        return [*never, *(Goal(name, 0.01, True) for name in ("ever_even", "ever_uneven", "alerted"))]
     if scene.case in RIGHT and _to_be_named(scene):
         never.append(Goal("cause_right", 0.05, False))
     if truly_even(scene):
@@ -187,6 +209,8 @@ def _to_be_named(scene: Scene) -> bool:
 def named_right(scene: Scene, codes: Iterable[str]) -> bool:
     """One of these causes is what the scene was made with."""
     right = RIGHT.get(scene.case, frozenset())
+    if scene.setting == "rollout" and scene.case == "starved":  # it came, and hardly got anything since
+        right |= {"taken_up_late"}
     if scene.case == "starved" and scene.pods == 2:  # nearly all on the other one
         right |= RIGHT["all on one"]
     return bool(right & set(codes))
@@ -199,6 +223,8 @@ def named_wrong(scene: Scene, codes: Iterable[str]) -> bool:
 
 def _true_of(scene: Scene) -> frozenset[str]:
     true = ALSO_TRUE.get(scene.case, frozenset())
+    if scene.setting == "rollout":
+        true |= {"unready_pods", "taken_up_late"} if scene.case == "starved" else {"unready_pods"}
     if scene.case == "starved" and scene.pods == 2:  # nearly all on the other one
         true |= RIGHT["all on one"]
     if not (scene.case == "joined late" and truly_even(scene)):

@@ -32,6 +32,11 @@ Case = Literal[
     "joined late",
 ]
 
+Setting = Literal["", "unknown roster", "declared weights", "rollout"]
+"""What is known or changes beside the balancer: nothing of the pods; pod 0 is meant to get MEANT times as much as
+another; each pod is replaced in turn, of which the balancer hears HEARS_S later, and it is pod 0's successor that is
+hot or starved."""
+
 ANSWERED, FAILED, GATEWAY, TIMEOUT, REFUSED, RESET = range(6)
 """How a request ends: answered by its pod; by it with a 5xx; by a proxy in its place with a 502, which names no pod;
 and without an answer."""
@@ -45,6 +50,8 @@ BACKOFF_FIRST_S, BACKOFF_MOST_S = 0.1, 2.0
 JOINS_AT = 1 / 3
 SURE = 2.6
 FAILS_OVER_AT = 0.5
+MEANT = 3.0
+HEARS_S = 2.0
 MOST_USERS = 50
 MOST_A_SECOND, MOST_EACH = 10, 1_200
 
@@ -66,6 +73,7 @@ class Scene:
     seconds: int
     warm_up_s: int = 0
     processes: int = 1
+    setting: Setting = ""
 
     @property
     def total_s(self) -> int:
@@ -75,6 +83,13 @@ class Scene:
     def joins_at_s(self) -> int:
         """When the late pod is ready."""
         return self.warm_up_s + round(self.seconds * JOINS_AT)
+
+    @property
+    def replaced_s(self) -> Array:
+        """When the successor of each pod is ready and the pod begins to end, one after the other."""
+        if self.setting != "rollout":
+            return np.full(self.pods, self.total_s + 1.0)
+        return self.warm_up_s + self.seconds * (0.2 + 0.4 * np.arange(self.pods) / self.pods)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +109,16 @@ class Traffic:
     users: int
 
 
-def shares_of(case: Case, pods: int) -> Array:
-    """The part of the picks that goes to each pod, shape (pods,)."""
+def meant_of(setting: Setting, pods: int) -> Array:
+    """The part of the picks that is meant for each pod, shape (pods,)."""
     weights = np.ones(pods)
+    weights[0] *= MEANT if setting == "declared weights" else 1.0
+    return np.asarray(weights / weights.sum())
+
+
+def shares_of(case: Case, pods: int, setting: Setting = "") -> Array:
+    """The part of the picks that goes to each pod, shape (pods,)."""
+    weights = pods * meant_of(setting, pods)
     if case == "edge":
         shape = (np.arange(pods) == 0).astype(float)
         weights += EDGE_CV * (shape - shape.mean()) / shape.std()
@@ -150,8 +172,9 @@ class _Users:
         self._slots = max(1, round(requests * scene.total_s / scene.seconds))
         self._slot_s = scene.total_s / self._slots
         self._phase = rng.random(self._users)
-        self._cumulative = np.cumsum(shares_of(scene.case, scene.pods))
+        self._cumulative = np.cumsum(shares_of(scene.case, scene.pods, scene.setting))
         self._cumulative[-1] = 1.0
+        self._heard_s = scene.replaced_s + HEARS_S
         self._pod = np.full(self._users, -1)
         self._left = np.zeros(self._users, dtype=int)
         self._free = np.zeros(self._users)
@@ -201,7 +224,12 @@ class _Users:
         if self._scene.case == "joined late":
             others = 1 + (chance * (self._scene.pods - 1)).astype(int)
             pods = np.where(at_s < self._scene.joins_at_s, others, pods)
-        return np.minimum(pods, self._scene.pods - 1)
+        pods = np.minimum(pods, self._scene.pods - 1)
+        if self._scene.setting != "rollout":
+            return pods
+        before = at_s < self._heard_s[0]
+        pods = np.where(before, (chance * self._scene.pods).astype(int), pods)
+        return np.where(at_s < self._heard_s[pods], pods, pods + self._scene.pods)
 
     def _fail_over(self, user: Array) -> None:
         """The pods of a few connections are lost to their hash, which takes the next one for them."""
@@ -223,7 +251,7 @@ class _Users:
         return {"dead, drops": TIMEOUT, "dead, 5xx": FAILED}.get(self._scene.case, ANSWERED)
 
 
-def picks_needed(case: Case, pods: int, evidence: float) -> int | None:
+def picks_needed(case: Case, pods: int, evidence: float, setting: Setting = "") -> int | None:
     """Picks after which evidence against a fair balancer is as large in nearly all runs; None for none.
 
     Of one pod that differs: the likelihood ratio of the true share, against the nearest one that a balancer at the
@@ -231,16 +259,16 @@ def picks_needed(case: Case, pods: int, evidence: float) -> int | None:
     halved (the other half goes to "spread out"), at 2.6 standard deviations below its mean. Where many pods differ: the
     same of the chi-square's, in its Gaussian limit with a grid of ten. Both may be looked at any time.
     """
-    shares = shares_of(case, pods)
+    shares, meant = shares_of(case, pods, setting), float(meant_of(setting, pods)[0])
     if case.startswith("dead"):
         shares = np.where(np.arange(pods) == 0, 1e-3 / pods, 1 / pods)
     if case == "half idle":
         return _spread_out(float(pods * (shares**2).sum() - 1), pods - 1, math.log(evidence * 2 * 10))
     part = float(shares[0] / shares.sum())
-    room = EDGE_CV * math.sqrt((1 - 1 / pods) / pods)
-    if abs(part - 1 / pods) <= room:
+    room = EDGE_CV * math.sqrt((1 - meant) * meant)
+    if abs(part - meant) <= room:
         return None
-    seen, fair = (np.array([each, 1 - each]) for each in (part, 1 / pods + math.copysign(room, part - 1 / pods)))
+    seen, fair = (np.array([each, 1 - each]) for each in (part, meant + math.copysign(room, part - meant)))
     gain = np.array([math.log(s / f) if s else 0.0 for s, f in zip(seen, fair, strict=True)])
     mean = float(seen @ gain)
     spread = math.sqrt(max(0.0, float(seen @ gain**2) - mean**2))

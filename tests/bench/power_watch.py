@@ -22,8 +22,9 @@ from scale_app.worker.worker_roster import MergedCounters
 from tests.bench.power_traffic import (
     ANSWERED,
     EACH,
-    FAILED,
     GATEWAY,
+    HEARS_S,
+    MEANT,
     REFUSED,
     RESET,
     TIMEOUT,
@@ -65,8 +66,7 @@ def watch(scene: Scene, rng: np.random.Generator) -> Seen:
     run, processes, seen = _run(scene, traffic.users), _Processes(scene, traffic), Seen()
     for at_s in range(1, scene.total_s + 1):
         _note(seen, observed(run, processes.second(at_s)), at_s, scene)
-        if scene.case == "joined late" and at_s == scene.joins_at_s:
-            observed(run, _directory(scene, at_s))
+        observed(run, *_changed(scene, at_s))
     _note(seen, observed(run, LoadEnded(float(scene.total_s))), scene.total_s, scene)
     return seen
 
@@ -79,17 +79,32 @@ def _run(scene: Scene, users: int) -> Run:
         warm_up_s=float(scene.warm_up_s),
         requests_per_connection=EACH[scene.policy],
         timeout_s=TIMEOUT_S,
+        weights={_name(0): MEANT, "shop": 1.0 * (scene.pods - 1)} if scene.setting == "declared weights" else {},
     )
     run = Run("power", plan, Source.HEADER, 0.0)
-    observed(run, _directory(scene, 0))
-    observed(run, LoadReady(0.0))
+    observed(run, *_changed(scene, 0), LoadReady(0.0))
     return run
 
 
+def _changed(scene: Scene, at_s: int) -> list[PodsSample]:
+    """The list of pods, if it is known and not that of a second before."""
+    if scene.setting == "unknown roster":
+        return []
+    now = _directory(scene, at_s)
+    return [now] if not at_s or now.pods != _directory(scene, at_s - 1).pods else []
+
+
 def _directory(scene: Scene, at_s: int) -> PodsSample:
-    """The pods that are ready, half of them on each node; the dead and the starved one are ready by their probes."""
+    """The pods that are ready, half of them on each node; the dead and the starved one are ready by their probes. One
+    that is replaced ends while its successor is ready, and is listed until the balancer has heard of it."""
     first = 1 if scene.case == "joined late" and at_s < scene.joins_at_s else 0
-    seen = (PodSeen(_name(pod), node=NODES[pod % 2]) for pod in range(first, scene.pods))
+    seen = list[PodSeen]()
+    for pod, replaced_s in enumerate(scene.replaced_s.tolist()):
+        ends, node = at_s >= replaced_s, NODES[pod % 2]
+        if pod >= first and at_s < replaced_s + HEARS_S + 1:
+            seen.append(PodSeen(_name(pod), node, ready=not ends, terminating=ends))
+        if ends:
+            seen.append(PodSeen(_name(pod + scene.pods), node))
     return PodsSample(float(at_s), tuple(seen))
 
 
@@ -102,7 +117,7 @@ class _Processes:
 
     def __init__(self, scene: Scene, traffic: Traffic) -> None:
         self._parts = _parts(traffic, scene.processes)
-        self._processes = [_Process(scene.pods) for _ in self._parts]
+        self._processes = [_Process() for _ in self._parts]
         self._bounds = [np.searchsorted(part.second, np.arange(scene.total_s + 1)) for part in self._parts]
         self._merged = MergedCounters()
 
@@ -133,12 +148,11 @@ def _parts(traffic: Traffic, processes: int) -> list[Traffic]:
 class _Process:
     """One process: tells its counters what happens on each user's connection."""
 
-    def __init__(self, pods: int) -> None:
+    def __init__(self) -> None:
         self.counters = Counters()
         self._open: dict[int, CountedConnection] = {}
         self._latency = cycle(LATENCIES_S)
-        self._good = [self.counters.cell(_name(pod).encode(), 200) for pod in range(pods)]
-        self._bad = [self.counters.cell(_name(pod).encode(), 503) for pod in range(pods)]
+        self._cells = dict[tuple[int, int], OutcomeCounter]()
         self._gateway = self.counters.cell(b"", 502)
 
     def send(self, traffic: Traffic, part: slice) -> None:
@@ -156,9 +170,13 @@ class _Process:
                 counters.closed(is_open.pop(user))
 
     def _cell(self, pod: int, outcome: int) -> OutcomeCounter:
-        if outcome == ANSWERED:
-            return self._good[pod]
-        return self._bad[pod] if outcome == FAILED else self._gateway
+        """As the worker does it, of a pod that has answered."""
+        if outcome == GATEWAY:
+            return self._gateway
+        if (pod, outcome) not in self._cells:
+            status = 200 if outcome == ANSWERED else 503
+            self._cells[pod, outcome] = self.counters.cell(_name(pod).encode(), status)
+        return self._cells[pod, outcome]
 
 
 def _note(seen: Seen, events: list[Event], at_s: int, scene: Scene) -> None:

@@ -138,7 +138,14 @@ class Facts:
     @property
     def some_pinned(self) -> bool:
         """True when connections are so long, and some of them keep to their pod."""
-        return self._kept and self.figures.whole.freshness < NONE_PINNED_FROM
+        return self._kept and self.figures.whole.freshness < NONE_PINNED_FROM * self._at_once
+
+    @property
+    def _at_once(self) -> float:
+        """How often a pick of its own changes the pod, over how often it would if all pods of the run had been there
+        together: pods that were replaced were not."""
+        ready, ever = sum(pod.ready for pod in self.listed.values()), len(self.figures.whole.expected)
+        return (1 - 1 / ready) / (1 - 1 / ever) if 1 < ready < ever else 1.0
 
     @property
     def _kept(self) -> bool:

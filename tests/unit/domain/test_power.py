@@ -10,7 +10,7 @@ import pytest
 from tests.bench.power import SHORT, line, measure
 from tests.bench.power_cells import SECONDS, picks_had, plain, scenes, truly_even, truly_uneven
 from tests.bench.power_table import kept_section, section, write_section
-from tests.bench.power_traffic import GATEWAY, TIMEOUT, Scene, picks_needed, shares_of, traffic_of
+from tests.bench.power_traffic import GATEWAY, HEARS_S, TIMEOUT, Scene, meant_of, picks_needed, shares_of, traffic_of
 from tests.bench.power_watch import Seen
 
 TRIALS = 2
@@ -23,7 +23,17 @@ ALONE = (Scene("dead, drops", "layer 4", "kept", 2, 50, 12), Scene("joined late"
 """One of two pods answers, and no hash of one source is the reason."""
 BESIDE_QUIET_ONES = Scene("dead, refuses", "hash", "every 5", 20, 500, SECONDS)
 """A hash leaves some pods quiet for a while, which must not hide the one that never answers."""
-HOLDS = (*SHORT, *OLDER, *ALONE, BESIDE_QUIET_ONES, Scene("joined late", "mixture", "kept", 5, 500, SECONDS))
+SETTINGS = (
+    Scene("fair", "layer 4", "every 5", 5, 5_000, SECONDS, setting="unknown roster"),
+    Scene("all on one", "layer 4", "new", 5, 5_000, SECONDS, setting="unknown roster"),
+    Scene("fair", "layer 4", "every 5", 5, 5_000, SECONDS, setting="declared weights"),
+    Scene("hot 2", "layer 4", "new", 5, 5_000, SECONDS, setting="declared weights"),
+    Scene("fair", "layer 4", "every 5", 5, 5_000, SECONDS, setting="rollout"),
+    Scene("hot 2", "layer 7", "kept", 5, 5_000, SECONDS, setting="rollout"),
+    Scene("starved", "layer 7", "kept", 5, 5_000, SECONDS, setting="rollout"),
+)
+"""At layer 7 pods that replaced others were called late to kept connections."""
+HOLDS = (*SHORT, *SETTINGS, *OLDER, *ALONE, BESIDE_QUIET_ONES, Scene("joined late", "mixture", "kept", 5, 500, SECONDS))
 
 
 @pytest.mark.parametrize("scene", HOLDS, ids=str)
@@ -70,6 +80,24 @@ def test_shares_are_those_of_the_case(case: str) -> None:
     assert shares.sum() == pytest.approx(1)
     expected = {"fair": 0.1, "hot 2": 2 / 11, "starved": 0.02 / 9.02, "all on one": 1.0, "half idle": 0.2}
     assert shares[0] == pytest.approx(expected.get(case, 0.1 * (1 + 0.025 * 3)))
+
+
+def test_shares_that_are_meant_are_those_of_a_fair_balancer() -> None:
+    meant, fair = meant_of("declared weights", 5), shares_of("fair", 5, "declared weights")
+    assert meant.tolist() == fair.tolist() == pytest.approx([3 / 7] + [1 / 7] * 4)
+    assert picks_needed("fair", 5, 1e4, "declared weights") is None
+    assert picks_needed("hot 2", 5, 1e4, "declared weights") is not None
+
+
+def test_in_a_rollout_each_pod_gets_nothing_once_the_balancer_has_heard_of_its_successor() -> None:
+    scene = Scene("starved", "layer 4", "new", 5, 5_000, SECONDS, setting="rollout")
+    traffic = traffic_of(scene, np.random.default_rng(0))
+    for pod, replaced_s in enumerate(scene.replaced_s.tolist()):
+        assert traffic.second[traffic.pod == pod].max() <= replaced_s + HEARS_S
+        assert traffic.second[traffic.pod == pod + 5].min() >= int(replaced_s + HEARS_S)
+    late = traffic.pod[traffic.second > 22]
+    assert set(late.tolist()) <= set(range(5, 10))
+    assert (late == 5).mean() < 0.02 < 0.15 < (traffic.pod[traffic.second < 6] == 0).mean()
 
 
 def test_an_edge_has_exactly_the_cv_of_the_threshold() -> None:
