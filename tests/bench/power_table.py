@@ -21,7 +21,8 @@ MOST_MISSES_SHOWN = 40
 INTRODUCTION = """
 Made by `make power` ({when}, {cores} {machine} cores, all used, {seconds:.0f} s): {trials:,} made-up runs in
 {cells:,} of {all_cells:,} cells, seeded. Made-up traffic of a balancer whose truth is known goes through the load
-generator's own counters and then, second by second, through the run: windows, verdict, alerts, causes. All cells are in `build/power.json`.
+generator's own counters and then, second by second, through the run: windows, verdict, alerts, causes. All
+cells are in `build/power.json`.
 
 The cells combine:
 
