@@ -32,7 +32,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import MEGABYTE, Retention
 from scale_app.domain.secret import BINDING_SUFFIX, Secret
 from scale_app.domain.source import NEEDS
-from scale_app.domain.unanswered import advice_on
+from scale_app.domain.unanswered import advice_on, advice_on_answer
 from scale_app.identity_settings import IdentitySettings, load_identity, on_loopback
 from scale_app.ports import Admitted
 from scale_app.secret_settings import load_secrets, own_names
@@ -253,6 +253,9 @@ async def target_row(plan: LoadPlan, admit: Callable[[LoadPlan], Awaitable[Admit
         found = f"{plan.target_url} does not answer ({str(error) or type(error).__name__})."
         remedy = advice_on(str(error)) or "Is the service running, and is this the Service's port?"
         return Row("target", "problem", found, remedy)
+    if advice := advice_on_answer(answer.status_code, answer.text):
+        found = f"{plan.target_url} answers with status {answer.status_code}: that port speaks TLS, not plain HTTP."
+        return Row("target", "problem", found, advice)
     pod = answer.headers.get(plan.pod_header, "")
     if not pod:
         found = f"{plan.target_url} answers with status {answer.status_code} and without {plan.pod_header}."

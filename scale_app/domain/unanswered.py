@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from scale_app.domain import verdict_sentence
 from scale_app.domain.balance import CV_THRESHOLD, score_of
@@ -187,6 +188,8 @@ SIGNS = {
     ),
 }
 """What an ordinary client's error contains where a target is not trusted or speaks another protocol."""
+PLAIN_TO_TLS = ("sent to HTTPS port", "HTTP request to an HTTPS server")
+"""What nginx and Go's servers answer, with status 400, to plain HTTP where TLS is spoken."""
 OTHER_PROTOCOL_AFTER_S = 1.0
 
 
@@ -222,6 +225,12 @@ def failure_sentence(plan: LoadPlan, sample: TrafficSample | None) -> str:
 def advice_on(error: str) -> str:
     """What to set, from the words of a client's error; "" when these do not tell."""
     return next((f"{advice}." for sign, advice in SIGNS.items() if sign in error.upper()), "")
+
+
+def advice_on_answer(status: int, body: str) -> str:
+    """What to set, from an answer that is none of the service's own; "" for any other."""
+    to_tls = status == HTTPStatus.BAD_REQUEST and any(words in body for words in PLAIN_TO_TLS)
+    return f"{OTHER_PROTOCOL['server speaks TLS']}." if to_tls else ""
 
 
 def _causes(errors: Mapping[str, int]) -> str:

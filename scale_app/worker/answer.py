@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from scale_app.domain.unanswered import PLAIN_TO_TLS
 from scale_app.worker.counters import Counters, OutcomeCounter
 from scale_app.worker.health import HEADER_TOO_LARGE, MALFORMED, SPEAKS_HTTP2, SPEAKS_TLS, RequestFailed
 
@@ -20,8 +21,7 @@ MOST_REMEMBERED = 1_024
 MOST_REMEMBERED_BYTES = 2_048
 MOST_BODY_BYTES = 256 * 1024
 TO_PLAIN_HTTP = 400
-WANTS_TLS = (b"sent to HTTPS port", b"HTTP request to an HTTPS server")
-"""What nginx and Go's servers answer to plain HTTP where TLS is spoken."""
+WANTS_TLS = tuple(words.encode() for words in PLAIN_TO_TLS)
 TLS_ALERT = b"\x15\x03"
 HTTP2_TYPES = (4, 7)
 """Frames that a server sends first: SETTINGS, or GOAWAY when it did not like what came."""

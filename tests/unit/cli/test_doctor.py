@@ -107,6 +107,10 @@ async def target_row_of(url: str) -> Row:
 NAMED = b"HTTP/1.1 200 OK\r\nX-Pod-Name: pod-1\r\nContent-Length: 0\r\n\r\n"
 
 
+def bad_request(body: str) -> bytes:
+    return f"HTTP/1.1 400 Bad Request\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
 async def test_a_certificate_of_an_unknown_authority_is_told_with_what_to_set(tmp_path: Path) -> None:
     async with answering(NAMED, tls_of(tmp_path)[0]) as there:
         row = await target_row_of(f"https://{there}")
@@ -120,6 +124,9 @@ async def test_a_certificate_of_an_unknown_authority_is_told_with_what_to_set(tm
         ("http", SETTINGS_FRAME + GOAWAY_FRAME, "That port does not speak HTTP/1.1"),
         ("http", TLS_ALERT, "That port does not speak HTTP/1.1"),
         ("https", NAMED, "Write the target with http://"),
+        ("http", bad_request("The plain HTTP request was sent to HTTPS port"), "Write the target with https://"),
+        ("http", bad_request("Client sent an HTTP request to an HTTPS server."), "Write the target with https://"),
+        ("http", bad_request("illegal field"), "Let each pod send its name in X-Pod-Name"),
         ("http", b"", "Is the service running, and is this the Service's port?"),
     ],
 )
