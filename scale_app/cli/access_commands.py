@@ -78,7 +78,7 @@ async def _tokens(server: str | None) -> list[AccessToken]:
 
 
 async def _make(server: str | None, name: str, role: Role, days: float) -> MadeToken:
-    async with opened_access(server) as client:
+    async with opened_access(server, reads_only=False) as client:
         return await client.make_token(name, role, days)
 
 

@@ -87,12 +87,14 @@ async def whole_id(client: LocalClient | RemoteClient, text: str) -> str:
 
 
 @asynccontextmanager
-async def opened_access(server: str | None) -> AsyncIterator[Access | RemoteClient]:
+async def opened_access(server: str | None, reads_only: bool = True) -> AsyncIterator[Access | RemoteClient]:
     """The same for tokens and the audit log alone; these of this process's database also while a server uses it."""
     if server:
         async with _remote(server) as remote:
             yield remote
         return
+    if reads_only:
+        require_database()
     with loading():
         from scale_app import wiring
 

@@ -7,6 +7,7 @@ import asyncio
 import json
 from urllib.parse import urlsplit
 
+import pytest
 import websockets
 
 from tests.cluster.handle import Cluster, until
@@ -31,6 +32,25 @@ def test_the_container_runs_as_nobody_on_a_file_system_it_cannot_write(cluster: 
         "import os; print(os.getuid(), os.access('/app', os.W_OK), os.access('/data', os.W_OK))",
     )
     assert told.split() == ["10001", "False", "True"]
+
+
+def test_a_token_is_made_in_the_running_pod_and_opens_the_server(cluster: Cluster, installed: Product) -> None:
+    make = ("scale", "tokens", "make", "first", "--role", "admin", "--json")
+    made = json.loads(cluster.kubectl("exec", "-n", SCALE, "deploy/scale", "-c", "scale", "--", *make))
+    headers = {"Host": HOST, "Authorization": f"Bearer {made['text']}"}
+    until(lambda: fetch(f"{installed.url}/api/v1/me", headers)[0] == 200, "the server knows the token")
+    assert json.loads(fetch(f"{installed.url}/api/v1/me", headers)[1])["principal"]["role"] == "admin"
+    revoke = ("scale", "tokens", "revoke", made["token"]["id"])
+    cluster.kubectl("exec", "-n", SCALE, "deploy/scale", "-c", "scale", "--", *revoke)
+    until(lambda: fetch(f"{installed.url}/api/v1/me", headers)[0] == 401, "the server knows of the token's end")
+
+
+@pytest.mark.parametrize("host", [f"scale.{SCALE}.svc", f"scale.{SCALE}.svc.cluster.local", HOST])
+def test_scale_is_no_target_by_any_of_its_names(installed: Product, host: str) -> None:
+    status, answer = installed.ask(
+        "/api/load-test/start", {"target_url": f"http://{host}/", "users": 1, "spawn_rate": 1, "duration": 1}
+    )
+    assert (status, "is Scale itself" in answer["error"]) == (403, True), answer
 
 
 def test_a_run_against_a_service_ends_with_the_right_verdict(cluster: Cluster, installed: Product) -> None:

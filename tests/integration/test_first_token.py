@@ -37,9 +37,8 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             yield made
 
 
-def told(database_url: str, *arguments: str) -> str:
-    """What the command printed for programs. Fails the test when it did not succeed."""
-    done = subprocess.run(
+def asked(database_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "scale_app.cli", *arguments],
         cwd=PROJECT,
         env={**os.environ, "SCALE_DATABASE_URL": database_url},
@@ -47,6 +46,11 @@ def told(database_url: str, *arguments: str) -> str:
         text=True,
         timeout=60,
     )
+
+
+def told(database_url: str, *arguments: str) -> str:
+    """What the command printed for programs. Fails the test when it did not succeed."""
+    done = asked(database_url, *arguments)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
 
@@ -85,6 +89,13 @@ def test_a_token_made_beside_the_running_server_opens_it_and_its_end_closes_it(s
 
     told(server.database_url, "tokens", "revoke", made["token"]["id"])
     until(server, made["text"], 401)
+
+
+@pytest.mark.parametrize("arguments", [["tokens"], ["audit"], ["tokens", "revoke", "0f0f0f0f0f0f"]], ids=" ".join)
+def test_a_command_that_makes_nothing_makes_no_database(tmp_path: Path, arguments: list[str]) -> None:
+    done = asked(f"sqlite+aiosqlite:///{tmp_path}/scale.db", *arguments)
+    assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (3, "", False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_tables_and_without_a_server_the_first_token_makes_them(tmp_path: Path) -> None:
