@@ -55,7 +55,7 @@ PROGRAMS = (
     Program(OAUTH2_PROXY, "about 8 minutes on two busy cores", package="github.com/oauth2-proxy/oauth2-proxy/v7"),
     # With the libraries of the Kubernetes above, which are compiled by then.
     Program(HELM, "a minute of one core", HELM_FLAGS, f"{HELM_MODULE}/cmd/helm"),
-    Program(MONITORING, "half a minute of one core"),
+    Program(MONITORING, "a minute of one core"),
     Program("echo"),
     Program("pause"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,14 @@ SHOWING_NOTES = """kind: Notes
 metadata: {name: notes}
 text: {{ include (print .Template.BasePath "/NOTES.txt") . | toJson }}
 """
+
+
+def test_the_values_that_the_guide_shows_are_taken() -> None:
+    guide = (PROJECT / "docs/kubernetes.md").read_text()
+    (shown,) = re.findall(r"```yaml\n# values\.yaml\n(.*?)```", guide, re.DOTALL)
+    objects = rendered(yaml.safe_load(shown))
+    assert load_identity({name: str(text) for name, text in environment(objects).items()}).objection("0.0.0.0") == ""
+    assert of_kind(objects, "Ingress")["spec"]["rules"][0]["host"] == "scale.example.com"
 
 
 def notes(values: dict[str, Any], folder: Path) -> str:
