@@ -156,8 +156,8 @@ class NoDatabase(StoreUnavailable):
 
     def __init__(self, path: object) -> None:
         super().__init__(
-            f"There is no database at {path} (SCALE_DATABASE_URL), so no run is known here. Start the command in the "
-            "folder where Scale runs, set SCALE_DATABASE_URL, or add --server URL."
+            f"There is no database at {path} (SCALE_DATABASE_URL), so there is nothing to read. Start the command in "
+            "the folder where Scale runs, set SCALE_DATABASE_URL, or add --server URL."
         )
 
 

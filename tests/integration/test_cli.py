@@ -145,7 +145,10 @@ def test_a_report_for_stdout_is_all_that_is_printed(terminal: Terminal, done: di
     assert terminal.types("replay", run_id, "--report", "csv=-", "--json").exit_code == 64
 
 
-@pytest.mark.parametrize(("arguments", "code"), [(["runs"], 0), (["export", "abc"], 3), (["compare", "a", "b"], 3)])
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["runs"], 0), (["export", "abc"], 3), (["compare", "a", "b"], 3), (["tokens"], 3), (["audit"], 3)],
+)
 def test_where_there_is_no_database_reading_makes_none_and_says_where_it_looked(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int
 ) -> None:
