@@ -41,6 +41,7 @@ class Admitted:
     service: the Kubernetes Service whose pods are watched, None for none.
     secrets: {name: value} of those that the plan sends, or its locustfile may; each is bound to this target.
     one_port: no other port may be connected to than the URL's, because the target is this machine.
+    headers: that the plan sends with each request, by which a balancer may choose.
     """
 
     url: str
@@ -49,6 +50,7 @@ class Admitted:
     service: ServiceRef | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     one_port: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
 
 
 class Load(Protocol):

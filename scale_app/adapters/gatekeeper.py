@@ -107,7 +107,8 @@ class TargetGatekeeper:
         secrets = self._secrets_for(plan, addresses, found, own)
         if not recent_s:  # only for a load that is to begin
             await self._check_not_scale(plan, addresses)
-        return Admitted(url, Source.HEADER, networks, found.service if found else None, secrets, bool(own))
+        service = found.service if found else None
+        return Admitted(url, Source.HEADER, networks, service, secrets, bool(own), plan.headers)
 
     async def _check_not_scale(self, plan: LoadPlan, addresses: Sequence[str]) -> None:
         """Raise TargetRefused where this server answers under a name that only its own domain tells of."""

@@ -211,6 +211,29 @@ async def test_weights_that_change_in_mid_run_count_from_then_on(server: FakeApi
     await watched.close()
 
 
+def leading(name: str, to: str, **annotations: str) -> Document:
+    given = {f"nginx.ingress.kubernetes.io/{key.replace('_', '-')}": value for key, value in annotations.items()}
+    paths = [{"path": "/", "backend": {"service": {"name": to, "port": {"number": 80}}}}]
+    rules = [{"host": "shop.example", "http": {"paths": paths}}]
+    return {"metadata": {"name": name, "namespace": "shop", "annotations": given}, "spec": {"rules": rules}}
+
+
+@pytest.mark.parametrize(
+    ("headers", "there"), [({"X-Next": "always"}, ["canary-1"]), ({}, ["cart-1", "cart-2", "cart-3"])]
+)
+async def test_a_plan_that_sends_the_header_of_a_canary_has_the_canarys_pods(
+    server: FakeApiServer, tmp_path: Path, headers: dict[str, str], there: list[str]
+) -> None:
+    server.served.add("ingresses")
+    server.put("ingresses", leading("main", "cart"))
+    server.put("ingresses", leading("next", "canary", canary="true", canary_by_header="X-Next"))
+    server.put("services", service("canary"))
+    server.put("endpointslices", endpoint_slice(endpoint("canary-1"), service="canary"))
+    watched = Watched(server, tmp_path, replace(THROUGH, headers=headers))
+    assert sorted(ready(await watched.until(bool))) == there
+    await watched.close()
+
+
 async def test_weights_stand_while_routes_cannot_be_read(server: FakeApiServer, tmp_path: Path) -> None:
     server.served.add("httproutes")
     server.put("httproutes", ROUTE)

@@ -69,7 +69,7 @@ class KubernetesPods:
         if target.service is None:
             raise TargetUnavailable(NO_CLUSTER)
         cluster, every_s = self.cluster_of(target.service), self.timing.routes_every_s
-        splits = follow_split(cluster, target.service, target.url, target.networks, every_s)
+        splits = follow_split(cluster, target, target.service, every_s)
         watch = SplitWatch(target.service, partial(self._watch, target), self.clock)
         async with aclosing(watch.samples(splits)) as samples:
             async for sample in samples:

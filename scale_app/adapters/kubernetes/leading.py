@@ -27,6 +27,7 @@ CHOOSING = (
     "canary-weight-total",
     "canary-by-header",
     "canary-by-header-value",
+    "canary-by-header-pattern",
     "canary-by-cookie",
 )
 """Annotations of ingress-nginx that choose an algorithm or an affinity, or take a part of the traffic elsewhere."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator, Sequence
+import re
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from scale_app.adapters.kubernetes.list_watch import listed
 from scale_app.adapters.kubernetes.objects import Json, int_at, labels_at, list_at, text_at
 from scale_app.domain.cluster import ServiceRef, Split, service_of_url
 from scale_app.domain.errors import ScaleError
+from scale_app.ports import Admitted
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -27,18 +29,18 @@ Rule = tuple[str, Split]
 
 
 async def follow_split(
-    cluster: ClusterClient, service: ServiceRef, url: str, networks: Sequence[str], every_s: float
+    cluster: ClusterClient, target: Admitted, service: ServiceRef, every_s: float
 ) -> AsyncGenerator[Split | None, None]:
     """The split now, and again whenever it is another one; None where the Service gets everything, or routes may not be
     read. While they cannot be read, what was read last stands. Ends where the Service is reached directly."""
     split: Split | None = None
-    if await _or(True, _is_direct(cluster, service, url, networks)):
+    if await _or(True, _is_direct(cluster, service, target.url, target.networks)):
         yield None
         return
-    yield (split := await _or(None, _split(cluster, service, url)))
+    yield (split := await _or(None, _split(cluster, service, target)))
     while True:
         await asyncio.sleep(every_s)
-        before, split = split, await _or(split, _split(cluster, service, url))
+        before, split = split, await _or(split, _split(cluster, service, target))
         if split != before:
             yield split
 
@@ -54,8 +56,8 @@ async def _or(otherwise: T, reading: Awaitable[T]) -> T:
         return otherwise
 
 
-async def _split(cluster: ClusterClient, service: ServiceRef, url: str) -> Split | None:
-    return split_of(service, url, *await read_routes(cluster, service.namespace))
+async def _split(cluster: ClusterClient, service: ServiceRef, target: Admitted) -> Split | None:
+    return split_of(service, target.url, *await read_routes(cluster, service.namespace), target.headers)
 
 
 async def _is_direct(cluster: ClusterClient, service: ServiceRef, url: str, networks: Sequence[str]) -> bool:
@@ -67,18 +69,30 @@ async def _is_direct(cluster: ClusterClient, service: ServiceRef, url: str, netw
     return any(entry_of(objects.service(each), (), url, networks)[0] for each in services)
 
 
-def split_of(service: ServiceRef, url: str, ingresses: Iterable[Json], routes: Iterable[Json]) -> Split | None:
+def split_of(
+    service: ServiceRef,
+    url: str,
+    ingresses: Iterable[Json],
+    routes: Iterable[Json],
+    headers: Mapping[str, str] | None = None,
+) -> Split | None:
     """What is left of `shares_of` without those that get nothing; None where the Service gets everything."""
-    shares = shares_of(service, url, ingresses, routes)
+    shares = shares_of(service, url, ingresses, routes, headers)
     weights = {each: weight for each, weight in shares.weights.items() if weight} if shares else {}
     return Split(shares.by, weights) if shares and weights.keys() - {replace(service, port=0)} else None
 
 
-def shares_of(service: ServiceRef, url: str, ingresses: Iterable[Json], routes: Iterable[Json]) -> Split | None:
+def shares_of(
+    service: ServiceRef,
+    url: str,
+    ingresses: Iterable[Json],
+    routes: Iterable[Json],
+    headers: Mapping[str, str] | None = None,
+) -> Split | None:
     """By the rule whose path fits the URL best; None where that one names no other Service, or not this one, or where
-    two fit alike and differ. A Service may have a weight of 0."""
+    two fit alike and differ. A Service may have a weight of 0. headers: that each request has."""
     host, path = urlsplit(url).hostname or "", urlsplit(url).path or "/"
-    rules = [*_of_routes(service, host, routes), *_of_canaries(service, host, list(ingresses))]
+    rules = [*_of_routes(service, host, routes), *_of_canaries(service, host, list(ingresses), headers or {})]
     fitting = [rule for rule in rules if f"{path}/".startswith(f"{rule[0].rstrip('/')}/")]
     longest = max((len(begins) for begins, _ in fitting), default=0)
     best = [split for begins, split in fitting if len(begins) == longest and len(split.weights) > 1]
@@ -102,15 +116,49 @@ def _of_routes(service: ServiceRef, host: str, routes: Iterable[Json]) -> Iterat
                 yield text_at(match, "path", "value") or "/", Split(f"HTTPRoute {name}", weights)
 
 
-def _of_canaries(service: ServiceRef, host: str, ingresses: Sequence[Json]) -> Iterator[Rule]:
-    """ingress-nginx sends a part of what an Ingress gets to the Service of another one that is its canary."""
+def _of_canaries(
+    service: ServiceRef, host: str, ingresses: Sequence[Json], headers: Mapping[str, str]
+) -> Iterator[Rule]:
+    """ingress-nginx sends a part of what an Ingress gets to the Service of another one that is its canary, or what has
+    a header."""
     mains = [path for ingress in ingresses if not _is_canary(ingress) for path in _paths(service, host, ingress)]
     for ingress in filter(_is_canary, ingresses):
-        weight, total = _number_at(ingress, "canary-weight", 0), _number_at(ingress, "canary-weight-total", 100)
+        annotation, weight, total = _part_of(ingress, headers)
         for to_host, begins, canary in _paths(service, host, ingress) if weight <= total else ():
             for main in (to for at, path, to in mains if (at, path) == (to_host, begins)):
-                by = f"Ingress {text_at(ingress, 'metadata', 'name')} (canary-weight)"
+                by = f"Ingress {text_at(ingress, 'metadata', 'name')} ({annotation})"
                 yield begins, Split(by, {main: float(total - weight), canary: float(weight)})
+
+
+def _part_of(ingress: Json, headers: Mapping[str, str]) -> tuple[str, int, int]:
+    """What of the requests a canary gets, of how many, and by which annotation: a header goes before the weight."""
+    total = _number_at(ingress, "canary-weight-total", 100)
+    takes = _by_header(labels_at(ingress, "metadata", "annotations"), headers)
+    if takes is not None:
+        return "canary-by-header", total if takes else 0, total
+    return "canary-weight", _number_at(ingress, "canary-weight", 0), total
+
+
+def _by_header(annotations: Mapping[str, str], headers: Mapping[str, str]) -> bool | None:
+    """Whether these headers lead to the canary; None where they say nothing, so that the weight decides."""
+    name = annotations.get(f"{NGINX}canary-by-header", "").lower()
+    sent = next((value for header, value in headers.items() if name and header.lower() == name), None)
+    if sent is None:
+        return None
+    value, pattern = (annotations.get(f"{NGINX}canary-by-header-{kind}", "") for kind in ("value", "pattern"))
+    if value:
+        return True if sent == value else None
+    if pattern:
+        return True if _fits(pattern, sent) else None
+    return {"always": True, "never": False}.get(sent)
+
+
+def _fits(pattern: str, sent: str) -> bool:
+    """As nginx does, which looks for it anywhere; a pattern that is none fits nothing."""
+    try:
+        return re.search(pattern, sent) is not None
+    except re.error:
+        return False
 
 
 def _is_canary(ingress: Json) -> bool:

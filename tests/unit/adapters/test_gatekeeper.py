@@ -121,6 +121,12 @@ async def test_a_name_that_cannot_be_resolved_is_unavailable(url: str, monkeypat
     assert url in str(unavailable.value)
 
 
+async def test_what_a_plan_sends_is_told_to_whoever_watches_the_pods() -> None:
+    plan = LoadPlan("http://api:8080/x", headers={"X-Next": "always"})
+    admitted = await gate("api", names=Names(api=["10.0.0.1"])).admit(plan)
+    assert admitted.headers == {"X-Next": "always"}
+
+
 async def test_a_resolver_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     async def hangs(host: str, port: int) -> list[str]:
         await asyncio.Event().wait()

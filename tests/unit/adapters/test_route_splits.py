@@ -90,6 +90,32 @@ def test_a_canary_without_a_weight_splits_nothing(annotations: dict[str, str]) -
     assert split_of(CART, URL, [ingress("cart", "main"), ingress("canary", "next", **annotations)], []) is None
 
 
+@pytest.mark.parametrize(
+    ("annotations", "header", "canary"),
+    [
+        ({}, {"x-next": "always"}, True),
+        ({}, {"X-Next": "never"}, False),
+        ({}, {"X-Next": "maybe"}, None),
+        ({}, {"X-Other": "always"}, None),
+        ({}, {}, None),
+        ({"canary_by_header_value": "beta"}, {"X-Next": "beta"}, True),
+        ({"canary_by_header_value": "beta"}, {"X-Next": "always"}, None),
+        ({"canary_by_header_pattern": "^b.ta"}, {"X-Next": "beta-2"}, True),
+        ({"canary_by_header_pattern": "^b.ta"}, {"X-Next": "alpha"}, None),
+        ({"canary_by_header_pattern": "("}, {"X-Next": "("}, None),
+    ],
+)
+def test_a_header_that_each_request_has_leads_to_the_canary_or_keeps_it_from_there(
+    annotations: dict[str, str], header: dict[str, str], canary: bool | None
+) -> None:
+    main = ingress("cart", "main")
+    by_weight = Split("Ingress next (canary-weight)", {CART: 90.0, CANARY: 10.0})
+    of = ingress("canary", "next", canary="true", canary_weight="10", canary_by_header="X-Next", **annotations)
+    to_canary = Split("Ingress next (canary-by-header)", {CANARY: 100.0})
+    expected = {True: to_canary, False: None, None: by_weight}[canary]
+    assert split_of(CART, URL, [main, of], [], header) == expected
+
+
 def test_where_nothing_is_left_for_the_service_the_others_have_all() -> None:
     main, canary = ingress("cart", "main"), ingress("canary", "next", canary="true", canary_weight="100")
     assert split_of(CART, URL, [main, canary], []) == Split("Ingress next (canary-weight)", {CANARY: 100.0})
