@@ -45,7 +45,7 @@ LEAVE = (
 """A form by script, since Reflex keeps the submits of its own ones to itself."""
 ASKED = (
     *("start", "edit", "stop", "rerun", "experiment", "mark_baseline", "delete", "save_plan", "delete_plan"),
-    *("demo.change", "reachable", "tokens", "audit_entries"),
+    *("demo.change", "tokens", "audit_entries"),
 )
 """What the page has controls and links for, each by what it asks of the hub."""
 EVERYBODY_IS_ADMIN = "Nobody signs in (SCALE_AUTH=none): everybody who reaches this server is admin."

@@ -52,7 +52,6 @@ def test_the_reason_names_what_was_asked_for() -> None:
         "save_plan": "saving a plan",
         "delete_plan": "deleting a plan",
         "demo.change": "changing the demo",
-        "reachable": "checking a target",
         "audit_entries": "reading the audit log",
         "tokens": "",
     }
