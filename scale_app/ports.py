@@ -16,7 +16,7 @@ from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, 
 from scale_app.domain.recording import Recorded
 from scale_app.domain.samples import ConnectionsSample, CountsSample, Sample
 from scale_app.domain.snapshot import Point, Source
-from scale_app.replica_ports import Leases
+from scale_app.replica_ports import Leases, RunBus
 
 
 class Clock(Protocol):
@@ -250,7 +250,8 @@ class Adapters:
     """What the hub works with: one adapter for each port, by source where they differ.
 
     catalog, cluster_pods: of the Kubernetes clusters, None when none is configured. A target with a Service is watched
-    in its cluster, whatever the source of the counts. leases: of the runs. alone: no other server uses the store.
+    in its cluster, whatever the source of the counts. leases: of the runs. bus: to the other servers
+    that use the store, None where there are none.
     """
 
     gatekeeper: Gatekeeper
@@ -264,7 +265,12 @@ class Adapters:
     catalog: ClusterCatalog | None = None
     cluster_pods: PodDirectory | None = None
     counters: Mapping[Source, RequestCounter] = field(default_factory=dict)
-    alone: bool = True
+    bus: RunBus | None = None
+
+    @property
+    def alone(self) -> bool:
+        """No other server uses the store."""
+        return self.bus is None
 
     def directory(self, target: Admitted) -> PodDirectory | None:
         """Who knows the target's pods; None when nobody does."""

@@ -24,7 +24,7 @@ from scale_app.settings import load_settings
 if TYPE_CHECKING:
     from scale_app.adapters.redis import Server
     from scale_app.ports import Clock
-    from scale_app.replica_ports import Leases
+    from scale_app.replica_ports import Leases, RunBus
     from scale_app.service.holding import Users
 
 log = logging.getLogger(__name__)
@@ -111,3 +111,12 @@ def run_leases(clock: Clock) -> Leases:
     from scale_app.adapters.redis import RedisLeases
 
     return RedisLeases(server)
+
+
+def run_bus() -> RunBus | None:
+    """To the other servers; None where there are none."""
+    if (server := redis()) is None:
+        return None
+    from scale_app.adapters.redis import RedisBus
+
+    return RedisBus(server)

@@ -51,7 +51,7 @@ class Settings:
     host, port (SCALE_HOST, SCALE_PORT): where page, API and WebSocket listen; by default on loopback only.
     database_url (SCALE_DATABASE_URL): an SQLAlchemy async URL: sqlite+aiosqlite:///... or postgresql+asyncpg://...
     redis_url (SCALE_REDIS_URL, or in the file SCALE_REDIS_URL_FILE): the Redis that several servers on one database
-        share, redis://:password@host:6379/0, or rediss://. Each controls its own runs, and shows others' as stored.
+        share, redis://:password@host:6379/0, or rediss://; none for one server alone. Each shows and controls all runs.
     allowed_targets (SCALE_ALLOWED_TARGETS): the allowed targets besides the demo, separated by commas: hosts
         ("api.shop.svc"), domains with all subdomains ("*.shop.svc"), addresses, CIDR ranges, and Services of a
         configured cluster ("kubernetes:shop/cart", "kubernetes:shop/*"). A range lists no names, and no range or domain

@@ -28,7 +28,7 @@ from scale_app.domain.record import INTERRUPTED
 from scale_app.domain.snapshot import Source
 from scale_app.identity_settings import IdentitySettings, load_identity
 from scale_app.ports import Adapters, RunStore
-from scale_app.replicas import in_use, let_go_of_redis, redis_warnings, run_leases
+from scale_app.replicas import in_use, let_go_of_redis, redis_warnings, run_bus, run_leases
 from scale_app.secret_settings import load_secrets, own_names
 from scale_app.settings import Settings, load_settings, load_worker_listener
 
@@ -180,7 +180,7 @@ def _hub() -> Hub:
         catalog=catalog,
         counters=counters,
         cluster_pods=cluster_pods,
-        alone=not own.redis_url,
+        bus=run_bus(),
     )
     return Hub(adapters, access(), own.limits, own.max_runs, own.public_url, retention=own.retention)
 

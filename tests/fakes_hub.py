@@ -115,6 +115,9 @@ class FakeHub:
             raise RunNotFound(run_id)
         return self._records[run_id]
 
+    def own_active(self) -> list[RunRecord]:
+        return self.active()
+
     def active(self) -> list[RunRecord]:
         return [record for record in reversed(self._records.values()) if record.state.active]
 

@@ -66,7 +66,7 @@ class RunCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every family, also those without a series now."""
-        active = self._hub.active()
+        active = self._hub.own_active()
         build = {"version": version(), "python": python_version()}
         yield InfoMetricFamily("scale_build", "What is installed.", build)
         yield GaugeMetricFamily("scale_runs_active", "Active runs.", len(active))

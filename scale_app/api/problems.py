@@ -50,7 +50,8 @@ STATUS: dict[type[errors.ScaleError], int] = {
         (412, (errors.NotPassed,)),
         (429, (errors.TooManyRuns,)),
         (503, (errors.TooManyExports, errors.StoreUnavailable, errors.GeneratorFailed, errors.CountingFailed)),
-        (503, (errors.TargetUnavailable, errors.ClusterUnavailable, errors.ClusterForbidden, errors.BusUnavailable)),
+        (503, (errors.TargetUnavailable, errors.ClusterUnavailable, errors.ClusterForbidden)),
+        (503, (errors.BusUnavailable, errors.OwnerAway)),
     )
     for kind in kinds
 }

@@ -18,6 +18,7 @@ from scale_app.domain.record import INTERRUPTED, KEEP_ALL, Retention, Storing
 from scale_app.domain.target import is_demo, is_simulated
 from scale_app.ports import Adapters
 from scale_app.service.access import Access
+from scale_app.service.elsewhere import Elsewhere
 from scale_app.service.keeper import Keeper
 from scale_app.service.notices import Notices, Receiver
 from scale_app.service.ownership import Ownership
@@ -55,6 +56,9 @@ class Hub(RunQueries):
         super().__init__(adapters.store, LiveRuns(adapters.store, adapters.clock, sleep), adapters.clock)
         self._tasks = Background()
         self.demo, self.limits, self.max_runs = adapters.demo, limits, max_runs
+        own, bus = adapters, adapters.bus
+        self._elsewhere = Elsewhere(bus, own.store, self._live, own.clock) if bus else None
+        self.own_active = self._live.own_active
         self.active, self.until_stored = self._live.active, self._live.until_stored
         self.admitted = adapters.gatekeeper.admit
         self._ownership = Ownership(adapters.leases, adapters.store, adapters.clock)
@@ -63,7 +67,7 @@ class Hub(RunQueries):
         receivers = tuple(
             Receiver(notifier, adapters.clock, number=number) for number, notifier in enumerate(adapters.notifiers, 1)
         )
-        self._notices = Notices(self, receivers, public_url)
+        self._notices = Notices(self, receivers, public_url, mine=self._is_mine)
         self._access = access
         self.tokens, self.make_token, self.revoke_token = access.tokens, access.make_token, access.revoke_token
         self.audit_entries, self.count_audit_entries = access.audit_entries, access.count_audit_entries
@@ -87,8 +91,8 @@ class Hub(RunQueries):
         if self._adapters.alone:
             for run_id in await self._adapters.store.mark_interrupted(INTERRUPTED):
                 log.warning("run %s was interrupted by the end of an earlier server", run_id)
-        else:
-            self._tasks.begin(self._ownership.look_after_others())
+        if self._elsewhere:
+            self._tasks.begin(self._ownership.look_after_others(self._elsewhere.look))
         self._tasks.begin(self._ownership.keep())
         if self._adapters.notifiers:
             self._tasks.begin(self._notices.tell())
@@ -101,8 +105,13 @@ class Hub(RunQueries):
         Bounded in time: what could not be stored is told in the log.
         """
         await self._tasks.end()
+        if self._elsewhere:
+            await self._elsewhere.close()
         await asyncio.gather(self._last_writes(), self._access.close())
         await self._adapters.store.close()
+
+    def _is_mine(self, run_id: str) -> bool:
+        return self._elsewhere is None or not self._elsewhere.knows(run_id)
 
     async def _last_writes(self) -> None:
         if await self._live.writer.finish(LAST_WRITES_S):

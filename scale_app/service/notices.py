@@ -9,6 +9,7 @@ import asyncio
 import logging
 import traceback
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from scale_app.domain.errors import NotifyFailed, RunNotFound, StoreUnavailable, named
@@ -161,8 +162,15 @@ class Notices:
     """Every receiver of this installation."""
 
     def __init__(
-        self, runs: RunQueries, receivers: tuple[Receiver, ...], public_url: str = "", sleep: Sleep = asyncio.sleep
+        self,
+        runs: RunQueries,
+        receivers: tuple[Receiver, ...],
+        public_url: str = "",
+        sleep: Sleep = asyncio.sleep,
+        mine: Callable[[str], bool] = lambda run_id: True,
     ) -> None:
+        """mine: is this a run of this server? Of the others their own server tells."""
+        self._mine = mine
         self._runs = runs
         self._receivers = receivers
         self._public_url = public_url
@@ -189,6 +197,8 @@ class Notices:
             try:
                 async with self._runs.subscribe() as events:
                     async for run_id, event in events:
+                        if not self._mine(run_id):
+                            continue
                         if isinstance(event, (AlertRaised, AlertUpdated, AlertCleared, StateChanged)):
                             await self._take(run_id, event)
             except Exception:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from scale_app.domain.errors import BusUnavailable, LeaseLost, StoreUnavailable
@@ -99,21 +99,26 @@ class Ownership:
             owned.journal.drop()
             owned.live.interrupt(TAKEN_OVER)
 
-    async def look_after_others(self) -> None:
-        """Mark the runs of servers that are gone as interrupted, for as long as the process lives."""
+    async def look_after_others(self, seen: Callable[[Collection[str]], None]) -> None:
+        """Mark the runs of servers that are gone as interrupted, for as long as the process lives.
+
+        seen: told at every look which runs of others are stored as active.
+        """
         looks: dict[str, int] = {}
         while True:
             await self._clock.sleep(LOOK_EVERY_S)
             try:
-                free = await self._without_owner()
+                others = [run_id for run_id in await self._store.active() if run_id not in self._owned]
+                seen(others)
+                free = await self._without_owner(others)
                 looks = {run_id: looks.get(run_id, 0) + 1 for run_id in free}
                 await self._interrupt(run_id for run_id, seen in looks.items() if seen >= LOOKS)
             except UNAVAILABLE:
                 looks = {}
 
-    async def _without_owner(self) -> list[str]:
-        others = {lease_name(run_id): run_id for run_id in await self._store.active() if run_id not in self._owned}
-        return [others[name] for name in await self._leases.free(list(others))] if others else []
+    async def _without_owner(self, run_ids: Iterable[str]) -> list[str]:
+        names = {lease_name(run_id): run_id for run_id in run_ids}
+        return [names[name] for name in await self._leases.free(list(names))] if names else []
 
     async def _interrupt(self, run_ids: Iterable[str]) -> None:
         for run_id in run_ids:

@@ -62,7 +62,16 @@ RIGHTS: Mapping[str, Right] = {
     **dict.fromkeys(
         (
             *("active", "baseline", "compare", "count", "demo", "events", "follow", "gate", "happenings", "history"),
-            *("in_memory", "limits", "max_runs", "notify_problem", "permissions", "plan", "planned_experiment"),
+            *(
+                "in_memory",
+                "own_active",
+                "limits",
+                "max_runs",
+                "notify_problem",
+                "permissions",
+                "plan",
+                "planned_experiment",
+            ),
             *("plans", "plans_of", "pod_history", "pod_spans", "recorded", "run", "runs", "size_bytes", "storing"),
             *("subscribe", "targets", "tokens", "until_stored", "whole"),
         ),

@@ -21,7 +21,9 @@ from scale_app.ports import Adapters, Admitted, Clock, RunStore
 from scale_app.service.broadcast import Broadcast
 from scale_app.service.live_run import LiveRun
 from scale_app.service.ownership import Owned, Ownership
+from scale_app.service.run_elsewhere import RunElsewhere
 from scale_app.service.tasks import Background, Sleep, settled_within
+from scale_app.service.telling import Telling
 from scale_app.service.writer import Writer
 
 PUT_DOWN_LIMIT_S = 10.0
@@ -31,7 +33,8 @@ AFTER_S = 0.001
 
 
 class LiveRuns:
-    """Every run from its start until all of it is stored, by id. A run is read from here until then.
+    """Every run from its start until all of it is stored, by id. A run is read from here until then; those of other
+    servers too.
 
     broadcast: tells every viewer what happens in them. writer: stores it behind them.
     """
@@ -41,9 +44,9 @@ class LiveRuns:
         self.broadcast = Broadcast()
         self.writer = Writer(store, clock, sleep)
         self._store = store
-        self._runs: dict[str, LiveRun] = {}
+        self._runs: dict[str, LiveRun | RunElsewhere] = {}
 
-    def add(self, run_id: str, live: LiveRun) -> None:
+    def add(self, run_id: str, live: LiveRun | RunElsewhere) -> None:
         self._runs[run_id] = live
 
     def remove(self, run_id: str) -> None:
@@ -55,7 +58,7 @@ class LiveRuns:
         if live := self._runs.get(run_id):
             await live.stored.wait()
 
-    def get(self, run_id: str) -> LiveRun | None:
+    def get(self, run_id: str) -> LiveRun | RunElsewhere | None:
         return self._runs.get(run_id)
 
     async def run(self, run_id: str) -> RunRecord:
@@ -72,11 +75,15 @@ class LiveRuns:
         records = [live.record for live in self._runs.values() if live.record.state.active]
         return sorted(records, key=lambda record: -record.created_at_epoch_s)
 
+    def own_active(self) -> list[RunRecord]:
+        """Those that this server itself runs."""
+        return [run for run in self.active() if isinstance(self._runs[run.run_id], LiveRun)]
+
     def outlines(self, wanted: RunFilter) -> list[RunOutline]:
         """Those that are wanted, in no order."""
         return [run for run in map(outline_of, map(self.record_of, self._runs.values())) if wanted.fits(run)]
 
-    def record_of(self, live: LiveRun) -> RunRecord:
+    def record_of(self, live: LiveRun | RunElsewhere) -> RunRecord:
         """The run as it is now, with what of it is not stored yet."""
         record = live.record
         return replace(record, not_stored=self.writer.problem_of(record.run_id))
@@ -108,6 +115,8 @@ class RunControl:
         self._tasks = tasks
         self._ownership = ownership
         self._clock = adapters.clock
+        bus = adapters.bus
+        self._telling = Telling(bus, live.broadcast, adapters.clock, limits) if bus else None
         self._starting = 0
         self._newest_epoch_s = 0.0
 
@@ -172,6 +181,9 @@ class RunControl:
         live = LiveRun(run, record, journal, self._live.broadcast, self._clock, counters)
         self._live.add(run.run_id, live)
         self._ownership.add(run.run_id, Owned(lease, live, journal))
+        if self._telling:
+            self._tasks.begin(self._telling.tell(run.run_id, lease, live))
+            self._tasks.begin(self._telling.obey(lease, live))
         self._tasks.begin(self._see_through(run.run_id, live.drive(generator, directory, target)))
         self._tasks.begin(asyncio.to_thread(numerics.load))
         return run.run_id
@@ -190,13 +202,13 @@ class RunControl:
         finally:
             self._live.remove(run_id)
 
-    async def _active_run(self, run_id: str) -> LiveRun:
+    async def _active_run(self, run_id: str) -> LiveRun | RunElsewhere:
         live = self._live.get(run_id)
         if live and live.record.state.active:
             return live
         state = (await self._live.run(run_id)).state
         if state.active and not self._adapters.alone:
-            raise RunNotActive(f"Run {run_id} is run by another server. Change or stop it there.")
+            raise RunNotActive(f"Run {run_id} is run by another server, which cannot be asked now. Try again.")
         if state.active:
             raise RunNotActive(
                 f"Run {run_id} is stored as {state}, but it is not running here, so it cannot be changed or "

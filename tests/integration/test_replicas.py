@@ -8,13 +8,17 @@ import os
 import signal
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.postgres import Postgres, binaries, running_postgres
 from tests.redis_server import PASSWORD, RedisServer, installed, running_redis
@@ -180,6 +184,63 @@ def test_an_outage_of_redis_costs_no_run(installation: Installation, redis: Redi
     assert [run(two, first)["state"], run(one, second)["state"]] == ["running", "running"]
     assert run(one, start(one, 2.0))["state"] in ("starting", "running")
     assert PASSWORD not in one.printed() + two.printed()
+
+
+def told(server: Served, run_id: str, after: str = "", most: int = 1_000) -> list[dict[str, Any]]:
+    """The messages of a feed until its end, or so many of them, heartbeats apart."""
+    messages: list[dict[str, Any]] = []
+    where = f"{server.url.replace('http', 'ws')}/api/v1/runs/{run_id}/stream{after}"
+    with connect(where, open_timeout=PATIENCE_S) as feed:
+        for text in feed:
+            message = json.loads(text)
+            if message["kind"] != "heartbeat":
+                messages.append(message)
+            if len(messages) == most:
+                break
+    return messages
+
+
+def changed(server: Served, method: str, path: str, body: bytes = b"{}") -> tuple[int, dict[str, Any]]:
+    request = urllib.request.Request(f"{server.url}{path}", body, {"Content-Type": "application/json"}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            return answer.status, json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_any_server_shows_and_controls_any_run(installation: Installation, redis: RedisServer) -> None:
+    one, two = installation.server(redis.url), installation.server(redis.url)
+    run_id = start(one)
+    until(lambda: run(two, run_id).get("last") and seconds(two, run_id) >= 2)
+
+    early = told(two, run_id, most=4)
+    assert [message["kind"] for message in early] == ["run", "event", "event", "event"]
+    reached = early[-1]["seq"]
+    assert changed(two, "PATCH", f"/api/v1/runs/{run_id}", b'{"users": 25}')[0] == 200
+    until(lambda: run(one, run_id)["plan"]["users"] == 25)
+    status, refusal = changed(two, "PATCH", f"/api/v1/runs/{run_id}", b'{"users": 99999999}')
+    assert (status, refusal["detail"]) == (
+        422,
+        changed(one, "PATCH", f"/api/v1/runs/{run_id}", b'{"users": 99999999}')[1]["detail"],
+    )
+
+    with ThreadPoolExecutor(4) as pool:
+        feeds = [pool.submit(told, server, run_id, f"?after={reached}") for server in (one, two, two)]
+        until(lambda: seconds(two, run_id) >= 8)
+        assert changed(two, "POST", f"/api/v1/runs/{run_id}/stop")[0] in (200, 202, 204)
+        at_one, at_two, again = [feed.result(PATIENCE_S) for feed in feeds]
+
+    for messages in (at_one, at_two, again):
+        assert messages[-1]["kind"] == "end"
+        assert messages[-1]["run"]["state"] == "stopped"
+        seqs = [message["seq"] for message in messages if message["kind"] == "event"]
+        assert seqs == list(range(reached + 1, seqs[-1] + 1))
+    events = [[m["event"] for m in messages if m["kind"] == "event"] for messages in (at_one, at_two)]
+    assert events[0][1:] == events[1][1:]
+    assert (ends(one, run_id), ends(two, run_id)) == (["running", "stopping", "stopped"],) * 2
 
 
 def refused(installation: Installation, redis: str = "", host: str = "two") -> str:

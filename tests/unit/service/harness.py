@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scale_app.adapters.in_process import LocalLeases
+from scale_app.adapters.in_process import LocalBus, LocalLeases
 from scale_app.domain.audit import AuditEntry
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.snapshot import Source
-from scale_app.ports import Adapters, PodDirectory, RequestCounter
+from scale_app.ports import Adapters, Notifier, PodDirectory, RequestCounter
 from scale_app.service.access import Access
 from scale_app.service.hub import Hub
 from tests.fakes import FakeClock, FakeStore
@@ -39,7 +39,8 @@ class Naps:
 
 @dataclass
 class Harness:
-    """A hub among fakes. naps: of whoever waits before storing is tried again."""
+    """A hub among fakes. naps: of whoever waits before storing is tried again. beside: of another server of the same
+    installation, with the same store and clock."""
 
     gate: OpenGate = field(default_factory=OpenGate)
     generator: PlayedGenerator = field(default_factory=PlayedGenerator)
@@ -52,14 +53,18 @@ class Harness:
     access_store: FakeAccessStore = field(default_factory=FakeAccessStore)
     audited: list[AuditEntry] = field(default_factory=list)
     alone: bool = True
+    beside: Harness | None = None
+    notifiers: tuple[Notifier, ...] = ()
     leases: LocalLeases = field(init=False)
+    bus: LocalBus = field(init=False)
     access: Access = field(init=False)
     adapters: Adapters = field(init=False)
     hub: Hub = field(init=False)
 
     def __post_init__(self) -> None:
         self.generator.clock = self.clock
-        self.leases = LocalLeases(self.clock)
+        self.leases = self.beside.leases if self.beside else LocalLeases(self.clock)
+        self.bus = self.beside.bus if self.beside else LocalBus(self.leases)
         self.adapters = Adapters(
             self.gate,
             {Source.HEADER: self.generator},
@@ -69,7 +74,8 @@ class Harness:
             self.clock,
             self.leases,
             counters=self.counters,
-            alone=self.alone,
+            notifiers=self.notifiers,
+            bus=None if self.alone else self.bus,
         )
         limits = Limits(users=500, spawn_rate=500, duration_s=500)
         self.access = Access(self.access_store, self.clock, self.audited.append)

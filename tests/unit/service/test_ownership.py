@@ -16,7 +16,7 @@ from scale_app.service.ownership import LOOK_EVERY_S, LOOKS
 from tests.unit.service.harness import Harness, settled
 
 OLD = RunRecord("old", LoadPlan(), Source.DEMO, RunState.RUNNING, 1.0)
-LATE_S = 3.0
+LATE_S = 5.0
 
 
 @pytest.fixture
