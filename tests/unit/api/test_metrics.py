@@ -74,7 +74,7 @@ class Still:
     notify_problem: str = ""
     storing: Storing = Storing("The disk is full.", 1, 7)
 
-    def active(self) -> list[RunRecord]:
+    def own_active(self) -> list[RunRecord]:
         return self.records
 
 
