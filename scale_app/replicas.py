@@ -12,7 +12,7 @@ import os
 import signal
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from scale_app.service.holding import Users
 
 log = logging.getLogger(__name__)
+LET_GO_S = 0.5
+"""The end of the process waits no longer for a database that hangs; the lease then runs out by itself."""
 
 
 @asynccontextmanager
@@ -49,6 +51,7 @@ async def in_use(database_url: str) -> AsyncIterator[None]:
 async def _held(leases: SqlLeases) -> AsyncIterator[None]:
     """Hold the database's lease. If it is lost, the process ends as by SIGTERM."""
     from scale_app.service.holding import Holding
+    from scale_app.service.tasks import cancelled
 
     users = await _users(leases)
     holding = Holding(leases, users, SystemClock(), lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -57,8 +60,10 @@ async def _held(leases: SqlLeases) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        keeping.cancel()
-        await holding.let_go()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LET_GO_S):
+                await cancelled(keeping)
+                await holding.let_go()
         await leases.close()
 
 

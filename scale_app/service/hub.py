@@ -61,7 +61,7 @@ class Hub(RunQueries):
         self.own_active = self._live.own_active
         self.active, self.until_stored = self._live.active, self._live.until_stored
         self.admitted = adapters.gatekeeper.admit
-        self._ownership = Ownership(adapters.leases, adapters.store, adapters.clock)
+        self._ownership = Ownership(adapters.leases, adapters.store, adapters.clock, adapters.bus)
         control = RunControl(adapters, limits, max_runs, self._live, self._tasks, self._ownership)
         self.start, self.edit, self.stop, self.delete = control.start, control.edit, control.stop, control.delete
         receivers = tuple(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from scale_app.domain.errors import BusUnavailable, LeaseLost, StoreUnavailable
 from scale_app.domain.record import INTERRUPTED
 from scale_app.ports import Clock, RunStore
-from scale_app.replica_ports import RENEW_EVERY_S, Lease, Leases, lease_name
+from scale_app.replica_ports import RENEW_EVERY_S, Lease, Leases, RunBus, lease_name
 from scale_app.service.journal import Journal
 from scale_app.service.live_run import LiveRun
 
@@ -41,8 +41,10 @@ class Owned:
 class Ownership:
     """Holds the lease of every run of this server until all of it is stored. holder: this server's name for others."""
 
-    def __init__(self, leases: Leases, store: RunStore, clock: Clock) -> None:
+    def __init__(self, leases: Leases, store: RunStore, clock: Clock, bus: RunBus | None = None) -> None:
+        """bus: where those that follow a run are told that it was interrupted; None where nobody does."""
         self._leases = leases
+        self._bus = bus
         self._store = store
         self._clock = clock
         self._owned: dict[str, Owned] = {}
@@ -125,4 +127,6 @@ class Ownership:
             if lease := await self._leases.claim(lease_name(run_id), self.holder):
                 for marked in await self._store.mark_interrupted(INTERRUPTED, only=[run_id]):
                     log.warning("run %s was interrupted: the server that ran it is gone", marked)
+                if self._bus:
+                    await self._bus.end(lease, run_id)
                 await self._leases.release(lease)

@@ -14,6 +14,7 @@ from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.record import ALL_RUNS
 from scale_app.domain.snapshot import RunState
 from scale_app.replica_ports import LEASE_S
+from scale_app.service.ownership import LOOK_EVERY_S
 from tests.fakes import FakeNotifier
 from tests.unit.service.harness import Harness, settled
 from tests.unit.service.test_ownership import LATE_S, passes
@@ -176,3 +177,20 @@ async def test_viewers_elsewhere_are_told_when_the_owner_is_gone(owner: Harness,
     (last,) = (await watching)[-1:]
     assert replace(await other.hub.run(run_id), last=None).message == "gone"
     assert getattr(last.event, "state", None) is RunState.INTERRUPTED
+
+
+async def test_viewers_elsewhere_are_told_in_the_moment_in_which_a_run_is_interrupted(
+    owner: Harness, other: Harness
+) -> None:
+    third = Harness(alone=False, store=owner.store, clock=owner.clock, beside=owner)
+    await third.hub.open()
+    run_id = await running(owner)
+    watching = asyncio.create_task(collected(other, run_id))
+    await settled()
+    await owner.hub._tasks.end()  # as a process that is killed
+    while (await owner.store.run(run_id)).state.active:
+        await passes(owner, LOOK_EVERY_S)
+    await in_threads()
+    assert getattr((await watching)[-1].event, "state", None) is RunState.INTERRUPTED
+    assert (await third.hub.run(run_id)).state is RunState.INTERRUPTED
+    await third.close()
