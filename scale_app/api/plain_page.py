@@ -34,15 +34,15 @@ h1 { margin: 24px 0 8px; font-size: 20px; font-weight: 650; letter-spacing: -0.0
 """
 
 
-class Way(NamedTuple):
+class WayOn(NamedTuple):
     """Where to go from here. text: of the link."""
 
     text: str
     path: str
 
 
-def plain_page(title: str, sentence: str, way: Way | None = None) -> str:
+def plain_page(title: str, sentence: str, way_on: WayOn | None = None) -> str:
     """The page's HTML; a lone surrogate of a stranger's becomes a question mark."""
-    link = f'<a class="way" href="{escape(way.path)}">{escape(way.text)}</a>' if way else ""
+    link = f'<a class="way" href="{escape(way_on.path)}">{escape(way_on.text)}</a>' if way_on else ""
     made = PAGE.format(title=escape(title), sentence=escape(sentence), way=link, style=STYLE)
     return made.encode(errors="replace").decode()

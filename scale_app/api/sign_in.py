@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from scale_app.api.plain_page import Way, plain_page
+from scale_app.api.plain_page import WayOn, plain_page
 from scale_app.domain.errors import ScaleError, StoreUnavailable
 from scale_app.domain.identity import WithoutRole
 from scale_app.domain.sign_in import SignInAttempt, SignInRefused, SignInUnavailable, path_here
@@ -28,9 +28,10 @@ STATUS: Mapping[type[ScaleError], int] = {
 RANDOM = r"[A-Za-z0-9_-]{43}"
 ATTEMPT = re.compile(rf"({RANDOM})\.({RANDOM})\.({RANDOM})\.([A-Za-z0-9_-]*)")
 LONGEST_CODE = 4_096
-AGAIN, ANOTHER, LATER = Way("Sign in again", LOGIN), Way("Sign in as somebody else", LOGIN), Way("Try again", LOGIN)
-BACK = Way("Back to Scale", "/")
-TOLD: Mapping[type[ScaleError], tuple[str, Way]] = {
+AGAIN, LATER = WayOn("Sign in again", LOGIN), WayOn("Try again", LOGIN)
+ANOTHER = WayOn("Sign in as somebody else", LOGIN)
+BACK = WayOn("Back to Scale", "/")
+TOLD: Mapping[type[ScaleError], tuple[str, WayOn]] = {
     SignInRefused: ("Not signed in", AGAIN),
     WithoutRole: ("No role here", ANOTHER),
     SignInUnavailable: ("Nobody can sign in now", LATER),
@@ -151,9 +152,9 @@ def _unpacked(text: str) -> SignInAttempt | None:
 
 
 def _refusal(error: ScaleError) -> Response:
-    title, way = TOLD[type(error)]
-    return _page(STATUS[type(error)], title, str(error), way)
+    title, way_on = TOLD[type(error)]
+    return _page(STATUS[type(error)], title, str(error), way_on)
 
 
-def _page(status: int, title: str, sentence: str, way: Way) -> Response:
-    return HTMLResponse(plain_page(title, sentence, way), status, NO_STORE)
+def _page(status: int, title: str, sentence: str, way_on: WayOn) -> Response:
+    return HTMLResponse(plain_page(title, sentence, way_on), status, NO_STORE)
