@@ -70,8 +70,7 @@ class Run:
         self.run_id = run_id
         self.plan = plan
         self.state = RunState.STARTING
-        self.message = ""
-        self._notice = ""
+        self.message = self._notice = ""
         self.last: Snapshot | None = None
         self.next_seq = 0
         self.epoch_offset_s = epoch_offset_s
@@ -131,15 +130,9 @@ class Run:
         self._let_go()
         return self._events
 
-    def fail(self, at_s: float, why: str) -> list[Event]:
-        """End without figures, in whatever state this is: for a run whose samples cannot be taken in any more."""
-        return self._cut_off(at_s, RunState.FAILED, why)
-
-    def interrupt(self, at_s: float, why: str) -> list[Event]:
-        """End without figures, since another server has already ended this run in the store."""
-        return self._cut_off(at_s, RunState.INTERRUPTED, why)
-
-    def _cut_off(self, at_s: float, state: RunState, why: str) -> list[Event]:
+    def cut_off(self, at_s: float, state: RunState, why: str) -> list[Event]:
+        """End without figures, in whatever state this is: FAILED where samples cannot be taken in any more, INTERRUPTED
+        where another server has ended this run in the store."""
         self.state, self.message = state, why
         self.next_seq += 1
         return [StateChanged(self._elapsed_s(at_s), state, why)]
@@ -252,9 +245,8 @@ class Run:
 
     def _as_decided(self, figures: Figures) -> Figures:
         """With the verdict that ended the run, also where the last answers left the evidence below what it took."""
-        if self._decided is None or figures.verdict.kind is self._decided.kind:
-            return figures
-        return replace(figures, verdict=self._decided)
+        decided = self._decided
+        return figures if decided is None or figures.verdict.kind is decided.kind else replace(figures, verdict=decided)
 
     def _give_up(self, sample: TrafficSample) -> None:
         if self.state is RunState.RUNNING and should_give_up(self.plan, self._elapsed_s(sample.at_s), sample):

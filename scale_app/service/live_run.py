@@ -19,7 +19,7 @@ from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import Began
 from scale_app.domain.run import Run
 from scale_app.domain.samples import LoadEnded, LoadReady, PodsLost, Sample, Tick
-from scale_app.domain.snapshot import Point, point_of
+from scale_app.domain.snapshot import Point, RunState, point_of
 from scale_app.domain.source import Source
 from scale_app.ports import Admitted, Clock, LoadGenerator, PodDirectory, RequestCounter
 from scale_app.service.broadcast import Broadcast
@@ -117,7 +117,7 @@ class LiveRun:
         """End it at once: it is not this server's any more. Nothing happens to a run that has ended."""
         if self._run.state.active:
             now_s = self._clock.monotonic_s()
-            self._tell(self._run.next_seq, self._run.interrupt(now_s, why))
+            self._tell(self._run.next_seq, self._run.cut_off(now_s, RunState.INTERRUPTED, why))
             self._samples.put_nowait(Tick(now_s))  # whoever waits for a sample sees the end
 
     @property
@@ -187,7 +187,7 @@ class LiveRun:
         told = [numbered.event for numbered in self.happenings]
         if not any(isinstance(event, StateChanged) and not event.state.active for event in told):
             first_seq = self._run.next_seq
-            self._tell(first_seq, self._run.fail(self._clock.monotonic_s(), INSIDE_ERROR))
+            self._tell(first_seq, self._run.cut_off(self._clock.monotonic_s(), RunState.FAILED, INSIDE_ERROR))
 
     async def _release(self, feeds: list[asyncio.Task[None]]) -> None:
         what = f"the end of run {self._run.run_id}"

@@ -20,8 +20,8 @@ from scale_app.domain.record import ALL_RUNS, RunFilter, RunOutline, RunRecord, 
 from scale_app.domain.recording import Recorded, WholeRun
 from scale_app.domain.snapshot import Point
 from scale_app.ports import Clock, RunStore
+from scale_app.service.backlog import follow_on
 from scale_app.service.broadcast import Followed, Item, following, missed, newest_of
-from scale_app.service.journal import follow_on
 from scale_app.service.run_control import LiveRuns
 
 STORED_SPANS = 2 * MOST_COLUMNS

@@ -15,7 +15,8 @@ from scale_app.domain.errors import RunNotFound, StoreUnavailable
 from scale_app.domain.record import RunRecord, Storing
 from scale_app.domain.recording import Recorded
 from scale_app.ports import Clock, RunStore
-from scale_app.service.journal import Backlog, Journal, Waiting
+from scale_app.service.backlog import Backlog, Waiting
+from scale_app.service.journal import Journal
 from scale_app.service.tasks import Sleep, first_of
 
 log = logging.getLogger(__name__)

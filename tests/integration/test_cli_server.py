@@ -20,7 +20,7 @@ from scale_app.api.guard import Guard
 from scale_app.api.routes import api_app
 from scale_app.cli.client import opened, whole_id
 from scale_app.cli.commands import Exit, ServerRefused, code_of
-from scale_app.cli.doctor import answer_row, socket_row
+from scale_app.cli.doctor_checks import answer_row, socket_row
 from scale_app.cli.history_commands import _runs
 from scale_app.cli.remote_client import RemoteClient, ServerAway
 from scale_app.domain.errors import RunNotFound, ScaleError

@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from scale_app.cli.doctor import socket_row
+from scale_app.cli.doctor_checks import socket_row
 from scale_app.cli.server_token import TOKEN_FROM
 from scale_app.ui.live.page import DemoControl
 from scale_app.ui.plan.state import PlanForm

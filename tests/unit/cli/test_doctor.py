@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.cli.doctor import (
+from scale_app.cli.doctor_checks import (
     Row,
     Status,
     callers_row,

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from scale_app.domain.events import Event, SnapshotTaken, StateChanged
 from scale_app.domain.snapshot import RunState
-from scale_app.service.journal import BATCH_LINES, PLAIN_LINES, Backlog, follow_on
+from scale_app.service.backlog import BATCH_LINES, PLAIN_LINES, Backlog, follow_on
 from tests.fakes import a_snapshot
 
 

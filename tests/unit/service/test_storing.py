@@ -20,8 +20,8 @@ from scale_app.domain.record import RunFilter, outline_of
 from scale_app.domain.recording import replayed
 from scale_app.domain.samples import TrafficSample
 from scale_app.domain.snapshot import RunState
+from scale_app.service.backlog import BATCH_LINES
 from scale_app.service.hub import LAST_WRITES_S
-from scale_app.service.journal import BATCH_LINES
 from tests.fakes import FakeNotifier, a_snapshot
 from tests.recorded import lines_of
 from tests.unit.service.harness import Harness, settled
