@@ -224,11 +224,7 @@ def _items(text: str) -> tuple[str, ...]:
 
 def _items_that(holds: Callable[[str], object]) -> Callable[[str], tuple[str, ...]]:
     """Reads items with commas between, for each of which this holds. Raises ValueError for another."""
-
-    def read(text: str) -> tuple[str, ...]:
-        return tuple(map(_that(str, holds), _items(text)))
-
-    return read
+    return lambda text: tuple(map(_that(str, holds), _items(text)))
 
 
 _port = _that(int, lambda port: 1 <= port <= 65_535)

@@ -7,16 +7,13 @@ is symmetric: the method of variance estimates recovery (MOVER; Zou and Donner, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
 from typing import Literal
 
 from scale_app.domain.cluster import ServiceSettings
-from scale_app.domain.gate import Gate, Levels, VerdictLevels
-from scale_app.domain.pattern import Pattern
-from scale_app.domain.plan import LoadPlan
+from scale_app.domain.plan_differences import PlanDifference, as_text, plan_differences
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Snapshot
 from scale_app.domain.verdict import VerdictKind
@@ -44,9 +41,6 @@ BALANCER_SETTINGS = (
     "proxy_mode",
 )
 """Of a Service. Its weights, which name pods that may have been replaced, are held against one another by value."""
-NOT_SET = "none"
-MOST_PARTS = 20
-"""Of one value, as text: a replayed pattern has thousands of points."""
 Estimate = tuple[float, float, float]
 """A figure and the two ends of its 95 % interval."""
 
@@ -74,15 +68,6 @@ class LatencyPair:
     percentile: Literal["p50", "p95", "p99"]
     first_ms: float | None
     second_ms: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class PlanDifference:
-    """A field of the plan that differs, as text; "none" where it is not set."""
-
-    field: str
-    first: str
-    second: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,34 +172,6 @@ def mover(first: Estimate, second: Estimate) -> Estimate:
     return difference, low, high
 
 
-def plan_differences(first: LoadPlan, second: LoadPlan) -> tuple[PlanDifference, ...]:
-    """The fields that differ, in the plan's order."""
-    pairs = ((field.name, getattr(first, field.name), getattr(second, field.name)) for field in fields(LoadPlan))
-    return tuple(PlanDifference(name, _text(one), _text(two)) for name, one, two in pairs if one != two)
-
-
-def _text(value: object) -> str:
-    """As a plan's file says it; of what has several parts those that are set."""
-    if isinstance(value, (Gate, VerdictLevels, Levels, Pattern)):
-        value = {field.name: getattr(value, field.name) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return _listed([_part(name, part) for name, part in value.items() if _text(part) != NOT_SET])
-    if isinstance(value, tuple):
-        return _listed([_text(part) for part in value])
-    if isinstance(value, bool):
-        return str(value).lower()
-    return NOT_SET if value is None or value == "" else f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def _part(name: str, value: object) -> str:
-    return f"{name} ({_text(value)})" if isinstance(value, (VerdictLevels, Levels)) else f"{name}: {_text(value)}"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    more = len(parts) - MOST_PARTS
-    return ", ".join([*parts[:MOST_PARTS], *([f"{more:,} more"] if more > 0 else [])]) or NOT_SET
-
-
 def reasons_apart(first: RunRecord, second: RunRecord) -> list[str]:
     """Why these cannot be compared, whatever the number of pods is; [] when they can."""
     reasons = [reason for record in (first, second) if (reason := _not_usable(record))]
@@ -275,9 +232,9 @@ def _notes(first: RunRecord, second: RunRecord, pods_by: str) -> list[str]:
 def _settings_apart(first: ServiceSettings, second: ServiceSettings) -> list[str]:
     """What the balancers were set to at the end of the runs, which no plan holds."""
     pairs = [(name.replace("_", " "), getattr(first, name), getattr(second, name)) for name in BALANCER_SETTINGS]
-    differ = [f"{name} {_text(one)} and {_text(two)}" for name, one, two in pairs if one != two]
+    differ = [f"{name} {as_text(one)} and {as_text(two)}" for name, one, two in pairs if one != two]
     if sorted(first.weights.values()) != sorted(second.weights.values()):
-        differ.append(f"weights {_text(first.weights)} and {_text(second.weights)}")
+        differ.append(f"weights {as_text(first.weights)} and {as_text(second.weights)}")
     return [f"The balancers were set differently in the two runs: {'; '.join(differ)}."] if differ else []
 
 

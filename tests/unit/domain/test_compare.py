@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from scale_app.domain.balance import balance
 from scale_app.domain.cluster import ServiceSettings
-from scale_app.domain.compare import Change, compare, mover, plan_differences
+from scale_app.domain.compare import Change, compare, mover
 from scale_app.domain.gate import Gate, Levels, VerdictLevels
 from scale_app.domain.pattern import Pattern
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.plan_differences import plan_differences
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import PodShare, RunState, Source
 from scale_app.domain.verdict import judge

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from scale_app.domain.compare import Change, Comparison, LatencyPair, PlanDifference, PodPair
+from scale_app.domain.compare import Change, Comparison, LatencyPair, PodPair
 from scale_app.domain.experiment import Experiment
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.plan_differences import PlanDifference
 from scale_app.domain.snapshot import RunState, Source
 from scale_app.views.comparing import MOST_PODS, compare_href, compare_view, sequel_of
 from tests.unit.ui.samples import record, snapshot
