@@ -259,7 +259,7 @@ DATABASE = {"database": {"url": "postgresql+asyncpg://db/scale"}}
     ("values", "said"),
     [
         ({}, "auth says nothing about who may come in"),
-        ({**OPEN, "replicas": 2}, "replicas = 2 cannot be used: one process owns all runs"),
+        ({**OPEN, "replicas": 2}, "replicas = 2 cannot be used: several share their runs over Redis only"),
         ({**OPEN, "replicas": 0}, "minimum"),
         ({**OPEN, "replica": 1}, "replica"),
         ({"auth": {"mode": "none", **PROXY}}, "auth.mode = none cannot be used with auth.proxy.networks"),

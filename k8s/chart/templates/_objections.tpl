@@ -3,7 +3,7 @@
 {{- $auth := .Values.auth -}}
 {{- $asksWho := or (eq $auth.mode "required") $auth.proxy.networks $auth.oidc.issuer -}}
 {{- if gt (int .Values.replicas) 1 -}}
-{{- fail (printf "replicas = %d cannot be used: one process owns all runs, and this version shares them with no other. Set replicas: 1." (int .Values.replicas)) -}}
+{{- fail (printf "replicas = %d cannot be used: several share their runs over Redis only, and this chart sets up no Redis yet. Set replicas: 1." (int .Values.replicas)) -}}
 {{- end -}}
 {{- if and (not $asksWho) (ne $auth.mode "none") -}}
 {{- fail "auth says nothing about who may come in: set auth.proxy.networks (a proxy signs people in), auth.oidc.issuer (an identity provider does) or auth.mode=required (tokens alone), or say auth.mode=none, and everybody who reaches Scale is admin." -}}
