@@ -19,7 +19,7 @@ import time
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
@@ -170,7 +170,7 @@ class ConnectionWatch:
     def _connections(self, files: Iterator[int]) -> Iterator[AcceptedConnection]:
         for file in files:
             # A file that is closed meanwhile, or is no connection, is passed over.
-            with suppress(OSError), _copy(file) as seen:
+            with suppress(OSError), _borrowed(file) as seen:
                 state, taken_bytes, came_bytes = _state(seen)
                 if state in OPEN_STATES and seen.getsockname()[1] == self._port:
                     peer = seen.getpeername()
@@ -204,14 +204,18 @@ def _in_all(of_clients: dict[str, list[AcceptedConnection]], most: int) -> int:
     return sum(min(len(own), most) for own in of_clients.values())
 
 
-def _copy(file: int) -> socket.socket:
-    """Another handle of it, which nobody can close and open anew meanwhile. Raises OSError."""
-    copy = os.dup(file)
+@contextmanager
+def _borrowed(file: int) -> Iterator[socket.socket]:
+    """It, without becoming its owner. Raises OSError for what is no socket.
+
+    No copy is made: it would have to be closed, and a process that closes any copy of a database's file loses all of
+    its locks on it (fcntl(2), record locks).
+    """
+    seen = socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=file)
     try:
-        return socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=copy)
-    except OSError:
-        os.close(copy)
-        raise
+        yield seen
+    finally:
+        seen.detach()
 
 
 def _state(seen: socket.socket) -> tuple[int, int, int]:
@@ -224,7 +228,7 @@ def _state(seen: socket.socket) -> tuple[int, int, int]:
 
 def _cut(each: AcceptedConnection) -> bool:
     """End the connection; granian sees that it ended, and lets go of it. False when it is gone already."""
-    with suppress(OSError), _copy(each.file) as seen:
+    with suppress(OSError), _borrowed(each.file) as seen:
         if seen.getpeername() == each.peer:
             seen.shutdown(socket.SHUT_RDWR)
             return True

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -125,6 +128,21 @@ def test_the_watch_remembers_who_came_first(doors: Doors) -> None:
     assert watch.look() == 2
     assert is_open(first)
     assert sum(map(is_open, later)) == 1
+
+
+LOCKED = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+
+
+@needs_linux
+def test_the_locks_that_a_database_holds_on_its_file_stay(doors: Doors, tmp_path: Path) -> None:
+    doors.connect()
+    with (tmp_path / "scale.db").open("w") as database:
+        fcntl.lockf(database, fcntl.LOCK_EX)
+        assert ConnectionWatch(doors.port, in_all=1, per_client=1).look() == 0
+        others = subprocess.run(
+            [sys.executable, "-c", LOCKED, database.name], capture_output=True, text=True, check=False
+        )
+        assert "BlockingIOError" in others.stderr
 
 
 @needs_linux
