@@ -15,6 +15,7 @@ from scale_app.domain.histogram import Histogram
 from scale_app.domain.source import Source
 
 TIMED_OUT = "timeout"
+NO_FREE_PORT = "no free local port"
 """The cause, among a sample's errors, of a request that waited for an answer as long as the plan lets it."""
 
 
@@ -62,7 +63,8 @@ class GeneratorHealth:
     """Is the generator itself the limit?
 
     cpu_share: of one core, 0..1; loop_lag_ms: worst since the last sample.
-    ports_left: ephemeral ports that are still free for connections to the target, about; None when unknown.
+    ports_left: ephemeral ports that no socket of the machine holds or waits in, so the least that are free for
+        connections to the target; None when unknown.
     arrivals: requests that were due since the start in the open model; 0 in the closed one.
     late_arrivals: those that waited for a free user. dropped_arrivals: those that were dropped because too many waited
         or the run ended.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-from scale_app.domain.samples import TIMED_OUT, GeneratorHealth
+from scale_app.domain.samples import NO_FREE_PORT, TIMED_OUT, GeneratorHealth
 
 if TYPE_CHECKING:
     from locust.env import Environment  # at run time it would patch the process of whoever looks at the ports only
@@ -55,7 +55,7 @@ _BY_NUMBER = {
     errno.ETIMEDOUT: TIMEOUT,
     errno.EHOSTUNREACH: "host unreachable",
     errno.ENETUNREACH: "network unreachable",
-    errno.EADDRNOTAVAIL: "no free local port",
+    errno.EADDRNOTAVAIL: NO_FREE_PORT,
     errno.EMFILE: "too many open files",
     errno.ENFILE: "too many open files",
 }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from scale_app.domain.findings.facts import Facts, Found, cause, percent
-from scale_app.domain.samples import GeneratorHealth
+from scale_app.domain.samples import NO_FREE_PORT, GeneratorHealth
 from scale_app.domain.snapshot import Explains
 from scale_app.domain.verdict import COVERAGE_FLOOR
 from scale_app.domain.verdict_sentence import milliseconds
@@ -48,16 +49,19 @@ SUSTAINED = 3
     code="generator_limit",
     title="The load generator is the limit",
     cause="The load generator lacks CPU time or ports: it sends less than planned, and its latencies are too long.",
-    shown_by="its share of a core, the delay of its loop and of its arrivals, free local ports; three samples in a row",
+    shown_by="its share of a core, the delay of its loop and of its arrivals, connections without a free local port; "
+    "three samples in a row",
     remedy="Use fewer users, a longer think time or fewer new connections; or send from more processes or machines.",
 )
 def generator_limit(facts: Facts) -> Found | None:
     """One bad second is no finding: SUSTAINED samples in a row are.
 
     Certain where the generator itself used a core up or had no port left all that time. Being late alone may have
-    another reason, such as a machine that others keep busy, so it is only likely.
+    another reason, such as a machine that others keep busy, so it is only likely. Ports that others' connections hold
+    can be used again for this target, so their number tells something only where a connection found none.
     """
-    last = facts.health[-SUSTAINED:]
+    no_port = facts.errors.get(NO_FREE_PORT, 0)
+    last = [health if no_port else replace(health, ports_left=None) for health in facts.health[-SUSTAINED:]]
     if len(last) < SUSTAINED or not all(_strained(health) for health in last):
         return None
     said = "; ".join(sentence for sentence in (_cpu(last), _loop(last), _schedule(last), _ports(last)) if sentence)

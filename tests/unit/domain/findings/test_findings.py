@@ -32,6 +32,7 @@ JOINED = (PodChanged(4.0, "e", "joined"),)
 BUSY, LATE, FINE = GeneratorHealth(0.97, 4.0), GeneratorHealth(0.3, 80.0), GeneratorHealth(0.3, 5.0)
 BEHIND = GeneratorHealth(0.3, 5.0, 20_000, schedule_lag_p99_ms=90.0)
 OUT_OF_PORTS = GeneratorHealth(0.3, 5.0, 20)
+NO_PORT = {"no free local port": 3}
 ONE_GETS_ALL = pods([5_000, 0, 0, 0, 0])
 NEW_IS_IDLE = pods([4_000] * 4 + [0])
 NODE_A_ONLY = pods([2_480, 0, 0, 2_520, 0])
@@ -53,10 +54,10 @@ FIRES: list[tuple[str, str, str, Scene]] = [
     ("pods_not_named", "certain", "", Scene(pods([50, 50]), unnamed=900)),
     ("pods_not_named", "certain", "", Scene(pods([0, 0]), unnamed=900)),
     ("generator_limit", "certain", "", Scene(pods([4_000] * 5), health=(FINE, BUSY, BUSY, BUSY))),
-    ("generator_limit", "certain", "", Scene(pods([4_000] * 5), health=(OUT_OF_PORTS,) * 3)),
+    ("generator_limit", "certain", "", Scene(pods([4_000] * 5), health=(OUT_OF_PORTS,) * 3, errors=NO_PORT)),
     ("generator_limit", "likely", "", Scene(pods([4_000] * 5), health=(LATE, LATE, LATE))),
     ("generator_limit", "likely", "", Scene(pods([4_000] * 5), health=(LATE, LATE, BUSY))),
-    ("generator_limit", "likely", "", Scene(pods([4_000] * 5), health=(BEHIND, BEHIND, OUT_OF_PORTS))),
+    ("generator_limit", "likely", "", Scene(pods([4_000] * 5), health=(BEHIND, BEHIND, OUT_OF_PORTS), errors=NO_PORT)),
     ("headless", "certain", "", Scene(pods([4_000] * 5), service=ServiceSettings(headless=True))),
     ("session_affinity", "certain", "a", Scene(ONE_GETS_ALL, service=AFFINE)),
     ("session_affinity", "certain", "a", Scene(pods([3_000, 2_000, 0, 0, 0]), service=AFFINE)),
@@ -174,6 +175,7 @@ FIRES: list[tuple[str, str, str, Scene]] = [
 SILENT: list[tuple[str, Scene]] = [
     ("pods_not_named", Scene(pods([500, 480]), unnamed=20)),
     ("generator_limit", Scene(pods([4_000] * 5), health=(BUSY, BUSY, FINE))),
+    ("generator_limit", Scene(pods([4_000] * 5), health=(OUT_OF_PORTS,) * 3)),  # which others hold, and nobody missed
     ("generator_limit", Scene(pods([4_000] * 5), health=(BUSY, BUSY))),
     ("headless", Scene(ONE_GETS_ALL, service=PLAIN)),
     ("session_affinity", Scene(ONE_GETS_ALL)),
@@ -333,7 +335,7 @@ def test_sentences_are_whole_and_bear_numbers(code: str, certainty: str, names: 
 def test_only_limits_that_were_hit_are_told_of_the_load_generator(
     health: tuple[GeneratorHealth, ...], told: list[str]
 ) -> None:
-    (finding,) = diagnose(Scene(pods([4_000] * 5), health=health).facts())
+    (finding,) = diagnose(Scene(pods([4_000] * 5), health=health, errors=NO_PORT).facts())
     every = ("97 % of a core", "80 ms late", "90 ms or more after", "only 20 local ports")
     assert [words for words in every if words in finding.evidence] == told
     assert finding.evidence.count("limit ") == sum("core" in words or "late" in words for words in told)
