@@ -104,7 +104,7 @@ def _locked(path: Path, kind: int) -> IO[str]:
             raise StoreUnavailable(
                 "Another Scale on this machine uses the same database (SCALE_DATABASE_URL), but only one may, unless "
                 "all share one Redis (SCALE_REDIS_URL). "
-                "If it is your server, add --server URL to the command; else stop it, or use another database."
+                "Ask it by a command that takes --server, stop it, or use another database."
             ) from None
         if _is_at(lock, path):
             if kind == fcntl.LOCK_EX:

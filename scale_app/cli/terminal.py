@@ -24,7 +24,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 server_option = click.option(
     "--server", metavar="URL", envvar="SCALE_SERVER",
-    help="Ask this running server. Without it the command works alone, with the database in SCALE_DATABASE_URL.",
+    help="Ask this running server. Without it: the one of this machine that has the database in SCALE_DATABASE_URL, or "
+    "the database itself.",
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, for programs.")
 

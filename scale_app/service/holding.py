@@ -17,8 +17,7 @@ TRIES = round(2 * LEASE_S / RENEW_EVERY_S)
 """So long that the lease of a server that was killed has run out."""
 REFUSED = (
     "Another Scale uses the same database (SCALE_DATABASE_URL), on this or another machine. Several may only where all "
-    "share one Redis (SCALE_REDIS_URL). If it is your server, add --server URL to the command; else stop it, or use "
-    "another database."
+    "share one Redis (SCALE_REDIS_URL). Ask it by a command that takes --server, stop it, or use another database."
 )
 
 
