@@ -25,8 +25,10 @@ from scale_app.service.hub import Hub
 async def unnoted_access(url: str) -> AsyncIterator[Access]:
     """The tokens in a database, with nobody to note who did what."""
     store = SqlAccessStore(url)
-    yield Access(store, SystemClock(), lambda _: None)
-    await store.close()
+    try:
+        yield Access(store, SystemClock(), lambda _: None)
+    finally:
+        await store.close()
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from scale_app.domain.compare import Change
 from scale_app.domain.demo import DemoChange, Policy
 from scale_app.domain.errors import NoExperiment
 from scale_app.domain.events import SnapshotTaken
+from scale_app.domain.findings import LOOKS_TO_KEEP
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import RunState, Snapshot
 from scale_app.domain.verdict import VerdictKind
@@ -109,12 +111,18 @@ def weights_told(last: Snapshot | None) -> bool:
     return last is not None and "unequal_weights" in [finding.code for finding in last.findings]
 
 
+def told_for_sure() -> Callable[[Snapshot], bool]:
+    """At so many snapshots that the cause is kept in the record."""
+    looks = count(1)
+    return lambda last: weights_told(last) and next(looks) >= LOOKS_TO_KEEP
+
+
 async def test_weights_set_in_mid_run_stay_the_cause_where_the_heaviest_pod_is_killed_at_the_end(
     tmp_path: Path,
 ) -> None:
     async with opened_hub(tmp_path) as hub:
         await hub.demo.change(DemoChange(policy=Policy.RANDOM))
-        run_id = await killed_and_stopped(hub, MANY, Policy.WEIGHTED, weights_told, one_is_unready)
+        run_id = await killed_and_stopped(hub, MANY, Policy.WEIGHTED, told_for_sure(), one_is_unready)
         record = await hub.run(run_id)
         assert record.state is RunState.STOPPED
         assert weights_told(record.last)

@@ -111,6 +111,8 @@ FAULTY = [
     Scene("foreign_traffic", DemoChange(), replace(STEADY, duration_s=5), be_another_client),
     Scene("pods_not_named", DemoChange(), replace(STEADY, pod_header="X-Instance")),
 ]
+MAY_PASS = ("unready_pods", "slow_pod", "overloaded_pod")
+"""The successor is ready before the run ends, and on a busy machine all pods may be as slow in its last second."""
 HEALTHY = [
     Scene("random", DemoChange(policy=Policy.RANDOM)),
     Scene("random, new connections", DemoChange(policy=Policy.RANDOM), replace(STEADY, requests_per_connection=1)),
@@ -123,13 +125,14 @@ HEALTHY = [
 class Played:
     """ever: the codes that any snapshot had. last: the findings of the last one. pods: the demo's, in their slots.
 
-    named: the last snapshot that has the scene's cause, None when none has.
+    named: the last snapshot that has the scene's cause, None when none has. told: that cause there.
     """
 
     ever: frozenset[str]
     last: dict[str, Finding]
     pods: tuple[str, ...]
     named: Snapshot | None
+    told: Finding | None
 
 
 async def play(scene: Scene, folder: Path, moving_in: asyncio.Lock) -> Played:
@@ -146,7 +149,9 @@ async def play(scene: Scene, folder: Path, moving_in: asyncio.Lock) -> Played:
     snapshots = [event.snapshot for event in events if isinstance(event, SnapshotTaken)]
     ever = frozenset(each.code for snapshot in snapshots for each in snapshot.findings)
     naming = [each for each in snapshots if scene.code in {finding.code for finding in each.findings}]
-    return Played(ever, {each.code: each for each in last.findings}, pods, naming[-1] if naming else None)
+    named = naming[-1] if naming else None
+    told = next((each for each in named.findings if each.code == scene.code), None) if named else None
+    return Played(ever, {each.code: each for each in last.findings}, pods, named, told)
 
 
 async def meddle_once_it_runs(scene: Scene, hub: Hub, run_id: str) -> None:
@@ -179,9 +184,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Played]:
 @pytest.mark.parametrize("scene", FAULTY, ids=lambda scene: scene.code)
 def test_the_cause_is_named(played: dict[str, Played], scene: Scene) -> None:
     result = played[scene.code]
-    assert scene.code in result.ever
-    if scene.code != "unready_pods":  # the successor is ready before the run ends
-        assert result.last[scene.code].certainty in scene.certainty
+    assert result.told
+    assert result.told.certainty in scene.certainty
+    assert scene.code in MAY_PASS or scene.code in result.last
 
 
 @pytest.mark.parametrize("scene", HEALTHY, ids=lambda scene: scene.code)
@@ -193,7 +198,8 @@ def test_a_healthy_demo_is_accused_of_nothing(played: dict[str, Played], scene: 
 @pytest.mark.parametrize("code", ["slow_pod", "overloaded_pod", "failing_pod", "failing_magnet", "unequal_weights"])
 def test_the_pod_with_the_fault_is_the_one_that_is_named(played: dict[str, Played], code: str) -> None:
     result = played[code]
-    assert result.last[code].pods == result.pods[:1]
+    assert result.told
+    assert result.told.pods == result.pods[:1]
 
 
 async def test_a_generator_that_is_held_up_says_so_itself(tmp_path: Path) -> None:
