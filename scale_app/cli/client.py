@@ -47,14 +47,20 @@ async def opened(
         async with _remote(server) as remote:
             yield remote
         return
+    _begin_here(reads_only)
+    from scale_app import wiring
+
+    async with wiring.lifespan():
+        yield LocalClient(wiring.hub())
+
+
+def _begin_here(reads_only: bool) -> None:
+    """The command is answered by this process. Raises NoDatabase where it reads only and there is nothing to read."""
     if reads_only:
         require_database()
     with loading():
-        from scale_app import wiring
-
+        import scale_app.wiring  # noqa: F401
     CALLER.set(COMMAND_LINE)
-    async with wiring.lifespan():
-        yield LocalClient(wiring.hub())
 
 
 def server_here() -> str:
@@ -93,12 +99,9 @@ async def opened_access(server: str | None, reads_only: bool = True) -> AsyncIte
         async with _remote(server) as remote:
             yield remote
         return
-    if reads_only:
-        require_database()
-    with loading():
-        from scale_app import wiring
+    _begin_here(reads_only)
+    from scale_app import wiring
 
-    CALLER.set(COMMAND_LINE)
     async with wiring.opened_access() as access:
         yield access
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -152,15 +152,26 @@ async def test_a_pod_that_takes_anothers_name_is_followed_as_a_pod_of_its_own(
     assert sample.requests == {"cart-0": 30}
 
 
-async def test_a_restarted_container_of_the_same_pod_is_followed_on(server: FakePods, cluster: ClusterClient) -> None:
+async def _container_restarts(server: FakePods) -> None:
+    server.restart("cart-0")
+    await server.cut_logs()
+
+
+async def _clock_steps_back(server: FakePods) -> None:
+    server.lives["cart-0"].behind_s = 2.0
+
+
+@pytest.mark.parametrize("happens", [_container_restarts, _clock_steps_back])
+async def test_the_log_of_the_same_pod_is_followed_on(
+    server: FakePods, cluster: ClusterClient, happens: Callable[[FakePods], Awaitable[None]]
+) -> None:
     server.shop("cart-0")
     counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
     async with reading(counter) as samples:
         await anext(samples)
         await server.answered("cart-0", 10)
         await until(samples, lambda sample: sample.requests == {"cart-0": 10})
-        server.restart("cart-0")
-        await server.cut_logs()
+        await happens(server)
         await server.answered("cart-0", 5)
         sample = await until(samples, lambda sample: sample.requests["cart-0"] >= 15)
     assert sample.requests == {"cart-0": 15}
@@ -179,19 +190,6 @@ async def test_a_nodes_clock_that_differs_leaves_no_line_out_and_counts_none_of_
         await server.answered("cart-0", 10)
         sample = await until(samples, lambda sample: sample.requests["cart-0"] >= 10)
     assert sample.requests == {"cart-0": 10}
-
-
-async def test_lines_count_also_when_the_nodes_clock_steps_back(server: FakePods, cluster: ClusterClient) -> None:
-    server.shop("cart-0")
-    counter = AccessLogCounter(lambda _: cluster, SystemClock(), EVERY_S)
-    async with reading(counter) as samples:
-        await anext(samples)
-        await server.answered("cart-0", 10)
-        await until(samples, lambda sample: sample.requests == {"cart-0": 10})
-        server.lives["cart-0"].behind_s = 2.0
-        await server.answered("cart-0", 5)
-        sample = await until(samples, lambda sample: sample.requests["cart-0"] >= 15)
-    assert sample.requests == {"cart-0": 15}
 
 
 async def test_lines_of_other_clients_are_told_apart(server: FakePods, cluster: ClusterClient) -> None:
