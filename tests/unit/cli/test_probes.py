@@ -109,7 +109,9 @@ def ask_in_vain(port: int) -> bytes:
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no socket here takes both")
 async def test_all_addresses_are_those_of_both_kinds() -> None:
-    listener = ProbeListener(APPLICATION, "::", port := free_port())
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as free_on_all:
+        port = free_on_all.getsockname()[1]
+    listener = ProbeListener(APPLICATION, "::", port)
     listener.start()
     line, _ = await asked(port, b"GET /healthz HTTP/1.1\r\n\r\n")
     listener.stop()
