@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from scale_app.adapters.in_process import LocalBus, LocalLeases
+from scale_app.adapters.in_process import LocalLeases
 from scale_app.adapters.redis import RedisBus, RedisLeases, Server
 from scale_app.adapters.store import SqlLeases, migrate
 from scale_app.replica_ports import LEASE_S, Leases, RunBus
+from tests.fake_bus import FakeBus
 from tests.fakes import FakeClock
 from tests.redis_server import RedisServer
 
@@ -40,7 +41,7 @@ def local() -> Shared:
     async def run_out(_name: str) -> None:
         clock.advance(LEASE_S)
 
-    return Shared(leases, LocalBus(leases), run_out)
+    return Shared(leases, FakeBus(leases), run_out)
 
 
 @asynccontextmanager

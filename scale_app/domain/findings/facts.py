@@ -99,8 +99,8 @@ class Facts:
         unless the two fit. Where a node drops a connection's first packet before it has noted where it goes, the next
         one may go to another pod, so that no request is lost.
         """
-        idle = {row.name: row.expected or 0.0 for row in self.rows if not row.requests}
-        idle = {name: due for name, due in idle.items() if due >= DUE_TO_JUDGE}
+        unasked = ((row.name, row.expected or 0.0) for row in self.rows if not row.requests)
+        idle = {name: due for name, due in unasked if due >= DUE_TO_JUDGE}
         share = sum(idle.values()) / (self.figures.whole.attributed or 1)
         due = share * (self.figures.verdict.effective_picks or 0.0)
         times = self._times_sent_again()

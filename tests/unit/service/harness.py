@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scale_app.adapters.in_process import LocalBus, LocalLeases
+from scale_app.adapters.in_process import LocalLeases
 from scale_app.domain.audit import AuditEntry
 from scale_app.domain.plan import Limits, LoadPlan
 from scale_app.domain.snapshot import Source
 from scale_app.ports import Adapters, Notifier, PodDirectory, RequestCounter
 from scale_app.service.access import Access
 from scale_app.service.hub import Hub
+from tests.fake_bus import FakeBus
 from tests.fakes import FakeClock, FakeStore
 from tests.fakes_access import FakeAccessStore
 from tests.fakes_hub import FakeDemo
@@ -56,7 +57,7 @@ class Harness:
     beside: Harness | None = None
     notifiers: tuple[Notifier, ...] = ()
     leases: LocalLeases = field(init=False)
-    bus: LocalBus = field(init=False)
+    bus: FakeBus = field(init=False)
     access: Access = field(init=False)
     adapters: Adapters = field(init=False)
     hub: Hub = field(init=False)
@@ -64,7 +65,7 @@ class Harness:
     def __post_init__(self) -> None:
         self.generator.clock = self.clock
         self.leases = self.beside.leases if self.beside else LocalLeases(self.clock)
-        self.bus = self.beside.bus if self.beside else LocalBus(self.leases)
+        self.bus = self.beside.bus if self.beside else FakeBus(self.leases)
         self.adapters = Adapters(
             self.gate,
             {Source.HEADER: self.generator},
