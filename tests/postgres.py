@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 USER, PASSWORD = "scale", "a secret"
 START_LIMIT_S = 30.0
@@ -82,6 +83,15 @@ def binaries() -> Path | None:
         return Path(found).resolve().parent
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return versions[-1].parent if versions else None
+
+
+@contextmanager
+def postgres_here() -> Iterator[Postgres]:
+    """A server from the binaries of this machine; without any, the test is skipped."""
+    if (folder := binaries()) is None:
+        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
+    with running_postgres(folder) as server:
+        yield server
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 PASSWORD = "a-secret-of-redis"
 START_LIMIT_S = 30.0
 SAFE = ("--appendonly", "yes", "--maxmemory-policy", "noeviction")
@@ -64,8 +66,13 @@ class RedisServer:
         self.process.wait(timeout=30)
 
 
-def installed() -> bool:
-    return shutil.which("redis-server") is not None
+@contextmanager
+def redis_here() -> Iterator[RedisServer]:
+    """A server of this machine's Redis; without it, the test is skipped."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("Redis is not installed: install Debian's redis-server")
+    with running_redis() as server:
+        yield server
 
 
 @contextmanager

@@ -14,18 +14,15 @@ from scale_app.ports import RunStore
 from tests.contract.sharing import Owning, Shared, in_database, in_redis, local
 from tests.fake_pods import FakePods
 from tests.fakes import FakeClock, FakeStore
-from tests.postgres import Postgres, binaries, running_postgres
-from tests.redis_server import RedisServer, installed, running_redis
+from tests.postgres import Postgres, postgres_here
+from tests.redis_server import RedisServer, redis_here
 
 DATABASES = itertools.count()
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    folder = binaries()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
-    with running_postgres(folder) as server:
+    with postgres_here() as server:
         yield server
 
 
@@ -63,9 +60,7 @@ async def cluster(server: FakePods, tmp_path: Path) -> AsyncIterator[ClusterClie
 
 @pytest.fixture(scope="session")
 def redis() -> Iterator[RedisServer]:
-    if not installed():
-        pytest.skip("Redis is not installed: install Debian's redis-server")
-    with running_redis() as server:
+    with redis_here() as server:
         yield server
 
 

@@ -26,7 +26,7 @@ from scale_app.domain.snapshot import RunState, Source
 from scale_app.wiring import restored
 from tests.fakes import FakeClock, a_snapshot
 from tests.old_databases import old_database
-from tests.postgres import Postgres, binaries, running_postgres
+from tests.postgres import Postgres, postgres_here
 from tests.recorded import lines_of, whole_run
 
 NUMBERS = itertools.count()
@@ -35,10 +35,7 @@ BOTH = ("sqlite", "postgres")
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    folder = binaries()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
-    with running_postgres(folder) as server:
+    with postgres_here() as server:
         yield server
 
 

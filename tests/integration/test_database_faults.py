@@ -30,7 +30,7 @@ from scale_app.ports import Adapters, Admitted
 from scale_app.service.hub import Hub
 from tests.fakes_hub import FakeDemo
 from tests.integration.hubs import unnoted_access
-from tests.postgres import Postgres, binaries, running_postgres
+from tests.postgres import Postgres, postgres_here
 from tests.serving import Served, fetch, served
 
 DATABASES = itertools.count()
@@ -58,10 +58,7 @@ class SimulatedGate:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    folder = binaries()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
-    with running_postgres(folder) as server:
+    with postgres_here() as server:
         yield server
 
 

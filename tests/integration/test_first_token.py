@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import binaries, running_postgres
+from tests.postgres import postgres_here
 from tests.serving import PROJECT, Served, build_page, fetch, served
 
 KNOWN_WITHIN_S = 30.0
@@ -29,9 +29,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         with served(environment=own, scratch=scratch) as made:
             yield made
         return
-    if (folder := binaries()) is None:
-        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
-    with running_postgres(folder) as database:
+    with postgres_here() as database:
         url = asyncio.run(database.create_database("first"))
         with served(environment={**own, "SCALE_DATABASE_URL": url}, scratch=scratch) as made:
             yield made

@@ -17,7 +17,7 @@ from scale_app.domain.errors import BusUnavailable
 from scale_app.domain.events import Numbered, StateChanged
 from scale_app.domain.snapshot import RunState
 from scale_app.replica_ports import Lease
-from tests.redis_server import PASSWORD, RedisServer, installed, running_redis
+from tests.redis_server import PASSWORD, RedisServer, redis_here
 from tests.serving import PROJECT, free_port
 
 ENDS_WITHIN_S = 30.0
@@ -26,9 +26,7 @@ LEASE = Lease("run run-1", "a", 1_700_000_000_000_000)
 
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
-    if not installed():
-        pytest.skip("Redis is not installed: install Debian's redis-server")
-    with running_redis() as server:
+    with redis_here() as server:
         yield server
 
 

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
-from tests.postgres import Postgres, binaries, running_postgres
-from tests.redis_server import PASSWORD, RedisServer, installed, running_redis
+from tests.postgres import Postgres, postgres_here
+from tests.redis_server import PASSWORD, RedisServer, redis_here, running_redis
 from tests.serving import Served, fetch, served
 
 # A server that a busy machine does not let run for seconds loses its runs to the others, as it should.
@@ -37,18 +37,13 @@ BUSY_S = 10.0
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    folder = binaries()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
-    with running_postgres(folder) as server:
+    with postgres_here() as server:
         yield server
 
 
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
-    if not installed():
-        pytest.skip("Redis is not installed: install Debian's redis-server")
-    with running_redis() as server:
+    with redis_here() as server:
         yield server
 
 

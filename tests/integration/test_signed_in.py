@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.browser_without_screen import Browser
 from tests.mock_issuer import CLIENT_SECRET, MockIssuer, mock_issuer, signing_in
-from tests.postgres import binaries, running_postgres
+from tests.postgres import postgres_here
 from tests.serving import Served, fetch, free_port
 
 SIMULATED = {"target_url": "simulated", "users": 1, "duration_s": 30}
@@ -133,9 +133,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite+aiosqlite:///{tmp_path}/scale.db"
         return
-    if (folder := binaries()) is None:
-        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
-    with running_postgres(folder) as database:
+    with postgres_here() as database:
         yield asyncio.run(database.create_database("sessions"))
 
 

@@ -19,7 +19,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from tests.fakes import FakeClock, a_snapshot
-from tests.postgres import binaries, running_postgres
+from tests.postgres import postgres_here
 
 RUN = RunRecord("run-1", LoadPlan(), Source.DEMO, RunState.RUNNING, 1.0)
 
@@ -134,10 +134,7 @@ async def test_a_url_without_a_known_driver() -> None:
 
 
 async def test_a_wrong_password_and_a_missing_database() -> None:
-    folder = binaries()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
-    with running_postgres(folder) as server:
+    with postgres_here() as server:
         with refused("password authentication failed", "Check user name and password", "scale:***@"):
             await migrate(server.url("postgres", password="wrong secret"))
         with refused('database "no_such" does not exist', "Create the database"):
@@ -145,10 +142,7 @@ async def test_a_wrong_password_and_a_missing_database() -> None:
 
 
 async def test_postgresql_is_written_in_transactions_and_read_without() -> None:
-    folder = binaries()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
-    with running_postgres(folder) as server:
+    with postgres_here() as server:
         engine = database.open_engine(server.url("postgres"), autocommit=True)
         for opened, transactions in ((engine, 2), (database.in_transactions(engine), 1)):
             async with opened.connect() as connection:

@@ -18,7 +18,7 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord, SavedPlan
 from scale_app.domain.snapshot import RunState, Source
 from tests.fakes import FakeClock, a_snapshot
-from tests.postgres import Postgres, binaries, running_postgres
+from tests.postgres import Postgres, postgres_here
 
 RUN = RunRecord("run-1", LoadPlan(), Source.DEMO, RunState.RUNNING, 1.0)
 DATABASES = itertools.count()
@@ -37,10 +37,7 @@ CALLS: dict[str, Callable[[SqlRunStore], Awaitable[object]]] = {
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    folder = binaries()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
-    with running_postgres(folder) as server:
+    with postgres_here() as server:
         yield server
 
 

@@ -23,7 +23,7 @@ from scale_app.domain.snapshot import Point, RunState
 from scale_app.domain.verdict import VerdictKind
 from tests.fakes import FakeClock
 from tests.old_databases import old_database
-from tests.postgres import binaries, running_postgres
+from tests.postgres import postgres_here
 from tests.recorded import lines_of
 
 TABLES = ("runs", "run_events", "run_recordings", "saved_plans")
@@ -36,10 +36,7 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[s
     if request.param == "sqlite":
         yield old
         return
-    folder = binaries()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed: install Debian's postgresql, or put initdb on PATH")
-    with running_postgres(folder) as server:
+    with postgres_here() as server:
         new = await server.create_database("old")
         await _fill(new, tmp_path / "scale.db")
         yield new
