@@ -22,15 +22,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scale_app.api.page_policy import page_policy, policy_for
-from scale_app.api.problems import SAFE_METHODS, AnswerUnexpected, refuse
+from scale_app.api.problems import PROBES, SAFE_METHODS, AnswerUnexpected, refuse
 from scale_app.api.socket import TAKEN, Inbound
 from scale_app.api.token_in_url import TOKEN_IN_URL, has_token_in_url
 from scale_app.domain.addresses import is_address, is_loopback_name
 from scale_app.domain.target import LOAD_HEADER, LOOP_STATUS
 from scale_app.settings import Settings
 
-ANSWERED_BY_ANY_NAME = ("/healthz", "/readyz")
-"""Kubernetes asks its probes by the pod's address."""
 ANSWERED_BY_ANY_ADDRESS = "/metrics"
 """Prometheus finds pods by their addresses. No name was looked up, so nobody can have changed what it leads to."""
 LINE_BREAK = "The request's path has a line break in it, and nothing here is called so."
@@ -149,7 +147,7 @@ def _keeping(path: str, status: int) -> str:
 
 def host_objection(path: str, hosts: list[str], allowed: Collection[str]) -> str:
     """Why a request is not answered, "" when it is. hosts: its Host headers. allowed: names and "*.domains"."""
-    if path in ANSWERED_BY_ANY_NAME:
+    if path in PROBES:  # Kubernetes asks them by the pod's address
         return ""
     name = _name(hosts[0]) if len(hosts) == 1 else ""
     by_address = path == ANSWERED_BY_ANY_ADDRESS and is_address(name)

@@ -19,9 +19,9 @@ from scale_app.api.guard import HASHED_ASSET
 from scale_app.api.plain_page import plain_page
 from scale_app.api.problems import (
     ASKED_FOR,
+    FOR_PROGRAMS,
     FORBIDDEN,
     NOT_SIGNED_IN,
-    PROBES,
     REFERENCE,
     SAFE_METHODS,
     refuse,
@@ -171,5 +171,5 @@ def _is_page(scope: Scope) -> bool:
     if scope["type"] == "websocket":
         return False
     path, accept = scope["path"], joined(scope["headers"], b"accept")
-    data = path in PROBES or (path.startswith(("/api/", "/_", "/ws/")) and not path.startswith(REFERENCE))
+    data = path in FOR_PROGRAMS or (path.startswith(("/api/", "/_", "/ws/")) and not path.startswith(REFERENCE))
     return scope["method"] in SAFE_METHODS and not data and "text/html" in accept

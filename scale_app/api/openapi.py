@@ -10,14 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scale_app.api.operation import Operation
-from scale_app.api.problems import PROBLEM_JSON, STATUS, TITLES, Problem
+from scale_app.api.problems import PROBES, PROBLEM_JSON, STATUS, TITLES, Problem
 from scale_app.codec import Direction, described, schemas
 from scale_app.domain.errors import PlanError, ScaleError, StoreUnavailable
 from scale_app.domain.identity import NotPermitted, NotSignedIn, WithoutRole
 
 AT = "#/components/schemas/{model}"
 EVERY_WRITE = (403, 408, 413)
-FOR_ANYBODY = ("/healthz", "/readyz")
 ABOUT = (
     "Start load tests, follow them, and read how evenly the pods answered. A field that does not exist is refused, "
     "never ignored. Every error says what was tried, what came back and what to do next."
@@ -126,7 +125,7 @@ def refusals(operation: Operation) -> dict[int, str]:
 
 def _unknown(operation: Operation) -> tuple[type[ScaleError], ...]:
     """What it refuses those with whom it does not know, or whose role it is not for."""
-    if operation.path in FOR_ANYBODY:
+    if operation.path in PROBES:
         return ()
     return (NotSignedIn, WithoutRole, NotPermitted) if operation.writes else (NotSignedIn, WithoutRole)
 

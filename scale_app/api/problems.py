@@ -25,7 +25,8 @@ INTERNAL_ERROR, FORBIDDEN, GOING_WRONG = 500, 1008, 1011
 NOT_SIGNED_IN, ASKED_FOR = 401, (b"www-authenticate", b"Bearer")
 V1 = "/api/v1"
 REFERENCE = "/api/docs"
-PROBES = ("/healthz", "/readyz", "/metrics", "/openapi.json")
+PROBES = ("/healthz", "/readyz")
+FOR_PROGRAMS = (*PROBES, "/metrics", "/openapi.json")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 PROBLEM_JSON = "application/problem+json"
 
@@ -107,7 +108,7 @@ def error_body(
 ) -> tuple[dict[str, Any], str]:
     """Body and content type of an error at this path. error: the cause, None for one of HTTP's own."""
     field = error.field if isinstance(error, errors.PlanError) else ""
-    if path.startswith((V1, REFERENCE)) or path in PROBES:
+    if path.startswith((V1, REFERENCE)) or path in FOR_PROGRAMS:
         cause = f"{REFERENCE}#{anchor_of(status, type(error))}"
         body = {"type": cause, "title": TITLES.get(status, "Error"), "status": status}
         return {**body, "detail": sentence, "field": field}, PROBLEM_JSON
