@@ -69,7 +69,7 @@ def install(cluster: Cluster, image: Path, scratch: Path) -> Product:
     cluster.import_image(image, *NODES)
     cluster.apply([namespace(name, "restricted") for name in (SCALE, SHOP, EDGE)])
     cluster.apply([echo(5), service("echo"), service("closed", app="nobody")], SHOP)
-    cluster.apply([_volume(cluster)])
+    cluster.apply([volume(cluster, "scale")])
     cluster.apply([SECRET], SCALE)
     for name, written in (("scale", INSTALLATION), ("rights", RIGHTS)):
         (scratch / name).mkdir()
@@ -97,16 +97,17 @@ def made_of(cluster: Cluster, folder: Path, kustomization: str) -> str:
     return cluster.kubectl("kustomize", "--load-restrictor=LoadRestrictionsNone", str(folder))
 
 
-def _volume(cluster: Cluster) -> Thing:
-    """A disk of one node for the claim: what a cloud would provide."""
-    folder = cluster.layout.of_node(NODE) / "volume"
+def volume(cluster: Cluster, name: str, **more: object) -> Thing:
+    """A disk of one node for a claim: what a cloud would provide. more: of its spec, such as claimRef."""
+    folder = cluster.layout.of_node(NODE) / f"volume-{name}"
     folder.mkdir(exist_ok=True)
     on_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": "scale"},
+        "metadata": {"name": name},
         "spec": {
+            **more,
             "capacity": {"storage": "1Gi"},
             "accessModes": ["ReadWriteOnce"],
             "local": {"path": str(folder)},

@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 from tests.cluster.handle import Cluster, until
-from tests.cluster.installation import NODE
+from tests.cluster.installation import NODE, volume
 from tests.cluster.layout import PROJECT
 from tests.cluster.product import Product
 from tests.cluster.product_image import IMAGE_BY
-from tests.cluster.targets import Thing, echo, namespace, service
+from tests.cluster.targets import echo, namespace, service
 from tests.helm import CHART, helm, rendered
 
 HERE, SHOP = "charted", "charted-shop"
@@ -44,27 +44,9 @@ def spaces(cluster: Cluster) -> Iterator[None]:
 
 @pytest.fixture
 def disk(cluster: Cluster, spaces: None) -> Iterator[None]:
-    cluster.apply([_volume(cluster)])
+    cluster.apply([volume(cluster, "charted", claimRef={"namespace": HERE, "name": CLAIM})])
     yield
     cluster.kubectl("delete", "persistentvolume", "charted", "--wait=false")
-
-
-def _volume(cluster: Cluster) -> Thing:
-    folder = cluster.layout.of_node(NODE) / "charted"
-    folder.mkdir(exist_ok=True)
-    on_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]}
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": "charted"},
-        "spec": {
-            "capacity": {"storage": "1Gi"},
-            "accessModes": ["ReadWriteOnce"],
-            "claimRef": {"namespace": HERE, "name": CLAIM},
-            "local": {"path": str(folder)},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [on_node]}]}},
-        },
-    }
 
 
 @pytest.mark.parametrize("how", ["-f", "-k"])
