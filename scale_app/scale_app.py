@@ -9,6 +9,7 @@ from scale_app import wiring
 from scale_app.api.guard import Guard
 from scale_app.api.identity import KnownCallers
 from scale_app.api.routes import api_app
+from scale_app.api.strangers import StrangersNoted
 from scale_app.ui.audit import AuditList, audit_page
 from scale_app.ui.callers import CallerOfEvents, WhoAsks
 from scale_app.ui.compare import ComparePage, compare_page
@@ -29,7 +30,9 @@ from scale_app.ui.tokens import TokensPage, tokens_page
 
 def guarded(app: ASGIApp) -> ASGIApp:
     """The whole server behind one guard, the page's own socket included; then whoever asks has to be known."""
-    return Guard(KnownCallers(app, wiring.ways_in()), wiring.settings())
+    ways = wiring.ways_in()
+    note = StrangersNoted(wiring.audit().note_refused, ways)
+    return Guard(KnownCallers(app, ways, note=note), wiring.settings(), note)
 
 
 app = WrappedApp(

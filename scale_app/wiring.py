@@ -6,7 +6,6 @@ Adapters are loaded by what needs them: the hub's take 0.2 s, the clusters' and 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache, partial
@@ -103,7 +102,7 @@ def audit() -> AuditTrail:
     """Where it is noted who did what."""
     from scale_app.service.audit_trail import AuditTrail
 
-    return AuditTrail(_access_store(), partial(print, flush=True))
+    return AuditTrail(_access_store(), partial(print, flush=True), SystemClock())
 
 
 @cache
@@ -190,13 +189,13 @@ async def lifespan() -> AsyncIterator[None]:
     """Database migrated, hub open; at the end every load, the demo and the database are let go."""
     async with in_use(settings().database_url):
         await _hub().open()
-        keeping = asyncio.create_task(audit().keep())
         try:
-            yield
+            async with audit().kept(LAST_ENTRIES_S):
+                try:
+                    yield
+                finally:
+                    await _hub().close()
         finally:
-            await _hub().close()
-            await audit().finish(LAST_ENTRIES_S)
-            keeping.cancel()
             await _access_store().close()
             await _demo().close()
             if clusters := _clusters():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).parents[1]
 START_LIMIT_S = 45.0
@@ -46,6 +48,10 @@ class Served:
 
     def printed(self) -> str:
         return self.log.read_text(errors="replace")
+
+    def audited(self) -> list[dict[str, Any]]:
+        """The entries of the audit log that it printed."""
+        return [json.loads(line)["audit"] for line in self.printed().splitlines() if line.startswith('{"audit"')]
 
     def stop(self, signal_number: int = signal.SIGTERM) -> tuple[int, float]:
         """Exit code, and the seconds until the process was gone."""

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from scale_app.api.page_policy import page_policy, policy_for
 from scale_app.api.problems import PROBES, SAFE_METHODS, AnswerUnexpected, refuse
 from scale_app.api.socket import TAKEN, Inbound
+from scale_app.api.strangers import NoteRefusal, not_noted
 from scale_app.api.token_in_url import TOKEN_IN_URL, has_token_in_url
 from scale_app.domain.addresses import is_address, is_loopback_name
 from scale_app.domain.target import LOAD_HEADER, LOOP_STATUS
@@ -31,6 +32,9 @@ from scale_app.settings import Settings
 
 ANSWERED_BY_ANY_ADDRESS = "/metrics"
 """Prometheus finds pods by their addresses. No name was looked up, so nobody can have changed what it leads to."""
+ANOTHER_PAGE = "writing from another page", "its origin is neither this server nor in SCALE_ALLOWED_ORIGINS"
+ANOTHER_NAME = "asking by another name", "it is not in SCALE_ALLOWED_HOSTS"
+WITH_TOKEN = "sending a token in a URL", "others can read it there"
 LINE_BREAK = "The request's path has a line break in it, and nothing here is called so."
 HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]*)?|\[[0-9A-Fa-f:.]+\](:[0-9]*)?")
 LOOP = "This request is a load test's, and its target is Scale itself, which is never one. Test the demo, or a service."
@@ -44,13 +48,14 @@ SAFETY_HEADERS = (
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
 CORS = b"access-control-"
+LONGEST_TOLD = 200
 
 
 class Guard:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = AnswerUnexpected(app)
+    def __init__(self, app: ASGIApp, settings: Settings, note: NoteRefusal = not_noted) -> None:
+        self._app, self._note = AnswerUnexpected(app), note
         self._allowed_origins = frozenset(settings.allowed_origins)
         self._allowed_hosts = settings.allowed_hosts
         self._page_policy = page_policy()
@@ -65,6 +70,7 @@ class Guard:
             return await refuse(scope, send, *refusal)
         writes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         if writes and objection:
+            self._note(scope, *ANOTHER_PAGE, ", ".join(_header(scope, b"origin"))[:LONGEST_TOLD])
             return await refuse(scope, send, 403, objection)
         if scope["type"] == "websocket":
             with TAKEN.counted(scope.get("client")) as took:
@@ -74,13 +80,18 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Status and sentence for what nobody may ask; None for what may be looked at further."""
-        if objection := host_objection(scope["path"], _header(scope, b"host"), self._allowed_hosts):
+        hosts = _header(scope, b"host")
+        if objection := host_objection(scope["path"], hosts, self._allowed_hosts):
+            self._note(scope, *ANOTHER_NAME, ", ".join(hosts)[:LONGEST_TOLD])
             return 421, objection
         if _header(scope, LOAD_HEADER.lower().encode()):
             return LOOP_STATUS, LOOP
         if "\n" in scope["path"]:  # where the patterns of routes end, so that none of them would be found
             return 400, LINE_BREAK
-        return (400, TOKEN_IN_URL) if has_token_in_url(scope) else None
+        if has_token_in_url(scope):
+            self._note(scope, *WITH_TOKEN)
+            return 400, TOKEN_IN_URL
+        return None
 
     def _origin_objection(self, scope: Scope) -> str:
         """Why the request's Origin is not accepted, "" when it is."""

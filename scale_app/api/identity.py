@@ -27,10 +27,11 @@ from scale_app.api.problems import (
     refuse,
     status_of,
 )
+from scale_app.api.strangers import NoteRefusal, not_noted
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.identity import CALLER, Caller, NotSignedIn, SignIn, WithoutRole
 from scale_app.service.proxy_headers import BadProxyHeaders, Headers
-from scale_app.service.ways_in import WaysIn, joined
+from scale_app.service.ways_in import WaysIn, bearer, joined
 
 LOGIN = "/auth/login"
 OPEN_TO_ALL = re.compile(
@@ -45,6 +46,7 @@ KNOWN_SOCKET = "scale_app.known_socket"
 NO_STORE = (b"cache-control", b"no-store")
 ENDED = "Whoever opened this connection is not signed in any more. Sign in again."
 CANNOT_TELL = "Who asks cannot be told from the headers of this request. Sign in again, or ask an admin of this server."
+SIGNING_IN, WITHOUT_SIGN_IN = "signing in", ("asking without a sign-in", "it named nobody that this server knows")
 NOBODY, NO_ROLE, CANNOT = "Not signed in", "No role here", "Nobody can sign in now"
 
 
@@ -88,13 +90,19 @@ class KnownSocket:
 class KnownCallers:
     """ASGI middleware: sets CALLER for what is inside, and lets nobody through who is not known."""
 
-    def __init__(self, app: ASGIApp, ways: WaysIn, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        self._app, self._ways, self._sleep = app, ways, sleep
+    def __init__(
+        self,
+        app: ASGIApp,
+        ways: WaysIn,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        note: NoteRefusal = not_noted,
+    ) -> None:
+        self._app, self._ways, self._sleep, self._note = app, ways, sleep, note
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
-        told: Headers = list(scope["headers"])
+        told, asked = list(scope["headers"]), scope
         address, port = scope.get("client") or ("", 0)
         # Inside nobody looks through a proxy any more: the client is who the proxy says.
         named = (self._ways.client(told, address), port)
@@ -104,12 +112,15 @@ class KnownCallers:
         try:
             caller = await self._ways.caller(told, address)
         except BadProxyHeaders:
+            self._note(asked, SIGNING_IN, CANNOT_TELL)
             return await _refused(scope, send, 400, NOBODY, CANNOT_TELL)
+        except WithoutRole as error:
+            self._note(asked, SIGNING_IN, str(error), who=error.name)
+            return await _refused(scope, send, status_of(error), NO_ROLE, str(error))
         except ScaleError as error:
-            title = NO_ROLE if isinstance(error, WithoutRole) else CANNOT
-            return await _refused(scope, send, status_of(error), title, str(error))
+            return await _refused(scope, send, status_of(error), CANNOT, str(error))
         if caller is None:
-            return await self._nobody(scope, send)
+            return await self._nobody(asked, scope, send)
         if scope["type"] == "http":
             return await self._served(caller, scope, receive, send)
         socket = KnownSocket(caller, lambda: self._ways.caller(told, address))
@@ -137,8 +148,10 @@ class KnownCallers:
             # Only now: the server does not close while somebody waits for the client's next message.
             await socket.give(send, {"type": "websocket.close"})
 
-    async def _nobody(self, scope: Scope, send: Send) -> None:
+    async def _nobody(self, asked: Scope, scope: Scope, send: Send) -> None:
         if not self._ways.login or not _is_page(scope):
+            if not bearer(asked["headers"]):  # wrong tokens are counted where they are checked
+                self._note(asked, *WITHOUT_SIGN_IN)
             return await _refused(scope, send, NOT_SIGNED_IN, NOBODY, str(NotSignedIn()))
         path = scope["path"] + (f"?{query}" if (query := scope["query_string"].decode("latin-1")) else "")
         where = f"{LOGIN}?next={quote(path, safe='/')}"

@@ -69,7 +69,7 @@ def revoke(of_all: str | None, token_id: str, server: str | None) -> None:
 def audit(limit: int, offset: int, server: str | None, as_json: bool) -> None:
     """List who changed what, when, from where, and what was refused, newest first. A server tells admins only."""
     found = asyncio.run(_audit(server, limit, offset))
-    print_json([to_wire(entry) for entry in found]) if as_json else _print_audit(found)
+    print_json([to_wire(entry) for entry in found]) if as_json else _print_audit(found, offset)
 
 
 async def _tokens(server: str | None) -> list[AccessToken]:
@@ -101,11 +101,12 @@ def _print_tokens(found: list[AccessToken]) -> None:
     output().print(rows if found else "No tokens yet.")
 
 
-def _print_audit(found: list[AuditEntry]) -> None:
+def _print_audit(found: list[AuditEntry], offset: int) -> None:
     rows = table("When", "Who", "From", "Did", "To", "Outcome")
     for each in map(audit_line, found):
         who = f"{each.who} ({each.role})" if each.role else each.who
         outcome = f"{each.outcome}: {each.why}" if each.why else each.outcome
         told = (each.at, who, each.address, each.action, each.subject, outcome)
         rows.add_row(*map(plain, told))
-    output().print(rows if found else "Nothing is in the audit log yet.")
+    none = f"The audit log has no more than {offset:,} entries." if offset else "Nothing is in the audit log yet."
+    output().print(rows if found else none)

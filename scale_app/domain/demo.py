@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from scale_app.domain.cluster import ServiceSettings
@@ -64,6 +64,11 @@ class DemoChange:
             raise PlanError("pods", self.pods, f"a whole number from 1 to {MAX_PODS}")
         if self.weight is not None and not 0 < self.weight <= 100:
             raise PlanError("weight", self.weight, "a number above 0 and at most 100")
+
+    def __str__(self) -> str:
+        """What changes, in words: "policy weighted, weight 3"."""
+        given = {field.name.replace("_", " "): getattr(self, field.name) for field in fields(self)}
+        return ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ class WithoutRole(ScaleError):
     """Somebody is known, and none of the person's groups has a role here."""
 
     def __init__(self, person: Person) -> None:
+        self.name = person.name
         super().__init__(
             f"{person.name} is signed in, but none of the person's groups has a role on this server. Ask an admin of "
             "this server for one."

@@ -2,7 +2,7 @@
 
 Neither a slow nor a missing database holds a call up. What waits is bounded; what does not fit stands in the log
 alone. The same refusal or failure again and again becomes one entry a minute, with a number, and so do many different
-ones of one person: whoever may do nothing cannot fill the log.
+ones of one person, and all of a stranger's kind from one address: whoever may do nothing cannot fill the log.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
 from scale_app.domain.audit import AuditEntry
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.identity import COMMAND_LINE
+from scale_app.ports import Clock
 from scale_app.service.tasks import Sleep
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,8 @@ MOST_WAITING = 10_000
 MOST_COUNTED = 1_000
 MOST_DIFFERENT = 30
 """Refusals and failures of one person in a minute that have an entry each."""
+MOST_OF_STRANGERS = 20
+"""The same of all who are not known: an address and what was tried count as one, whatever else differs."""
 MOST_CHARACTERS = 500
 FURTHER = "further actions"
 SAME_S = 60.0
@@ -51,9 +55,11 @@ class _Repeated:
 class AuditTrail:
     """Fulfils the port Audit. `keep` writes what waits for as long as it runs; `finish` writes the rest."""
 
-    def __init__(self, store: AuditStore, write: Callable[[str], None], sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self, store: AuditStore, write: Callable[[str], None], clock: Clock, sleep: Sleep = asyncio.sleep
+    ) -> None:
         """write: takes a line for standard output. sleep: lets time pass between tries to store."""
-        self._store, self._write, self._sleep = store, write, sleep
+        self._store, self._write, self._clock, self._sleep = store, write, clock, sleep
         self._waiting: deque[AuditEntry] = deque()
         self._news = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -66,8 +72,36 @@ class AuditTrail:
         if (entry.allowed and not entry.reason) or not self._again(entry):
             self._take(entry)
 
+    def note_refused(self, action: str, reason: str, address: str, subject: str = "", who: str = "") -> None:
+        """Note what was refused before its caller was known. who: the name that was told, "" for none."""
+        now_s = self._clock.epoch_s()
+        self.note(AuditEntry(now_s, who, "", action, subject, address, allowed=False, reason=reason))
+
+    @asynccontextmanager
+    async def kept(self, limit_s: float) -> AsyncIterator[None]:
+        """Inside `keep` runs; at the end the rest is stored and `keep` has ended, each in at most so long."""
+        keeping = asyncio.create_task(self.keep())
+        try:
+            yield
+        finally:
+            await self.finish(limit_s)
+            keeping.cancel()
+            # What it is storing holds the store, which is closed next. A driver that hangs is not waited for.
+            await asyncio.wait({keeping}, timeout=limit_s)
+
     async def keep(self) -> None:
-        """Store what waits, in order, until cancelled. While the database is away the entries wait."""
+        """Store what waits, in order, and tell of what came again, until cancelled. While the database is away the
+        entries wait."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._store_on())
+            both.create_task(self._tell_on())
+
+    async def _tell_on(self) -> None:
+        while True:
+            await self._sleep(SAME_S)
+            self._tell_repeated(self._clock.epoch_s())
+
+    async def _store_on(self) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
@@ -86,14 +120,16 @@ class AuditTrail:
             log.error("%d entries of the audit log were not stored; each stands in this log", len(self._waiting))
 
     def _again(self, entry: AuditEntry) -> bool:
-        """Count it if the same came within the last minute, or too many different ones of the same person."""
-        whose = entry.who or entry.address
-        key: Key = (whose, entry.action, entry.subject, entry.address, entry.reason)
+        """Count it if the same came within the last minute, or too many different ones of the same person, or of all
+        strangers."""
+        key: Key = (entry.who, entry.action, entry.address)
+        most = MOST_OF_STRANGERS
+        if entry.who:
+            key, most = (*key, entry.subject, entry.reason), MOST_DIFFERENT
         if key not in self._refused:
-            if len(self._refused) >= MOST_COUNTED:
-                key, entry = (FURTHER,), replace(_further(entry), who="", role="", address="")
-            elif sum(known[0] == whose for known in self._refused) >= MOST_DIFFERENT:
-                key, entry = (FURTHER, whose), _further(entry)
+            full = len(self._refused) >= MOST_COUNTED
+            if full or sum(known[0] == entry.who for known in self._refused) >= most:
+                key, entry = (FURTHER, "" if full else entry.who), _further(entry, everybody=full or not entry.who)
         if known := self._refused.get(key):
             known.times += 1
             return True
@@ -132,6 +168,7 @@ class AuditTrail:
         return True
 
 
-def _further(entry: AuditEntry) -> AuditEntry:
-    """An entry that stands for many different ones."""
-    return replace(entry, action=FURTHER, subject="", reason="of different kinds")
+def _further(entry: AuditEntry, everybody: bool) -> AuditEntry:
+    """An entry that stands for many different ones, of one person or of everybody."""
+    further = replace(entry, action=FURTHER, subject="", reason="of different kinds")
+    return replace(further, who="", role="", address="") if everybody else further

@@ -13,8 +13,10 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from scale_app.domain.audit import AuditEntry, failure
-from scale_app.domain.errors import ScaleError
+from scale_app.domain.demo import DemoChange
+from scale_app.domain.errors import ScaleError, TargetRefused
 from scale_app.domain.identity import CALLER, Caller, NotPermitted, NotSignedIn, Role
+from scale_app.domain.plan import PlanEdit
 from scale_app.identity_ports import Audit
 from scale_app.ports import Clock
 
@@ -79,9 +81,13 @@ RIGHTS: Mapping[str, Right] = {
     ),
 }
 """By the name of what the hub has."""
-OF_THE_DEMO: Mapping[str, Right] = {"status": LOOK, "change": _change(Role.OPERATOR, "changing the demo", "")}
+OF_THE_DEMO: Mapping[str, Right] = {"status": LOOK, "change": _change(Role.OPERATOR, "changing the demo", "change")}
 PARTS = {"demo": OF_THE_DEMO}
 """What of the hub has methods of its own."""
+
+
+REFUSALS = (NotPermitted, NotSignedIn, TargetRefused)
+"""What says that somebody may not, wherever that was found out; all else that is raised says that it did not work."""
 
 
 def permitted(of: Asked, audit: Audit, clock: Clock) -> Asked:
@@ -110,6 +116,11 @@ def _check(right: Right) -> None:
         raise NotSignedIn
     if not caller.principal.role.includes(right.needed):
         raise NotPermitted(caller.principal, right.action, right.needed)
+
+
+def _changes_nothing(given: object) -> bool:
+    """Is it an edit or a change that has no figure?"""
+    return isinstance(given, PlanEdit | DemoChange) and given == type(given)()
 
 
 class _Asking:
@@ -144,14 +155,16 @@ class _Asking:
 
         @wraps(method)
         async def noted(*given: Any, **named: Any) -> Any:
-            about = str(signature.bind(*given, **named).arguments.get(right.subject, ""))
+            arguments = signature.bind(*given, **named).arguments
+            about = str(arguments.get(right.subject, ""))
             self._allow(right, about)
             try:
                 answer = await method(*given, **named)
             except BaseException as error:
-                self._noting.note(right, about, failure(error))
+                self._noting.note(right, about, failure(error), allowed=not isinstance(error, REFUSALS))
                 raise
-            self._noting.note(right, about or (answer if isinstance(answer, str) else ""))
+            if not any(map(_changes_nothing, arguments.values())):
+                self._noting.note(right, about or (answer if isinstance(answer, str) else ""))
             return answer
 
         return noted

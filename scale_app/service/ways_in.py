@@ -44,7 +44,7 @@ class WaysIn:
         person = self.proxy.person(headers) if self.proxy.believed(address) else None
         address = self.client(headers, address)
         principal: Principal | None
-        token = _bearer(headers)
+        token = bearer(headers)
         if token and (token.startswith(OUR_TOKEN) or person is None):
             principal = await self.check_token(token, address)
         elif person is not None:
@@ -65,7 +65,7 @@ def joined(headers: Headers, name: bytes) -> str:
     return "; ".join(value.decode("latin-1") for key, value in headers if key.lower() == name)
 
 
-def _bearer(headers: Headers) -> str:
+def bearer(headers: Headers) -> str:
     """The token that the request brings, "" for none. Raises BadProxyHeaders for two."""
     found = [value for key, value in headers if key.lower() == b"authorization"]
     if len(found) > 1:

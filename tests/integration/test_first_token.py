@@ -100,3 +100,10 @@ def test_without_tables_and_without_a_server_the_first_token_makes_them(tmp_path
     url = f"sqlite+aiosqlite:///{tmp_path}/scale.db"
     made = json.loads(told(url, "tokens", "make", "first", "--role", "admin", "--json"))
     assert [each["id"] for each in json.loads(told(url, "tokens", "--json"))] == [made["token"]["id"]]
+
+
+def test_an_audit_log_that_ends_earlier_is_not_called_empty(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/scale.db"
+    told(url, "tokens", "make", "first", "--json")
+    assert told(url, "audit", "--offset", "7") == "The audit log has no more than 7 entries.\n"
+    assert "making a token" in told(url, "audit")

@@ -151,10 +151,41 @@ def test_each_role_does_what_it_may(server: Served) -> None:
     assert asked(server, f"/api/v1/runs/{run['run_id']}/stop", viewer, {})[0] == 403
     assert asked(server, f"/api/v1/runs/{run['run_id']}/stop", operator, {})[0] == 202
     assert asked(server, f"/api/v1/runs/{run['run_id']}", admin)[0] == 200
-    noted = [json.loads(line)["audit"] for line in server.printed().splitlines() if line.startswith('{"audit"')]
-    told = [(entry["who"], entry["action"], entry["allowed"]) for entry in noted]
+    told = [(entry["who"], entry["action"], entry["allowed"]) for entry in server.audited()]
     assert ("viewer@example.org", "starting a run", False) in told
     assert ("operator@example.org", "starting a run", True) in told
+
+
+async def test_what_is_refused_to_strangers_is_in_the_audit_log_with_the_address_that_the_proxy_tells(
+    server: Served,
+) -> None:
+    client = {"X-Forwarded-For": "198.51.100.7"}
+    assert fetch(f"{server.url}/api/v1/runs", client)[0] == 401
+    assert (
+        asked(server, "/api/v1/runs", {**client, **headers_of("operator"), "Origin": "http://evil.example"}, {})[0]
+        == 403
+    )
+    assert fetch(f"{server.url}/api/v1/runs", {**client, "Host": "evil.example"})[0] == 421
+    assert fetch(f"{server.url}/api/v1/runs?access_token=hunter2hunter2", client)[0] == 400
+    assert fetch(f"{server.url}/api/v1/runs", {**client, "X-Forwarded-User": "ada, root"})[0] == 400
+    stranger = {"X-Forwarded-User": "guest@example.org", "X-Forwarded-Groups": "guests"}
+    assert fetch(f"{server.url}/api/v1/runs", {**client, **stranger})[0] == 403
+    with pytest.raises(InvalidStatus):
+        await connect(f"ws://127.0.0.1:{server.port}/ws/metrics", additional_headers=client, origin="http://x.example")  # type: ignore[arg-type]
+    told = {
+        (entry["who"], entry["action"], entry["subject"])
+        for entry in server.audited()
+        if entry["address"] == "198.51.100.7" and not entry["allowed"]
+    }
+    assert told == {
+        ("", "asking without a sign-in", ""),
+        ("", "writing from another page", "http://evil.example"),
+        ("", "asking by another name", "evil.example"),
+        ("", "sending a token in a URL", ""),
+        ("", "signing in", ""),
+        ("guest@example.org", "signing in", ""),
+    }
+    assert "hunter2" not in server.printed()
 
 
 class Tab:

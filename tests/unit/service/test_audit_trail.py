@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from scale_app.domain.audit import AuditEntry
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.service import audit_trail
 from scale_app.service.audit_trail import AuditTrail
+from tests.fakes import FakeClock
 from tests.unit.service.harness import Naps, settled
 
 ENTRY = AuditEntry(1_700_000_000.0, "ada@example.org", "operator", "starting a run", "r1", "10.0.0.9", True)
@@ -35,8 +37,11 @@ class Kept:
 
 class Bench:
     def __init__(self) -> None:
-        self.store, self.naps, self.lines = Kept(), Naps(), list[str]()
-        self.trail = AuditTrail(self.store, self.lines.append, self.naps)
+        self.store, self.naps, self.lines, self.clock = Kept(), Naps(), list[str](), FakeClock()
+        self.trail = AuditTrail(self.store, self.lines.append, self.clock, self.naps)
+
+    def told(self) -> list[dict[str, Any]]:
+        return [json.loads(line)["audit"] for line in self.lines]
 
 
 @pytest.fixture
@@ -76,7 +81,7 @@ async def test_while_the_database_is_away_entries_wait_in_order(bench: Bench) ->
         bench.trail.note(replace(ENTRY, subject=f"r{number}"))
     await settled()
     assert bench.store.entries == []
-    assert bench.naps.asked_s == [5.0]
+    assert bench.naps.asked_s == [60.0, 5.0]
     bench.store.broken = False
     await bench.naps.end()
     assert [entry.subject for entry in bench.store.entries] == ["r0", "r1", "r2"]
@@ -115,7 +120,7 @@ async def test_refusals_of_others_and_what_is_allowed_are_not_counted_together(b
 
 async def test_what_is_counted_is_bounded(bench: Bench) -> None:
     for number in range(audit_trail.MOST_COUNTED + 500):
-        bench.trail.note(replace(REFUSED, who="", address=f"10.0.{number // 256}.{number % 256}"))
+        bench.trail.note(replace(REFUSED, who=f"person {number}"))
     assert len(bench.trail._refused) == audit_trail.MOST_COUNTED + 1
     assert len(bench.lines) == audit_trail.MOST_COUNTED + 1
     bench.trail.note(replace(REFUSED, at_epoch_s=1_700_000_060.0))
@@ -134,6 +139,61 @@ async def test_whoever_is_refused_or_fails_in_ever_new_ways_does_not_fill_the_lo
     assert told[0] | {"reason": ""} == asdict(replace(REFUSED, allowed=allowed, action="further actions", reason=""))
     assert told[0]["reason"] == f"of different kinds ({5_000 - audit_trail.MOST_DIFFERENT - 1:,} times more)"
     assert told[1]["subject"] == "r1"
+
+
+async def test_how_often_it_came_again_is_told_after_a_minute_without_another_entry(bench: Bench) -> None:
+    await settled()
+    for _ in range(3):
+        bench.trail.note_refused("asking", "nobody", "10.0.0.9")
+    bench.clock.advance(60.0)
+    await bench.naps.end()
+    assert [entry["reason"] for entry in bench.told()] == ["nobody", "nobody (2 times more)"]
+    bench.clock.advance(60.0)
+    await bench.naps.end()
+    assert len(bench.lines) == 2
+
+
+async def test_a_stranger_s_kind_and_address_is_one_entry_whatever_else_differs(bench: Bench) -> None:
+    for number in range(500):
+        bench.trail.note_refused("writing from another page", "why", "10.0.0.9", f"http://{number}.example")
+    bench.trail.note_refused("asking by another name", "why", "10.0.0.9", "evil.example")
+    bench.trail.note_refused("asking by another name", "why", "10.0.0.8", "evil.example")
+    assert [(entry["who"], entry["address"], entry["subject"], entry["allowed"]) for entry in bench.told()] == [
+        ("", "10.0.0.9", "http://0.example", False),
+        ("", "10.0.0.9", "evil.example", False),
+        ("", "10.0.0.8", "evil.example", False),
+    ]
+
+
+async def test_strangers_from_everywhere_fill_no_log_and_hide_no_person(bench: Bench) -> None:
+    for number in range(100_000):
+        bench.trail.note_refused("asking", "nobody", f"2001:db8::{number:x}")
+    bench.trail.note(REFUSED)
+    assert len(bench.lines) == audit_trail.MOST_OF_STRANGERS + 2
+    bench.clock.advance(60.0)
+    await bench.trail.finish(1.0)
+    further = bench.told()[-1]
+    assert (further["address"], further["action"]) == ("", "further actions")
+    assert further["reason"] == f"of different kinds ({100_000 - audit_trail.MOST_OF_STRANGERS - 1:,} times more)"
+
+
+async def test_what_keeps_it_has_ended_before_its_store_is_closed() -> None:
+    bench, ended = Bench(), list[float]()
+    bench.store.broken = True
+
+    async def nap(seconds: float) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(3):
+                await asyncio.sleep(0)
+            ended.append(seconds)
+
+    trail = AuditTrail(bench.store, bench.lines.append, bench.clock, nap)
+    async with trail.kept(5.0):
+        trail.note(ENTRY)
+        await settled()
+    assert sorted(ended) == [5.0, 60.0]
 
 
 async def test_a_long_text_is_cut(bench: Bench) -> None:

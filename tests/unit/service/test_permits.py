@@ -8,7 +8,7 @@ import pytest
 
 from scale_app.domain.audit import AuditEntry
 from scale_app.domain.demo import DemoChange, Policy
-from scale_app.domain.errors import PlanError, RunNotFound
+from scale_app.domain.errors import PlanError, RunNotFound, TargetRefused
 from scale_app.domain.identity import CALLER, Caller, NotPermitted, NotSignedIn, Principal, Role, SignIn
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.service.hub import Hub
@@ -129,9 +129,9 @@ async def test_a_viewer_changes_nothing_of_the_demo_and_an_operator_does(hub: Hu
         await hub.demo.change(DemoChange(policy=Policy.WEIGHTED))
     CALLER.set(caller(Role.OPERATOR))
     assert (await hub.demo.change(DemoChange(policy=Policy.WEIGHTED))).policy is Policy.WEIGHTED
-    assert [(entry.action, entry.allowed) for entry in notes.entries] == [
-        ("changing the demo", False),
-        ("changing the demo", True),
+    assert [(entry.action, entry.subject, entry.allowed) for entry in notes.entries] == [
+        ("changing the demo", "policy weighted", False),
+        ("changing the demo", "policy weighted", True),
     ]
 
 
@@ -163,6 +163,32 @@ async def test_what_was_allowed_and_failed_is_noted_with_the_sentence_and_withou
     assert [(entry.subject, entry.allowed) for entry in notes.entries][1] == ("nowhere", True)
     assert notes.entries[1].reason.startswith("No run has the id 'nowhere'.")
     assert notes.entries[0].reason.startswith("name cannot be used: 1 to 80 printable characters")
+
+
+async def test_what_changes_nothing_is_not_noted_as_done_and_still_asks_for_the_role(hub: Hub, notes: Notes) -> None:
+    CALLER.set(caller(Role.OPERATOR))
+    await hub.demo.change(DemoChange())
+    assert notes.entries == []
+    CALLER.set(caller(Role.VIEWER))
+    with pytest.raises(NotPermitted):
+        await hub.demo.change(DemoChange())
+    assert [entry.allowed for entry in notes.entries] == [False]
+
+
+async def test_a_role_or_a_target_that_is_refused_later_is_refused_in_the_log_too(
+    hub: Hub, notes: Notes, harness: Harness
+) -> None:
+    CALLER.set(caller(Role.VIEWER))
+    with pytest.raises(NotPermitted):
+        await hub.make_token("mine", Role.ADMIN)
+    CALLER.set(caller(Role.OPERATOR))
+    harness.gate.refusal = TargetRefused("Load to http://shop.example/ was refused before a packet was sent: no.")
+    with pytest.raises(TargetRefused):
+        await hub.start(PLAN)
+    assert [(entry.action, entry.allowed) for entry in notes.entries] == [
+        ("making a token", False),
+        ("starting a run", False),
+    ]
 
 
 async def test_whether_the_caller_may_is_told_beforehand() -> None:
