@@ -11,7 +11,7 @@ look, and errs more often the more often one looks.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -53,7 +53,7 @@ class Standing:
     """A window's counts as they are judged.
 
     parts, fair: observed and fair share per pod, shape (k,). cv: of the counts. t: Pearson's chi-square in effective
-    picks, df its degrees of freedom. roster_known: see Window.
+    picks, df its degrees of freedom. roster_known: see Window. names: of the pods, () where nobody gave them.
     """
 
     parts: Array
@@ -63,6 +63,7 @@ class Standing:
     cv: float
     t: float
     roster_known: bool = True
+    names: Sequence[str] = ()
 
     @property
     def long_run_cv(self) -> float:
@@ -87,10 +88,13 @@ class Standing:
         return int(gap.argmax() if gap.max() >= -gap.min() * (1 - 1e-9) else gap.argmin())
 
 
-def standing_of(parts: Array, fair: Array, picks: Picks, roster_known: bool = True) -> Standing:
-    """parts, fair: shape (k,), sums 1. roster_known: see Window."""
+def standing_of(
+    parts: Array, fair: Array, picks: Picks, roster_known: bool = True, names: Sequence[str] = ()
+) -> Standing:
+    """parts, fair: shape (k,), sums 1. roster_known: see Window. names: of the pods, if they are known."""
     squared = cv_squared(parts, fair)
-    return Standing(parts, fair, picks, fair.size - 1, math.sqrt(squared), picks.effective * squared, roster_known)
+    t = picks.effective * squared
+    return Standing(parts, fair, picks, fair.size - 1, math.sqrt(squared), t, roster_known, names)
 
 
 @dataclass(frozen=True, slots=True)

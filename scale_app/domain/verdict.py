@@ -70,15 +70,16 @@ def judge(
     expected: Sequence[float] | None = None,
     by_request: bool = False,
     roster_known: bool = True,
+    names: Sequence[str] = (),
 ) -> Verdict:
     """The verdict of one look at a window. Pure, total, at most about 20 ms, mostly below 1 ms. Raises nothing.
 
     requests: per eligible pod, shape (k,), zeros included. loads: {what each connection did: connections}, or
     {requests carried: connections} where none switched pods; None when unknown. coverage: answers ascribed to a pod
     over answers, 0..1. expected: shape (k,), shares above 0 in any unit, equal when None. by_request: the source itself
-    picks for each request. roster_known: see Window.
+    picks for each request. roster_known: see Window. names: of the pods, for the sentence; () when unknown.
     """
-    standing = _standing(requests, loads, coverage, expected, by_request, roster_known)
+    standing = _standing(requests, loads, coverage, expected, by_request, roster_known, names)
     return standing if isinstance(standing, Verdict) else _verdict(standing, at_one_look(standing))
 
 
@@ -89,6 +90,7 @@ def judge_at_any_time(
     expected: Sequence[float] | None = None,
     by_request: bool = False,
     roster_known: bool = True,
+    names: Sequence[str] = (),
     log_regular: float = 0.0,
     sliding: bool = False,
 ) -> Verdict:
@@ -97,7 +99,7 @@ def judge_at_any_time(
     log_regular: evidence that picks are spread more evenly than chance, see evidence.py. sliding: the window moves
     along with the clock. The rest: see `judge`.
     """
-    standing = _standing(requests, loads, coverage, expected, by_request, roster_known)
+    standing = _standing(requests, loads, coverage, expected, by_request, roster_known, names)
     if isinstance(standing, Verdict):
         return replace(standing, every_look=True)
     return _verdict(standing, at_every_look(standing, log_regular, sliding), every_look=True)
@@ -116,6 +118,7 @@ def _standing(
     expected: Sequence[float] | None,
     by_request: bool,
     roster_known: bool,
+    names: Sequence[str],
 ) -> Standing | Verdict:
     """What there is to judge, or the verdict where there is nothing."""
     counts = counted(requests)
@@ -128,7 +131,7 @@ def _standing(
     if pods == 1 and not roster_known:
         return Verdict(VerdictKind.UNDECIDED, verdict_sentence.ONE_ANSWERED)
     picks = picks_of(total, loads, by_request, counts / total)
-    return standing_of(counts / total, shares(pods, expected), picks, roster_known)
+    return standing_of(counts / total, shares(pods, expected), picks, roster_known, names)
 
 
 def _verdict(standing: Standing, found: Judgement, every_look: bool = False) -> Verdict:

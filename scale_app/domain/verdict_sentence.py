@@ -49,8 +49,7 @@ def sentence_of(standing: Standing, found: Judgement, more: int | None, every_lo
     if found.kind is VerdictKind.EVEN:
         return even(standing, found, every_look)
     if found.kind is VerdictKind.UNEVEN:
-        part, fair = float(standing.parts[standing.worst]), float(standing.fair[standing.worst])
-        return uneven(part, fair, _odds(found.evidence_uneven) if found.evidence_uneven else _p(found.p_uneven))
+        return uneven(standing, _odds(found.evidence_uneven) if found.evidence_uneven else _p(found.p_uneven))
     picks = standing.picks
     if found.regular:
         why = "they are spread more evenly than chance (round robin or least connections)"
@@ -88,23 +87,25 @@ def _whom(standing: Standing) -> tuple[str, str]:
     return "", "both pods" if pods == 2 else f"all {pods:,} pods"
 
 
-def uneven(part: float, fair: float, sure: str) -> str:
-    """The pod that is furthest from its share. part, fair: of all requests, 0..1. sure: how far from chance it is."""
-    which = "hottest" if part > fair else "coldest"
+def uneven(standing: Standing, sure: str) -> str:
+    """The pod that is furthest from its share, by name where it is known. sure: how far that is from chance."""
+    part, fair = float(standing.parts[standing.worst]), float(standing.fair[standing.worst])
+    unnamed = "the busiest pod" if part > fair else "the pod with the least work"
+    pod = f"pod {standing.names[standing.worst]}" if standing.names else unnamed
     got, due = percents(part, fair)
-    return f"Uneven: the {which} pod gets {got} instead of {due}, {sure}."
+    return f"Uneven: {pod} gets {got}, fair is {due}; {sure}."
 
 
 def _p(p: float) -> str:
-    return f"more than chance explains ({'p < 0.001' if p < 0.001 else f'p = {p:.2g}'})"
+    return f"chance does not explain that ({'p < 0.001' if p < 0.001 else f'p = {p:.2g}'})"
 
 
 def _odds(evidence: float) -> str:
     """Of an e-value, which a fair balancer reaches at any look with a probability of at most one over it."""
     if evidence >= MOST_ODDS:
-        return f"and under 1 in {MOST_ODDS:,.0f} fair balancers is ever this uneven"
+        return f"under 1 in {MOST_ODDS:,.0f} fair balancers is ever this uneven"
     digits = 2 - len(str(int(evidence)))
-    return f"and at most 1 in {round(int(evidence), digits):,} fair balancers is ever this uneven"
+    return f"at most 1 in {round(int(evidence), digits):,} fair balancers is ever this uneven"
 
 
 def silent(pods: Sequence[str], lost: float, since_s: float | None = None) -> str:

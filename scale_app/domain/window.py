@@ -155,7 +155,7 @@ class Window:
         coverage = self.attributed / self.due if self.due else 0.0
         if self.quiet:  # what a pod that does not answer had counted last is out of reach
             coverage = 1.0
-        given = (counts, picks, coverage, self._shares(), self.by_request, self.roster_known)
+        given = (counts, picks, coverage, self._shares(), self.by_request, self.roster_known, self.eligible)
         verdict = judge_at_any_time(*given, log_regular=self.log_regular, sliding=self.sliding)
         return settled(judge(*given), verdict) if at_end else verdict
 

@@ -75,13 +75,13 @@ def test_it_is_over_when_the_last_seconds_refute_half_of_it_and_says_so() -> Non
 def test_its_figures_name_the_seconds_that_they_are_of_where_the_verdict_on_the_run_has_others() -> None:
     played = Played(5)
     at_first = played.seconds(picked([3, 1, 1, 1, 1], 200, 3))
-    assert at_first[0].alert.message.startswith("Uneven: the hottest pod gets ")
+    assert at_first[0].alert.message.startswith("Uneven: pod a gets ")
     assert played.run.last is not None
     assert at_first[0].alert.message[:40] in played.run.last.verdict.sentence
     later = Played(5)
     later.seconds(picked([1] * 5, 200, 120))
     told = later.seconds(picked([3, 1, 1, 1, 1], 200, 20))
-    assert told[0].alert.message.startswith("Uneven in the last 10 s: the hottest pod gets ")
+    assert told[0].alert.message.startswith("Uneven in the last 10 s: pod a gets ")
     assert later.seconds(picked([1] * 5, 200, 120))[-1].kind == "alert_cleared"
 
 

@@ -10,7 +10,7 @@ from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import RunState, Source
 from tests.fakes import a_snapshot
 
-UNEVEN = Alert("verdict", 0.43, 0.95, "Uneven: the hottest pod gets 43 % instead of 20 %.", 7.0, 0.43)
+UNEVEN = Alert("verdict", 0.43, 0.95, "Uneven: pod demo-a gets 43 %, fair is 20 %.", 7.0, 0.43)
 SLOW = Alert("p95", 0.97, 500.0, "The 95th percentile is 812 ms, above the limit of 500 ms.", 7.0, 812.0)
 
 
@@ -22,7 +22,7 @@ def test_it_says_what_where_how_bad_and_where_to_look() -> None:
     notice = notice_of(record(), AlertRaised(7.0, UNEVEN), "https://scale.example")
     assert notice.title == "Scale: alert on http://api.shop.svc/"
     assert notice.body.splitlines() == [
-        "Uneven: the hottest pod gets 43 % instead of 20 %.",
+        "Uneven: pod demo-a gets 43 %, fair is 20 %.",
         "Balance score: 0.43, threshold: 0.95.",
         "Run: run-1, 7 s after its start.",
         "Target: http://api.shop.svc/. Counts from: header.",

@@ -21,7 +21,7 @@ def test_a_cluster_known_to_be_uneven_is_called_so() -> None:
     assert verdict.kind is UNEVEN
     assert verdict.p_uneven == pytest.approx(7e-35, rel=0.1)
     assert verdict.sentence == (
-        "Uneven: the hottest pod gets 60 % instead of 14 %, more than chance explains (p < 0.001)."
+        "Uneven: the busiest pod gets 60 %, fair is 14 %; chance does not explain that (p < 0.001)."
     )
 
 
@@ -109,7 +109,7 @@ def test_expected_shares_are_what_pods_are_judged_by() -> None:
 
 def test_a_starved_pod_is_named_rather_than_the_four_that_share_its_work() -> None:
     assert one_each([1000, 1000, 1000, 1000, 0]).sentence == (
-        "Uneven: the coldest pod gets 0 % instead of 20 %, more than chance explains (p < 0.001)."
+        "Uneven: the pod with the least work gets 0 %, fair is 20 %; chance does not explain that (p < 0.001)."
     )
 
 

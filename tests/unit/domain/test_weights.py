@@ -71,7 +71,7 @@ def test_what_is_meant_is_even_with_a_full_score(listed: bool) -> None:
 def test_an_even_split_is_not_what_was_meant(listed: bool) -> None:
     last = ran(EVENLY, listed=listed)
     assert last.verdict.kind is VerdictKind.UNEVEN
-    assert "the hottest pod gets 25 % instead of 10 %" in last.verdict.sentence
+    assert "gets 25 %, fair is 10 %;" in last.verdict.sentence
 
 
 def test_without_weights_90_to_10_is_uneven_and_the_sentence_speaks_of_none() -> None:
