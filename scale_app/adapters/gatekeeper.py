@@ -36,7 +36,7 @@ from scale_app.domain.cluster import (
 )
 from scale_app.domain.errors import ClusterUnavailable, TargetRefused, TargetUnavailable
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.secret import Destined, Secret, hosts_asked, needed
+from scale_app.domain.secret import Destined, Secret, host_asked, hosts_asked, needed
 from scale_app.domain.snapshot import Source
 from scale_app.domain.target import is_demo, is_simulated
 from scale_app.ports import Admitted
@@ -141,8 +141,7 @@ class TargetGatekeeper:
         """The Service that nobody named, but to which the URL leads all the same."""
         if self._leads_to is None:
             return None
-        given = next(iter(hosts_asked(plan.headers)), "")
-        host = urlsplit(f"//{given}").hostname or host_of(plan.target_url)
+        host = host_asked(plan.target_url, plan.headers)
         return await self._leads_to(plan.target_url, addresses, host, recent_s)
 
     async def _looked_up(self, named: ServiceRef | None) -> ServiceFound | None:

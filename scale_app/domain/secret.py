@@ -73,6 +73,12 @@ def hosts_asked(headers: Mapping[str, str]) -> list[str]:
     return [value for name, value in headers.items() if name.lower() == "host"]
 
 
+def host_asked(url: str, headers: Mapping[str, str]) -> str:
+    """The host that requests name: the plan's own Host header's, else the URL's."""
+    given = next(iter(hosts_asked(headers)), "")
+    return host_of(f"//{given}") or host_of(url)
+
+
 def needed(headers: Mapping[str, str], body: str, bound: Mapping[str, str]) -> dict[str, str]:
     """Those of the secrets that these requests send, {name: value}. bound: what may go to the plan's target.
 

@@ -351,6 +351,19 @@ async def test_a_url_whose_requests_a_route_shares_leads_to_a_service_of_the_rou
     assert str(found) == service
 
 
+async def test_of_two_hosts_at_one_gateway_the_one_that_requests_name_decides(
+    server: FakeApiServer, catalog: KubernetesCatalog
+) -> None:
+    server.served |= {"httproutes", "gateways"}
+    server.put("services", of_service("canary", ports=[{"port": 8080}]))
+    server.put("gateways", gateway())
+    server.put("httproutes", route(*({"name": name, "port": 8080} for name in ("cart", "canary"))))
+    refs = [{"name": name, "port": 8080, "weight": weight} for name, weight in (("cart", 90), ("canary", 10))]
+    others = route(*refs, hostnames=("other.example",))
+    server.put("httproutes", {**others, "metadata": {"name": "other", "namespace": "shop"}})
+    assert str(await catalog.leads_to("http://127.0.0.88/r/1", ["127.0.0.88"], "r.example")) == "shop/cart"
+
+
 @pytest.mark.parametrize(("weight", "service"), [("0", "shop/cart"), ("10", "shop/cart"), ("100", "shop/canary")])
 async def test_a_url_that_has_a_canary_leads_to_a_service_that_gets_requests(
     server: FakeApiServer, catalog: KubernetesCatalog, weight: str, service: str

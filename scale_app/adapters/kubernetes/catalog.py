@@ -154,7 +154,8 @@ class KubernetesCatalog:
 def _reached(found: ClusterObjects, url: str, addresses: Sequence[str], host: str) -> Sequence[ServiceRef]:
     """The Services of one cluster that share the URL's requests; one of them where a route shares them by weights."""
     services = services_at(found, url, addresses, host)
-    shares = shares_of(services[0], url, found.ingresses, found.routes) if len(services) > 1 else None
+    named = {"Host": host}
+    shares = shares_of(services[0], url, found.ingresses, found.routes, named) if len(services) > 1 else None
     weights = shares.weights if shares else {}
     if not {replace(each, port=0) for each in services} <= weights.keys():
         return services

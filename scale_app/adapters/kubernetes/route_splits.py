@@ -19,6 +19,7 @@ from scale_app.adapters.kubernetes.list_watch import listed
 from scale_app.adapters.kubernetes.objects import Json, int_at, labels_at, list_at, text_at
 from scale_app.domain.cluster import ServiceRef, Split, service_of_url
 from scale_app.domain.errors import ScaleError
+from scale_app.domain.secret import host_asked
 from scale_app.ports import Admitted
 
 T = TypeVar("T")
@@ -91,7 +92,7 @@ def shares_of(
 ) -> Split | None:
     """By the rule whose path fits the URL best; None where that one names no other Service, or not this one, or where
     two fit alike and differ. A Service may have a weight of 0. headers: that each request has."""
-    host, path = urlsplit(url).hostname or "", urlsplit(url).path or "/"
+    host, path = host_asked(url, headers or {}), urlsplit(url).path or "/"
     rules = [*_of_routes(service, host, routes), *_of_canaries(service, host, list(ingresses), headers or {})]
     fitting = [rule for rule in rules if f"{path}/".startswith(f"{rule[0].rstrip('/')}/")]
     longest = max((len(begins) for begins, _ in fitting), default=0)

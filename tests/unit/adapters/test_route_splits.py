@@ -65,6 +65,14 @@ def test_behind_an_address_may_be_any_host() -> None:
     assert split_of(CART, "http://10.0.0.1/", [], [route(90, 10)]) == BY_ROUTE
 
 
+@pytest.mark.parametrize(("host", "weights"), [("shop.example", (90, 10)), ("else.example:8080", (50, 50))])
+def test_behind_an_address_is_the_host_that_each_request_names(host: str, weights: tuple[int, int]) -> None:
+    routes = [route(90, 10), route(50, 50, hosts=("else.example",)), route(1, hosts=("third.example",))]
+    expected = Split("HTTPRoute way", dict(zip((CART, CANARY), map(float, weights), strict=True)))
+    assert split_of(CART, "http://10.0.0.1/", [], routes, {"host": host}) == expected
+    assert split_of(CART, "http://10.0.0.1/", [], routes) is None  # nobody knows which
+
+
 def test_a_canary_of_ingress_nginx_takes_its_weight_from_the_other() -> None:
     main, canary = ingress("cart", "main"), ingress("canary", "next", canary="true", canary_weight="10")
     found = Split("Ingress next (canary-weight)", {CART: 90.0, CANARY: 10.0})
