@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from scale_app.domain.addresses import plain, readings
@@ -36,7 +36,7 @@ from scale_app.domain.cluster import (
 )
 from scale_app.domain.errors import ClusterUnavailable, TargetRefused, TargetUnavailable
 from scale_app.domain.plan import LoadPlan
-from scale_app.domain.secret import Destined, Secret, host_asked, hosts_asked, needed
+from scale_app.domain.secret import Destined, Secret, hosts_asked, needed
 from scale_app.domain.snapshot import Source
 from scale_app.domain.target import is_demo, is_simulated
 from scale_app.ports import Admitted
@@ -47,7 +47,7 @@ CLUSTER_DOMAINS = ("", "cluster.local")
 ANY_PORT = 9
 
 FindService = Callable[[ServiceRef], Awaitable[ServiceFound]]
-LeadsTo = Callable[[str, Sequence[str], str, float], Awaitable[ServiceRef | None]]
+LeadsTo = Callable[[str, Sequence[str], Mapping[str, str], float], Awaitable[ServiceRef | None]]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 Ports = Callable[[], Collection[int]]
 IsScale = Callable[[str, Sequence[str], str], Awaitable[bool]]
@@ -59,7 +59,7 @@ class TargetGatekeeper:
     own_ports: those on which this server and what it started listen now. doors: where people reach it.
 
     find_service: looks a Service up in its cluster; leads_to: gives the one to which a URL leads, from the addresses of
-    its host, the host that requests name, and how old the answer may be. None when no cluster is configured.
+    its host, the plan's headers, and how old the answer may be. None when no cluster is configured.
     secrets: of the operator, each with the targets that it is bound to. own_names: of this installation. own_domains:
     "*.domains" by whose names it answers; is_scale: tells whether it does so under a URL, None for never asking.
     """
@@ -141,8 +141,7 @@ class TargetGatekeeper:
         """The Service that nobody named, but to which the URL leads all the same."""
         if self._leads_to is None:
             return None
-        host = host_asked(plan.target_url, plan.headers)
-        return await self._leads_to(plan.target_url, addresses, host, recent_s)
+        return await self._leads_to(plan.target_url, addresses, plan.headers, recent_s)
 
     async def _looked_up(self, named: ServiceRef | None) -> ServiceFound | None:
         """A Service that the plan does not ask for. Raises TargetUnavailable when it has no ready pod."""

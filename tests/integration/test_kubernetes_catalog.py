@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -333,7 +332,7 @@ async def test_a_url_that_names_no_service_leads_to_one(
     server.put("gateways", gateway())
     server.put("httproutes", route({"name": "cart", "port": 8080}))
     clusters = Clusters(server.kubeconfig(tmp_path), namespaces=namespaces)
-    found = await KubernetesCatalog(clusters).leads_to(url, [address], urlsplit(url).hostname or "")
+    found = await KubernetesCatalog(clusters).leads_to(url, [address], {})
     await clusters.close()
     assert (found and str(found)) == service
 
@@ -347,7 +346,7 @@ async def test_a_url_whose_requests_a_route_shares_leads_to_a_service_of_the_rou
     server.put("gateways", gateway())
     refs = [{"name": name, "port": 8080, "weight": n} for name, n in zip(("cart", "canary"), weights, strict=True)]
     server.put("httproutes", route(*refs))
-    found = await catalog.leads_to("http://r.example/r/1", ["127.0.0.88"], "r.example")
+    found = await catalog.leads_to("http://r.example/r/1", ["127.0.0.88"], {})
     assert str(found) == service
 
 
@@ -361,7 +360,7 @@ async def test_of_two_hosts_at_one_gateway_the_one_that_requests_name_decides(
     refs = [{"name": name, "port": 8080, "weight": weight} for name, weight in (("cart", 90), ("canary", 10))]
     others = route(*refs, hostnames=("other.example",))
     server.put("httproutes", {**others, "metadata": {"name": "other", "namespace": "shop"}})
-    assert str(await catalog.leads_to("http://127.0.0.88/r/1", ["127.0.0.88"], "r.example")) == "shop/cart"
+    assert str(await catalog.leads_to("http://127.0.0.88/r/1", ["127.0.0.88"], {"Host": "r.example"})) == "shop/cart"
 
 
 @pytest.mark.parametrize(("weight", "service"), [("0", "shop/cart"), ("10", "shop/cart"), ("100", "shop/canary")])
@@ -373,7 +372,7 @@ async def test_a_url_that_has_a_canary_leads_to_a_service_that_gets_requests(
     next_one = json.loads(json.dumps(ingress()).replace('"cart"', '"canary"'))
     annotations = {"nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": weight}
     server.put("ingresses", {**next_one, "metadata": {"name": "next", "namespace": "shop", "annotations": annotations}})
-    assert str(await catalog.leads_to("http://shop.example/cart", ["127.0.0.77"], "shop.example")) == service
+    assert str(await catalog.leads_to("http://shop.example/cart", ["127.0.0.77"], {})) == service
 
 
 async def test_whoever_types_a_url_has_the_cluster_listed_once_in_a_while(
@@ -408,9 +407,9 @@ async def test_without_every_right_a_url_leads_as_far_as_the_rest_says(
     server: FakeApiServer, catalog: KubernetesCatalog
 ) -> None:
     server.denied |= {"list nodes", "list ingresses.networking.k8s.io"}
-    assert await catalog.leads_to("http://127.0.0.9:8080/", ["127.0.0.9"], "127.0.0.9") == replace(CART, port=8080)
+    assert await catalog.leads_to("http://127.0.0.9:8080/", ["127.0.0.9"], {}) == replace(CART, port=8080)
     await server.stop()
-    assert await catalog.leads_to("http://127.0.0.9:8080/", ["127.0.0.9"], "127.0.0.9") is None
+    assert await catalog.leads_to("http://127.0.0.9:8080/", ["127.0.0.9"], {}) is None
 
 
 async def test_a_service_that_does_not_exist_or_may_not_be_looked_at(

@@ -112,14 +112,16 @@ class KubernetesCatalog:
             return TargetList(problem=str(error))
         return _joined(await asyncio.gather(*(self._in_namespace(cluster, name) for name in namespaces)))
 
-    async def leads_to(self, url: str, addresses: Sequence[str], host: str, recent_s: float = 0.0) -> ServiceRef | None:
+    async def leads_to(
+        self, url: str, addresses: Sequence[str], headers: Mapping[str, str], recent_s: float = 0.0
+    ) -> ServiceRef | None:
         """The Service to which a URL leads that names none; None for no Service, or several. See `services_at`.
 
         Of several that a route shares by weights, one that gets requests: whoever watches its pods finds the others.
         recent_s: how old may be what the cluster listed last.
         """
         found = await asyncio.gather(*(self._search(each, recent_s) for each in self._clusters.all()))
-        reached = [_reached(each, url, addresses, host) for each in found]
+        reached = [_reached(each, url, addresses, headers) for each in found]
         services = {str(service): service for each in reached for service in each}
         return next(iter(services.values())) if len(services) == 1 else None
 
@@ -151,11 +153,12 @@ class KubernetesCatalog:
         return TargetList(targets=tuple(targets_of(found)), namespaces=(namespace,), problem=problem)
 
 
-def _reached(found: ClusterObjects, url: str, addresses: Sequence[str], host: str) -> Sequence[ServiceRef]:
+def _reached(
+    found: ClusterObjects, url: str, addresses: Sequence[str], headers: Mapping[str, str]
+) -> Sequence[ServiceRef]:
     """The Services of one cluster that share the URL's requests; one of them where a route shares them by weights."""
-    services = services_at(found, url, addresses, host)
-    named = {"Host": host}
-    shares = shares_of(services[0], url, found.ingresses, found.routes, named) if len(services) > 1 else None
+    services = services_at(found, url, addresses, headers)
+    shares = shares_of(services[0], url, found.ingresses, found.routes, headers) if len(services) > 1 else None
     weights = shares.weights if shares else {}
     if not {replace(each, port=0) for each in services} <= weights.keys():
         return services

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scale_app.adapters.kubernetes.border import NotThere
 from scale_app.adapters.kubernetes.client import ClusterClient
@@ -51,6 +52,23 @@ def paths_of(ingress: Json) -> list[tuple[str, Json]]:
 def backends_of(rule: Json) -> list[Json]:
     """The Services to which a rule of an HTTPRoute leads."""
     return [ref for ref in list_at(rule, "backendRefs") if text_at(ref, "kind") in ("", "Service")]
+
+
+def conditions_met(match: Json, headers: Mapping[str, str]) -> int | None:
+    """How many conditions on headers a match of an HTTPRoute has; None where requests with these do not meet one."""
+    sent = {name.lower(): value for name, value in headers.items()}
+    conditions = list_at(match, "headers")
+    return len(conditions) if all(_is_met(each, sent) for each in conditions) else None
+
+
+def _is_met(condition: Json, sent: Mapping[str, str]) -> bool:
+    value, wanted = sent.get(text_at(condition, "name").lower()), text_at(condition, "value")
+    if value is None or text_at(condition, "type") != "RegularExpression":
+        return value == wanted
+    try:
+        return re.fullmatch(wanted, value) is not None
+    except re.error:
+        return False
 
 
 def weights_of(rule: Json) -> str:

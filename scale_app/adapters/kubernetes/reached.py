@@ -7,35 +7,38 @@ not know it knows nothing of the pods that get no request.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from urllib.parse import urlsplit
 
-from scale_app.adapters.kubernetes.leading import backends_of, paths_of
+from scale_app.adapters.kubernetes.leading import backends_of, conditions_met, paths_of
 from scale_app.adapters.kubernetes.objects import Json, clean, dict_at, int_at, list_at, text_at
 from scale_app.adapters.kubernetes.offers import PATTERN_CHARACTERS, ClusterObjects
 from scale_app.domain.cluster import ServiceRef, port_of_url
+from scale_app.domain.secret import host_asked
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One path of an Ingress or HTTPRoute. host: "" for any, at these addresses. exact: nothing below the path."""
+    """One path of an Ingress or HTTPRoute. host: "" for any, at these addresses. exact: nothing below the path.
+    conditions: on headers, all of which are met."""
 
     host: str
     addresses: frozenset[str]
     path: str
     exact: bool
     services: tuple[ServiceRef, ...]
+    conditions: int = 0
 
-    def rank(self, host: str, here: Collection[str], path: str) -> tuple[int, bool, int] | None:
+    def rank(self, host: str, here: Collection[str], path: str) -> tuple[int, bool, int, int] | None:
         """How closely it fits, the closest the largest; None when it does not lead there."""
         named = self._host_rank(host, here)
         prefix = "".join(takewhile(lambda character: character not in PATTERN_CHARACTERS, self.path)).rstrip("/")
         below = path.startswith(f"{prefix}/") and not self.exact
         if named is None or not (below or path == self.path or path == prefix):
             return None
-        return named, self.exact, len(prefix)
+        return named, self.exact, len(prefix), self.conditions
 
     def _host_rank(self, host: str, here: Collection[str]) -> int | None:
         if not self.host:
@@ -45,12 +48,14 @@ class Way:
         return 1 if self.host.startswith("*.") and host.endswith(self.host[1:]) else None
 
 
-def services_at(found: ClusterObjects, url: str, addresses: Iterable[str], host: str) -> list[ServiceRef]:
-    """All that share the URL's requests. addresses: that its host resolves to. host: that the requests name."""
-    parts = urlsplit(url)
+def services_at(
+    found: ClusterObjects, url: str, addresses: Iterable[str], headers: Mapping[str, str]
+) -> list[ServiceRef]:
+    """All that share the URL's requests. addresses: that its host resolves to. headers: that each request has."""
+    parts, host = urlsplit(url), host_asked(url, headers)
     here = {_plain(each) for each in (*addresses, parts.hostname or "")}
-    ways = (*_of_ingresses(found), *_of_routes(found))
-    ranks = [way.rank(host.lower(), here, parts.path or "/") for way in ways]
+    ways = (*_of_ingresses(found), *_of_routes(found, headers))
+    ranks = [way.rank(host, here, parts.path or "/") for way in ways]
     closest = max((rank for rank in ranks if rank is not None), default=None)
     if closest is not None:
         return [service for rank, way in zip(ranks, ways, strict=True) if rank == closest for service in way.services]
@@ -83,15 +88,16 @@ def _backend(found: ClusterObjects, ingress: Json, backend: Json) -> tuple[Servi
     return (ServiceRef(text_at(ingress, "metadata", "namespace"), name, found.context, port),) if name else ()
 
 
-def _of_routes(found: ClusterObjects) -> Iterator[Way]:
+def _of_routes(found: ClusterObjects, headers: Mapping[str, str]) -> Iterator[Way]:
     for route in found.routes:
         addresses = _plain_all(_gateway_addresses(found, route))
         hosts = [text.lower() for each in list_at(route, "spec", "hostnames") if (text := clean(each))] or [""]
         for rule in list_at(route, "spec", "rules"):
             services = tuple(_route_backends(found, route, rule))
             for match in list_at(rule, "matches") or [{}]:
-                begins, exact = text_at(match, "path", "value") or "/", text_at(match, "path", "type") == "Exact"
-                yield from (Way(host, addresses, begins, exact, services) for host in hosts)
+                if (met := conditions_met(match, headers)) is not None:
+                    begins, exact = text_at(match, "path", "value") or "/", text_at(match, "path", "type") == "Exact"
+                    yield from (Way(host, addresses, begins, exact, services, met) for host in hosts)
 
 
 def _gateway_addresses(found: ClusterObjects, route: Json) -> Iterator[str]:

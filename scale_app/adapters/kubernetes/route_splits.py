@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from scale_app.adapters.kubernetes import objects
 from scale_app.adapters.kubernetes.client import ClusterClient
 from scale_app.adapters.kubernetes.entry import entry_of
-from scale_app.adapters.kubernetes.leading import NGINX, backends_of, paths_of, read_routes
+from scale_app.adapters.kubernetes.leading import NGINX, backends_of, conditions_met, paths_of, read_routes
 from scale_app.adapters.kubernetes.list_watch import listed
 from scale_app.adapters.kubernetes.objects import Json, int_at, labels_at, list_at, text_at
 from scale_app.domain.cluster import ServiceRef, Split, service_of_url
@@ -25,8 +25,8 @@ from scale_app.ports import Admitted
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-Rule = tuple[str, Split]
-"""A path, and what it leads to; one Service alone has all the weight."""
+Rule = tuple[str, int, Split]
+"""A path, how many conditions on headers are met, and what it leads to; one Service alone has all the weight."""
 
 
 async def follow_split(
@@ -93,15 +93,16 @@ def shares_of(
     """By the rule whose path fits the URL best; None where that one names no other Service, or not this one, or where
     two fit alike and differ. A Service may have a weight of 0. headers: that each request has."""
     host, path = host_asked(url, headers or {}), urlsplit(url).path or "/"
-    rules = [*_of_routes(service, host, routes), *_of_canaries(service, host, list(ingresses), headers or {})]
+    given = headers or {}
+    rules = [*_of_routes(service, host, routes, given), *_of_canaries(service, host, list(ingresses), given)]
     fitting = [rule for rule in rules if f"{path}/".startswith(f"{rule[0].rstrip('/')}/")]
-    longest = max((len(begins) for begins, _ in fitting), default=0)
-    best = [split for begins, split in fitting if len(begins) == longest and len(split.weights) > 1]
+    closest = max(((len(begins), met) for begins, met, _ in fitting), default=None)
+    best = [split for begins, met, split in fitting if (len(begins), met) == closest and len(split.weights) > 1]
     own = replace(service, port=0)
     return best[0] if best and all(split == best[0] for split in best) and own in best[0].weights else None
 
 
-def _of_routes(service: ServiceRef, host: str, routes: Iterable[Json]) -> Iterator[Rule]:
+def _of_routes(service: ServiceRef, host: str, routes: Iterable[Json], headers: Mapping[str, str]) -> Iterator[Rule]:
     for route in routes:
         if not _is_for(host, [name for name in list_at(route, "spec", "hostnames") if isinstance(name, str)]):
             continue
@@ -114,7 +115,8 @@ def _of_routes(service: ServiceRef, host: str, routes: Iterable[Json]) -> Iterat
                 for ref in backends_of(rule)
             }
             for match in list_at(rule, "matches") or [{}]:
-                yield text_at(match, "path", "value") or "/", Split(f"HTTPRoute {name}", weights)
+                if (met := conditions_met(match, headers)) is not None:
+                    yield text_at(match, "path", "value") or "/", met, Split(f"HTTPRoute {name}", weights)
 
 
 def _of_canaries(
@@ -128,7 +130,7 @@ def _of_canaries(
         for to_host, begins, canary in _paths(service, host, ingress) if weight <= total else ():
             for main in (to for at, path, to in mains if (at, path) == (to_host, begins)):
                 by = f"Ingress {text_at(ingress, 'metadata', 'name')} ({annotation})"
-                yield begins, Split(by, {main: float(total - weight), canary: float(weight)})
+                yield begins, 0, Split(by, {main: float(total - weight), canary: float(weight)})
 
 
 def _part_of(ingress: Json, headers: Mapping[str, str]) -> tuple[str, int, int]:

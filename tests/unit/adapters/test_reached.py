@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -62,8 +61,8 @@ def found(services: list[Document] | None = None, **more: Any) -> ClusterObjects
     return ClusterObjects([objects.service(each) for each in services or plain], nodes=NODES, **more)
 
 
-def leads(given: ClusterObjects, url: str, *addresses: str, host: str = "") -> list[str]:
-    return [str(each) for each in services_at(given, url, addresses, host or urlsplit(url).hostname or "")]
+def leads(given: ClusterObjects, url: str, *addresses: str, host: str = "", **headers: str) -> list[str]:
+    return [str(each) for each in services_at(given, url, addresses, {"Host": host, **headers} if host else headers)]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +129,14 @@ def test_a_route_leads_to_its_services_and_to_all_that_share_by_weight() -> None
     assert leads(given, "http://r.example/", "203.0.113.1") == ["shop/cart"]
     assert leads(given, "http://r.example/both/1", "203.0.113.1") == ["shop/cart", "shop/other"]
     assert leads(given, "http://other.example/", "203.0.113.1") == []
+
+
+def test_a_rule_of_a_route_with_conditions_on_headers_is_only_for_requests_that_meet_them() -> None:
+    beta = route(("other", 1), headers=[{"name": "X-Beta", "value": "yes"}])
+    given = found(routes=[route(("cart", 9), ("other", 1)), beta])
+    assert leads(given, "http://r.example/", **{"x-beta": "yes"}) == ["shop/other"]
+    assert leads(given, "http://r.example/", **{"x-beta": "no"}) == ["shop/cart", "shop/other"]
+    assert leads(found(routes=[beta]), "http://r.example/") == []
 
 
 def test_a_route_for_any_host_is_reached_by_its_gateways_address() -> None:

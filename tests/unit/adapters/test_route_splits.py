@@ -73,6 +73,27 @@ def test_behind_an_address_is_the_host_that_each_request_names(host: str, weight
     assert split_of(CART, "http://10.0.0.1/", [], routes) is None  # nobody knows which
 
 
+@pytest.mark.parametrize(
+    ("condition", "met"),
+    [
+        ({"name": "X-Beta", "value": "yes"}, True),
+        ({"name": "X-Beta", "value": "y"}, False),
+        ({"name": "X-Other", "value": "yes"}, False),
+        ({"name": "X-Beta", "value": "y.s", "type": "RegularExpression"}, True),
+        ({"name": "X-Beta", "value": "y", "type": "RegularExpression"}, False),
+        ({"name": "X-Beta", "value": "(", "type": "RegularExpression"}, False),
+    ],
+)
+def test_a_rule_with_conditions_goes_before_others_where_they_are_met_and_counts_not_where_not(
+    condition: Document, met: bool
+) -> None:
+    beta = route(50, 50, name="beta")
+    beta["spec"]["rules"][0]["matches"][0]["headers"] = [condition]
+    by_beta = Split("HTTPRoute beta", {CART: 50.0, CANARY: 50.0})
+    assert split_of(CART, URL, [], [route(90, 10), beta], {"x-beta": "yes"}) == (by_beta if met else BY_ROUTE)
+    assert split_of(CART, URL, [], [route(90, 10), beta]) == BY_ROUTE
+
+
 def test_a_canary_of_ingress_nginx_takes_its_weight_from_the_other() -> None:
     main, canary = ingress("cart", "main"), ingress("canary", "next", canary="true", canary_weight="10")
     found = Split("Ingress next (canary-weight)", {CART: 90.0, CANARY: 10.0})
