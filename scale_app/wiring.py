@@ -26,7 +26,7 @@ from scale_app.domain.admission import doors_of
 from scale_app.domain.record import INTERRUPTED
 from scale_app.domain.snapshot import Source
 from scale_app.identity_settings import IdentitySettings, load_identity
-from scale_app.ports import Adapters, RunStore
+from scale_app.ports import Adapters, Clock, Notifier, RequestCounter, RunStore
 from scale_app.replicas import in_use, let_go_of_redis, redis_warnings, run_bus, run_leases
 from scale_app.secret_settings import load_secrets, own_names
 from scale_app.settings import Settings, load_settings, load_worker_listener
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from scale_app.adapters.kubernetes.catalog import KubernetesCatalog
     from scale_app.adapters.kubernetes.client import Clusters
     from scale_app.adapters.kubernetes.directory import KubernetesPods
-    from scale_app.ports import Clock, Notifier, RequestCounter
     from scale_app.service.access import Access
     from scale_app.service.audit_trail import AuditTrail
     from scale_app.service.browser_sessions import BrowserSessions
@@ -44,25 +43,8 @@ if TYPE_CHECKING:
     from scale_app.service.sign_in import SignInFlow
     from scale_app.service.ways_in import WaysIn
 
-__all__ = [
-    "access",
-    "announce",
-    "audit",
-    "back_up",
-    "history",
-    "hub",
-    "identity",
-    "lifespan",
-    "missing_file",
-    "opened_access",
-    "redis_warnings",
-    "restored",
-    "server_beside",
-    "sessions",
-    "settings",
-    "sign_in",
-    "ways_in",
-]
+__all__ = ["announce", "back_up", "is_current", "missing_file", "redis_warnings", "server_beside"]
+"""What is passed on as it is, beside what is made here."""
 LAST_ENTRIES_S = 1.0
 """For the rest of the audit log, at the end of the process."""
 COMMANDS_ENTRIES_S = 10.0
@@ -114,6 +96,11 @@ def ways_in() -> WaysIn:
     own = identity()
     everybody = own.open_to_all(settings().host)
     return WaysIn(ProxyHeaders(own.proxy), own, access().check_token, sessions().of_cookies, everybody)
+
+
+@cache
+def _store() -> SqlRunStore:
+    return SqlRunStore(settings().database_url, SystemClock())
 
 
 @cache
@@ -171,7 +158,7 @@ def _hub() -> Hub:
         ),
         generators={Source.DEMO: workers, Source.HEADER: workers, Source.SIMULATED: SimulatedGenerator(clock)},
         directories={Source.DEMO: demo, Source.SIMULATED: SimulatedPods(clock)},
-        store=SqlRunStore(own.database_url, clock),
+        store=_store(),
         demo=demo,
         clock=clock,
         leases=run_leases(clock),
@@ -196,11 +183,26 @@ async def lifespan() -> AsyncIterator[None]:
                 finally:
                     await _hub().close()
         finally:
-            await _access_store().close()
-            await _demo().close()
-            if clusters := _clusters():
-                await clusters.close()
-            await let_go_of_redis()
+            await _let_go()
+
+
+@asynccontextmanager
+async def unopened() -> AsyncIterator[Hub]:
+    """The hub for whoever only looks, beside a server as well: nothing is made, migrated, taken over or interrupted."""
+    looked_at = hub()
+    try:
+        yield looked_at
+    finally:
+        await _store().close()
+        await _let_go()
+
+
+async def _let_go() -> None:
+    await _access_store().close()
+    await _demo().close()
+    if clusters := _clusters():
+        await clusters.close()
+    await let_go_of_redis()
 
 
 @asynccontextmanager
@@ -291,9 +293,6 @@ def _of_clusters(
     from scale_app.adapters.kubernetes.counters import counters_of_cluster
     from scale_app.adapters.kubernetes.directory import KubernetesPods
 
-    pods = KubernetesPods(clusters.of, clock, settings().kube_node)
-    return (
-        KubernetesCatalog(clusters, settings().kube_node),
-        pods,
-        counters_of_cluster(clusters.of, clock, settings().debug_image),
-    )
+    own = settings()
+    catalog, pods = KubernetesCatalog(clusters, own.kube_node), KubernetesPods(clusters.of, clock, own.kube_node)
+    return catalog, pods, counters_of_cluster(clusters.of, clock, own.debug_image)

@@ -34,16 +34,14 @@ ASKED_INSTEAD = "The server at {url} has the database, so it is asked."
 
 
 @asynccontextmanager
-async def opened(
-    server: str | None, beside: bool = True, reads_only: bool = False
-) -> AsyncIterator[LocalClient | RemoteClient]:
+async def opened(server: str | None, reads_only: bool = False) -> AsyncIterator[LocalClient | RemoteClient]:
     """What a command asks; both answer alike, and raise what the hub's method of the same name raises.
 
     server: the URL of a running server; None for the one of this machine that has the database, or, where none has
-    it, the hub of this process. beside: False to ask no server that was not named. reads_only: make no database.
+    it, the hub of this process. reads_only: make no database.
     Raises SettingsError, StoreUnavailable, ServerRefused, ServerAway; NoDatabase where it reads only.
     """
-    if server := server or (beside and server_here()) or "":
+    if server := server or server_here():
         async with _remote(server) as remote:
             yield remote
         return
@@ -52,6 +50,16 @@ async def opened(
 
     async with wiring.lifespan():
         yield LocalClient(wiring.hub())
+
+
+@asynccontextmanager
+async def looked_at_here() -> AsyncIterator[Hub]:
+    """The hub of this process, unopened, to look at things beside whoever uses the database. Raises SettingsError."""
+    _begin_here(reads_only=False)
+    from scale_app import wiring
+
+    async with wiring.unopened() as hub:
+        yield hub
 
 
 def _begin_here(reads_only: bool) -> None:

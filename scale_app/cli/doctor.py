@@ -1,20 +1,23 @@
-"""`scale doctor`: is everything in order, and if not, what to do? No load is sent, one request at most."""
+"""`scale doctor`: is everything in order, and if not, what to do? It changes nothing, and sends one request at most."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from scale_app.cli.client import opened
+from scale_app.cli.client import looked_at_here, opened
 from scale_app.cli.commands import Exit
 from scale_app.cli.doctor_checks import (
     Row,
     answer_row,
     callers_row,
+    database_row,
     history_row,
     local_ports_row,
+    missing_row,
     names_row,
     page_row,
     port_row,
@@ -26,11 +29,14 @@ from scale_app.cli.doctor_checks import (
 )
 from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
-from scale_app.domain.errors import PlanError, ScaleError, SettingsError
+from scale_app.domain.errors import PlanError, ScaleError, SettingsError, StoreUnavailable
 from scale_app.domain.plan import LoadPlan
 from scale_app.identity_settings import load_identity
 from scale_app.secret_settings import load_secrets, own_names
 from scale_app.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from scale_app.service.hub import Hub
 
 STYLES = {"ok": "green", "problem": "bold red", "note": "yellow"}
 
@@ -59,21 +65,34 @@ async def _of_here(plan: LoadPlan) -> list[Row]:
     settings = load_settings()
     rows = [page_row(), await port_row(settings), callers_row(load_identity(), settings.host)]
     rows += [local_ports_row(settings), *_secrets_of_here(settings)]
-    shared = await redis_rows(wiring.redis_warnings) if settings.redis_url else []
-    rows += shared
-    if any(row.status == "problem" for row in shared):
-        return rows
+    rows += await redis_rows(wiring.redis_warnings) if settings.redis_url else []
     try:
-        async with opened(None, beside=False) as client:
-            rows.append(Row("database", "ok", "The database can be read and written."))
-            hub = wiring.hub()
-            rows.append(history_row(settings.retention, await hub.count(), await hub.size_bytes()))
+        async with looked_at_here() as hub:
+            rows += await _database_rows(settings, hub)
             rows.append(await target_row(plan, hub.admitted))
-            rows.extend(source_rows(await client.permissions()))
+            rows.extend(source_rows(await hub.permissions()))
     except ScaleError as error:
-        if all(row.found != str(error) for row in rows):
-            rows.append(Row("database", "problem", str(error)))
+        name = "database" if isinstance(error, StoreUnavailable) else "settings"
+        rows += [] if str(error) in (row.found for row in rows) else [Row(name, "problem", str(error))]
     return rows
+
+
+async def _database_rows(settings: Settings, hub: Hub) -> list[Row]:
+    """The database as it is, whoever uses it: to look at it neither makes nor changes anything."""
+    from scale_app import wiring
+
+    url = settings.database_url
+    if missing := wiring.missing_file(url):
+        return [missing_row(missing)]
+    server = wiring.server_beside(url)
+    try:
+        current = await wiring.is_current(url, writes=not server)
+        row = database_row(await answer_row(server, "/readyz", "database") if server else None, server, current)
+        if not current:
+            return [row]
+        return [row, history_row(settings.retention, await hub.count(), await hub.size_bytes())]
+    except StoreUnavailable as error:
+        return [Row("database", "problem", str(error))]
 
 
 def _secrets_of_here(settings: Settings) -> list[Row]:

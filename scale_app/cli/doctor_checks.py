@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
 from collections.abc import Awaitable, Callable, Iterable
@@ -21,7 +22,7 @@ from scale_app.domain.errors import ScaleError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import MEGABYTE, Retention
 from scale_app.domain.secret import BINDING_SUFFIX, Secret
-from scale_app.domain.source import NEEDS
+from scale_app.domain.source import NEEDS, Source
 from scale_app.domain.unanswered import advice_on, advice_on_answer
 from scale_app.identity_settings import IdentitySettings, on_loopback
 from scale_app.ports import Admitted
@@ -103,6 +104,28 @@ def local_ports_row(settings: Settings) -> Row:
     return Row("local ports", "ok", found)
 
 
+def missing_row(path: Path) -> Row:
+    """There is no database yet: can it be made?"""
+    if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        remedy = "Make the folder and let Scale write to it, or set SCALE_DATABASE_URL."
+        return Row("database", "problem", f"{path} cannot be made.", remedy)
+    return Row(
+        "database", "note", f"There is no database at {path} yet: the first run or start of the server makes it."
+    )
+
+
+def database_row(answer: Row | None, server: str, current: bool) -> Row:
+    """answer: what the server beside said of it, None where no server has it. current: it has this version's tables."""
+    if answer and answer.status == "problem":
+        return answer
+    if answer:
+        return Row("database", "ok", f"The server at {server} has it, and can read and write it.")
+    if not current:
+        found = "The database has no tables of this version yet: the next run, or start of Scale, makes them."
+        return Row("database", "note", found)
+    return Row("database", "ok", "The database can be read and written.")
+
+
 def history_row(kept: Retention, runs: int, size_bytes: int) -> Row:
     """How large is the history, and how large may it become?"""
     limits = [
@@ -111,7 +134,7 @@ def history_row(kept: Retention, runs: int, size_bytes: int) -> Row:
         f"{kept.days:,g} days (SCALE_HISTORY_DAYS)" if kept.days else "",
     ]
     allowed = ", ".join(limit for limit in limits if limit)
-    found = f"{runs:,} runs take {size_bytes / MEGABYTE:,.1f} MB"
+    found = f"{runs:,} {'run takes' if runs == 1 else 'runs take'} {size_bytes / MEGABYTE:,.1f} MB"
     found += f"; the oldest are deleted beyond {allowed}." if allowed else ", and nothing is ever deleted."
     if kept.too_large(size_bytes):
         return Row("history", "note", found, "Remove baselines, or allow more.")
@@ -158,6 +181,8 @@ async def target_row(plan: LoadPlan, admit: Callable[[LoadPlan], Awaitable[Admit
         admitted = await admit(plan)
     except ScaleError as error:
         return Row("target", "problem", str(error))
+    if admitted.source is Source.SIMULATED:
+        return Row("target", "ok", f"{plan.target_url} needs no network: its counts are invented.")
     try:
         async with httpx2.AsyncClient(timeout=PATIENCE_S, verify=plan.verify_tls) as client:
             answer = await client.get(admitted.url)

@@ -7,9 +7,11 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,6 +177,7 @@ def test_compare_takes_ids_and_files(terminal: Terminal, done: dict[str, Any]) -
     assert terminal.types("compare", run_id, file).exit_code == 0
 
 
+@pytest.mark.usefixtures("done")
 def test_doctor_has_a_row_for_every_question(terminal: Terminal) -> None:
     rows = {row["name"]: row["status"] for row in terminal.json("doctor")}
     assert rows == {
@@ -190,6 +193,48 @@ def test_doctor_has_a_row_for_every_question(terminal: Terminal) -> None:
     result = terminal.types("doctor", "--target", f"http://127.0.0.1:{free_port()}/")
     assert result.exit_code == 3
     assert "does not answer" in result.stdout
+
+
+def test_the_doctor_makes_no_database_and_says_that_there_is_none(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = terminal.folder / "of-the-doctor.db"
+    monkeypatch.setenv("SCALE_DATABASE_URL", f"sqlite+aiosqlite:///{missing}")
+    rows = {row["name"]: (row["status"], row["found"]) for row in terminal.json("doctor")}
+    assert rows["database"][0] == "note"
+    assert rows["database"][1].startswith(f"There is no database at {missing} yet")
+    assert "history" not in rows
+    assert rows["target"][0] == "ok"
+    assert not list(terminal.folder.glob(f"{missing.name}*"))
+
+
+def test_the_doctor_leaves_the_tables_of_an_older_version_as_they_are(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = terminal.folder / "without-tables.db"
+    empty.touch()
+    monkeypatch.setenv("SCALE_DATABASE_URL", f"sqlite+aiosqlite:///{empty}")
+    (row,) = [row for row in terminal.json("doctor") if row["name"] == "database"]
+    assert (row["status"], "no tables of this version yet" in row["found"]) == ("note", True)
+    with closing(sqlite3.connect(empty)) as looked_at:
+        assert looked_at.execute("SELECT name FROM sqlite_master").fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite+aiosqlite:///{folder}/none/scale.db", "cannot be made"),
+        ("sqlite+aiosqlite:///{folder}/plan.yaml", "not a database"),
+        ("postgresql+asyncpg://scale@127.0.0.1:9/scale", "Looking at the tables failed"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_a_problem_for_the_doctor(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    monkeypatch.setenv("SCALE_DATABASE_URL", url.format(folder=terminal.folder))
+    result = terminal.types("doctor", "--json")
+    (row,) = [row for row in json.loads(result.stdout) if row["name"] == "database"]
+    assert (result.exit_code, row["status"], said in row["found"]) == (3, "problem", True), row
 
 
 def test_a_backup_is_restored_into_another_database(

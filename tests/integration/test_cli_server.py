@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from scale_app.domain.snapshot import RunState
 from scale_app.service.hub import Hub
 from scale_app.settings import Settings
 from tests.integration.hubs import opened_hub
-from tests.serving import PROJECT, free_port, served
+from tests.serving import PROJECT, fetch, free_port, served
 
 PLAN = LoadPlan(users=20, spawn_rate=40, duration_s=2, think_time_s=0.02, gate=Gate(score=Levels(0.99, 0.1)))
 
@@ -153,3 +154,24 @@ def test_a_server_is_found_by_a_command_with_its_database_for_as_long_as_it_serv
         running.stop()
         alone = listed(running.database_url)
         assert (alone.returncode, alone.stderr, alone.stdout) == (0, "", "No runs yet.\n")
+
+
+def test_the_doctor_beside_its_own_server_has_no_objection_checks_the_target_and_interrupts_nothing(
+    tmp_path: Path,
+) -> None:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("SCALE_")}
+    with served(scratch=tmp_path, environment=own) as running:
+        plan = json.dumps({"target_url": "simulated", "users": 4, "spawn_rate": 4, "duration_s": 300}).encode()
+        run_id = json.loads(fetch(f"{running.url}/api/v1/runs", {"Content-Type": "application/json"}, plan)[1])[
+            "run_id"
+        ]
+        command = [sys.executable, "-m", "scale_app.cli", "doctor", "--json"]
+        environment = own | {"SCALE_DATABASE_URL": running.database_url, "SCALE_PORT": str(running.port)}
+        examined = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+        rows = {row["name"]: (row["status"], row["found"]) for row in json.loads(examined.stdout)}
+        assert (examined.returncode, examined.stderr) == (0, "")
+        assert rows["port"] == ("ok", f"Scale listens on {running.url}.")
+        assert rows["database"] == ("ok", f"The server at {running.url} has it, and can read and write it.")
+        assert rows["history"][1].startswith("1 run takes")
+        assert rows["target"][0] == "ok"
+        assert json.loads(running.get(f"/api/v1/runs/{run_id}")[1])["state"] == "running"

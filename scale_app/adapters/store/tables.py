@@ -23,7 +23,15 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import Field, SQLModel
 
-from scale_app.adapters.store.database import SHRINKABLE, border, open_engine, pragma, shown, used_bytes
+from scale_app.adapters.store.database import (
+    SHRINKABLE,
+    border,
+    in_transactions,
+    open_engine,
+    pragma,
+    shown,
+    used_bytes,
+)
 from scale_app.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -211,13 +219,18 @@ async def migrate(database_url: str) -> None:
             await engine.dispose()
 
 
-async def is_current(database_url: str) -> bool:
-    """Does the database have this version's tables? Nothing is changed. Raises StoreUnavailable."""
+async def is_current(database_url: str, writes: bool = False) -> bool:
+    """Does the database have this version's tables? Nothing is changed.
+
+    writes: ask as one that is going to write. Raises StoreUnavailable, also for the tables of a newer version.
+    """
     with border("Looking at the tables", database_url):
-        engine = open_engine(database_url)
+        engine = in_transactions(open_engine(database_url), writes=writes)
         try:
             async with engine.connect() as connection:
-                return await connection.run_sync(_versions) == [newest_version()]
+                versions = await connection.run_sync(_versions)
+                _check_known(versions, database_url)
+                return versions == [newest_version()]
         finally:
             await engine.dispose()
 
@@ -246,15 +259,19 @@ def _upgrade(connection: Connection, database_url: str) -> None:
     versions = _versions(connection)
     if versions == [newest_version()]:
         return
+    _check_known(versions, database_url)
+    # Only now: Alembic takes a third of a second and 10 MB, for nothing at nearly every start.
+    from alembic import command
+
+    command.upgrade(migration_config(connection), "head")
+
+
+def _check_known(versions: list[str], database_url: str) -> None:
     if unknown := [version for version in versions if version not in known_versions()]:
         raise StoreUnavailable(
             f"The tables in {shown(database_url)} have version {unknown[0]}, which this version of Scale does not "
             "know; a newer version made them. Start the newer version, or set SCALE_DATABASE_URL to another database."
         )
-    # Only now: Alembic takes a third of a second and 10 MB, for nothing at nearly every start.
-    from alembic import command
-
-    command.upgrade(migration_config(connection), "head")
 
 
 def _versions(connection: Connection) -> list[str]:

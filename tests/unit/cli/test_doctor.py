@@ -104,6 +104,14 @@ async def target_row_of(url: str) -> Row:
     return await target_row(LoadPlan(url), admit)
 
 
+async def test_a_simulated_target_is_asked_for_nothing() -> None:
+    async def admit(plan: LoadPlan) -> Admitted:
+        return Admitted(plan.target_url, Source.SIMULATED, ())
+
+    row = await target_row(LoadPlan("simulated"), admit)
+    assert (row.status, "invented" in row.found) == ("ok", True)
+
+
 NAMED = b"HTTP/1.1 200 OK\r\nX-Pod-Name: pod-1\r\nContent-Length: 0\r\n\r\n"
 
 
