@@ -40,6 +40,7 @@ SETTINGS = {
     "uneven_places": "load balancer of two nodes, one pod on the one and two on the other",
     "single_source": "proxy: hash of the client's address",
     "unequal_weights": "balancer: weight 4 for one pod",
+    "layer7_ejected": "proxy: outlier detection, and a pod that fails",
     "layer7_left_out": "proxy: a subset of the pods",
     "layer7_weights": "proxy: weights 4:3:3:3:3",
     "late_pods": "keep-alive, scaled from 5 to 8 pods in mid-run",

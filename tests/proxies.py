@@ -72,12 +72,14 @@ http {{
 POD = """  server {{
     listen 127.0.0.1:{port};
     location / {{
-      add_header X-Pod-Name shop-{number};
+      add_header X-Pod-Name shop-{number} always;
+      if (-f "{folder}/shop-{number} resets for $http_x_policy") {{ return 444; }}
       if (-f "{folder}/shop-{number} fails for $http_x_policy") {{ return 503; }}
       return 200 "hello";
     }}
   }}"""
 FAILING = "shop-{number} fails for {policy}"
+RESETTING = "shop-{number} resets for {policy}"
 """While a file of this name is in the folder, so it is, for what an Envoy sends on by that policy."""
 UPSTREAM = "  upstream {name} {{ {policy} {servers} keepalive 128; }}"
 SERVER = """  server {{
@@ -132,23 +134,31 @@ def nginx_running(folder: Path) -> Iterator[tuple[Mapping[str, str], Sequence[in
     (folder / "nginx.conf").write_text(text)
     command = [str(NGINX), "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"]
     with running(command, proxies["weights"]):
-        yield _urls(proxies), pods
+        yield urls_of(proxies), pods
 
 
 @contextlib.contextmanager
 def envoy_running(folder: Path, pods: Sequence[int]) -> Iterator[tuple[Mapping[str, str], str]]:
     """{policy: URL of a listener of one Envoy that has it}, before pods at these ports; the URL of its own figures."""
     proxies, admin = {name: free_port() for name in ENVOY_POLICIES}, free_port()
-    listeners = [_listener(name, port) for name, port in proxies.items()]
+    listeners = [listener(name, port) for name, port in proxies.items()]
     clusters = [_cluster(name, pods) for name in proxies]
+    with envoy_of(folder, listeners, clusters, admin, proxies["weights"]):
+        yield urls_of(proxies), f"http://127.0.0.1:{admin}/stats"
+
+
+@contextlib.contextmanager
+def envoy_of(folder: Path, listeners: list[Any], clusters: list[Any], admin: int, port: int) -> Iterator[None]:
+    """An Envoy with these listeners, one of which has the port, and these clusters."""
     config = {
-        "admin": {"address": _address(admin)},
+        "node": {"id": "edge", "cluster": "edge"},
+        "admin": {"address": address(admin)},
         "static_resources": {"listeners": listeners, "clusters": clusters},
     }
     (folder / "envoy.json").write_text(json.dumps(config))
     command = [str(ENVOY), "-c", f"{folder}/envoy.json", "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
-    with running(command, proxies["weights"]):
-        yield _urls(proxies), f"http://127.0.0.1:{admin}/stats"
+    with running(command, port):
+        yield
 
 
 @contextlib.contextmanager
@@ -178,7 +188,7 @@ def running(command: Sequence[str], port: int, **how: Any) -> Iterator[None]:
             process.wait()
 
 
-def _urls(proxies: Mapping[str, int]) -> dict[str, str]:
+def urls_of(proxies: Mapping[str, int]) -> dict[str, str]:
     return {name: f"http://127.0.0.1:{port}/" for name, port in proxies.items()}
 
 
@@ -195,7 +205,7 @@ def _word(name: str) -> str:
 def _cluster(name: str, pods: Sequence[int]) -> dict[str, Any]:
     weights = WEIGHTS if name == "weights" else [1] * len(pods)
     endpoints = [
-        {"endpoint": {"address": _address(port)}, "load_balancing_weight": weight}
+        {"endpoint": {"address": address(port)}, "load_balancing_weight": weight}
         for port, weight in zip(pods, weights, strict=True)
     ]
     return {
@@ -208,7 +218,7 @@ def _cluster(name: str, pods: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _listener(name: str, port: int) -> dict[str, Any]:
+def listener(name: str, port: int) -> dict[str, Any]:
     """Each request is hashed by its client's port, which a filter writes into a header; another tells the policy."""
     headers = {"x-port": "%DOWNSTREAM_REMOTE_PORT%", "x-policy": name}
     mutations = [{"append": {"header": {"key": key, "value": value}}} for key, value in headers.items()]
@@ -229,7 +239,7 @@ def _listener(name: str, port: int) -> dict[str, Any]:
             "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}]
         },
     )
-    return {"name": name, "address": _address(port), "filter_chains": [{"filters": [manager]}]}
+    return {"name": name, "address": address(port), "filter_chains": [{"filters": [manager]}]}
 
 
 def _filter(path: str, kind: str, **settings: Any) -> dict[str, Any]:
@@ -240,5 +250,5 @@ def _filter(path: str, kind: str, **settings: Any) -> dict[str, Any]:
     }
 
 
-def _address(port: int) -> dict[str, Any]:
+def address(port: int) -> dict[str, Any]:
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}

@@ -69,11 +69,11 @@ def _log_chosen(some: int, of: int) -> float:
 
 
 class QuietPods:
-    """followed: those that are quiet now."""
+    """followed: those that are quiet now. answered: {pod: by which mark it answered last}"""
 
     def __init__(self) -> None:
         self.followed: list[Quiet] = []
-        self._answered: dict[str, Mark] = {}
+        self.answered: dict[str, Mark] = {}
 
     def observe(self, marks: Sequence[Mark], got: Mapping[str, int], named: bool, excused: Collection[str]) -> None:
         """Take the newest of these marks, which reach back a minute.
@@ -83,15 +83,15 @@ class QuietPods:
         """
         newest = marks[-1]
         answering = {name for name, requests in got.items() if requests > 0}
-        self._answered.update(dict.fromkeys(answering, newest))
+        self.answered.update(dict.fromkeys(answering, newest))
         for name in excused:
-            self._answered.pop(name, None)
+            self.answered.pop(name, None)
         for quiet in self.followed:
             quiet.pods -= answering | set(excused)
             quiet.connections.observe(newest.sample.loads or NO_LOADS)
         self.followed = [quiet for quiet in self.followed if quiet.pods]
         known = {name for quiet in self.followed for name in quiet.pods}
-        for name, last in self._answered.items():
+        for name, last in self.answered.items():
             if name in known or not _is_quiet(name, last, newest):
                 continue
             before = _before(last, marks, named)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from scale_app.domain import verdict_sentence
 from scale_app.domain.balance import Balance, balance
+from scale_app.domain.ejection import Ejection
 from scale_app.domain.histogram import Histogram
 from scale_app.domain.judgement import SLIDING_FROM, UNEVEN_FROM
 from scale_app.domain.numerics import np
@@ -190,7 +191,7 @@ class Figures:
     whole: since the start or the end of the warm-up. balance, verdict: of it, at the run's end those of the one look.
     recent, minute: the last RECENT_S and MINUTE_S of it. since_alert: since the last alert on the balance was over, the
     whole before any was. with_warm_up: since the load began; its connections are not followed. quiet: since pods have
-    stopped answering.
+    stopped answering. ejections: of pods that failed and got nothing after that, times in seconds since the load began.
     """
 
     whole: Window
@@ -201,6 +202,7 @@ class Figures:
     since_alert: Window
     with_warm_up: Window
     quiet: tuple[Window, ...] = ()
+    ejections: Mapping[str, Ejection] = field(default_factory=dict)
 
     @cached_property
     def silent(self) -> Silent | None:

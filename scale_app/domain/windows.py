@@ -9,6 +9,7 @@ from itertools import islice
 
 from scale_app.domain.by_weight import ByWeight
 from scale_app.domain.counters import Counted, counts_delta
+from scale_app.domain.ejection import Ejections
 from scale_app.domain.evidence import log_regular
 from scale_app.domain.mark import (
     NO_LOADS,
@@ -41,6 +42,7 @@ class Windows:
         self._warm_up_s = warm_up_s
         self._timeout_s = timeout_s
         self._quiet = QuietPods()
+        self._ejections = Ejections()
         self._expected: dict[str, float] = {}
         self._by_weight = ByWeight()
         self._weights: Mapping[str, float] = {}
@@ -80,6 +82,7 @@ class Windows:
         )
         got = answered_since(self._expected.keys(), self._marks[-2], sample, counted or {}, source)
         self._quiet.observe(self._marks, got, source.traits.in_answers, self._roster.in_grace)
+        self._ejections.observe(self._marks, self._quiet.answered, self._roster.in_grace, source.traits.in_answers)
         self._end_warm_up()
         while len(self._marks) > 2 and self._marks[1].sample.at_s <= sample.at_s - MINUTE_S:
             self._marks.popleft()
@@ -106,7 +109,8 @@ class Windows:
         recent, minute = self._last(RECENT_S, whole), self._last(MINUTE_S, whole)
         since_alert = whole if self._anew is None else self._between(*self._anew)
         begun = whole if self._began is self._start else self._between(self._began, {})
-        return Figures(whole, balance, verdict, recent, minute, since_alert, begun, quiet)
+        ejections = self._ejections.by_pod(self._began.sample.at_s)
+        return Figures(whole, balance, verdict, recent, minute, since_alert, begun, quiet, ejections)
 
     def alert_over(self) -> None:
         """An alert on the balance has ended: what was before it is no evidence for another one."""

@@ -71,10 +71,10 @@ def slow_pods(mean_ms: Sequence[float | None], p95_ms: Sequence[float | None], r
     return named
 
 
-def failing_pods(failures: Sequence[int], requests: Sequence[int]) -> Array:
+def failing_pods(failures: Sequence[int], requests: Sequence[int], least_part: float = FAILING_FROM) -> Array:
     """Which pods fail more often than the others beyond chance; shape (k,), bool.
 
-    At least FAILURES_TO_JUDGE failures, FAILING_FROM of the pod's requests, FAILING_MORE_BY times the others' median
+    At least FAILURES_TO_JUDGE failures, this part of the pod's requests, FAILING_MORE_BY times the others' median
     share, and improbable at LEVEL/k (binomial tail) were the pod's failure rate that of all the others together.
     """
     failed, counts = np.asarray(failures, dtype=float), np.asarray(requests, dtype=float)
@@ -88,7 +88,7 @@ def failing_pods(failures: Sequence[int], requests: Sequence[int]) -> Array:
     improbable = special.betainc(np.maximum(failed, 1), counts - np.maximum(failed, 1) + 1, of_others)
     named[judged] = (
         (failed >= FAILURES_TO_JUDGE)
-        & (rate >= FAILING_FROM)
+        & (rate >= least_part)
         & (rate >= FAILING_MORE_BY * _others(rate)[0])
         & (improbable < LEVEL / judged.size)
     )

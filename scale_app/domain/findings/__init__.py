@@ -25,6 +25,7 @@ CAUSES: tuple[Cause, ...] = (
     places.uneven_places,
     balancer.single_source,
     balancer.unequal_weights,
+    proxy.layer7_ejected,
     proxy.layer7_left_out,
     proxy.layer7_weights,
     connections.late_pods,

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from scale_app.domain.cluster import ServiceSettings
+from scale_app.domain.ejection import Ejection
 from scale_app.domain.events import PodChanged
 from scale_app.domain.grace import Late
 from scale_app.domain.histogram import bucket_ms
@@ -31,6 +32,7 @@ SENT_AGAIN_S, ANSWERED_WITHIN_S = range(1, 8), 0.5
 after 1, 3 and 7 s, and from 6.5 on after 1, 2, 3 and 4 s (net.ipv4.tcp_syn_linear_timeouts)."""
 EARLIER = 0.98
 """A histogram's bucket may begin a little before the time that is meant."""
+MISSED_FROM, HELD_MOST, PICKS_MISSED = 0.5, 1.5, 10.0
 AGAIN_WITHIN, AGAIN_LEAST, AGAIN_OF_SLOW = 0.4, 10, 0.8
 
 
@@ -76,9 +78,32 @@ class Facts:
     @cached_property
     def explained(self) -> frozenset[str]:
         """Pods whose share has another reason than the balancer's choice, and so what the others get beyond theirs:
-        they are silent, came when connections were open already, or were taken up late."""
+        they are silent, were ejected, came when connections were open already, or were taken up late."""
         came = (change.pod for change in self.changes if change.change in ("joined", "ready"))
-        return frozenset((*self.silent_pods, *(came if self.some_pinned else self.taken_up_late)))
+        return frozenset((*self.silent_pods, *self.ejected, *(came if self.some_pinned else self.taken_up_late)))
+
+    @cached_property
+    def ejected(self) -> tuple[str, ...]:
+        """Pods that get nothing since they failed, or lack what they missed while it was so; sorted.
+
+        Where connections keep to their pod, one without any fails no more and gets none."""
+        ejections = self.figures.ejections
+        if not ejections or self.long_lived or self.settled:
+            return ()
+        lacks = {row.name: (row.expected or 0.0) - row.requests for row in self.rows if row.outlier}
+        found = (
+            name
+            for name, each in ejections.items()
+            if (self._left_out(each) if each.until_s is None else each.missed >= MISSED_FROM * lacks.get(name, 0.0) > 0)
+        )
+        return tuple(sorted(set(found).difference(self.silent_pods)))
+
+    def _left_out(self, ejection: Ejection) -> bool:
+        """It cannot hold what it does not answer: each user waits for one answer, and none for longer than allowed."""
+        picks = ejection.missed / (1.0 if self.by_request else max(1.0, self.requests_each or 1.0))
+        waited = self.elapsed_s - ejection.since_s > self.plan.timeout_s + 1
+        by_user = self.plan.arrivals_per_s is None and ejection.missed > HELD_MOST * self.plan.users
+        return picks >= PICKS_MISSED and (waited or by_user)
 
     @cached_property
     def taken_up_late(self) -> tuple[str, ...]:

@@ -37,10 +37,37 @@ def _preferred(facts: Facts) -> list[PodShare]:
 
 
 @cause(
+    code="layer7_ejected",
+    title="The balancer leaves out a pod that failed",
+    cause="A proxy that watches answers (outlier detection) ejects a pod that fails: for a time, which grows with each "
+    "ejection, the others get its share. The pod's failures are the cause; that it gets nothing follows from them.",
+    shown_by="failures among the pod's last answers, and that it got nothing after them while others did",
+    remedy="Look for the pod's own failures first: its log, its node. Let its readiness probe detect them. If they are "
+    "no fault of the pod, let the proxy eject later: Envoy outlier_detection, Istio outlierDetection.",
+)
+def layer7_ejected(facts: Facts) -> Found | None:
+    """Silent for pods that never failed, or did not lately, before they were left out."""
+    if not (ejected := facts.ejected):
+        return None
+    worst = max(ejected, key=lambda name: facts.figures.ejections[name].missed)
+    last = facts.figures.ejections[worst]
+    until = "since" if last.until_s is None else f"until {last.until_s:.0f} s"
+    if last.named:
+        of = f"{last.requests:,} requests in the last {last.seconds:.0f} s until {last.since_s:.0f} s"
+        failed = f"{worst} failed {last.failed:,} of {of}, and got none {until}"
+    else:
+        lost = f"when {last.failed:,} requests got no answer from a pod"
+        failed = f"{worst} answered until {last.since_s:.0f} s, {lost}, and got none {until}"
+    often = f" ({last.times:,} such times so far)" if last.times > 1 else ""
+    evidence = f"{failed}{often}; {last.missed:,.0f} were due to it and went to others."
+    return Found("likely" if last.named else "possible", evidence, ejected)
+
+
+@cause(
     code="layer7_left_out",
     title="The layer-7 balancer leaves pods out",
-    cause="The proxy sends nothing to pods that are ready: it balances over a subset, has ejected them as outliers, "
-    "gives them a weight of 0, or has not yet read the present list of pods.",
+    cause="The proxy sends nothing to pods that are ready: it balances over a subset, gives them a weight of 0, has "
+    "not read the present list of pods, or ejected them for failures that nobody saw because it tried again.",
     shown_by="switches on kept connections, pods that got almost no requests while the others share them",
     remedy="Compare the proxy's own list of upstreams with the ready pods; check subsets, outlier detection, weights.",
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scale_app.domain.cluster import ServiceSettings
+from scale_app.domain.ejection import Ejection
 from scale_app.domain.events import PodChanged
 from scale_app.domain.findings.facts import Facts
 from scale_app.domain.grace import Late
@@ -59,6 +60,7 @@ class Scene:
     errors: Mapping[str, int] = field(default_factory=dict)
     bad_gateway: int = 0
     earlier: Mapping[str, int] = field(default_factory=dict)
+    ejections: Mapping[str, Ejection] = field(default_factory=dict)
 
     def facts(self) -> Facts:
         """What diagnosis gets to see."""
@@ -75,7 +77,7 @@ class Scene:
             windows.observe(replace(doubled.sample(), at_s=20.0))
         else:
             windows.observe(self.sample())
-        figures = windows.figures()
+        figures = replace(windows.figures(), ejections=self.ejections)
         return Facts(
             plan=self.plan,
             source=Source.DEMO,

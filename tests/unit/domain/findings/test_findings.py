@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scale_app.domain.cluster import ServiceSettings
+from scale_app.domain.ejection import Ejection
 from scale_app.domain.events import PodChanged
 from scale_app.domain.findings import CAUSES, diagnose
 from scale_app.domain.grace import Late
@@ -43,6 +44,8 @@ WEIGHTED = pods([4_000, 3_000, 3_000, 3_000, 3_000])
 NINE_TO_ONE: dict[str, Any] = {**BY_REQUEST, "switches_each": 70, "earlier": {"a": 9_020, "b": 980}}
 EARLIER = {"a": 3_990, "b": 3_004, "c": 3_002, "d": 3_000, "e": 3_004}
 UNFIT = {"a": 3_700, "b": 3_000, "c": 2_600, "d": 3_300, "e": 3_400}
+EJECTED = Ejection(6, 60, 2.0, since_s=3.0, missed=2_500)
+ONE_LESS = pods([4_000] * 4 + [900])
 PLACES = pods([4_000, 2_000, 2_000], b={"node": "node-b"}, c={"node": "node-b"})
 ZONES = pods(
     [3_000, 3_000, 2_000, 2_000, 2_000],
@@ -86,6 +89,10 @@ FIRES: list[tuple[str, str, str, Scene]] = [
         "ab",
         Scene(pods([9_000, 1_000]), **BY_REQUEST | {"switches_each": 70}, earlier={"a": 9_020, "b": 980}),
     ),
+    ("layer7_ejected", "likely", "e", Scene(ONE_LESS, **BY_REQUEST, ejections={"e": EJECTED})),
+    ("layer7_ejected", "likely", "e", Scene(ONE_LESS, each=1, ejections={"e": EJECTED})),
+    ("layer7_ejected", "likely", "e", Scene(ONE_LESS, **BY_REQUEST, ejections={"e": replace(EJECTED, until_s=9.0)})),
+    ("layer7_ejected", "possible", "e", Scene(ONE_LESS, **BY_REQUEST, ejections={"e": replace(EJECTED, named=False)})),
     ("layer7_left_out", "likely", "de", Scene(pods([4_000, 4_000, 4_000, 0, 0]), **BY_REQUEST)),
     ("layer7_policy", "possible", "abce", Scene(pods(list(UNFIT.values())), **BY_REQUEST, earlier=UNFIT)),
     ("layer7_policy", "possible", "abcde", Scene(WEIGHTED, **BY_REQUEST)),  # nobody knows whether that stays
@@ -215,6 +222,21 @@ SILENT: list[tuple[str, Scene]] = [
     ("layer7_weights", Scene(WEIGHTED, **BY_REQUEST, earlier=dict.fromkeys("abcde", 3_200))),  # it does not stay
     ("layer7_weights", Scene(pods(list(UNFIT.values())), **BY_REQUEST, earlier=UNFIT)),
     ("layer7_weights", Scene(pods([4_000] * 5), **BY_REQUEST, earlier=dict.fromkeys("abcde", 4_000))),
+    ("layer7_ejected", Scene(ONE_LESS, **BY_REQUEST)),
+    ("layer7_ejected", Scene(ONE_LESS, each=400, plan=KEEP_ALIVE, ejections={"e": EJECTED})),  # pinned
+    ("layer7_ejected", Scene(ONE_LESS, **BY_REQUEST, service=LOCAL, ejections={"e": EJECTED})),
+    # Its users may wait for it.
+    ("layer7_ejected", Scene(ONE_LESS, **BY_REQUEST, ejections={"e": replace(EJECTED, missed=14.0)})),
+    # It has got its share for long, or lacks more than that.
+    ("layer7_ejected", Scene(pods([4_000] * 5), **BY_REQUEST, ejections={"e": replace(EJECTED, until_s=4.0)})),
+    ("layer7_ejected", Scene(ONE_LESS, **BY_REQUEST, ejections={"e": replace(EJECTED, until_s=4.0, missed=900)})),
+    (
+        "layer7_ejected",
+        Scene(NEW_IS_IDLE, each=1, errors={"timeout": 4_000}, ejections={"e": EJECTED}),
+    ),  # does not answer
+    ("layer7_left_out", Scene(pods([4_000] * 4 + [0]), **BY_REQUEST, ejections={"e": EJECTED})),
+    ("layer7_policy", Scene(ONE_LESS, **BY_REQUEST, ejections={"e": EJECTED})),
+    ("uneven_connections", Scene(ONE_LESS, each=1, ejections={"e": EJECTED})),
     ("layer7_left_out", Scene(pods([4_000, 4_000, 4_000, 0, 0]), each=400, plan=KEEP_ALIVE)),
     ("layer7_left_out", Scene(pods([4_000, 0, 0, 4_000, 0]), **BY_REQUEST, service=LOCAL)),
     ("layer7_left_out", Scene(WEIGHTED, **BY_REQUEST)),
