@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from scale_app.domain.admission import host_of, names_this_machine
 from scale_app.domain.errors import SettingsError
@@ -19,7 +19,7 @@ def load_secrets(environment: Mapping[str, str] = os.environ, installation: Coll
     known = {name.removesuffix(BINDING_SUFFIX) for name in environment}
     found = tuple(_secret(name, environment) for name in sorted(known) if is_secret_name(name))
     for secret in found:
-        _check_elsewhere(secret, installation)
+        check_elsewhere(secret, installation)
     return found
 
 
@@ -29,9 +29,13 @@ def own_names(settings: Settings) -> tuple[str, ...]:
     return tuple(name for name in known if name and not name.startswith("*."))
 
 
-def _check_elsewhere(secret: Secret, installation: Collection[str]) -> None:
+def check_elsewhere(
+    secret: Secret, installation: Collection[str], is_own: Callable[[str], bool] = lambda _: False
+) -> None:
+    """Raise SettingsError for a secret that is bound to this machine. is_own: tells whether an address, which is not
+    loopback's, is this machine's."""
     for target in secret.targets:
-        if names_this_machine(target, installation):
+        if names_this_machine(target, installation, is_own):
             raise SettingsError(
                 f"{secret.name}{BINDING_SUFFIX} = {target!r} is not accepted: that is this machine, to which a secret "
                 "is never sent. Name the machines of the targets, or leave it out."

@@ -135,7 +135,7 @@ def sign_in() -> SignInFlow | None:
 @cache
 def _hub() -> Hub:
     """The same without asking."""
-    from scale_app.adapters.gatekeeper import TargetGatekeeper
+    from scale_app.adapters.gatekeeper import TargetGatekeeper, bound_elsewhere
     from scale_app.adapters.locust_process import LocustProcess
     from scale_app.adapters.simulated import SimulatedGenerator, SimulatedPods
     from scale_app.service.hub import Hub
@@ -149,7 +149,7 @@ def _hub() -> Hub:
             demo.url,
             find_service=catalog.find if catalog else None,
             leads_to=catalog.leads_to if catalog else None,
-            secrets=load_secrets(installation=own_names(own)),
+            secrets=bound_elsewhere(load_secrets(installation=own_names(own)), own_names(own)),
             own_names=own_names(own),
             own_ports=_own_ports,
             doors=doors_of(own.public_url, own.allowed_hosts, own.port),

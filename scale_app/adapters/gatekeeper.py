@@ -40,6 +40,7 @@ from scale_app.domain.secret import Destined, Secret, hosts_asked, needed
 from scale_app.domain.snapshot import Source
 from scale_app.domain.target import is_demo, is_simulated
 from scale_app.ports import Admitted
+from scale_app.secret_settings import check_elsewhere
 
 RESOLVE_LIMIT_S = 5.0
 LOOPBACK_V4 = "127.0.0.0/8"
@@ -246,6 +247,15 @@ def is_own_address(address: str) -> bool:
             return str(asking.getsockname()[0]) == address
     except OSError:
         return False
+
+
+def bound_elsewhere(
+    secrets: Collection[Secret], own_names: Collection[str], is_own: Callable[[str], bool] = is_own_address
+) -> Collection[Secret]:
+    """The same secrets. Raises SettingsError for one that is bound to this machine, also by an address of its own."""
+    for secret in secrets:
+        check_elsewhere(secret, own_names, is_own)
+    return secrets
 
 
 def _unresolved(url: str, answer: str) -> TargetUnavailable:

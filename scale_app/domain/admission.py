@@ -8,7 +8,7 @@ machine by itself alone. Addresses that hand out cloud credentials, and this ser
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from scale_app.domain.addresses import (
@@ -128,12 +128,15 @@ def names_host(entries: Collection[str], host: str) -> bool:
     return any(_fits(entry.lower().rstrip("."), host) for entry in entries)
 
 
-def names_this_machine(entry: str, own_names: Collection[str] = ()) -> bool:
-    """Can an entry of a list mean nothing but this machine? own_names: those of this installation."""
+def names_this_machine(
+    entry: str, own_names: Collection[str] = (), is_own: Callable[[str], bool] = lambda _: False
+) -> bool:
+    """Can an entry of a list mean nothing but this machine? own_names: those of this installation. is_own: tells
+    whether an address, which is not loopback's, is one of this machine's."""
     name = entry.lower().rstrip(".")
     networks = _network(entry)
     inner = [each for network in networks if network.num_addresses == 1 for each in readings(network.network_address)]
-    here = any(map(_loopback, networks)) or any(each.is_loopback for each in inner)
+    here = any(map(_loopback, networks)) or any(each.is_loopback or is_own(str(each)) for each in inner)
     return here or is_loopback_name(name.removeprefix("*.")) or name in own_names
 
 

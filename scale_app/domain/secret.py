@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from scale_app.domain.admission import all_listed, host_of, names_host
 from scale_app.domain.errors import PlanError
+from scale_app.domain.secret_headers import is_secret_header
 
 SECRET_PREFIX = "SCALE_SECRET_"
 BINDING_SUFFIX = "_FOR"
@@ -21,11 +22,6 @@ VALUE = re.compile(r"[\t\x20-\x7e]*")
 """What a header's value may hold."""
 HIDDEN = "(hidden)"
 """In place of a secret that an older version stored with a plan."""
-SECRET_HEADERS = re.compile(
-    r"(^|-)o?auth(orization|entication)?(-|$)|cookie|token|secret|passw|credential|jwt|api-?key|access-?key|^x-.*key$",
-    re.IGNORECASE,
-)
-"""Headers whose value is nobody's business: a plan may only name it."""
 
 _REFERENCE = re.compile(r"\$\{env:(" + SECRET_PREFIX + r"[A-Z0-9_]{1,100})\}")
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?")
@@ -86,7 +82,7 @@ def needed(headers: Mapping[str, str], body: str, bound: Mapping[str, str]) -> d
     not told that it exists.
     """
     for name, value in headers.items():
-        if value == HIDDEN and SECRET_HEADERS.search(name):
+        if value == HIDDEN and is_secret_header(name):
             raise PlanError("headers", name, f"its value was a secret and is not kept; give {_example(name)} instead")
     named = [("headers", each) for text in headers.values() for each in _REFERENCE.findall(text)]
     named += [("body", each) for each in _REFERENCE.findall(body)]
@@ -106,7 +102,7 @@ def check_references(part: str, text: str) -> None:
 
 def check_secret_header(name: str, value: str) -> None:
     """Raise PlanError for a header that holds a secret instead of naming it."""
-    if SECRET_HEADERS.search(name) and value not in ("", HIDDEN) and not _REFERENCE.search(value):
+    if is_secret_header(name) and value not in ("", HIDDEN) and not _REFERENCE.search(value):
         raise PlanError(
             "headers", name, f"its value is stored and shown with the plan; give {_example(name)} instead of a secret"
         )

@@ -29,8 +29,8 @@ KEPT = {
     "X-Auth-User": "Bearer ${env:SCALE_SECRET_SHOP}",
     "X-Session-Id": CLEAR[:7],
 }
-OLD = KEPT | {"x-auth": CLEAR, "X-Functions-Key": f"{CLEAR} ü"}
-NOW = KEPT | {"x-auth": HIDDEN, "X-Functions-Key": HIDDEN}
+OLD = KEPT | {"x-auth": CLEAR, "X-Functions-Key": f"{CLEAR} ü", "DPoP": CLEAR}
+NOW = KEPT | {"x-auth": HIDDEN, "X-Functions-Key": HIDDEN, "DPoP": HIDDEN}
 
 
 def in_json(document: object, headers: dict[str, str]) -> str:
@@ -83,6 +83,15 @@ async def test_no_plan_holds_a_secret_in_clear_any_more(tmp_path: Path) -> None:
     assert began.plan.headers == NOW
     assert [saved.plan.headers for saved in await store.plans()] == [NOW]
     assert {run.run_id for run in await store.runs(9, 0)} == {"old", "bad", "odd"}
+    await store.close()
+    assert CLEAR.encode() not in everything_in(tmp_path)
+
+
+async def test_a_header_that_only_a_later_version_calls_secret_is_hidden_by_itself(tmp_path: Path) -> None:
+    url = await old_database_with(tmp_path, KEPT | {"Ocp_Apim-Subscription-Key": CLEAR})
+    await migrate(url)
+    store = SqlRunStore(url, FakeClock())
+    assert (await store.run("old")).plan.headers == KEPT | {"Ocp_Apim-Subscription-Key": HIDDEN}
     await store.close()
     assert CLEAR.encode() not in everything_in(tmp_path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scale_app.adapters.gatekeeper import bound_elsewhere
 from scale_app.domain.errors import SettingsError
 from scale_app.domain.secret import Secret
 from scale_app.secret_settings import load_secrets, own_names
@@ -51,6 +52,23 @@ def test_a_binding_to_this_machine_stops_the_start_with_a_sentence(target: str) 
         load_secrets(environment, installation=("scale.example",))
     assert "SCALE_SECRET_SHOP_FOR = " in str(refused.value)
     assert VALUE not in str(refused.value)
+
+
+OWN = ("10.9.8.7", "fd00::7")
+
+
+@pytest.mark.parametrize("target", ["10.9.8.7", "10.9.8.7/32", "::ffff:10.9.8.7", "FD00::7", "fd00:0:0::7/128"])
+def test_a_binding_to_an_address_of_this_machine_s_own_stops_the_start_too(target: str) -> None:
+    secret = Secret("SCALE_SECRET_SHOP", VALUE, ("api.shop.svc", target))
+    with pytest.raises(SettingsError, match="this machine, to which a secret is never sent") as refused:
+        bound_elsewhere([secret], (), OWN.__contains__)
+    assert VALUE not in str(refused.value)
+
+
+@pytest.mark.parametrize("target", ["10.9.8.8", "10.9.8.0/24", "fd00::/64", "fd00::8"])
+def test_a_binding_to_another_address_or_to_a_range_is_taken(target: str) -> None:
+    secret = Secret("SCALE_SECRET_SHOP", VALUE, (target,))
+    assert bound_elsewhere([secret], (), OWN.__contains__) == [secret]
 
 
 @pytest.mark.parametrize("target", ["localhost.example", "0.0.0.0/0", "128.0.0.1", "*.example", "kubernetes:a/b"])

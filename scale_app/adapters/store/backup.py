@@ -29,6 +29,7 @@ from scale_app.adapters.store.backup_checks import (
     size_of,
 )
 from scale_app.adapters.store.database import border, in_transactions, open_engine, shown
+from scale_app.adapters.store.private_file import make_private
 from scale_app.adapters.store.tables import (
     TABLES,
     InstallationRow,
@@ -203,6 +204,7 @@ async def _holds(database: AsyncConnection) -> str:
 
 def copied(source: Path, target: Path) -> None:
     """A consistent copy of an SQLite database, also while others write to it. Raises sqlite3.Error, OSError."""
+    make_private(target)
     with closing(opened_file(source)) as from_file, closing(sqlite3.connect(target)) as to_file:
         # All at once: it reads one state of the file, writers go on beside it in its log.
         from_file.backup(to_file, pages=-1)

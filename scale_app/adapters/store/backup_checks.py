@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from scale_app.adapters.store.private_file import OWNER_ALONE
 from scale_app.adapters.store.tables import known_versions
 from scale_app.domain.errors import BackupRefused, StoreUnavailable
 from scale_app.files import replaceable
@@ -49,7 +50,7 @@ def check_new(file: Path, replace: bool, database: Path | None) -> None:
             raise BackupRefused(f"{file} exists. Give another name, or --force to replace it.")
         if not file.parent.is_dir():
             raise BackupRefused(f"{file.parent} is not a folder. Make it, or give another name.")
-        file.with_name(f"{file.name}.part").touch()
+        file.with_name(f"{file.name}.part").touch(OWNER_ALONE)
     except OSError as error:
         raise BackupRefused(f"{file} cannot be written ({error.strerror or error}). Give another name.") from error
 

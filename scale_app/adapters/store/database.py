@@ -26,6 +26,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlmodel import SQLModel
 
+from scale_app.adapters.store.private_file import make_private
 from scale_app.domain.errors import StoreUnavailable
 
 READ_LIMIT_S = 4.0
@@ -146,6 +147,8 @@ async def _connection(*where: Any, **options: Any) -> aiosqlite.Connection:
     aiosqlite lets that thread end by itself, and one that outlives the event loop prints a traceback of its own. It
     has no public way to wait for the thread (https://github.com/omnilib/aiosqlite/issues/387).
     """
+    if os.path.isabs(str(where[0])):  # not in memory, and no URI
+        await asyncio.to_thread(make_private, str(where[0]))
     connection = aiosqlite.connect(*where, **options)
     thread = connection._thread
     thread.daemon = True

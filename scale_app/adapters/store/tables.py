@@ -11,38 +11,29 @@ that it ever had; it is also made able to become smaller.
 
 from __future__ import annotations
 
-import logging
-import shutil
+import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aiosqlite import Error
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Integer, LargeBinary, String, Text
 from sqlalchemy import inspect as inspected
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import Field, SQLModel
 
 from scale_app.adapters.store.database import (
-    SHRINKABLE,
     border,
     in_transactions,
     open_engine,
-    pragma,
     shown,
-    used_bytes,
 )
+from scale_app.adapters.store.private_file import close_to_others
+from scale_app.adapters.store.shrinking import make_shrinkable
 from scale_app.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
-MOST_BYTES = 256_000_000
-"""Copied at a start, which takes some seconds. A larger history is so at a later start, once it was made small."""
-SPACE_NEEDED = 2.5
-"""Free bytes on the disk that the copy and its log may take, for each byte that is copied."""
 
 
 def _of_run() -> Column[str]:
@@ -214,7 +205,8 @@ async def migrate(database_url: str) -> None:
             async with engine.begin() as connection:
                 await connection.run_sync(_upgrade, database_url)
             if engine.dialect.name == "sqlite":
-                await _make_shrinkable(engine)
+                await asyncio.to_thread(close_to_others, engine.url.database or "")
+                await make_shrinkable(engine)
         finally:
             await engine.dispose()
 
@@ -279,29 +271,3 @@ def _versions(connection: Connection) -> list[str]:
     if not inspected(connection).has_table("alembic_version"):
         return []
     return list(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars())
-
-
-async def _make_shrinkable(engine: AsyncEngine) -> None:
-    """Write the file anew, once, so that free pages can be given back to the disk. Left for later where it cannot be.
-
-    Nobody else may use the file meanwhile.
-    """
-    async with engine.connect() as connection:
-        if await pragma(connection, "auto_vacuum"):
-            return
-        size = await used_bytes(connection)
-        await connection.rollback()
-        file: Any = (await connection.get_raw_connection()).driver_connection
-        if size > MOST_BYTES or not await _has_space(file, size):
-            log.warning("the database file keeps its size for now; free space in it is reused")
-            return
-        try:
-            await file.execute_fetchall(SHRINKABLE)
-            await file.execute_fetchall("VACUUM")
-        except Error as error:
-            log.warning("the database file keeps its size for now (%s); free space in it is reused", error)
-
-
-async def _has_space(file: Any, size: int) -> bool:
-    path = (await file.execute_fetchall("PRAGMA database_list"))[0][2]
-    return not path or shutil.disk_usage(Path(path).parent).free > SPACE_NEEDED * size

@@ -109,7 +109,9 @@ def test_references_are_replaced_by_what_they_name() -> None:
         "Authorization", "Proxy-Authorization", "authorization", "Cookie", "Set-Cookie2", "X-Auth", "X-AUTH-USER",
         "X-Auth-Token", "X-Authentication", "X-Api-Key", "Api-Key", "X-ApiKey", "X-Access-Key-Id", "X-Vault-Token",
         "Token", "X-Client-Secret", "X-Password", "X-Passwd", "X-Jwt-Assertion", "X-Functions-Key",
-        "X-Goog-Credential", "X-OAuth",
+        "X-Goog-Credential", "X-OAuth", "X-Signature", "Signature", "X-Hub-Signature-256", "X-Signature-Ed25519",
+        "Stripe-Signature", "Ocp-Apim-Subscription-Key", "X_API_KEY", "Key", "License-Key", "X-Shopify-Hmac-Sha256",
+        "X-Csrf", "X-Otp", "X-Passphrase", "X-Pwd", "X-Sig", "X-WSSE", "X-Amz-Security-Token", "X-Secretkey", "DPoP",
     ],
 )  # fmt: skip
 def test_a_header_that_names_a_secret_never_holds_it(name: str) -> None:
@@ -121,8 +123,14 @@ def test_a_header_that_names_a_secret_never_holds_it(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Accept", "X-Author", "Authority", "X-Session-Id", "Idempotency-Key", "X-Keyboard", "X-Request-Id", "X-Oauthor"],
-)
+    [
+        "Accept", "X-Author", "Authority", "X-Session-Id", "Idempotency-Key", "X-Idempotency-Key", "X-Keyboard",
+        "X-Request-Id", "X-Oauthor", "X-Cache-Key", "Surrogate-Key", "Routing-Key", "X-Partition-Key", "X-Hash-Key",
+        "Sec-WebSocket-Key", "X-Public-Key", "Signature-Input", "X-Design", "X-Signal", "Traceparent", "X-Pod-Name",
+        "X-Tenant-Id", "If-Match", "ETag", "Content-Digest", "X-Passenger", "X-Monkeys", "Keep-Alive", "Referer",
+        "X-Forwarded-For", "X-Canary", "User-Agent", "Accept-Language", "Content-Type", "Range",
+    ],
+)  # fmt: skip
 def test_other_headers_hold_what_they_like(name: str) -> None:
     assert LoadPlan(headers={name: "a value"}).headers[name] == "a value"
 
