@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from scale_app.domain.findings import balancer, connections, counts, places, pods, proxy
 from scale_app.domain.findings.facts import Cause, Facts
 from scale_app.domain.snapshot import Finding
+from scale_app.domain.verdict import VerdictKind
 
 CAUSES: tuple[Cause, ...] = (
     counts.pods_not_named,
@@ -47,6 +48,15 @@ CAUSES: tuple[Cause, ...] = (
 EXPLAINS = {"uneven": 0, "open": 1, "aside": 2}
 SURENESS = {"certain": 0, "likely": 1, "possible": 2}
 LOOKS_TO_KEEP = 3
+INFERRED = frozenset(
+    inferred.code
+    for inferred in (
+        *(places.node_local, places.uneven_places),
+        *(balancer.single_source, balancer.uneven_connections),
+        *(proxy.layer7_left_out, proxy.layer7_weights, proxy.layer7_policy),
+    )
+)
+"""Ways of a balancer that the pods' shares alone show."""
 OVER = "This is over. To judge the work without it, run the same plan again."
 
 
@@ -56,8 +66,10 @@ def diagnose(facts: Facts) -> tuple[Finding, ...]:
     return tuple(sorted((finding for finding in found if finding), key=_place))
 
 
-def _place(finding: Finding) -> tuple[int, bool, int]:
-    return EXPLAINS[finding.explains], finding.over_s is not None, SURENESS[finding.certainty]
+def _place(finding: Finding) -> tuple[int, bool, int, bool]:
+    """What is over explained the work for certain, and what only might explain it now comes after that."""
+    over = finding.over_s is not None
+    return EXPLAINS[finding.explains], finding.certainty == "possible", SURENESS[finding.certainty] + over, over
 
 
 class Diagnosis:
@@ -74,13 +86,21 @@ class Diagnosis:
             if finding.certainty == "certain" and finding.explains == "uneven":
                 self._see(finding, facts.elapsed_s)
         now = {finding.code for finding in found}
-        over = [seen.over() for code, seen in self._certain.items() if code not in now and seen.looks >= LOOKS_TO_KEEP]
-        return tuple(sorted((*found, *over), key=_place))
+        over = [seen for code, seen in self._certain.items() if code not in now and seen.looks >= LOOKS_TO_KEEP]
+        if over and not _uneven_since(facts, max(seen.last_s for seen in over)):
+            found = tuple(each for each in found if each.certainty == "certain" or each.code not in INFERRED)
+        return tuple(sorted((*found, *(seen.over() for seen in over)), key=_place))
 
     def _see(self, finding: Finding, at_s: float) -> None:
         before = self._certain.get(finding.code)
         first_s, looks = (before.first_s, before.looks) if before else (at_s, 0)
         self._certain[finding.code] = _Seen(finding, first_s, at_s, looks + 1)
+
+
+def _uneven_since(facts: Facts, over_s: float) -> bool:
+    """True when the work is uneven by what came after a cause was over alone: other counts hold what it did."""
+    recent = facts.figures.recent
+    return facts.elapsed_s - recent.seconds >= over_s and recent.verdict.kind is VerdictKind.UNEVEN
 
 
 @dataclass(frozen=True, slots=True)

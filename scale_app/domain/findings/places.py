@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from scale_app.domain.findings.facts import DUE_TO_JUDGE, STARVED_BELOW, Facts, Found, cause, percent
 from scale_app.domain.verdict import VerdictKind
 from scale_app.domain.verdict_sentence import count
+from scale_app.domain.window import Window
 
 MOST_NODES_NAMED = 4
 
@@ -173,9 +174,11 @@ EXPLAINED_FROM = 0.8
     "Cluster, weights by number of pods, cross-zone balancing.",
 )
 def uneven_places(facts: Facts) -> Found | None:
-    """Fires when equal shares of nodes, or of zones, explain nearly all of the distance to the fair shares."""
+    """Fires when equal shares of nodes, or of zones, stay and explain nearly all of the distance to fair ones."""
     window = facts.figures.recent
     if window.verdict.kind is not VerdictKind.UNEVEN or not window.attributed or facts.explained:
+        return None
+    if not stays(window, facts.figures.minute):  # a share that moves from one value to another passes this one
         return None
     local = facts.service is not None and facts.service.local and facts.service.is_external
     for word, place_of in (("node", facts.node_of), ("zone", facts.zone_of)):
@@ -190,6 +193,28 @@ def uneven_places(facts: Facts) -> Found | None:
             )
             return Found("certain" if local and word == "node" else "likely", evidence, hot)
     return None
+
+
+STEADY_WITHIN = 4.0
+"""Standard deviations of chance: every pod is looked at, at every second."""
+
+
+def stays(recent: Window, longer: Window) -> bool:
+    """True when each pod's share of the last seconds is that of before, as far as chance tells, or there is no before.
+
+    longer: a window that ends with the recent one. Chance moves a share as often as it is picked anew.
+    """
+    now, before = recent.attributed, longer.attributed - recent.attributed
+    if not now or before <= 0:
+        return True
+    per_pick = max(now / (recent.verdict.effective_picks or now), 1.0)
+    for name in longer.eligible:
+        lately = recent.pods[name].requests if name in recent.pods else 0
+        share = longer.pods[name].requests / longer.attributed
+        apart = abs(lately / now - (longer.pods[name].requests - lately) / before)
+        if apart > STEADY_WITHIN * math.sqrt(per_pick * share * (1 - share) * (1 / now + 1 / before)):
+            return False
+    return True
 
 
 def _alike(facts: Facts, pods: Mapping[str, int], place_of: Callable[[str], str]) -> dict[str, float]:

@@ -11,13 +11,11 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 
 from scale_app.domain.findings.facts import Facts, Found, cause, change, percent, pods
-from scale_app.domain.findings.places import uneven_places
+from scale_app.domain.findings.places import stays, uneven_places
 from scale_app.domain.snapshot import PodShare
 from scale_app.domain.verdict import VerdictKind
 
 EARLIER_FROM = 0.25
-STEADY_WITHIN = 4.0
-"""Standard deviations of chance: every pod is looked at, at every second."""
 DUE_ALIKE = 1.05
 SMALLEST_MOST, LARGEST_MOST = 4, 20
 FITS_WITHIN = 2.5
@@ -131,18 +129,10 @@ def whole_weights(rates: Mapping[str, float], requests: int) -> dict[str, int]:
 
 
 def _steady(facts: Facts) -> bool:
-    """True when the shares of the last seconds are those before, as far as chance tells, and there was a before."""
+    """True when the shares of the last seconds are those before, and there was a before."""
     recent, whole = facts.figures.recent, facts.figures.whole
-    now, before = recent.attributed, whole.attributed - recent.attributed
-    if before < EARLIER_FROM * now or not now:
-        return False
-    for name in whole.eligible:
-        lately = recent.pods[name].requests if name in recent.pods else 0
-        share = whole.pods[name].requests / whole.attributed
-        apart = abs(lately / now - (whole.pods[name].requests - lately) / before)
-        if apart > STEADY_WITHIN * math.sqrt(share * (1 - share) * (1 / now + 1 / before)):
-            return False
-    return True
+    earlier = whole.attributed - recent.attributed >= EARLIER_FROM * recent.attributed > 0
+    return earlier and stays(recent, whole)
 
 
 def _ratio(weights: Mapping[str, int]) -> str:

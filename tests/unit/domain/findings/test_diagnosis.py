@@ -1,5 +1,6 @@
 """In which order causes are told, and what stays of one that is over."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from scale_app.domain.cluster import ServiceSettings
@@ -22,6 +23,7 @@ from scale_app.domain.samples import (
 )
 from scale_app.domain.snapshot import Finding, RunState
 from scale_app.domain.source import Source
+from scale_app.domain.verdict import VerdictKind
 from tests.unit.domain.findings.scenes import Scene, pods
 
 PODS = "abc"
@@ -30,19 +32,26 @@ FAIR = ServiceSettings()
 PLAN = LoadPlan(duration_s=60, requests_per_connection=1)
 
 
-def played(removed_s: int, seconds: int = 30) -> tuple[list[Sample], Run, list[tuple[Finding, ...]]]:
-    """A Service with session affinity, which is removed after so many seconds: samples, run, findings by second."""
+ALIKE = {"a": 50, "b": 50, "c": 50}
+NODES = {"a": "node-a", "b": "node-b", "c": "node-b"}
+
+
+def played(
+    removed_s: int, seconds: int = 30, after: Mapping[str, int] = ALIKE
+) -> tuple[list[Sample], Run, list[tuple[Finding, ...]]]:
+    """A Service with session affinity, which is removed after so many seconds: samples, run, findings by second.
+
+    after: requests per second to each pod since then."""
     counts, samples = dict.fromkeys(PODS, 0), list[Sample]()
     run, told = Run("run-1", PLAN, Source.HEADER, 0.0), list[tuple[Finding, ...]]()
+    pods_seen = tuple(PodSeen(name, node=NODES[name]) for name in PODS)
     for second in range(seconds + 1):
         sticky = second <= removed_s
-        samples.append(
-            PodsSample(float(second), tuple(PodSeen(name) for name in PODS), STICKY if second < removed_s else FAIR)
-        )
+        samples.append(PodsSample(float(second), pods_seen, STICKY if second < removed_s else FAIR))
         if not second:
             samples.append(LoadReady(0.0))
             continue
-        counts = {name: count + (150 * (name == "a") if sticky else 50) for name, count in counts.items()}
+        counts = {name: count + (150 * (name == "a") if sticky else after[name]) for name, count in counts.items()}
         answered = {name: PodCount(count, connections=count) for name, count in counts.items() if count}
         total = sum(counts.values())
         samples.append(
@@ -79,6 +88,28 @@ def test_a_cause_that_was_certain_and_is_removed_in_mid_run_stays_with_its_time(
     again = replayed(WholeRun(record, recording=(Began(PLAN, Source.HEADER, 0.0, ticks=True), *samples)))
     assert again.record.last is not None
     assert again.record.last.findings == run.last.findings
+
+
+def test_a_cause_that_is_over_explains_what_the_counts_since_the_start_show() -> None:
+    """Meanwhile the share of the one pod falls, and is for a second what equal shares of the nodes would make it."""
+    _, run, told = played(removed_s=10)
+    codes = {finding.code for findings in told for finding in findings if finding.explains == "uneven"}
+    assert codes == {"session_affinity"}
+    assert run.last is not None
+    assert run.last.verdict.kind is VerdictKind.UNEVEN
+
+
+def test_what_is_uneven_after_a_cause_is_over_has_another_which_comes_after_it() -> None:
+    _, run, _ = played(removed_s=10, after={"a": 90, "b": 30, "c": 30})
+    assert run.last is not None
+    assert [finding.code for finding in run.last.findings] == ["session_affinity", "uneven_connections"]
+
+
+def test_equal_shares_of_nodes_that_stay_are_told_though_another_cause_came_before() -> None:
+    _, run, told = played(removed_s=10, after={"a": 80, "b": 40, "c": 40}, seconds=80)
+    assert "uneven_places" not in {finding.code for findings in told[:20] for finding in findings}
+    assert run.last is not None
+    assert [finding.code for finding in run.last.findings] == ["uneven_places", "session_affinity"]
 
 
 def test_what_was_seen_for_a_moment_only_is_not_kept() -> None:
