@@ -19,7 +19,7 @@ from scale_app.domain.judgement import ABOVE, MOST_EVIDENCE
 from scale_app.domain.numerics import Array, np
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.samples import TrafficSample
-from scale_app.domain.verdict import Verdict, VerdictKind
+from scale_app.domain.verdict import Verdict, VerdictKind, as_undecided
 
 FAR_TOO_LITTLE = 0.1
 ANSWERING_FROM = 0.75
@@ -28,6 +28,9 @@ SILENT_PART = 0.02
 ITS_SHARE_FROM = 0.5
 LEAST_LOST = 3
 THEIRS = 0.95
+ONLY_FIRST_FROM = 0.9
+"""The least part of the lost requests that are the first on their connection, where pods take these connections."""
+DEVIATIONS, WHOLE_WITHIN = 3.0, 0.1
 POSSIBLE_FROM, LIKELY_FROM = 3.0, 100.0
 
 
@@ -86,6 +89,21 @@ def picks_to_tell(share: float, pods: int, evidence: float) -> int:
     return math.ceil(math.log(evidence * pods) / each)
 
 
+def pods_unseen(pods: int, picks: float, lost: int) -> int:
+    """How many pods beside those that answered would lose so many first requests if each got the same share as one of
+    them and answered nothing; 0 where no whole number fits.
+
+    pods: that answered. picks: effective ones behind their answers. lost: requests without an answer on connections
+    that no pod had answered before. A pod's part of them is a Poisson number, as long as the picks are many.
+    """
+    if lost < LEAST_LOST or not pods or picks <= 0:
+        return 0
+    per_pod = picks / pods
+    unseen, chance = lost / per_pod, DEVIATIONS * math.sqrt(lost) / per_pod
+    whole = max(1, round(unseen))
+    return whole if whole <= pods and abs(unseen - whole) <= max(chance, WHOLE_WITHIN) else 0
+
+
 def filled(counts: Array, fair: Array, unserved: int) -> Array:
     """The counts if all of the unserved requests had belonged to the pods that answered least for their share."""
     level, order = counts / fair, np.argsort(counts / fair, kind="stable")
@@ -126,7 +144,7 @@ def of_both(without: Verdict, with_all: Verdict, unserved: int) -> Verdict:
     if without.kind in (with_all.kind, VerdictKind.UNDECIDED):
         return held
     sentence = verdict_sentence.open_by_unserved(unserved, without.kind.value.lower())
-    return replace(held, kind=VerdictKind.UNDECIDED, sentence=sentence, picks_to_decide=None)
+    return as_undecided(held, sentence)
 
 
 def _known(pick: Callable[[Iterable[float]], float], *values: float | None) -> float | None:

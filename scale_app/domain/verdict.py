@@ -176,5 +176,10 @@ def as_estimate(verdict: Verdict) -> Verdict:
     """The verdict with the estimate's error allowed for: EVEN cannot be shown, UNEVEN only by a clear margin."""
     clear = verdict.score_high is not None and verdict.score_high < THRESHOLD - SCORE_ERROR
     if verdict.kind is VerdictKind.EVEN or (verdict.kind is VerdictKind.UNEVEN and not clear):
-        return replace(verdict, kind=VerdictKind.UNDECIDED, sentence=TOO_ROUGH, picks_to_decide=None)
+        return as_undecided(verdict, TOO_ROUGH)
     return verdict
+
+
+def as_undecided(verdict: Verdict, sentence: str) -> Verdict:
+    """The verdict left open by something that more picks do not tell. sentence: what that is."""
+    return replace(verdict, kind=VerdictKind.UNDECIDED, sentence=sentence, picks_to_decide=None)

@@ -17,10 +17,8 @@ HOW_TO_NAME = (
     "Service (SCALE_KUBE_CONFIG)."
 )
 ONE_POD = "Even: there is one pod, so nothing to share."
-ONE_ANSWERED = (
-    "Undecided: only one pod answered; whether there are more is unknown. Let Scale read the cluster "
-    "(SCALE_KUBE_CONFIG), and name the Service in the plan (service)."
-)
+HOW_TO_KNOW = "Let Scale read the cluster (SCALE_KUBE_CONFIG), and name the Service in the plan (service)."
+ONE_ANSWERED = f"Undecided: only one pod answered; whether there are more is unknown. {HOW_TO_KNOW}"
 
 
 def one_pod_and_new_ones(new: int) -> str:
@@ -124,10 +122,10 @@ def silent(pods: Sequence[str], lost: float, since_s: float | None = None) -> st
     return f"Uneven: {whom} {what}; the balancer itself may be fair."
 
 
-def pods_named(pods: Sequence[str]) -> str:
+def pods_named(pods: Sequence[str], most: int = PODS_NAMED) -> str:
     """The first of them, and how many more there are."""
-    more = len(pods) - PODS_NAMED
-    return ", ".join(pods[:PODS_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(pods) - most
+    return ", ".join(pods[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def open_by_unserved(unserved: int, otherwise: str) -> str:
@@ -136,6 +134,20 @@ def open_by_unserved(unserved: int, otherwise: str) -> str:
         f"Undecided: {count(unserved, 'request')} got no answer, and it is unknown to which pods they were sent. "
         f"The work is {otherwise} if none was sent to the pods that answered least, and may not be if all were."
     )
+
+
+def open_by_unseen(lost: int, pods: int, unseen: int) -> str:
+    """As many requests were lost as would have been by pods that never answer, and who should is unknown."""
+    those = "one more pod that does not answer" if unseen == 1 else f"{unseen} more pods that do not answer"
+    return (
+        f"Undecided: {count(lost, 'request')} got no answer, each the first on its connection and as many as {those} "
+        f"would lose beside the {pods:,} that do. {HOW_TO_KNOW}"
+    )
+
+
+def undecided_by_names(names: Sequence[str]) -> str:
+    """The pods that answered share as they should, but there is work that was meant for names that none of them has."""
+    return f"Undecided: the pods that answered share as meant, but work is meant for {pods_named(names)} as well."
 
 
 def count(number: int, unit: str) -> str:

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from scale_app.domain import verdict_sentence
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.errors import PlanError
 from scale_app.domain.numerics import is_number
-from scale_app.domain.verdict import Verdict, VerdictKind
+from scale_app.domain.verdict import Verdict, VerdictKind, as_undecided
 
 MOST_ENTRIES = 1_000
 LEAST_WEIGHT, MOST_WEIGHT = 0.001, 1e6
@@ -49,11 +50,17 @@ def weights_of(pods: Collection[str], declared: Mapping[str, float]) -> dict[str
 def with_weights(
     verdict: Verdict, pods: Collection[str], declared: Mapping[str, float], service: ServiceSettings | None
 ) -> Verdict:
-    """The verdict, with a sentence on the weights by which it was judged; as it is where there are none."""
+    """The verdict, with a sentence on the weights by which it was judged; as it is where there are none.
+
+    Undecided instead of even where work is meant for names that no pod has: nobody can tell whether they are wrong, or
+    those pods get nothing."""
     found = service or ServiceSettings()
     words = weights_sentence(pods, declared, found.split, found.split_by)
-    told = verdict.kind is not VerdictKind.NO_DATA and words
-    return replace(verdict, sentence=f"{verdict.sentence} {words}") if told else verdict
+    if verdict.kind is VerdictKind.NO_DATA or not words:
+        return verdict
+    if verdict.kind is VerdictKind.EVEN and (unused := _unused(pods, declared)):
+        verdict = as_undecided(verdict, verdict_sentence.undecided_by_names(unused))
+    return replace(verdict, sentence=f"{verdict.sentence} {words}")
 
 
 def weights_sentence(
@@ -63,19 +70,23 @@ def weights_sentence(
     if not declared:
         return f"Fair shares by the weights of {split_by}: {_listed(split)}." if split else ""
     words = f"Fair shares by the weights in the plan: {_listed(declared)}."
+    return words + _on_unused(_unused(pods, declared))
+
+
+def _unused(pods: Collection[str], declared: Mapping[str, float]) -> list[str]:
+    """Declared names that no pod has."""
     there = {name for pod in pods for name in _names_of(pod)}
-    return words + _unused([name for name in declared if name not in there])
+    return [name for name in declared if name not in there]
 
 
-def _unused(names: Sequence[str]) -> str:
+def _on_unused(names: Sequence[str]) -> str:
     """What to check about weights that no pod has, "" for none."""
     if not names:
         return ""
     if len(names) == 1:
-        return f" No pod is named {names[0]} or begins with {names[0]}-: check the weights."
-    more = len(names) - MOST_UNUSED_NAMED
-    listed = ", ".join(names[:MOST_UNUSED_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-    return f" No pod is named, or begins with, any of {listed}: check the weights."
+        return f" No pod is named {names[0]} or begins with {names[0]}-: its pods get nothing, or the name is wrong."
+    listed = verdict_sentence.pods_named(names, MOST_UNUSED_NAMED)
+    return f" No pod is named, or begins with, any of {listed}: their pods get nothing, or the names are wrong."
 
 
 def _listed(declared: Mapping[str, float]) -> str:

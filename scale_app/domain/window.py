@@ -14,8 +14,8 @@ from scale_app.domain.judgement import SLIDING_FROM, UNEVEN_FROM
 from scale_app.domain.numerics import np
 from scale_app.domain.picks import Loads, freshness_of, kept
 from scale_app.domain.samples import PodCount
-from scale_app.domain.unanswered import Silent, filled, of_both, of_silence, silent_pods
-from scale_app.domain.verdict import Verdict, VerdictKind, as_estimate, judge, judge_at_any_time, settled
+from scale_app.domain.unanswered import ONLY_FIRST_FROM, Silent, filled, of_both, of_silence, pods_unseen, silent_pods
+from scale_app.domain.verdict import Verdict, VerdictKind, as_estimate, as_undecided, judge, judge_at_any_time, settled
 
 OTHERS_IGNORED_TO = 0.01  # of ours: health probes and the like
 SHORTEST_S = 1e-6
@@ -115,9 +115,7 @@ class Window:
                 verdict = replace(verdict, sentence=verdict_sentence.none_named(round(self.due)))
             return Balance(len(counts), sum(counts), note=NO_SCORE), verdict
         if len(counts) == 1 and self.arriving:
-            verdict = replace(
-                verdict, kind=VerdictKind.UNDECIDED, sentence=verdict_sentence.one_pod_and_new_ones(self.arriving)
-            )
+            verdict = as_undecided(verdict, verdict_sentence.one_pod_and_new_ones(self.arriving))
         if self.unserved and len(counts) > 1:
             verdict = self._with_unserved(verdict, counts, at_end)
         return balance(counts, self._shares()), as_estimate(verdict) if self.estimated else verdict
@@ -149,6 +147,13 @@ class Window:
         silent = self.silent(picks)
         return silent if silent and silent.evidence >= (SLIDING_FROM if self.sliding else UNEVEN_FROM) else None
 
+    def unseen(self, picks: float | None) -> int:
+        """How many pods that never answered may be there, where nobody tells which should; 0 for none that shows."""
+        first = self.unserved - sum(count.unanswered for count in self.pods.values())
+        if self.roster_known or self.quiet or first < ONLY_FIRST_FROM * self.unserved:
+            return 0
+        return pods_unseen(len(self.expected), picks or 0.0, first)
+
     def _shares(self) -> list[float]:
         return [self.expected[name] for name in self.eligible]
 
@@ -165,6 +170,8 @@ class Window:
         silent = self.silence(verdict.effective_picks)
         if silent is not None:
             return of_silence(verdict, silent)
+        if verdict.kind is not VerdictKind.UNEVEN and (unseen := self.unseen(verdict.effective_picks)):
+            return as_undecided(verdict, verdict_sentence.open_by_unseen(self.unserved, len(counts), unseen))
         shares = np.array(self._shares())
         others = filled(np.array(counts, dtype=float), shares / shares.sum(), self.unserved)
         loads = self._picks()

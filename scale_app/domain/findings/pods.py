@@ -67,7 +67,7 @@ def silent_pod(facts: Facts) -> Found | None:
     for that, as possible."""
     silent = facts.silent
     if silent is None:
-        return _avoided(*facts.avoided)
+        return _avoided(*facts.avoided) or _unseen(facts)
     if silent.evidence < LIKELY_FROM:
         return _of_few_connections(facts, silent)
     ranked = sorted(facts.errors.items(), key=lambda item: -item[1])[:CAUSES_NAMED]
@@ -116,6 +116,20 @@ def _avoided(idle: Sequence[str], late: int) -> Found | None:
         "a second or more, as when a connection's first packet is lost and the next one goes to another pod."
     )
     return Found("likely", evidence, idle)
+
+
+def _unseen(facts: Facts) -> Found | None:
+    """Pods that nobody knows may be there and answer nothing."""
+    whole = facts.figures.whole
+    unseen = whole.unseen(facts.figures.verdict.effective_picks)
+    if not unseen:
+        return None
+    evidence = (
+        f"{count(whole.unserved, 'request')} got no answer, each the first on its connection, and the same "
+        f"connections failed no more once a pod had answered: {count(len(whole.expected), 'pod')} did, and "
+        f"{count(unseen, 'more pod')} with the same share would lose as many. Which pods should answer is unknown."
+    )
+    return Found("possible", evidence, explains="open")
 
 
 @cause(

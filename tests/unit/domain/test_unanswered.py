@@ -66,15 +66,22 @@ def test_what_is_filled_in_is_all_of_it_and_takes_nothing_away(pods: list[tuple[
 
 
 def judged(
-    requests: dict[str, int], errors: dict[str, int], bad_gateway: int = 0
+    requests: dict[str, int], errors: dict[str, int], bad_gateway: int = 0, known: bool = True, in_vain: int = 0
 ) -> tuple[Snapshot, list[AlertRaised]]:
-    """A run of five ready pods that answered so much within ten seconds, a new connection for each request."""
+    """A run of five ready pods that answered so much within ten seconds, a new connection for each request.
+
+    known: which pods should answer. in_vain: of the errors of each pod, those on connections that it had answered."""
     run = Run("run-1", LoadPlan(duration_s=60, requests_per_connection=1), Source.HEADER, 0.0)
-    observed(run, PodsSample(0.0, tuple(PodSeen(name) for name in EQUAL)))
+    if known:
+        observed(run, PodsSample(0.0, tuple(PodSeen(name) for name in EQUAL)))
     observed(run, LoadReady(0.0))
     raised = []
     for second in range(1, 11):
-        pods = {name: PodCount(n * second // 10, connections=n * second // 10) for name, n in requests.items() if n}
+        pods = {
+            name: PodCount(n * second // 10, connections=n * second // 10, unanswered=in_vain * second // 10)
+            for name, n in requests.items()
+            if n
+        }
         lost = {cause: n * second // 10 for cause, n in errors.items()}
         proxy = bad_gateway * second // 10
         answered = sum(count.requests for count in pods.values()) + proxy
@@ -128,6 +135,33 @@ def test_a_verdict_that_holds_only_if_nothing_was_lost_on_the_quiet_pods_is_open
     assert last.verdict.kind is VerdictKind.UNDECIDED
     assert last.verdict.sentence.startswith("Undecided: 1,200 requests got no answer, and it is unknown")
     assert not raised
+
+
+@pytest.mark.parametrize(("lost", "pods"), [(400, "one more pod that does"), (810, "2 more pods that do")])
+def test_losses_as_great_as_those_of_pods_that_nobody_knows_leave_an_even_run_open(lost: int, pods: str) -> None:
+    """Nobody told how many pods there should be, and one that never answers has no name."""
+    last, _ = judged(answers(400, 410, 390, 400), {"connection reset": lost}, known=False)
+    assert last.verdict.kind is VerdictKind.UNDECIDED
+    assert last.verdict.sentence.startswith(
+        f"Undecided: {lost:,} requests got no answer, each the first on its connection and as many as {pods} not answer"
+    )
+    assert last.verdict.picks_to_decide is None
+    assert [(each.code, each.certainty) for each in last.findings] == [("silent_pod", "possible")]
+
+
+@pytest.mark.parametrize(
+    ("requests", "lost", "known", "in_vain"),
+    [
+        ((400, 410, 390, 400), 32, False, 0),  # 2 % lost at random
+        ((400, 410, 390, 400), 600, False, 0),  # one pod and a half
+        ((400, 410, 390, 400), 400, False, 50),  # half of them on connections that had been answered before
+        ((400, 410, 390, 400, 400), 32, True, 0),
+    ],
+)
+def test_other_losses_leave_an_even_run_even(requests: tuple[int, ...], lost: int, known: bool, in_vain: int) -> None:
+    last, _ = judged(answers(*requests), {"connection reset": lost}, known=known, in_vain=in_vain)
+    assert last.verdict.kind is VerdictKind.EVEN
+    assert not last.findings
 
 
 def test_a_few_lost_requests_change_no_clear_verdict() -> None:

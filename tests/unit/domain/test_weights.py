@@ -106,9 +106,15 @@ def test_the_weights_of_a_route_are_meant_and_named_until_the_plan_has_its_own()
 
 
 def test_a_name_that_no_pod_has_is_told() -> None:
+    """What was meant for it went elsewhere, or its pods get nothing."""
     last = ran(EVENLY, replace(PLAN, weights={"web-canry": 10.0}))
-    assert last.verdict.kind is VerdictKind.EVEN
-    assert last.verdict.sentence.endswith("No pod is named web-canry or begins with web-canry-: check the weights.")
+    assert last.verdict.kind is VerdictKind.UNDECIDED
+    assert last.verdict.picks_to_decide is None
+    assert last.verdict.sentence == (
+        "Undecided: the pods that answered share as meant, but work is meant for web-canry as well. Fair shares by "
+        "the weights in the plan: web-canry 10. No pod is named web-canry or begins with web-canry-: its pods get "
+        "nothing, or the name is wrong."
+    )
 
 
 def test_a_prefix_whose_pods_all_fit_a_longer_name_is_no_name_without_a_pod() -> None:
@@ -150,9 +156,9 @@ def test_a_balancer_that_keeps_to_unequal_weights_is_hardly_ever_called_uneven(s
 @pytest.mark.parametrize(
     ("missing", "said"),
     [
-        (1, "No pod is named a0 or begins with a0-: check the weights."),
-        (2, "No pod is named, or begins with, any of a0, a1: check the weights."),
-        (7, "any of a0, a1, a2, a3, a4 and 2 more: check the weights."),
+        (1, "No pod is named a0 or begins with a0-: its pods get nothing, or the name is wrong."),
+        (2, "No pod is named, or begins with, any of a0, a1: their pods get nothing, or the names are wrong."),
+        (7, "any of a0, a1, a2, a3, a4 and 2 more: their pods get nothing, or the names are wrong."),
     ],
 )
 def test_every_weight_that_no_pod_has_is_told(missing: int, said: str) -> None:
