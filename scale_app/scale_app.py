@@ -14,7 +14,8 @@ from scale_app.ui.audit import AuditList, audit_page
 from scale_app.ui.callers import CallerOfEvents, WhoAsks
 from scale_app.ui.compare import ComparePage, compare_page
 from scale_app.ui.layout import NotStored, nowhere_page
-from scale_app.ui.live.page import DemoControl, live_page
+from scale_app.ui.live.demo import DemoControl
+from scale_app.ui.live.page import live_page
 from scale_app.ui.live.saved_plans import SavedPlansForm
 from scale_app.ui.live.target_picker import TargetChoices
 from scale_app.ui.plan.state import PlanForm

@@ -29,6 +29,18 @@ def info(about: str) -> Part:
     )
 
 
+def explaining(label: Text, about: str) -> Part:
+    """A figure's label that is itself the button, where a sign beside each would be more than the figures."""
+    return rx.el.button(
+        label,
+        type="button",
+        class_name="explaining",
+        title=f"About: {MEANINGS[about].name}",
+        custom_attrs={"popoverTarget": _id(about)},
+        data_testid=f"info-{about}",
+    )
+
+
 def explained(text: Text, about: str) -> Part:
     """A heading or label with its button."""
     return rx.el.span(text, info(about), class_name="explained")

@@ -134,6 +134,14 @@ def short_name(pod: str) -> str:
     return pod if len(pod) <= 9 else pod.rpartition("-")[2][-9:]
 
 
+ID_SHOWN = 8
+
+
+def short_id(run_id: str) -> str:
+    """The beginning of a run's id."""
+    return run_id[:ID_SHOWN]
+
+
 def css(percent: float | None) -> str:
     """A CSS length; "" for none."""
     return "" if percent is None else f"{percent:.2f}%"

@@ -15,16 +15,24 @@ from scale_app.domain.pod_history import PodSpans, PodTimes
 from scale_app.domain.record import RunOutline, RunRecord
 from scale_app.domain.snapshot import Point, Snapshot
 from scale_app.domain.verdict import Verdict, VerdictKind
-from scale_app.domain.verdict_sentence import count, rounded
+from scale_app.domain.verdict_sentence import count
 from scale_app.pictures.balance import gauge, scale_bar
 from scale_app.pictures.times import sparkline
 from scale_app.views import format as shown
 from scale_app.views.charts import heat, shares, times
 from scale_app.views.plan_fields import FIELDS, PLAN_FIELDS, PlanField
 from scale_app.views.pod_table import pod_table
-from scale_app.views.sentences import alert_rows, counting_note, finding_rows, findings_note, generator_note, happenings
+from scale_app.views.sentences import (
+    alert_rows,
+    counting_note,
+    finding_rows,
+    findings_note,
+    generator_note,
+    happenings,
+    parted,
+)
 from scale_app.views.view import ErrorRow, HeadlineFigures, PlanLine, RunProgress, RunView
-from scale_app.views.words import STATES, VERDICTS
+from scale_app.views.words import PATTERNS, STATES, VERDICTS
 
 NO_TIMES = PodSpans().times
 
@@ -36,7 +44,9 @@ def run_view(
     state, duration_s = record.state, record.plan.duration_s
     view = RunView(
         run_id=record.run_id,
+        short_id=shown.short_id(record.run_id),
         target=record.plan.target_url,
+        brief=plan_in_short(record.plan),
         state=state.value,
         state_text=STATES[state],
         active=state.active,
@@ -60,7 +70,7 @@ def _with_figures(view: RunView, snapshot: Snapshot) -> RunView:
     return replace(
         view,
         counting=" ".join(part for part in (counting_note(snapshot.counting), snapshot.pods_problem) if part),
-        alerts=alert_rows(snapshot.alerts),
+        alerts=alert_rows(snapshot),
         has_data=bool(snapshot.pods),
         figures=figures(snapshot),
         progress=progress(snapshot),
@@ -89,6 +99,7 @@ def figures(snapshot: Snapshot) -> HeadlineFigures:
     """The verdict card."""
     balance, verdict = snapshot.balance, snapshot.verdict
     score = shown.score(balance.score)
+    says, prospect = parted(verdict.sentence, VERDICTS[verdict.kind])
     figures = HeadlineFigures(
         score=score,
         grade=balance.grade or "",
@@ -97,8 +108,11 @@ def figures(snapshot: Snapshot) -> HeadlineFigures:
         kind=verdict.kind.value,
         kind_text=VERDICTS[verdict.kind],
         sentence=shown.prose(verdict.sentence),
+        says=shown.prose(says),
+        prospect=shown.prose(prospect),
+        toward_percent=_toward_percent(snapshot),
         requests=shown.count(snapshot.requests),
-        requests_note=count(snapshot.connections, "connection"),
+        requests_note=f"{count(snapshot.connections, 'connection')} opened",
         cv=shown.ratio(balance.cv),
         cv_note=_chance(verdict.noise_cv),
         p95=shown.milliseconds(snapshot.p95_ms),
@@ -106,10 +120,15 @@ def figures(snapshot: Snapshot) -> HeadlineFigures:
         failures=shown.count(snapshot.failures),
         failures_note=_of(snapshot.failures, snapshot.requests),
         rate=shown.rate(snapshot.requests_per_s),
-        # Once a run has ended nobody sends any more; the rate is that of its end.
-        rate_note=f"by {count(snapshot.users, 'user')}" if snapshot.users else "in the last 10 s",
+        rate_note=_rate_note(snapshot),
     )
     return _with_scale(figures, balance, verdict)
+
+
+def _rate_note(snapshot: Snapshot) -> str:
+    """Once a run has ended nobody sends any more; the rate is that of its end."""
+    last_s = min(10, max(1, round(snapshot.elapsed_s)))
+    return f"by {count(snapshot.users, 'user')}" if snapshot.users else f"in the last {last_s} s"
 
 
 def _with_scale(figures: HeadlineFigures, balance: Balance, verdict: Verdict) -> HeadlineFigures:
@@ -125,7 +144,6 @@ def _with_scale(figures: HeadlineFigures, balance: Balance, verdict: Verdict) ->
         interval_text=_interval(verdict.score_low, verdict.score_high),
         interval_name=INTERVAL_NAMES[verdict.every_look],
         interval_sure=INTERVALS_SURE[verdict.every_look],
-        decides=_decides(verdict),
     )
 
 
@@ -138,15 +156,16 @@ def _of(part: int, whole: int) -> str:
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{shown.score(low)} to {shown.score(high)}"
+    return "" if low is None or high is None else f"{shown.score(low)}–{shown.score(high)}"
 
 
-def _decides(verdict: Verdict) -> str:
-    if verdict.picks_to_decide is None:
-        return ""
-    # Earlier versions did not keep the unit.
-    unit = verdict.unit or ("connection" if verdict.connections_known else "request")
-    return f"About {count(rounded(verdict.picks_to_decide), f'more {unit}')} would decide"
+def _toward_percent(snapshot: Snapshot) -> int:
+    """How many of the picks that would decide there have been."""
+    more = snapshot.verdict.picks_to_decide
+    if more is None:
+        return 0
+    so_far = snapshot.connections if snapshot.verdict.unit == "connection" else snapshot.balance.requests
+    return round(100 * so_far / (so_far + more))
 
 
 def progress(snapshot: Snapshot) -> RunProgress:
@@ -179,8 +198,10 @@ def plan_lines(plan: LoadPlan, known: bool = True) -> list[PlanLine]:
 def plan_in_short(plan: LoadPlan) -> str:
     """What a plan sends, and for how long: 100 users for 2 min, a new connection for each request."""
     rate = f", {shown.rate(plan.arrivals_per_s)} requests per second" if plan.arrivals_per_s is not None else ""
-    sent = f"{count(plan.users, 'user')} for {shown.span(plan.duration_s)}{rate}"
-    return f"{sent}, {policy(plan.requests_per_connection)}"
+    ends = "until decided, at most" if plan.until == "decided" else "for"
+    sent = f"{count(plan.users, 'user')} {ends} {shown.span(plan.duration_s)}{rate}"
+    pattern = "" if plan.pattern.kind == "constant" else f", {PATTERNS[plan.pattern.kind][0].lower()}"
+    return f"{sent}, {policy(plan.requests_per_connection)}{pattern}"
 
 
 def _listed_label(field: PlanField) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from scale_app.domain.alert import Alert
@@ -23,14 +24,46 @@ from scale_app.domain.snapshot import Finding, RunState, Snapshot
 from scale_app.domain.verdict import VerdictKind
 from scale_app.views import format as shown
 from scale_app.views.view import AlertRow, CheckRow, FindingRow, Happening
-from scale_app.views.words import ALERTS, CERTAINTIES, CHANGED_STATES, CHECK_NAMES, GENERATOR_NOTES, OUTCOMES
+from scale_app.views.words import ALERTS, CERTAINTIES, CHANGED_STATES, CHECK_NAMES, GENERATOR_NOTES, OUTCOMES, VERDICTS
 
 NO_CAUSE = "No likely cause found."
 
 
-def alert_rows(alerts: Sequence[Alert]) -> list[AlertRow]:
-    """Those that are on, in the snapshot's order."""
-    return [AlertRow(ALERTS[alert.rule], shown.prose(alert.message)) for alert in alerts]
+def alert_rows(snapshot: Snapshot) -> list[AlertRow]:
+    """Those that are on, or were when the run ended, in the snapshot's order."""
+    return [
+        AlertRow(alert_title(alert, snapshot.state.active), _alert_message(alert, snapshot))
+        for alert in snapshot.alerts
+    ]
+
+
+def alert_title(alert: Alert, active: bool = True) -> str:
+    """What an alert is about, and since when; without figures, which the verdict has as they are now."""
+    since = shown.clock(alert.raised_at_s)
+    return f"{ALERTS[alert.rule]} alert {f'since {since}' if active else f'from {since} to the end'}"
+
+
+def _alert_message(alert: Alert, snapshot: Snapshot) -> str:
+    """Of an imbalance the present figures of its window where the verdict has others; none of what is over."""
+    if alert.rule != "verdict":
+        return shown.prose(alert.message)
+    lately = snapshot.recent_verdict
+    if not snapshot.state.active or lately.sentence == snapshot.verdict.sentence:
+        return ""
+    if lately.kind is VerdictKind.UNEVEN:
+        said = parted(lately.sentence, VERDICTS[lately.kind])[0]
+        return shown.prose(f"In the last 10 s {said[:1].lower()}{said[1:]}")
+    return "" if snapshot.verdict.kind is VerdictKind.UNEVEN else shown.prose(alert.message)
+
+
+_PROSPECT = re.compile(r"(?<=\.) (?=(?:About|With) \d)")
+
+
+def parted(sentence: str, word: str) -> tuple[str, str]:
+    """A verdict's sentence without the word for it, which stands above; and what would decide, "" for nothing."""
+    said, *prospect = _PROSPECT.split(sentence, maxsplit=1)
+    rest = said.removeprefix(word).lstrip(": ") if said.startswith((f"{word}:", f"{word} ")) else said
+    return rest[:1].upper() + rest[1:], "".join(prospect)
 
 
 def check_rows(gate: GateResult) -> list[CheckRow]:

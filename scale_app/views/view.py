@@ -106,7 +106,8 @@ class Times:
 class HeadlineFigures:
     """The headline. gauge: a path; dot, low, width, chance: CSS lengths on the scale from 0 to 1, "" when unknown.
 
-    decides: what would make the verdict sure, "" when it is or nothing would.
+    kind_text: the verdict in a word; says: its sentence without that word, and without what would decide, which is
+    `prospect`, "" when it is decided. toward_percent: how far the picks are on the way to that, 0 when that is open.
     """
 
     score: str = "–"
@@ -134,7 +135,9 @@ class HeadlineFigures:
     interval_text: str = ""
     interval_name: str = "95 % interval, chance removed"
     interval_sure: str = " with 95 % confidence"
-    decides: str = ""
+    says: str = ""
+    prospect: str = ""
+    toward_percent: int = 0
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,8 @@ class PlanLine:
 
 @dataclass(frozen=True)
 class AlertRow:
-    """An alert that is on. title: what it is about."""
+    """An alert that is on, or was to the end. title: what it is about, and since when; message: "" if the verdict says
+    the same."""
 
     title: str
     message: str
@@ -211,12 +215,15 @@ class OtherRun:
 class RunView:
     """One run at one moment. run_id is "" when there is no run to show.
 
+    brief: its plan in a line. short_id: the beginning of its id, which is enough to find it.
     generator: why the load generator itself limits what is measured, "" when it does not.
     pods, pods_note: the table as reports show it; a tab has its own, in its own order.
     """
 
     run_id: str = ""
+    short_id: str = ""
     target: str = ""
+    brief: str = ""
     state: str = ""
     state_text: str = ""
     active: bool = False

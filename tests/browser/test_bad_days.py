@@ -19,7 +19,7 @@ from playwright.sync_api import Page, Route, expect
 from scale_app.ui import BUILD_ID
 from tests.browser.black_hole import black_hole
 from tests.browser.conftest import active_runs, start_run
-from tests.browser.test_live_page import see_score, start
+from tests.browser.test_live_page import open_plan, see_score, start
 from tests.browser.test_reading import THEMES, draw_all, take_theme, violations
 from tests.browser.test_screens import fits_every_screen
 from tests.fake_api_server import FakeApiServer
@@ -231,6 +231,7 @@ def test_a_database_that_may_only_be_read_shows_its_history_and_tells_what_canno
     expect(page.get_by_test_id("not-stored")).to_contain_text("Let Scale write to the database's file")
     page.get_by_test_id("stop").click()
     expect(page.get_by_test_id("start")).to_be_enabled()
+    open_plan(page)
     page.get_by_test_id("saved-plans").click()
     page.get_by_test_id("plan-name").fill("kept")
     page.get_by_test_id("save-plan").click()

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.test_keyboard import tab_to
-from tests.browser.test_live_page import FIRST_SCORE_LIMIT_MS, start
+from tests.browser.test_live_page import FIRST_SCORE_LIMIT_MS, open_plan, start
 
 READ = {
     "score": r"^0:0\d · last 10 s 0\.\d{3} · score since the start 0\.\d{3}",
@@ -110,6 +110,7 @@ def starved(page: Page) -> Iterator[Page]:
     try:
         start(page)
         expect(page.get_by_test_id("alert")).to_be_visible(timeout=FIRST_SCORE_LIMIT_MS)
+        open_plan(page)
         page.get_by_test_id("users-entry").fill("40")
         page.get_by_test_id("users-entry").press("Tab")
         expect(page.get_by_test_id("run-state")).to_have_text("Finished", timeout=FIRST_SCORE_LIMIT_MS)

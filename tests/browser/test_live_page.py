@@ -31,6 +31,13 @@ def start(page: Page) -> None:
     expect(page.get_by_test_id("run-state")).to_have_text("Running", timeout=FIRST_SCORE_LIMIT_MS)
 
 
+def open_plan(page: Page) -> None:
+    """Beside a run the form is folded to a line."""
+    if page.get_by_test_id("edit").get_attribute("aria-expanded") == "false":
+        page.get_by_test_id("edit").click()
+    expect(page.get_by_test_id("users-entry")).to_be_visible()
+
+
 def see_score(page: Page) -> None:
     expect(page.get_by_test_id("score")).to_have_text(SCORE, timeout=FIRST_SCORE_LIMIT_MS)
 
@@ -110,6 +117,7 @@ def test_a_typed_number_of_users_changes_the_running_load_for_everybody(
     start(page)
     see_score(page)
     second = new_page()
+    open_plan(page)
     page.get_by_test_id("users-entry").fill("40")
     page.get_by_test_id("users-entry").press(key)
     expect(page.get_by_test_id("happened")).to_contain_text("Load changed to 40 users")
@@ -118,6 +126,7 @@ def test_a_typed_number_of_users_changes_the_running_load_for_everybody(
 
 def test_a_number_that_is_typed_fast_and_confirmed_by_enter_changes_the_running_load(page: Page) -> None:
     start(page)
+    open_plan(page)
     page.get_by_test_id("users-entry").select_text()
     page.keyboard.type("37")
     page.keyboard.press("Enter")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_live_page import see_score, start
+from tests.browser.test_live_page import open_plan, see_score, start
 from tests.browser.test_reading import violations
 from tests.serving import Served, fetch
 
@@ -59,6 +59,7 @@ def test_requests_by_the_clock_are_a_plan_of_their_own_and_are_edited_while_they
     page.get_by_test_id("arrivals-kind").select_option("poisson")
     start(page)
     see_score(page)
+    open_plan(page)
     page.get_by_test_id("arrivals-entry").fill("120")
     page.get_by_test_id("arrivals-entry").press("Tab")
     expect(page.get_by_test_id("happened")).to_contain_text("Load changed to 120 requests per second")
@@ -67,6 +68,7 @@ def test_requests_by_the_clock_are_a_plan_of_their_own_and_are_edited_while_they
 def test_a_moved_slider_changes_the_running_load(page: Page) -> None:
     start(page)
     see_score(page)
+    open_plan(page)
     thumb = page.get_by_role("slider", name="Users")
     thumb.focus()
     thumb.press("ArrowRight")

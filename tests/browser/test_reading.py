@@ -60,6 +60,7 @@ def test_axe_finds_nothing_and_nothing_overflows_while_an_uneven_run_goes_on(new
 
 def test_a_figure_is_explained_by_keyboard_alone(new_page: Callable[..., Page], past_runs: dict[str, str]) -> None:
     page = new_page(f"/runs/{past_runs['even']}")
+    page.get_by_test_id("more-figures").click()
     button, text = page.get_by_test_id("info-cv").first, page.get_by_test_id("meaning-cv")
     expect(text).to_be_hidden()
     button.focus()

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import active_runs, start_run
+from tests.browser.test_live_page import open_plan
 from tests.browser.test_reading import overflow_px
 from tests.browser.test_screens import keep
 from tests.faults.installation import children, command
@@ -70,6 +71,7 @@ def test_a_wrong_value_is_named_and_stays_where_it_was_typed(
 def test_a_wrong_edit_leaves_the_run_alone(page: Page) -> None:
     page.get_by_test_id("start").click()
     expect(page.get_by_test_id("run-state")).to_have_text("Running", timeout=FAILURE_LIMIT_MS)
+    open_plan(page)
     page.get_by_test_id("users-entry").fill("many")
     page.get_by_test_id("users-entry").press("Tab")
     expect(page.get_by_test_id("problem")).to_contain_text("users = 'many'")

@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidStatus
 
 from scale_app.cli.doctor_checks import socket_row
 from scale_app.cli.server_token import TOKEN_FROM
-from scale_app.ui.live.page import DemoControl
+from scale_app.ui.live.demo import DemoControl
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.runs.actions import RunAgain
 from scale_app.ui.runs.run_page import OneRunPage

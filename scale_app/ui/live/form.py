@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import reflex as rx
 
-from scale_app.ui import controls
-from scale_app.ui.callers import if_allowed, is_refused, refused, why_not
-from scale_app.ui.controls import stop_button
+from scale_app.ui.callers import is_refused, refused
 from scale_app.ui.display import info
 from scale_app.ui.live import fields as plan
+from scale_app.ui.live.run_bar import run_control
 from scale_app.ui.live.saved_plans import saved_plans_fold
 from scale_app.ui.live.target_picker import target_picker
 from scale_app.ui.plan.state import PlanForm
-from scale_app.ui.reflex_compat import Flag, Handler, Part
+from scale_app.ui.reflex_compat import Flag, Part
 from scale_app.ui.shown.charts import path, plot
-from scale_app.ui.shown.state import Follower, ShownRun
+from scale_app.ui.shown.state import ShownRun
 from scale_app.views.words import CONNECTIONS, MODELS
 
 
 def load_form() -> Part:
-    """The plan, and the one wide button. While a run goes on, its sliders change the running load."""
+    """The plan, and Start until there is a run. While one goes on, the sliders change the running load."""
     locked = ShownRun.active | is_refused("start")
     return rx.el.section(
         rx.el.h2("Load"),
@@ -39,7 +38,7 @@ def load_form() -> Part:
             PlanForm.extras != "",
             rx.el.p("The loaded plan also sets: ", PlanForm.extras, class_name="note", data_testid="extras"),
         ),
-        _run_control(),
+        rx.cond(ShownRun.run_id == "", run_control()),
         rx.el.p(PlanForm.problem, class_name="problem", role="alert", id="problem", data_testid="problem"),
         class_name="card form",
         aria_label="Load",
@@ -97,45 +96,4 @@ def _connections(locked: Flag) -> Part:
     return rx.fragment(
         plan.choice_of("connections", "connections", "Connections", CONNECTIONS, locked, info("connections")),
         rx.cond(PlanForm.connections == "some", every),
-    )
-
-
-def _run_control() -> Part:
-    """Start; or, while running, how far the run is and Stop."""
-    progress = Follower.view.progress
-    stop: Handler = PlanForm.stop
-    return rx.cond(
-        ShownRun.active,
-        rx.el.div(
-            rx.el.div(
-                rx.el.span(progress.elapsed + " of " + progress.total, data_testid="progress"),
-                rx.el.span(progress.remaining, class_name="quiet", data_testid="remaining"),
-                class_name="row tabular",
-            ),
-            rx.el.progress(value=progress.percent, max=100, aria_label="Progress", class_name="progress"),
-            stop_button(stop(ShownRun.run_id), ShownRun.stopping, **if_allowed("stop")),
-            why_not("stop"),
-            class_name="run-control",
-        ),
-        rx.el.div(
-            controls.button(
-                rx.cond(PlanForm.starting, "Starting…", "Start"),
-                PlanForm.start,
-                "start",
-                look="primary",
-                icon="play",
-                **if_allowed("start", PlanForm.starting),
-            ),
-            why_not("start"),
-            rx.cond(
-                ShownRun.run_id != "",
-                rx.link(
-                    "Page of the last run: export, baseline, link",
-                    href="/runs/" + ShownRun.run_id,
-                    class_name="back",
-                    data_testid="to-run",
-                ),
-            ),
-            class_name="run-control",
-        ),
     )

@@ -61,7 +61,7 @@ class PlanForm(KeptTexts, rx.State):
     base: the plan that was loaded, as text; what the form does not show comes from it. extras: names of that.
     starting: from Start until the run is shown. refused: why the last Start began no run, "" when it did.
     preview, preview_area: paths of the pattern.
-    adopted: what the running load has of the EDITED fields.
+    adopted: what the running load has of the EDITED fields. is_open: the form is seen beside a run.
     """
 
     base: str = rx.SessionStorage("")
@@ -77,6 +77,7 @@ class PlanForm(KeptTexts, rx.State):
     starting: bool = False
     refused: str = ""
     started: str = ""
+    is_open: bool = True
     adopted: rx.Field[dict[str, float]] = rx.field(default_factory=dict)
 
     @rx.var
@@ -183,6 +184,10 @@ class PlanForm(KeptTexts, rx.State):
             yield self._refuse(error)
 
     @rx.event
+    def open_or_close(self) -> None:
+        self.is_open = not self.is_open
+
+    @rx.event
     async def forget(self) -> None:
         """Back to the defaults."""
         await self.take(DEFAULT)
@@ -204,13 +209,13 @@ class PlanForm(KeptTexts, rx.State):
     async def _begin(self, begin: Callable[[], Awaitable[str]]) -> AsyncIterator[Any]:
         if self.starting:  # pressed twice, before the button was seen to be disabled
             return
-        self.starting, before = True, self.started
+        self.starting, self.is_open, before = True, False, self.started
         yield
         try:
             self.started, self.refused = await begin(), ""
             self._clear()
         except ScaleError as error:
-            self.refused = str(error)
+            self.refused, self.is_open = str(error), True
             yield self._refuse(error)
         finally:
             self.starting = self.started != before

@@ -29,9 +29,9 @@ from scale_app.ui.runs.actions import (
     delete_dialog,
     delete_run,
 )
-from scale_app.ui.shown.panels import happened, panel, run_panels
+from scale_app.ui.shown.panels import happened, panel, run_head, run_panels
 from scale_app.ui.shown.state import Follower, run_of_path
-from scale_app.ui.shown.verdict import checks_panel, experiment_panel, findings_panel
+from scale_app.ui.shown.verdict import checks_panel, experiment_panel, findings_of
 from scale_app.views.presenting import NO_ROW, RunListRow, run_row
 from scale_app.views.view import RunView
 
@@ -87,7 +87,7 @@ def run_page() -> Part:
                 rx.el.div(
                     rx.cond(
                         view.active | view.has_data,
-                        run_panels(view, experiment_panel(follow_by_address=True)),
+                        rx.fragment(run_head(view, experiment_panel(follow_by_address=True)), run_panels(view)),
                         _nothing_measured(view),
                     ),
                     class_name="main-column",
@@ -253,7 +253,7 @@ def _nothing_measured(view: RunView) -> Part:
             data_testid="nothing-measured",
         ),
         checks_panel(),
-        findings_panel(view),
+        rx.cond(view.findings, rx.el.section(findings_of(view), class_name="card", aria_label="Causes")),
         happened(view, "pair"),
         class_name="panels",
     )

@@ -11,10 +11,10 @@ from scale_app.ui.reflex_compat import Handler, Part, Text
 from scale_app.ui.shown import charts
 from scale_app.ui.shown.charts import heat_legend, heat_map, placed
 from scale_app.ui.shown.state import PodRows
-from scale_app.ui.shown.verdict import checks_panel, findings_panel, verdict_card
+from scale_app.ui.shown.verdict import checks_panel, verdict_card
 from scale_app.views.charts import time_charts
 from scale_app.views.pod_table import BAR, COLUMNS, OUTLIER
-from scale_app.views.view import AlertRow, ErrorRow, Happening, RunView
+from scale_app.views.view import ErrorRow, Happening, RunView
 
 NAME_END = 9
 
@@ -37,16 +37,18 @@ def panel(title: str, *inside: Part, note: Text = "", look: str = "", about: str
     )
 
 
-def run_panels(view: RunView, experiment: Part) -> Part:
-    """Everything about one run, in reading order. experiment: what would decide it, or what it decided."""
+def run_head(view: RunView, experiment: Part) -> Part:
+    """What a run says, before any picture. experiment: what would decide it, or what it decided."""
     return rx.el.div(
-        _notices(view),
-        verdict_card(view),
-        checks_panel(),
-        findings_panel(view),
-        experiment,
+        _notices(view), verdict_card(view, experiment), checks_panel(), class_name="panels", data_testid="run-head"
+    )
+
+
+def run_panels(view: RunView, before: Part = None) -> Part:
+    """The pictures and lists of a run, in reading order. before: what stands above the pictures."""
+    return rx.el.div(
         # A run that failed before a pod answered has nothing to draw; empty axes would only look broken.
-        rx.cond(view.active | view.has_data, _pictures(view)),
+        rx.cond(view.active | view.has_data, rx.fragment(before or rx.fragment(), _pictures(view))),
         happened(view, "pair lazy"),
         class_name="panels",
     )
@@ -82,7 +84,7 @@ def _charts(view: RunView) -> Part:
             )
             for chart in time_charts(view.times)
         ],
-        class_name="pair",
+        class_name="pair charts",
     )
 
 
@@ -91,7 +93,7 @@ def _no_pod() -> Part:
 
 
 def _notices(view: RunView) -> Part:
-    """What must not be missed: an alert, invented counts, why a run failed."""
+    """What must not be missed: invented counts, why a run failed."""
     return rx.el.div(
         rx.cond(
             view.source == "simulated",
@@ -113,15 +115,9 @@ def _notices(view: RunView) -> Part:
             view.generator != "",
             notice("gauge", rx.el.span(view.generator, data_testid="generator-limit"), look="notice notice-bad"),
         ),
-        rx.foreach(view.alerts, _alert),
         class_name="notices",
         aria_live="polite",
     )
-
-
-def _alert(alert: AlertRow) -> Part:
-    said = rx.el.span(rx.el.strong(alert.title, ". "), alert.message, info("alerts"))
-    return notice("triangle-alert", said, look="notice notice-alert", data_testid="alert")
 
 
 def happened(view: RunView, look: str) -> Part:

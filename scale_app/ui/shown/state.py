@@ -34,7 +34,7 @@ from scale_app.ui.shown.viewers import (
 )
 from scale_app.views.comparing import sequel_of
 from scale_app.views.pod_table import COLUMNS, TEXT_COLUMNS
-from scale_app.views.sentences import check_rows
+from scale_app.views.sentences import alert_title, check_rows
 from scale_app.views.view import NO_SEQUEL, NOTHING, CheckRow, OtherRun, RunView, Sequel
 
 Item = tuple[str, Event]
@@ -197,7 +197,7 @@ async def _take(tab: Follower, own: Tab, following: Following, batch: list[Item]
             following.take(event)
             told = True
             if isinstance(event, AlertRaised):
-                toasts.append(rx.toast.warning(event.alert.message, duration=10_000))
+                toasts.append(rx.toast.warning(alert_title(event.alert), duration=10_000))
     only_figures = all(isinstance(event, SnapshotTaken) for _, event in batch)
     if turned or (told and (own.due or not only_figures)):
         await _push(tab, own, following, turned)
@@ -242,7 +242,7 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
         # What others are still told of the former run must not come after the new one.
         await VIEWERS.leave(own.session, own)
     async with tab:
-        tab.view, tab.ready = view, True
+        first, tab.view, tab.ready = not tab.ready, view, True
         tab.beat += 1
         set_changed(tab, sequel=sequel, checks=checks, others=others, notify_problem=wiring.hub().notify_problem)
         (await tab.get_state(ShownRun)).show(record)
@@ -250,6 +250,8 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
         rows.show(record)
         viewed = Viewed(rows.run_id, rows.by, rows.descending)
         form = await tab.get_state(PlanForm)
+        if first:
+            form.is_open = not view.active
         if form.starting and (turned or view.run_id == form.started):
             form.starting = False
         if record and record.state.active:

@@ -1,7 +1,6 @@
-"""The verdict: score, grade, a sentence, the score on a scale beside chance, and the headline figures.
+"""The verdict: a word, a sentence, why and what to do, and the headline figures, smaller.
 
-Below it why: the causes that fit and what to change, the second run that would decide between them, and what it
-decided.
+Below it the thresholds, the second run that would decide between causes, and what it decided.
 """
 
 from __future__ import annotations
@@ -11,76 +10,91 @@ from typing import Any
 import reflex as rx
 
 from scale_app.domain.balance import THRESHOLD
-from scale_app.pictures.balance import RING
 from scale_app.ui import controls
 from scale_app.ui.callers import if_allowed
-from scale_app.ui.display import explained, info
+from scale_app.ui.display import explaining, info, notice
 from scale_app.ui.plan.state import PlanForm
 from scale_app.ui.reflex_compat import Handler, Part, Text
 from scale_app.ui.shown.charts import placed
 from scale_app.ui.shown.state import Follower
 from scale_app.views.charts import SCALE_TICKS, THRESHOLD_AT
-from scale_app.views.view import CheckRow, FindingRow, HeadlineFigures, RunView
+from scale_app.views.view import AlertRow, CheckRow, FindingRow, HeadlineFigures, RunView
 
 
-def verdict_card(view: RunView) -> Part:
-    """Score, grade, the verdict as a sentence, the scale, what would decide, and the headline figures."""
+def verdict_card(view: RunView, experiment: Part) -> Part:
+    """The verdict in a word, a sentence that names the pod, why and what to do; the figures beside it, smaller.
+
+    experiment: what would decide, or what it decided; here, where its coming moves nothing else.
+    """
     figures = view.figures
-    sentence = rx.cond(figures.sentence != "", figures.sentence, "Waiting for the first answers from the pods.")
-    decides = rx.el.span(figures.decides, class_name="decides", data_testid="decides")
+    says = rx.cond(figures.says != "", figures.says, "Waiting for the first answers from the pods.")
     return rx.el.section(
         rx.el.div(
-            _gauge(figures),
-            rx.el.div(
-                rx.el.div(
-                    rx.el.h2("Balance", info("score")),
-                    rx.el.span(figures.kind_text, class_name="badge", data_kind=figures.kind, data_testid="verdict"),
-                    info("verdict"),
-                    rx.cond(figures.decides != "", decides),
-                    class_name="head-line",
-                ),
-                rx.el.p(sentence, class_name="sentence", data_testid="sentence"),
-                _scale(figures),
-                class_name="verdict-text",
+            rx.el.h2(
+                rx.el.span(figures.kind_text, class_name="verdict-word", data_testid="verdict"),
+                info("verdict"),
+                class_name="head-line",
             ),
-            class_name="verdict",
+            rx.el.p(says, class_name="sentence", data_testid="sentence"),
+            rx.cond(figures.prospect != "", _prospect(view)),
+            rx.foreach(view.alerts, _alert),
+            findings_of(view),
+            experiment,
+            class_name="verdict-text",
         ),
-        rx.el.dl(
-            _figure("Requests", figures.requests, figures.requests_note, "requests", "requests"),
-            _figure("Requests/s", figures.rate, figures.rate_note, "rate", "rate"),
-            _figure("Spread (CV)", figures.cv, figures.cv_note, "cv", "cv"),
-            _figure("Latency p95", figures.p95, figures.p95_note, "p95", "latency"),
-            _figure("Failures", figures.failures, figures.failures_note, "failures", "failures"),
-            class_name="figures",
-        ),
+        _figures(figures),
         class_name="card verdict-card",
-        aria_label="Balance",
+        data_kind=figures.kind,
+        aria_label="Verdict",
         aria_busy=(view.state == "starting") | (view.state == "running") & ~view.has_data,
     )
 
 
-def _gauge(figures: HeadlineFigures) -> Part:
-    """The score as a half ring with the figure inside."""
+def _prospect(view: RunView) -> Part:
+    """What would decide, and while a run goes on how far it is."""
+    toward = rx.el.progress(
+        value=view.figures.toward_percent, max=100, aria_label="Progress to a verdict", class_name="progress"
+    )
     return rx.el.div(
-        rx.el.svg(
-            rx.el.path(d=RING, class_name="ring"),
-            rx.el.path(d=figures.gauge, class_name="ring-score"),
-            view_box="0 0 200 110",
-            role="img",
-            aria_label=figures.gauge_label,
-            class_name="gauge-svg",
+        rx.cond(view.active & (view.figures.toward_percent > 0), toward),
+        rx.el.p(view.figures.prospect, class_name="quiet", data_testid="prospect"),
+        class_name="prospect",
+    )
+
+
+def _alert(alert: AlertRow) -> Part:
+    """A line of the card: an alert is about the verdict that stands above it."""
+    message = rx.cond(alert.message != "", rx.fragment(". ", alert.message))
+    said = rx.el.span(rx.el.strong(explaining(alert.title, "alerts")), message)
+    return notice("triangle-alert", said, look="alert-line", size=16, data_testid="alert")
+
+
+def _figures(figures: HeadlineFigures) -> Part:
+    """Score, interval and the rest; the scale that has the score beside chance opens below them."""
+    grade = rx.el.span(
+        explaining(rx.cond(figures.grade != "", "Grade " + figures.grade, "No grade yet"), "grade"), data_testid="grade"
+    )
+    interval = rx.cond(figures.interval_text != "", figures.interval_text, "–")
+    return rx.el.div(
+        rx.el.dl(
+            _figure("Score", figures.score, grade, "score", "score"),
+            _figure("Interval", interval, "chance removed", "figure-interval", "interval"),
+            _figure("Requests", figures.requests, figures.requests_note, "figure-requests", "requests"),
+            _figure("Requests/s", figures.rate, figures.rate_note, "figure-rate", "rate"),
+            _figure("Latency p95", figures.p95, figures.p95_note, "figure-p95", "latency"),
+            _figure("Failures", figures.failures, figures.failures_note, "figure-failures", "failures"),
+            class_name="figures",
         ),
-        rx.el.div(
-            rx.el.div(figures.score, class_name="gauge-score", data_testid="score"),
-            rx.el.div(
-                rx.el.span(rx.cond(figures.grade != "", "Grade " + figures.grade, "No grade yet"), data_testid="grade"),
-                info("grade"),
-                class_name="quiet",
+        rx.el.details(
+            rx.el.summary("Details", data_testid="more-figures"),
+            _scale(figures),
+            rx.el.dl(
+                _figure("Spread (CV)", figures.cv, figures.cv_note, "figure-cv", "cv"),
+                class_name="figures",
             ),
-            class_name="gauge-text",
+            class_name="fold",
         ),
-        class_name="gauge",
-        data_kind=figures.kind,
+        class_name="verdict-figures",
     )
 
 
@@ -139,10 +153,10 @@ def _strip_key(look: str, text: str, value: Text, about: str = "") -> Part:
 
 
 def _figure(label: str, value: Text, note: Text, name: str, about: str) -> Part:
-    """One headline figure. about: what its info button explains."""
+    """One headline figure. name: its test id; about: what its label explains."""
     return rx.el.div(
-        rx.el.dt(explained(label, about)),
-        rx.el.dd(value, class_name="figure-value", data_testid=f"figure-{name}"),
+        rx.el.dt(explaining(label, about)),
+        rx.el.dd(value, class_name="figure-value", data_testid=name),
         rx.el.dd(note, class_name="quiet"),
         class_name="figure",
     )
@@ -167,57 +181,61 @@ def _check(check: CheckRow) -> Part:
     return rx.el.li(badge, rx.el.strong(check.name), " ", check.sentence, data_testid="check")
 
 
-def findings_panel(view: RunView) -> Part:
-    """The causes that fit; a quiet line when none does though there is something to explain; else nothing."""
+def findings_of(view: RunView) -> Part:
+    """The causes that fit, the first one whole; a quiet line when none does though there is something to explain."""
     return rx.cond(
         view.findings,
-        rx.el.section(
-            rx.el.h2("Likely causes", info("findings")),
-            rx.el.div(
-                rx.foreach(view.findings, _finding),
-                class_name="findings",
-                tab_index=0,
-                role="region",
-                aria_label="List of causes",
-            ),
-            class_name="card findings-card",
-            aria_label="Likely causes",
+        rx.el.div(
+            rx.foreach(view.findings, lambda finding, place: rx.cond(place == 0, _first(finding), _further(finding))),
+            class_name="findings",
             data_testid="findings",
         ),
-        rx.cond(
-            view.findings_note != "",
-            rx.el.p(view.findings_note, class_name="card quiet-card quiet", data_testid="no-findings"),
-        ),
+        rx.cond(view.findings_note != "", rx.el.p(view.findings_note, class_name="quiet", data_testid="no-findings")),
     )
 
 
-def _finding(finding: FindingRow) -> Part:
-    return rx.el.article(
-        rx.el.div(
-            rx.el.h3(finding.title),
-            rx.el.span(finding.certainty_text, class_name="badge", data_certainty=finding.certainty),
-            class_name="head-line",
-        ),
+def _first(finding: FindingRow) -> Part:
+    return _article(finding, _certain(finding, rx.el.h3), *_told(finding))
+
+
+def _further(finding: FindingRow) -> Part:
+    """A line that opens."""
+    line = rx.el.summary(_certain(finding, rx.el.span))
+    return _article(finding, rx.el.details(line, *_told(finding), class_name="fold"))
+
+
+def _article(finding: FindingRow, *inside: Part) -> Part:
+    return rx.el.article(*inside, class_name="finding", data_testid="finding", data_code=finding.code, key=finding.code)
+
+
+def _certain(finding: FindingRow, heading: Any) -> Part:
+    certainty = rx.el.span(finding.certainty_text, class_name="badge", data_certainty=finding.certainty)
+    return rx.el.span(heading(finding.title, class_name="finding-title"), certainty, class_name="head-line")
+
+
+def _told(finding: FindingRow) -> tuple[Part, ...]:
+    """Evidence and remedy; what the cause is in general, and the patch, open."""
+    more = rx.el.details(
+        rx.el.summary("How it works", rx.cond(finding.patch != "", ", and a patch for the manifest", "")),
         rx.el.p(finding.cause),
-        rx.el.p(finding.evidence, class_name="quiet"),
-        rx.el.p(rx.el.strong("What to do: "), finding.remedy),
         rx.cond(finding.patch != "", _patch(finding)),
-        class_name="finding",
-        data_testid="finding",
-        data_code=finding.code,
-        key=finding.code,
+        class_name="fold",
+    )
+    return (
+        rx.el.p(rx.el.strong(explaining("Why", "findings"), ": "), finding.evidence),
+        rx.el.p(rx.el.strong("What to do: "), finding.remedy),
+        more,
     )
 
 
 def _patch(finding: FindingRow) -> Part:
-    patch = controls.to_copy(
+    return controls.to_copy(
         finding.patch,
         "Patch for " + finding.title,
         "Copy the patch for " + finding.title,
         "The patch was copied.",
         "copy-patch",
     )
-    return rx.el.details(rx.el.summary("Manifest patch"), patch, class_name="fold")
 
 
 def experiment_panel(follow_by_address: bool = False) -> Part:
@@ -230,7 +248,7 @@ def _conclusion() -> Part:
     return rx.cond(
         sequel.first_id != "",
         rx.el.section(
-            rx.el.h2(rx.cond(sequel.conclusion != "", "Result of the experiment", "Experiment")),
+            rx.el.h3(rx.cond(sequel.conclusion != "", "Result of the experiment", "Experiment")),
             rx.cond(sequel.conclusion != "", rx.el.p(sequel.conclusion, data_testid="conclusion")),
             rx.cond(sequel.sentence != "", rx.el.p(sequel.sentence, class_name="quiet")),
             rx.el.p(
@@ -241,7 +259,7 @@ def _conclusion() -> Part:
                 ),
                 class_name="links",
             ),
-            class_name="card stack",
+            class_name="stack offer-box",
             aria_label="Experiment",
         ),
     )
@@ -253,7 +271,7 @@ def _offer(follow_by_address: bool) -> Part:
         Follower.sequel.reason != "",
         rx.el.section(
             rx.el.div(
-                rx.el.h2("Decide with a second run"),
+                rx.el.h3("Decide with a second run"),
                 rx.el.p(Follower.sequel.reason, data_testid="experiment-reason"),
                 rx.el.p("It sends: ", Follower.sequel.plan, ".", class_name="quiet", data_testid="experiment-plan"),
                 class_name="stack",
@@ -265,7 +283,7 @@ def _offer(follow_by_address: bool) -> Part:
                 icon="flask-conical",
                 **if_allowed("experiment", PlanForm.starting),
             ),
-            class_name="card offer",
+            class_name="offer offer-box",
             aria_label="Decide with a second run",
         ),
     )

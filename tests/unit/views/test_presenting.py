@@ -58,12 +58,13 @@ def test_a_failed_run_shows_its_message():
 def test_the_rate_of_a_run_that_has_ended_is_not_said_to_be_by_nobody():
     assert figures(snapshot(users=40)).rate_note == "by 40 users"
     assert figures(snapshot(users=0)).rate_note == "in the last 10 s"
+    assert figures(snapshot(users=0, elapsed_s=2.2)).rate_note == "in the last 2 s"
 
 
 def test_the_alert_and_the_verdict_come_word_for_word():
     alert = Alert("verdict", 0.2, 0.95, "Pod a gets too much.", 3.0)
     view = run_view(record(snapshot(alert=alert, alerts=(alert,))), [])
-    assert [(row.title, row.message) for row in view.alerts] == [("Imbalance", "Pod a gets too much.")]
+    assert [row.title for row in view.alerts] == ["Imbalance alert since 0:03"]
     assert view.figures.sentence == "Pod a gets twice its fair share."
     assert view.figures.kind == "UNEVEN"
 
@@ -118,8 +119,10 @@ def test_an_alert_that_is_on_is_shaded_to_the_end():
 
 def test_what_would_decide_is_told_beside_the_verdict():
     undecided = Verdict(VerdictKind.UNDECIDED, "Too early.", picks_to_decide=1_234, connections_known=True)
-    assert figures(snapshot(verdict=undecided)).decides == "About 1,230 more connections would decide"
-    assert figures(snapshot()).decides == ""
+    assert figures(snapshot(verdict=dataclasses.replace(undecided, unit="connection"))).toward_percent == round(
+        100 * 100 / 1_334
+    )
+    assert figures(snapshot()).toward_percent == 0
 
 
 def test_what_is_not_certain_of_the_generator_is_not_told_as_certain():
