@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tests.proxies import address, envoy_of, listener, urls_of
-from tests.serving import free_port
+from tests.serving import fetch, free_port
 
-SLOW_START_S = 24
+SLOW_START_S = 60
 EJECTING = {"consecutive_5xx": 5, "interval": "0.5s", "base_ejection_time": "4s", "max_ejection_percent": 50}
 SLOWLY = {"slow_start_window": f"{SLOW_START_S}s"}
 KEEPING = {"lb_policy": "ROUND_ROBIN"}
@@ -31,11 +32,18 @@ RESOURCE = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 
 @dataclass(frozen=True, slots=True)
 class ChangingEnvoy:
-    """urls: {policy: URL of its listener}. pods: the ports of all pods."""
+    """urls: {policy: URL of its listener}. pods: the ports of all pods. admin: the port of Envoy's own pages."""
 
     folder: Path
     urls: Mapping[str, str]
     pods: Sequence[int]
+    admin: int
+
+    def ejections(self, policy: str) -> int:
+        """How often it has ejected a pod."""
+        name = f"cluster.{policy}.outlier_detection.ejections_enforced_total"
+        _, page = fetch(f"http://127.0.0.1:{self.admin}/stats?filter={quote(name)}")
+        return int(page.split()[-1])
 
     def has(self, policy: str, *pods: int) -> None:
         """The policy shares among these pods, by their numbers."""
@@ -60,12 +68,12 @@ class ChangingEnvoy:
 @contextlib.contextmanager
 def changing_envoy(folder: Path, pods: Sequence[int]) -> Iterator[ChangingEnvoy]:
     """Each policy has all of the pods at first."""
-    proxies = {name: free_port() for name in POLICIES}
-    envoy = ChangingEnvoy(folder, urls_of(proxies), pods)
+    proxies, admin = {name: free_port() for name in POLICIES}, free_port()
+    envoy = ChangingEnvoy(folder, urls_of(proxies), pods, admin)
     for name in POLICIES:
         envoy.has(name, *range(len(pods)))
     listeners = [listener(name, port) for name, port in proxies.items()]
-    with envoy_of(folder, listeners, [_cluster(folder, name) for name in POLICIES], free_port(), proxies["keeps"]):
+    with envoy_of(folder, listeners, [_cluster(folder, name) for name in POLICIES], admin, proxies["keeps"]):
         yield envoy
 
 

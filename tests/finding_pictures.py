@@ -45,6 +45,7 @@ SETTINGS = {
     "layer7_weights": "proxy: weights 4:3:3:3:3",
     "late_pods": "keep-alive, scaled from 5 to 8 pods in mid-run",
     "taken_up_late": "a new connection every few requests, scaled up, a proxy that reads its list of pods seldom",
+    "slow_start": "proxy: slow start of 24 s, scaled up in mid-run",
     "unready_pods": "a pod that was killed",
     "failing_magnet": "least connections, and a pod that fails at once",
     "failing_pod": "a pod that fails",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scale_app.domain.events import PodChange
+from scale_app.domain.rise import Rise
 from scale_app.domain.samples import PodSeen
 
 GRACE_S = 10.0
@@ -38,6 +39,7 @@ class Late:
 
 class Grace:
     """Which pods are in their grace; late: those of the new ones that did not get their share in it, or have not yet.
+    rises: of all that came and did not go, how they got their share.
 
     Times (at_s) are those of samples.
     """
@@ -46,6 +48,7 @@ class Grace:
         self._came_s: dict[str, float] = {}
         self._ends_s: dict[str, float] = {}
         self.late: dict[str, Late] = {}
+        self.rises: dict[str, Rise] = {}
 
     @property
     def pods(self) -> frozenset[str]:
@@ -59,6 +62,7 @@ class Grace:
     def changed(self, at_s: float, name: str, change: PodChange, pod: PodSeen | None) -> None:
         """Take a change of a pod, which is None when it is not listed any more."""
         self.late.pop(name, None)
+        self.rises.pop(name, None)
         if pod is None or pod.terminating or not pod.ready:
             self._came_s.pop(name, None)
             if change in ("terminating", "unready", "left"):
@@ -66,14 +70,17 @@ class Grace:
         else:
             self._ends_s.pop(name, None)
             self._came_s[name] = at_s
+            self.rises[name] = Rise(at_s)
 
     def excused(self, at_s: float, got: Mapping[str, int], due: Mapping[str, float]) -> dict[str, float]:
         """What pods in grace expect of an interval that ends at this time: what they got.
 
-        got: by each of these, and by those that are late. due: what each ready pod would expect without grace; who got
-        about that needs no more patience afterwards.
+        got: by each of these, and by those that are late or rise. due: what each ready pod would expect without grace;
+        who got about that needs no more patience afterwards.
         """
         self._note_late(at_s, got, due)
+        for name, rise in self.rises.items():
+            rise.add(at_s, got.get(name, 0), due.get(name, 0.0))
         for since_s in (self._came_s, self._ends_s):
             for name in [name for name, began_s in since_s.items() if at_s - began_s > GRACE_S]:
                 del since_s[name]

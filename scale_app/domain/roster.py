@@ -15,6 +15,7 @@ from dataclasses import fields
 from scale_app.domain.cluster import ServiceSettings
 from scale_app.domain.events import ClusterChange, ClusterChanged, PodChange
 from scale_app.domain.grace import Grace, Late
+from scale_app.domain.rise import Rise
 from scale_app.domain.samples import PodSeen, PodsSample, PodUsage
 from scale_app.domain.weights import weights_of
 
@@ -76,6 +77,11 @@ class Roster:
         return self._grace.late
 
     @property
+    def rises(self) -> Mapping[str, Rise]:
+        """How pods that came in mid-run got their share since."""
+        return self._grace.rises
+
+    @property
     def arriving(self) -> int:
         """How many pods became ready so lately that nothing is expected of them."""
         return self._grace.arriving
@@ -83,7 +89,7 @@ class Roster:
     def expect(self, at_s: float, requests: int, got: Mapping[str, int] | None = None) -> dict[str, float]:
         """Expected requests per pod for the interval that ends at `at_s`; begins the next interval.
 
-        got: what each pod that is in grace or late answered in the interval.
+        got: what each pod that is in grace, late or rises answered in the interval.
         """
         self._count_ready_time(at_s)
         ready_s, self._ready_s = self._ready_s, {}

@@ -13,6 +13,7 @@ from scale_app.domain.histogram import Histogram
 from scale_app.domain.judgement import SLIDING_FROM, UNEVEN_FROM
 from scale_app.domain.numerics import np
 from scale_app.domain.picks import Loads, freshness_of, kept
+from scale_app.domain.rise import Rise
 from scale_app.domain.samples import PodCount
 from scale_app.domain.unanswered import ONLY_FIRST_FROM, Silent, filled, of_both, of_silence, pods_unseen, silent_pods
 from scale_app.domain.verdict import Verdict, VerdictKind, as_estimate, as_undecided, judge, judge_at_any_time, settled
@@ -199,6 +200,7 @@ class Figures:
     recent, minute: the last RECENT_S and MINUTE_S of it. since_alert: since the last alert on the balance was over, the
     whole before any was. with_warm_up: since the load began; its connections are not followed. quiet: since pods have
     stopped answering. ejections: of pods that failed and got nothing after that, times in seconds since the load began.
+    rises: of pods that came in mid-run.
     """
 
     whole: Window
@@ -210,6 +212,7 @@ class Figures:
     with_warm_up: Window
     quiet: tuple[Window, ...] = ()
     ejections: Mapping[str, Ejection] = field(default_factory=dict)
+    rises: Mapping[str, Rise] = field(default_factory=dict)
 
     @cached_property
     def silent(self) -> Silent | None:

@@ -110,7 +110,9 @@ class Windows:
         since_alert = whole if self._anew is None else self._between(*self._anew)
         begun = whole if self._began is self._start else self._between(self._began, {})
         ejections = self._ejections.by_pod(self._began.sample.at_s)
-        return Figures(whole, balance, verdict, recent, minute, since_alert, begun, quiet, ejections)
+        return Figures(
+            whole, balance, verdict, recent, minute, since_alert, begun, quiet, ejections, self._roster.rises
+        )
 
     def alert_over(self) -> None:
         """An alert on the balance has ended: what was before it is no evidence for another one."""
@@ -156,7 +158,7 @@ class Windows:
     def _expect(self, sample: TrafficSample, counted: Mapping[Source, Counted], source: Source) -> Mapping[str, float]:
         """Requests due since the last sample to each pod that is not in grace."""
         earlier, excused = self._marks[-1], self._roster.in_grace
-        got = answered_since({*excused, *self._roster.late}, earlier, sample, counted, source)
+        got = answered_since({*excused, *self._roster.late, *self._roster.rises}, earlier, sample, counted, source)
         gained = self._roster.expect(sample.at_s, sample.answered - earlier.sample.answered, got)
         self._by_weight.observe(self._expected, gained, excused, self._roster.relative(self._weights))
         for name, requests in gained.items():

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.domain.events import SnapshotTaken
+from scale_app.domain.grace import GRACE_S
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.snapshot import Finding, Snapshot
 from scale_app.domain.verdict import VerdictKind
 from scale_app.service.hub import Hub
-from tests.changing_envoy import ChangingEnvoy, changing_envoy
+from tests.changing_envoy import SLOW_START_S, ChangingEnvoy, changing_envoy
 from tests.fake_api_server import FakeApiServer
 from tests.integration.hubs import opened_hub, seen
 from tests.kubernetes_objects import endpoint, endpoint_slice, service
@@ -23,8 +25,17 @@ from tests.proxies import ENVOY, FAILING, NGINX, RESETTING, nginx_running
 
 PLAN = LoadPlan(users=20, spawn_rate=200, duration_s=120, requests_per_connection=None, think_time_s=0.1)
 PODS = 5
-BEGINS_S, LEAST_S, LEAST_REQUESTS = 4.0, 24.0, 2_000
+BEGINS_S, LEAST_S, LATE_S, LEAST_REQUESTS = 4.0, 24.0, GRACE_S + 4, 2_000
 """What the scene is about begins then; a run goes on for so long and for as many requests, on any machine."""
+MOST_S = BEGINS_S + 1.5 * SLOW_START_S
+NAMED = {
+    "ejects": "and got none since",
+    "ejects again": "such times so far",
+    "ejects unnamed": "and got none since",
+    "slow start": "as with a slow start of about",
+}
+ENOUGH = 9_000
+"""Requests in MOST_S from which a slow start can be told from jumps."""
 
 pytestmark = [
     pytest.mark.alone,
@@ -50,8 +61,14 @@ class Place:
         self.server.put("services", service(self.service))
         self.server.put("endpointslices", endpoint_slice(*endpoints, service=self.service))
 
-    def does(self, what: str) -> Path:
-        """While this file is there, pod 0 does it."""
+    def begins(self, what: str) -> None:
+        """From now on pod 0 does it."""
+        self._file(what).touch()
+
+    def ends(self, what: str) -> None:
+        self._file(what).unlink()
+
+    def _file(self, what: str) -> Path:
         return self.envoy.folder / what.format(number=0, policy=self.policy)
 
 
@@ -59,31 +76,47 @@ Change = Callable[[Place], Awaitable[None]]
 
 
 async def fails(place: Place) -> None:
-    place.does(FAILING).touch()
+    place.begins(FAILING)
 
 
-async def fails_for_a_moment(place: Place) -> None:
-    place.does(FAILING).touch()
-    await asyncio.sleep(1.5)
-    place.does(FAILING).unlink()
+async def fails_until_it_is_ejected(place: Place) -> None:
+    await _until_ejected(place, FAILING)
 
 
-async def resets_for_a_moment(place: Place) -> None:
-    place.does(RESETTING).touch()
-    await asyncio.sleep(1.5)
-    place.does(RESETTING).unlink()
+async def resets_until_it_is_ejected(place: Place) -> None:
+    await _until_ejected(place, RESETTING)
+
+
+async def _until_ejected(place: Place, what: str) -> None:
+    place.begins(what)
+    while not await asyncio.to_thread(place.envoy.ejections, place.policy):
+        await asyncio.sleep(0.1)
+    place.ends(what)
 
 
 async def is_left_out(place: Place) -> None:
     place.envoy.has(place.policy, *range(1, PODS))
 
 
+async def gets_a_pod(place: Place) -> None:
+    place.lists(*range(PODS))
+    place.envoy.has(place.policy, *range(PODS))
+
+
+async def gets_a_pod_late(place: Place) -> None:
+    place.lists(*range(PODS))
+    await asyncio.sleep(LATE_S)
+    place.envoy.has(place.policy, *range(PODS))
+
+
 SCENES: Mapping[str, Change] = {
-    "ejects": fails_for_a_moment,
+    "ejects": fails_until_it_is_ejected,
     "ejects again": fails,
-    "ejects unnamed": resets_for_a_moment,
+    "ejects unnamed": resets_until_it_is_ejected,
     "keeps": fails,
     "subset": is_left_out,
+    "slow start": gets_a_pod,
+    "late": gets_a_pod_late,
 }
 
 
@@ -102,8 +135,9 @@ class Told:
         return {finding.code for snapshot in self.snapshots for finding in snapshot.findings}
 
     def cause(self, code: str) -> Finding:
-        """At the end."""
-        return next(finding for finding in self.last.findings if finding.code == code)
+        """As it was named last."""
+        findings = (finding for snapshot in reversed(self.snapshots) for finding in snapshot.findings)
+        return next(finding for finding in findings if finding.code == code)
 
 
 Runs = Mapping[str, Told]
@@ -129,25 +163,37 @@ async def _all(envoy: ChangingEnvoy, folder: Path) -> Runs:
 
 
 async def _played(hub: Hub, place: Place) -> Told:
-    place.lists(*range(PODS))
-    plan = replace(PLAN, target_url=place.envoy.urls[place.policy], service=f"shop/{place.service}")
+    grows = place.policy in ("slow start", "late")
+    if grows:
+        place.envoy.has(place.policy, *range(PODS - 1))
+    place.lists(*range(PODS - grows))
+    each = 5 if grows else None
+    url = place.envoy.urls[place.policy]
+    plan = replace(PLAN, target_url=url, service=f"shop/{place.service}", requests_per_connection=each)
     run_id = await hub.start(plan)
     follows = asyncio.create_task(seen(hub, run_id))
-    await _until(hub, run_id, BEGINS_S, 0)
+    await _until(hub, run_id, lambda now: now.elapsed_s >= BEGINS_S)
     began = (await hub.run(run_id)).last
     await SCENES[place.policy](place)
-    await _until(hub, run_id, LEAST_S, LEAST_REQUESTS)
+    await _until(hub, run_id, partial(_enough, place.policy))
     await hub.stop(run_id)
     events, _ = await follows
     snapshots = [event.snapshot for event in events if isinstance(event, SnapshotTaken)]
     return Told([each for each in snapshots if began and each.elapsed_s > began.elapsed_s])
 
 
-async def _until(hub: Hub, run_id: str, elapsed_s: float, requests: int) -> None:
+def _enough(policy: str, now: Snapshot) -> bool:
+    """What is to be named has been, or the time for it is over; on a busy machine it takes longer."""
+    if policy in NAMED and now.elapsed_s < MOST_S:
+        return any(NAMED[policy] in finding.evidence for finding in now.findings)
+    least_s = LEAST_S + (LATE_S if policy == "late" else 0.0)
+    return now.elapsed_s >= least_s and now.requests >= LEAST_REQUESTS
+
+
+async def _until(hub: Hub, run_id: str, enough: Callable[[Snapshot], bool]) -> None:
     async with hub.subscribe(run_id) as events:
         async for _, event in events:
-            now = event.snapshot if isinstance(event, SnapshotTaken) else None
-            if now and now.elapsed_s >= elapsed_s and now.requests >= requests:
+            if isinstance(event, SnapshotTaken) and enough(event.snapshot):
                 return
 
 
@@ -184,3 +230,20 @@ def test_a_pod_that_is_left_out_without_failing_is_not_said_to_be_ejected(runs: 
     told = runs["subset"]
     assert told.cause("layer7_left_out").pods == ("shop-0",)
     assert "layer7_ejected" not in told.ever
+
+
+def test_a_slow_start_is_named_with_about_its_window(runs: Runs) -> None:
+    told = runs["slow start"]
+    if told.last.requests < ENOUGH and "slow_start" not in told.ever:
+        pytest.skip("this machine is too busy to send what it takes")
+    cause = told.cause("slow_start")
+    assert cause.pods == ("shop-4",)
+    window_s = float(cause.evidence.split(" of about ")[1].split(" s")[0])
+    assert window_s == pytest.approx(SLOW_START_S, rel=0.35)
+    assert not {"taken_up_late", "late_pods", "layer7_left_out"} & told.ever
+
+
+def test_a_pod_that_is_taken_up_late_at_once_has_no_slow_start(runs: Runs) -> None:
+    told = runs["late"]
+    assert told.cause("taken_up_late").pods == ("shop-4",)
+    assert "slow_start" not in told.ever

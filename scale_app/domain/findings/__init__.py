@@ -31,6 +31,7 @@ CAUSES: tuple[Cause, ...] = (
     proxy.layer7_weights,
     connections.late_pods,
     connections.taken_up_late,
+    connections.slow_start,
     pods.unready_pods,
     pods.failing_magnet,
     pods.failing_pod,

@@ -27,10 +27,11 @@ def late_pods(facts: Facts) -> Found | None:
     less than their due."""
     if not facts.changes or not facts.some_pinned:
         return None
+    otherwise = {*facts.silent_pods, *facts.taken_up_slowly}
     came_s = {
         change.pod: change.elapsed_s
         for change in facts.changes
-        if change.change in ("joined", "ready") and change.pod not in facts.silent_pods
+        if change.change in ("joined", "ready") and change.pod not in otherwise
     }
     due = facts.due(came_s)
     window = facts.figures.recent
@@ -64,7 +65,7 @@ def _fair_from(due: float) -> float:
     cause="New connections do not reach a pod that has become ready: the proxy has learned of it late, or has not yet.",
     shown_by="when a pod became ready, and when it got its share of new connections for the first time",
     remedy="Wait, then run again. If it stays so, check how the proxy learns of pods: kube-proxy on the client's node, "
-    "the watch or DNS cache of an ingress or mesh, slow start.",
+    "the watch or DNS cache of an ingress or mesh.",
 )
 def taken_up_late(facts: Facts) -> Found | None:
     """Fires where connections are short, for pods that stand out by what they missed. In their grace nothing is due to
@@ -84,7 +85,30 @@ def taken_up_late(facts: Facts) -> Found | None:
     return Found("likely", evidence, late)
 
 
+@cause(
+    code="slow_start",
+    title="The balancer raises the share of new pods slowly",
+    cause="A slow start gives a pod that has become ready little at first, then more and more, so that it can warm up.",
+    shown_by="the share of a pod since it became ready, which grew steadily and not in one or two jumps",
+    remedy="Wait until it is over, then run again. If it is longer than the pods need to warm up, shorten it: Envoy "
+    "slow_start_window, Istio warmup, a target group's slow start. If there is none, look at how pods start.",
+)
+def slow_start(facts: Facts) -> Found | None:
+    """Likely where even two jumps do not explain the growth, as of two proxies that learn of the pod one by one."""
+    if not (slowly := facts.taken_up_slowly):
+        return None
+    name, grew = max(slowly.items(), key=lambda item: item[1].log_two_jumps)
+    came_s = max((change.elapsed_s for change in facts.changes if change.pod == name), default=0.0)
+    evidence = (
+        f"{name} became ready after {came_s:.0f} s; in {grew.seconds:.0f} s its share grew steadily from "
+        f"{percent(grew.first)} to {percent(grew.last)} of the fair one, as with a slow start of about "
+        f"{grew.window_s:.0f} s."
+    )
+    return Found("likely" if grew.log_two_jumps >= TWO_JUMPS_FROM else "possible", evidence, slowly)
+
+
 CHANCE_FROM = 0.05
+TWO_JUMPS_FROM = math.log(20)
 
 
 @cause(

@@ -15,6 +15,7 @@ from scale_app.domain.events import PodChanged
 from scale_app.domain.grace import Late
 from scale_app.domain.histogram import bucket_ms
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.rise import Steady
 from scale_app.domain.samples import GeneratorHealth, PodSeen
 from scale_app.domain.snapshot import MOST_PODS_NAMED, Certainty, Explains, Finding, PodShare, Source
 from scale_app.domain.unanswered import Silent
@@ -32,6 +33,7 @@ SENT_AGAIN_S, ANSWERED_WITHIN_S = range(1, 8), 0.5
 after 1, 3 and 7 s, and from 6.5 on after 1, 2, 3 and 4 s (net.ipv4.tcp_syn_linear_timeouts)."""
 EARLIER = 0.98
 """A histogram's bucket may begin a little before the time that is meant."""
+PICKED_ALONE_BELOW, GREW_FROM = 1.5, math.log(100)
 MISSED_FROM, HELD_MOST, PICKS_MISSED = 0.5, 1.5, 10.0
 AGAIN_WITHIN, AGAIN_LEAST, AGAIN_OF_SLOW = 0.4, 10, 0.8
 
@@ -78,9 +80,10 @@ class Facts:
     @cached_property
     def explained(self) -> frozenset[str]:
         """Pods whose share has another reason than the balancer's choice, and so what the others get beyond theirs:
-        they are silent, were ejected, came when connections were open already, or were taken up late."""
+        they are silent, were ejected, came when connections were open already, or were taken up late or slowly."""
         came = (change.pod for change in self.changes if change.change in ("joined", "ready"))
-        return frozenset((*self.silent_pods, *self.ejected, *(came if self.some_pinned else self.taken_up_late)))
+        slowly = (*self.taken_up_late, *self.taken_up_slowly)
+        return frozenset((*self.silent_pods, *self.ejected, *(came if self.some_pinned else slowly)))
 
     @cached_property
     def ejected(self) -> tuple[str, ...]:
@@ -113,6 +116,22 @@ class Facts:
         starved = self.starved()
         late = (name for name, late in self.late.items() if late.idle and (late.taken_s is not None or name in starved))
         return tuple(sorted(name for name in late if name not in self.silent_pods))
+
+    @cached_property
+    def taken_up_slowly(self) -> Mapping[str, Steady]:
+        """Pods that came and lack much, since their share grew steadily; not more than can be named are looked at.
+
+        Only where each request, or each connection for one, is a pick: else shares grow as connections are renewed."""
+        rises = self.figures.rises
+        if not rises or not (self.by_request or (self.requests_each or math.inf) < PICKED_ALONE_BELOW):
+            return {}
+        others = {*self.silent_pods, *self.taken_up_late}
+        low = [row for row in self.rows if row.outlier and row.against_fair < 0 and not row.slow and row.name in rises]
+        low = sorted((row for row in low if row.name not in others), key=lambda row: row.against_fair)
+        pods, picks = len(self.figures.recent.expected), (self.figures.verdict.effective_picks or 0.0)
+        picks /= self.figures.whole.attributed or 1
+        grew = {row.name: rises[row.name].steady(pods, min(1.0, picks)) for row in low[:MOST_PODS_NAMED]}
+        return {name: steady for name, steady in grew.items() if steady and steady.log_one_jump >= GREW_FROM}
 
     @property
     def silent_pods(self) -> tuple[str, ...]:

@@ -147,8 +147,8 @@ def _ratio(weights: Mapping[str, int]) -> str:
     code="layer7_policy",
     title="The layer-7 balancer prefers some pods",
     cause="A proxy picks a pod for each request, but not evenly, though the pods perform alike.",
-    shown_by="switches on kept connections; pods that stand out but are not slow, failing, late or left out",
-    remedy="Check the proxy's policy: weights, slow start, zones with weights, a hash ring with few points, or a ring "
+    shown_by="switches on kept connections; pods that stand out but are not slow, failing, new or left out",
+    remedy="Check the proxy's policy: weights, zones with weights, a hash ring with few points, or a ring "
     "whose key the requests lack, so that the points alone decide.",
 )
 def layer7_policy(facts: Facts) -> Found | None:

@@ -13,6 +13,7 @@ from scale_app.domain.findings.facts import Facts
 from scale_app.domain.grace import Late
 from scale_app.domain.histogram import Histogram, bucket_of
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.rise import Rise
 from scale_app.domain.roster import Roster
 from scale_app.domain.samples import ConnectionLoads, GeneratorHealth, PodCount, PodSeen, PodsSample, TrafficSample
 from scale_app.domain.snapshot import Source
@@ -61,6 +62,7 @@ class Scene:
     bad_gateway: int = 0
     earlier: Mapping[str, int] = field(default_factory=dict)
     ejections: Mapping[str, Ejection] = field(default_factory=dict)
+    rises: Mapping[str, Rise] = field(default_factory=dict)
 
     def facts(self) -> Facts:
         """What diagnosis gets to see."""
@@ -77,7 +79,7 @@ class Scene:
             windows.observe(replace(doubled.sample(), at_s=20.0))
         else:
             windows.observe(self.sample())
-        figures = replace(windows.figures(), ejections=self.ejections)
+        figures = replace(windows.figures(), ejections=self.ejections, rises=self.rises)
         return Facts(
             plan=self.plan,
             source=Source.DEMO,

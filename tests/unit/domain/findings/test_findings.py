@@ -13,6 +13,7 @@ from scale_app.domain.events import PodChanged
 from scale_app.domain.findings import CAUSES, diagnose
 from scale_app.domain.grace import Late
 from scale_app.domain.plan import LoadPlan
+from scale_app.domain.rise import Rise
 from scale_app.domain.samples import GeneratorHealth
 from scale_app.domain.snapshot import MOST_PODS_NAMED
 from tests.unit.domain.findings.scenes import HEALTHY, Scene, pods
@@ -46,6 +47,11 @@ EARLIER = {"a": 3_990, "b": 3_004, "c": 3_002, "d": 3_000, "e": 3_004}
 UNFIT = {"a": 3_700, "b": 3_000, "c": 2_600, "d": 3_300, "e": 3_400}
 EJECTED = Ejection(6, 60, 2.0, since_s=3.0, missed=2_500)
 ONE_LESS = pods([4_000] * 4 + [900])
+COMES = pods([4_000] * 4 + [2_200])
+STEADILY = Rise(4.0, 2.0, [20.0 * i for i in range(1, 13)], [240.0] * 12)
+AT_ONCE = Rise(4.0, 2.0, [0.0] * 6 + [240.0] * 6, [240.0] * 12)
+A_LITTLE = Rise(4.0, 2.0, [2.1 * i for i in range(1, 13)], [25.2] * 12)
+TWICE = Rise(4.0, 2.0, [0.0] * 4 + [120.0] * 4 + [240.0] * 4, [240.0] * 12)
 PLACES = pods([4_000, 2_000, 2_000], b={"node": "node-b"}, c={"node": "node-b"})
 ZONES = pods(
     [3_000, 3_000, 2_000, 2_000, 2_000],
@@ -130,6 +136,19 @@ FIRES: list[tuple[str, str, str, Scene]] = [
         "likely",
         "e",
         Scene(pods([4_000] * 4 + [2_000]), each=4, changes=JOINED, late={"e": Late(3.0, 10.0, 2_000.0, taken_s=8.0)}),
+    ),
+    ("slow_start", "likely", "e", Scene(COMES, **BY_REQUEST, changes=JOINED, rises={"e": STEADILY})),
+    ("slow_start", "likely", "e", Scene(COMES, each=1, changes=JOINED, rises={"e": STEADILY})),
+    (
+        "slow_start",
+        "possible",
+        "e",
+        Scene(
+            COMES,
+            each=1,
+            changes=JOINED,
+            rises={"e": A_LITTLE},
+        ),
     ),
     ("silent_pod", "certain", "e", Scene(pods([400] * 4 + [0]), each=1, errors={"timeout": 400})),
     ("silent_pod", "certain", "e", Scene(pods([400] * 4 + [3]), each=1, errors={"connection reset": 390})),
@@ -259,6 +278,14 @@ SILENT: list[tuple[str, Scene]] = [
         "taken_up_late",
         Scene(pods([4_000] * 4 + [3_990]), each=4, changes=JOINED, late={"e": Late(3.0, 0.0, 90.0, taken_s=4.0)}),
     ),
+    ("slow_start", Scene(COMES, each=1, changes=JOINED, rises={"e": AT_ONCE})),
+    ("slow_start", Scene(COMES, each=1, changes=JOINED, rises={"e": TWICE})),
+    ("slow_start", Scene(COMES, each=5, changes=JOINED, rises={"e": STEADILY})),  # as connections are renewed
+    ("slow_start", Scene(pods([4_000] * 5), each=1, changes=JOINED, rises={"e": STEADILY})),  # it lacks nothing
+    ("slow_start", Scene(pods([4_000] * 4 + [2_200], e={"latency_ms": 40.0}), each=1, rises={"e": STEADILY})),
+    ("layer7_policy", Scene(COMES, **BY_REQUEST, changes=JOINED, rises={"e": STEADILY})),
+    ("uneven_connections", Scene(COMES, each=1, changes=JOINED, rises={"e": STEADILY})),
+    ("late_pods", Scene(COMES, **BY_REQUEST | {"switches_each": 200}, changes=JOINED, rises={"e": STEADILY})),
     ("uneven_connections", Scene(PLACES)),
     ("uneven_connections", Scene(ONE_GETS_ALL)),  # a hash explains it
     ("uneven_connections", Scene(pods([6_000, 2_000, 2_000]), service=WEIGHTS)),
