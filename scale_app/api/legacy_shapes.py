@@ -16,7 +16,7 @@ from pydantic import Field
 from scale_app.api.operation import json_name
 from scale_app.codec import plan_from_wire, to_wire
 from scale_app.domain.compare import Comparison
-from scale_app.domain.errors import PlanError
+from scale_app.domain.errors import NOT_GIVEN, PlanError
 from scale_app.domain.events import AlertRaised, Event, SnapshotTaken
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunOutline, RunRecord, outline_of
@@ -151,7 +151,7 @@ def plan_of(document: dict[str, object]) -> LoadPlan:
     """
     for name in REQUIRED:
         if name not in document:
-            raise PlanError(name, None, "this field is missing")
+            raise PlanError(name, NOT_GIVEN, "it is needed")
     if "duration_s" in document:
         raise PlanError("duration_s", document["duration_s"], "there is no such field; it is called duration")
     fields = {("duration_s" if name == "duration" else name): value for name, value in document.items()}

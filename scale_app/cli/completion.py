@@ -27,7 +27,8 @@ def completion(shell: str | None, install: bool) -> None:
     """
     shell = shell or Path(os.environ.get("SHELL", "bash")).name
     if shell not in SHELLS:
-        raise click.UsageError(f"There is no completion for {shell}, only for {', '.join(SHELLS)}")
+        found = f"There is no completion for {shell}" if shell else "The variable SHELL names no shell"
+        raise click.UsageError(f"{found}; give one of {', '.join(SHELLS)}")
     script = script_of(shell)
     if not install:
         click.echo(script)

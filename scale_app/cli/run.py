@@ -157,10 +157,14 @@ def plan_of(
         document["headers"][name.strip()] = value.strip()
     for line in settings:
         name, equals, text = line.partition("=")
-        if not equals:
+        if not equals or not name.strip():
             raise PlanError("--set", line, "a field is set by FIELD=VALUE")
         _put(document, name.strip(), value_from_text(text))
-    return plan_from_wire(LoadPlan, document)
+    try:
+        return plan_from_wire(LoadPlan, document)
+    except PlanError as error:
+        given = {field.name: flag for flag, field in FLAGS.items() if flags.get(flag.replace("-", "_")) is not None}
+        raise error.called(f"--{given[error.field]}") if error.field in given else error from None
 
 
 def _value(flag: str, text: str, now: object) -> object:
@@ -169,7 +173,7 @@ def _value(flag: str, text: str, now: object) -> object:
         return text
     if not isinstance(now, Mapping):
         return value_from_text(text)
-    pairs = [part.rpartition("=") for part in text.split(",") if part.strip()]
+    pairs = [part.rpartition("=") for part in text.split(",") if part.strip() not in ("", "null")]
     if not all(equals for _, equals, _ in pairs):
         raise PlanError(f"--{flag}", text, "NAME=NUMBER, several with commas between")
     each_once(name.strip() for name, _, _ in pairs)

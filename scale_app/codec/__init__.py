@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeVar, cast, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from scale_app.domain.errors import PlanError, ScaleError
+from scale_app.domain.errors import MOST_WHOLE, NOT_GIVEN, PlanError, ScaleError
 from scale_app.domain.plan import LoadPlan
 
 AT_ONCE = 200
@@ -31,6 +31,19 @@ T = TypeVar("T")
 Direction = Literal["validation", "serialization"]
 MARK = re.compile(r"(?:^|(?<=\s))(\w+\*?(?:, \w+\*?)*): ")
 """What stands before the meaning of a field, or of several."""
+QUOTED = re.compile("'([^']*)'")
+KINDS = {
+    "int": "a whole number is needed",
+    "float": "a number is needed",
+    "finite": "a number is needed",
+    "string": "text is needed",
+    "bool": "true or false is needed",
+    "list": "a list is needed",
+    "tuple": "a list is needed",
+    "dict": "names with their values are needed, {} for none",
+    "dataclass": "a list of fields and their values is needed, {} for none",
+}
+"""What is needed where something of another kind was given, by the beginning of pydantic's name for that."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -76,10 +89,19 @@ def plan_from_wire(kind: type[T], document: object) -> T:
     if not isinstance(document, dict):
         raise PlanError("body", document, "a JSON object is needed")
     try:
-        value: T = _adapter(cast(Any, kind)).validate_json(json.dumps(document), strict=True, extra="forbid")
+        value: T = _adapter(cast(Any, kind)).validate_json(json.dumps(_whole(document)), strict=True, extra="forbid")
     except ValidationError as invalid:
         raise _plan_error(invalid, kind) from None
     return value
+
+
+def _whole(value: Any) -> Any:
+    """The same with 3.0 and 1e3 as the whole numbers that they are, in JSON's schemas and to people."""
+    if isinstance(value, dict):
+        return {name: _whole(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_whole(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < MOST_WHOLE else value
 
 
 def query_from_wire(kind: type[T], query: dict[str, str]) -> T:
@@ -111,6 +133,8 @@ def _plan_error(invalid: ValidationError, kind: Any) -> ScaleError:
     field = ".".join(str(part) for part in first["loc"]) or "body"
     if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return PlanError(field, first["input"], f"there is no such field{_near(kind, first['loc'])}")
+    if first["type"] in ("missing", "missing_argument"):
+        return PlanError(field, NOT_GIVEN, "it is needed")
     return PlanError(field, first["input"], _accepted(first["type"], first["msg"]))
 
 
@@ -124,11 +148,10 @@ def _near(kind: Any, way: tuple[int | str, ...]) -> str:
 
 
 def _accepted(kind: str, message: str) -> str:
-    if kind in ("missing", "missing_argument"):
-        return "this field is missing"
-    if kind == "dict_type":
-        return "a JSON object of names and their values is needed, {} for none"
-    return message[:1].lower() + message[1:]
+    if kind == "literal_error":
+        choices = QUOTED.findall(message)
+        return f"either {' or '.join(choices)}" if len(choices) == 2 else f"one of {', '.join(choices)}"
+    return KINDS.get(kind.split("_")[0], message[:1].lower() + message[1:])
 
 
 def in_pieces(value: Any) -> Iterator[bytes]:

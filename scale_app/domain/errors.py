@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import json
 
+MOST_WHOLE = 1e15
+"""Below it every whole number is written with all its digits."""
+
+LEAST_SHOWN = 1e-6
+
 
 class ScaleError(Exception):
     """Base of all errors meant for people. `str(error)` is a complete sentence."""
 
 
+NOT_GIVEN = "(not given)"
+"""The value of a field that is missing, where it may not be."""
+
+
 class PlanError(ScaleError, ValueError):
     """A plan, or an edit of one, that is not valid.
 
-    `field` is the plan's field, or "" when the whole is at fault.
+    `field` is the plan's field, or "" when the whole is at fault. `value` as it was given, or NOT_GIVEN.
     """
 
     def __init__(self, field: str, value: object, accepted: str) -> None:
@@ -25,11 +34,29 @@ class PlanError(ScaleError, ValueError):
         self.accepted = accepted
         shown = _as_given(value)
         shown = shown if len(shown) <= 120 else f"{shown[:117]}..."
-        super().__init__(f"{field} = {shown} cannot be used: {accepted}.")
+        given = f"{field} = {shown} cannot be used" if value is not NOT_GIVEN else f"{field} is not given"
+        super().__init__(f"{given}: {accepted}.")
+
+    def called(self, name: str, per_unit: int = 1, unit: str = "") -> PlanError:
+        """The same of what people know by this name, and give in this unit. per_unit: how many of it are the plan's."""
+        value = self.value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = Given(f"{_as_given(value * per_unit)}{f' {unit}' if unit else ''}")
+        return PlanError(name, value, self.accepted)
+
+
+class Given(str):
+    """A value in the words in which it was given, which stand without quotes."""
+
+    __slots__ = ()
 
 
 def _as_given(value: object) -> str:
-    """The words of JSON and of plan files for what Python writes in its own way."""
+    """The words of JSON and of plan files for what Python writes in its own way; no figures that nobody gave."""
+    if isinstance(value, Given):
+        return str(value)
+    if isinstance(value, float) and (value == 0 or LEAST_SHOWN <= abs(value) < MOST_WHOLE):
+        return f"{value:.10f}".rstrip("0").rstrip(".")
     said_otherwise = value is None or isinstance(value, (bool, list, dict))
     return json.dumps(value, default=repr, skipkeys=True, ensure_ascii=False) if said_otherwise else repr(value)
 

@@ -67,6 +67,17 @@ class Pattern:
         """The share, integrated from the run's begin on."""
         return SHAPES[self.kind].passed(self)
 
+    @property
+    def first_s(self) -> float:
+        """The second from which on the load is another one than at the lowest share."""
+        return {"spike": self.begins_s, "replayed": self.points[0][0] if self.points else 0.0}.get(self.kind, 0.0)
+
+    def check_within(self, duration_s: float) -> None:
+        """Raise PlanError for a pattern that would begin when the run has ended."""
+        if self.first_s >= duration_s:
+            field = "pattern.begins_s" if self.kind == "spike" else "pattern.points"
+            raise PlanError(field, self.first_s, f"the pattern begins after the run's end, at {duration_s:,.10g} s")
+
     def _check_points(self) -> None:
         least = 1 if self.kind == "replayed" else 0
         if not least <= len(self.points) <= MOST_POINTS:
@@ -234,4 +245,5 @@ SHAPES: dict[PatternKind, Shape] = {
 
 def _check(field: str, value: object, least: float, most: float) -> None:
     if not is_number(value) or not least <= value <= most:
-        raise PlanError(f"pattern.{field}", value, f"a number from {least:g} to {most:,g}")
+        within = f"a number from {least:g} to {most:,.10g}"
+        raise PlanError(f"pattern.{field}", value, f"{within} (100 %)" if most == 1 else within)

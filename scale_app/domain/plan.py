@@ -160,10 +160,11 @@ class LoadPlan:
             _whole("requests_per_connection", self.requests_per_connection, 1)
         _number("warm_up_s", self.warm_up_s, 0.0)
         if self.warm_up_s >= self.duration_s:
-            raise PlanError("warm_up_s", self.warm_up_s, f"less than the duration of {self.duration_s:g} s")
+            raise PlanError("warm_up_s", self.warm_up_s, f"less than the duration of {self.duration_s:,.10g} s")
         _number("think_time_s", self.think_time_s, 0.0)
         _number("timeout_s", self.timeout_s, 0.1)
         _check_arrivals(self.arrivals_per_s, self.arrivals)
+        self.pattern.check_within(self.duration_s)
 
     def _check_alerts(self) -> None:
         if self.alert_rule not in ("verdict", "score"):
@@ -205,7 +206,7 @@ class LoadPlan:
         for name in ("users", "spawn_rate", "duration_s", "arrivals_per_s", "processes", "remote_workers"):
             value, cap = getattr(self, name), getattr(limits, name)
             if value is not None and value > cap:
-                raise PlanError(name, value, f"at most {cap:,} here; the operator sets this limit")
+                raise PlanError(name, value, f"at most {cap:,.10g} here; the operator sets this limit")
 
     def edited(self, edit: PlanEdit) -> LoadPlan:
         """The plan with the edit applied. Raises PlanError when the result cannot be run."""
@@ -252,9 +253,9 @@ def _share(field: str, value: float | None) -> None:
         return
     _number(field, value, 0.0)
     if value > 1:
-        raise PlanError(field, value, "a part of all requests from 0 to 1")
+        raise PlanError(field, value, "a part of all requests, from 0 to 1 (100 %)")
 
 
 def _number(field: str, value: object, least: float) -> None:
     if not is_number(value) or value < least:
-        raise PlanError(field, value, f"a number of at least {least:g}")
+        raise PlanError(field, value, f"a number of at least {least:.10g}")

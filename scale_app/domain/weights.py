@@ -30,7 +30,7 @@ def check_weights(weights: object) -> None:
         if not isinstance(name, str) or not name.strip():
             raise PlanError("weights", name, "the name of a pod, or a prefix of names such as a Deployment's")
         if not is_number(weight) or not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
-            raise PlanError("weights", weight, f"a number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:,.0f} for {name}")
+            raise PlanError("weights", weight, f"a number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:,.0f} for {name!r}")
 
 
 def each_once(names: Iterable[str]) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TypeGuard
 
+from scale_app.domain.errors import MOST_WHOLE
+
 NONE = "–"
 _NARROW = "\u202f"
 _NO_BREAK = "\u00a0"
@@ -116,12 +118,11 @@ def plain(value: float) -> str:
 def number(text: str) -> int | float | str:
     """What a person typed, as a number if it is one, else as it is: the plan then says what it accepts."""
     cleaned = text.strip().replace(",", "").replace(_NARROW, "").replace(" ", "")
-    for kind in (int, float):
-        try:
-            return kind(cleaned)
-        except ValueError:
-            continue
-    return text
+    try:
+        value = float(cleaned)
+    except ValueError:
+        return text
+    return int(value) if value.is_integer() and abs(value) < MOST_WHOLE else value
 
 
 def pairs(values: Mapping[str, float]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from scale_app.domain.errors import PlanError
 from scale_app.domain.pattern import SHAPES
 from scale_app.domain.target import METHODS
 from scale_app.views import format as shown
@@ -181,6 +182,13 @@ PLAN_FIELDS = (
 )  # fmt: skip
 FIELDS = {field.name: field for field in PLAN_FIELDS}
 """The same by name."""
+
+
+def on_the_form(error: PlanError) -> PlanError:
+    """The same in the form's words: its label for the field, and the value in its unit, as it was typed."""
+    field = FIELDS.get(error.field) or FIELDS.get(error.field.partition(".")[0])
+    label = field.control_label.partition(",")[0] if field else ""
+    return error.called(label, field.per_unit, field.control_unit) if field else error
 
 
 PLAN_LABELS = {

@@ -161,5 +161,5 @@ def test_a_plan_is_shown_as_text_and_read_from_it(page: Page) -> None:
 
     text.fill("users: nobody\n")
     page.get_by_test_id("read-plan-text").click()
-    expect(page.get_by_test_id("plan-problem")).to_contain_text("users = 'nobody' cannot be used")
+    expect(page.get_by_test_id("plan-problem")).to_contain_text("Users = 'nobody' cannot be used")
     expect(page.get_by_test_id("users-entry")).to_have_value("12")

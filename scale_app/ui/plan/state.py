@@ -27,6 +27,7 @@ from scale_app.ui.plan.texts import (
 )
 from scale_app.ui.reflex_compat import set_changed
 from scale_app.views import format as shown
+from scale_app.views.plan_fields import on_the_form
 from scale_app.views.words import allowed_sentence
 
 TEXTS = texts_of(DEFAULT)
@@ -233,7 +234,7 @@ class PlanForm(KeptTexts, rx.State):
             plan = self.plan()
             plan.check_limits(wiring.settings().limits)
         except PlanError as error:
-            self.problem, self.problem_field = str(error), error.field
+            self.problem, self.problem_field = str(on_the_form(error)), error.field
             return
         self._clear()
         picture = pattern_picture(plan.pattern, plan.duration_s)
@@ -249,9 +250,10 @@ class PlanForm(KeptTexts, rx.State):
 
     def _refuse(self, error: ScaleError) -> Any:
         """Say what is wrong beside the form and in a toast; nothing typed is lost."""
-        self.problem = str(error)
+        told = on_the_form(error) if isinstance(error, PlanError) else error
+        self.problem = str(told)
         self.problem_field = error.field if isinstance(error, PlanError) else ""
-        return refusal(error)
+        return refusal(told)
 
 
 def _edited(plan: LoadPlan) -> dict[str, float]:

@@ -119,7 +119,7 @@ def test_a_baseline_that_is_missing_or_unlike_warns_and_does_not_fail() -> None:
         ),
         (
             "p95_ms: {warn: 300, fail: 200}",
-            "gate.p95_ms.warn = 300.0 cannot be used: at most the level that fails, 200.",
+            "gate.p95_ms.warn = 300 cannot be used: at most the level that fails, 200.",
         ),
         ("pod_share: 0.3", "gate.pod_share = 0.3 cannot be used"),
         ("verdict: {fail: [even]}", "gate.verdict.fail.0 = 'even' cannot be used"),

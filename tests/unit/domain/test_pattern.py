@@ -6,6 +6,7 @@ import pytest
 
 from scale_app.domain.errors import PlanError
 from scale_app.domain.pattern import Pattern
+from scale_app.domain.plan import LoadPlan
 
 
 def shares(pattern: Pattern, *times_s: float) -> list[float]:
@@ -54,3 +55,29 @@ def test_a_pattern_that_makes_no_sense_is_refused(fields: dict[str, object], fie
     with pytest.raises(PlanError) as refused:
         Pattern(**fields)  # type: ignore[arg-type]
     assert refused.value.field == f"pattern.{field}"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "field"),
+    [
+        (Pattern("spike", begins_s=60), "pattern.begins_s"),
+        (Pattern("replayed", points=((90, 1.0),)), "pattern.points"),
+    ],
+)
+def test_a_pattern_that_begins_when_the_run_has_ended_is_refused(pattern: Pattern, field: str) -> None:
+    with pytest.raises(PlanError, match="begins after the run's end, at 60 s") as refused:
+        LoadPlan(pattern=pattern, duration_s=60)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        Pattern("spike", begins_s=59),
+        Pattern("replayed", points=((0, 0.5), (90, 1.0))),
+        Pattern("wave", begins_s=90),
+        Pattern("ramp", period_s=90),
+    ],
+)
+def test_a_pattern_that_begins_within_the_run_is_taken(pattern: Pattern) -> None:
+    assert LoadPlan(pattern=pattern, duration_s=60).pattern == pattern

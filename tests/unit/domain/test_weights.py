@@ -123,7 +123,7 @@ def test_a_prefix_whose_pods_all_fit_a_longer_name_is_no_name_without_a_pod() ->
 
 @pytest.mark.parametrize("weight", [1e-300, 0.0009, 1e6 + 1])
 def test_a_weight_that_no_balancer_has_is_refused(weight: float) -> None:
-    with pytest.raises(PlanError, match=r"a number from 0\.001 to 1,000,000 for web"):
+    with pytest.raises(PlanError, match=r"a number from 0\.001 to 1,000,000 for 'web'"):
         LoadPlan(weights={"web": weight})
 
 

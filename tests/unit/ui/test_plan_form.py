@@ -70,7 +70,7 @@ async def test_a_figure_is_put_back_before_the_page_has_heard_of_the_first_chang
 async def test_a_wrong_figure_stays_as_typed_with_its_sentence(form: PlanForm, hub: FakeHub, run_id: str) -> None:
     told = await settle(form, "users", "many", run_id)
     assert (form.users, form.problem_field, len(told)) == ("many", "users", 1)
-    assert "users = 'many'" in form.problem
+    assert "Users = 'many'" in form.problem
 
 
 def test_what_another_face_edits_is_shown_and_what_is_typed_in_another_field_stays(form: PlanForm) -> None:

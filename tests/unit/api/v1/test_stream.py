@@ -85,7 +85,7 @@ def test_an_ended_run_is_told_and_closed(site: Site) -> None:
         ("no-such", "", 4404, "No run has the id"),
         ("", "?after=999", 4422, "the newest of this run"),
         ("", "?after=-2", 4422, "the newest of this run"),
-        ("", "?after=x", 4422, "valid integer"),
+        ("", "?after=x", 4422, "a whole number is needed"),
         ("", "?before=1", 4422, "no such field"),
     ],
 )
