@@ -15,7 +15,7 @@ from scale_app.domain.unanswered import LEAST_LOST
 QUIET_FROM_S = 3.0
 LEAST_DUE = 5.0
 BY_REQUEST_FROM = 0.5
-HELD_WITHIN_S = 10.0
+HELD_WITHIN_S = 6.0
 ANSWERS_TO_TELL_HELD = 20
 ROUNDED_UP_FROM = 0.75
 
@@ -24,11 +24,13 @@ ROUNDED_UP_FROM = 0.75
 class Quiet:
     """Pods that answered last by the mark `since`. connections: all that were in use since then.
 
-    before: a moment earlier; what was lost from then on may be theirs. earlier: some seconds before that.
+    before: a moment earlier; what was lost from then on may be theirs. until: the mark before `since`; earlier: some
+    seconds before that.
     """
 
     since: Mark
     before: Mark
+    until: Mark
     earlier: Mark
     pods: set[str]
     connections: ConnectionCounters
@@ -43,14 +45,19 @@ class Quiet:
         answers = max((counted.get(name, 0) for name in pods), default=0)
         return max(1, round(answers if by_request else answers * sample.connections / max(1, sample.answered)))
 
-    def log_all_ended(self, pods: Collection[str], newest: Mark, source: Source) -> float:
-        """Evidence that connections ended because of one of these pods, the surest, against ends anywhere: all of its
-        own are among those that have ended."""
-        now = (newest.sample.loads or NO_LOADS).long
+    def log_all_silent(self, pods: Collection[str], newest: Mark, source: Source) -> float:
+        """Evidence that connections fell silent because of one of these pods, the surest, against silence anywhere.
+
+        Of n connections m have carried no answer since; that all h of one pod are among them has the probability
+        C(m, h) / C(n, h) by chance (hypergeometric distribution). One that waits in vain is silent before it ends:
+        where any pod's requests are lost, one whose connections went one by one is not alone with such. h is told by
+        the answers up to the second of its last one.
+        """
+        now, then = (newest.sample.loads or NO_LOADS).long, (self.since.sample.loads or NO_LOADS).long
         open_then = [each for each, answers in (self.before.sample.loads or NO_LOADS).long.items() if answers]
-        ended = sum(each not in now for each in open_then)
+        silent = sum(each not in now or now[each] == then.get(each) for each in open_then)
         names = newest.expected.keys()
-        answers = answered_since(names, self.earlier, self.since.sample, self.since.counted, source)
+        answers = answered_since(names, self.earlier, self.until.sample, self.until.counted, source)
         total = sum(answers.values())
         held = [
             math.floor(answers.get(name, 0) / total * len(open_then) + 1 - ROUNDED_UP_FROM)
@@ -58,7 +65,7 @@ class Quiet:
             if answers.get(name, 0) >= ANSWERS_TO_TELL_HELD
         ]
         return max(
-            (_log_chosen(each, len(open_then)) - _log_chosen(each, ended) for each in held if each <= ended),
+            (_log_chosen(each, len(open_then)) - _log_chosen(each, silent) for each in held if each <= silent),
             default=0.0,
         )
 
@@ -104,11 +111,12 @@ class QuietPods:
                 quiet.pods.add(name)
                 return
         earlier = next(mark for mark in marks if mark is before or _at_s(mark) >= _at_s(since) - HELD_WITHIN_S)
+        until = next((mark for mark in reversed(marks) if _at_s(mark) < _at_s(since)), since)
         connections = ConnectionCounters(since.sample.loads or NO_LOADS)
         for mark in marks:
             if mark.sample.at_s > since.sample.at_s:
                 connections.observe(mark.sample.loads or NO_LOADS)
-        self.followed.append(Quiet(since, before, earlier, {name}, connections))
+        self.followed.append(Quiet(since, before, until, earlier, {name}, connections))
 
 
 def _is_quiet(name: str, since: Mark, newest: Mark) -> bool:

@@ -59,12 +59,12 @@ def silent_pods(
     unserved: int,
     picks: float,
     in_vain: Mapping[str, int] | None = None,
-    log_all_ended: float = 0.0,
+    log_all_silent: float = 0.0,
 ) -> Silent | None:
     """The pods of `expected` (requests due to each) that explain the unserved requests; None when none does.
 
     answered: by each pod. picks: effective ones behind the answers. in_vain: requests without an answer on connections
-    that each pod had answered before. log_all_ended: evidence that connections which ended were theirs, see Quiet.
+    that each pod had answered before. log_all_silent: evidence that connections fell silent by them, see Quiet.
     """
     names = sorted(expected)
     counts = np.array([answered.get(name, 0) for name in names], dtype=float)
@@ -79,7 +79,7 @@ def silent_pods(
     pods = tuple(name for name, is_quiet in zip(names, quiet.tolist(), strict=True) if is_quiet)
     got, share = int(counts[quiet].sum()), float(fair[quiet].sum())
     evidence = float(_log_silent(parts, fair, picks)[quiet].max()) - math.log(len(names))
-    evidence += max(log_all_ended, _log_theirs(in_vain or {}, pods, share))
+    evidence += max(log_all_silent, _log_theirs(in_vain or {}, pods, share))
     return Silent(pods, got, total * share, unserved, unserved / (unserved + total), math.exp(min(evidence, 100.0)))
 
 

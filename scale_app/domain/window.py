@@ -40,7 +40,7 @@ class Window:
         as they were at each time, made due to each eligible pod; {} where they never differed.
     quiet: pods that answered until the window began, and have not since. since_s: when that was, in seconds since the
         load began. starts: how often they had been picked by then, each time a silence could have begun.
-        log_all_ended: evidence that connections which ended were theirs, see Quiet.
+        log_all_silent: evidence that connections which fell silent were theirs, see Quiet.
     """
 
     seconds: float
@@ -64,7 +64,7 @@ class Window:
     quiet: tuple[str, ...] = ()
     since_s: float | None = None
     starts: int = 1
-    log_all_ended: float = 0.0
+    log_all_silent: float = 0.0
 
     @property
     def others(self) -> int:
@@ -130,7 +130,7 @@ class Window:
         if not self.quiet:
             return silent_pods(answered, self.expected, self.unserved, picks or 0.0, in_vain)
         made = (picks or 0.0) * self._made_since
-        silent = silent_pods(answered, self.expected, self.unserved, made, in_vain, self.log_all_ended)
+        silent = silent_pods(answered, self.expected, self.unserved, made, in_vain, self.log_all_silent)
         if silent is None:
             return None
         return replace(silent, evidence=silent.evidence / self.starts, since_s=self.since_s)

@@ -140,8 +140,8 @@ class Windows:
             for name, count in window.pods.items()
         }
         unserved = unserved_between(first, last.sample, self._source.traits.in_answers)
-        log_all_ended = quiet.log_all_ended(quiet.pods, last, self._source)
-        return replace(window, pods=pods, unserved=unserved, log_all_ended=log_all_ended)
+        log_all_silent = quiet.log_all_silent(quiet.pods, last, self._source)
+        return replace(window, pods=pods, unserved=unserved, log_all_silent=log_all_silent)
 
     def _start_from(self, mark: Mark) -> None:
         self._start = mark

@@ -67,6 +67,21 @@ def test_a_pod_that_answers_is_not_called_silent_whatever_is_lost(source: Source
         assert not [message for message in run.alerts if "not answer" in message]
 
 
+LOST_ANYWHERE = Scene(each=None, spread=0.02, timeout_s=10.0, duration_s=18.0)
+
+
+@pytest.mark.parametrize(("users", "seed"), [(20, 45), (40, 52)])
+@pytest.mark.parametrize("source", [Source.HEADER, Source.ACCESS_LOG])
+def test_a_pod_whose_kept_connections_were_lost_one_after_the_other_is_not_called_silent_at_any_look(
+    source: Source, users: int, seed: int
+) -> None:
+    """For some seconds it had none. As its last ten seconds of answers had it, it held six, and all of them ended."""
+    run = played(replace(LOST_ANYWHERE, source=source, users=users, seed=seed))
+    assert not [each for look in run.looks for each in look.findings if each.code == "silent_pod"]
+    assert not [look for look in run.looks if "not answer" in look.verdict.sentence]
+    assert not run.alerts
+
+
 FEW = Scene(each=None, users=20, timeout_s=2.0, duration_s=15.0)
 SEEDS = 20
 
@@ -89,6 +104,13 @@ def test_twenty_kept_connections_make_a_pod_possible_that_never_answers_and_say_
         assert experiment_proposed(run)
     every_5 = played(replace(FEW, how=how, from_s=0.0, each=5))
     assert [each.certainty for each in every_5.last.findings if each.code == "silent_pod"] == ["certain"]
+
+
+@pytest.mark.parametrize("source", [Source.HEADER, Source.ACCESS_LOG])
+def test_forty_kept_connections_raise_the_alert_where_a_pod_stops_in_mid_run(source: Source) -> None:
+    run = played(replace(FEW, source=source, users=40, how="refuses", from_s=4.5, seed=3))
+    assert run.silent_pods() == [(DEAD,)]
+    assert run.last.alert
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.003])
