@@ -1,7 +1,8 @@
 """A listener of their own for Kubernetes' probes, so that nobody who fills the server's port makes it look dead.
 
 It has a thread and a loop of its own, yet says nothing itself: each answer is the application's, made on the main
-loop, where the runs are. A main loop that hangs fails its probes.
+loop, where the runs are. A main loop that hangs fails its probes. All who ask within a moment get one answer, so that
+nobody keeps the main loop, or the database, busy with such questions.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ MOST_OPEN = 32
 MAIN_LOOP_LIMIT_S = 4.0
 """Less than the five seconds that k8s/deployment.yaml gives a probe."""
 REQUEST_LIMIT_S = 5.0
+SHARED_S = 0.5
+"""For so long an answer is given to others, too."""
 HANGS = "the server's main loop hangs, or for /readyz the database does. Look at its log and at its CPU."
 
 
@@ -44,6 +47,7 @@ class ProbeListener:
         """Listens at once; answers from `start` on. Raises CannotStart."""
         self._application = application
         self._open: list[asyncio.StreamWriter] = []
+        self._shared: dict[str, asyncio.Future[ProbeAnswer]] = {}
         family, both = socket.AF_INET6 if ":" in host else socket.AF_INET, host == "::" and socket.has_dualstack_ipv6()
         try:
             self._socket = socket.create_server((host, port), family=family, backlog=MOST_OPEN, dualstack_ipv6=both)
@@ -90,13 +94,20 @@ class ProbeListener:
     async def _answer(self, head: bytes, writer: asyncio.StreamWriter) -> None:
         asked = ASKED.match(head)
         path = asked[2].decode() if asked else ""
-        status, body, kind = await self._of_main_loop(path) if path else NOTHING_ELSE
+        status, body, kind = await self._of_all(path) if path else NOTHING_ELSE
         lines = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
             "Connection: close\r\n\r\n"
         )
         writer.write(lines.encode() + (b"" if head.startswith(b"HEAD ") else body))
         await writer.drain()
+
+    async def _of_all(self, path: str) -> ProbeAnswer:
+        """The answer that somebody waits for, or has just got, else a new one."""
+        if path not in self._shared:
+            self._shared[path] = asking = asyncio.ensure_future(self._of_main_loop(path))
+            asking.add_done_callback(lambda _: self._loop.call_later(SHARED_S, self._shared.pop, path))
+        return await asyncio.shield(self._shared[path])
 
     async def _of_main_loop(self, path: str) -> ProbeAnswer:
         answer = asyncio.run_coroutine_threadsafe(answered(self._application, path), self._main_loop)

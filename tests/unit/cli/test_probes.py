@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from scale_app.cli import probes
 from scale_app.cli.commands import CannotStart
@@ -71,6 +73,33 @@ async def test_nothing_else_is_answered(port: int, request_line: bytes) -> None:
     line, body = await asked(port, request_line + b"\r\nHost: x\r\n\r\n")
     assert line == b"HTTP/1.1 404 Not Found"
     assert b"Only GET /healthz and GET /readyz" in body
+
+
+class Counting:
+    """The application; and how often each path was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.asked[scope["path"]] += 1
+        await APPLICATION(scope, receive, send)
+
+
+@pytest.mark.parametrize(("shared_s", "questions"), [(60.0, 1), (0.0, 40)])
+async def test_whoever_asks_within_a_moment_gets_one_answer(
+    monkeypatch: pytest.MonkeyPatch, shared_s: float, questions: int
+) -> None:
+    monkeypatch.setattr(probes, "SHARED_S", shared_s)
+    application, port = Counting(), free_port()
+    listener = ProbeListener(application, "127.0.0.1", port)
+    listener.start()
+    for _ in range(40):
+        line, _ = await asked(port, b"GET /readyz HTTP/1.1\r\n\r\n")
+        assert line == b"HTTP/1.1 503 Service Unavailable"
+    assert (await asked(port, b"GET /healthz HTTP/1.1\r\n\r\n"))[0] == b"HTTP/1.1 200 OK"
+    listener.stop()
+    assert application.asked == {"/readyz": questions, "/healthz": 1}
 
 
 async def test_a_main_loop_that_hangs_fails_its_probe(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
