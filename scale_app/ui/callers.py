@@ -123,6 +123,16 @@ def if_allowed(action: str, otherwise: Flag = False) -> dict[str, Any]:
     return {"disabled": is_refused(action) | otherwise, "title": refused(action)}
 
 
+def if_allowed_told(action: str) -> dict[str, Any]:
+    """The same of a control without a text, whose reason screen readers read out of `reasons`."""
+    return {**if_allowed(action), "aria_describedby": f"refused-{action}"}
+
+
+def reasons(*actions: str) -> Part:
+    """Why the role does not allow each of these, once on a page, for those of its controls that point here."""
+    return rx.fragment(*[rx.el.span(refused(action), id=f"refused-{action}", hidden=True) for action in actions])
+
+
 def why_not(action: str) -> Part:
     """The reason as a text, since a disabled control's title is not for everybody to find."""
     return rx.cond(is_refused(action), rx.el.p(refused(action), class_name="note", data_testid=f"why-not-{action}"))

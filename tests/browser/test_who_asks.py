@@ -94,6 +94,23 @@ def test_what_a_viewer_may_not_do_is_disabled_with_the_reason(
     assert offered_roles(stranger) == ["viewer"]
 
 
+def test_why_a_button_with_an_icon_alone_is_disabled_is_read_out(
+    server: Served, issuer: MockIssuer, stranger: Page
+) -> None:
+    issuer.claims = {"email": "ada@example.org", "groups": ["sre"]}
+    stranger.goto(f"{server.url}/runs")
+    expect(stranger.get_by_test_id("who")).to_contain_text("operator", timeout=WAIT_MS)
+    plan = {"target_url": "simulated", "users": 1, "spawn_rate": 1, "duration_s": 1}
+    assert stranger.request.post(f"{server.url}/api/v1/runs", data=plan).status == 201
+    again, delete = stranger.get_by_test_id("rerun").first, stranger.get_by_test_id("delete").first
+    expect(again).to_have_accessible_description("Run again", timeout=WAIT_MS)
+    expect(delete).to_have_accessible_description(re.compile("deleting a run needs the role admin"), timeout=WAIT_MS)
+    stranger.get_by_test_id("sign-out").click()
+    issuer.claims = {"email": "ada@example.org", "groups": ["staff"]}
+    stranger.goto(f"{server.url}/runs")
+    expect(again).to_have_accessible_description(re.compile("starting a run needs the role operator"), timeout=WAIT_MS)
+
+
 def test_an_admin_gets_every_control_and_link(server: Served, issuer: MockIssuer, stranger: Page) -> None:
     issuer.claims = {"email": "root@example.org", "groups": ["platform"]}
     stranger.goto(server.url)

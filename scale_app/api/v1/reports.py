@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +32,9 @@ PATIENCE_S = 10.0
 """A small file is made in less; who waits longer is told to come back."""
 TAKE_LIMIT_S = 60.0
 """Within which a client takes a piece: one that takes none would keep others from theirs."""
+LONGEST_S = 120.0
+"""A file may take longer until somebody was turned away: it is then cut off, so that nobody keeps the places by taking
+slowly."""
 
 # A report holds names and texts that a target made up; whatever they say, a browser runs nothing of it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
@@ -58,8 +62,8 @@ def report_operations(hub: Hub) -> list[Operation]:
             "Content-Security-Policy": POLICY,
             "Content-Type": form.media_type,
         }
-        await places.take()
-        return Download(pieces, {**NO_STORE, **headers}, f"The {form.name} of run {asked.run_id}", places.free)
+        place = await places.take()
+        return Download(pieces, {**NO_STORE, **headers}, f"The {form.name} of run {asked.run_id}", place)
 
     return [
         Operation(
@@ -78,21 +82,46 @@ def report_operations(hub: Hub) -> list[Operation]:
 class Places:
     """Places for files that are written at once. If none is free, requests wait in order of arrival."""
 
-    def __init__(self, most: int = MOST_AT_ONCE) -> None:
-        self._most = most
+    def __init__(self, most: int = MOST_AT_ONCE, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._now_s = most, now_s
         self._free = asyncio.Semaphore(most)
+        self._turned_away = False
 
-    async def take(self) -> None:
+    async def take(self) -> Place:
         """Raises TooManyExports."""
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._free.acquire()
         except TimeoutError:
+            self._turned_away = True
             raise TooManyExports(self._most, math.ceil(PATIENCE_S)) from None
+        return Place(self, self._now_s())
+
+    def overdue(self, since_s: float) -> bool:
+        """Has somebody held a place for too long while others got none?"""
+        return self._turned_away and self._now_s() - since_s > LONGEST_S
 
     def free(self) -> None:
-        """Leave it to the next."""
+        """Leave one to the next."""
+        self._turned_away = False
         self._free.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One of the places, held since then."""
+
+    of: Places
+    since_s: float
+
+    def check(self) -> None:
+        """Raises PlaceLost when it is another's turn."""
+        if self.of.overdue(self.since_s):
+            raise PlaceLost
+
+
+class PlaceLost(Exception):
+    """Others have waited for too long for this place."""
 
 
 class Download(StreamingResponse):
@@ -107,33 +136,35 @@ class Download(StreamingResponse):
         pieces: AsyncGenerator[bytes, None],
         headers: Mapping[str, str],
         what: str,
-        over: Callable[[], None] = lambda: None,
+        place: Place,
     ) -> None:
-        """what: it is, for the log. over: called once, however it ended."""
+        """what: it is, for the log. place: is free once it has ended, however that was."""
         super().__init__(pieces, headers=headers)
         self._pieces = pieces
         self._what = what
-        self._over = over
+        self._place = place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._over()
+            self._place.of.free()
 
     async def stream_response(self, send: Send) -> None:
         try:
-            await super().stream_response(partial(_taken, send))
+            await super().stream_response(partial(self._taken, send))
         except ScaleError as error:
             log.error("%s was cut off: %s", self._what, error)
         except TimeoutError:
             log.warning("%s was cut off: its client took nothing for %g s", self._what, TAKE_LIMIT_S)
+        except PlaceLost:
+            log.warning("%s was cut off: not taken within %g s, while others waited", self._what, LONGEST_S)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._pieces.aclose()
 
-
-async def _taken(send: Send, message: Message) -> None:
-    """Raises TimeoutError when the client does not take it."""
-    async with asyncio.timeout(TAKE_LIMIT_S):
-        await send(message)
+    async def _taken(self, send: Send, message: Message) -> None:
+        """Raises TimeoutError when the client does not take it, PlaceLost when it has taken too long for others."""
+        self._place.check()
+        async with asyncio.timeout(TAKE_LIMIT_S):
+            await send(message)

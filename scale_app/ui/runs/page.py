@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from scale_app.ui import controls
-from scale_app.ui.callers import if_allowed
+from scale_app.ui.callers import if_allowed_told, reasons
 from scale_app.ui.dialogs import opens
 from scale_app.ui.display import explained, heads, in_address, local_text, local_time, table, unseen
 from scale_app.ui.layout import page
@@ -99,7 +99,7 @@ def _compare() -> Part:
 
 
 def _table() -> Part:
-    return table(
+    listed = table(
         "Table of runs",
         heads(
             (unseen("Compare"), "at-tick"),
@@ -115,6 +115,7 @@ def _table() -> Part:
         look="runs-table",
         name="runs",
     )
+    return rx.fragment(listed, reasons("rerun", "mark_baseline", "delete"))
 
 
 def _row(row: RunListRow) -> Part:
@@ -197,7 +198,7 @@ def _actions(row: RunListRow) -> Part:
             of,
             "rerun",
             rerun(row.run_id).throttle(3_000),
-            **if_allowed("rerun"),
+            **if_allowed_told("rerun"),
         ),
         rx.cond(
             ~row.active,
@@ -209,7 +210,7 @@ def _actions(row: RunListRow) -> Part:
                     "mark",
                     ask(row.run_id),
                     custom_attrs=opens(BASELINE_DIALOG),
-                    **if_allowed("mark_baseline"),
+                    **if_allowed_told("mark_baseline"),
                 ),
                 _icon_button(
                     "trash-2",
@@ -218,7 +219,7 @@ def _actions(row: RunListRow) -> Part:
                     "delete",
                     ask(row.run_id),
                     custom_attrs=opens(DELETE_DIALOG),
-                    **if_allowed("delete"),
+                    **if_allowed_told("delete"),
                 ),
             ),
         ),

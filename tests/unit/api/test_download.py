@@ -12,6 +12,7 @@ import pytest
 from scale_app.api.v1 import reports
 from scale_app.api.v1.reports import Download, Places
 from scale_app.domain.errors import StoreUnavailable, TooManyExports
+from tests.fakes import FakeClock
 
 SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": [], "asgi": {"spec_version": "2.3"}}
 
@@ -56,14 +57,16 @@ class Pieces:
 
 async def test_a_whole_answer_ends_with_its_last_chunk() -> None:
     client, pieces = Client(), Pieces()
-    await Download(pieces.make(), {}, "It")(SCOPE, client.receive, client.send)
+    await Download(pieces.make(), {}, "It", await Places().take())(SCOPE, client.receive, client.send)
     assert pieces.ended == "whole, let go"
     assert client.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 async def test_a_client_that_goes_ends_the_work_at_once() -> None:
     client, pieces = Client(stuck=True), Pieces()
-    answer = asyncio.create_task(Download(pieces.make(), {}, "It")(SCOPE, client.receive, client.send))
+    answer = asyncio.create_task(
+        Download(pieces.make(), {}, "It", await Places().take())(SCOPE, client.receive, client.send)
+    )
     while len(client.sent) < 2:
         await asyncio.sleep(0)
     client.gone.set()
@@ -74,8 +77,9 @@ async def test_a_client_that_goes_ends_the_work_at_once() -> None:
 
 async def test_an_error_in_the_middle_leaves_the_answer_without_its_end(caplog: pytest.LogCaptureFixture) -> None:
     client, pieces = Client(), Pieces(StoreUnavailable("The database went away."))
+    place = await Places().take()
     with caplog.at_level(logging.ERROR):
-        await Download(pieces.make(), {}, "The json of run 7")(SCOPE, client.receive, client.send)
+        await Download(pieces.make(), {}, "The json of run 7", place)(SCOPE, client.receive, client.send)
     assert client.sent[-1]["more_body"]
     assert "The json of run 7 was cut off: The database went away." in caplog.text
     assert pieces.ended == "cut, let go"
@@ -85,9 +89,11 @@ async def test_a_client_that_takes_nothing_is_let_go(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(reports, "TAKE_LIMIT_S", 0.01)
-    client, pieces, over = Client(stuck=True), Pieces(), asyncio.Event()
-    await Download(pieces.make(), {}, "The json of run 7", over.set)(SCOPE, client.receive, client.send)
-    assert (pieces.ended, over.is_set()) == ("cut, let go", True)
+    client, pieces, places = Client(stuck=True), Pieces(), Places(1)
+    place = await places.take()
+    await Download(pieces.make(), {}, "The json of run 7", place)(SCOPE, client.receive, client.send)
+    assert pieces.ended == "cut, let go"
+    await places.take()
     assert "The json of run 7 was cut off: its client took nothing" in caplog.text
 
 
@@ -114,4 +120,36 @@ async def test_who_waits_too_long_for_a_place_is_told_when_to_come_back(monkeypa
     with pytest.raises(TooManyExports, match="Try again in 1 seconds"):
         await places.take()
     places.free()
+    await places.take()
+
+
+class Slow(Client):
+    """Takes each piece so late."""
+
+    def __init__(self, clock: FakeClock, each_s: float) -> None:
+        super().__init__()
+        self._clock, self._each_s = clock, each_s
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        self._clock.advance(self._each_s)
+
+
+@pytest.mark.parametrize(
+    ("others_wait", "each_s", "ended"),
+    [(True, 59.0, "cut"), (False, 59.0, "whole"), (True, 20.0, "whole")],
+)
+async def test_who_takes_slowly_keeps_no_place_from_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, others_wait: bool, each_s: float, ended: str
+) -> None:
+    monkeypatch.setattr(reports, "PATIENCE_S", 0.01)
+    clock, pieces = FakeClock(), Pieces()
+    places = Places(1, clock.monotonic_s)
+    client, place = Slow(clock, each_s), await places.take()
+    if others_wait:
+        with pytest.raises(TooManyExports):
+            await places.take()
+    await Download(pieces.make(), {}, "The json of run 7", place)(SCOPE, client.receive, client.send)
+    assert pieces.ended == f"{ended}, let go"
+    assert ("not taken within 120 s, while others waited" in caplog.text) == (ended == "cut")
     await places.take()
