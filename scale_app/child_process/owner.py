@@ -16,13 +16,16 @@ from dataclasses import dataclass
 
 from scale_app.child_process import WaitClock
 from scale_app.domain.redaction import Redaction
-from scale_app.domain.secret import SECRET_PREFIX
 
 LINE_LIMIT_BYTES = 64 * 2**20
 ERROR_TAIL_BYTES = 4_000
 LOOK_EVERY_S = 0.5
 SPEAKS_S = 3.0
 """A child that was heard so lately is not silent."""
+OURS = "SCALE_"
+NEEDED = frozenset({"SCALE_LOCUSTFILES", "SCALE_WORKER_LISTEN", "SCALE_WORKER_SECRET", "SCALE_WORKER_SECRET_FILE"})
+"""The settings that a child reads. The others hold the secrets of the identity provider, the database and chat rooms,
+which are no business of a load generator, that may execute a locustfile."""
 
 
 class ChildProcess:
@@ -43,11 +46,12 @@ class ChildProcess:
 
     @classmethod
     async def spawn(cls, module: str, secrets: Collection[str] = ()) -> ChildProcess:
-        """Start the module, without the operator's secrets. Raises OSError when the system refuses a process.
+        """Start the module, with none of the server's settings but NEEDED. Raises OSError when the system refuses a
+        process.
 
         secrets: values that it will be sent, which are kept out of what it says.
         """
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(SECRET_PREFIX)}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS) or name in NEEDED}
         environment = kept | {"PYTHONUNBUFFERED": "1"}
         process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -129,7 +129,8 @@ def _lost() -> Part:
     return _notice(
         "wifi-off",
         "The server cannot be reached. ",
-        "The page reconnects by itself. Until then it shows old figures. A lost connection does not stop a run.",
+        "The page reconnects by itself. Until then it shows old figures. A lost connection does not stop a run. "
+        "If this stays, reload the page: you may have to sign in again.",
         "lost",
     )
 

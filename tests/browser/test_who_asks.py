@@ -103,7 +103,8 @@ def test_why_a_button_with_an_icon_alone_is_disabled_is_read_out(
     plan = {"target_url": "simulated", "users": 1, "spawn_rate": 1, "duration_s": 1}
     assert stranger.request.post(f"{server.url}/api/v1/runs", data=plan).status == 201
     again, delete = stranger.get_by_test_id("rerun").first, stranger.get_by_test_id("delete").first
-    expect(again).to_have_accessible_description("Run again", timeout=WAIT_MS)
+    expect(again).to_be_enabled(timeout=WAIT_MS)
+    expect(again).to_have_accessible_description("")
     expect(delete).to_have_accessible_description(re.compile("deleting a run needs the role admin"), timeout=WAIT_MS)
     stranger.get_by_test_id("sign-out").click()
     issuer.claims = {"email": "ada@example.org", "groups": ["staff"]}

@@ -106,7 +106,15 @@ def telling(text: str) -> list[str]:
 async def test_what_a_target_says_back_names_no_pod(
     processes: int, in_json: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SCALE_SECRET_SHOP", VALUE)
+    for name in (
+        "SCALE_SECRET_SHOP",
+        "SCALE_OIDC_CLIENT_SECRET",
+        "SCALE_DATABASE_URL",
+        "SCALE_NOTIFY_URLS",
+        "SCALE_TOKEN",
+    ):
+        monkeypatch.setenv(name, VALUE)
+    monkeypatch.setenv("SCALE_LOCUSTFILES", "/of the load generator's own")
     mirror = Mirror(in_json)
     async with served(mirror) as port:
         plan = replace(PLAN, processes=processes, json_field="pod" if in_json else "")
@@ -124,6 +132,7 @@ async def test_what_a_target_says_back_names_no_pod(
     assert not telling(repr(run.seen))
     assert len(pids) == (1 if processes == 1 else 3)
     assert not telling(seen)
+    assert "SCALE_LOCUSTFILES=/of the load generator's own" in seen
 
 
 async def test_a_remote_worker_gets_what_is_bound_and_says_none_of_it(

@@ -88,7 +88,8 @@ def proxied(doors: Doors) -> Iterator[TestClient]:
 DATA = [
     "/api/v1/runs", "/api/load-test", "/api/docs", "/openapi.json", "/metrics", "/_upload", "/_all_routes", "/ping",
     "/_health", "/_event/", "/", "/runs", "/runs/1", "/assets/", "/assets/../api/v1/runs", "/assets/state.js",
-    "/healthz/", "//healthz", "/healthz/../metrics", "/auth/", "/auth/login/x", "/fonts/../index.html", "/auth/tokens",
+    "/healthz/", "//healthz", "/healthz/../metrics", "/auth/", "/auth/login/x", "/fonts/../index.html",
+    "/fonts/..", "/fonts/.", "/assets/../x-12345678.js", "/auth/tokens",
 ]  # fmt: skip
 
 
