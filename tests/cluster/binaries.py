@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.envoy import make_envoy
+from tests.cluster.gateway import make_gateway
 from tests.cluster.layout import HERE, KUBERNETES, cache_folder
 from tests.cluster.oci import Image, write_archive
 
@@ -21,6 +22,8 @@ BUILD_LIMIT_S = 3_000
 OAUTH2_PROXY = "oauth2-proxy"
 HELM = "helm"
 MONITORING = "monitoring"
+CONTOUR = "contour"
+CONTOUR_MODULE = "github.com/projectcontour/contour"
 VERSION = "k8s.io/component-base/version"
 MAJOR, MINOR, _ = KUBERNETES.removeprefix("v").split(".")
 HELM_MODULE = "helm.sh/helm/v3"
@@ -56,6 +59,7 @@ PROGRAMS = (
     # With the libraries of the Kubernetes above, which are compiled by then.
     Program(HELM, "a minute of one core", HELM_FLAGS, f"{HELM_MODULE}/cmd/helm"),
     Program(MONITORING, "a minute of one core"),
+    Program(CONTOUR, "two minutes of one core", package=f"{CONTOUR_MODULE}/cmd/contour"),
     Program("echo"),
     Program("pause"),
 )
@@ -72,6 +76,7 @@ def make_programs() -> None:
         _point(folder / program.name, kept)
     _make_images(folder)
     make_envoy()
+    make_gateway(folder / CONTOUR, HERE / CONTOUR)
 
 
 def _build(program: Program, kept: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -16,6 +17,9 @@ APP = "app=echo"
 BEFORE_CHANGE_S = 3.0
 USERS = 10
 LOOKS_S = 5.0
+LEARNS_AFTER_S = 14.0
+"""Of new pods: longer than the patience with a normal change."""
+STARTS_WITHIN_S = 10.0
 
 
 @pytest.fixture
@@ -70,6 +74,29 @@ def test_a_scale_up_under_short_connections_raises_no_alert(
     assert len(ran.counted) == 9
     assert not alerts(product, ran)
     assert ran.verdict in ("EVEN", "UNDECIDED"), ran.last["verdict"]["sentence"]
+    assert "taken_up_late" not in ran.causes
+
+
+def test_new_pods_of_which_the_proxy_learns_late_are_called_late_with_the_seconds(
+    cluster: Cluster, product: Product, namespace: str, url: str
+) -> None:
+    old = {pod.name for pod in cluster.pods(namespace, APP)}
+    with TruthOf(cluster, namespace, APP) as truth:
+        with cluster.without(f"{CLIENT_NODE}-proxy"):
+            test_id = product.start(url, users=50, requests_per_connection=5, think_time_s=0.1, duration=45)
+            cluster.kubectl("scale", "deployment/echo", "--replicas=5", "-n", namespace)
+            cluster.wait_for_pods(namespace, APP, 5)
+            time.sleep(LEARNS_AFTER_S)
+        ran = product.ended(test_id)
+    new = ran.counted.keys() - old
+    assert not wrong(ran, truth)
+    assert min(truth.answered[name] for name in new) > 0
+    (late,) = (each for each in ran.last["findings"] if each["code"] == "taken_up_late")
+    (said,) = re.findall(r"for up to (\d+) s after that", late["evidence"])
+    assert LEARNS_AFTER_S <= int(said) <= LEARNS_AFTER_S + STARTS_WITHIN_S
+    assert set(late["pods"]) == new
+    assert {each["code"] for each in ran.last["findings"] if each["explains"] == "uneven"} == {"taken_up_late"}
+    assert not ran.last["alerts"]
 
 
 def test_new_pods_of_which_no_proxy_learns_are_named_all_the_same(

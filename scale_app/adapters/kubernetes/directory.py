@@ -42,7 +42,7 @@ ClusterOf = Callable[[ServiceRef], ClusterClient]
 @dataclass(frozen=True, slots=True)
 class WatchTiming(Timing):
     """usage_every_s: between two looks at CPU and memory; leading_every_s: at Ingresses, routes and kube-proxy;
-    routes_every_s: at the weights of the route that a run goes through.
+    routes_every_s: at the routes, for one that a run goes through; while one shares its requests, more often.
 
     Changes that come within the longer of together_s and together_s_per_pod are told together: 1,000 pods that start
     are not 1,000 lists of 1,000 pods, each of which is looked through and kept.

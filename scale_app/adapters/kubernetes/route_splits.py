@@ -25,6 +25,9 @@ from scale_app.ports import Admitted
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+WHILE_SPLIT = 0.25
+"""Of the time between two looks: until a change of weights is read, pods are judged by the wrong ones."""
+
 Rule = tuple[str, int, Split]
 """A path, how many conditions on headers are met, and what it leads to; one Service alone has all the weight."""
 
@@ -33,14 +36,15 @@ async def follow_split(
     cluster: ClusterClient, target: Admitted, service: ServiceRef, every_s: float
 ) -> AsyncGenerator[Split | None, None]:
     """The split now, and again whenever it is another one; None where the Service gets everything, or routes may not be
-    read. While they cannot be read, what was read last stands. Ends where the Service is reached directly."""
+    read. While they cannot be read, what was read last stands. Ends where the Service is reached directly.
+    every_s: between two looks at most."""
     split: Split | None = None
     if await _or(True, _is_direct(cluster, service, target.url, target.networks)):
         yield None
         return
     yield (split := await _or(None, _split(cluster, service, target)))
     while True:
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(every_s * WHILE_SPLIT if split else every_s)
         before, split = split, await _or(split, _split(cluster, service, target))
         if split != before:
             yield split
