@@ -12,7 +12,7 @@ from tests.cluster.targets import ECHO_PORT, Thing, echo, namespace, nginx, serv
 from tests.cluster.truth import answered
 
 HERE = "layer7"
-PODS = 4
+PODS, BETA = 4, 2
 POLICIES = {
     "weights": ((3, 1, 1, 1), ""),
     "subset": ((1, 1, 0, 0), ""),
@@ -42,15 +42,25 @@ def pods(cluster: Cluster) -> Iterator[list[Pod]]:
     cluster.apply([echo(1, "next", environment={"LOG": "none"}), service("next", "next")], HERE)
     cluster.apply([ingress("main", "echo"), ingress("canary", "next", canary="true", canary_weight="10")], HERE)
     cluster.apply([ingress("shop", "echo", INGRESS_HOST, "/weights")], HERE)
+    cluster.apply([echo(BETA, "beta", environment={"LOG": "none"}), service("beta", "beta")], HERE)
+    by_header = {"canary": "true", "canary_weight": "10", "canary_by_header": "X-Beta"}
+    cluster.apply([ingress("all", "echo", begins="/beta"), ingress("beta", "beta", begins="/beta", **by_header)], HERE)
     pods = cluster.wait_for_pods(HERE, "app=echo", PODS)
     (canary,) = cluster.wait_for_pods(HERE, "app=next", 1)
+    beta = cluster.wait_for_pods(HERE, "app=beta", BETA)
     server = " ".join(
-        f'location /{name} {{ proxy_pass http://{name}; proxy_http_version 1.1; proxy_set_header Connection ""; }}'
-        for name in (*POLICIES, "canary")
+        f'location /{path} {{ proxy_pass http://{to}; proxy_http_version 1.1; proxy_set_header Connection ""; }}'
+        for path, to in (*((name, name) for name in (*POLICIES, "canary")), ("beta", "$beta"))
     )
-    nine_to_one = _upstream_of("canary", [*pods, canary], (9, 9, 9, 9, 4), "")
     upstreams = [_upstream_of(name, pods, *policy) for name, policy in POLICIES.items()]
-    cluster.apply(nginx("edge", f"{server} location / {{ return 200; }}", "".join([*upstreams, nine_to_one])), HERE)
+    upstreams += [
+        _upstream_of("canary", [*pods, canary], (9, 9, 9, 9, 4), ""),
+        _upstream_of("by_weight", [*pods, *beta], (9, 9, 9, 9, 2, 2), ""),
+        _upstream_of("main", pods, (1, 1, 1, 1), ""),
+        _upstream_of("next", beta, (1, 1), ""),
+        "map $http_x_beta $beta { default by_weight; always next; never main; }\n",
+    ]
+    cluster.apply(nginx("edge", f"{server} location / {{ return 200; }}", "".join(upstreams)), HERE)
     cluster.wait_for_pods(HERE, "app=edge", 1)
     yield pods
     cluster.kubectl("delete", "namespace", HERE, "--wait=false")
@@ -137,3 +147,27 @@ def test_the_weight_of_a_canary_that_changes_in_mid_run_counts_from_then_on(
     (canary,) = [pod for pod in ran.last["pods"] if pod["name"].startswith("next-")]
     assert 0.15 * ran.sent < canary["expected"] < 0.45 * ran.sent  # a tenth until the change, then half
     assert ran.verdict == "UNEVEN"
+
+
+@pytest.mark.parametrize(
+    ("header", "reached", "said"),
+    [
+        ({"X-Beta": "always"}, ("beta-",), ""),
+        ({"X-Beta": "never"}, ("echo-",), ""),
+        ({}, ("echo-", "beta-"), "Ingress beta (canary-weight): echo 90, beta 10."),
+    ],
+)
+def test_a_canary_by_header_has_all_of_the_requests_that_send_it(
+    cluster: Cluster, product: Product, pods: list[Pod], header: dict[str, str], reached: tuple[str, ...], said: str
+) -> None:
+    every = [*pods, *cluster.wait_for_pods(HERE, "app=beta", BETA)]
+    before = answered(every)
+    ran = product.run(f"{cluster.url_of('edge', HERE)}beta", **KEPT, duration=40, until="decided", headers=header)
+    after = answered(every)
+    truth = {name: after[name] - before[name] for name in after}
+    assert ran.counted == {name: truth[name] for name in truth if name.startswith(reached)}
+    assert sum(truth.values()) == ran.sent
+    assert ran.verdict == "EVEN", ran.last["verdict"]["sentence"]
+    sentence = ran.last["verdict"]["sentence"]
+    assert sentence.endswith(said) if said else "by the weights" not in sentence
+    assert not ran.causes or ran.causes == ["layer7"]
