@@ -14,12 +14,12 @@ from scale_app.adapters.kubernetes.client import Clusters
 from scale_app.domain.cluster import ClusterTarget, TargetList
 from scale_app.domain.source import GATEWAY, NEEDS
 from tests.cluster.accounts import account, kubeconfig_of
+from tests.cluster.gateway import gateway_kinds
 from tests.cluster.handle import Cluster
 from tests.cluster.layout import node_ip
 from tests.cluster.targets import Thing, echo, service
 
 SHOWN = ("targets", "ingresses", "routes")
-KINDS = {"Gateway": "gateways", "HTTPRoute": "httproutes"}
 INGRESS_PATH: Thing = {
     "path": "/cart",
     "pathType": "Prefix",
@@ -54,34 +54,11 @@ ROUTES: list[Thing] = [
 ]
 
 
-def definition(kind: str, plural: str) -> Thing:
-    """The Gateway API's kind as far as it matters here: its names, and any content."""
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": f"{plural}.{GATEWAY}",
-            # The API server takes definitions of a protected group only with such a word.
-            "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
-        },
-        "spec": {
-            "group": GATEWAY,
-            "scope": "Namespaced",
-            "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
-        },
-    }
-
-
 @pytest.fixture
 def gateway_api(cluster: Cluster) -> Iterator[None]:
     """The kinds that a cluster has only when somebody installed them."""
-    names = [f"customresourcedefinition/{plural}.{GATEWAY}" for plural in KINDS.values()]
-    cluster.apply([definition(kind, plural) for kind, plural in KINDS.items()])
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
-    yield
-    cluster.kubectl("delete", *names)
+    with gateway_kinds(cluster):
+        yield
 
 
 async def offered(cluster: Cluster, namespace: str, folder: Path, *sources: str) -> TargetList:
