@@ -87,11 +87,14 @@
     return (Math.max(0, Math.min(high - 1, row)) + 0.5) / high;
   };
 
+  /* All charts have one time axis, so one line runs through all of them. */
+  const cursors = () => document.querySelectorAll("[data-readout] > .cursor");
+
   const output = (plot) => plot.closest(".card").querySelector(".readout");
 
   const hide = () => {
     if (!shown) return;
-    shown.plot.querySelector(".cursor").style.display = "none";
+    cursors().forEach((each) => (each.style.display = "none"));
     output(shown.plot).textContent = "";
     if (watch) watch.disconnect();
     shown = watch = null;
@@ -103,9 +106,10 @@
     if (shown && shown.plot !== plot) hide();
     const x = closest(all, wanted);
     const span = +plot.dataset.span;
-    const cursor = plot.querySelector(".cursor");
-    cursor.style.display = "block";
-    cursor.style.left = `${x / 10}%`;
+    for (const each of cursors()) {
+      each.style.display = "block";
+      each.style.left = `${x / 10}%`;
+    }
     const told = plot.dataset.readout === "heat" ? heat(plot, x, y) : [...lines(plot, x), ...events(plot, x, all)];
     const text = [clock((x / SIDE) * span), ...told].join(" · ");
     if (output(plot).textContent !== text) output(plot).textContent = text;

@@ -119,7 +119,7 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "pod_state": Meaning(
         "Pod state",
-        "Over-used or under-used: chance does not explain how far the pod is from its fair share. Within "
+        "Above fair or below fair: chance does not explain how far the pod is from its fair share. Within "
         "chance: chance explains it. Not ready: the cluster sends it no new connections.",
         "more than 3 standard deviations from the fair share, corrected for the number of pods",
         "Binomial tails with Holm's correction (1979).",

@@ -29,7 +29,7 @@ class PodColumn:
 def _state(pod: PodShare) -> str:
     if not pod.ready:
         return "Not ready"
-    return {"over": "▲ Over-used", "under": "▼ Under-used", "": "Within chance"}[outlier_side(pod)]
+    return {"over": "▲ Above fair", "under": "▼ Below fair", "": "Within chance"}[outlier_side(pod)]
 
 
 def outlier_side(pod: PodShare) -> str:

@@ -218,6 +218,7 @@ class RunListRow:
     """
 
     run_id: str = ""
+    short_id: str = ""
     created_at_epoch_s: float = 0.0
     by: str = ""
     target: str = ""
@@ -254,6 +255,7 @@ def run_row(run: RunOutline, points: Sequence[Point] = ()) -> RunListRow:
     kind = said.verdict if said else VerdictKind.NO_DATA
     return RunListRow(
         run_id=run.run_id,
+        short_id=shown.short_id(run.run_id),
         created_at_epoch_s=run.created_at_epoch_s,
         by=starter(run.started_by),
         target=run.target_url,

@@ -31,10 +31,16 @@ class DemoControl(rx.State):
     pods: str = ""
     first_pod: str = ""
     problem: str = ""
+    _changes: int = 0
 
     @rx.event(background=True)
     async def look(self) -> AsyncIterator[Any]:
-        """Read how the demo is set; in the background, for it may have to be started first."""
+        """Read how the demo is set; in the background, for it may have to be started first.
+
+        What somebody chooses while it starts is newer than what was read.
+        """
+        async with self:
+            before = self._changes
         try:
             status = await wiring.hub().demo.status()
         except ScaleError as error:
@@ -43,7 +49,8 @@ class DemoControl(rx.State):
             yield refusal(error)
             return
         async with self:
-            self.adopt(status)
+            if self._changes == before:
+                self.adopt(status)
 
     @rx.event
     async def choose_policy(self, policy: str) -> Any:
@@ -75,6 +82,7 @@ class DemoControl(rx.State):
         self.problem = ""
 
     async def _change(self, **change: Any) -> Any:
+        self._changes += 1
         try:
             self.adopt(await wiring.hub().demo.change(plan_from_wire(DemoChange, change)))
         except ScaleError as error:

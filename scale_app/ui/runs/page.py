@@ -125,6 +125,7 @@ def _row(row: RunListRow) -> Part:
         rx.el.td(_tick(row), class_name="at-tick"),
         rx.el.td(
             rx.link(local_time(row.created_at_epoch_s), href="/runs/" + row.run_id, data_testid="open"),
+            rx.el.div("Run ", row.short_id, class_name="quiet", data_testid="short-id"),
             rx.cond(row.by != "", rx.el.div("by ", row.by, class_name="quiet", data_testid="started-by")),
             rx.cond(row.baseline != "", _baseline(row)),
             class_name="at-when",

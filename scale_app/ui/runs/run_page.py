@@ -117,6 +117,7 @@ def _head(view: RunView) -> Part:
             ),
         ),
         rx.el.dl(
+            _line("Run", rx.el.span(view.run_id, class_name="mono", data_testid="run-id")),
             _line("Started", rx.cond(row.run_id != "", local_time(row.created_at_epoch_s), "…")),
             rx.cond(row.by != "", _line("Started by", rx.el.span(row.by, data_testid="started-by"))),
             _line("State", rx.el.span(view.state_text, class_name="run-state", data_state=view.state)),

@@ -18,7 +18,7 @@ from scale_app.ui.reflex_compat import Handler
 from scale_app.ui.runs.actions import BaselineMarking, delete_run
 from scale_app.ui.shown.viewers import paced
 from scale_app.views.comparing import MOST_RUNS, compare_href
-from scale_app.views.presenting import NO_ROW, RunListRow, part_text, run_row
+from scale_app.views.presenting import NO_ROW, RunListRow, part_text, plan_in_short, run_row
 
 PAGE_SIZE = 25
 GAP_S = 2.0
@@ -188,7 +188,7 @@ def _known(here: list[RunOutline], shown: list[RunListRow]) -> list[RunListRow]:
 
 
 async def _with_damage(rows: list[RunListRow]) -> list[RunListRow]:
-    """The rows, with what is wrong with those whose plan cannot be read."""
+    """The rows with their whole plans in a line, and with what is wrong with those whose plan cannot be read."""
     hub = wiring.hub()
     try:
         readable = await hub.plans_of([row.run_id for row in rows])
@@ -196,7 +196,9 @@ async def _with_damage(rows: list[RunListRow]) -> list[RunListRow]:
         problems = {run_id: (await hub.run(run_id)).unreadable for run_id in lost}
     except ScaleError:  # a run that was deleted meanwhile, or a database that went away: the next look tells
         return rows
-    return [replace(row, problem=problems.get(row.run_id, row.problem)) for row in rows]
+    plans = {run_id: plan_in_short(plan) for run_id, plan in readable.items()}
+    told = [replace(row, plan=plans.get(row.run_id, row.plan)) for row in rows]
+    return [replace(row, problem=problems.get(row.run_id, row.problem)) for row in told]
 
 
 async def _row(row: RunListRow) -> RunListRow:

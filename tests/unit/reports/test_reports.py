@@ -189,7 +189,7 @@ def test_the_page_shows_the_figures_of_the_page(run: WholeRun) -> None:
     page, view = _Page(), run_view(run.record, run.points, run.happened)
     page.feed(text_of(run, "html"))
     assert page.figures["score"] == view.figures.score
-    assert page.figures["sentence"] == view.figures.sentence
+    assert page.figures["sentence"] == view.figures.says
     for name in ("requests", "rate", "cv", "p95", "failures"):
         assert page.figures[f"figure-{name}"] == getattr(view.figures, name)
 

@@ -15,7 +15,7 @@ def column(table, name):
 def test_only_outliers_are_marked_and_not_by_colour_alone():
     table = pod_table(pods(300, 100, 90, outliers={0, 2}))
     assert [row[OUTLIER] for row in table.plain()] == ["over", "", "under"]
-    assert column(table, "state") == ["▲ Over-used", "Within chance", "▼ Under-used"]
+    assert column(table, "state") == ["▲ Above fair", "Within chance", "▼ Below fair"]
 
 
 def test_a_column_sorts_both_ways():
