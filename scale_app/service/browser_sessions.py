@@ -6,8 +6,10 @@ is away whoever was seen before stays signed in: a run can then still be watched
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import math
 import re
 import secrets
 from collections import OrderedDict
@@ -18,10 +20,13 @@ from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.identity import Person, Principal, Role, SignIn, WithoutRole, role_of
 from scale_app.identity_ports import AccessStore
 from scale_app.ports import Clock
+from scale_app.service.tasks import Sleep
 
 SESSION_S = 12 * 3_600.0
 CHECKED_EVERY_S = 5.0
 MOST_REMEMBERED = 10_000
+NEW_PER_S = 50
+"""Looks into the store for sessions that were never seen here: whoever makes cookies up keeps it no busier."""
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -40,12 +45,16 @@ class BrowserSessions:
     cookie: the name of the session's. With the prefix a browser takes it from this host alone, by https.
     """
 
-    def __init__(self, store: AccessStore, clock: Clock, roles: Mapping[str, Role], secure: bool) -> None:
+    def __init__(
+        self, store: AccessStore, clock: Clock, roles: Mapping[str, Role], secure: bool, sleep: Sleep = asyncio.sleep
+    ) -> None:
         self.secure = secure
         self.cookie = "__Host-scale" if secure else "scale"
         self._store = store
         self._clock = clock
         self._roles = roles
+        self._sleep = sleep
+        self._turn_s = -math.inf
         self._seen: OrderedDict[str, Seen] = OrderedDict()
 
     async def begin(self, person: Person) -> str:
@@ -84,6 +93,8 @@ class BrowserSessions:
             self._seen.pop(_digest(secret), None)
 
     async def _looked_up(self, digest: str, before: Seen | None) -> Seen:
+        if before is None:
+            await self._turn()
         try:
             body = await self._store.session(digest, self._clock.epoch_s())
         except StoreUnavailable:
@@ -99,6 +110,13 @@ class BrowserSessions:
         if len(self._seen) > MOST_REMEMBERED:
             self._seen.popitem(last=False)
         return found
+
+    async def _turn(self) -> None:
+        """Wait until it is the turn of a session that was never seen; a second's worth of them need not wait."""
+        now_s = self._clock.monotonic_s()
+        self._turn_s = max(self._turn_s, now_s - 1.0) + 1.0 / NEW_PER_S
+        if self._turn_s > now_s:
+            await self._sleep(self._turn_s - now_s)
 
     def _read(self, digest: str, body: str | None) -> Seen:
         """With the role that the groups have now: the settings may have changed since the session began."""

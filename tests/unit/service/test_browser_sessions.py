@@ -5,7 +5,7 @@ import pytest
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.identity import Person, Principal, Role, SignIn, WithoutRole
 from scale_app.service import browser_sessions
-from scale_app.service.browser_sessions import CHECKED_EVERY_S, SESSION_S, BrowserSessions
+from scale_app.service.browser_sessions import CHECKED_EVERY_S, NEW_PER_S, SESSION_S, BrowserSessions
 from tests.fakes import FakeClock
 from tests.fakes_access import FakeAccessStore
 
@@ -156,3 +156,28 @@ async def test_a_cookie_header_holds_the_session_beside_others(sessions: Browser
 async def test_of_two_sessions_in_one_header_none_counts(sessions: BrowserSessions) -> None:
     secret, other = await sessions.begin(ADA), await sessions.begin(ADA)
     assert await sessions.of_cookies(f"__Host-scale={secret}; __Host-scale={other}") is None
+
+
+async def test_made_up_cookies_wait_for_their_turn_and_who_is_known_does_not(
+    store: FakeAccessStore, clock: FakeClock
+) -> None:
+    waited_s: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited_s.append(seconds)
+
+    sessions = BrowserSessions(store, clock, ROLES, secure=True, sleep=sleep)
+    clock.advance(100.0)
+    known = await sessions.begin(ADA)
+    assert await sessions.principal(known) is not None
+    for number in range(NEW_PER_S - 1):
+        assert await sessions.principal(f"{number:043}") is None
+    assert waited_s == []
+    for number in range(NEW_PER_S):
+        assert await sessions.principal(f"{number:043}") is None
+    assert waited_s[-1] == pytest.approx(1.0)
+    waited_s.clear()
+    clock.advance(CHECKED_EVERY_S + 1)
+    for _ in range(3 * NEW_PER_S):
+        assert await sessions.principal(known) is not None
+    assert waited_s == []
