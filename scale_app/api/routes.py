@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 
 from scale_app.api.bodies import WholeBodies
@@ -32,6 +32,8 @@ from scale_app.service.hub import Hub
 from scale_app.service.sign_in import SignInFlow
 
 NO_CACHE = {"Cache-Control": "no-cache"}
+FOR_THE_CURIOUS = ("/api", "/docs")
+"""What people try who look for the API's page."""
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
@@ -53,6 +55,7 @@ def _routes(hub: Hub) -> list[BaseRoute]:
         WebSocketRoute(f"{RUN}/stream", run_stream(hub)),
         *_documents(hub),
         *trying_routes(),
+        *(Route(path, _to_reference, methods=["GET"]) for path in FOR_THE_CURIOUS),
         Route("/api/{rest:path}", _nowhere, methods=METHODS),
         WebSocketRoute("/ws/metrics", metrics_socket(hub)),
     ]
@@ -92,6 +95,10 @@ def _documents(hub: Hub) -> list[BaseRoute]:
         Route("/openapi.json", machine_readable, methods=["GET"]),
         Route(REFERENCE, readable, methods=["GET"]),
     ]
+
+
+async def _to_reference(_request: Request) -> Response:
+    return RedirectResponse(REFERENCE)
 
 
 async def _nowhere(request: Request) -> Response:

@@ -7,8 +7,8 @@ import time
 
 import click
 
-from scale_app.cli.client import opened_access
-from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
+from scale_app.cli.client import opened_access, the_one
+from scale_app.cli.terminal import WholeNumber, json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.audit import AccessToken, AuditEntry, MadeToken
 from scale_app.domain.identity import Role
@@ -56,14 +56,13 @@ def make(of_all: str | None, name: str, role: str, days: float, server: str | No
 @server_option
 @click.pass_obj
 def revoke(of_all: str | None, token_id: str, server: str | None) -> None:
-    """End the token with this ID at once."""
-    asyncio.run(_revoke(server or of_all, token_id))
-    click.echo(f"Revoked {token_id}.")
+    """End the token whose ID begins so, at once."""
+    click.echo(f"Revoked {harmless(asyncio.run(_revoke(server or of_all, token_id)))}.")
 
 
 @click.command()
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="The most entries to list.")
-@click.option("--offset", type=click.IntRange(min=0), default=0, help="How many of the newest to skip.")
+@click.option("--limit", type=WholeNumber(1, 500), default=20, show_default=True, help="The most entries to list.")
+@click.option("--offset", type=WholeNumber(0), default=0, help="How many of the newest to skip.")
 @server_option
 @json_option
 def audit(limit: int, offset: int, server: str | None, as_json: bool) -> None:
@@ -82,9 +81,13 @@ async def _make(server: str | None, name: str, role: Role, days: float) -> MadeT
         return await client.make_token(name, role, days)
 
 
-async def _revoke(server: str | None, token_id: str) -> None:
+async def _revoke(server: str | None, begins: str) -> str:
+    """The id of the token that was revoked."""
     async with opened_access(server) as client:
+        found = [token.id for token in await client.tokens() if begins and token.id.startswith(begins)]
+        token_id = the_one("token", begins, found) if found else begins
         await client.revoke_token(token_id)
+        return token_id
 
 
 async def _audit(server: str | None, limit: int, offset: int) -> list[AuditEntry]:

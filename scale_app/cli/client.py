@@ -95,9 +95,15 @@ async def whole_id(client: LocalClient | RemoteClient, text: str) -> str:
     found = await client.ids(text, MOST_NAMED)
     if not text or not found:
         raise RunNotFound(text)
-    if len(found) > 1 and text not in found:
-        raise PlanError("run", text, f"several ids begin so, such as {' and '.join(found)}: give more of the id")
-    return text if text in found else found[0]
+    return the_one("run", text, found)
+
+
+def the_one(what: str, text: str, ids: Sequence[str]) -> str:
+    """The id that was meant by its beginning. ids: all that begin so, or some. Raises PlanError where several do."""
+    if len(ids) > 1 and text not in ids:
+        named = " and ".join(ids[:MOST_NAMED])
+        raise PlanError(what, text, f"several ids begin so, such as {named}: give more of the id")
+    return text if text in ids else ids[0]
 
 
 @asynccontextmanager

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from scale_app.cli import run_output
-from scale_app.cli.client import opened, whole_id
+from scale_app.cli.client import LocalClient, opened, whole_id
 from scale_app.cli.commands import Exit
 from scale_app.cli.run import fail_on_option, verdict_exit
 from scale_app.cli.terminal import json_option, output, plain, print_json, read_file, server_option, table
@@ -24,9 +24,12 @@ from scale_app.domain.recording import WholeRun, replayed
 from scale_app.files import replaceable, taking_the_place_of
 from scale_app.log_lines import harmless
 from scale_app.reports import FORMATS
-from scale_app.reports.formats import FormatName, run_from_json
+from scale_app.reports.formats import FormatName, file_name, run_from_json
 from scale_app.views import format as shown
 from scale_app.views.comparing import compare_view
+
+if TYPE_CHECKING:
+    from scale_app.cli.remote_client import RemoteClient
 
 
 @click.command("compare")
@@ -87,26 +90,33 @@ def _print_comparison(first: WholeRun, second: WholeRun, compared: Comparison) -
 def export_run(run_id: str, form: str, output: str | None, server: str | None, as_json: bool) -> None:
     """Write a run as a file: json (everything, for `scale replay`), csv, seconds, junit, markdown or html."""
     name = FORMATS[form].name
-    if output == "-":
-        asyncio.run(_write(server, run_id, name, sys.stdout.buffer))
-        return
-    path = Path(output or f"scale-{run_id[:8].replace('/', '-')}.{FORMATS[form].ending}")
-    run_output.check_place(path, "--output", str(path))
-    with _whole_file(path) as file:
-        size = asyncio.run(_write(server, run_id, name, file))
-    print_json({"file": str(path), "bytes": size}) if as_json else click.echo(f"Wrote {path}.")
+    if output and output != "-":
+        run_output.check_place(Path(output), "--output", output)
+    path, size = asyncio.run(_exported(server, run_id, name, output))
+    if path:
+        print_json({"file": str(path), "bytes": size}) if as_json else click.echo(f"Wrote {path}.")
 
 
-async def _write(server: str | None, run_id: str, name: FormatName, file: BinaryIO) -> int:
+async def _exported(server: str | None, begins: str, name: FormatName, output: str | None) -> tuple[Path | None, int]:
+    """The file, None for stdout, and the bytes that were written. begins: the run's id, or its beginning."""
+    async with opened(server, reads_only=True) as client:
+        run_id = await whole_id(client, begins)
+        if output == "-":
+            return None, await _write(client, run_id, name, sys.stdout.buffer)
+        path = Path(output or file_name(run_id, name))
+        run_output.check_place(path, "--output", str(path))
+        with _whole_file(path) as file:
+            return path, await _write(client, run_id, name, file)
+
+
+async def _write(client: LocalClient | RemoteClient, run_id: str, name: FormatName, file: BinaryIO) -> int:
     """Bytes that were written."""
     size = 0
-    async with opened(server, reads_only=True) as client:
-        run_id = await whole_id(client, run_id)
-        async with aclosing(client.file(run_id, name)) as pieces:
-            async for piece in pieces:
-                size += file.write(piece)
-        if unreadable := (await client.run(run_id)).unreadable:
-            click.echo(harmless(unreadable), err=True)
+    async with aclosing(client.file(run_id, name)) as pieces:
+        async for piece in pieces:
+            size += file.write(piece)
+    if unreadable := (await client.run(run_id)).unreadable:
+        click.echo(harmless(unreadable), err=True)
     return size
 
 

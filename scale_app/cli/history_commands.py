@@ -13,7 +13,7 @@ import click
 
 from scale_app.api.v1.shapes import RunSummary, summary_of
 from scale_app.cli.client import require_database, server_here
-from scale_app.cli.terminal import json_option, output, plain, print_json, server_option, table
+from scale_app.cli.terminal import WholeNumber, json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.errors import NoDatabase
 from scale_app.domain.identity import LOCAL_USER
@@ -28,7 +28,7 @@ SHORTEST_ID = 8
 
 
 @click.command()
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="The most runs to list.")
+@click.option("--limit", type=WholeNumber(1, 500), default=20, show_default=True, help="The most runs to list.")
 @server_option
 @json_option
 def runs(limit: int, server: str | None, as_json: bool) -> None:

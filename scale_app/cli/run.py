@@ -41,6 +41,9 @@ EXITS = {
     Passing.UNPROVEN: Exit.FAILED,
 }
 
+WITHOUT_FILE = LoadPlan(until="decided", duration_s=180.0)
+"""It ends with a verdict: that of the demo takes 45 s where little else runs, and longer on a busy machine."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 fail_on_option = click.option(
@@ -86,6 +89,8 @@ def run(
     **flags: str | None,
 ) -> None:
     """Run one load test: of a PLAN file (YAML or JSON; "-" for standard input), of flags, or of both.
+
+    Without a file it ends when decided, after --duration (180 s) at the latest.
 
     The exit code is the verdict: 0 even, 1 uneven or a threshold missed, 2 undecided, 3 no data or failed,
     64 wrong use. Ctrl-C stops the load and judges what was measured; a second one ends at once, with 3.
@@ -145,7 +150,7 @@ def plan_of(
     plan_file: str | None, settings: tuple[str, ...], headers: tuple[str, ...], **flags: str | None
 ) -> LoadPlan:
     """The file's plan with the flags in place of its fields. Raises PlanError."""
-    plan = plan_from_text(read_file(plan_file, "plan file")) if plan_file else LoadPlan()
+    plan = plan_from_text(read_file(plan_file, "plan file")) if plan_file else WITHOUT_FILE
     document: dict[str, Any] = to_wire(plan)
     for flag, field in FLAGS.items():
         if (text := flags.get(flag.replace("-", "_"))) is not None:

@@ -20,6 +20,7 @@ from scale_app.cli.build import PAGE, require_project
 from scale_app.cli.commands import CannotStart, first_and_second_signal, loading, sentence_and_exit
 from scale_app.cli.connections import ConnectionWatch, LimitedServer, allow_connections
 from scale_app.cli.probes import ProbeListener
+from scale_app.cli.terminal import WholeNumber
 from scale_app.domain.errors import SettingsError
 from scale_app.identity_settings import load_identity
 from scale_app.log_lines import write_log
@@ -158,7 +159,7 @@ class HostPort(click.ParamType[tuple[str, int]]):
     "--master", type=HostPort(), required=True, help="The server's address for workers (SCALE_WORKER_LISTEN)."
 )
 @click.option(
-    "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Number of parallel worker processes."
+    "--processes", type=WholeNumber(1, 64), default=1, show_default=True, help="Number of parallel worker processes."
 )
 def worker(master: tuple[str, int], processes: int) -> None:
     """Send load for runs of another machine, one after the other, until SIGTERM or Ctrl-C.

@@ -30,6 +30,26 @@ server_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, for programs.")
 
 
+class WholeNumber(click.IntRange):
+    """A whole number within limits, said so that people read it."""
+
+    name = "whole number"
+
+    def __init__(self, least: int, most: int | None = None) -> None:
+        super().__init__(least, most)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number = int(str(value)) if _is_whole(value) else None
+        if number is None or number < (self.min or 0) or (self.max is not None and number > self.max):
+            within = f"at least {self.min:,}" if self.max is None else f"from {self.min:,} to {self.max:,}"
+            self.fail(f"{value!r} is not a whole number {within}.", param, ctx)
+        return number
+
+
+def _is_whole(value: object) -> bool:
+    return str(value).strip().lstrip("+-").isdecimal()
+
+
 def print_json(document: object) -> None:
     """A document for programs, on stdout, alone there."""
     with told_while_read():

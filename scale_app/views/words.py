@@ -131,7 +131,7 @@ POLICIES = {
     Policy.ROUND_ROBIN: ("Round robin", "Pods in turn."),
     Policy.LEAST_CONNECTIONS: ("Least connections", "The pod with the fewest open connections."),
     Policy.SOURCE_STICKY: ("Sticky by source", "The same client address always gets the same pod."),
-    Policy.WEIGHTED: ("Weighted", "The first pod gets its weight, each other pod 1."),
+    Policy.WEIGHTED: ("Weighted", "The first pod gets its weight times what each other pod gets."),
     Policy.SOURCE_HASH: ("Source hash", "A proxy that hashes the client's address: one client, one pod."),
     Policy.LOCAL: ("Local node only", "internalTrafficPolicy Local: only pods on the client's node."),
     Policy.PREFER_SAME_NODE: ("Same node preferred", "trafficDistribution: the client's node, if it has a ready pod."),

@@ -282,3 +282,13 @@ def test_answers_are_not_kept_by_browsers_or_proxies(client: TestClient) -> None
 
 def as_json(document: dict[str, Any]) -> str:
     return json.dumps(document)
+
+
+@pytest.mark.parametrize("path", ["/api", "/docs"])
+def test_who_looks_for_the_api_is_led_to_its_page(client: TestClient, path: str) -> None:
+    answer = client.get(path, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "/api/docs")
+
+
+def test_another_path_of_the_api_leads_nowhere(client: TestClient) -> None:
+    assert client.get("/api/nowhere", follow_redirects=False).status_code == 404

@@ -12,7 +12,7 @@ import pytest
 
 from scale_app.cli.client import LocalClient
 from scale_app.cli.commands import CannotStart
-from scale_app.cli.ended_runs import _whole_file, _write
+from scale_app.cli.ended_runs import _exported, _whole_file, _write, run_of_file
 from tests.unit.service.harness import Harness, settled
 
 
@@ -62,8 +62,8 @@ def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
         pass
 
 
-async def test_an_export_says_what_of_the_run_cannot_be_read(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+async def test_a_file_is_called_by_the_runs_id_however_little_of_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness = Harness()
 
@@ -72,12 +72,22 @@ async def test_an_export_says_what_of_the_run_cannot_be_read(
         yield LocalClient(harness.hub)
 
     monkeypatch.setattr("scale_app.cli.ended_runs.opened", opened)
+    monkeypatch.chdir(tmp_path)
+    run_id = await harness.started()
+    path, _ = await _exported(None, run_id[:3], "json", None)
+    assert path == Path(f"scale-{run_id[:8]}.json")
+    assert run_of_file(str(path)).record.run_id == run_id
+    await harness.close()
+
+
+async def test_an_export_says_what_of_the_run_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    harness = Harness()
     run_id = await harness.started()
     harness.load.end(1)
     await settled()
     for told in ("", f"The plan of run {run_id} cannot be read.\n"):
         file = BytesIO()
-        assert await _write(None, run_id, "json", file) == len(file.getvalue()) > 0
+        assert await _write(LocalClient(harness.hub), run_id, "json", file) == len(file.getvalue()) > 0
         assert capsys.readouterr().err == told
         harness.store.damage(run_id)
     await harness.close()

@@ -30,8 +30,12 @@ def parsed(*arguments: str) -> LoadPlan:
     return plans[0]
 
 
-def test_without_anything_it_is_the_default_plan() -> None:
-    assert parsed() == LoadPlan()
+def test_without_a_file_it_ends_as_soon_as_it_is_decided(tmp_path: Path) -> None:
+    assert parsed() == LoadPlan(until="decided", duration_s=180)
+    assert parsed("--duration", "9") == LoadPlan(until="decided", duration_s=9)
+    assert parsed("--until", "duration", "--duration", "9") == LoadPlan(duration_s=9)
+    (tmp_path / "plan.yaml").write_text("users: 3")
+    assert parsed(str(tmp_path / "plan.yaml")) == LoadPlan(users=3)
 
 
 def test_flags_are_fields_of_the_plan() -> None:
@@ -43,6 +47,7 @@ def test_flags_are_fields_of_the_plan() -> None:
         users=7,
         spawn_rate=2.5,
         duration_s=9,
+        until="decided",
         requests_per_connection=None,
         headers={"X-A": "b: c"},
         method="POST",
