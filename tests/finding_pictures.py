@@ -38,6 +38,7 @@ SETTINGS = {
     "topology": "Service: `trafficDistribution: PreferSameNode`",
     "node_local": "a policy or preference that Scale may not read",
     "uneven_places": "load balancer of two nodes, one pod on the one and two on the other",
+    "weighted_zones": "proxy: weights 3 and 1 for a zone of two pods and one of three",
     "single_source": "proxy: hash of the client's address",
     "unequal_weights": "balancer: weight 4 for one pod",
     "layer7_ejected": "proxy: outlier detection, and a pod that fails",

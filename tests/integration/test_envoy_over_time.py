@@ -23,7 +23,8 @@ from tests.integration.hubs import opened_hub, seen
 from tests.kubernetes_objects import endpoint, endpoint_slice, service
 from tests.proxies import ENVOY, FAILING, NGINX, RESETTING, nginx_running
 
-PLAN = LoadPlan(users=20, spawn_rate=200, duration_s=120, requests_per_connection=None, think_time_s=0.1)
+PLAN = LoadPlan(users=23, spawn_rate=200, duration_s=120, requests_per_connection=None, think_time_s=0.1)
+"""Users in step would meet the same pod each time, were their number a multiple of the pods'."""
 PODS = 5
 BEGINS_S, LEAST_S, LATE_S, LEAST_REQUESTS = 4.0, 24.0, GRACE_S + 4, 2_000
 """What the scene is about begins then; a run goes on for so long and for as many requests, on any machine."""
@@ -32,6 +33,7 @@ NAMED = {
     "ejects": "and got none since",
     "ejects again": "such times so far",
     "ejects unnamed": "and got none since",
+    "zones": "The pods of each zone got the same part",
     "slow start": "as with a slow start of about",
 }
 ENOUGH = 9_000
@@ -57,7 +59,7 @@ class Place:
 
     def lists(self, *pods: int) -> None:
         """The cluster's pods, all of them ready."""
-        endpoints = (endpoint(f"shop-{pod}", node=f"n{pod}") for pod in pods)
+        endpoints = (endpoint(f"shop-{pod}", node=f"n{pod}", zone="west" if pod < 2 else "east") for pod in pods)
         self.server.put("services", service(self.service))
         self.server.put("endpointslices", endpoint_slice(*endpoints, service=self.service))
 
@@ -109,6 +111,10 @@ async def gets_a_pod_late(place: Place) -> None:
     place.envoy.has(place.policy, *range(PODS))
 
 
+async def stays_as_it_is(_: Place) -> None:
+    """It began before the run."""
+
+
 SCENES: Mapping[str, Change] = {
     "ejects": fails_until_it_is_ejected,
     "ejects again": fails,
@@ -117,6 +123,7 @@ SCENES: Mapping[str, Change] = {
     "subset": is_left_out,
     "slow start": gets_a_pod,
     "late": gets_a_pod_late,
+    "zones": stays_as_it_is,
 }
 
 
@@ -166,6 +173,8 @@ async def _played(hub: Hub, place: Place) -> Told:
     grows = place.policy in ("slow start", "late")
     if grows:
         place.envoy.has(place.policy, *range(PODS - 1))
+    elif place.policy == "zones":
+        place.envoy.zones(place.policy, {"west": (3, [0, 1]), "east": (1, [2, 3, 4])})
     place.lists(*range(PODS - grows))
     each = 5 if grows else None
     url = place.envoy.urls[place.policy]
@@ -247,3 +256,11 @@ def test_a_pod_that_is_taken_up_late_at_once_has_no_slow_start(runs: Runs) -> No
     told = runs["late"]
     assert told.cause("taken_up_late").pods == ("shop-4",)
     assert "slow_start" not in told.ever
+
+
+def test_weights_of_zones_are_named_where_zones_are_known(runs: Runs) -> None:
+    told = runs["zones"]
+    cause = told.cause("weighted_zones")
+    assert (cause.certainty, cause.pods) == ("possible", ("shop-0", "shop-1"))
+    for policy in set(SCENES) - {"zones"}:
+        assert "weighted_zones" not in runs[policy].ever

@@ -24,6 +24,7 @@ CAUSES: tuple[Cause, ...] = (
     places.topology,
     places.node_local,
     places.uneven_places,
+    places.weighted_zones,
     balancer.single_source,
     balancer.unequal_weights,
     proxy.layer7_ejected,
@@ -52,7 +53,7 @@ LOOKS_TO_KEEP = 3
 INFERRED = frozenset(
     inferred.code
     for inferred in (
-        *(places.node_local, places.uneven_places),
+        *(places.node_local, places.uneven_places, places.weighted_zones),
         *(balancer.single_source, balancer.uneven_connections),
         *(proxy.layer7_left_out, proxy.layer7_weights, proxy.layer7_policy),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from scale_app.domain.balance import counted, shares
 from scale_app.domain.by_weight import unequal
 from scale_app.domain.findings.facts import PINNED_BELOW, Facts, Found, cause, change, percent
-from scale_app.domain.findings.places import uneven_places
+from scale_app.domain.findings.places import uneven_places, weighted_zones
 from scale_app.domain.numerics import np
 from scale_app.domain.verdict import VerdictKind
 from scale_app.domain.verdict_sentence import count
@@ -153,7 +153,7 @@ def uneven_connections(facts: Facts) -> Found | None:
     Where connections decide, those that stand out by requests have to do so by connections as well.
     """
     verdict, opened = facts.figures.verdict, facts.connections
-    if uneven_places.look(facts) or single_source.look(facts):
+    if uneven_places.look(facts) or weighted_zones.look(facts) or single_source.look(facts):
         return None
     if verdict.kind is not VerdictKind.UNEVEN or not opened or facts.settled or facts.by_request:
         return None

@@ -232,3 +232,52 @@ def _alike(facts: Facts, pods: Mapping[str, int], place_of: Callable[[str], str]
     alike = max(shares.values()) - min(shares.values()) <= ALIKE_WITHIN / len(pods)
     explained = off <= (1 - EXPLAINED_FROM) * sum(abs(share - 1 / len(got)) for share in got.values())
     return shares if alike and explained else {}
+
+
+DUE_ALIKE = 1.05
+WAYS_FROM = 100
+"""Of so many ways to share out the pods to zones of these sizes hardly one fits by chance."""
+
+
+@cause(
+    code="weighted_zones",
+    title="Zones get unequal shares, their pods equal ones",
+    cause="A balancer in front gives zones weights that do not follow the number of their pods, and shares among the "
+    "pods of each evenly.",
+    shown_by="requests per zone, and that the pods of a zone get the same",
+    remedy="Check the weights of zones at the balancer: Envoy locality_weighted_lb_config, Istio localityLbSetting, a "
+    "cloud balancer's zones. If they are intended, enter them as Expected weights (the plan's `weights`).",
+)
+def weighted_zones(facts: Facts) -> Found | None:
+    """Fires where zones of two pods or more each explain nearly all of the distance to the fair shares, and none is
+    without work: that has other reasons."""
+    window, zones = facts.figures.recent, Counter(facts.zone_of(name) for name in facts.figures.recent.expected)
+    if "" in zones or len(zones) < 2 or min(zones.values()) < 2 or uneven_places.look(facts):
+        return None
+    if window.verdict.kind is not VerdictKind.UNEVEN or facts.explained or facts.settled:
+        return None
+    shares = _by_zone(facts, zones)
+    if not shares or not stays(window, facts.figures.minute):
+        return None
+    hot = max(zones, key=lambda zone: shares[zone] / zones[zone])
+    parts = [f"{percent(shares[zone])} by {count(zones[zone], 'pod')} of {zone}" for zone in sorted(zones)]
+    ways = math.factorial(zones.total()) // math.prod(math.factorial(pods) for pods in zones.values())
+    evidence = f"The pods of each zone got the same part of the last requests: {', '.join(parts[:MOST_NODES_NAMED])}."
+    return Found("likely" if ways >= WAYS_FROM else "possible", evidence, _of_zone(facts, hot))
+
+
+def _of_zone(facts: Facts, zone: str) -> list[str]:
+    return sorted(name for name in facts.figures.recent.expected if facts.zone_of(name) == zone)
+
+
+def _by_zone(facts: Facts, zones: Mapping[str, int]) -> dict[str, float]:
+    """The share of each zone where they explain the pods' shares, and pods are due the same; {} otherwise."""
+    window, attributed = facts.figures.recent, facts.figures.recent.attributed
+    if max(window.expected.values()) > DUE_ALIKE * min(window.expected.values()):
+        return {}
+    got = {name: window.pods[name].requests / attributed for name in window.expected}
+    shares = {zone: sum(share for name, share in got.items() if facts.zone_of(name) == zone) for zone in zones}
+    off = sum(abs(share - shares[facts.zone_of(name)] / zones[facts.zone_of(name)]) for name, share in got.items())
+    explained = off <= (1 - EXPLAINED_FROM) * sum(abs(share - 1 / len(got)) for share in got.values())
+    working = all(share >= STARVED_BELOW * zones[zone] / len(got) for zone, share in shares.items())
+    return shares if explained and working else {}

@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 
 from scale_app.domain.findings.facts import Facts, Found, cause, change, percent, pods
-from scale_app.domain.findings.places import stays, uneven_places
+from scale_app.domain.findings.places import DUE_ALIKE, stays, uneven_places, weighted_zones
 from scale_app.domain.snapshot import PodShare
 from scale_app.domain.verdict import VerdictKind
 
 EARLIER_FROM = 0.25
-DUE_ALIKE = 1.05
 SMALLEST_MOST, LARGEST_MOST = 4, 20
 FITS_WITHIN = 2.5
 TOLD_APART = 0.2
@@ -29,7 +28,9 @@ def _preferred(facts: Facts) -> list[PodShare]:
     if facts.figures.verdict.kind is not VerdictKind.UNEVEN or not facts.by_request or facts.settled:
         return []
     rows = [row for row in facts.rows if row.outlier]
-    if any(row.slow or row.failing or row.name in facts.explained for row in rows) or uneven_places.look(facts):
+    if any(row.slow or row.failing or row.name in facts.explained for row in rows):
+        return []
+    if uneven_places.look(facts) or weighted_zones.look(facts):
         return []
     return rows
 

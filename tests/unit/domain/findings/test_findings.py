@@ -58,6 +58,12 @@ ZONES = pods(
     **{name: {"zone": "west" if name in "ab" else "east", "node": f"node-{name}"} for name in "abcde"},
 )
 
+IN_ZONES = {name: {"zone": "west" if name in "ab" else "east"} for name in "abcde"}
+WEIGHTED_ZONES = pods([6_000, 6_040, 1_320, 1_340, 1_300], **IN_ZONES)
+TEN_IN_ZONES = pods(
+    [3_000] * 5 + [1_000] * 5, **{name: {"zone": "west" if name in "abcde" else "east"} for name in "abcdefghij"}
+)
+
 FIRES: list[tuple[str, str, str, Scene]] = [
     # code, certainty, pods concerned, facts
     ("pods_not_named", "certain", "", Scene(pods([50, 50]), unnamed=900)),
@@ -88,6 +94,9 @@ FIRES: list[tuple[str, str, str, Scene]] = [
     ("uneven_places", "likely", "a", Scene(PLACES)),
     ("uneven_places", "certain", "a", Scene(PLACES, service=LOAD_BALANCER)),
     ("uneven_places", "likely", "ab", Scene(ZONES)),
+    ("weighted_zones", "possible", "ab", Scene(WEIGHTED_ZONES, **BY_REQUEST)),
+    ("weighted_zones", "possible", "ab", Scene(WEIGHTED_ZONES)),
+    ("weighted_zones", "likely", "abcde", Scene(TEN_IN_ZONES)),
     ("layer7_weights", "likely", "abcde", Scene(WEIGHTED, **BY_REQUEST, earlier=EARLIER)),
     (
         "layer7_weights",
@@ -236,6 +245,15 @@ SILENT: list[tuple[str, Scene]] = [
     ("uneven_places", Scene(pods([4_000, 2_000, 2_000]))),  # a node each
     ("uneven_places", Scene(pods([4_000] * 3, b={"node": "node-b"}, c={"node": "node-b"}))),
     ("uneven_places", Scene(pods([4_000, 3_000, 1_000], b={"node": "node-b"}, c={"node": "node-b"}))),
+    ("weighted_zones", Scene(pods([6_000, 6_040, 1_320, 1_340, 1_300]))),  # nobody knows the zones
+    ("weighted_zones", Scene(pods([6_000, 2_000, 3_000, 1_600, 3_400], **IN_ZONES))),
+    ("weighted_zones", Scene(pods([4_000] * 5, **IN_ZONES))),
+    ("weighted_zones", Scene(ZONES)),  # equal shares, which are told as such
+    ("weighted_zones", Scene(pods([8_000, 8_000, 0, 0, 0], **IN_ZONES))),  # kept near, perhaps
+    ("weighted_zones", Scene(pods([8_000, 2_000, 2_000], a={"zone": "west"}, b={"zone": "e"}, c={"zone": "e"}))),
+    ("layer7_policy", Scene(WEIGHTED_ZONES, **BY_REQUEST)),
+    ("layer7_weights", Scene(WEIGHTED_ZONES, **BY_REQUEST)),
+    ("uneven_connections", Scene(WEIGHTED_ZONES)),
     ("layer7_weights", Scene(WEIGHTED, earlier=EARLIER)),  # at layer 4
     ("layer7_weights", Scene(WEIGHTED, **BY_REQUEST)),
     ("layer7_weights", Scene(WEIGHTED, **BY_REQUEST, earlier=dict.fromkeys("abcde", 3_200))),  # it does not stay
