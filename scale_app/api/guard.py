@@ -39,7 +39,7 @@ LINE_BREAK = "The request's path has a line break in it, and nothing here is cal
 HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]*)?|\[[0-9A-Fa-f:.]+\](:[0-9]*)?")
 LOOP = "This request is a load test's, and its target is Scale itself, which is never one. Test the demo, or a service."
 DEFAULT_PORTS = {"http": 80, "https": 443}
-HASHED_ASSET = re.compile(r"/assets/[^/]*-[A-Za-z0-9_-]{8}\.[a-z0-9]{2,5}")
+HASHED_ASSET = re.compile(r"/assets/(?!.*\.\.).*-[A-Za-z0-9_-]{8}\.[a-z0-9]{2,5}")
 SAFETY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"SAMEORIGIN"),
