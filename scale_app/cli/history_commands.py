@@ -25,6 +25,9 @@ from scale_app.views.words import STATES, VERDICTS
 from scale_app.wiring import back_up, history, restored
 
 SHORTEST_ID = 8
+LESS_NEEDED = ("By", "State", "Score", "Baseline", "Started")
+"""What a narrow list leaves out first; `--json` and a pipe have it all."""
+GAP, LEAST_TARGET = 2, 12
 
 
 @click.command()
@@ -61,6 +64,7 @@ def _print_runs(found: list[RunSummary]) -> None:
     if console.is_terminal:
         columns["Run"] = shortened(columns["Run"])
         columns = {name: texts for name, texts in columns.items() if set(texts) - {"", LOCAL_USER.name}}
+        columns = fitting(columns, console.width)
     rows = table(*columns)
     for column in rows.columns[:-1]:
         column.no_wrap = True
@@ -82,6 +86,16 @@ def _columns(found: list[RunSummary]) -> dict[str, list[str]]:
         "Baseline": [each.baseline for each in found],
         "Target": [each.target_url for each in found],
     }
+
+
+def fitting(columns: dict[str, list[str]], width: int) -> dict[str, list[str]]:
+    """Those that a terminal of this width has space for, so that what it shows is whole; the target alone may wrap."""
+    for name in LESS_NEEDED:
+        others = (each for each in columns if each != "Target")
+        if sum(max(map(len, (each, *columns[each]))) + GAP for each in others) + LEAST_TARGET <= width:
+            break
+        columns = {each: texts for each, texts in columns.items() if each != name}
+    return columns
 
 
 def shortened(ids: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from scale_app.api.v1.shapes import summary_of
-from scale_app.cli.history_commands import _print_runs, shortened
+from scale_app.cli.history_commands import _print_runs, fitting, shortened
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord, outline_of
 from scale_app.domain.snapshot import RunState, Source
@@ -39,3 +39,18 @@ def test_ids_are_shortened_to_what_tells_them_apart() -> None:
     assert shortened(["c1b16938-5d87", "c1b16938-5000"]) == ["c1b16938-5d", "c1b16938-50"]
     assert shortened(["run-1"]) == ["run-1"]
     assert shortened([]) == []
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"), [(100, set()), (75, set()), (60, {"State", "Score"}), (40, {"State", "Score", "Started"})]
+)
+def test_a_narrow_terminal_leaves_columns_out_and_cuts_none(width: int, left_out: set[str]) -> None:
+    columns = {
+        "Run": ["47258ad2"],
+        "Started": ["2026-11-30 17:29:17 UTC"],
+        "State": ["Finished"],
+        "Verdict": ["Undecided"],
+        "Score": ["0.738"],
+        "Target": ["http://shop.example/"],
+    }
+    assert set(columns) - set(fitting(columns, width)) == left_out
