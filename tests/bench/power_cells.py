@@ -73,6 +73,7 @@ def scenes() -> Iterator[Scene]:
                     yield from _of_balancer(layer, policy, pods, picks)
     yield from _long()
     yield from _settings()
+    yield from _lossy()
 
 
 def _of_balancer(layer: Layer, policy: Policy, pods: int, picks: int) -> Iterator[Scene]:
@@ -120,6 +121,14 @@ def _settings() -> Iterator[Scene]:
                         yield scene
 
 
+def _lossy() -> Iterator[Scene]:
+    """Where every pod answers, and requests to any of them are lost."""
+    for policy, picks in (("kept", 20), ("kept", 50), ("every 5", 500), ("new", 500)):
+        for pods in LOSSY_PODS:
+            yield Scene("fair", "layer 4", policy, pods, picks, SECONDS, setting="requests lost")  # type: ignore[arg-type]
+
+
+LOSSY_PODS = (3, 5, 10, 50)
 SETTINGS: dict[Setting, tuple[Case, ...]] = {
     "unknown roster": ("fair", "hot 2", "starved", "all on one"),
     "declared weights": ("fair", "hot 2", "starved", "dead, drops"),

@@ -32,10 +32,10 @@ Case = Literal[
     "joined late",
 ]
 
-Setting = Literal["", "unknown roster", "declared weights", "rollout"]
+Setting = Literal["", "unknown roster", "declared weights", "rollout", "requests lost"]
 """What is known or changes beside the balancer: nothing of the pods; pod 0 is meant to get MEANT times as much as
 another; each pod is replaced in turn, of which the balancer hears HEARS_S later, and it is pod 0's successor that is
-hot or starved."""
+hot or starved; of the requests to any pod the part LOST waits in vain."""
 
 ANSWERED, FAILED, GATEWAY, TIMEOUT, REFUSED, RESET = range(6)
 """How a request ends: answered by its pod; by it with a 5xx; by a proxy in its place with a 502, which names no pod;
@@ -52,6 +52,7 @@ SURE = 2.6
 FAILS_OVER_AT = 0.5
 MEANT = 3.0
 HEARS_S = 2.0
+LOST = 0.02
 MOST_USERS = 50
 MOST_A_SECOND, MOST_EACH = 10, 1_200
 
@@ -208,6 +209,8 @@ class _Users:
     def _send(self, slot: int, user: Array, at_s: Array, opens: Array) -> None:
         pod = self._pod[user]
         outcome = np.where(pod == 0, self._outcome_of_pod_0(), ANSWERED)
+        if self._scene.setting == "requests lost":
+            outcome[self._rng.random(user.size) < LOST] = TIMEOUT
         bad = outcome >= TIMEOUT
         self._left[user] -= 1
         closes = bad | (self._left[user] <= 0)

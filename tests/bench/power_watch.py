@@ -165,7 +165,9 @@ class _Process:
             if outcome <= GATEWAY:
                 counters.answered(is_open[user], self._cell(pod, outcome), next(latency))
             else:
-                counters.unanswered(CAUSES[outcome], TIMEOUT_S if outcome == TIMEOUT else next(latency))
+                counters.unanswered(
+                    CAUSES[outcome], TIMEOUT_S if outcome == TIMEOUT else next(latency), is_open.get(user)
+                )
             if closes and user in is_open:
                 counters.closed(is_open.pop(user))
 
