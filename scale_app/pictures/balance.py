@@ -58,25 +58,32 @@ LABEL_HEIGHT = 0.09
 
 @dataclass(frozen=True, slots=True)
 class SharesPicture:
-    """Paths in a box of SIDE x SIDE: even and outlying bars, the fair-share line, the band of chance ("" without).
+    """Paths in a box of SIDE x SIDE: bars within chance, over and under their fair share, the fair-share line, the band
+    of chance ("" without).
 
     marks: of the share axis, values 0..1. labels_at: where each bar's figure stands, percent from the bottom: on the
     bar, or on the fair-share line where that would strike it through. centres: percent from the left.
     """
 
     even: str
-    outliers: str
+    over: str
+    under: str
     fair: str
     band: str
     marks: tuple[AxisMark, ...]
     labels_at: tuple[float, ...]
     centres: tuple[float, ...]
 
+    @property
+    def outliers(self) -> str:
+        """The bars that chance does not explain, of either side."""
+        return self.over + self.under
+
 
 def shares_picture(pods: Sequence[PodShare], noise_cv: float | None = None) -> SharesPicture:
     """Bars in the given order. noise_cv: the coefficient of variation of a fair random balancer."""
     if not pods:
-        return SharesPicture("", "", "", "", tuple(round_top(1.0)[1]), (), ())
+        return SharesPicture("", "", "", "", "", tuple(round_top(1.0)[1]), (), ())
     share = np.array([pod.share for pod in pods])
     fair = fair_shares(pods)
     spread = 0.0 if noise_cv is None else min(CHANCE_95 * noise_cv, 1.0)
@@ -86,7 +93,8 @@ def shares_picture(pods: Sequence[PodShare], noise_cv: float | None = None) -> S
     draw = _bars if len(pods) <= MOST_APART else _outlines
     return SharesPicture(
         even=draw(heights, slot, ~outlier),
-        outliers=draw(heights, slot, outlier),
+        over=draw(heights, slot, outlier & (share > fair)),
+        under=draw(heights, slot, outlier & (share <= fair)),
         fair=_steps(fair / top, slot),
         band=_band(fair / top, spread, slot) if spread else "",
         marks=tuple(marks),

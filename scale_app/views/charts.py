@@ -120,7 +120,8 @@ def shares(snapshot: Snapshot) -> Shares:
     picture = shares_picture(shown_pods, snapshot.verdict.noise_cv)
     return Shares(
         even=picture.even,
-        outliers=picture.outliers,
+        over=picture.over,
+        under=picture.under,
         fair=picture.fair,
         band=picture.band,
         ticks=[AxisTick(shown.css(mark.at_percent), _axis_percent(mark.value)) for mark in picture.marks],

@@ -69,7 +69,8 @@ class ErrorRow:
 @dataclass(frozen=True)
 class Shares:
     even: str = ""
-    outliers: str = ""
+    over: str = ""
+    under: str = ""
     fair: str = ""
     band: str = ""
     ticks: list[AxisTick] = field(default_factory=list)

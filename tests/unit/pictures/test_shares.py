@@ -18,6 +18,7 @@ def test_no_pods_is_an_empty_picture_with_an_axis():
 def test_outliers_are_a_path_of_their_own():
     picture = shares_picture(pods(300, 100, 100, outliers={0}))
     assert (picture.outliers.count("M"), picture.even.count("M")) == (1, 2)
+    assert (picture.over == "") != (picture.under == "")
 
 
 def test_the_fair_line_is_straight_for_equal_pods():
