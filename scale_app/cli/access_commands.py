@@ -8,7 +8,7 @@ import time
 import click
 
 from scale_app.cli.client import opened_access, the_one
-from scale_app.cli.terminal import WholeNumber, json_option, output, plain, print_json, server_option, table
+from scale_app.cli.terminal import Number, WholeNumber, json_option, output, plain, print_json, server_option, table
 from scale_app.codec import to_wire
 from scale_app.domain.audit import AccessToken, AuditEntry, MadeToken
 from scale_app.domain.identity import Role
@@ -37,7 +37,7 @@ def tokens(context: click.Context, server: str | None, as_json: bool) -> None:
     "--role", type=click.Choice([role.value for role in Role]), default=Role.VIEWER.value, show_default=True,
     help="What it may do: at most what you may.",
 )  # fmt: skip
-@click.option("--days", type=float, default=DAYS, show_default=True, help="Days until it expires, 0 for never.")
+@click.option("--days", type=Number(), default=DAYS, show_default=True, help="Days until it expires, 0 for never.")
 @server_option
 @json_option
 @click.pass_obj

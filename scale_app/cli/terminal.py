@@ -30,6 +30,12 @@ server_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, for programs.")
 
 
+class Number(click.types.FloatParamType):
+    """A number, called so."""
+
+    name = "number"
+
+
 class WholeNumber(click.IntRange):
     """A whole number within limits, said so that people read it."""
 

@@ -40,3 +40,8 @@ def test_a_number_beyond_its_limits_is_said_in_plain_words(number: str) -> None:
     result = typed("runs", "--limit", number)
     said = f"Invalid value for '--limit': {number!r} is not a whole number from 1 to 500: see `scale runs --help`.\n"
     assert (result.exit_code, result.stderr) == (64, said)
+
+
+def test_what_is_no_number_is_called_so() -> None:
+    result = typed("tokens", "make", "ci", "--days", "x")
+    assert (result.exit_code, "'x' is not a valid number: see" in result.stderr) == (64, True)
