@@ -13,7 +13,7 @@ from urllib.parse import quote
 from tests.proxies import address, envoy_of, listener, urls_of
 from tests.serving import fetch, free_port
 
-SLOW_START_S = 60
+SLOW_START_S = 24
 EJECTING = {"consecutive_5xx": 5, "interval": "0.5s", "base_ejection_time": "4s", "max_ejection_percent": 50}
 SLOWLY = {"slow_start_window": f"{SLOW_START_S}s"}
 KEEPING = {"lb_policy": "ROUND_ROBIN"}
