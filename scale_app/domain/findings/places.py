@@ -251,10 +251,11 @@ WAYS_FROM = 100
 def weighted_zones(facts: Facts) -> Found | None:
     """Fires where zones of two pods or more each explain nearly all of the distance to the fair shares, and none is
     without work: that has other reasons."""
-    window, zones = facts.figures.recent, Counter(facts.zone_of(name) for name in facts.figures.recent.expected)
-    if "" in zones or len(zones) < 2 or min(zones.values()) < 2 or uneven_places.look(facts):
-        return None
+    window = facts.figures.recent
     if window.verdict.kind is not VerdictKind.UNEVEN or facts.explained or facts.settled:
+        return None
+    zones = Counter(facts.zone_of(name) for name in window.expected)
+    if "" in zones or len(zones) < 2 or min(zones.values()) < 2 or uneven_places.look(facts):
         return None
     shares = _by_zone(facts, zones)
     if not shares or not stays(window, facts.figures.minute):
