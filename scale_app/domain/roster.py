@@ -35,7 +35,7 @@ class Roster:
     """
 
     def __init__(self, declared: Mapping[str, float] | None = None) -> None:
-        self._declared = declared or {}
+        self.declared = declared or {}
         self._pods: dict[str, PodSeen] = {}
         self._ready_s: dict[str, float] = {}
         self._counted_to_s: float | None = None
@@ -104,7 +104,7 @@ class Roster:
 
     def weights(self, pods: Collection[str]) -> dict[str, float]:
         """How much each of these pods, which share the work, should get relative to the others."""
-        return {name: self.pod(name).weight for name in pods} | weights_of(pods, self._declared)
+        return {name: self.pod(name).weight for name in pods} | weights_of(pods, self.declared)
 
     @property
     def balancer_weights(self) -> Mapping[str, float]:

@@ -42,7 +42,7 @@ def each_once(names: Iterable[str]) -> None:
 
 def weights_of(pods: Collection[str], declared: Mapping[str, float]) -> dict[str, float]:
     """The weight of each of these pods that is declared, its part of its group's; the others are left out."""
-    groups = {pod: group for pod in pods if (group := _group_of(pod, declared))} if declared else {}
+    groups = {pod: group for pod in pods if (group := group_of(pod, declared))} if declared else {}
     sizes = Counter(groups.values())
     return {pod: declared[group] / sizes[group] for pod, group in groups.items()}
 
@@ -95,7 +95,7 @@ def _listed(declared: Mapping[str, float]) -> str:
     return f"{', '.join(listed[:MOST_NAMED])}{rest}"
 
 
-def _group_of(pod: str, declared: Mapping[str, float]) -> str:
+def group_of(pod: str, declared: Mapping[str, float]) -> str:
     """The longest declared name that is the pod's or its prefix up to a hyphen, "" for none."""
     return next((name for name in _names_of(pod) if name in declared), "")
 

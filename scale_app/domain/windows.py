@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
+from scale_app.domain.answering import Answering
 from scale_app.domain.by_weight import ByWeight
-from scale_app.domain.counters import Counted, counts_delta
+from scale_app.domain.counters import NOTHING, Counted, counts_delta
 from scale_app.domain.ejection import Ejections
 from scale_app.domain.evidence import log_regular
 from scale_app.domain.mark import (
@@ -44,6 +45,7 @@ class Windows:
         self._quiet = QuietPods()
         self._ejections = Ejections()
         self._expected: dict[str, float] = {}
+        self._answering = Answering()
         self._by_weight = ByWeight()
         self._weights: Mapping[str, float] = {}
         self._marks: deque[Mark] = deque()
@@ -80,7 +82,10 @@ class Windows:
         self._marks.append(
             Mark(sample, dict(self._expected), counted or {}, latency, regular, dict(self._by_weight.due))
         )
-        got = answered_since(self._expected.keys(), self._marks[-2], sample, counted or {}, source)
+        names = sample.pods.keys() | (counted or {}).get(source, NOTHING).requests.keys()
+        answered = answered_since(names, self._marks[-2], sample, counted or {}, source)
+        self._answering.observe(sample.at_s, answered, sample.loads)
+        got = {name: answered[name] for name in self._expected.keys() & answered.keys()}
         self._quiet.observe(self._marks, got, source.traits.in_answers, self._roster.in_grace)
         self._ejections.observe(self._marks, self._quiet.answered, self._roster.in_grace, source.traits.in_answers)
         self._end_warm_up()
@@ -125,7 +130,7 @@ class Windows:
         for quiet in self._quiet.followed:
             pods = sorted(name for name in quiet.pods if name not in excused and self._roster.pod(name).ready)
             if pods and self._began is not None:
-                window = self._between(quiet.since, quiet.connections)
+                window = self._between(quiet.since, quiet.connections, pods)
                 since_s = quiet.since.sample.at_s - self._began.sample.at_s
                 starts = quiet.starts(pods, window.freshness, self._source)
                 yield replace(self._with_losses(window, quiet), quiet=tuple(pods), since_s=since_s, starts=starts)
@@ -183,13 +188,16 @@ class Windows:
         loads = [mark.sample.loads or NO_LOADS for mark in islice(self._marks, first, None)]
         return replace(self._between(self._marks[first], carried_between(loads[0], loads[1:])), sliding=True)
 
-    def _between(self, first: Mark, carried: Loads | ConnectionCounters) -> Window:
+    def _between(self, first: Mark, carried: Loads | ConnectionCounters, there: Collection[str] = ()) -> Window:
         last = self._marks[-1]
         named = self._source.traits.in_answers
         delta = named_between(first, last) if named else counts_delta(self._source, first.counted, last.counted)
         pods = dict(delta.pods)
         known = self._knows(pods)
-        expected = self._expectations(first, last) if known else self._of_those_that_answered(first, last, pods)
+        if known:
+            expected = _gained(first.expected, last.expected)
+        else:
+            expected = self._answering.due(first.sample.at_s, self._roster.declared, there)
         for name in expected:
             pods.setdefault(name, PodCount())
         loads = carried.whole() if isinstance(carried, ConnectionCounters) else carried
@@ -219,14 +227,6 @@ class Windows:
         listed = self._roster.listed()
         strangers = answering and not any(name in listed or name in self._expected for name in answering)
         return self._roster.known and not strangers
-
-    def _expectations(self, first: Mark, last: Mark) -> dict[str, float]:
-        return _gained(first.expected, last.expected)
-
-    def _of_those_that_answered(self, first: Mark, last: Mark, pods: Collection[str]) -> dict[str, float]:
-        weights = self._roster.weights(pods)
-        each = max(1, last.sample.answered - first.sample.answered) / (sum(weights.values()) or 1.0)
-        return {name: each * weight for name, weight in weights.items() if weight > 0}
 
 
 def _gained(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scale_app.domain.events import AlertRaised
 from scale_app.domain.experiment import decisive_plan, no_experiment_sentence
 from scale_app.domain.gate import Gate, VerdictLevels
 from scale_app.domain.gating import Outcome
@@ -128,3 +129,74 @@ def test_the_gate_asks_for_so_many_pods(
     whole = ran(*per_s, listed=listed, gate=Gate(ANY_VERDICT, pods=2))
     for result in (whole.gate, replayed(whole).gate):
         assert [(check.name, check.outcome, check.sentence) for check in result.checks] == [("pods", outcome, sentence)]
+
+
+def changing(
+    *eras: tuple[int, dict[str, int]], weights: dict[str, float] | None = None
+) -> tuple[Snapshot, list[AlertRaised]]:
+    """Pods answer so many requests each second for so many seconds, each on a connection of its own."""
+    plan = LoadPlan("http://198.18.0.9/", duration_s=sum(seconds for seconds, _ in eras), weights=weights or {})
+    samples: list[Sample] = [LoadReady(0.0)]
+    counts, second = dict[str, int](), 0
+    for per_s in (per_s for seconds, per_s in eras for _ in range(seconds)):
+        second += 1
+        counts |= {name: counts.get(name, 0) + requests for name, requests in per_s.items()}
+        pods = {name: PodCount(n, connections=n) for name, n in counts.items()}
+        total = sum(counts.values())
+        loads = ConnectionLoads({1: total}, switches={})
+        samples.append(TrafficSample(float(second), 50, total, pods, connections=total, loads=loads))
+    whole = analysed(Began(plan, Source.HEADER, 0.0), [*samples, LoadEnded(second)])
+    return last(whole), [event for event in whole.happened if isinstance(event, AlertRaised)]
+
+
+THREE = {"a": 50, "b": 50, "c": 50}
+
+
+def test_a_pod_that_joins_is_due_nothing_before_its_first_answer() -> None:
+    """As in a scale-up of which nobody tells."""
+    snapshot, raised = changing((10, THREE), (1, {"a": 45, "b": 45, "c": 45, "d": 15}), (14, dict.fromkeys("abcd", 40)))
+    assert {row.name: row.expected for row in snapshot.pods}["d"] == pytest.approx(15 + 14 * 40)
+    assert (snapshot.verdict.kind, raised) == (VerdictKind.EVEN, [])
+
+
+ROLLOUT = (
+    (8, {"a1": 50, "b1": 50, "c1": 50}),
+    (3, {"a2": 50, "b1": 50, "c1": 50}),
+    (3, {"a2": 50, "b2": 50, "c1": 50}),
+    (8, {"a2": 50, "b2": 50, "c2": 50}),
+)
+
+
+def test_pods_that_leave_are_due_nothing_after_their_last_answer() -> None:
+    """As in a rolling update of which nobody tells."""
+    snapshot, raised = changing(*ROLLOUT)
+    assert (snapshot.verdict.kind, snapshot.findings, raised) == (VerdictKind.EVEN, (), [])
+
+
+def test_a_group_keeps_its_weight_while_its_pods_are_replaced() -> None:
+    eras = (8, {"web-1": 50, "web-2": 50, "new-1": 25}), (8, {"web-3": 50, "web-4": 50, "new-1": 25})
+    snapshot, raised = changing(*eras, weights={"web": 4, "new": 1})
+    assert (snapshot.verdict.kind, raised) == (VerdictKind.EVEN, [])
+
+
+@pytest.mark.parametrize(("joined", "kind"), [(10, VerdictKind.UNEVEN), (48, VerdictKind.EVEN)])
+def test_a_pod_that_joins_is_judged_by_what_it_gets_from_then_on(joined: int, kind: VerdictKind) -> None:
+    snapshot, raised = changing((10, THREE), (30, {**THREE, "d": joined}))
+    assert (snapshot.verdict.kind, bool(raised)) == (kind, kind is VerdictKind.UNEVEN)
+
+
+def test_a_pod_that_is_rarely_picked_was_there_all_the_time() -> None:
+    """Between two answers it is as quiet as one that has left."""
+    snapshot, raised = changing(*[(4, THREE), (1, {**THREE, "d": 1})] * 6)
+    assert snapshot.verdict.kind is VerdictKind.UNEVEN
+    assert raised
+
+
+def test_pods_that_are_due_less_than_a_request_a_second_are_due_the_same() -> None:
+    names = [f"p{i}" for i in range(60)]
+    turns = [(1, dict.fromkeys(names[20 * (second % 3) : 20 * (second % 3) + 20], 1)) for second in range(60)]
+    snapshot, raised = changing(*turns)
+    due = [row.expected for row in snapshot.pods]
+    assert due == pytest.approx([20.0] * 60, rel=0.06)
+    assert snapshot.verdict.kind is not VerdictKind.UNEVEN
+    assert not raised
