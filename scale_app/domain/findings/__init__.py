@@ -49,6 +49,8 @@ CAUSES: tuple[Cause, ...] = (
 
 EXPLAINS = {"uneven": 0, "open": 1, "aside": 2}
 SURENESS = {"certain": 0, "likely": 1, "possible": 2}
+ALERTED = frozenset({pods.silent_pod.code})
+"""Likely ones that are alerts already, of which something has to tell when they are over."""
 LOOKS_TO_KEEP = 3
 INFERRED = frozenset(
     inferred.code
@@ -75,8 +77,8 @@ def _place(finding: Finding) -> tuple[int, bool, int, bool]:
 
 
 class Diagnosis:
-    """The causes of one run. One that was certain stays, with its time, when it is over; what was seen at fewer than
-    LOOKS_TO_KEEP looks may have been a change in the making."""
+    """The causes of one run. One that was certain or an alert stays, with its time, when it is over; what was seen at
+    fewer than LOOKS_TO_KEEP looks may have been a change in the making."""
 
     def __init__(self) -> None:
         self._certain: dict[str, _Seen] = {}
@@ -85,7 +87,8 @@ class Diagnosis:
         """What fits now, and what did for certain. Call once a look."""
         found = diagnose(facts)
         for finding in found:
-            if finding.certainty == "certain" and finding.explains == "uneven":
+            sure = finding.certainty == "certain" or (finding.code in ALERTED and finding.certainty == "likely")
+            if sure and finding.explains == "uneven":
                 self._see(finding, facts.elapsed_s)
         now = {finding.code for finding in found}
         over = [seen for code, seen in self._certain.items() if code not in now and seen.looks >= LOOKS_TO_KEEP]

@@ -21,6 +21,8 @@ FITS_WITHIN = 2.5
 TOLD_APART = 0.2
 """The most that chance may move a weight of 1, so that the counts tell whole numbers from what lies between them."""
 SHOWN_MOST = 8
+LATENCY_EXPLAINS = 0.5
+"""The most that is left of the distance from equal shares, where latencies explain it."""
 
 
 def _preferred(facts: Facts) -> list[PodShare]:
@@ -93,10 +95,12 @@ def layer7_left_out(facts: Facts) -> Found | None:
     "If they are intended, enter them as Expected weights (the plan's `weights`).",
 )
 def layer7_weights(facts: Facts) -> Found | None:
-    """Fires for shares that stay, and stay at small whole numbers; silent as long as the counts cannot tell them, and
-    where pods are due unequal shares."""
+    """Fires for shares that stay, and stay at small whole numbers; silent as long as the counts cannot tell them, where
+    pods are due unequal shares, and where their latencies explain theirs."""
     rows, window = _preferred(facts), facts.figures.whole
-    if not rows or not _steady(facts) or max(window.expected.values()) > DUE_ALIKE * min(window.expected.values()):
+    if not rows or not _steady(facts) or _by_latency(facts):
+        return None
+    if max(window.expected.values()) > DUE_ALIKE * min(window.expected.values()):
         return None
     requests = {name: window.pods[name].requests for name in window.eligible}
     weights = whole_weights(requests, window.attributed)
@@ -109,6 +113,18 @@ def layer7_weights(facts: Facts) -> Found | None:
         f"{window.attributed:,} requests, each picked anew, and the same part in the last seconds."
     )
     return Found("likely", evidence, [row.name for row in rows])
+
+
+def _by_latency(facts: Facts) -> bool:
+    """True when the pods' mean latencies explain their shares: equal numbers in flight, as least connections keeps
+    them, make a pod's rate the inverse of its latency (Little's law)."""
+    taken = {row.name: (row.share, row.mean_ms) for row in facts.rows if row.share}
+    rates = {name: 1 / mean_ms for name, (_, mean_ms) in taken.items() if mean_ms}
+    if not taken or rates.keys() != taken.keys():
+        return False
+    total = sum(rates.values())
+    off = sum(abs(share - rates[name] / total) for name, (share, _) in taken.items())
+    return off <= LATENCY_EXPLAINS * sum(abs(share - 1 / len(taken)) for share, _ in taken.values())
 
 
 def whole_weights(rates: Mapping[str, float], requests: int) -> dict[str, int]:
@@ -159,8 +175,9 @@ def layer7_policy(facts: Facts) -> Found | None:
         return None
     hottest = max(rows, key=lambda row: abs(row.against_fair))
     stay = "; the last seconds are like those before" if _steady(facts) else ""
+    slower = "; slower pods get less, as with least connections" if _by_latency(facts) else ""
     evidence = (
         f"{hottest.name} got {percent(hottest.share)} of the requests, {change(hottest.against_fair)} compared with "
-        f"its fair share, though a pod is picked for each request{stay}."
+        f"its fair share, though a pod is picked for each request{stay}{slower}."
     )
     return Found("possible", evidence, [row.name for row in rows])

@@ -42,6 +42,8 @@ NODE_A_ONLY = pods([2_480, 0, 0, 2_520, 0])
 BY_REQUEST: dict[str, Any] = {"each": 400, "plan": KEEP_ALIVE, "switches_each": 316}
 """Connections on which nearly every answer is from another pod than the one before, as far as chance lets it."""
 WEIGHTED = pods([4_000, 3_000, 3_000, 3_000, 3_000])
+SLOWER = pods([3_000] * 4 + [2_000], e={"latency_ms": 3.0})
+"""As least connections shares work with a pod that takes half as long again."""
 NINE_TO_ONE: dict[str, Any] = {**BY_REQUEST, "switches_each": 70, "earlier": {"a": 9_020, "b": 980}}
 EARLIER = {"a": 3_990, "b": 3_004, "c": 3_002, "d": 3_000, "e": 3_004}
 UNFIT = {"a": 3_700, "b": 3_000, "c": 2_600, "d": 3_300, "e": 3_400}
@@ -258,6 +260,7 @@ SILENT: list[tuple[str, Scene]] = [
     ("layer7_weights", Scene(WEIGHTED, **BY_REQUEST)),
     ("layer7_weights", Scene(WEIGHTED, **BY_REQUEST, earlier=dict.fromkeys("abcde", 3_200))),  # it does not stay
     ("layer7_weights", Scene(pods(list(UNFIT.values())), **BY_REQUEST, earlier=UNFIT)),
+    ("layer7_weights", Scene(SLOWER, **BY_REQUEST, earlier={**dict.fromkeys("abcd", 3_000), "e": 2_000})),
     ("layer7_weights", Scene(pods([4_000] * 5), **BY_REQUEST, earlier=dict.fromkeys("abcde", 4_000))),
     ("layer7_ejected", Scene(ONE_LESS, **BY_REQUEST)),
     ("layer7_ejected", Scene(ONE_LESS, each=400, plan=KEEP_ALIVE, ejections={"e": EJECTED})),  # pinned
@@ -417,6 +420,15 @@ def test_what_all_requests_have_in_common_is_named_where_one_pod_gets_them_all()
 def test_shares_that_stay_are_told_as_small_whole_numbers() -> None:
     (finding,) = diagnose(Scene(WEIGHTED, **BY_REQUEST, earlier=EARLIER).facts())
     assert finding.evidence.startswith("The pods' shares stay at 4:3:3:3:3, as with such weights: a got 25 % of 32,000")
+
+
+def test_slower_pods_that_get_less_are_told_so() -> None:
+    before = dict.fromkeys("abcde", 3_000) | {"e": 2_000}
+    (found,) = diagnose(Scene(SLOWER, **BY_REQUEST, earlier=before).facts())
+    assert (found.code, found.certainty) == ("layer7_policy", "possible")
+    assert found.evidence.endswith("slower pods get less, as with least connections.")
+    alike = Scene(pods([3_000] * 4 + [2_000]), **BY_REQUEST, earlier=before)
+    assert [each.code for each in diagnose(alike.facts())] == ["layer7_weights"]
 
 
 def test_causes_of_uneven_work_come_first_then_the_surest_and_equals_keep_the_order_of_the_list() -> None:
