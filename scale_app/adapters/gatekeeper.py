@@ -105,6 +105,7 @@ class TargetGatekeeper:
         own = [each for each in _with_readings(addresses) if self._is_own(each)]
         networks = await self._networks(url, addresses, found, own)
         _check_not_dropped(url, networks, found)
+        _check_headless_port(url, found)
         secrets = self._secrets_for(plan, addresses, found, own)
         if not recent_s:  # only for a load that is to begin
             await self._check_not_scale(plan, addresses)
@@ -205,6 +206,19 @@ def _check_not_dropped(url: str, networks: Collection[str], found: ServiceFound 
     whys = [(found.dropped if found else {}).get((each.partition("/")[0], port_of_url(url)), "") for each in networks]
     if whys and all(whys):
         raise TargetUnavailable(f"{whys[0]} No load was sent.")
+
+
+def _check_headless_port(url: str, found: ServiceFound | None) -> None:
+    """Raise TargetUnavailable for the port of a headless Service, which nothing translates into that of its pods."""
+    port = port_of_url(url)
+    if found is None or not found.headless or port not in found.ports:
+        return
+    pods = sorted({pod_port for _, pod_port in found.behind})
+    if pods and port not in pods:
+        raise TargetUnavailable(
+            f"Service {found.service} is headless, so its clients connect to its pods' own port, {pods[0]}, and {url} "
+            f"has the Service's port {port}. Write the target with port {pods[0]}. No load was sent."
+        )
 
 
 def _own_of(found: ServiceFound | None, port: int, allowed: Collection[str]) -> tuple[str, ...]:

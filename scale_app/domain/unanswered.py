@@ -181,6 +181,9 @@ ADVICE = {
     "connection reset": "Check what is in front of the service, and its logs",
     "closed early": "Check the service's logs, and whether this port speaks TLS (https://) or HTTP/2",
     "malformed answer": "Check that this port speaks HTTP/1.1",
+    "HTTP 415": "Give the plan the Content-Type that the service takes; a gRPC server, too, answers so: its calls need "
+    "a locustfile with a gRPC client",
+    "HTTP 426": "That port asks for another protocol, as HTTP/2 or WebSocket: give a port that takes HTTP/1.1",
 }
 UNTRUSTED = (
     "Give the authority that signed the service's certificate (ca_pem) and the name that it is for, or accept any "

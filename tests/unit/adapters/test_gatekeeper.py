@@ -294,8 +294,8 @@ async def test_the_host_that_requests_name_is_asked_for_and_a_named_service_is_n
     await gate.admit(LoadPlan("http://api:8080/x"))
     addresses = ["10.0.0.7", "10.0.0.8"]
     assert leads.asked == [
-        ("http://API:8080/", addresses, "shop.example"),
-        ("http://api:8080/x", addresses, "api"),
+        ("http://API:8080/", addresses, {"host": "shop.example:80"}),
+        ("http://api:8080/x", addresses, {}),
     ]
     await gate.admit(LoadPlan("http://api:8080/", service="shop/cart"))
     assert len(leads.asked) == 2
@@ -344,6 +344,18 @@ async def test_a_listed_host_is_loaded_whatever_the_cluster_says_of_it(
     admitted = await cluster_gate(answer, "*.shop.svc", **names).admit(LoadPlan("http://cart.shop.svc:8080/"))
     assert admitted.networks == ("10.0.0.7/32",)
     assert (admitted.service == CART) is watched
+
+
+@pytest.mark.parametrize(("port", "refused"), [(80, True), (8080, False), (9100, False)])
+async def test_the_port_of_a_headless_service_is_refused_where_its_pods_have_another(port: int, refused: bool) -> None:
+    found = ServiceFound(CART, ports=(80,), headless=True, behind=(("10.0.0.7", 8080), ("10.0.0.8", 8080)))
+    gate = cluster_gate(found, "*.shop.svc", **{"cart.shop.svc": ["10.0.0.7"]})
+    asked = gate.admit(LoadPlan(f"http://cart.shop.svc:{port}/"))
+    if refused:
+        with pytest.raises(TargetUnavailable, match=r"pods' own port, 8080, .* with port 8080\. No load"):
+            await asked
+    else:
+        assert (await asked).service == CART
 
 
 async def test_a_named_service_needs_a_cluster_that_answers() -> None:
