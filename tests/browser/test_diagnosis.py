@@ -91,5 +91,5 @@ def test_a_wrong_alert_limit_is_named(page: Page) -> None:
     page.get_by_test_id("limits").click()
     page.get_by_test_id("max-pod-share").fill("150")
     page.get_by_test_id("start").click()
-    expect(page.get_by_test_id("problem")).to_contain_text("max_pod_share = ")
+    expect(page.get_by_test_id("problem")).to_contain_text("Alert above pod share = 150 %")
     expect(page.get_by_test_id("max-pod-share")).to_have_attribute("aria-invalid", "true")

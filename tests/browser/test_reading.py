@@ -102,7 +102,7 @@ def test_the_theme_switch_wins_over_the_system_and_lasts(new_page: Callable[...,
 def test_every_control_can_be_reached_by_keyboard(new_page: Callable[..., Page]) -> None:
     page = new_page()
     reached = set()
-    for _ in range(40):
+    for _ in range(80):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.dataset.testid"))
     wanted = {"nav-runs", "theme-dark", "target", "users-entry", "users-slider", "spawn-rate-slider", "duration-slider"}

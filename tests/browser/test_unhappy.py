@@ -43,26 +43,26 @@ def test_a_target_that_refuses_connections_ends_as_a_failed_run_that_says_so(pag
 
 
 @pytest.mark.parametrize(
-    ("control", "typed", "field"),
+    ("control", "typed", "label"),
     [
-        ("users-entry", "abc", "users"),
-        ("users-entry", "-5", "users"),
-        ("users-entry", "2.5", "users"),
-        ("users-entry", "1000000", "users"),
-        ("users-entry", "", "users"),
-        ("spawn-rate-entry", "nan", "spawn_rate"),
-        ("duration-entry", "inf", "duration_s"),
-        ("every", "0", "requests_per_connection"),
-        ("target", "ftp://127.0.0.1/", "target_url"),
-        ("target", "", "target_url"),
+        ("users-entry", "abc", "Users"),
+        ("users-entry", "-5", "Users"),
+        ("users-entry", "2.5", "Users"),
+        ("users-entry", "1000000", "Users"),
+        ("users-entry", "", "Users"),
+        ("spawn-rate-entry", "nan", "Spawn rate"),
+        ("duration-entry", "inf", "Duration"),
+        ("every", "0", "Requests per connection"),
+        ("target", "ftp://127.0.0.1/", "Target"),
+        ("target", "", "Target"),
     ],
 )
 def test_a_wrong_value_is_named_and_stays_where_it_was_typed(
-    page: Page, server: Served, control: str, typed: str, field: str
+    page: Page, server: Served, control: str, typed: str, label: str
 ) -> None:
     page.get_by_test_id(control).fill(typed)
     page.get_by_test_id("start").click()
-    expect(page.get_by_test_id("problem")).to_contain_text(f"{field} = ")
+    expect(page.get_by_test_id("problem")).to_contain_text(f"{label} = ")
     expect(page.get_by_test_id(control)).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_test_id(control)).to_have_value(typed)
     assert active_runs(server) == []
@@ -74,7 +74,7 @@ def test_a_wrong_edit_leaves_the_run_alone(page: Page) -> None:
     open_plan(page)
     page.get_by_test_id("users-entry").fill("many")
     page.get_by_test_id("users-entry").press("Tab")
-    expect(page.get_by_test_id("problem")).to_contain_text("users = 'many'")
+    expect(page.get_by_test_id("problem")).to_contain_text("Users = 'many'")
     expect(page.get_by_test_id("run-state")).to_have_text("Running")
 
 
