@@ -1,23 +1,20 @@
 """When pods answered, where nobody tells which should: what was due to each of them meanwhile.
 
 A pod that joins is due nothing before its first answer, and one that leaves nothing after its last. Whether one that is
-quiet has left is unknown, so what would have been due to it is kept back until it answers again.
+quiet has left is unknown, so what would have been due to it is kept back until it answers again. Of one that answers
+late it is unknown whether it has joined, so that only what it gets from then on is evidence: picks that are independent
+of when the first one was.
 """
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scale_app.domain.numerics import Array, np
-from scale_app.domain.samples import ConnectionLoads
 from scale_app.domain.weights import group_of
-
-BY_CHANCE = 0.001
-"""How probable it may be, for all pods together, that one was there and was not picked until then."""
 
 
 @dataclass(slots=True)
@@ -37,38 +34,22 @@ class Answering:
         self._ended_s: list[float] = []
         self._answers: list[int] = []
         self._spans: dict[str, _Span] = {}
-        self._loads = ConnectionLoads()
-        self._picks = 0
 
-    def observe(self, at_s: float, got: Mapping[str, int], loads: ConnectionLoads | None) -> None:
-        """got: answers of each pod in the interval that ends now. loads: of the connections since the load began."""
+    def observe(self, at_s: float, got: Mapping[str, int]) -> None:
+        """got: answers of each pod in the interval that ends now."""
         at, joined = len(self._answers), 0
         for name, answers in got.items():
             if not answers:
                 continue
             if name in self._spans:
                 self._spans[name].last = at
-            elif self._may_have_been_there():
+            elif not at:
                 self._spans[name] = _Span(0, at)
             else:
                 self._spans[name] = _Span(at + 1, at, answers)
                 joined += answers
         self._ended_s.append(at_s)
         self._answers.append(sum(got.values()) - joined)
-        self._picks += self._picked(loads) if loads else sum(got.values())
-
-    def _picked(self, loads: ConnectionLoads) -> int:
-        """About how often a pod was picked since the last sample: for each connection, and where one switched."""
-        before, self._loads = self._loads, loads
-        opened = sum(loads.short.values()) - sum(before.short.values()) + len(loads.long.keys() - before.long.keys())
-        earlier = before.switches or {}
-        switched = sum(times - earlier.get(connection, 0) for connection, times in (loads.switches or {}).items())
-        return opened + switched + _switched_shortly(loads) - _switched_shortly(before)
-
-    def _may_have_been_there(self) -> bool:
-        """True as long as chance alone may have kept a pod from being picked."""
-        pods = len(self._spans) + 1
-        return self._picks / pods < math.log(pods / BY_CHANCE)
 
     def due(self, after_s: float, declared: Mapping[str, float], there: Collection[str] = ()) -> dict[str, float]:
         """Requests due since then to each pod that has answered since; > 0.
@@ -111,7 +92,3 @@ def _present(spans: Sequence[_Span], begin: int, size: int) -> Array:
 def _due(span: _Span, begin: int, summed: Array) -> float:
     shared = float(summed[span.last + 1 - begin] - summed[max(span.first - begin, 0)])
     return shared + (span.joined if span.first - 1 >= begin else 0)
-
-
-def _switched_shortly(loads: ConnectionLoads) -> int:
-    return sum(times * n for alike in loads.short_switches.values() for times, n in alike.items())

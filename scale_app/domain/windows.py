@@ -84,7 +84,7 @@ class Windows:
         )
         names = sample.pods.keys() | (counted or {}).get(source, NOTHING).requests.keys()
         answered = answered_since(names, self._marks[-2], sample, counted or {}, source)
-        self._answering.observe(sample.at_s, answered, sample.loads)
+        self._answering.observe(sample.at_s, answered)
         got = {name: answered[name] for name in self._expected.keys() & answered.keys()}
         self._quiet.observe(self._marks, got, source.traits.in_answers, self._roster.in_grace)
         self._ejections.observe(self._marks, self._quiet.answered, self._roster.in_grace, source.traits.in_answers)

@@ -94,6 +94,7 @@ class Diagnosis:
         over = [seen for code, seen in self._certain.items() if code not in now and seen.looks >= LOOKS_TO_KEEP]
         if over and not _uneven_since(facts, max(seen.last_s for seen in over)):
             found = tuple(each for each in found if each.certainty == "certain" or each.code not in INFERRED)
+        over.sort(key=lambda seen: seen.first_s - seen.last_s)  # what lasted longest explains most
         return tuple(sorted((*found, *(seen.over() for seen in over)), key=_place))
 
     def _see(self, finding: Finding, at_s: float) -> None:

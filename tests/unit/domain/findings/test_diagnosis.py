@@ -29,29 +29,31 @@ from tests.unit.domain.findings.scenes import Scene, pods
 PODS = "abc"
 STICKY = ServiceSettings(session_affinity="ClientIP")
 FAIR = ServiceSettings()
+WEIGHTED = ServiceSettings(weights={"a": 1.0, "b": 4.0, "c": 1.0})
 PLAN = LoadPlan(duration_s=60, requests_per_connection=1)
-
-
+BY_WEIGHT = {"a": 25, "b": 100, "c": 25}
+TO_ONE = {"a": 150, "b": 0, "c": 0}
 ALIKE = {"a": 50, "b": 50, "c": 50}
 NODES = {"a": "node-a", "b": "node-b", "c": "node-b"}
 
 
 def played(
-    removed_s: int, seconds: int = 30, after: Mapping[str, int] = ALIKE
+    removed_s: int, seconds: int = 30, after: Mapping[str, int] = ALIKE, weighted_s: int = 0
 ) -> tuple[list[Sample], Run, list[tuple[Finding, ...]]]:
     """A Service with session affinity, which is removed after so many seconds: samples, run, findings by second.
 
-    after: requests per second to each pod since then."""
+    after: requests per second to each pod since then. weighted_s: so long it has weights instead at first."""
     counts, samples = dict.fromkeys(PODS, 0), list[Sample]()
     run, told = Run("run-1", PLAN, Source.HEADER, 0.0), list[tuple[Finding, ...]]()
     pods_seen = tuple(PodSeen(name, node=NODES[name]) for name in PODS)
     for second in range(seconds + 1):
-        sticky = second <= removed_s
-        samples.append(PodsSample(float(second), pods_seen, STICKY if second < removed_s else FAIR))
+        now = WEIGHTED if second < weighted_s else STICKY if second < removed_s else FAIR
+        samples.append(PodsSample(float(second), pods_seen, now))
         if not second:
             samples.append(LoadReady(0.0))
             continue
-        counts = {name: count + (150 * (name == "a") if sticky else after[name]) for name, count in counts.items()}
+        per_s = BY_WEIGHT if second <= weighted_s else TO_ONE if second <= removed_s else after
+        counts = {name: count + per_s[name] for name, count in counts.items()}
         answered = {name: PodCount(count, connections=count) for name, count in counts.items() if count}
         total = sum(counts.values())
         samples.append(
@@ -97,6 +99,12 @@ def test_a_cause_that_is_over_explains_what_the_counts_since_the_start_show() ->
     assert codes == {"session_affinity"}
     assert run.last is not None
     assert run.last.verdict.kind is VerdictKind.UNEVEN
+
+
+def test_of_two_causes_that_are_over_the_one_that_lasted_longer_comes_first() -> None:
+    _, run, _ = played(removed_s=16, weighted_s=5, seconds=40)
+    assert run.last is not None
+    assert [finding.code for finding in run.last.findings] == ["session_affinity", "unequal_weights"]
 
 
 def test_what_is_uneven_after_a_cause_is_over_has_another_which_comes_after_it() -> None:
