@@ -51,6 +51,10 @@ class Answering:
         self._ended_s.append(at_s)
         self._answers.append(sum(got.values()) - joined)
 
+    def joined(self) -> dict[str, float]:
+        """When each pod answered for the first time that did not do so at once, as the samples tell it."""
+        return {name: self._ended_s[span.first - 1] for name, span in self._spans.items() if span.first}
+
     def due(self, after_s: float, declared: Mapping[str, float], there: Collection[str] = ()) -> dict[str, float]:
         """Requests due since then to each pod that has answered since; > 0.
 

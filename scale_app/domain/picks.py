@@ -24,6 +24,8 @@ from typing import Literal, NamedTuple, cast
 from scale_app.domain.numerics import Array, np
 from scale_app.domain.samples import ConnectionLoads
 
+BY_REQUEST_FROM = 0.5
+"""The least freshness at which connections are said not to keep to their pod."""
 MOST_BY_CONNECTION = 0.5
 """Samples of earlier versions count connections that switched: from this part of them on a pick is a request."""
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from scale_app.domain.counters import NOTHING
 from scale_app.domain.mark import NO_LOADS, Mark, answered_since, unserved_between
-from scale_app.domain.picks import ConnectionCounters
+from scale_app.domain.picks import BY_REQUEST_FROM, ConnectionCounters
 from scale_app.domain.source import Source
 from scale_app.domain.unanswered import LEAST_LOST
 
 QUIET_FROM_S = 3.0
 LEAST_DUE = 5.0
-BY_REQUEST_FROM = 0.5
 HELD_WITHIN_S = 6.0
 ANSWERS_TO_TELL_HELD = 20
 ROUNDED_UP_FROM = 0.75

@@ -273,7 +273,7 @@ class Run:
             rows=pod_shares(figures, self._roster),
             listed=self._roster.listed(),
             elapsed_s=self._elapsed_s(at_s),
-            changes=tuple(self._changes),
+            changes=(*self._changes, *self._windows.joined()),
             late=self._roster.late,
             service=self._roster.service,
             health=tuple(self._health),

@@ -140,8 +140,8 @@ def open_by_unseen(lost: int, pods: int, unseen: int) -> str:
     """As many requests were lost as would have been by pods that never answer, and who should is unknown."""
     those = "one more pod that does not answer" if unseen == 1 else f"{unseen} more pods that do not answer"
     return (
-        f"Undecided: {count(lost, 'request')} got no answer, each the first on its connection and as many as {those} "
-        f"would lose beside the {pods:,} that do. {HOW_TO_KNOW}"
+        f"Undecided: {count(lost, 'request')} got no answer, as many as {those} would lose beside the {pods:,} that "
+        f"do. {HOW_TO_KNOW}"
     )
 
 

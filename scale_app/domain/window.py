@@ -12,7 +12,7 @@ from scale_app.domain.ejection import Ejection
 from scale_app.domain.histogram import Histogram
 from scale_app.domain.judgement import SLIDING_FROM, UNEVEN_FROM
 from scale_app.domain.numerics import np
-from scale_app.domain.picks import Loads, freshness_of, kept
+from scale_app.domain.picks import BY_REQUEST_FROM, Loads, freshness_of, kept
 from scale_app.domain.rise import Rise
 from scale_app.domain.samples import PodCount
 from scale_app.domain.unanswered import ONLY_FIRST_FROM, Silent, filled, of_both, of_silence, pods_unseen, silent_pods
@@ -149,11 +149,14 @@ class Window:
         return silent if silent and silent.evidence >= (SLIDING_FROM if self.sliding else UNEVEN_FROM) else None
 
     def unseen(self, picks: float | None) -> int:
-        """How many pods that never answered may be there, where nobody tells which should; 0 for none that shows."""
+        """How many pods that never answered may be there, where nobody tells which should; 0 for none that shows.
+
+        Where a connection keeps to its pod, such a pod loses the first request of each of its own alone."""
         first = self.unserved - sum(count.unanswered for count in self.pods.values())
-        if self.roster_known or self.quiet or first < ONLY_FIRST_FROM * self.unserved:
+        lost = self.unserved if self.freshness >= BY_REQUEST_FROM else first
+        if self.roster_known or self.quiet or lost < ONLY_FIRST_FROM * self.unserved:
             return 0
-        return pods_unseen(len(self.expected), picks or 0.0, first)
+        return pods_unseen(len(self.expected), picks or 0.0, lost)
 
     def _shares(self) -> list[float]:
         return [self.expected[name] for name in self.eligible]

@@ -11,6 +11,7 @@ from scale_app.domain.answering import Answering
 from scale_app.domain.by_weight import ByWeight
 from scale_app.domain.counters import NOTHING, Counted, counts_delta
 from scale_app.domain.ejection import Ejections
+from scale_app.domain.events import PodChanged
 from scale_app.domain.evidence import log_regular
 from scale_app.domain.mark import (
     NO_LOADS,
@@ -118,6 +119,12 @@ class Windows:
         return Figures(
             whole, balance, verdict, recent, minute, since_alert, begun, quiet, ejections, self._roster.rises
         )
+
+    def joined(self) -> Iterator[PodChanged]:
+        """Pods that answered for the first time in mid-run, where nobody tells which join."""
+        if self._began is not None and not self._roster.known:
+            for pod, at_s in self._answering.joined().items():
+                yield PodChanged(at_s - self._began.sample.at_s, pod, "joined")
 
     def alert_over(self) -> None:
         """An alert on the balance has ended: what was before it is no evidence for another one."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from scale_app.domain.balance import THRESHOLD
-from scale_app.domain.findings.facts import BY_REQUEST_FROM, DUE_TO_JUDGE, Facts, Found, cause, percent, pods
+from scale_app.domain.findings.facts import DUE_TO_JUDGE, Facts, Found, cause, percent, pods
 from scale_app.domain.judgement import PICKS_PER_POD
+from scale_app.domain.picks import BY_REQUEST_FROM
 from scale_app.domain.verdict import VerdictKind
 from scale_app.domain.verdict_sentence import count, rounded
 

@@ -14,6 +14,7 @@ from scale_app.domain.ejection import Ejection
 from scale_app.domain.events import PodChanged
 from scale_app.domain.grace import Late
 from scale_app.domain.histogram import bucket_ms
+from scale_app.domain.picks import BY_REQUEST_FROM
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.rise import Steady
 from scale_app.domain.samples import GeneratorHealth, PodSeen
@@ -25,7 +26,6 @@ from scale_app.domain.window import Figures
 DUE_TO_JUDGE = 20.0
 STARVED_BELOW = 0.1
 LONG_FROM = 20.0
-BY_REQUEST_FROM = 0.5
 PINNED_BELOW = 0.1
 NONE_PINNED_FROM = 0.9
 SENT_AGAIN_S, ANSWERED_WITHIN_S = range(1, 8), 0.5

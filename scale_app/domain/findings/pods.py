@@ -124,10 +124,11 @@ def _unseen(facts: Facts) -> Found | None:
     unseen = whole.unseen(facts.figures.verdict.effective_picks)
     if not unseen:
         return None
+    first = "" if facts.by_request else ", each the first on a connection, as these"
     evidence = (
-        f"{count(whole.unserved, 'request')} got no answer, each the first on its connection, and the same "
-        f"connections failed no more once a pod had answered: {count(len(whole.expected), 'pod')} did, and "
-        f"{count(unseen, 'more pod')} with the same share would lose as many. Which pods should answer is unknown."
+        f"{count(whole.unserved, 'request')} got no answer. {count(len(whole.expected), 'pod')} did answer, and "
+        f"{count(unseen, 'more pod')} with the same share would lose as many{first}. "
+        "Which pods should answer is unknown."
     )
     return Found("possible", evidence, explains="open")
 

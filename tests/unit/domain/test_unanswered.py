@@ -65,12 +65,23 @@ def test_what_is_filled_in_is_all_of_it_and_takes_nothing_away(pods: list[tuple[
     assert full.sum() == pytest.approx(counts.sum() + unserved, rel=1e-6, abs=1e-6)
 
 
+def kept_by(answered: int) -> ConnectionLoads:
+    each = answered // 20
+    return ConnectionLoads(long=dict.fromkeys(range(20), each), switches=dict.fromkeys(range(20), each * 3 // 4))
+
+
 def judged(
-    requests: dict[str, int], errors: dict[str, int], bad_gateway: int = 0, known: bool = True, in_vain: int = 0
+    requests: dict[str, int],
+    errors: dict[str, int],
+    bad_gateway: int = 0,
+    known: bool = True,
+    in_vain: int = 0,
+    switching: bool = False,
 ) -> tuple[Snapshot, list[AlertRaised]]:
     """A run of five ready pods that answered so much within ten seconds, a new connection for each request.
 
-    known: which pods should answer. in_vain: of the errors of each pod, those on connections that it had answered."""
+    known: which pods should answer. in_vain: of the errors of each pod, those on connections that it had answered.
+    switching: twenty connections instead, on which four pods are picked for each request."""
     run = Run("run-1", LoadPlan(duration_s=60, requests_per_connection=1), Source.HEADER, 0.0)
     if known:
         observed(run, PodsSample(0.0, tuple(PodSeen(name) for name in EQUAL)))
@@ -95,7 +106,7 @@ def judged(
                 PodCount(proxy, proxy),
                 {**lost, "HTTP 502": proxy},
                 answered,
-                ConnectionLoads({1: answered}, switches={}),
+                kept_by(answered) if switching else ConnectionLoads({1: answered}, switches={}),
             ),
         )
         raised += [event for event in told if isinstance(event, AlertRaised)]
@@ -142,11 +153,18 @@ def test_losses_as_great_as_those_of_pods_that_nobody_knows_leave_an_even_run_op
     """Nobody told how many pods there should be, and one that never answers has no name."""
     last, _ = judged(answers(400, 410, 390, 400), {"connection reset": lost}, known=False)
     assert last.verdict.kind is VerdictKind.UNDECIDED
-    assert last.verdict.sentence.startswith(
-        f"Undecided: {lost:,} requests got no answer, each the first on its connection and as many as {pods} not answer"
-    )
+    assert last.verdict.sentence.startswith(f"Undecided: {lost:,} requests got no answer, as many as {pods} not answer")
     assert last.verdict.picks_to_decide is None
     assert [(each.code, each.certainty) for each in last.findings] == [("silent_pod", "possible")]
+
+
+def test_at_layer_7_they_are_lost_on_any_connection() -> None:
+    lost: dict[str, int] = {"timeout": 400}
+    last, _ = judged(answers(400, 410, 390, 400), lost, known=False, in_vain=100, switching=True)
+    assert last.verdict.kind is VerdictKind.UNDECIDED
+    assert last.verdict.sentence.startswith("Undecided: 400 requests got no answer, as many as one more pod")
+    few, _ = judged(answers(400, 410, 390, 400), {"timeout": 32}, known=False, in_vain=8, switching=True)
+    assert few.verdict.kind is VerdictKind.EVEN
 
 
 @pytest.mark.parametrize(

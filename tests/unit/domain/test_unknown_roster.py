@@ -159,6 +159,27 @@ def test_a_pod_that_joins_is_due_nothing_before_its_first_answer() -> None:
     assert (snapshot.verdict.kind, raised) == (VerdictKind.EVEN, [])
 
 
+def test_a_pod_that_joins_gets_no_share_of_connections_that_are_kept() -> None:
+    """A fifth pod answers 3 of 43 connections from the tenth second on, where the others keep 10 each."""
+    held = {"a": 10, "b": 10, "c": 10, "d": 10}
+    plan = LoadPlan("http://198.18.0.9/", duration_s=40, requests_per_connection=None)
+    samples: list[Sample] = [LoadReady(0.0)]
+    for second in range(1, 41):
+        since = {**dict.fromkeys(held, second), "e": second - 10}
+        pods = {
+            name: PodCount(20 * n * since[name], connections=n)
+            for name, n in {**held, "e": 3}.items()
+            if since[name] > 0
+        }
+        users = [20 * since[name] for name, n in {**held, "e": 3}.items() for _ in range(n) if since[name] > 0]
+        loads = ConnectionLoads(long=dict(enumerate(users)), switches={})
+        total = sum(count.requests for count in pods.values())
+        samples.append(TrafficSample(float(second), 43, total, pods, connections=len(users), loads=loads))
+    snapshot = last(analysed(Began(plan, Source.HEADER, 0.0), [*samples, LoadEnded(40)]))
+    assert "late_pods" in {finding.code for finding in snapshot.findings}
+    assert "uneven_connections" not in {finding.code for finding in snapshot.findings}
+
+
 ROLLOUT = (
     (8, {"a1": 50, "b1": 50, "c1": 50}),
     (3, {"a2": 50, "b1": 50, "c1": 50}),
