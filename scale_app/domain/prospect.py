@@ -8,7 +8,7 @@ from dataclasses import replace
 from scale_app.domain.judgement import LEAST_FURTHER, STRICT_ALPHA, VerdictKind
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.verdict import Verdict
-from scale_app.domain.verdict_sentence import count, rounded, three_digits
+from scale_app.domain.verdict_sentence import OPEN_BY_CHANCE, count, rounded, three_digits
 from scale_app.domain.window import Figures
 
 LONG_S = 600.0
@@ -44,6 +44,8 @@ class Prospect:
         effective = verdict.effective_picks
         if verdict.kind is not VerdictKind.UNDECIDED or effective is None:
             return verdict
+        if not verdict.sentence.startswith(OPEN_BY_CHANCE):
+            return replace(verdict, picks_to_decide=None)
         so_far = _so_far(verdict, figures)
         more = self._steady(verdict, so_far)
         if more is None:

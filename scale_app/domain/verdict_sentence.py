@@ -11,6 +11,8 @@ from scale_app.domain.picks import Picks
 
 MOST_ODDS = 1e6
 PODS_NAMED = 3
+OPEN_BY_CHANCE = "Undecided after "
+"""So begins what more picks may decide, and nothing else."""
 NO_REQUEST = "No data: no pod has answered a request."
 HOW_TO_NAME = (
     "Let each pod send its name in a response header (pod_header in the plan), or let Scale count at the pods of a "
@@ -54,7 +56,7 @@ def sentence_of(standing: Standing, found: Judgement, more: int | None, every_lo
     else:
         why = f"a fair random balancer would score about {score_of(standing.noise_cv):.2f}"
     further = f"; the score is so close to 0.95 that more {picks.unit}s will hardly decide" if more is None else ""
-    return f"Undecided after {count(picks.total, picks.unit)}: {why}{further}."
+    return f"{OPEN_BY_CHANCE}{count(picks.total, picks.unit)}: {why}{further}."
 
 
 def more_of(picks: Picks, needed: float | None) -> int | None:

@@ -163,6 +163,7 @@ def test_at_layer_7_they_are_lost_on_any_connection() -> None:
     last, _ = judged(answers(400, 410, 390, 400), lost, known=False, in_vain=100, switching=True)
     assert last.verdict.kind is VerdictKind.UNDECIDED
     assert last.verdict.sentence.startswith("Undecided: 400 requests got no answer, as many as one more pod")
+    assert last.verdict.sentence.endswith("name the Service in the plan (service).")  # no more picks would decide
     few, _ = judged(answers(400, 410, 390, 400), {"timeout": 32}, known=False, in_vain=8, switching=True)
     assert few.verdict.kind is VerdictKind.EVEN
 
