@@ -56,7 +56,7 @@ def test_a_row_tells_when_what_and_how_even(new_page: Callable[..., Page], past_
     row = row_of(page, past_runs["even"])
     expect(row.locator("time")).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d GMT\+5:45$"))
     expect(row.locator("time")).to_have_attribute("datetime", re.compile(r"^\d{4}-\d\d-\d\dT.*Z$"))
-    expect(row).to_contain_text("60 users, 4 s")
+    expect(row).to_contain_text("60 users for 4 s, a new connection")
     expect(row).to_contain_text("Demo pods")
     expect(row.get_by_test_id("spark").locator(".line")).to_have_attribute("d", re.compile(r"^M\d+ \d+L"))
     expect(row_of(page, past_runs["failed"])).to_contain_text("Failed")
