@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scale_app.adapters.store import SqlRunStore, migrate, tables, upkeep
+from scale_app.adapters.store import SqlRunStore, migrate, shrinking, upkeep
 from scale_app.domain.events import SnapshotTaken
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import RunRecord
@@ -72,7 +72,7 @@ async def test_a_start_does_not_wait_for_a_large_file_or_one_without_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, value: float
 ) -> None:
     url = old_database("0004", tmp_path / "scale.db")
-    monkeypatch.setattr(tables, name, value)
+    monkeypatch.setattr(shrinking, name, value)
     await migrate(url)
     assert pragma(tmp_path, "auto_vacuum") == 0
     assert "keeps its size for now" in caplog.text
