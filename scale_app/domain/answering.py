@@ -62,20 +62,21 @@ class Answering:
         begin, now = bisect_right(self._ended_s, after_s), len(self._answers) - 1
         still = {name: replace(span, last=now) for name, span in self._spans.items() if name in there}
         spans = {name: span for name, span in (self._spans | still).items() if span.last >= begin}
+        group = {name: group_of(name, declared) for name in spans}
         groups = defaultdict[str, list[_Span]](list)
         for name, span in spans.items():
-            groups[group_of(name, declared)].append(span)
+            groups[group[name]].append(span)
         size = len(self._answers) - begin
-        present = {group: _present(members, begin, size) for group, members in groups.items()}
+        present = {each: _present(members, begin, size) for each, members in groups.items()}
         # A group shares its weight; every pod without a group has a weight of its own, 1.
-        weights = {group: declared[group] * (n > 0) if group else n for group, n in present.items()}
+        weights = {each: declared[each] * (n > 0) if each else n for each, n in present.items()}
         total = _at_least_one_pod(sum(weights.values(), np.zeros(size)))
         per_weight = np.array(self._answers[begin:], dtype=float) / total
         summed = {
-            group: np.concatenate([[0.0], np.cumsum(per_weight * weights[group] / _at_least_one_pod(n))])
-            for group, n in present.items()
+            each: np.concatenate([[0.0], np.cumsum(per_weight * weights[each] / _at_least_one_pod(n))])
+            for each, n in present.items()
         }
-        due = {name: _due(span, begin, summed[group_of(name, declared)]) for name, span in spans.items()}
+        due = {name: _due(span, begin, summed[group[name]]) for name, span in spans.items()}
         return {name: requests for name, requests in due.items() if requests > 0}
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from scale_app.domain.admission import all_listed, host_of, names_host
 from scale_app.domain.errors import PlanError
-from scale_app.domain.secret_headers import is_secret_header
 
 SECRET_PREFIX = "SCALE_SECRET_"
 BINDING_SUFFIX = "_FOR"
@@ -23,6 +22,16 @@ VALUE = re.compile(r"[\t\x20-\x7e]*")
 HIDDEN = "(hidden)"
 """In place of a secret that an older version stored with a plan."""
 
+_SECRET_HEADER = re.compile(
+    r"(^|-)(o?auth(orization|entication)?|bearer|dpop|hmac|assertion|wsse|otp|totp|csrf|xsrf|sig|pwd)(-|$)"
+    r"|cookie|token|secret|pass(w|phrase|code)|credential|jwt|api-?key|access-?key"
+    r"|(^|-)signature(-[a-z]*[0-9]+)?$|(^|-)key$|^x-.*key$"
+)
+"""A rule, since every product has a name of its own."""
+_READABLE_HEADER = re.compile(
+    r"(^|-)(idempotency|cache|surrogate|routing|partition|shard|sharding|hash|sort|message|public|sec-websocket)-?key$"
+)
+"""What the rule would hide, and everybody may see."""
 _REFERENCE = re.compile(r"\$\{env:(" + SECRET_PREFIX + r"[A-Z0-9_]{1,100})\}")
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?")
 _NAME = re.compile(SECRET_PREFIX + r"[A-Z0-9_]{1,100}")
@@ -98,6 +107,12 @@ def check_references(part: str, text: str) -> None:
     """Raise PlanError for a reference to anything but a secret."""
     if "${env:" in _REFERENCE.sub("", text):
         raise PlanError(part, "${env:...}", f"only variables named {SECRET_PREFIX}... may be asked for")
+
+
+def is_secret_header(name: str) -> bool:
+    """Does a header of this name hold a secret: Authorization, X-Auth, X-Signature-256, Ocp-Apim-Subscription-Key?"""
+    plain = name.lower().replace("_", "-")
+    return bool(_SECRET_HEADER.search(plain)) and not _READABLE_HEADER.search(plain)
 
 
 def check_secret_header(name: str, value: str) -> None:

@@ -90,11 +90,11 @@ def picks_to_tell(share: float, pods: int, evidence: float) -> int:
 
 
 def pods_unseen(pods: int, picks: float, lost: int) -> int:
-    """How many pods beside those that answered would lose so many first requests if each got the same share as one of
+    """How many pods beside those that answered would lose so many requests if each got the same share as one of
     them and answered nothing; 0 where no whole number fits.
 
-    pods: that answered. picks: effective ones behind their answers. lost: requests without an answer on connections
-    that no pod had answered before. A pod's part of them is a Poisson number, as long as the picks are many.
+    pods: that answered. picks: effective ones behind their answers. lost: requests without an answer, each a pick of
+    its own. A pod's part of them is a Poisson number, as long as the picks are many.
     """
     if lost < LEAST_LOST or not pods or picks <= 0:
         return 0

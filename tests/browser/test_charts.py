@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.test_keyboard import tab_to
-from tests.browser.test_live_page import FIRST_SCORE_LIMIT_MS, open_plan, start
+from tests.browser.test_live_page import FIRST_SCORE_LIMIT_MS, open_plan, random_again, start
 
 READ = {
     "score": r"^0:0\d · last 10 s 0\.\d{3} · score since the start 0\.\d{3}",
@@ -117,8 +117,7 @@ def starved(page: Page) -> Iterator[Page]:
         expect(page.get_by_test_id("run-state")).to_have_text("Finished", timeout=FIRST_SCORE_LIMIT_MS)
         yield page
     finally:
-        page.get_by_test_id("demo-policy").select_option("random")
-        expect(page.get_by_test_id("demo-policy")).to_have_value("random")
+        random_again(page)
 
 
 def test_pods_that_got_nothing_are_seen_in_the_heat_map_the_axis_and_the_table(starved: Page) -> None:

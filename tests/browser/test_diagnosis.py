@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_live_page import open_plan, see_score
+from tests.browser.test_live_page import open_plan, random_again, see_score
 from tests.browser.test_reading import THEMES, overflow_px, violations
 
 RUN_LIMIT_MS = 40_000
@@ -32,8 +32,7 @@ def test_a_weighted_balancer_shows_its_cause_and_two_runs_compare(new_page: Call
     finish(page, 6)
     expect(page.get_by_test_id("finding").first).to_be_visible()
     expect(page.get_by_test_id("finding").first).to_contain_text("What to do")
-    page.get_by_test_id("demo-policy").select_option("random")
-    expect(page.get_by_test_id("demo-policy")).to_have_value("random")
+    random_again(page)
 
     page.get_by_test_id("nav-runs").click()
     compare = page.get_by_test_id("compare")

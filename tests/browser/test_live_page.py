@@ -38,6 +38,12 @@ def open_plan(page: Page) -> None:
     expect(page.get_by_test_id("users-entry")).to_be_visible()
 
 
+def random_again(page: Page) -> None:
+    """The demo is everybody's, so whoever changed its policy puts it back."""
+    page.get_by_test_id("demo-policy").select_option("random")
+    expect(page.get_by_test_id("demo-policy")).to_have_value("random")
+
+
 def see_score(page: Page) -> None:
     expect(page.get_by_test_id("score")).to_have_text(SCORE, timeout=FIRST_SCORE_LIMIT_MS)
 
@@ -158,8 +164,7 @@ def test_an_imbalance_made_on_purpose_raises_an_alert(page: Page) -> None:
     expect(page.get_by_test_id("alert")).to_be_visible(timeout=FIRST_SCORE_LIMIT_MS)
     expect(page.get_by_test_id("verdict")).to_have_text("Uneven")
     expect(page.locator("[data-sonner-toast]").first).to_be_visible()
-    page.get_by_test_id("demo-policy").select_option("random")
-    expect(page.get_by_test_id("demo-policy")).to_have_value("random")
+    random_again(page)
 
 
 def test_a_killed_pod_is_told(page: Page) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_live_page import FIRST_SCORE_LIMIT_MS, open_plan, see_score, start
+from tests.browser.test_live_page import FIRST_SCORE_LIMIT_MS, open_plan, random_again, see_score, start
 from tests.browser.test_reading import THEMES, overflow_px, take_theme, violations
 
 MOST_WORDS = 110
@@ -59,8 +59,7 @@ def weighted(page: Page) -> Iterator[Page]:
         expect(page.get_by_test_id("verdict")).to_have_text("Uneven", timeout=FIRST_SCORE_LIMIT_MS)
         yield page
     finally:
-        page.get_by_test_id("demo-policy").select_option("random")
-        expect(page.get_by_test_id("demo-policy")).to_have_value("random")
+        random_again(page)
 
 
 def test_the_verdict_is_the_largest_word_and_its_sentence_names_the_pod(weighted: Page) -> None:

@@ -87,7 +87,7 @@ class Places:
         self._free = asyncio.Semaphore(most)
         self._turned_away = False
 
-    async def take(self) -> Place:
+    async def take(self) -> ExportPlace:
         """Raises TooManyExports."""
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -95,7 +95,7 @@ class Places:
         except TimeoutError:
             self._turned_away = True
             raise TooManyExports(self._most, math.ceil(PATIENCE_S)) from None
-        return Place(self, self._now_s())
+        return ExportPlace(self, self._now_s())
 
     def overdue(self, since_s: float) -> bool:
         """Has somebody held a place for too long while others got none?"""
@@ -108,7 +108,7 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ExportPlace:
     """One of the places, held since then."""
 
     of: Places
@@ -136,7 +136,7 @@ class Download(StreamingResponse):
         pieces: AsyncGenerator[bytes, None],
         headers: Mapping[str, str],
         what: str,
-        place: Place,
+        place: ExportPlace,
     ) -> None:
         """what: it is, for the log. place: is free once it has ended, however that was."""
         super().__init__(pieces, headers=headers)

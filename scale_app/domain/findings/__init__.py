@@ -49,16 +49,13 @@ CAUSES: tuple[Cause, ...] = (
 
 EXPLAINS = {"uneven": 0, "open": 1, "aside": 2}
 SURENESS = {"certain": 0, "likely": 1, "possible": 2}
-ALERTED = frozenset({pods.silent_pod.code})
+ALERTED = (pods.silent_pod.code,)
 """Likely ones that are alerts already, of which something has to tell when they are over."""
 LOOKS_TO_KEEP = 3
-INFERRED = frozenset(
-    inferred.code
-    for inferred in (
-        *(places.node_local, places.uneven_places, places.weighted_zones),
-        *(balancer.single_source, balancer.uneven_connections),
-        *(proxy.layer7_left_out, proxy.layer7_weights, proxy.layer7_policy),
-    )
+INFERRED = (
+    *(places.node_local.code, places.uneven_places.code, places.weighted_zones.code),
+    *(balancer.single_source.code, balancer.uneven_connections.code),
+    *(proxy.layer7_left_out.code, proxy.layer7_weights.code, proxy.layer7_policy.code),
 )
 """Ways of a balancer that the pods' shares alone show."""
 OVER = "This is over. To judge the work without it, run the same plan again."

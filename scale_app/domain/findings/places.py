@@ -195,6 +195,12 @@ def uneven_places(facts: Facts) -> Found | None:
     return None
 
 
+def explains(got: Mapping[str, float], fitted: Mapping[str, float], left: float) -> bool:
+    """Whether at most this part of the distance between the pods' shares and equal ones is left to the fitted ones."""
+    off = sum(abs(share - fitted[name]) for name, share in got.items())
+    return off <= left * sum(abs(share - 1 / len(got)) for share in got.values())
+
+
 STEADY_WITHIN = 4.0
 """Standard deviations of chance: every pod is looked at, at every second."""
 
@@ -225,13 +231,12 @@ def _alike(facts: Facts, pods: Mapping[str, int], place_of: Callable[[str], str]
         return {}
     window = facts.figures.recent
     got = {name: window.pods[name].requests / window.attributed for name in window.expected}
-    off = sum(abs(share - 1 / (len(pods) * pods[place_of(name)])) for name, share in got.items())
+    fitted = {name: 1 / (len(pods) * pods[place_of(name)]) for name in got}
     shares = dict.fromkeys(pods, 0.0)
     for name, share in got.items():
         shares[place_of(name)] += share
     alike = max(shares.values()) - min(shares.values()) <= ALIKE_WITHIN / len(pods)
-    explained = off <= (1 - EXPLAINED_FROM) * sum(abs(share - 1 / len(got)) for share in got.values())
-    return shares if alike and explained else {}
+    return shares if alike and explains(got, fitted, 1 - EXPLAINED_FROM) else {}
 
 
 DUE_ALIKE = 1.05
@@ -278,7 +283,6 @@ def _by_zone(facts: Facts, zones: Mapping[str, int]) -> dict[str, float]:
         return {}
     got = {name: window.pods[name].requests / attributed for name in window.expected}
     shares = {zone: sum(share for name, share in got.items() if facts.zone_of(name) == zone) for zone in zones}
-    off = sum(abs(share - shares[facts.zone_of(name)] / zones[facts.zone_of(name)]) for name, share in got.items())
-    explained = off <= (1 - EXPLAINED_FROM) * sum(abs(share - 1 / len(got)) for share in got.values())
+    fitted = {name: shares[facts.zone_of(name)] / zones[facts.zone_of(name)] for name in got}
     working = all(share >= STARVED_BELOW * zones[zone] / len(got) for zone, share in shares.items())
-    return shares if explained and working else {}
+    return shares if working and explains(got, fitted, 1 - EXPLAINED_FROM) else {}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 
 from scale_app.domain.findings.facts import Facts, Found, cause, change, percent, pods
-from scale_app.domain.findings.places import DUE_ALIKE, stays, uneven_places, weighted_zones
+from scale_app.domain.findings.places import DUE_ALIKE, explains, stays, uneven_places, weighted_zones
 from scale_app.domain.snapshot import PodShare
 from scale_app.domain.verdict import VerdictKind
 
@@ -21,7 +21,7 @@ FITS_WITHIN = 2.5
 TOLD_APART = 0.2
 """The most that chance may move a weight of 1, so that the counts tell whole numbers from what lies between them."""
 SHOWN_MOST = 8
-LATENCY_EXPLAINS = 0.5
+LATENCY_LEFT = 0.5
 """The most that is left of the distance from equal shares, where latencies explain it."""
 
 
@@ -118,13 +118,11 @@ def layer7_weights(facts: Facts) -> Found | None:
 def _by_latency(facts: Facts) -> bool:
     """True when the pods' mean latencies explain their shares: equal numbers in flight, as least connections keeps
     them, make a pod's rate the inverse of its latency (Little's law)."""
-    taken = {row.name: (row.share, row.mean_ms) for row in facts.rows if row.share}
-    rates = {name: 1 / mean_ms for name, (_, mean_ms) in taken.items() if mean_ms}
-    if not taken or rates.keys() != taken.keys():
-        return False
+    got = {row.name: row.share for row in facts.rows if row.share}
+    rates = {row.name: 1 / row.mean_ms for row in facts.rows if row.share and row.mean_ms}
     total = sum(rates.values())
-    off = sum(abs(share - rates[name] / total) for name, (share, _) in taken.items())
-    return off <= LATENCY_EXPLAINS * sum(abs(share - 1 / len(taken)) for share, _ in taken.values())
+    fitted = {name: rate / total for name, rate in rates.items()}
+    return bool(got) and fitted.keys() == got.keys() and explains(got, fitted, LATENCY_LEFT)
 
 
 def whole_weights(rates: Mapping[str, float], requests: int) -> dict[str, int]:
