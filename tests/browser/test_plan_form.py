@@ -48,7 +48,7 @@ def test_a_pattern_shows_its_shape_and_only_its_own_numbers(page: Page) -> None:
     expect(page.get_by_test_id("steps")).to_have_count(0)
 
     page.get_by_test_id("low").fill("150")
-    expect(page.get_by_test_id("problem")).to_contain_text("pattern.low")
+    expect(page.get_by_test_id("problem")).to_contain_text("Lowest load = 150 % cannot be used")
     expect(page.get_by_test_id("low")).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_test_id("low")).to_have_value("150")
 
@@ -161,5 +161,5 @@ def test_a_plan_is_shown_as_text_and_read_from_it(page: Page) -> None:
 
     text.fill("users: nobody\n")
     page.get_by_test_id("read-plan-text").click()
-    expect(page.get_by_test_id("plan-problem")).to_contain_text("Users = 'nobody' cannot be used")
+    expect(page.get_by_test_id("plan-problem")).to_contain_text("users = 'nobody' cannot be used")
     expect(page.get_by_test_id("users-entry")).to_have_value("12")
