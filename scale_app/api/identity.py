@@ -1,7 +1,8 @@
 """Who makes each request and each WebSocket: found before anything else sees it, inside of the guard.
 
 How is in service/ways_in.py. Nobody known: refused, but for the probes and for files of the page that hold no data.
-A WebSocket that stays open is looked at again every few seconds, and closed when its caller is not known any more.
+The caller of a WebSocket that stays open, or of an answer that takes long, is looked for again every few seconds; when
+nobody is known there any more, it ends.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from typing import ClassVar
 from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,7 +42,7 @@ OPEN_TO_ALL = re.compile(
 )
 """What needs no login: probes, the way to the login itself, and files of the page, the same for everybody."""
 CHECK_EVERY_S = 4.0
-"""How often the caller of an open WebSocket is looked for again; a token's check may itself be five seconds old."""
+"""How often the caller of what is open is looked for again; a token's check may itself be five seconds old."""
 KNOWN_SOCKET = "scale_app.known_socket"
 """Where in a WebSocket's ASGI scope its `KnownSocket` is."""
 NO_STORE = (b"cache-control", b"no-store")
@@ -50,8 +52,10 @@ SIGNING_IN, WITHOUT_SIGN_IN = "signing in", ("asking without a sign-in", "it nam
 NOBODY, NO_ROLE, CANNOT = "Not signed in", "No role here", "Nobody can sign in now"
 
 
-class KnownSocket:
-    """An open WebSocket. caller: who is at its other end; None once nobody is known there any more."""
+class KnownConnection:
+    """Something that is open. caller: who is at its other end; None once nobody is known there any more."""
+
+    gone: ClassVar[Message] = {"type": "http.disconnect"}
 
     def __init__(self, caller: Caller, find: Callable[[], Awaitable[Caller | None]]) -> None:
         self.caller: Caller | None = caller
@@ -67,6 +71,22 @@ class KnownSocket:
                 self.caller = await self._find()
         self.over.set()
 
+    async def next_of(self, receive: Receive) -> Message:
+        """The client's next message, or that it is gone once it is over."""
+        coming, over = asyncio.ensure_future(receive()), asyncio.ensure_future(self.over.wait())
+        try:
+            await asyncio.wait({coming, over}, return_when=asyncio.FIRST_COMPLETED)
+            return coming.result() if coming.done() and not self.over.is_set() else self.gone
+        finally:
+            coming.cancel()
+            over.cancel()
+
+
+class KnownSocket(KnownConnection):
+    """An open WebSocket."""
+
+    gone: ClassVar[Message] = {"type": "websocket.disconnect", "code": FORBIDDEN}
+
     async def give(self, send: Send, message: Message) -> None:
         """On to the client; once it is over, that alone, in place of what the inside says to a client that is gone."""
         if not self.over.is_set():
@@ -74,17 +94,26 @@ class KnownSocket:
         elif message["type"] == "websocket.close":
             await send({**message, "code": FORBIDDEN, "reason": ENDED})
 
-    async def next_of(self, receive: Receive) -> Message:
-        """The client's next message, or that it is gone once it was closed."""
-        coming, over = asyncio.ensure_future(receive()), asyncio.ensure_future(self.over.wait())
-        try:
-            await asyncio.wait({coming, over}, return_when=asyncio.FIRST_COMPLETED)
-            if coming.done() and not self.over.is_set():
-                return coming.result()
-            return {"type": "websocket.disconnect", "code": FORBIDDEN}
-        finally:
-            coming.cancel()
-            over.cancel()
+
+class KnownAnswer(KnownConnection):
+    """An answer on its way, such as a run's verdict, which may be waited for, or a file."""
+
+    def __init__(self, caller: Caller, find: Callable[[], Awaitable[Caller | None]]) -> None:
+        super().__init__(caller, find)
+        self._begun = False
+
+    async def give(self, scope: Scope, send: Send, message: Message) -> None:
+        """On to the client; once it is over, nothing more."""
+        if self.over.is_set():
+            return await self.end(scope, send)
+        self._begun = True
+        return await send(message)
+
+    async def end(self, scope: Scope, send: Send) -> None:
+        """Refuse what has not begun; what has is never complete."""
+        if not self._begun:
+            self._begun = True
+            await _refused(scope, send, NOT_SIGNED_IN, NOBODY, ENDED)
 
 
 class KnownCallers:
@@ -121,9 +150,10 @@ class KnownCallers:
             return await _refused(scope, send, status_of(error), CANNOT, str(error))
         if caller is None:
             return await self._nobody(asked, scope, send)
+        find = partial(self._ways.caller, told, address)
         if scope["type"] == "http":
-            return await self._served(caller, scope, receive, send)
-        socket = KnownSocket(caller, lambda: self._ways.caller(told, address))
+            return await self._answered(KnownAnswer(caller, find), scope, receive, send)
+        socket = KnownSocket(caller, find)
         return await self._connected(socket, {**scope, KNOWN_SOCKET: socket}, receive, send)
 
     async def _served(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,17 +163,23 @@ class KnownCallers:
         finally:
             CALLER.reset(before)
 
-    async def _connected(self, socket: KnownSocket, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = socket.caller
-        assert caller is not None
-        if caller.principal.sign_in is SignIn.NONE:  # there is nothing that could end
-            await self._served(caller, scope, receive, send)
-            return
-        watching = asyncio.create_task(socket.watch(self._sleep))
+    async def _answered(self, answer: KnownAnswer, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._watched(answer, scope, receive, partial(answer.give, scope, send))
+        if answer.over.is_set():
+            await answer.end(scope, send)
+
+    async def _watched(self, known: KnownConnection, scope: Scope, receive: Receive, send: Send) -> None:
+        assert known.caller is not None
+        if known.caller.principal.sign_in is SignIn.NONE:  # there is nothing that could end
+            return await self._served(known.caller, scope, receive, send)
+        watching = asyncio.create_task(known.watch(self._sleep))
         try:
-            await self._served(caller, scope, lambda: socket.next_of(receive), partial(socket.give, send))
+            await self._served(known.caller, scope, lambda: known.next_of(receive), send)
         finally:
             watching.cancel()
+
+    async def _connected(self, socket: KnownSocket, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._watched(socket, scope, receive, partial(socket.give, send))
         if socket.over.is_set():
             # Only now: the server does not close while somebody waits for the client's next message.
             await socket.give(send, {"type": "websocket.close"})

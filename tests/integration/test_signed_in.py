@@ -82,12 +82,15 @@ async def code_at_the_end(socket: ClientConnection) -> int | None:
 
 async def test_signing_out_ends_what_is_open(server: Served, issuer: MockIssuer) -> None:
     browser = signed_in(server, issuer, "sre")
+    run_id = json.loads(browser.post(f"{server.url}/api/v1/runs", SIMULATED)[1])["run_id"]
     async with browser.socket(f"{server.url}/ws/metrics") as socket, browser.socket(_event(server)) as page:
         assert await page.recv()
+        verdict = asyncio.create_task(asyncio.to_thread(browser.ask, f"{server.url}/api/v1/runs/{run_id}/verdict"))
         status, body, _ = await asyncio.to_thread(browser.ask, f"{server.url}/auth/logout", b"", None, "POST")
         assert (status, b"You are signed out" in body) == (200, True)
         async with asyncio.timeout(ENDED_WITHIN_S):
             assert [await code_at_the_end(one) for one in (socket, page)] == [1008, 1008]
+            assert (await verdict)[0] == 401
     assert browser.ask(f"{server.url}/api/v1/runs", headers={"Accept": "application/json"})[0] == 401
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from scale_app.api.identity import CHECK_EVERY_S, KnownCallers
@@ -20,7 +22,7 @@ from scale_app.domain.identity import CALLER, Principal, Role, SignIn
 from scale_app.identity_settings import IdentitySettings, OidcSettings, ProxySettings
 from scale_app.service.proxy_headers import ProxyHeaders
 from scale_app.service.ways_in import WaysIn
-from tests.unit.service.harness import Naps
+from tests.unit.service.harness import Naps, settled
 
 TOKEN = {"Authorization": "Bearer scale_1_x"}
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
@@ -41,10 +43,33 @@ class Doors:
         inside = Starlette(
             routes=[
                 WebSocketRoute("/{path:path}", echo),
+                Route("/verdict", self._verdict),
+                Route("/export", self._export),
                 Route("/{path:path}", who, methods=["GET", "HEAD", "POST", "DELETE"]),
             ]
         )
         return TestClient(KnownCallers(inside, ways, self.naps), client=(address, 4711), follow_redirects=False)
+
+    async def _verdict(self, request: Request) -> Response:
+        """Waits until the client goes, while its caller is looked for once more."""
+        await self._revoked()
+        assert (await request.receive())["type"] == "http.disconnect"
+        return JSONResponse({"sentence": "The work is even."})
+
+    async def _export(self, _: Request) -> Response:
+        """Two pieces of a file; between them its caller is looked for once more."""
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"one"
+            await self._revoked()
+            yield b"two"
+
+        return StreamingResponse(pieces())
+
+    async def _revoked(self) -> None:
+        self.tokens.clear()
+        await settled()
+        await self.naps.end()
 
     async def _token(self, text: str, _address: str) -> Principal | None:
         if self.broken:
@@ -257,6 +282,28 @@ def test_a_revoked_caller_s_websocket_is_closed_at_the_next_look(
         with pytest.raises(WebSocketDisconnect) as closed:
             socket.receive_text()
         assert (closed.value.code, closed.value.reason[:30]) == (1008, "Whoever opened this connection")
+
+
+def test_an_answer_that_is_waited_for_is_refused_to_a_revoked_caller(client: TestClient) -> None:
+    answer = client.get("/verdict", headers=TOKEN)
+    assert (answer.status_code, answer.json()["error"][:30]) == (401, "Whoever opened this connection")
+
+
+async def test_a_file_on_its_way_to_a_revoked_caller_is_cut(doors: Doors) -> None:
+    told: list[Message] = []
+
+    async def receive() -> Message:
+        return await asyncio.Future[Message]()
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    scope = {
+        **{"type": "http", "asgi": {"spec_version": "2.3"}, "method": "GET", "path": "/export", "query_string": b""},
+        **{"headers": [(b"authorization", b"Bearer scale_1_x")], "client": ("192.0.2.9", 4711)},
+    }
+    await doors.client(IdentitySettings()).app(scope, receive, send)
+    assert [message.get("body", b"") for message in told] == [b"", b"one"]
 
 
 def test_the_look_comes_early_enough_for_ten_seconds() -> None:
