@@ -7,11 +7,15 @@ import itertools
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from scale_app.adapters.store import SqlRunStore, migrate
+from scale_app.adapters.store.database import in_transactions, open_engine
 from scale_app.domain.errors import StoreUnavailable
 from scale_app.domain.events import SnapshotTaken, StateChanged
 from scale_app.domain.plan import LoadPlan
@@ -42,8 +46,12 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-async def store(postgres: Postgres) -> AsyncIterator[SqlRunStore]:
-    url = await postgres.create_database(f"hangs{next(DATABASES)}")
+async def url(postgres: Postgres) -> str:
+    return await postgres.create_database(f"hangs{next(DATABASES)}")
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[SqlRunStore]:
     await migrate(url)
     kept = SqlRunStore(url, FakeClock())
     await kept.create(RUN)
@@ -69,6 +77,21 @@ async def test_every_call_to_a_stopped_server_ends_with_a_sentence_however_many_
     assert [told for _, told in refusals if "no answer in time. Check that the database runs" not in told] == []
     for call in CALLS.values():
         await call(store)
+
+
+async def test_a_server_that_stands_still_in_the_middle_of_a_write_holds_no_other_one_back(
+    store: SqlRunStore, url: str
+) -> None:
+    engine = in_transactions(open_engine(url, autocommit=True))
+    still = await engine.connect()
+    await still.execute(text("UPDATE runs SET state = 'failed'"))
+    try:
+        await store.append("run-1", 0, [StateChanged(1.0, RunState.STOPPING)])
+        assert (await store.run("run-1")).state == RunState.STOPPING
+    finally:
+        with suppress(DBAPIError):  # PostgreSQL has ended it
+            await still.close()
+        await engine.dispose()
 
 
 async def test_a_write_that_was_given_up_is_repeated_and_kept_once(store: SqlRunStore, postgres: Postgres) -> None:

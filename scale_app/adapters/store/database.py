@@ -38,6 +38,9 @@ BUSY_LIMIT_S = 4.0
 """Below the store's own limit of a write, so that it is SQLite that says that the file is locked."""
 CONNECT_LIMIT_S = 5.0
 STATEMENT_LIMIT_S = 30.0
+IDLE_LIMIT_S = 2.0
+"""After which PostgreSQL undoes a transaction whose owner says nothing: a server that stands still holds no row for
+longer than its leases last."""
 POOL_LOG = "sqlalchemy.pool.impl.AsyncAdaptedQueuePool"
 WRITES = "writes"
 """Execution option of an engine whose transactions write."""
@@ -128,7 +131,10 @@ def open_engine(database_url: str, autocommit: bool = False) -> AsyncEngine:
     if make_url(database_url).get_backend_name() != "sqlite":
         limits = {"timeout": CONNECT_LIMIT_S, "command_timeout": STATEMENT_LIMIT_S}
         options = {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
-        return create_async_engine(database_url, pool_pre_ping=True, connect_args=limits, **options)
+        engine = create_async_engine(database_url, pool_pre_ping=True, connect_args=limits, **options)
+        if autocommit:
+            event.listen(engine.sync_engine, "connect", _limit_idling)
+        return engine
     engine = create_async_engine(database_url, connect_args={"timeout": BUSY_LIMIT_S, "async_creator_fn": _connection})
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     event.listen(engine.sync_engine, "begin", _begin)
@@ -167,6 +173,13 @@ async def _connection(*where: Any, **options: Any) -> aiosqlite.Connection:
 def _not_cut_short(record: logging.LogRecord) -> bool:
     """That closing a connection is cut short, for it takes too long at the end of the process, is no error."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
+def _limit_idling(connection: Any, _record: object) -> None:
+    # Said here, and not while connecting: a pooler between the two refuses settings there that it does not know.
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = {int(IDLE_LIMIT_S * 1000)}")
+    cursor.close()
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:
