@@ -14,10 +14,11 @@ from typing import cast
 from scale_app.child_process import ProcessState, WaitClock, process_state
 from scale_app.child_process.owner import LOOK_EVERY_S, ChildProcess, Patience, Watchdog
 from scale_app.codec import from_json, to_json
-from scale_app.domain.errors import GeneratorFailed
+from scale_app.domain.errors import GeneratorFailed, SettingsError
 from scale_app.domain.plan import LoadPlan, PlanEdit
 from scale_app.domain.samples import GeneratorNotice, LoadEnded, LoadReady, Sample
 from scale_app.ports import Admitted, Clock, Load
+from scale_app.settings import load_worker_listener
 
 WORKER_MODULE = "scale_app.worker"
 EXIT_GRACE_S = 2.0
@@ -51,6 +52,10 @@ class LocustProcess:
         The caller must iterate `samples()` or call `kill()`.
         """
         try:
+            workers = load_worker_listener() if plan.remote_workers else None
+        except SettingsError as error:
+            raise GeneratorFailed(str(error)) from None
+        try:
             child = await ChildProcess.spawn(self._module, target.secrets.values())
         except OSError as error:
             raise GeneratorFailed(
@@ -60,7 +65,8 @@ class LocustProcess:
         try:
             where = {"url": target.url, "networks": target.networks, "one_port": target.one_port}
             # By the pipe alone: command lines and environments can be looked at from outside.
-            await child.send(to_json({"plan": plan, "target": where, "secrets": target.secrets}))
+            told = {"plan": plan, "target": where, "secrets": target.secrets, "workers": workers}
+            await child.send(to_json(told))
             ready = await self._first_word(child)
         except BaseException:  # a cancelled start, too, must leave no process behind
             await _put_down(child)

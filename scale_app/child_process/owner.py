@@ -23,9 +23,9 @@ LOOK_EVERY_S = 0.5
 SPEAKS_S = 3.0
 """A child that was heard so lately is not silent."""
 OURS = "SCALE_"
-NEEDED = frozenset({"SCALE_LOCUSTFILES", "SCALE_WORKER_LISTEN", "SCALE_WORKER_SECRET", "SCALE_WORKER_SECRET_FILE"})
-"""The settings that a child reads. The others hold the secrets of the identity provider, the database and chat rooms,
-which are no business of a load generator, that may execute a locustfile."""
+NEEDED = frozenset({"SCALE_LOCUSTFILES"})
+"""The settings that a child reads. The others hold the secrets of the identity provider, the database, the workers and
+chat rooms, which are no business of a load generator, that may execute a locustfile."""
 
 
 class ChildProcess:

@@ -17,7 +17,7 @@ from scale_app.codec import from_json, to_json
 from scale_app.domain.samples import GeneratorNotice, Sample, TrafficSample
 from scale_app.domain.timetable import Leg
 from scale_app.worker.engine import DRAIN_SPARE_S
-from scale_app.worker.listener import WorkerAdmission, encrypt_sockets, listener_for
+from scale_app.worker.listener import Listener, WorkerAdmission, encrypt_sockets
 from scale_app.worker.locust_compat import hear
 from scale_app.worker.steering import ArrivalSplitter, CannotBegin
 from scale_app.worker.traffic import Assignment
@@ -38,12 +38,16 @@ class Coordinator:
     def __init__(
         self,
         assignment: Assignment,
+        listener: Listener,
         environment: Environment,
         owner_pipe: int,
         say: Callable[[Sample], None],
         give_up: Callable[[str], None],
     ) -> None:
-        """Forks at once: nothing else may have begun in this process. Raises CannotBegin."""
+        """Forks at once: nothing else may have begun in this process. listener: where its processes are met.
+
+        Raises CannotBegin.
+        """
         self._plan = assignment.plan
         self._say = say
         self._give_up = give_up
@@ -56,7 +60,7 @@ class Coordinator:
         self._arrivals = ArrivalSplitter(assignment.plan.pattern)
         self._begun = False
         self._finishing = False
-        self._listener = listener_for(assignment.plan.remote_workers)
+        self._listener = listener
         encrypt_sockets(self._listener.keys)
         self._local = LocalProcesses(assignment, owner_pipe, self._exited)
         self._master = self._listener.open(environment)

@@ -32,6 +32,7 @@ from scale_app.worker.schedule import OpenModel
 from scale_app.worker.steering import ALL_ARRIVALS, Executor, Share
 from scale_app.worker.traffic import Assignment, schedule_of, traffic_of, user_class
 
+WORKER_SECRET = "SCALE_WORKER_SECRET"
 DRAIN_SPARE_S = 1.0
 LOOK_EVERY_S = 0.25
 
@@ -164,7 +165,7 @@ def engine_of(assignment: Assignment) -> Engine:
     From now on the process does not say the assignment's secrets, and knows none of its own or of an earlier one.
     """
     redacted.keep_out(assignment.secrets.values())
-    for name in [name for name in os.environ if name.startswith(SECRET_PREFIX)]:
+    for name in [name for name in os.environ if name.startswith((SECRET_PREFIX, WORKER_SECRET))]:
         del os.environ[name]
     return FileEngine(assignment) if assignment.plan.locustfile else OwnEngine(assignment)
 

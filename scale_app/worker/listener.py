@@ -25,7 +25,7 @@ from zmq import curve_keypair, curve_public
 from zmq.utils import z85
 
 from scale_app.codec import to_json
-from scale_app.settings import load_worker_listener
+from scale_app.settings import WorkerListener
 from scale_app.worker.locust_compat import Master, hear, use_sockets
 from scale_app.worker.redaction import redacted
 from scale_app.worker.steering import CannotBegin
@@ -157,18 +157,17 @@ class Listener:
         )
 
 
-def listener_for(remote_workers: int) -> Listener:
+def listener_for(workers: WorkerListener | None) -> Listener:
     """Open to holders of the installation's secret when the plan wants them, else to this run's own processes only.
 
     Raises CannotBegin.
     """
-    if not remote_workers:
+    if workers is None:
         return Listener(fresh_keys(), LOOPBACK, 0)
-    listener = load_worker_listener()
-    if not listener.listen:
+    if not workers.listen:
         raise CannotBegin("Remote workers were asked for, but SCALE_WORKER_LISTEN is not set here.")
-    host, _, port = listener.listen.rpartition(":")
-    return Listener(keys_of(listener.secret), host.strip("[]"), int(port))
+    host, _, port = workers.listen.rpartition(":")
+    return Listener(keys_of(workers.secret), host.strip("[]"), int(port))
 
 
 class WorkerAdmission:

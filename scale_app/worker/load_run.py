@@ -28,6 +28,7 @@ from scale_app.log_lines import write_log
 from scale_app.worker.coordinator import Coordinator
 from scale_app.worker.engine import engine_of
 from scale_app.worker.health import watch_for_faults
+from scale_app.worker.listener import listener_for
 from scale_app.worker.redaction import redacted
 from scale_app.worker.steering import STEER_EVERY_S, CannotBegin, Executor, Steering
 from scale_app.worker.traffic import Assignment
@@ -151,9 +152,11 @@ def serve(output: BinaryIO) -> None:
 
 def _executor(assignment: Assignment, load_run: LoadRun, pipe: OwnerPipe, output: int) -> Executor:
     """Raises PlanError or CannotBegin for an assignment that cannot be done here."""
+    listener, assignment = listener_for(assignment.workers), replace(assignment, workers=None)
     engine = engine_of(assignment)
-    many = assignment.plan.processes > 1 or assignment.plan.remote_workers > 0
-    coordinator = Coordinator(assignment, engine.environment, output, pipe.say, load_run.end) if many else None
+    coordinator: Coordinator | None = None
+    if assignment.plan.processes > 1 or assignment.plan.remote_workers > 0:
+        coordinator = Coordinator(assignment, listener, engine.environment, output, pipe.say, load_run.end)
     watch_for_faults(engine.environment, load_run.end, ours=not assignment.plan.locustfile)
     if coordinator is None:
         engine.environment.create_local_runner()

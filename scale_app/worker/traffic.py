@@ -17,6 +17,7 @@ from scale_app.domain.errors import PlanError
 from scale_app.domain.plan import LoadPlan
 from scale_app.domain.secret import resolved
 from scale_app.domain.target import IDEMPOTENT_METHODS
+from scale_app.settings import WorkerListener
 from scale_app.worker.answer import AnswerCache, AnswerReader, JsonAnswerReader
 from scale_app.worker.connection import Network
 from scale_app.worker.connector import NAME_KEPT_S, Resolver, tls_context
@@ -38,11 +39,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The owner's first line: one run to do. secrets: {name: value} of what may be sent to the target."""
+    """The owner's first line: one run to do. secrets: {name: value} of what may be sent to the target.
+
+    workers: where those of other machines are met, None without any; told to nobody else.
+    """
 
     plan: LoadPlan
     target: Target
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    workers: WorkerListener | None = None
 
 
 @dataclass(frozen=True, slots=True)

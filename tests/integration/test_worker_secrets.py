@@ -112,6 +112,7 @@ async def test_what_a_target_says_back_names_no_pod(
         "SCALE_DATABASE_URL",
         "SCALE_NOTIFY_URLS",
         "SCALE_TOKEN",
+        "SCALE_WORKER_SECRET",
     ):
         monkeypatch.setenv(name, VALUE)
     monkeypatch.setenv("SCALE_LOCUSTFILES", "/of the load generator's own")
@@ -175,7 +176,8 @@ class Buyer(HttpUser):
     @task
     def failing(self):
         with self.client.get("/", headers={"Authorization": "Bearer x"}, catch_response=True) as answer:
-            answer.failure(f"refused {VALUE} by {sorted(n for n in os.environ if n.startswith('SCALE_SECRET_'))}")
+            ours = sorted(n for n in os.environ if n.startswith(("SCALE_SECRET_", "SCALE_WORKER_")))
+            answer.failure(f"refused {VALUE} by {ours}")
     @task
     def raising(self):
         raise ValueError(f"no such key: {VALUE}")
@@ -210,6 +212,7 @@ LOCUST = LoadPlan(
 
 
 @pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.usefixtures("meeting")
 async def test_a_locustfile_finds_what_is_bound_and_its_words_are_redacted(folder: Path, processes: int) -> None:
     (folder / "shop.py").write_text(FILE)
     mirror = Mirror()
@@ -253,6 +256,7 @@ async def test_a_worker_that_serves_run_after_run_forgets_the_secrets_of_the_las
         await until(lambda: first.users() == 4 and bool(first.traffic[-1].errors), 30)
         await first.load.stop()
         await first.ended()
+        assert set(first.traffic[-1].errors) == {f"refused {MARK} by ['SCALE_SECRET_SHOP']"}
         second = await loading(replace(plan, locustfile="next.py"), target, {})
         await until(lambda: second.users() == 4 and bool(second.traffic[-1].errors), 30)
         await second.load.stop()
