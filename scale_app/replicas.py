@@ -49,12 +49,12 @@ async def in_use(database_url: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _held(leases: SqlLeases) -> AsyncIterator[None]:
-    """Hold the database's lease. If it is lost, the process ends as by SIGTERM."""
+    """Hold the database's lease. If it is lost, the process ends at once."""
     from scale_app.service.holding import Holding
     from scale_app.service.tasks import cancelled
 
     users = await _users(leases)
-    holding = Holding(leases, users, SystemClock(), lambda: os.kill(os.getpid(), signal.SIGTERM))
+    holding = Holding(leases, users, SystemClock(), lambda: os.kill(os.getpid(), signal.SIGINT))
     await holding.claim()
     keeping = asyncio.create_task(holding.keep())
     try:

@@ -77,11 +77,11 @@ class Settings:
     kube_namespaces (SCALE_KUBE_NAMESPACES): the namespaces to read, separated by commas, "*" for all; none for the
         context's own, or the pod's.
     kube_node (SCALE_KUBE_NODE): the node on which this server runs; none when unknown.
-    debug_image (SCALE_DEBUG_IMAGE): the container image, with sleep and cat, that is added to pods where a plan allows
-        it (enter_pods).
+    debug_image (SCALE_DEBUG_IMAGE): the container image, with sleep and cat, that plans may add to pods (enter_pods).
     locustfiles (SCALE_LOCUSTFILES): a folder whose *.py files plans may name as locustfiles; none for no locustfiles.
         They are programs: whoever may write there may do whatever this server may.
     max_runs (SCALE_MAX_RUNS): the most runs that may send load at the same time.
+    drain_s (SCALE_DRAIN_S): the seconds that runs may go on after SIGTERM, where other servers go on; 0 for none.
     retention (SCALE_HISTORY_DAYS, SCALE_HISTORY_RUNS, SCALE_HISTORY_MB): limits of the history: days since a run ended,
         number of runs, megabytes of all of it; 0 for no limit. The oldest runs beyond a limit are deleted. Baselines
         and active runs stay.
@@ -99,6 +99,7 @@ class Settings:
     probe_port: int = 0
     limits: Limits = Limits()
     max_runs: int = 8
+    drain_s: float = 0.0
     notify_urls: tuple[str, ...] = field(default=(), repr=False)
     public_url: str = ""
     locustfiles: str = ""
@@ -128,6 +129,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         probe_port=read("SCALE_PROBE_PORT", 0, _port_or_none, "a whole number from 1 to 65535, or 0 for none"),
         limits=_load_limits(environment),
         max_runs=read("SCALE_MAX_RUNS", own.max_runs, _count, COUNT_ACCEPTED),
+        drain_s=read("SCALE_DRAIN_S", own.drain_s, not_negative, "seconds, or 0 for none"),
         notify_urls=_notify_urls(environment.get("SCALE_NOTIFY_URLS", "")),
         kube_config=read("SCALE_KUBE_CONFIG", "", _kube_config, "in-cluster, or the path of a kubeconfig file"),
         kube_contexts=read("SCALE_KUBE_CONTEXTS", (), _items, "contexts of the kubeconfig"),

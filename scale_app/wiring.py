@@ -186,6 +186,11 @@ async def lifespan() -> AsyncIterator[None]:
             await _let_go()
 
 
+async def drained() -> None:
+    """Return when the runs of this process have ended; it begins no more."""
+    await _hub().drain()
+
+
 @asynccontextmanager
 async def unopened() -> AsyncIterator[Hub]:
     """The hub for whoever only looks, beside a server as well: nothing is made, migrated, taken over or interrupted."""

@@ -30,7 +30,7 @@ from scale_app.api.operation import CheckedRequest, Operation
 from scale_app.api.v1.shapes import Status
 from scale_app.domain.alert import AlertKind
 from scale_app.domain.balance import Balance
-from scale_app.domain.errors import StoreUnavailable
+from scale_app.domain.errors import ServerEnding, StoreUnavailable
 from scale_app.domain.histogram import LIMITS_MS
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Snapshot
@@ -167,7 +167,7 @@ def probe_operations(hub: Hub) -> list[Operation]:
         Operation("GET", "/healthz", "isAlive", "Server", "Liveness check", _alive, Status, query=None),
         Operation(
             "GET", "/readyz", "isReady", "Server", "Readiness check: can runs be stored", ready, Status, query=None,
-            errors=(StoreUnavailable,),
+            errors=(StoreUnavailable, ServerEnding),
         ),
         Operation(
             "GET", "/metrics", "getMetrics", "Server", "Figures of the active runs for Prometheus",

@@ -52,11 +52,13 @@ STATUS: dict[type[errors.ScaleError], int] = {
         (429, (errors.TooManyRuns,)),
         (503, (errors.TooManyExports, errors.StoreUnavailable, errors.GeneratorFailed, errors.CountingFailed)),
         (503, (errors.TargetUnavailable, errors.ClusterUnavailable, errors.ClusterForbidden)),
-        (503, (errors.BusUnavailable, errors.OwnerAway)),
+        (503, (errors.BusUnavailable, errors.OwnerAway, errors.ServerEnding)),
     )
     for kind in kinds
 }
-STARTS = (errors.TargetRefused, errors.TooManyRuns, errors.TargetUnavailable, errors.GeneratorFailed)
+STARTS = (
+    errors.TargetRefused, errors.TooManyRuns, errors.TargetUnavailable, errors.GeneratorFailed, errors.ServerEnding,
+)  # fmt: skip
 """What a run that is to begin may be refused with."""
 
 TITLES = {

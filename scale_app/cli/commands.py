@@ -191,13 +191,19 @@ def print_no_more() -> None:
 
 
 @contextmanager
-def first_and_second_signal(first: Callable[[], object], second: Callable[[], object]) -> Iterator[None]:
-    """At the first SIGINT or SIGTERM inside call `first`, at each later one `second`."""
+def first_and_second_signal(
+    first: Callable[[], object], second: Callable[[], object]
+) -> Iterator[Callable[[], object]]:
+    """At the first SIGINT or SIGTERM inside call `first`, at each later one `second`; gives what each of them calls."""
     loop, calls = asyncio.get_running_loop(), iter((first,))
+
+    def signalled() -> object:
+        return next(calls, second)()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, lambda: next(calls, second)())
+        loop.add_signal_handler(number, signalled)
     try:
-        yield
+        yield signalled
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

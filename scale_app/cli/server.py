@@ -8,9 +8,11 @@ import importlib
 import logging
 import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import click
 from starlette.applications import Starlette
@@ -80,6 +82,7 @@ def free_address(settings: Settings) -> tuple[str, int]:
 
 async def _serve(address: tuple[str, int], settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM, then end the hub and the process; a second signal ends it at once, at any stage.
+    With SCALE_DRAIN_S the first SIGTERM lets the runs end before.
 
     One process, one worker: every run lives in this process's hub, and a killed server leaves nothing behind. The
     application's lifespan is entered here and not by granian, so that a database that is away is a sentence, and so
@@ -89,28 +92,46 @@ async def _serve(address: tuple[str, int], settings: Settings) -> None:
     task = asyncio.current_task()
     assert task is not None
     stops: list[Callable[[], object]] = [task.cancel]
-    with first_and_second_signal(lambda: stops[-1](), lambda: os._exit(130)):
+    with first_and_second_signal(lambda: stops[-1](), lambda: os._exit(130)) as signalled:
         application = _application()
         async with application.router.lifespan_context(application):
             server = listener(application, address[0], settings)
             server.on_startup(lambda: _ready(settings))
-            await _until_stopped(server, stops)
+            await _until_stopped(server, stops, partial(_drain_at_sigterm, signalled, settings.drain_s))
         # Requests still in flight hold granian's threads; nothing is left that they could ask.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
 
 
-async def _until_stopped(server: LimitedServer, stops: list[Callable[[], object]]) -> None:
-    """Serve until `stops` says so, and then for a moment, in which answers that have begun may end."""
+async def _until_stopped(server: LimitedServer, stops: list[Callable[[], object]], watch: Callable[[], object]) -> None:
+    """Serve until `stops` says so, and then for a moment, in which answers that have begun may end. watch: called when
+    there may be runs."""
     stopped = asyncio.Event()
     stops.append(stopped.set)
+    watch()
     serving = asyncio.ensure_future(server.serve())
     await asyncio.wait({serving, asyncio.ensure_future(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
     server.stop()  # type: ignore[no-untyped-call]
     await asyncio.wait({serving}, timeout=IN_FLIGHT_S)
     if serving.done():
         serving.result()
+
+
+def _drain_at_sigterm(signalled: Callable[[], object], drain_s: float) -> None:
+    """The first SIGTERM from now on means a signal later: when the runs have ended, or so many seconds have passed."""
+    loop = asyncio.get_running_loop()
+
+    def drain() -> None:
+        loop.add_signal_handler(signal.SIGTERM, signalled)
+        click.echo(f"Scale begins no more runs, and ends with those that it has, in {drain_s:g} s at the latest.")
+        drained = importlib.import_module("scale_app.wiring").drained()
+        draining.append(asyncio.ensure_future(asyncio.wait_for(drained, drain_s)))
+        draining[0].add_done_callback(lambda done: done.cancelled() or (done.exception(), signalled()))
+
+    draining: list[asyncio.Future[None]] = []
+    if drain_s:
+        loop.add_signal_handler(signal.SIGTERM, drain)
 
 
 def _ready(settings: Settings) -> None:

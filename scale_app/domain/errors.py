@@ -105,6 +105,15 @@ class TooManyRuns(ScaleError):
     """The most runs that this installation allows are already sending load."""
 
 
+class ServerEnding(ScaleError):
+    """The server lets its runs end and begins no more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This server is about to end: it begins no more runs. Try again in a moment, when another one answers."
+        )
+
+
 class TooManyExports(ScaleError):
     """The most exports that this server allows are already running."""
 

@@ -67,6 +67,7 @@ class Hub(RunQueries):
         receivers = tuple(
             Receiver(notifier, adapters.clock, number=number) for number, notifier in enumerate(adapters.notifiers, 1)
         )
+        self.drain, self._check_going_on = control.drain, control.check_going_on
         self._notices = Notices(self, receivers, public_url, mine=self._is_mine)
         self._access = access
         self.tokens, self.make_token, self.revoke_token = access.tokens, access.make_token, access.revoke_token
@@ -175,6 +176,7 @@ class Hub(RunQueries):
         return await catalog.permissions(service) if catalog else PermissionList(problem=NO_CLUSTER)
 
     async def check(self) -> None:
-        """Raises StoreUnavailable when runs cannot be stored now, or the history cannot be read."""
+        """Raises StoreUnavailable when runs cannot be stored now, or the history cannot be read, and ServerEnding."""
+        self._check_going_on()
         self.storing.check()
         await self._adapters.store.check()

@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 
 from scale_app.domain import numerics
-from scale_app.domain.errors import RunNotActive, RunStillActive, TooManyRuns
+from scale_app.domain.errors import RunNotActive, RunStillActive, ServerEnding, TooManyRuns
 from scale_app.domain.identity import caller_name
 from scale_app.domain.plan import Limits, LoadPlan, PlanEdit
 from scale_app.domain.record import RunFilter, RunOutline, RunRecord, outline_of
@@ -20,7 +20,7 @@ from scale_app.domain.snapshot import RunState, Source
 from scale_app.ports import Adapters, Admitted, Clock, RunStore
 from scale_app.service.broadcast import Broadcast
 from scale_app.service.live_run import LiveRun
-from scale_app.service.ownership import Owned, Ownership
+from scale_app.service.ownership import LOOK_EVERY_S, Owned, Ownership
 from scale_app.service.run_elsewhere import RunElsewhere
 from scale_app.service.tasks import Background, Sleep, settled_within
 from scale_app.service.telling import Telling
@@ -118,16 +118,18 @@ class RunControl:
         bus = adapters.bus
         self._telling = Telling(bus, live.broadcast, adapters.clock, limits) if bus else None
         self._starting = 0
+        self._ending = False
         self._newest_epoch_s = 0.0
 
     async def start(self, plan: LoadPlan, experiment_of: str = "") -> str:
-        """Begin a run; its id. Raises PlanError, TooManyRuns, TargetRefused, TargetUnavailable, StoreUnavailable, and
-        BusUnavailable where several servers share what cannot be reached now.
+        """Begin a run; its id. Raises PlanError, TooManyRuns, TargetRefused, TargetUnavailable, StoreUnavailable,
+        ServerEnding, and BusUnavailable where several servers share what cannot be reached now.
 
         experiment_of: the run that this one is to decide. A database that is away is no reason to refuse it: the run
         waits to be stored like all that it does, unless too many wait already.
         """
         plan.check_limits(self._limits)
+        self.check_going_on()
         if len(self._live.active()) + self._starting >= self._max_runs:
             raise TooManyRuns(
                 f"{self._max_runs} runs are sending load already, the most allowed here. "
@@ -138,6 +140,17 @@ class RunControl:
             return await self._begin(plan, await self._adapters.gatekeeper.admit(plan), experiment_of)
         finally:
             self._starting -= 1
+
+    def check_going_on(self) -> None:
+        """Raises ServerEnding once the server drains."""
+        if self._ending:
+            raise ServerEnding
+
+    async def drain(self) -> None:
+        """Begin no more runs; return when this server's own have ended and are stored."""
+        self._ending = True
+        while self._starting or self._ownership.ids:
+            await self._clock.sleep(LOOK_EVERY_S)
 
     async def edit(self, run_id: str, edit: PlanEdit) -> RunRecord:
         """Change a running load; the run as it is then. Raises PlanError, RunNotFound, RunNotActive, GeneratorFailed.

@@ -156,6 +156,32 @@ def test_with_every_part_on_the_server_gets_settings_that_it_takes() -> None:
     assert "password" not in str(objects)
 
 
+SHARED: dict[str, Any] = {
+    **OPEN,
+    "replicas": 3,
+    "drainSeconds": 90,
+    "database": {"url": "postgresql+asyncpg://scale@db/scale"},
+    "redis": {"url": "redis://redis:6379/0"},
+}
+
+
+def test_replicas_with_a_redis_are_updated_one_after_the_other_and_their_runs_may_end() -> None:
+    objects = rendered({**SHARED, "podDisruptionBudget": {"enabled": True}})
+    deployment, given = of_kind(objects, "Deployment")["spec"], environment(objects)
+    assert (deployment["replicas"], deployment["strategy"]["type"]) == (3, "RollingUpdate")
+    settings = load_settings({"SCALE_DRAIN_S": given["SCALE_DRAIN_S"], "SCALE_REDIS_URL": given["SCALE_REDIS_URL"]})
+    assert (settings.drain_s, settings.redis_url) == (90, "redis://redis:6379/0")
+    assert deployment["template"]["spec"]["terminationGracePeriodSeconds"] > settings.drain_s
+    assert of_kind(objects, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert "PersistentVolumeClaim" not in {kind for kind, _, _ in objects}
+    (data, _) = deployment["template"]["spec"]["volumes"]
+    assert data == {"name": "data", "emptyDir": {}}
+
+
+def test_one_replica_without_a_redis_is_ended_at_once() -> None:
+    assert "SCALE_DRAIN_S" not in environment(rendered(OPEN))
+
+
 def test_with_every_part_on_each_leads_to_the_pod() -> None:
     objects = rendered(FULL)
     labels = of_kind(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
@@ -196,7 +222,7 @@ def test_the_pod_has_the_same_security_context_whatever_is_on() -> None:
         assert theirs["containers"][0]["securityContext"] == ours["containers"][0]["securityContext"]
 
 
-@pytest.mark.parametrize("values", [OPEN, AS_K8S, FULL], ids=["open", "as k8s", "full"])
+@pytest.mark.parametrize("values", [OPEN, AS_K8S, FULL, SHARED], ids=["open", "as k8s", "full", "shared"])
 def test_lint_finds_nothing_wrong(values: dict[str, Any]) -> None:
     done = helm("lint", str(CHART), "--strict", values=values)
     assert done.returncode == 0, done.stdout
@@ -260,6 +286,15 @@ DATABASE = {"database": {"url": "postgresql+asyncpg://db/scale"}}
     [
         ({}, "auth says nothing about who may come in"),
         ({**OPEN, "replicas": 2}, "replicas = 2 cannot be used: several share their runs over Redis only"),
+        ({**OPEN, "redis": {"url": "redis://redis"}}, "they have no database to share"),
+        ({**SHARED, "database": {"url": "sqlite+aiosqlite:////data/scale.db"}}, "they have no database to share"),
+        ({**SHARED, "redis": {"url": "redis://:word@redis"}}, "redis.url holds a password"),
+        ({**SHARED, "redis": {"url": "redis:6379"}}, "pattern"),
+        (
+            {**SHARED, "existingSecret": "x", "secretSettings": {"SCALE_REDIS_URL": "redis"}},
+            "both name a Redis",
+        ),
+        ({**OPEN, "settings": {"SCALE_DRAIN_S": "9"}}, "settings.SCALE_DRAIN_S cannot be used"),
         ({**OPEN, "replicas": 0}, "minimum"),
         ({**OPEN, "replica": 1}, "replica"),
         ({"auth": {"mode": "none", **PROXY}}, "auth.mode = none cannot be used with auth.proxy.networks"),

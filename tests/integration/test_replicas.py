@@ -29,6 +29,7 @@ pytestmark = pytest.mark.alone
 DATABASES = itertools.count()
 PATIENCE_S = 30.0
 SERVER = (sys.executable, "-m", "tests.integration.hub_application")
+WITH_PAGE = (sys.executable, "-m", "scale_app.cli", "serve")
 INTERRUPTED_WITHIN_S = 5.0
 ENDS_WITHIN_S = 12.0
 BUSY_S = 10.0
@@ -57,19 +58,22 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @dataclass
 class Installation:
-    """Starts servers that share a database. host: of which machine it seems to be, by the folder of its locks."""
+    """Starts servers that share a database. host: of which machine it seems to be, by the folder of its locks.
+
+    page: as `scale serve` has it.
+    """
 
     database: str
     folder: Path
     stack: ExitStack
 
-    def server(self, redis: str = "", host: str = "one") -> Served:
+    def server(self, redis: str = "", host: str = "one", page: bool = False, **settings: str) -> Served:
         scratch, locks = self.folder / str(next(DATABASES)), self.folder / f"host-{host}"
         scratch.mkdir()
         locks.mkdir(exist_ok=True)
-        own = {"SCALE_DATABASE_URL": self.database, "TMPDIR": str(locks), "SCALE_AUTH": "none"}
+        own = {"SCALE_DATABASE_URL": self.database, "TMPDIR": str(locks), "SCALE_AUTH": "none", **settings}
         environment = {**os.environ, **own, **({"SCALE_REDIS_URL": redis} if redis else {})}
-        return self.stack.enter_context(served(SERVER, environment=environment, scratch=scratch))
+        return self.stack.enter_context(served(WITH_PAGE if page else SERVER, environment=environment, scratch=scratch))
 
 
 @pytest.fixture
@@ -162,6 +166,41 @@ def test_a_server_that_was_paused_beyond_its_lease_changes_nothing_of_its_run(
     time.sleep(2.0)  # what it would still write would be written now
     assert (seconds(two, lost), ends(two, lost)) == stored
     assert run(one, start(one))["state"] in ("starting", "running")
+
+
+def test_a_server_that_is_told_to_end_lets_its_runs_end_begins_none_and_interrupts_what_takes_longer(
+    installation: Installation, redis: RedisServer
+) -> None:
+    one, two = installation.server(redis.url, page=True, SCALE_DRAIN_S="8"), installation.server(redis.url)
+    short, long = start(one, 5.0), start(one)
+    until(lambda: seconds(two, long) >= 1)
+    began_s = time.monotonic()
+    one.process.send_signal(signal.SIGTERM)
+    until(lambda: one.get("/readyz")[0] == 503)
+    assert one.get("/healthz")[0] == 200
+    status, answer = asked_to_start(one)
+    assert (status, "begins no more runs" in answer["error"]) == (503, True)
+    assert asked_to_start(two)[0] in (200, 201, 202)
+    assert one.process.wait(30) == 0
+    assert time.monotonic() - began_s >= 7
+    assert (run(two, short)["state"], ends(two, short)) == ("finished", ["running", "finished"])
+    until(lambda: run(two, long)["state"] == "interrupted")
+    time.sleep(1.0)  # it is read from the store now, not as it was followed
+    assert ends(two, long) == ["running", "interrupted"]
+    assert seconds(two, long) >= 7
+
+
+def test_a_server_without_runs_ends_at_once_and_one_that_waits_for_its_runs_does_at_a_second_signal(
+    installation: Installation, redis: RedisServer
+) -> None:
+    one, two = (installation.server(redis.url, page=True, SCALE_DRAIN_S="60") for _ in range(2))
+    lost = start(two)
+    assert one.stop()[0] == 0
+    two.process.send_signal(signal.SIGTERM)
+    until(lambda: two.get("/readyz")[0] == 503)
+    assert two.stop()[0] == 0
+    three = installation.server(redis.url)
+    assert (run(three, lost)["state"], ends(three, lost)) == ("interrupted", ["running", "interrupted"])
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -30,6 +30,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- concat $hosts .Values.allowedHosts | uniq | join "," -}}
 {{- end }}
 
+{{- /* "true" where several replicas may be there at a time, if only during an update. */ -}}
+{{- define "scale.shared" -}}
+{{- if or .Values.redis.url (hasKey .Values.secretSettings "SCALE_REDIS_URL") -}}true{{- end -}}
+{{- end }}
+
 {{- define "scale.roles" -}}
 {{- $pairs := list -}}
 {{- range $role, $groups := .Values.auth.roles }}{{ range $groups }}{{ $pairs = append $pairs (printf "%s=%s" $role .) }}{{ end }}{{ end -}}
@@ -48,10 +53,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
   "SCALE_OIDC_ISSUER" .Values.auth.oidc.issuer
   "SCALE_OIDC_CLIENT_ID" .Values.auth.oidc.clientId
   "SCALE_DATABASE_URL" .Values.database.url
+  "SCALE_REDIS_URL" .Values.redis.url
   "SCALE_HISTORY_MB" (.Values.historyMegabytes | int64 | toString)
 -}}
 {{- if .Values.cluster.enabled -}}
 {{- $own = merge $own (dict "SCALE_KUBE_CONFIG" "in-cluster" "SCALE_KUBE_NAMESPACES" (join "," .Values.cluster.namespaces)) -}}
+{{- end -}}
+{{- if include "scale.shared" . -}}
+{{- $own = merge $own (dict "SCALE_DRAIN_S" (.Values.drainSeconds | int64 | toString)) -}}
 {{- end -}}
 {{- merge $own .Values.settings | toJson -}}
 {{- end }}

@@ -2,8 +2,12 @@
 {{- define "scale.objections" -}}
 {{- $auth := .Values.auth -}}
 {{- $asksWho := or (eq $auth.mode "required") $auth.proxy.networks $auth.oidc.issuer -}}
-{{- if gt (int .Values.replicas) 1 -}}
-{{- fail (printf "replicas = %d cannot be used: several share their runs over Redis only, and this chart sets up no Redis yet. Set replicas: 1." (int .Values.replicas)) -}}
+{{- $shared := include "scale.shared" . -}}
+{{- if and (gt (int .Values.replicas) 1) (not $shared) -}}
+{{- fail (printf "replicas = %d cannot be used: several share their runs over Redis only. Set redis.url, or secretSettings.SCALE_REDIS_URL, or replicas: 1." (int .Values.replicas)) -}}
+{{- end -}}
+{{- if and $shared (not (or (hasPrefix "postgresql" .Values.database.url) (hasKey .Values.secretSettings "SCALE_DATABASE_URL"))) -}}
+{{- fail "redis is set, so that several replicas may be there at a time, and they have no database to share: set database.url to a PostgreSQL, or secretSettings.SCALE_DATABASE_URL." -}}
 {{- end -}}
 {{- if and (not $asksWho) (ne $auth.mode "none") -}}
 {{- fail "auth says nothing about who may come in: set auth.proxy.networks (a proxy signs people in), auth.oidc.issuer (an identity provider does) or auth.mode=required (tokens alone), or say auth.mode=none, and everybody who reaches Scale is admin." -}}
@@ -22,6 +26,12 @@
 {{- end -}}
 {{- if regexMatch "://[^/@]*:[^/@]*@" .Values.database.url -}}
 {{- fail "database.url holds a password, which everybody who may read the Deployment would see: put the URL into a Secret, name it in existingSecret, and set secretSettings.SCALE_DATABASE_URL to its key." -}}
+{{- end -}}
+{{- if regexMatch "://[^/@]*:[^/@]*@" .Values.redis.url -}}
+{{- fail "redis.url holds a password, which everybody who may read the Deployment would see: put the URL into a Secret, name it in existingSecret, and set secretSettings.SCALE_REDIS_URL to its key." -}}
+{{- end -}}
+{{- if and .Values.redis.url (hasKey .Values.secretSettings "SCALE_REDIS_URL") -}}
+{{- fail "redis.url and secretSettings.SCALE_REDIS_URL both name a Redis: leave one out." -}}
 {{- end -}}
 {{- if and .Values.database.url (hasKey .Values.secretSettings "SCALE_DATABASE_URL") -}}
 {{- fail "database.url and secretSettings.SCALE_DATABASE_URL both name a database: leave one out." -}}
@@ -43,5 +53,5 @@
 {{- end }}
 
 {{- define "scale.ownSettings" -}}
-SCALE_HOST,SCALE_PORT,SCALE_PROBE_PORT,SCALE_ALLOWED_TARGETS,SCALE_ALLOWED_HOSTS,SCALE_PUBLIC_URL,SCALE_AUTH,SCALE_ROLES,SCALE_PROXY_NETWORKS,SCALE_OIDC_ISSUER,SCALE_OIDC_CLIENT_ID,SCALE_DATABASE_URL,SCALE_HISTORY_MB,SCALE_KUBE_CONFIG,SCALE_KUBE_NAMESPACES,SCALE_KUBE_NODE
+SCALE_HOST,SCALE_PORT,SCALE_PROBE_PORT,SCALE_ALLOWED_TARGETS,SCALE_ALLOWED_HOSTS,SCALE_PUBLIC_URL,SCALE_AUTH,SCALE_ROLES,SCALE_PROXY_NETWORKS,SCALE_OIDC_ISSUER,SCALE_OIDC_CLIENT_ID,SCALE_DATABASE_URL,SCALE_REDIS_URL,SCALE_DRAIN_S,SCALE_HISTORY_MB,SCALE_KUBE_CONFIG,SCALE_KUBE_NAMESPACES,SCALE_KUBE_NODE
 {{- end }}

@@ -13,6 +13,7 @@ from scale_app.domain.errors import (
     RunNotActive,
     RunNotFound,
     RunStillActive,
+    ServerEnding,
     TargetRefused,
     TargetUnavailable,
     TooManyRuns,
@@ -134,6 +135,51 @@ async def test_only_so_many_runs_send_load_at_once(harness: Harness) -> None:
     await settled()
     assert not (await harness.hub.run(first)).state.active
     await harness.started()
+
+
+async def test_a_server_that_drains_begins_no_run_and_waits_until_its_own_have_ended_and_are_stored(
+    harness: Harness,
+) -> None:
+    run_id = await harness.started()
+    draining = asyncio.ensure_future(harness.hub.drain())
+    await settled()
+    with pytest.raises(ServerEnding, match="begins no more runs"):
+        await harness.hub.start(LoadPlan())
+    with pytest.raises(ServerEnding):
+        await harness.hub.check()
+    await harness.hub.edit(run_id, PlanEdit(users=9))
+    harness.clock.advance(60)
+    await settled()
+    assert not draining.done()
+
+    harness.store.hold_appends()
+    harness.load.end(60)
+    await settled()
+    harness.clock.advance(1)
+    await settled()
+    assert not draining.done()
+    await harness.database_is_back()
+    harness.clock.advance(1)
+    await settled()
+    assert draining.done()
+
+
+async def test_a_run_that_is_being_begun_when_the_server_drains_is_waited_for(harness: Harness) -> None:
+    harness.generator.may_start.clear()
+    starting = asyncio.ensure_future(harness.hub.start(LoadPlan()))
+    await asyncio.sleep(0)
+    draining = asyncio.ensure_future(harness.hub.drain())
+    await settled()
+    assert not draining.done()
+    harness.generator.may_start.set()
+    await starting
+    await settled()
+    harness.load.ready()
+    harness.load.end(1)
+    await settled()
+    harness.clock.advance(1)
+    await settled()
+    assert draining.done()
 
 
 async def test_pressing_start_many_times_at_once_does_not_pass_the_cap(harness: Harness) -> None:
