@@ -23,7 +23,8 @@ from scale_app.domain.plan import LoadPlan
 from scale_app.domain.record import MEGABYTE, Retention
 from scale_app.domain.secret import BINDING_SUFFIX, Secret
 from scale_app.domain.source import NEEDS, Source
-from scale_app.domain.unanswered import advice_on, advice_on_answer
+from scale_app.domain.unanswered import WANTS_SIGN_IN, advice_on, advice_on_answer
+from scale_app.domain.verdict_sentence import REDIRECTED
 from scale_app.identity_settings import IdentitySettings, on_loopback
 from scale_app.ports import Admitted
 from scale_app.settings import Settings, require_hosts
@@ -197,6 +198,10 @@ async def target_row(plan: LoadPlan, admit: Callable[[LoadPlan], Awaitable[Admit
     if not pod:
         found = f"{plan.target_url} answers with status {answer.status_code} and without {plan.pod_header}."
         remedy = f"Let each pod send its name in {plan.pod_header}: see docs/how-to/name-the-pods.md."
+        if answer.has_redirect_location:
+            found, remedy = f"{plan.target_url} answers with redirects (status {answer.status_code}).", REDIRECTED
+        elif answer.status_code in (401, 403):
+            remedy = f"{WANTS_SIGN_IN}."
         return Row("target", "problem", found, remedy)
     return Row("target", "ok", f"{plan.target_url} answers with status {answer.status_code}, from pod {pod[:80]}.")
 

@@ -85,6 +85,7 @@ def _traffic(sample: TrafficSample, before: TrafficSample) -> TrafficSample:
         requests=requests,
         pods=pods,
         unnamed=unnamed,
+        redirects=min(_count(sample.redirects, before.redirects), unnamed.requests),
         errors=errors,
         connections=_count(sample.connections, before.connections),
         loads=sample.loads and _loads(sample.loads),

@@ -90,7 +90,8 @@ class TrafficSample:
     """The load generator's counters since the run's start.
 
     users: users active now. requests: requests that ended, answered or not (those in flight are not in it).
-    pods: by pod name, requests whose answer named a pod. unnamed: answers that named no pod.
+    pods: by pod name, requests whose answer named a pod. unnamed: answers that named no pod. redirects: those of them
+        that lead elsewhere.
     errors: {cause: requests} that ended badly: "connection refused", "timeout", "HTTP 503", ...
     connections: connections opened.
     """
@@ -104,6 +105,7 @@ class TrafficSample:
     connections: int = 0
     loads: ConnectionLoads | None = None
     generator: GeneratorHealth = field(default_factory=GeneratorHealth)
+    redirects: int = 0
     kind: Literal["traffic"] = "traffic"
 
     @property

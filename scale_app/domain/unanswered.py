@@ -174,6 +174,10 @@ def _log_theirs(in_vain: Mapping[str, int], pods: tuple[str, ...], share: float)
 
 
 GIVE_UP_AFTER_S = 10.0
+WANTS_SIGN_IN = (
+    "The service, or a sign-in in front of it, lets only those in whom it knows: give the plan a header that it "
+    "accepts, with a secret as ${env:SCALE_SECRET_...}, or write the target as an address behind the sign-in"
+)
 ADVICE = {
     "connection refused": "Check that the service listens on this port",
     "timeout": "Check that the address is right and that no firewall drops the packets",
@@ -181,6 +185,7 @@ ADVICE = {
     "connection reset": "Check what is in front of the service, and its logs",
     "closed early": "Check the service's logs, and whether this port speaks TLS (https://) or HTTP/2",
     "malformed answer": "Check that this port speaks HTTP/1.1",
+    **dict.fromkeys(("HTTP 401", "HTTP 403"), WANTS_SIGN_IN),
     "HTTP 415": "Give the plan the Content-Type that the service takes; a gRPC server, too, answers so: its calls need "
     "a locustfile with a gRPC client",
     "HTTP 426": "That port asks for another protocol, as HTTP/2 or WebSocket: give a port that takes HTTP/1.1",

@@ -18,6 +18,11 @@ HOW_TO_NAME = (
     "Let each pod send its name in a response header (pod_header in the plan), or let Scale count at the pods of a "
     "Service (SCALE_KUBE_CONFIG)."
 )
+REDIRECTED = (
+    "Scale follows none: a sign-in in front of the pods may give them, or a proxy that wants https or another path. "
+    "Write the target as the address where they lead or one behind the sign-in, or give the plan a header that it "
+    "accepts."
+)
 ONE_POD = "Even: there is one pod, so nothing to share."
 HOW_TO_KNOW = "Let Scale read the cluster (SCALE_KUBE_CONFIG), and name the Service in the plan (service)."
 ONE_ANSWERED = f"Undecided: only one pod answered; whether there are more is unknown. {HOW_TO_KNOW}"
@@ -32,6 +37,11 @@ def none_named(answers: int) -> str:
     """Requests were answered, and no answer told by which pod."""
     were = "was" if answers == 1 else "were"
     return f"No data: {count(answers, 'request')} {were} answered, but none named a pod. {HOW_TO_NAME}"
+
+
+def all_redirected(redirects: int, answers: int) -> str:
+    """Most answers led elsewhere, and none told by which pod."""
+    return f"No data: {redirects:,} of {count(answers, 'answer')} were redirects, and none named a pod. {REDIRECTED}"
 
 
 def poor_coverage(coverage: float, floor: float) -> str:

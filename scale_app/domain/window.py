@@ -33,6 +33,7 @@ class Window:
     due: answers that the counts should hold: those that had been given when they were read, errors in a pod's place
         apart. most: requests of ours that they may hold: those that had ended then.
     unserved: requests that no pod answered, as far as is known.
+    redirects: answers that lead elsewhere, and name no pod.
     estimated: the counts are estimates. log_regular: see Mark. sliding: it moves along with the clock.
     roster_known: which pods should share is known; False where `expected` holds those that answered.
     arriving: pods that have just become ready, of which nothing is expected yet.
@@ -53,6 +54,7 @@ class Window:
     by_request: bool
     due: float
     most: float
+    redirects: int = 0
     unserved: int = 0
     estimated: bool = False
     log_regular: float = 0.0
@@ -75,6 +77,11 @@ class Window:
     def eligible(self) -> list[str]:
         """Pods that should have shared the work, those with no request included; sorted."""
         return sorted(self.expected)
+
+    @property
+    def only_redirected(self) -> bool:
+        """No pod is known to have answered, and most answers are redirects: what gives them stands in front of it."""
+        return not self.attributed and 2 * self.redirects > self.due
 
     @cached_property
     def freshness(self) -> float:
@@ -113,7 +120,7 @@ class Window:
         verdict = self._verdict(counts, self._picks(), at_end)
         if verdict.kind is VerdictKind.NO_DATA:
             if not self.attributed and round(self.due):
-                verdict = replace(verdict, sentence=verdict_sentence.none_named(round(self.due)))
+                verdict = replace(verdict, sentence=self._none_named())
             return Balance(len(counts), sum(counts), note=NO_SCORE), verdict
         if len(counts) == 1 and self.arriving:
             verdict = as_undecided(verdict, verdict_sentence.one_pod_and_new_ones(self.arriving))
@@ -157,6 +164,11 @@ class Window:
         if self.roster_known or self.quiet or lost < ONLY_FIRST_FROM * self.unserved:
             return 0
         return pods_unseen(len(self.expected), picks or 0.0, lost)
+
+    def _none_named(self) -> str:
+        if self.only_redirected:
+            return verdict_sentence.all_redirected(self.redirects, round(self.due))
+        return verdict_sentence.none_named(round(self.due))
 
     def _shares(self) -> list[float]:
         return [self.expected[name] for name in self.eligible]

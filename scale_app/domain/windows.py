@@ -219,6 +219,7 @@ class Windows:
             by_request=self._source.traits.pick == "request" or picks_by_request(last.sample.loads or NO_LOADS),
             due=delta.due,
             most=delta.most,
+            redirects=last.sample.redirects - first.sample.redirects,
             unserved=unserved_between(first.sample, last.sample, named),
             estimated=delta.estimated,
             log_regular=last.log_regular - first.log_regular if named else 0.0,

@@ -18,6 +18,7 @@ MAX_PODS = 2_000
 MAX_POD_NAME = 253
 OTHER_CAUSE = "other"
 FAILURE_STATUS = 400
+REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass(slots=True, eq=False)
@@ -83,6 +84,8 @@ class Counters:
         self._pods: dict[bytes, PodCounters] = {}
         self._names: dict[str, PodCounters] = {}
         self._unnamed = PodCounters()
+        self._redirected = OutcomeCounter(self._unnamed, "")
+        self._redirects = 0
         self._cells: dict[tuple[PodCounters | None, str], OutcomeCounter] = {}
         self._errors: dict[str, int] = {}
         self._open: dict[int, CountedConnection] = {}
@@ -112,6 +115,8 @@ class Counters:
     def cell(self, pod_name: bytes, status: int) -> OutcomeCounter:
         """Where answers of this pod and status are counted. pod_name: the header's value, b"" without one."""
         pod = self._pods.get(pod_name) or self._pod(pod_name)
+        if pod is self._unnamed and status in REDIRECTS:
+            return self._redirected
         return self._cell(pod, f"HTTP {status}" if status >= FAILURE_STATUS else "")
 
     def answered(self, connection: CountedConnection, cell: OutcomeCounter, latency_s: float) -> None:
@@ -145,6 +150,7 @@ class Counters:
             requests=self._requests,
             pods={name: pod.frozen() for name, pod in self._names.items()},
             unnamed=self._unnamed.frozen(),
+            redirects=self._redirects,
             errors={cause: times for cause, times in self._errors.items() if times},
             connections=self.connections,
             loads=self._loads() if loads_known else None,
@@ -153,7 +159,7 @@ class Counters:
 
     def _fold(self) -> None:
         """Add what the cells hold to the pods and the causes."""
-        for cell in self._cells.values():
+        for cell in (*self._cells.values(), self._redirected):
             if cell.buckets:
                 self._fold_cell(cell, sum(cell.buckets.values()))
                 cell.clear()
@@ -161,6 +167,7 @@ class Counters:
     def _fold_cell(self, cell: OutcomeCounter, requests: int) -> None:
         pod = cell.pod
         self._requests += requests
+        self._redirects += requests if cell is self._redirected else 0
         if pod is not None:
             pod.requests += requests
             pod.latency.update(cell.buckets)

@@ -183,6 +183,7 @@ class MergedCounters:
             requests=sum(sample.requests for sample in samples),
             pods=_pods(sample.pods for sample in samples),
             unnamed=_pod([sample.unnamed for sample in samples]),
+            redirects=sum(sample.redirects for sample in samples),
             errors=_counts(sample.errors for sample in samples),
             connections=sum(sample.connections for sample in samples),
             loads=self._loads() if all(sample.loads is not None for sample in samples) else None,

@@ -27,9 +27,15 @@ ANSWERS_TO_JUDGE = 20
     ),
 )
 def pods_not_named(facts: Facts) -> Found | None:
-    """Left out is what no pod answered: requests without an answer, and errors that a proxy gave in a pod's place."""
-    answered, named = round(facts.figures.whole.due), facts.figures.whole.attributed
+    """Left out is what no pod answered: requests without an answer, and errors that a proxy gave in a pod's place.
+
+    Of redirects the verdict tells.
+    """
+    whole = facts.figures.whole
+    answered, named = round(whole.due), whole.attributed
     if not facts.source.traits.in_answers or answered < ANSWERS_TO_JUDGE or named >= COVERAGE_FLOOR * answered:
+        return None
+    if whole.only_redirected:
         return None
     evidence = (
         f"{named:,} of {answered:,} answers ({percent(named / answered)}) had the header {facts.plan.pod_header}; "

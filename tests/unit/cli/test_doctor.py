@@ -28,6 +28,7 @@ from scale_app.domain.record import KEEP_ALL, Retention
 from scale_app.domain.secret import Secret
 from scale_app.domain.snapshot import Source
 from scale_app.domain.source import NEEDS
+from scale_app.domain.verdict_sentence import REDIRECTED
 from scale_app.identity_settings import load_identity
 from scale_app.ports import Admitted
 from scale_app.settings import Settings
@@ -135,6 +136,8 @@ async def test_a_certificate_of_an_unknown_authority_is_told_with_what_to_set(tm
         ("http", bad_request("The plain HTTP request was sent to HTTPS port"), "Write the target with https://"),
         ("http", bad_request("Client sent an HTTP request to an HTTPS server."), "Write the target with https://"),
         ("http", bad_request("illegal field"), "Let each pod send its name in X-Pod-Name"),
+        ("http", b"HTTP/1.1 302 Found\r\nLocation: https://login.example/\r\nContent-Length: 0\r\n\r\n", REDIRECTED),
+        ("http", b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", "The service, or a sign-in in front of it"),
         ("http", b"", "Is the service running, and is this the Service's port?"),
     ],
 )

@@ -72,6 +72,7 @@ SAMPLES: st.SearchStrategy[Sample] = st.one_of(
         NUMBERS,
         st.none() | LOADS,
         HEALTH,
+        NUMBERS,
     ),
     st.builds(PodsSample, SECONDS, st.lists(PODS, max_size=4).map(tuple), answered=st.none() | counts_of(NAMES)),
     st.builds(

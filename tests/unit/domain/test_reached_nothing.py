@@ -54,6 +54,8 @@ def test_one_good_answer_is_enough_to_go_on_whatever_protocol_others_speak() -> 
 def test_a_certificate_that_is_not_trusted_is_no_matter_for_the_services_logs() -> None:
     untrusted = TrafficSample(1, 5, 9, errors={"TLS: self-signed certificate": 9})
     assert "(ca_pem)" in failure_sentence(PLAN, untrusted)
+    for refusal in ("HTTP 401", "HTTP 403"):
+        assert "or a sign-in in front of it" in failure_sentence(PLAN, TrafficSample(1, 5, 9, errors={refusal: 9}))
     assert "gRPC server" in failure_sentence(PLAN, TrafficSample(1, 5, 9, errors={"HTTP 415": 9}))
     assert "HTTP/2" in failure_sentence(PLAN, TrafficSample(1, 5, 9, errors={"HTTP 426": 9}))
     assert "speaks HTTP/1.1" in failure_sentence(PLAN, TrafficSample(1, 5, 9, errors={"malformed answer": 9}))

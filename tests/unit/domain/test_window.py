@@ -151,6 +151,16 @@ def test_answers_that_name_no_pod_are_told_from_none(errors: dict[str, int], sai
     assert verdict.sentence.startswith(said)
 
 
+def test_redirects_in_the_pods_place_are_told_with_what_to_do() -> None:
+    windows, _ = _windows("a", "b")
+    windows.observe(TrafficSample(1, 1, 500, unnamed=PodCount(500), redirects=490))
+    assert windows.figures().verdict.sentence.startswith(
+        "No data: 490 of 500 answers were redirects, and none named a pod. Scale follows none: a sign-in in front of"
+    )
+    windows.observe(TrafficSample(2, 1, 1_500, unnamed=PodCount(1_500), redirects=490))
+    assert "Let each pod send its name" in windows.figures().verdict.sentence
+
+
 def test_where_too_few_answers_name_a_pod_there_is_neither_verdict_nor_score() -> None:
     windows, _ = _windows("a", "b")
     pods = {"a": PodCount(200), "b": PodCount(190)}

@@ -38,6 +38,15 @@ def test_an_error_status_is_a_failure_of_its_pod_and_a_cause() -> None:
     assert seen.errors == {"HTTP 400": 1, "HTTP 503": 2}
 
 
+def test_redirects_that_name_no_pod_are_counted_as_such() -> None:
+    counters = Counters()
+    connection = counters.opened()
+    for pod, status in ((b"", 302), (b"", 307), (b"", 200), (b"a", 302), (b"", 304)):
+        answer(counters, connection, pod, status)
+    seen = sample(counters)
+    assert (seen.redirects, seen.unnamed.requests, seen.pods["a"].requests, seen.requests) == (2, 4, 1, 5)
+
+
 def test_an_answer_may_count_as_failed_whatever_its_status() -> None:
     counters = Counters()
     counters.reported(b"a", 200, "", 0.01)

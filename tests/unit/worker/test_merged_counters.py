@@ -10,7 +10,9 @@ from scale_app.worker.worker_roster import MergedCounters
 
 def report(requests: int, long: dict[int, int] | None = None, short: dict[int, int] | None = None) -> TrafficSample:
     pods = {"a": PodCount(requests, 1, 2)}
-    return TrafficSample(1.0, 3, requests, pods, connections=2, loads=ConnectionLoads(short or {}, long or {}, 1))
+    return TrafficSample(
+        1.0, 3, requests, pods, redirects=1, connections=2, loads=ConnectionLoads(short or {}, long or {}, 1)
+    )
 
 
 class Worker:
@@ -44,6 +46,7 @@ def test_counts_of_all_are_added_up_once_however_often_they_are_reported() -> No
         merged.take(1, report(5))
     total = merged.total(9.0, processes=2)
     assert (total.requests, total.connections, total.users, total.at_s) == (15, 4, 6, 9.0)
+    assert total.redirects == 2
     assert total.pods["a"] == PodCount(15, 2, 4)
     assert total.loads is not None
     assert total.loads.switched == 2

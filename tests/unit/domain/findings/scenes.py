@@ -44,9 +44,9 @@ class PodFacts:
 @dataclass(frozen=True, slots=True)
 class Scene:
     """Ten seconds of a run. each: requests per connection. switches_each: of its answers, from
-    another pod than the one before. unnamed: answers without a pod's name; bad_gateway: errors
-    that a proxy gave in a pod's place. errors: {cause: requests} that got no answer. earlier: {pod: requests} in as
-    many seconds before, on the same connections, for what is looked at over time."""
+    another pod than the one before. unnamed: answers without a pod's name; redirects: those of them that lead
+    elsewhere; bad_gateway: errors that a proxy gave in a pod's place. errors: {cause: requests} that got no answer.
+    earlier: {pod: requests} in as many seconds before, on the same connections, for what is looked at over time."""
 
     pods: Mapping[str, PodFacts]
     each: int = 5
@@ -57,6 +57,7 @@ class Scene:
     health: tuple[GeneratorHealth, ...] = ()
     switches_each: int = 0
     unnamed: int = 0
+    redirects: int = 0
     excess: Mapping[str, int] | None = None
     errors: Mapping[str, int] = field(default_factory=dict)
     bad_gateway: int = 0
@@ -109,6 +110,7 @@ class Scene:
             requests=requests + unnamed + sum(self.errors.values()),
             pods=pods,
             unnamed=PodCount(unnamed, self.bad_gateway, latency=blank),
+            redirects=self.redirects,
             errors={**self.errors, **({"HTTP 502": self.bad_gateway} if self.bad_gateway else {})},
             connections=connections,
             loads=self._loads(carried, connections),

@@ -211,6 +211,7 @@ FIRES: list[tuple[str, str, str, Scene]] = [
 
 SILENT: list[tuple[str, Scene]] = [
     ("pods_not_named", Scene(pods([500, 480]), unnamed=20)),
+    ("pods_not_named", Scene(pods([0, 0]), unnamed=900, redirects=800)),
     ("generator_limit", Scene(pods([4_000] * 5), health=(BUSY, BUSY, FINE))),
     ("generator_limit", Scene(pods([4_000] * 5), health=(OUT_OF_PORTS,) * 3)),  # which others hold, and nobody missed
     ("generator_limit", Scene(pods([4_000] * 5), health=(BUSY, BUSY))),
