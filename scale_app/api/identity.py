@@ -29,6 +29,7 @@ from scale_app.api.problems import (
     refuse,
     status_of,
 )
+from scale_app.api.socket import TRY_LATER
 from scale_app.api.strangers import NoteRefusal, not_noted
 from scale_app.domain.errors import ScaleError
 from scale_app.domain.identity import CALLER, Caller, NotSignedIn, SignIn, WithoutRole
@@ -43,10 +44,13 @@ OPEN_TO_ALL = re.compile(
 """What needs no login: probes, the way to the login itself, and files of the page, the same for everybody."""
 CHECK_EVERY_S = 4.0
 """How often the caller of what is open is looked for again; a token's check may itself be five seconds old."""
+PROXY_SOCKET_S = 3_600.0
+"""For so long at most a WebSocket stays open whose caller a proxy told. The page connects again by itself."""
 KNOWN_SOCKET = "scale_app.known_socket"
 """Where in a WebSocket's ASGI scope its `KnownSocket` is."""
 NO_STORE = (b"cache-control", b"no-store")
 ENDED = "Whoever opened this connection is not signed in any more. Sign in again."
+ASK_THE_PROXY = "Connect again, so that the proxy that signs people in is asked who this is."
 CANNOT_TELL = "Who asks cannot be told from the headers of this request. Sign in again, or ask an admin of this server."
 SIGNING_IN, WITHOUT_SIGN_IN = "signing in", ("asking without a sign-in", "it named nobody that this server knows")
 NOBODY, NO_ROLE, CANNOT = "Not signed in", "No role here", "Nobody can sign in now"
@@ -64,12 +68,18 @@ class KnownConnection:
 
     async def watch(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Look again and again; it is over when nobody is known at its other end."""
-        while self.caller is not None:
+        looks = 0
+        while self.caller is not None and not self.stale(looks):
             await sleep(CHECK_EVERY_S)
+            looks += 1
             # While the database is away nobody is sent away; nobody new comes in either.
             with suppress(ScaleError):
                 self.caller = await self._find()
         self.over.set()
+
+    def stale(self, looks: int) -> bool:
+        """Must it begin anew, after so many looks, for its caller to be known still?"""
+        return False
 
     async def next_of(self, receive: Receive) -> Message:
         """The client's next message, or that it is gone once it is over."""
@@ -87,12 +97,18 @@ class KnownSocket(KnownConnection):
 
     gone: ClassVar[Message] = {"type": "websocket.disconnect", "code": FORBIDDEN}
 
+    def stale(self, looks: int) -> bool:
+        """Who has signed out at a proxy, the proxy tells when a connection begins, and not of one that is open."""
+        by_proxy = self.caller is not None and self.caller.principal.sign_in is SignIn.PROXY
+        return by_proxy and looks * CHECK_EVERY_S >= PROXY_SOCKET_S
+
     async def give(self, send: Send, message: Message) -> None:
         """On to the client; once it is over, that alone, in place of what the inside says to a client that is gone."""
         if not self.over.is_set():
             await send(message)
         elif message["type"] == "websocket.close":
-            await send({**message, "code": FORBIDDEN, "reason": ENDED})
+            code, reason = (FORBIDDEN, ENDED) if self.caller is None else (TRY_LATER, ASK_THE_PROXY)
+            await send({**message, "code": code, "reason": reason})
 
 
 class KnownAnswer(KnownConnection):

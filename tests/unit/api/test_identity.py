@@ -284,6 +284,21 @@ def test_a_revoked_caller_s_websocket_is_closed_at_the_next_look(
         assert (closed.value.code, closed.value.reason[:30]) == (1008, "Whoever opened this connection")
 
 
+def test_a_websocket_whose_caller_a_proxy_told_ends_after_an_hour_so_that_the_proxy_is_asked_again(
+    proxied: TestClient, doors: Doors
+) -> None:
+    assert proxied.portal is not None
+    headers = {"X-Forwarded-User": "ada", "X-Forwarded-Groups": "sre"}
+    with proxied.websocket_connect("/_event/", headers=headers) as socket:
+        for _ in range(round(3_600 / CHECK_EVERY_S) - 1):
+            proxied.portal.call(doors.naps.end)
+        assert said(socket, "one") == "ada: one"
+        proxied.portal.call(doors.naps.end)
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_text()
+        assert (closed.value.code, closed.value.reason[:13]) == (1013, "Connect again")
+
+
 def test_an_answer_that_is_waited_for_is_refused_to_a_revoked_caller(client: TestClient) -> None:
     answer = client.get("/verdict", headers=TOKEN)
     assert (answer.status_code, answer.json()["error"][:30]) == (401, "Whoever opened this connection")
