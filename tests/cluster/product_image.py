@@ -70,11 +70,12 @@ def _build(archive: Path) -> None:
 
 
 def base_name() -> str:
-    """What the Dockerfile is FROM. Raises BuildFailed when its stages differ in that."""
-    bases = set(re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(), re.MULTILINE))
-    if len(bases) != 1:
+    """What the Dockerfile is FROM unless it is told. Raises BuildFailed when its stages differ in that."""
+    text = (PROJECT / "Dockerfile").read_text()
+    bases = set(re.findall(r"^FROM (\S+)", text, re.MULTILINE))
+    if bases != {"${BASE}"}:
         raise BuildFailed(f"The Dockerfile is FROM {', '.join(sorted(bases))}; one base is known how to make.")
-    return f"docker.io/library/{bases.pop()}"
+    return f"docker.io/library/{re.findall(r'^ARG BASE=(.+)', text, re.MULTILINE)[0]}"
 
 
 @contextmanager

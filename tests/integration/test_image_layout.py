@@ -61,7 +61,7 @@ def stages() -> list[Stage]:
         name, _, rest = line.strip().partition(" ")
         if name == "FROM":
             found.append(Stage(rest))
-        elif name and not name.startswith("#"):
+        elif found and name and not name.startswith("#"):
             found[-1].lines.append((name, rest.strip()))
     return found
 

@@ -76,3 +76,9 @@ def test_every_locked_package_has_a_hash(lock: str) -> None:
     entries = re.split(r"\n(?=[a-z])", (PROJECT / lock).read_text())[1:]
     assert len(entries) == len(pins(lock))
     assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+def test_both_stages_of_the_image_have_the_base_that_may_be_given_by_its_digest() -> None:
+    text = (PROJECT / "Dockerfile").read_text()
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${BASE}", "${BASE}"]
+    assert text.index("\nARG BASE=") < text.index("\nFROM ")
