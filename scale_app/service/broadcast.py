@@ -100,6 +100,10 @@ class Broadcast:
             for subscription in self._subscriptions:
                 subscription.offer(run_id, event, seq)
 
+    def followed(self) -> set[str]:
+        """The runs that somebody follows alone."""
+        return {each.run_id for each in self._subscriptions if each.run_id is not None}
+
     def end(self, run_id: str) -> None:
         """The run is over: those who follow it alone get what waits, and no more."""
         for subscription in self._subscriptions:
@@ -140,9 +144,10 @@ def newest_of(record: RunRecord, happenings: Sequence[Numbered]) -> int:
     return max(last_happening, record.last.seq if record.last else -1)
 
 
-async def following(first: Sequence[Numbered], updates: AsyncIterator[Numbered]) -> AsyncIterator[Numbered]:
-    """`first`, then those of the updates that are not in it."""
-    newest = -1
+async def following(
+    first: Sequence[Numbered], updates: AsyncIterator[Numbered], newest: int
+) -> AsyncIterator[Numbered]:
+    """`first`, then those of the updates that have a higher number than these and `newest`."""
     for numbered in first:
         newest = numbered.seq
         yield numbered

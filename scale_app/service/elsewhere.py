@@ -35,9 +35,12 @@ class Elsewhere:
         self._known: deque[str] = deque(maxlen=MOST_KNOWN)
 
     def look(self, run_ids: Collection[str]) -> None:
-        """These are stored as active and owned by others; follow them, and none of which that is no longer true."""
-        for run_id in run_ids:
-            if run_id not in self._following:
+        """These are stored as active and owned by others; follow them, and none of which that is no longer true.
+
+        A run that somebody follows here since before it was found is followed as well, if it has ended meanwhile.
+        """
+        for run_id in {*run_ids, *self._live.broadcast.followed()}:
+            if run_id not in self._following and not self._live.get(run_id):
                 self._known.append(run_id)
                 self._following[run_id] = asyncio.create_task(self._follow(run_id))
         self._ended = {run_id: self._ended.get(run_id, 0) + 1 for run_id in self._following if run_id not in run_ids}
@@ -85,6 +88,8 @@ class Elsewhere:
         counts = await self._store.pod_counts(run_id, 2 * MOST_COLUMNS)
         run = RunElsewhere(record, points, await asyncio.to_thread(PodHistory, counts), happenings, self._bus)
         self._live.add(run_id, run)
+        for numbered in happenings:  # to those who follow it since before it was found
+            self._live.broadcast.publish(run_id, [numbered.event], numbered.seq)
         return run
 
     def _take(self, run: RunElsewhere, numbered: Numbered) -> None:

@@ -183,7 +183,8 @@ class RunQueries:
         with self._live.broadcast.subscribe(run_id, ()) as subscription:
             if not record.state.active:
                 subscription.close()
-            yield Followed(record, newest if after is None else after, following(first, subscription.numbered()))
+            begins = newest if after is None else after
+            yield Followed(record, begins, following(first, subscription.numbered(), begins))
 
     async def _gate_baseline(self, record: RunRecord) -> RunRecord | None:
         if not record.plan.gate.baseline:

@@ -97,6 +97,36 @@ async def test_viewers_at_both_get_the_same_to_the_end(owner: Harness, other: Ha
     assert other.hub.in_memory(ALL_RUNS) == []
 
 
+async def test_a_viewer_who_comes_before_the_run_is_found_here_misses_nothing(owner: Harness, other: Harness) -> None:
+    stores = owner.store.hold_appends()
+    run_id = await owner.started()
+    watching = asyncio.create_task(collected(other, run_id))
+    await settled()
+    stores.set()
+    await traffic(owner, 1, 2)
+    await passes(owner, 1.0)
+    await in_threads()
+    owner.load.end(2.5)
+    await passes(owner, LATE_S)
+    await in_threads()
+    happened = [numbered for numbered in await watching if not isinstance(numbered.event, SnapshotTaken)]
+    assert happened == await owner.hub.happenings(run_id)
+
+
+async def test_a_run_that_ends_before_it_is_found_here_ends_for_a_viewer_too(owner: Harness, other: Harness) -> None:
+    stores = owner.store.hold_appends()
+    run_id = await owner.started()
+    watching = asyncio.create_task(collected(other, run_id))
+    await settled()
+    stores.set()
+    owner.load.end(0.1)
+    await settled()
+    await passes(owner, LATE_S)
+    await in_threads()
+    happened = [numbered for numbered in await watching if not isinstance(numbered.event, SnapshotTaken)]
+    assert happened == await owner.hub.happenings(run_id)
+
+
 async def test_an_edit_goes_to_the_owner_and_comes_back_with_its_plan(owner: Harness, other: Harness) -> None:
     run_id = await running(owner)
     edited = await other.hub.edit(run_id, PlanEdit(users=33))

@@ -16,7 +16,7 @@ from scale_app.service.permits import OF_THE_DEMO, RIGHTS, may, permitted
 from tests.fakes_hub import FakeDemo
 from tests.unit.service.harness import Harness, settled
 
-OF_THE_PROCESS = {"open", "close"}
+OF_THE_PROCESS = {"open", "drain", "close"}
 PLAN = LoadPlan("http://shop.example/", users=1, spawn_rate=1)
 
 
