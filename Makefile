@@ -11,7 +11,7 @@ PACKAGES := requirements.lock pyproject.toml
 SUPPLY := build/supply
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run build test test-cluster check format faults soak bench bench-engine bench-export bench-memory bench-start bench-store bench-ui calibrate power lock sbom audit clean
+.PHONY: help run build test test-cluster check format faults soak replicas bench bench-engine bench-export bench-memory bench-start bench-store bench-ui calibrate power lock sbom audit clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -56,6 +56,9 @@ bench-export: $(VENV)/.test-packages build ## measure what an export of 1,000 po
 
 bench-memory: $(VENV)/.test-packages ## run the load engine for ten minutes and check that its memory stays flat
 	@$(BIN)/python -m tests.bench.engine_memory $(ARGS)
+
+replicas: $(VENV)/.test-packages build ## update and kill three servers that share a PostgreSQL and a Redis, under runs and viewers: `build/replicas.json`
+	@$(BIN)/python -m tests.bench.replicas $(ARGS)
 
 bench-start: $(VENV)/.test-packages build ## measure the start of commands and an idle server
 	@$(BIN)/python -m tests.bench.start
