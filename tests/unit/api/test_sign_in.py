@@ -98,12 +98,22 @@ def test_without_https_the_cookie_has_no_prefix_that_a_browser_would_refuse() ->
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "/\t/evil.example"]
+    "elsewhere",
+    [
+        *("https://evil.example/", "//evil.example", "/\\evil.example", "/\t/evil.example"),
+        *("%2f%2fevil.example", "%2F%2Fevil.example/%2e%2e", "%5c%5cevil.example"),
+    ],
 )
 def test_nobody_is_sent_on_to_another_place(world: World, elsewhere: str) -> None:
     state = world.begin(elsewhere)
     back = world.browser.get("/auth/callback", params={"state": state, "code": "one"})
     assert back.headers["location"] == "/"
+
+
+def test_what_is_encoded_in_a_path_here_stays_encoded(world: World) -> None:
+    state = world.begin("/%2f%2fevil.example/%5cevil.example")
+    back = world.browser.get("/auth/callback", params={"state": state, "code": "one"})
+    assert back.headers["location"] == "/%2f%2fevil.example/%5cevil.example"
 
 
 def test_a_target_that_somebody_wrote_into_the_cookie_is_none_either(world: World) -> None:

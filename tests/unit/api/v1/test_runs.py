@@ -235,6 +235,18 @@ def test_a_plan_that_cannot_be_is_refused_and_nothing_starts(site: Site, body: o
 
 
 @pytest.mark.parametrize(
+    "value", ["hunter2\r\nHost: x", "hunter2\n", "hunter2\r", "hunter2\0", "hunter2\x7f", "hunter2" * 150_000]
+)
+def test_a_header_that_cannot_be_sent_is_one_sentence_without_its_value(site: Site, value: str) -> None:
+    body = json.dumps({"target_url": "simulated", "headers": {"X-Shop": value}})
+    answer = site.client.post(RUNS, content=body, headers=JSON)
+    assert_problem(answer, 422, "headers")
+    assert "hunter2" not in answer.text
+    assert len(answer.text) < 400
+    assert site.client.get(RUNS).json()["total"] == 0
+
+
+@pytest.mark.parametrize(
     ("content", "headers", "status"),
     [
         (b"{", JSON, 400),
