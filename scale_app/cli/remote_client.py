@@ -193,9 +193,10 @@ class RemoteClient:
             problem = answer.json()
             kind, sentence = str(problem["type"]).rpartition("#")[2], str(problem["detail"])
         except (ValueError, KeyError, TypeError):
-            return ServerAway(
-                f"{self._url} answered with status {answer.status_code} but not like Scale: is the URL right?"
-            )
+            why = "is the URL right?"
+            if answer.has_redirect_location or answer.status_code in (401, 403):
+                why = "is there a sign-in in front of it that lets no token pass? Then give a URL behind that."
+            return ServerAway(f"{self._url} answered with status {answer.status_code} but not like Scale: {why}")
         refused = _REFUSALS.get(kind, ServerRefused if answer.status_code in (401, 403, 404, 409, 422) else ServerAway)
         sentence += f" {TOKEN_FROM}" if answer.status_code == NOT_SIGNED_IN else ""
         error = refused.__new__(refused)  # what this kind would say by itself was said by the server

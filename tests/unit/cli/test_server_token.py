@@ -23,10 +23,11 @@ UNKNOWN = (
 
 
 class OneAnswer:
-    """A server that takes one request, keeps it, and answers that nobody is known."""
+    """A server that takes one request, keeps it, and answers that nobody is known, or so."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: str = "401 Unauthorized", body: bytes = UNKNOWN) -> None:
         self.asked = b""
+        self._answer = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._thread = Thread(target=self._serve, daemon=True)
@@ -37,8 +38,7 @@ class OneAnswer:
             connection, _ = self._socket.accept()
         with connection:
             self.asked = connection.recv(65_536)
-            head = f"HTTP/1.1 401 Unauthorized\r\nContent-Length: {len(UNKNOWN)}\r\nConnection: close\r\n\r\n"
-            connection.sendall(head.encode() + UNKNOWN)
+            connection.sendall(self._answer)
 
     def end(self) -> None:
         self._thread.join(10)
@@ -63,6 +63,21 @@ def test_the_token_is_sent_as_a_header_and_what_to_set_is_told_when_it_is_not_kn
     assert ended.exit_code == Exit.WRONG_USE
     assert "Nobody is known. This command takes its token from SCALE_TOKEN" in ended.output
     assert TOKEN not in ended.output
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("302 Found\r\nLocation: https://login.example/", "is there a sign-in in front of it that lets no token pass?"),
+        ("403 Forbidden", "is there a sign-in in front of it that lets no token pass?"),
+        ("404 Not Found", "is the URL right?"),
+    ],
+)
+def test_a_sign_in_that_answers_in_the_servers_place_is_told(status: str, why: str) -> None:
+    server = OneAnswer(status, b"<html>Sign in</html>")
+    ended = CliRunner().invoke(scale, ["tokens", "--server", server.url], env={"SCALE_TOKEN": TOKEN})
+    server.end()
+    assert f"answered with status {status[:3]} but not like Scale: {why}" in ended.output
 
 
 def test_the_server_of_a_group_is_that_of_its_commands(server: OneAnswer) -> None:
