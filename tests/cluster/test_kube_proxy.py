@@ -101,7 +101,7 @@ def test_work_that_is_meant_to_be_shared_unevenly_is_judged_by_that(measured: Me
     ran, truth = measured.run("plain", requests_per_connection=1, weights={pods[0].name: 4})
     assert agree(ran, truth)
     assert ran.verdict == "UNEVEN"
-    assert "instead of 50 %" in ran.last["verdict"]["sentence"]
+    assert "fair is 50 %" in ran.last["verdict"]["sentence"]
 
 
 def test_affinity_sends_everything_of_one_client_to_one_pod(measured: Measure) -> None:
