@@ -44,6 +44,7 @@ app = WrappedApp(
     head_components=[
         rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml"),
         rx.el.script(src="/readout.js", defer=True),
+        rx.el.script(src="/pod_table.js", defer=True),
     ],
 )
 app.app_wraps.pop(OWN_OVERLAY)

@@ -39,7 +39,7 @@ from scale_app.service.ways_in import WaysIn, bearer, joined
 LOGIN = "/auth/login"
 OPEN_TO_ALL = re.compile(
     rf"/healthz|/readyz|/auth/(login|callback|logout)|{HASHED_ASSET.pattern}|/fonts/[A-Za-z0-9_-][A-Za-z0-9_.-]*"
-    r"|/favicon\.(svg|ico)|/scale\.css|/readout\.js"
+    r"|/favicon\.(svg|ico)|/scale\.css|/(readout|pod_table)\.js"
 )
 """What needs no login: probes, the way to the login itself, and files of the page, the same for everybody."""
 CHECK_EVERY_S = 4.0

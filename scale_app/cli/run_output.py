@@ -24,7 +24,7 @@ from scale_app.domain.record import RunRecord
 from scale_app.domain.recording import WholeRun
 from scale_app.log_lines import harmless
 from scale_app.reports import FORMATS, export
-from scale_app.views.pod_table import PodRow
+from scale_app.views.pod_table import pod_table
 from scale_app.views.presenting import run_view
 from scale_app.views.sentences import happenings
 from scale_app.views.view import RunView
@@ -63,15 +63,16 @@ def progress(quiet: bool) -> Iterator[Show]:
             def show(record: RunRecord, events: Sequence[Event]) -> None:
                 for line in news.lines(record, events):
                     live.console.print(plain(line))
-                live.update(_picture(run_view(record, ()), console.width))
+                live.update(_picture(record, console.width))
 
             yield show
 
 
-def _picture(view: RunView, width: int) -> RenderableType:
+def _picture(record: RunRecord, width: int) -> RenderableType:
+    view = run_view(record, ())
     done = ProgressBar(total=100, completed=view.progress.percent, width=40)
     head = Text.assemble((view.state_text, "bold"), f"  {view.progress.elapsed} of {view.progress.total}")
-    return Group(head, done, *_verdict(view), _pods(view.pods, width))
+    return Group(head, done, *_verdict(view), _pods(record, width))
 
 
 class _Lines:
@@ -114,7 +115,7 @@ def print_run(whole: WholeRun) -> None:
     """How a run ended, on stdout."""
     view = run_view(whole.record, whole.points)
     console = output()
-    pods = _pods(view.pods, console.width)
+    pods = _pods(whole.record, console.width)
     for part in (*_verdict(view), _figures(view), _checks(whole), pods, *_causes(view), _foot(view)):
         console.print(part)
 
@@ -150,8 +151,14 @@ def _checks(whole: WholeRun) -> RenderableType:
     return rows if rows.row_count else plain("The plan has no thresholds.", "dim")
 
 
-def _pods(pods: Sequence[PodRow], width: int) -> RenderableType:
-    """width: of the terminal; in a narrow one the bars leave their place to the names, which stay in one piece."""
+def _pods(record: RunRecord, width: int) -> RenderableType:
+    """Of many pods those that stand out first.
+
+    width: of the terminal; in a narrow one the bars leave their place to the names, which stay in one piece.
+    """
+    pods = pod_table(record.last).rows
+    if len(pods) > MOST_PODS:
+        pods.sort(key=lambda pod: not pod.outlier)
     if not pods:
         return plain("No answer named a pod.", "dim")
     heads = ["Pod", "Requests", "", "Share", "vs. fair", "State"]

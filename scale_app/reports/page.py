@@ -18,8 +18,8 @@ from scale_app.domain.balance import THRESHOLD
 from scale_app.domain.recording import WholeRun
 from scale_app.pictures.axes import SIDE
 from scale_app.pictures.balance import RING
-from scale_app.views import format as shown
 from scale_app.views.charts import CLASSES, LEGEND, SCALE_TICKS, THRESHOLD_AT, TimeChart, time_charts
+from scale_app.views.pod_table import pod_table
 from scale_app.views.presenting import run_view
 from scale_app.views.view import Times
 from scale_app.views.words import CHECK_NAMES
@@ -34,7 +34,7 @@ def page(whole: WholeRun) -> str:
         view=view,
         charts=[_drawn(chart, view.times) for chart in time_charts(view.times)],
         checks=checks,
-        cpu=any(pod.cpu != shown.NONE for pod in view.pods),
+        pods=pod_table(whole.record.last),
         heat_classes=CLASSES,
         heat_legend=LEGEND,
         style=files("scale_app.reports").joinpath("page.css").read_text("utf-8"),

@@ -12,7 +12,7 @@ from scale_app.domain.recording import WholeRun
 from scale_app.domain.snapshot import RunState
 from scale_app.domain.verdict import VerdictKind
 from scale_app.log_lines import harmless
-from scale_app.views.pod_table import PodRow
+from scale_app.views.pod_table import PodRow, pod_table
 from scale_app.views.presenting import run_view
 from scale_app.views.view import FindingRow, RunView
 from scale_app.views.words import CHECK_NAMES
@@ -27,7 +27,8 @@ SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 def markdown(whole: WholeRun) -> str:
     """The summary. Everything from outside is escaped, so that a pod's name cannot add a link or mention anybody."""
     view, gate = run_view(whole.record, whole.points), whole.gate
-    parts = [_head(view, gate), _figures(view), _checks(gate), _pods(view.pods), _findings(view.findings), _foot(view)]
+    pods = pod_table(whole.record.last).rows
+    parts = [_head(view, gate), _figures(view), _checks(gate), _pods(pods), _findings(view.findings), _foot(view)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

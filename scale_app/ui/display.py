@@ -70,10 +70,12 @@ def _id(about: str) -> str:
     return f"about-{about.replace('_', '-')}"
 
 
-def table(label: str, *inside: Part, look: str, name: str, box: str = "", **more: Any) -> Part:
+def table(
+    label: str, *inside: Part, look: str, name: str, box: str = "", of_box: dict[str, Text] | None = None, **more: Any
+) -> Part:
     """A table in a box that can be scrolled, also by keyboard. label: what a screen reader says of it.
 
-    look, box: further classes of the table and of its box. name: the table's test id.
+    look, box: further classes of the table and of its box. name: the table's test id. of_box: attributes of the box.
     """
     return rx.el.div(
         rx.el.table(*inside, class_name=f"table {look}", data_testid=name, **more),
@@ -81,6 +83,7 @@ def table(label: str, *inside: Part, look: str, name: str, box: str = "", **more
         tab_index=0,
         role="region",
         aria_label=label,
+        custom_attrs=of_box or {},
     )
 
 

@@ -16,7 +16,8 @@ from scale_app.pictures.balance import shares_picture
 from scale_app.pictures.heat import COLOURS, STEPS, HeatPicture, heat_picture
 from scale_app.pictures.times import event_lines, times_picture
 from scale_app.views import format as shown
-from scale_app.views.pod_table import MANY_PODS, outlier_side, share_decimals
+from scale_app.views.pod_state import judged_pods, outlier_side
+from scale_app.views.pod_table import MANY_PODS, by_share_if_many, share_decimals
 from scale_app.views.sentences import alert_spans, marks
 from scale_app.views.view import MOST_LABELS, AxisTick, BarLabel, Happening, Heat, Shares, Times
 
@@ -114,9 +115,8 @@ def _latency_chart(times: Times) -> TimeChart:
 
 def shares(snapshot: Snapshot) -> Shares:
     """Bars per pod: in the cluster's order, or by size when there are too many to tell apart."""
-    pods = snapshot.pods
-    many = len(pods) > MANY_PODS
-    shown_pods = sorted(pods, key=lambda pod: -pod.share) if many else list(pods)
+    pods = judged_pods(snapshot)
+    shown_pods = by_share_if_many(pods)
     picture = shares_picture(shown_pods, snapshot.verdict.noise_cv)
     return Shares(
         even=picture.even,
@@ -126,7 +126,7 @@ def shares(snapshot: Snapshot) -> Shares:
         band=picture.band,
         ticks=[AxisTick(shown.css(mark.at_percent), _axis_percent(mark.value)) for mark in picture.marks],
         labels=_bar_labels(shown_pods, picture.centres, picture.labels_at) if len(pods) <= MOST_LABELS else [],
-        caption=_shares_caption(pods, many),
+        caption=_shares_caption(pods, len(pods) > MANY_PODS),
         summary=_shares_summary(pods),
     )
 

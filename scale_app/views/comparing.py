@@ -12,7 +12,8 @@ from scale_app.domain.experiment import Experiment
 from scale_app.domain.record import RunRecord
 from scale_app.views import format as shown
 from scale_app.views.plan_fields import PLAN_LABELS, setting_text
-from scale_app.views.pod_table import outlier_side, share_bar, share_decimals
+from scale_app.views.pod_state import judged_pods, outlier_side
+from scale_app.views.pod_table import share_bar, share_decimals
 from scale_app.views.presenting import figures, plan_in_short
 from scale_app.views.view import AxisTick, HeadlineFigures, Sequel
 from scale_app.views.words import CHANGES
@@ -244,7 +245,7 @@ def _ranked(comparisons: Sequence[Comparison]) -> list[dict[str, float]]:
 
 
 def _outliers(record: RunRecord) -> dict[str, str]:
-    return {pod.name: outlier_side(pod) for pod in record.last.pods} if record.last else {}
+    return {pod.name: outlier_side(pod) for pod in judged_pods(record.last)} if record.last else {}
 
 
 def _share(share: float | None, most: float, decimals: int, outlier: str) -> CompareCell:

@@ -119,9 +119,10 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "pod_state": Meaning(
         "Pod state",
-        "Above fair or below fair: chance does not explain how far the pod is from its fair share. Within "
-        "chance: chance explains it. Not ready: the cluster sends it no new connections.",
-        "more than 3 standard deviations from the fair share, corrected for the number of pods",
+        "The verdict, pod by pod. Above fair or below fair: chance does not explain how far the pod is from its fair "
+        "share. Within chance: chance explains it. No answer: the pod is ready and does not answer. Not ready: the "
+        "cluster sends it no new connections.",
+        "more than 3 standard deviations from the fair share, corrected for the number of pods; or named by it",
         "Binomial tails with Holm's correction (1979).",
     ),
     "connections": Meaning(

@@ -21,7 +21,8 @@ from scale_app.pictures.times import sparkline
 from scale_app.views import format as shown
 from scale_app.views.charts import heat, shares, times
 from scale_app.views.plan_fields import FIELDS, PLAN_FIELDS, PlanField
-from scale_app.views.pod_table import pod_table
+from scale_app.views.pod_state import judged_pods
+from scale_app.views.pod_table import pods_note, pods_sent
 from scale_app.views.sentences import (
     alert_rows,
     counting_note,
@@ -66,7 +67,6 @@ def run_view(
 
 
 def _with_figures(view: RunView, snapshot: Snapshot) -> RunView:
-    table = pod_table(snapshot.pods, roster_known=snapshot.roster_known)
     return replace(
         view,
         counting=" ".join(part for part in (counting_note(snapshot.counting), snapshot.pods_problem) if part),
@@ -77,8 +77,8 @@ def _with_figures(view: RunView, snapshot: Snapshot) -> RunView:
         findings=finding_rows(snapshot.findings),
         findings_note=findings_note(snapshot),
         shares=shares(snapshot),
-        pods=table.rows,
-        pods_note=table.note,
+        pods=pods_sent(judged_pods(snapshot)),
+        pods_note=pods_note(snapshot),
         generator=generator_note(snapshot.findings),
         errors=_errors(snapshot),
         errors_note=_unnamed(snapshot),

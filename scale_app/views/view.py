@@ -8,10 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scale_app.domain.verdict import VerdictKind
-from scale_app.views.pod_table import PodRow
 
-OFFLINE = "offline"
-"""Marks fields that are not sent to tabs."""
 MOST_LABELS = 16
 """Pods that a picture has room to name."""
 
@@ -218,7 +215,7 @@ class RunView:
 
     brief: its plan in a line. short_id: the beginning of its id, which is enough to find it.
     generator: why the load generator itself limits what is measured, "" when it does not.
-    pods, pods_note: the table as reports show it; a tab has its own, in its own order.
+    pods: all of them, as pods_sent says; pictures/pod_table.js draws them.
     """
 
     run_id: str = ""
@@ -245,8 +242,8 @@ class RunView:
     times: Times = field(default_factory=Times)
     heat: Heat = field(default_factory=Heat)
     generator: str = ""
-    pods: list[PodRow] = field(default_factory=list, metadata={OFFLINE: True})
-    pods_note: str = field(default="", metadata={OFFLINE: True})
+    pods: str = ""
+    pods_note: str = ""
     errors: list[ErrorRow] = field(default_factory=list)
     errors_note: str = ""
     plan: list[PlanLine] = field(default_factory=list)

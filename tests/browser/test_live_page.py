@@ -180,7 +180,7 @@ def test_invented_counts_are_always_labelled(page: Page) -> None:
     see_score(page)
     expect(page.get_by_test_id("simulated-notice")).to_contain_text("invented")
     expect(page.get_by_test_id("source")).to_have_text("Simulated")
-    expect(page.get_by_test_id("pod")).to_have_count(40)
+    expect(page.get_by_test_id("pod")).to_have_count(200)
 
 
 def test_a_reload_begins_with_the_figures_that_were_shown_before_it(page: Page) -> None:

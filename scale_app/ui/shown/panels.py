@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import reflex as rx
 
 from scale_app.ui.display import info, notice, table
-from scale_app.ui.reflex_compat import Handler, Part, Text
+from scale_app.ui.reflex_compat import Part, Text
 from scale_app.ui.shown import charts
-from scale_app.ui.shown.charts import heat_legend, heat_map, placed
-from scale_app.ui.shown.state import PodRows
+from scale_app.ui.shown.charts import heat_legend, heat_map
 from scale_app.ui.shown.verdict import checks_panel, verdict_card
 from scale_app.views.charts import time_charts
-from scale_app.views.pod_table import BAR, COLUMNS, OUTLIER
+from scale_app.views.pod_state import STATES
+from scale_app.views.pod_table import COLUMNS
 from scale_app.views.view import ErrorRow, Happening, RunView
-
-NAME_END = 9
 
 
 def panel(title: str, *inside: Part, note: Text = "", look: str = "", about: str = "", read_out: bool = False) -> Part:
@@ -65,7 +64,7 @@ def _pictures(view: RunView) -> Part:
             look="lazy",
             read_out=True,
         ),
-        _pod_table(),
+        _pod_table(view),
         rx.cond(view.counting != "", rx.el.p(view.counting, class_name="quiet", data_testid="counting")),
     )
 
@@ -144,63 +143,54 @@ def _error(row: ErrorRow) -> Part:
     return rx.el.li(rx.el.span(row.requests, class_name="time"), rx.el.span(row.cause))
 
 
-def _pod_table() -> Part:
-    """Every pod with its figures, or of many pods the ends of the order."""
-    note = rx.el.span(PodRows.note, data_testid="pods-note")
+def _pod_table(view: RunView) -> Part:
+    """Every pod with its figures: its head here, its rows by pictures/pod_table.js, which finds and sorts them."""
     pods = table(
         "Table of pods",
         rx.el.thead(rx.el.tr(*[_head(column) for column in COLUMNS])),
-        rx.el.tbody(rx.foreach(PodRows.rows, _row)),
+        rx.el.tbody(),
         look="pods",
         name="pods",
-        data_cpu=PodRows.cpu,
+        box="pods-box",
+        of_box={"data-pods": view.pods, "data-states": json.dumps(STATES)},
     )
-    return panel("Pods", rx.cond(PodRows.rows, pods, _no_pod()), note=note, look="lazy")
+    note = rx.el.span(view.pods_note, data_testid="pods-note")
+    return panel("Pods", rx.cond(view.pods != "", rx.fragment(_find(), pods), _no_pod()), note=note, look="lazy")
 
 
-def _head(column: str) -> Part:
-    sort: Handler = PodRows.sort
-    text, look, about = COLUMNS[column].head, COLUMNS[column].look, COLUMNS[column].about
-    sorted_by_it = PodRows.by == column
-    order = rx.cond(PodRows.descending, "descending", "ascending")
-    sign = rx.el.span(
-        rx.cond(sorted_by_it, rx.cond(PodRows.descending, "▾", "▴"), ""), class_name="sort-sign", aria_hidden=True
+def _find() -> Part:
+    """Not shown where there are few pods."""
+    return rx.el.div(
+        rx.el.input(
+            type="search",
+            placeholder="Find pods",
+            aria_label="Find pods by name, node or state",
+            class_name="input",
+            custom_attrs={"data-find": ""},
+            data_testid="find-pods",
+        ),
+        rx.el.output(class_name="quiet", aria_live="polite", data_testid="pods-found"),
+        class_name="pod-find no-print",
+        hidden=True,
     )
-    of_numbers = "number" in look
-    more = info(about) if about else rx.fragment()
+
+
+def _head(name: str) -> Part:
+    column = COLUMNS[name]
+    sign = rx.el.span(class_name="sort-sign", aria_hidden=True)
+    of_numbers = "number" in column.look
+    more = info(column.about) if column.about else rx.fragment()
     return rx.el.th(
         # A number's heading ends where the numbers end.
         more if of_numbers else rx.fragment(),
         rx.el.button(
-            *((sign, text) if of_numbers else (text, sign)),
-            on_click=sort(column),
+            *((sign, column.head) if of_numbers else (column.head, sign)),
             type="button",
             class_name="sort",
-            data_testid=f"sort-{column}",
+            data_testid=f"sort-{name}",
         ),
         rx.fragment() if of_numbers else more,
-        class_name=look,
+        class_name=column.look,
         scope="col",
-        custom_attrs={"aria-sort": rx.cond(sorted_by_it, order, "none")},
+        custom_attrs={"aria-sort": "none", "data-column": name, "data-form": column.form},
     )
-
-
-def _row(row: Any) -> Part:
-    """Rows have no keys of their own: a new order changes texts, and moves nothing about the page."""
-    cells = [_cell(column, row[place], row) for place, column in enumerate(COLUMNS)]
-    return rx.el.tr(*cells, data_outlier=row[OUTLIER], data_testid="pod")
-
-
-def _cell(column: str, text: Text, row: Any) -> Part:
-    look = COLUMNS[column].look
-    if column == "name":
-        # Pods of a Deployment differ at the end of their names, so that is never what is cut off.
-        ends = rx.el.span(text[:-NAME_END]), rx.el.span(text[-NAME_END:])
-        return rx.el.th(rx.el.span(*ends, class_name="cut"), class_name="mono", scope="row", title=text)
-    if column == "share":
-        fill = rx.el.span(class_name="meter-fill", custom_attrs=placed(width=row[BAR]))
-        return rx.el.td(rx.el.span(rx.el.span(fill, class_name="meter"), text, class_name="meter-box"))
-    if column == "state":
-        return rx.el.td(rx.el.span(text, class_name="badge pod-state"))
-    # A name is cut off where there is no room for it.
-    return rx.el.td(text, class_name=f"{look} {column}", title=text if column == "node" else None)

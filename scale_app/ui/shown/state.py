@@ -24,16 +24,12 @@ from scale_app.ui.shown.viewers import (
     Changes,
     Following,
     Renewed,
-    Viewed,
     newest_of,
     paced,
-    rows_of,
     session_of,
-    table_of,
     view_of,
 )
 from scale_app.views.comparing import sequel_of
-from scale_app.views.pod_table import COLUMNS, TEXT_COLUMNS
 from scale_app.views.sentences import alert_title, check_rows
 from scale_app.views.view import NO_SEQUEL, NOTHING, CheckRow, OtherRun, RunView, Sequel
 
@@ -78,42 +74,6 @@ class ShownRun(rx.State):
             active=state is not None and state.active,
             stopping=state is RunState.STOPPING,
         )
-
-
-class PodRows(Renewed, rx.State):
-    """The table as this tab wants it. by: one of COLUMNS; run_id: whose pods these are."""
-
-    rows: rx.Field[list[list[str]]] = rx.field(default_factory=list)
-    note: str = ""
-    cpu: bool = False
-    by: str = "name"
-    descending: bool = False
-    run_id: str = ""
-
-    @rx.event
-    async def sort(self, by: str) -> None:
-        """Sort by a column; again, in the other direction. Figures begin with the largest."""
-        if by not in COLUMNS:
-            return
-        self.descending = not self.descending if by == self.by else by not in TEXT_COLUMNS
-        self.by = by
-        try:
-            self.show(await wiring.hub().run(self.run_id))
-        except ScaleError:
-            return  # the run is gone, and its page says so
-        await VIEWERS.change(session_of(self), Viewed(self.run_id, self.by, self.descending))
-
-    def _renew(self) -> None:
-        newest = newest_of(self.run_id)
-        if newest is not None:
-            self.show(newest.record)
-
-    def show(self, record: RunRecord | None) -> None:
-        """Take the pods of a run's newest snapshot."""
-        self.run_id = record.run_id if record else ""
-        table = table_of(record, self.by, self.descending)
-        self.rows, self.note = rows_of(table), table.note
-        set_changed(self, cpu=table.cpu)
 
 
 class Follower(Renewed, rx.State):
@@ -217,13 +177,9 @@ async def _tell_all(following: Following) -> None:
         return
     seen, seq = record, record.last.seq
 
-    def changes(viewed: Viewed) -> Changes:
+    def changes() -> Changes:
         view = view_of(seen, following.points, following.happened, following.pods)
-        table = table_of(seen, viewed.by, viewed.descending)
-        return {
-            Follower: {"view": view, "beat": seq},
-            PodRows: {"rows": rows_of(table), "note": table.note, "cpu": table.cpu},
-        }
+        return {Follower: {"view": view, "beat": seq}}
 
     await VIEWERS.send(record.run_id, seq, changes)
 
@@ -246,9 +202,6 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
         tab.beat += 1
         set_changed(tab, sequel=sequel, checks=checks, others=others, notify_problem=wiring.hub().notify_problem)
         (await tab.get_state(ShownRun)).show(record)
-        rows = await tab.get_state(PodRows)
-        rows.show(record)
-        viewed = Viewed(rows.run_id, rows.by, rows.descending)
         form = await tab.get_state(PlanForm)
         if first:
             form.is_open = not view.active
@@ -257,7 +210,7 @@ async def _push(tab: Follower, own: Tab, following: Following, turned: bool) -> 
         if record and record.state.active:
             await form.take(_plan_now(record)) if turned else form.adopt(_plan_now(record))
     own.told(wiring.hub().notify_problem)
-    await VIEWERS.join(own.session, viewed, own)
+    await VIEWERS.join(own.session, view.run_id, own)
 
 
 async def _sequel(record: RunRecord) -> Sequel:

@@ -20,9 +20,8 @@ from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.record import RunRecord
 from scale_app.domain.snapshot import Point, point_of
 from scale_app.ui.reflex_compat import UPDATE_EVENT, replaces_a_base_method, state_update
-from scale_app.views.pod_table import PodTableView, pod_table
 from scale_app.views.presenting import run_view
-from scale_app.views.view import OFFLINE, RunView
+from scale_app.views.view import RunView
 
 T = TypeVar("T")
 
@@ -104,19 +103,6 @@ Changes = dict[type, dict[str, Any]]
 """New values by state class and by the name of the variable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Viewed:
-    """What a tab looks at: a run, its pods sorted by a column."""
-
-    run_id: str
-    by: str
-    descending: bool
-
-    @property
-    def room(self) -> str:
-        return f"{self.run_id} {self.by} {self.descending}"
-
-
 class Socket(Protocol):
     """What is used of the page's socket: rooms of sessions, and a message to all in a room."""
 
@@ -128,59 +114,55 @@ class Socket(Protocol):
 
 
 class Viewers:
-    """Who looks at what, by the session of a tab's socket. A tab is followed by one watcher at a time."""
+    """Who looks at which run, by the session of a tab's socket. A tab is followed by one watcher at a time."""
 
     socket: Socket
     """The page's own; scale_app.py gives it."""
 
     def __init__(self) -> None:
-        self._viewed: dict[str, Viewed] = {}
+        self._viewed: dict[str, str] = {}
         self._watchers: dict[str, object] = {}
         self._sent: dict[str, int] = {}
 
-    async def join(self, sid: str, viewed: Viewed, watcher: object) -> None:
-        """From now on the tab gets what is sent to those who look at this, and nothing of what it looked at before."""
+    async def join(self, sid: str, run_id: str, watcher: object) -> None:
+        """From now on the tab gets what is sent to those who look at the run, and nothing of the one before."""
         self._watchers[sid] = watcher
-        await self._look_at(sid, viewed)
-
-    async def change(self, sid: str, viewed: Viewed) -> None:
-        """The same for a tab that has joined; another has no watcher that would let it leave."""
-        if sid in self._watchers:
-            await self._look_at(sid, viewed)
+        await self._look_at(sid, run_id)
 
     async def leave(self, sid: str, watcher: object) -> None:
         """The tab gets no more, unless another watcher has taken it over."""
         if self._watchers.get(sid) is watcher:
+            del self._watchers[sid]
             await self._look_at(sid, None)
 
-    async def send(self, run_id: str, seq: int, changes: Callable[[Viewed], Changes]) -> None:
+    async def send(self, run_id: str, seq: int, changes: Callable[[], Changes]) -> None:
         """Tell everybody who looks at the run, unless this or something newer was sent. seq: of the snapshot."""
         if seq <= self._sent.get(run_id, -1):
             return
         self._sent[run_id] = seq
-        for viewed in {viewed for viewed in self._viewed.values() if viewed.run_id == run_id}:
-            await self.socket.emit(UPDATE_EVENT, state_update(changes(viewed)), room=viewed.room)
+        if run_id in self._viewed.values():
+            await self.socket.emit(UPDATE_EVENT, state_update(changes()), room=run_id)
 
-    async def _look_at(self, sid: str, viewed: Viewed | None) -> None:
-        before = self._viewed.pop(sid, None)
-        if viewed is None:
-            del self._watchers[sid]
-        else:
-            self._viewed[sid] = viewed
-        if before is not None and before != viewed:
-            await self.socket.leave_room(sid, before.room)
-            self._forget(before.run_id)
-        if viewed is not None and before != viewed:
-            await self._enter(sid, viewed)
+    async def _look_at(self, sid: str, run_id: str | None) -> None:
+        before = self._viewed.get(sid)
+        if before == run_id:
+            return
+        if before is not None:
+            del self._viewed[sid]
+            await self.socket.leave_room(sid, before)
+            self._forget(before)
+        if run_id is not None:
+            self._viewed[sid] = run_id
+            await self._enter(sid, run_id)
 
-    async def _enter(self, sid: str, viewed: Viewed) -> None:
+    async def _enter(self, sid: str, run_id: str) -> None:
         try:
-            await self.socket.enter_room(sid, viewed.room)
+            await self.socket.enter_room(sid, run_id)
         except ValueError:  # the socket of a tab that is gone; its watcher ends soon
             self._viewed.pop(sid, None)
 
     def _forget(self, run_id: str) -> None:
-        if all(viewed.run_id != run_id for viewed in self._viewed.values()):
+        if run_id not in self._viewed.values():
             self._sent.pop(run_id, None)
 
 
@@ -251,20 +233,6 @@ def view_of(record: RunRecord, points: Sequence[Point], happened: Sequence[Event
     return view
 
 
-def table_of(record: RunRecord | None, by: str, descending: bool) -> PodTableView:
-    """The table of a run's pods, likewise. by: one of COLUMNS."""
-    last = record.last if record else None
-    if last is None:
-        return PodTableView()
-    asked = ("table", last.run_id, last.seq, by, descending)
-    return _once(asked, last, lambda: pod_table(last.pods, by, descending, last.roster_known))
-
-
-def rows_of(table: PodTableView) -> list[list[str]]:
-    """What the page's socket sends of a table: one list for all tabs, which nobody changes."""
-    return _once(("rows", id(table)), table, table.plain)
-
-
 @rx.serializer
 def plain_view(view: RunView) -> dict[str, Any]:
     """What the page's socket sends of a view; made once, however many tabs it is sent to."""
@@ -273,7 +241,7 @@ def plain_view(view: RunView) -> dict[str, Any]:
 
 def _plain(value: object) -> object:
     if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value) if OFFLINE not in each.metadata}
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
     return [_plain(part) for part in value] if isinstance(value, list) else value
 
 

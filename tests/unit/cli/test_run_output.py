@@ -12,6 +12,7 @@ from scale_app.cli.run_output import _pods, print_run, progress, run_document
 from scale_app.domain.events import ClusterChanged, Event, GeneratorNoticed, PodChanged, StateChanged
 from scale_app.domain.recording import WholeRun
 from scale_app.domain.snapshot import RunState
+from scale_app.domain.verdict import VerdictKind
 from scale_app.views.presenting import run_view
 from tests.examples import an_ended_run
 from tests.recorded import HOT, whole_run
@@ -82,7 +83,20 @@ def test_pods_names_stay_in_one_piece_in_a_terminal(width: int) -> None:
     names = [f"checkout-frontend-7d9c6b5f4d-{end}x2b" for end in "abc"]
     pods = tuple(replace(pod, name=name) for pod, name in zip(record.last.pods, names, strict=True))
     console = Console(width=width, file=StringIO(), force_terminal=True)
-    console.print(_pods(run_view(replace(record, last=replace(record.last, pods=pods)), ()).pods, width))
+    console.print(_pods(replace(record, last=replace(record.last, pods=pods)), width))
     lines = [line for line in console.file.getvalue().splitlines() if "checkout" in line]  # type: ignore[attr-defined]
     assert [any(name in line for line in lines) for name in names] == [True] * 3
     assert ("█" in "".join(lines)) == (width == 120)
+
+
+def test_of_many_pods_those_that_stand_out_are_printed_first() -> None:
+    record = an_ended_run([1_000] * 100, 60)
+    assert record.last is not None
+    *others, odd = record.last.pods
+    pods = (*others, replace(odd, outlier=True, against_fair=-0.5))
+    verdict = replace(record.last.verdict, kind=VerdictKind.UNEVEN)
+    console = Console(width=120, file=StringIO(), force_terminal=True)
+    console.print(_pods(replace(record, last=replace(record.last, pods=pods, verdict=verdict)), 120))
+    lines = [line for line in console.file.getvalue().splitlines() if "%" in line]  # type: ignore[attr-defined]
+    assert "Below fair" in lines[0]
+    assert len(lines) == 20

@@ -9,11 +9,8 @@ import pytest
 
 from scale_app.domain.pod_history import PodHistory
 from scale_app.domain.snapshot import RunState
-from scale_app.ui.shown.viewers import KEPT, Renewed, Viewed, Viewers, _kept, newest_of, plain_view, table_of, view_of
+from scale_app.ui.shown.viewers import KEPT, Renewed, Viewers, _kept, newest_of, plain_view, view_of
 from tests.unit.ui.samples import record, snapshot
-
-BY_NAME, BY_SHARE = Viewed("run", "name", False), Viewed("run", "share", True)
-OTHER_RUN = Viewed("other", "name", False)
 
 
 class State:
@@ -59,67 +56,35 @@ def viewers(socket):
     return found
 
 
-def figures(viewed):
-    return {State: {"order": viewed.by}}
+def figures():
+    return {State: {"score": "0.9"}}
 
 
 def test_tabs_that_look_at_the_same_get_one_message(viewers, socket):
     async def watch():
-        await viewers.join("a", BY_NAME, 1)
-        await viewers.join("b", BY_NAME, 2)
+        await viewers.join("a", "run", 1)
+        await viewers.join("b", "run", 2)
         await viewers.send("run", 1, figures)
         await viewers.send("run", 1, figures)
 
     asyncio.run(watch())
-    assert socket.got == [(BY_NAME.room, {"a", "b"})]
-    assert socket.emitted[0][1] == {"page.state": {"order_rx_state_": "name"}}
-
-
-def test_each_order_of_the_pods_has_a_message_of_its_own(viewers, socket):
-    async def watch():
-        await viewers.join("a", BY_NAME, 1)
-        await viewers.join("b", BY_SHARE, 2)
-        await viewers.send("run", 1, figures)
-
-    asyncio.run(watch())
-    assert {room: delta["page.state"]["order_rx_state_"] for room, delta in socket.emitted} == {
-        BY_NAME.room: "name",
-        BY_SHARE.room: "share",
-    }
-
-
-def test_a_tab_that_sorts_its_table_gets_nothing_in_the_old_order(viewers, socket):
-    async def watch():
-        await viewers.join("a", BY_NAME, 1)
-        await viewers.change("a", BY_SHARE)
-        await viewers.send("run", 1, figures)
-
-    asyncio.run(watch())
-    assert socket.got == [(BY_SHARE.room, {"a"})]
-
-
-def test_a_tab_that_nobody_watches_for_gets_no_seat(viewers, socket):
-    async def watch():
-        await viewers.change("a", BY_SHARE)
-        await viewers.send("run", 1, figures)
-
-    asyncio.run(watch())
-    assert socket.emitted == []
+    assert socket.got == [("run", {"a", "b"})]
+    assert socket.emitted[0][1] == {"page.state": {"score_rx_state_": "0.9"}}
 
 
 def test_another_run_is_told_to_its_own_tabs_only(viewers, socket):
     async def watch():
-        await viewers.join("a", BY_NAME, 1)
-        await viewers.join("b", OTHER_RUN, 2)
+        await viewers.join("a", "run", 1)
+        await viewers.join("b", "other", 2)
         await viewers.send("other", 1, figures)
 
     asyncio.run(watch())
-    assert socket.got == [(OTHER_RUN.room, {"b"})]
+    assert socket.got == [("other", {"b"})]
 
 
 def test_what_is_older_than_what_was_told_is_not_told(viewers, socket):
     async def watch():
-        await viewers.join("a", BY_NAME, 1)
+        await viewers.join("a", "run", 1)
         for seq in (5, 4, 5, 6):
             await viewers.send("run", seq, figures)
 
@@ -129,7 +94,7 @@ def test_what_is_older_than_what_was_told_is_not_told(viewers, socket):
 
 def test_a_tab_that_has_left_gets_no_more_and_leaves_nothing_behind(viewers, socket):
     async def watch():
-        await viewers.join("a", BY_NAME, 1)
+        await viewers.join("a", "run", 1)
         await viewers.send("run", 1, figures)
         await viewers.leave("a", 1)
         await viewers.send("run", 2, figures)
@@ -141,20 +106,20 @@ def test_a_tab_that_has_left_gets_no_more_and_leaves_nothing_behind(viewers, soc
 
 def test_the_end_of_an_earlier_watcher_does_not_unsubscribe_a_tab(viewers, socket):
     async def watch():
-        await viewers.join("a", BY_NAME, "earlier")
-        await viewers.join("a", OTHER_RUN, "later")
+        await viewers.join("a", "run", "earlier")
+        await viewers.join("a", "other", "later")
         await viewers.leave("a", "earlier")
         await viewers.send("other", 1, figures)
 
     asyncio.run(watch())
-    assert socket.got == [(OTHER_RUN.room, {"a"})]
+    assert socket.got == [("other", {"a"})]
 
 
 def test_a_tab_that_is_gone_already_disturbs_nobody(viewers, socket):
     socket.gone.add("a")
 
     async def watch():
-        await viewers.join("a", BY_NAME, 1)
+        await viewers.join("a", "run", 1)
         await viewers.send("run", 1, figures)
         await viewers.leave("a", 1)
 
@@ -174,12 +139,6 @@ def test_two_tabs_share_a_view():
     assert view(shown) is view(shown)
 
 
-def test_two_tabs_share_a_table_in_one_order():
-    shown = record(snapshot(300, 100, 90))
-    assert table_of(shown, "share", True) is table_of(shown, "share", True)
-    assert table_of(shown, "share", True).rows == table_of(shown, "share", False).rows[::-1]
-
-
 def test_another_second_is_another_view():
     assert view(record(snapshot(seq=1))) is not view(record(snapshot(seq=2)))
 
@@ -192,8 +151,6 @@ def test_a_message_that_changed_is_not_lost():
 def test_what_is_sent_is_the_whole_view_made_once():
     shown = view(record(snapshot()))
     whole = dataclasses.asdict(shown)
-    assert len(whole.pop("pods")) == 3
-    assert whole.pop("pods_note") == "3 ready of 3"
     assert plain_view(shown) == whole
     assert plain_view(shown) is plain_view(shown)
     json.dumps(plain_view(shown), allow_nan=False)

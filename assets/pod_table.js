@@ -1,0 +1,1 @@
+../scale_app/pictures/pod_table.js
