@@ -100,7 +100,7 @@ def test_work_that_is_meant_to_be_shared_unevenly_is_judged_by_that(measured: Me
     """4 for one pod and 1 for each of the others is half of the work for that one; kube-proxy gives it a fifth."""
     ran, truth = measured.run("plain", requests_per_connection=1, weights={pods[0].name: 4})
     assert agree(ran, truth)
-    assert ran.verdict == "UNEVEN"
+    assert ran.verdict == "UNEVEN", ran.last["verdict"]["sentence"]
     assert "fair is 50 %" in ran.last["verdict"]["sentence"]
 
 
