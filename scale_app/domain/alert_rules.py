@@ -9,7 +9,8 @@ does so in at most one run of ALERT_FROM. In the last 10 or 60 seconds, another 
 SLIDING_ALERT_FROM: looked at every second, a fair one does so in less than one of 100 hours.
 
 It is over when the last 10 or 60 seconds refute that half of the imbalance is left: their picks are OVER_FROM times
-likelier under the fair shares than under shares half-way to those of the alert. Too few picks to tell end nothing.
+likelier under the fair shares than under shares half-way to those of the alert. Too few picks to tell end nothing, and
+neither does a pod that is quiet for a while where nobody tells whether it is still there.
 """
 
 from __future__ import annotations
@@ -189,6 +190,7 @@ class ImbalanceRule:
 
     def __init__(self) -> None:
         self._ratios: Mapping[str, float] = {}
+        self._seen: dict[str, int] = {}
 
     def reading(self, figures: Figures, active: bool) -> Reading:
         """What the figures say to an alert that is on (active) or off. Total."""
@@ -200,18 +202,31 @@ class ImbalanceRule:
         worst = max((*lately, since, *figures.quiet), key=_odds)
         if _odds(worst) < 1:
             return UNCLEAR
-        self._ratios = _ratios(worst)
+        self._ratios, self._seen = _ratios(worst), {}
         return _bad(figures, worst)
 
     def _of_active(self, figures: Figures) -> Reading:
         if silent := [window for window in figures.quiet if _odds(window) >= 1]:
             return _bad(figures, silent[0])
-        if over := self._over(figures):
+        if not self._may_be_there(figures) and (over := self._over(figures)):
             return Reading("good", THRESHOLD, over, at_once=True)
         # An update tells the present figures, not those of a longer time in which they were worse or better.
         if figures.recent.verdict.kind is not VerdictKind.UNEVEN:
             return UNCLEAR
         return _bad(figures, figures.recent)
+
+    def _may_be_there(self, figures: Figures) -> bool:
+        """Nobody tells which pods there are, and one that the imbalance is about is quiet, for no longer than it is in
+        one of OVER_FROM cases by the share that it had."""
+        recent, whole, total = figures.recent, figures.whole, figures.whole.attributed
+        quiet = (self._ratios.keys() & whole.pods.keys()) - set(recent.eligible)
+        self._seen |= {name: total for name in self._ratios if name not in quiet or name not in self._seen}
+        if recent.roster_known or not quiet:
+            return False
+        picks = (whole.verdict.effective_picks or 0.0) / total
+        seen = {name: self._seen[name] for name in quiet}
+        missed = min(picks * whole.pods[name].requests * (total / at - 1) for name, at in seen.items())
+        return missed < math.log(OVER_FROM)
 
     def _over(self, figures: Figures) -> str:
         """Why the imbalance is over, one complete sentence; "" while that is open."""

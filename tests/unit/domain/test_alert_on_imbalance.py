@@ -18,13 +18,15 @@ Told = AlertRaised | AlertUpdated | AlertCleared
 class Played:
     """A run whose pods answer so many requests a second."""
 
-    def __init__(self, pods: int, plan: LoadPlan | None = None) -> None:
+    def __init__(self, pods: int, plan: LoadPlan | None = None, known: bool = True) -> None:
+        """known: somebody tells which pods there are."""
         self.run = Run("run-1", plan or LoadPlan(duration_s=3_600), Source.DEMO, 0.0)
         self.names = [chr(97 + i) for i in range(pods)]
         self.counts = dict.fromkeys(self.names, 0)
         self.now_s = 0
         self.told: list[Told] = []
-        self.list_pods(self.names)
+        if known:
+            self.list_pods(self.names)
         self._take(observed(self.run, LoadReady(0.0)))
 
     def list_pods(self, names: Iterable[str]) -> None:
@@ -113,7 +115,28 @@ def test_it_is_over_when_the_pod_that_it_was_about_shares_no_more() -> None:
     played.list_pods(["b", "c", "d"])
     told = played.seconds([[0, *row] for row in picked([1, 1, 1], 60, 30)])
     assert [type(event) for event in told if not isinstance(event, AlertUpdated)] == [AlertCleared]
-    assert told[-1].alert.cleared == "The imbalance is over: the pods concerned no longer share the work."
+    assert told[-1].alert.cleared == OVER_BY_LEAVING
+
+
+OVER_BY_LEAVING = "The imbalance is over: the pods concerned no longer share the work."
+
+
+def test_where_nobody_tells_which_pods_there_are_a_starved_one_that_is_quiet_for_a_while_may_be_there() -> None:
+    played = Played(5, known=False)
+    rare = [[int(at % 6 == 0), 25, 25, 25, 25] for at in range(30)]
+    told = played.seconds([*rare, *[[0, 25, 25, 25, 25]] * 20, *rare])
+    assert [type(event) for event in told if not isinstance(event, AlertUpdated)] == [AlertRaised]
+
+
+@pytest.mark.parametrize(("first", "quiet_s"), [([1, 100, 100, 100, 100], 60), ([300, 100, 100, 100, 100], 15)])
+def test_where_nobody_tells_which_pods_there_are_one_has_left_when_its_share_does_not_explain_its_silence(
+    first: list[int], quiet_s: int
+) -> None:
+    played = Played(5, known=False)
+    played.seconds([first] * 30)
+    told = played.seconds([[0, *first[1:]]] * quiet_s)
+    assert isinstance(told[-1], AlertCleared)
+    assert told[-1].alert.cleared == OVER_BY_LEAVING
 
 
 def test_it_is_over_when_there_is_only_one_pod_left() -> None:
