@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
+from scipy import special
+
 from tests.bench.power_cells import scenes
 from tests.bench.power_traffic import Case
 
@@ -23,6 +25,10 @@ Made by `make power` ({when}, {cores} {machine} cores, all used, {seconds:.0f} s
 {cells:,} of {all_cells:,} cells, seeded. Made-up traffic of a balancer whose truth is known goes through the load
 generator's own counters and then, second by second, through the run: windows, verdict, alerts, causes. All
 cells are in `build/power.json`.
+
+In {fair:,} fair runs UNEVEN was said at some second of {fair_uneven} (95 % bound of the part: {fair_bound:.1f} %). Most
+cells have one to four runs, so a row says more than a cell. [Decision 12](decisions/0012-misses-are-measured.md) says
+which goals were changed, and why.
 
 The cells combine:
 
@@ -95,6 +101,18 @@ def kept_section(page: Path) -> str:
     return f"\n{heading}{text}" if heading else ""
 
 
+def _fair(cells: Sequence[Measured]) -> dict[str, float]:
+    """Fair runs, those that were ever called uneven, and the exact upper bound of their part (Clopper and Pearson), in
+    per cent."""
+    fair = [cell for cell in cells if cell["case"] == "fair"]
+    runs, uneven = (
+        sum(cell["trials"] for cell in fair),
+        round(sum(cell["ever_uneven"] * cell["trials"] for cell in fair)),
+    )
+    bound = float(special.betaincinv(uneven + 1, runs - uneven, 0.95)) if uneven < runs else 1.0
+    return {"fair": runs, "fair_uneven": uneven, "fair_bound": 100 * bound}
+
+
 def section(cells: Sequence[Measured], seconds: float) -> str:
     """The whole section, Markdown."""
     missed = [cell for cell in cells if not cell["ok"]]
@@ -107,6 +125,7 @@ def section(cells: Sequence[Measured], seconds: float) -> str:
         cells=len(cells),
         all_cells=len(list(scenes())),
         missed=len(missed),
+        **_fair(cells),
     )
     short = [cell for cell in cells if cell["seconds"] < 60 and not cell["setting"]]
     set_apart = [cell for cell in cells if cell["setting"]]
