@@ -26,8 +26,9 @@ Made by `make power` ({when}, {cores} {machine} cores, all used, {seconds:.0f} s
 generator's own counters and then, second by second, through the run: windows, verdict, alerts, causes. All
 cells are in `build/power.json`.
 
-In {fair:,} fair runs UNEVEN was said at some second of {fair_uneven} (95 % bound of the part: {fair_bound:.1f} %). A row
-says more than a cell, which mostly has one to four. Changed goals: [decision 12](decisions/0012-misses-are-measured.md).
+In {fair:,} fair runs UNEVEN was said at some second of {fair_uneven} (95 % bound of the part: {fair_bound:.1f} %). A
+row says more than a cell, which mostly has one to four. Changed goals:
+[decision 12](decisions/0012-misses-are-measured.md).
 
 The cells combine:
 
