@@ -161,12 +161,19 @@ class Cluster:
 
 
 def until(there: Callable[[], T], what: str, limit_s: float = WAIT_LIMIT_S) -> T:
-    """The first true value of it; asked five times a second. Raises AssertionError with `what` after the limit."""
-    deadline = time.monotonic() + limit_s
-    while not (value := there()):
-        assert time.monotonic() < deadline, f"not within {limit_s:g} s: {what}"
+    """The first true value of it; asked five times a second. Raises AssertionError with `what` after the limit.
+
+    A connection that is refused is none yet: kube-proxy refuses those to a Service until it knows of a ready pod.
+    """
+    deadline, problem = time.monotonic() + limit_s, ""
+    while True:
+        try:
+            if value := there():
+                return value
+        except OSError as error:
+            problem = f" ({error})"
+        assert time.monotonic() < deadline, f"not within {limit_s:g} s: {what}{problem}"
         time.sleep(0.2)
-    return value
 
 
 def answers(url: str) -> bool:

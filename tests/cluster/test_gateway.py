@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 import pytest
 
@@ -51,16 +50,9 @@ def url(cluster: Cluster) -> Iterator[str]:
         pods_of(cluster)
         cluster.wait_for_pods(HERE, f"app={NAME}", 1)
         url = f"http://{cluster.address_of(NAME, HERE)}/"
-        until(lambda: leads_to_pods(url), "the Gateway knows the route")
+        until(lambda: fetch(f"{url}healthz", {"Host": INGRESS_HOST})[0] == 200, "the Gateway knows the route")
         yield url
         cluster.kubectl("delete", "namespace", HERE)
-
-
-def leads_to_pods(url: str) -> bool:
-    """False also while kube-proxy refuses connections, since it does not know of the Gateway's pod yet."""
-    with suppress(OSError):
-        return fetch(f"{url}healthz", {"Host": INGRESS_HOST})[0] == 200
-    return False
 
 
 def pods_of(cluster: Cluster) -> list[Pod]:
