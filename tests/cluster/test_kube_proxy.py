@@ -18,6 +18,7 @@ from tests.cluster.layout import CLIENT_NODE, ZONES, node_ip
 from tests.cluster.product import OUTSIDE, Product, Ran, scale_run, serving
 from tests.cluster.targets import ECHO_PORT, echo, namespace, service
 from tests.cluster.truth import answered
+from tests.serving import fetch
 
 APP = "app=echo"
 BALANCER_IP = "198.18.200.7"
@@ -47,9 +48,18 @@ def pods(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[list[Pod]
     cluster.apply([namespace(HERE)])
     cluster.apply([echo(PODS, environment={"LOG": "none"})], HERE)
     cluster.apply([service(name, **settings) for name, settings in SERVICES.items()], HERE)
-    yield cluster.wait_for_pods(HERE, APP, PODS)
+    found = cluster.wait_for_pods(HERE, APP, PODS)
+    until(lambda: each_answers(cluster.url_of("plain", HERE), found), "kube-proxy leads to every pod")
+    yield found
     cluster.kubectl("delete", "namespace", HERE)
     cluster.proxy_mode("iptables")
+
+
+def each_answers(url: str, pods: list[Pod]) -> bool:
+    """Whether each pod has answered, after some more requests: it may be ready a while before kube-proxy knows it."""
+    for _ in range(4 * PODS):
+        fetch(url)
+    return min(answered(pods).values()) > 0
 
 
 @pytest.fixture
